@@ -1,0 +1,57 @@
+# Everything runs from a virtual environment that these targets make themselves.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+READY = $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: demo test check lint types bench golden docs schemas build smoke clean help
+
+demo: $(READY) ## When does inference overtake training? A real model on real hardware at real prices
+	@$(BIN)/llmcost crossover llama-3.1-70b-chat
+
+test: $(READY) ## Run the tests
+	$(BIN)/python -m pytest
+
+check: lint types smoke test ## All that CI runs: lint, types, the built wheel, tests
+
+lint: $(READY) ## Style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(READY) ## Static types
+	$(BIN)/mypy
+
+bench: $(READY) ## Timings, as ratios to an empty Python process
+	$(BIN)/python scripts/bench.py
+
+golden: $(READY) ## Refresh what users see (read the diff before committing it)
+	$(BIN)/python -m pytest tests/golden --update-golden
+
+docs: $(READY) ## Regenerate docs/cli.md and the README's output blocks
+	$(BIN)/python scripts/docs.py
+
+schemas: $(READY) ## Regenerate schemas/*.json
+	$(BIN)/python scripts/schemas.py
+
+build: $(READY) ## Build the wheel and the source archive into dist/
+	rm -rf dist && $(BIN)/python -m build --outdir dist .
+
+smoke: build ## Install the wheel alone and run it from another folder
+	rm -rf $(VENV)/smoke && $(PYTHON) -m venv $(VENV)/smoke
+	$(VENV)/smoke/bin/pip install --quiet dist/*.whl
+	cd / && $(abspath $(VENV))/smoke/bin/llmcost crossover llama-3.1-70b-chat --json > /dev/null
+	cd / && $(abspath $(VENV))/smoke/bin/llmcost --version
+
+clean: ## Remove everything that was made
+	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "llmcost needs Python 3.11 or newer, this is %s" % sys.version)'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@

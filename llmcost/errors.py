@@ -1,0 +1,70 @@
+"""The one error type a user sees, and the exit codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """Exit codes of every command; one meaning each, no option changes them."""
+
+    OK = 0
+    NO = 1  # answered, and the answer is no: over budget, does not fit, target not reachable
+    USAGE = 2  # the question is wrong
+    BUG = 70  # EX_SOFTWARE; Python's own crash code is 1, which would read as "over budget"
+    INTERRUPTED = 130
+
+
+class LlmcostError(Exception):
+    """A finding to show the user on one line, with the next step.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, where, what was seen, what is accepted. One line, lower case, no full stop.
+    hint : str
+        The next command or spelling to try; may be empty.
+    code : Exit
+        `Exit.USAGE` when the question is wrong, `Exit.NO` when the answer is no.
+    """
+
+    def __init__(self, message: str, hint: str = "", code: Exit = Exit.USAGE) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.code = code
+
+
+class Findings(LlmcostError):
+    """Several findings of one file or one command line, shown together."""
+
+    def __init__(self, findings: Iterable[LlmcostError]) -> None:
+        self.findings = list(findings)
+        super().__init__("; ".join(f.message for f in self.findings), code=max(f.code for f in self.findings))
+
+
+def raise_all(findings: list[LlmcostError]) -> None:
+    """Raise what was collected: nothing, the one finding, or all of them together."""
+    if not findings:
+        return
+    if len(findings) == 1:
+        raise findings[0]
+    raise Findings(findings)
+
+
+def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Names close to `name`, case-insensitively, best first (difflib ratio >= 0.6)."""
+    from difflib import get_close_matches  # only on the error path
+
+    by_lower = {k.lower(): k for k in known}
+    hits = get_close_matches(name.lower(), list(by_lower), n=count, cutoff=0.6)
+    if not hits:
+        hits = [k for k in by_lower if name and (name.lower() in k or k in name.lower())][:count]
+    return [by_lower[h] for h in hits]
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """`did you mean 'a' or 'b'?`, or an empty string when nothing is near."""
+    names = nearest(name, known)
+    return f"did you mean {' or '.join(repr(n) for n in names)}?" if names else ""

@@ -1,0 +1,86 @@
+"""What we answer: one tree per question, made by `estimate`, printed by `render`.
+
+Everything on screen is in this tree, so everything on screen is in the JSON.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct, field
+
+Scalar = float | int | str | bool | None
+
+
+class Range(Struct, frozen=True):
+    """Quantiles of an answer; `None` where the quantile is infinite (a crossing that never comes)."""
+
+    p5: float | None
+    p50: float | None
+    p95: float | None
+
+
+class Input(Struct, frozen=True, omit_defaults=False):
+    """One value that went in: number or name, unit, and where it came from.
+
+    `origin` is `flag`, `file:PATH`, `preset:KIND/NAME`, `user-preset:KIND/NAME`, `default`, `computed` or `estimate`;
+    `source` an address, `date` the day it was read, `confidence` vendor, measured, third-party or assumed.
+    """
+
+    value: Any
+    unit: str
+    origin: str
+    source: str | None = None
+    date: str | None = None
+    confidence: str | None = None
+    p5: float | None = None
+    p95: float | None = None
+
+
+class CostRow(Struct, frozen=True):
+    """quantity x rate = cost."""
+
+    name: str
+    quantity: float
+    unit: str
+    rate_usd: float
+    cost_usd: float
+
+
+class Warning(Struct, frozen=True):
+    """A caveat on the answer: stable code, what is shaky, what to do next."""
+
+    code: str
+    message: str
+    hint: str = ""
+
+
+class Step(Struct, frozen=True):
+    """One line of `--explain`: a quantity, its formula with values in it, its value and unit, and the source."""
+
+    name: str
+    formula: str
+    value: Scalar
+    unit: str
+    source: str
+
+
+class Estimate(Struct, frozen=True, kw_only=True):
+    """An answer.
+
+    `headline` is the answer in one sentence; `result` scalars by glossary name; `ranges` the 90 % interval of some of
+    them; `arrays` the command's own lists (curve, ladder, alternatives, crossings, rows, groups, summary).
+    """
+
+    command: str
+    headline: str
+    result: dict[str, Scalar]
+    ranges: dict[str, Range] = field(default_factory=dict)
+    breakdown: list[CostRow] = field(default_factory=list)
+    inputs: dict[str, Input] = field(default_factory=dict)
+    warnings: list[Warning] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    arrays: dict[str, Any] = field(default_factory=dict)
+    presets: str = ""
+    currency: str = "USD"
+    exit_code: int = 0

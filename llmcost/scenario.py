@@ -1,0 +1,219 @@
+"""What was asked, key by key: flag > file > preset > default, each value with its origin.
+
+One table of keys serves the options of every command, scenario files, `--vary`, `--solve`, the Python API and the
+glossary: the option `--cache-hit` is the TOML key `cache_hit`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from llmcost import units
+from llmcost.errors import LlmcostError, did_you_mean, raise_all
+
+Value = Any  # float, int, str, date, units.Between or units.Triangle
+
+TRAIN, SERVE, CROSSOVER = "train", "serve", "crossover"
+BOTH = (TRAIN, SERVE, CROSSOVER)
+DTYPES = ("fp32", "bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4")
+COMMITMENTS = ("on-demand", "1-year", "3-year", "spot")
+
+
+class Key(NamedTuple):
+    """One thing a user may say.
+
+    `kind` is a kind of `units.KINDS`, or `text`, `choice`, `date` or the preset kind it names; `sided` keys exist as
+    `train_KEY` and `serve_KEY` too, for questions with both sides; `ranged` keys accept `a..b` and `{low, mode, high}`.
+    """
+
+    name: str
+    kind: str
+    panel: str
+    help: str
+    commands: tuple[str, ...] = BOTH
+    sided: bool = False
+    ranged: bool = False
+    choices: tuple[str, ...] = ()
+    short: str = ""
+
+    @property
+    def option(self) -> str:
+        """`--cache-hit` for `cache_hit`."""
+        return "--" + self.name.replace("_", "-")
+
+
+_KEYS = (
+    Key("model", "models", "Model", "model preset or file.toml", short="-m"),
+    Key("params", "count", "Model", "parameters, in place of a model: 70B", ranged=True),
+    Key("params_active", "count", "Model", "parameters active per token (mixture of experts): 37B", ranged=True),
+    Key("hardware", "hardware", "Hardware", "accelerator preset or file.toml", sided=True, short="-H"),
+    Key("gpus", "whole", "Hardware", "number of accelerators", sided=True),
+    Key("dtype", "choice", "Hardware", "compute and weight format", sided=True, choices=DTYPES),
+    Key("tp", "whole", "Hardware", "tensor-parallel ranks", (SERVE, CROSSOVER)),
+    Key("pp", "whole", "Hardware", "pipeline-parallel stages", (SERVE, CROSSOVER)),
+    Key("ep", "whole", "Hardware", "expert-parallel ranks", (SERVE, CROSSOVER)),
+    Key("tokens", "count", "Training", "training tokens: 15T", (TRAIN, CROSSOVER), ranged=True),
+    Key("seq_len", "whole", "Training", "training sequence length: 8192", (TRAIN, CROSSOVER)),
+    Key("mfu", "share", "Training", "model FLOPs utilisation, in place of the predicted one: 40%", (TRAIN, CROSSOVER), ranged=True),
+    Key("goodput", "share", "Training", "useful share of billed time, in place of the predicted one: 90%", (TRAIN, CROSSOVER), ranged=True),
+    Key("gpu_hours", "count", "Training", "billed accelerator-hours, given: 2.788M", (TRAIN, CROSSOVER), ranged=True),
+    Key("training_flops", "count", "Training", "model FLOPs of the run, given: 3.8e25", (TRAIN, CROSSOVER), ranged=True),
+    Key("train_cost", "usd", "Training", "training spend, given: 150M", (CROSSOVER,), ranged=True),
+    Key("train_energy", "kwh", "Training", "training energy, given: 59257kWh", (CROSSOVER,), ranged=True),
+    Key("isl", "count", "Workload", "input tokens per request: 1000", (SERVE, CROSSOVER), ranged=True),
+    Key("osl", "count", "Workload", "output tokens per request: 500", (SERVE, CROSSOVER), ranged=True),
+    Key("cache_hit", "share", "Workload", "share of input tokens found in the prefix cache: 50%", (SERVE, CROSSOVER)),
+    Key("requests", "per_day", "Workload", "traffic: 10M/day, 250/s", (SERVE, CROSSOVER), ranged=True),
+    Key("kv_dtype", "choice", "Serving", "KV cache format", (SERVE, CROSSOVER), choices=DTYPES),
+    Key("batch", "whole", "Serving", "requests in flight per replica, in place of the best that fits", (SERVE, CROSSOVER)),
+    Key("tpot", "seconds", "Serving", "time per output token to keep: 50ms", (SERVE, CROSSOVER)),
+    Key("ttft", "seconds", "Serving", "time to first token to keep: 2s", (SERVE, CROSSOVER)),
+    Key("utilization", "share", "Serving", "share of the fleet's capacity that traffic uses: 60%", (SERVE, CROSSOVER), ranged=True),
+    Key("tokens_per_second", "per_second", "Serving", "output tokens per second of one replica, given: 4391/s", (SERVE, CROSSOVER), ranged=True),
+    Key("cost_per_request", "usd_per_request", "Serving", "cost of a request, given: 0.05", (CROSSOVER,), ranged=True),
+    Key("energy_per_request", "kwh", "Serving", "energy of a request, given: 1.0e-4kWh", (CROSSOVER,), ranged=True),
+    Key("price", "usd_per_hour", "Money", "per accelerator-hour: 2.50/h (no dollar sign: the shell eats it)", sided=True, ranged=True),
+    Key("provider", "prices", "Money", "use this provider's price list", sided=True),
+    Key("commitment", "choice", "Money", "rental term", sided=True, choices=COMMITMENTS),
+    Key("as_of", "date", "Money", "use prices dated up to this day: 2026-11-23"),
+    Key("region", "regions", "Place", "grid carbon and electricity price of this place", sided=True),
+    Key("pue", "ratio", "Place", "facility energy over IT energy: 1.2", sided=True, ranged=True),
+    Key("electricity_price", "usd_per_kwh", "Place", "electricity price: 0.08/kWh", sided=True, ranged=True),
+    Key("carbon_intensity", "kg_per_kwh", "Place", "grid carbon: 370g/kWh", sided=True, ranged=True),
+    Key("horizon", "seconds", "Time", "how far to look: 10y", (CROSSOVER,)),
+    Key("start", "date", "Time", "launch day: 2027-01-01", (CROSSOVER,)),
+    Key("samples", "whole", "Uncertainty", "samples behind the ranges: 10000"),
+    Key("seed", "whole", "Uncertainty", "seed of the samples: same seed, same bytes"),
+)
+KEYS: dict[str, Key] = {k.name: k for k in _KEYS}
+SIDES = (TRAIN, SERVE)
+NOTES = ("title", "description", "sources", "aliases")  # what a file may say about itself
+TABLES = ("budget", "plan")  # read by other parts of the tool
+
+
+def all_keys() -> dict[str, Key]:
+    """Every key, with the `train_` and `serve_` forms of the sided ones."""
+    keys = dict(KEYS)
+    for key in _KEYS:
+        if key.sided:
+            for side in SIDES:
+                keys[f"{side}_{key.name}"] = key._replace(
+                    name=f"{side}_{key.name}", help=f"{key.help} (the {side} side only)", commands=(CROSSOVER,), short=""
+                )
+    return keys
+
+
+class Setting(NamedTuple):
+    """A value with its origin: `flag`, `file:NAME`, `preset:scenarios/NAME` or `default`."""
+
+    value: Value
+    origin: str
+    source: str | None = None
+
+
+class Scenario(NamedTuple):
+    """The layers of a question, strongest first, and what the file says about itself."""
+
+    layers: tuple[dict[str, Setting], ...]
+    title: str = ""
+    tables: dict[str, Any] = {}
+
+    def get(self, key: str, side: str = "") -> Setting | None:
+        """The strongest setting of a key; inside one layer the sided form wins."""
+        for layer in self.layers:
+            if side and f"{side}_{key}" in layer:
+                return layer[f"{side}_{key}"]
+            if key in layer:
+                return layer[key]
+        return None
+
+    def has(self, *keys: str) -> bool:
+        """Whether any of these keys was said, on any side."""
+        names = {form for k in keys for form in (k, f"{TRAIN}_{k}", f"{SERVE}_{k}")}
+        return any(name in layer for layer in self.layers for name in names)
+
+    def over(self, layer: Mapping[str, Setting]) -> Scenario:
+        """The same question with a stronger layer on top."""
+        return self._replace(layers=(dict(layer), *self.layers))
+
+
+def parse_value(key: Key, raw: object) -> Value:
+    """One value of a key, parsed by its kind.
+
+    Raises
+    ------
+    LlmcostError
+        Not a value of that kind; the message says what is accepted.
+    """
+    if key.kind == "choice":
+        if raw in key.choices:
+            return raw
+        near = did_you_mean(raw, key.choices) if isinstance(raw, str) else ""
+        raise LlmcostError(f"{units.shown(raw)} is not one of {', '.join(key.choices)}", near)
+    if key.kind in ("models", "hardware", "prices", "regions"):
+        if isinstance(raw, str) and raw.strip():
+            return raw.strip()
+        raise LlmcostError(f"{units.shown(raw)} is not a preset name or file", f"llmcost presets list {key.kind}")
+    if key.kind == "date":
+        return raw if type(raw) is dt.date else units.parse_date(raw)
+    if key.ranged:
+        return units.parse_quantity(key.kind, raw)
+    return units.parse(key.kind, raw)
+
+
+def layer(values: Mapping[str, object], origin: str, where: str = "") -> dict[str, Setting]:
+    """Parse one layer; every finding of it at once.
+
+    Parameters
+    ----------
+    values : mapping
+        Key to raw value, as typed or as TOML gave it.
+    origin : str
+        `flag`, `file:NAME`, `preset:scenarios/NAME`.
+    where : str
+        The file to name in messages; empty for options, which are named `--like-this`.
+    """
+    keys = all_keys()
+    found: dict[str, Setting] = {}
+    findings: list[LlmcostError] = []
+    for name, raw in values.items():
+        if name in NOTES or name in TABLES:
+            continue
+        if name not in keys:
+            findings.append(unknown_key(name, where, keys))
+            continue
+        try:
+            found[name] = Setting(parse_value(keys[name], raw), origin)
+        except LlmcostError as error:
+            findings.append(units.at(f"{where}: {name}" if where else keys[name].option, error))
+    raise_all(findings)
+    return found
+
+
+def unknown_key(name: str, where: str, known: Iterable[str]) -> LlmcostError:
+    """The finding for a key nobody knows, with the nearest names."""
+    place = f"{where}: " if where else ""
+    return LlmcostError(f"{place}unknown key {units.shown(name)}", did_you_mean(name, [*known, *NOTES, *TABLES]) or "llmcost schema scenario")
+
+
+def resolve(flags: Mapping[str, object], file: Mapping[str, object] | None = None, origin: str = "", where: str = "") -> Scenario:
+    """A question from what was typed and what a scenario file says.
+
+    Raises
+    ------
+    LlmcostError
+        All findings of the options and of the file together.
+    """
+    findings: list[LlmcostError] = []
+    layers: list[dict[str, Setting]] = []
+    for values, kind, place in ((flags, "flag", ""), (file or {}, origin, where)):
+        try:
+            layers.append(layer(values, kind, place))
+        except LlmcostError as error:
+            findings.extend(getattr(error, "findings", [error]))
+    raise_all(findings)
+    title = (file or {}).get("title", "")
+    tables = {t: (file or {})[t] for t in TABLES if t in (file or {})}
+    return Scenario(tuple(layers), title if isinstance(title, str) else "", tables)

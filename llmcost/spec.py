@@ -1,0 +1,231 @@
+"""What the user says: frozen structs in base units (bytes, FLOP/s, seconds, watts, USD).
+
+Field names are the keys of preset files; the unit is in the name. In a file a value is a plain number in that
+unit or a quantity with its unit (`memory_bytes = "80 GB"`). `None` means not known, never zero.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+Count = Annotated[float, Meta(gt=0, extra={"kind": "count"})]
+NonNegative = Annotated[float, Meta(ge=0, extra={"kind": "count"})]
+Whole = Annotated[int, Meta(ge=1, le=10**9, extra={"kind": "whole"})]
+WholeOrZero = Annotated[int, Meta(ge=0, le=10**9, extra={"kind": "whole"})]
+Bytes = Annotated[float, Meta(gt=0, extra={"kind": "bytes"})]
+BytesPerSecond = Annotated[float, Meta(gt=0, extra={"kind": "bytes_per_second"})]
+Flops = Annotated[float, Meta(gt=0, extra={"kind": "flops"})]
+Watts = Annotated[float, Meta(gt=0, extra={"kind": "watts"})]
+Usd = Annotated[float, Meta(gt=0, extra={"kind": "usd"})]
+UsdPerHour = Annotated[float, Meta(gt=0, extra={"kind": "usd_per_hour"})]
+Text = Annotated[str, Meta(min_length=1, max_length=500)]
+Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")]
+
+CONFIDENCE = ("vendor", "measured", "third-party", "assumed")
+
+
+class Source(Struct, frozen=True, forbid_unknown_fields=True):
+    """Where values of a preset come from.
+
+    `keys` lists the values it covers (empty: every value that no other source names); `date` is the day it was read;
+    `conflict` says how sources disagree, when they do.
+    """
+
+    address: Text
+    date: dt.date
+    confidence: Literal["vendor", "measured", "third-party", "assumed"]
+    keys: list[str] = field(default_factory=list)
+    note: str = ""
+    conflict: str = ""
+
+
+class LinearMixer(Struct, frozen=True, forbid_unknown_fields=True):
+    """A layer that keeps a fixed state instead of a KV cache: lightning, gdn, kda, mamba1 or mamba2."""
+
+    kind: Literal["lightning", "gdn", "kda", "mamba1", "mamba2"]
+    layers: Whole
+    heads: Whole | None = None
+    k_heads: Whole | None = None
+    v_heads: Whole | None = None
+    k_dim: Whole | None = None
+    v_dim: Whole | None = None
+    d_inner: Whole | None = None
+    d_state: Whole | None = None
+    groups: Whole | None = None
+    dt_rank: Whole | None = None
+    conv: WholeOrZero = 0
+    full_rank_gate: bool = False
+
+
+class Indexer(Struct, frozen=True, forbid_unknown_fields=True):
+    """Sparse attention: a small indexer scores every cached position and attention reads the best `tokens` of them."""
+
+    layers: Whole  # layers that own an indexer
+    sparse_layers: Whole  # layers whose attention is limited to `tokens` positions
+    heads: Whole
+    dim: Whole
+    tokens: Whole
+    head_weights: bool = True  # a projection that weighs the indexer's heads (DeepSeek yes, MiniMax no)
+
+
+class AttentionGroup(Struct, frozen=True, forbid_unknown_fields=True):
+    """Layers whose attention has its own sizes (Gemma 4, MiMo-V2, DeepSeek-V4): they replace the top-level sizes.
+
+    With `kv_compression` over 1 a window is kept beside the compressed cache.
+    """
+
+    layers: Whole
+    n_heads: Whole
+    n_kv_heads: Whole
+    d_head: Whole
+    d_head_v: Whole
+    sliding_window: Whole | None = None
+    sinks: bool = False
+    k_eq_v: bool = False
+    kv_compression: Whole = 1  # positions that share one cached entry
+    indexer: Indexer | None = None
+
+
+class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A language model: its architecture, or only published or estimated counts when that is all there is.
+
+    Notation follows docs/method.md: d_model, n_heads, d_ff and so on. Architecture fields are all present or all
+    absent (`n_layers is None`: closed model, `params_total` alone). `params_total` and `params_active` are the
+    published counts; the computed ones come from `engine.transformer`.
+    """
+
+    title: Text
+    aliases: list[Name] = field(default_factory=list)
+    developer: Text | None = None
+    release_date: dt.date | None = None
+    licence: Literal["open-weights", "closed"] = "open-weights"
+    estimate_by: Text | None = None  # set on closed models: whose estimate this is
+    params_total: Count | None = None
+    params_active: Count | None = None
+    params_exception: str = ""  # why the published total differs from the architecture by over 1 %
+    # architecture
+    n_layers: Whole | None = None
+    d_model: Whole | None = None
+    n_heads: Whole | None = None
+    n_kv_heads: Whole | None = None
+    d_head: Whole | None = None
+    d_ff: WholeOrZero | None = None
+    ffn_gated: bool = True
+    vocab_size: Whole | None = None
+    tied_embeddings: bool = False
+    attention: Literal["full", "mla"] = "full"
+    sliding_window: Whole | None = None
+    full_attention_layers: WholeOrZero | None = None  # None: all; with a window or a mixer: how many are full
+    attention_layers: Whole | None = None  # only where not every layer has attention or a mixer (Nemotron-H blocks)
+    ffn_layers: Whole | None = None  # only where not every layer has an FFN (Nemotron-H blocks)
+    moe_layers: WholeOrZero | None = None  # only where interval and first-dense do not say it
+    mla_q_lora_rank: WholeOrZero | None = None
+    mla_kv_lora_rank: Whole | None = None
+    mla_qk_nope_dim: Whole | None = None
+    mla_qk_rope_dim: Whole | None = None
+    mla_v_dim: Whole | None = None
+    moe_experts: Whole | None = None
+    moe_topk: Whole | None = None
+    moe_d_ff: Whole | None = None
+    moe_shared_d_ff_total: WholeOrZero = 0  # summed width of the shared experts
+    moe_first_dense_layers: WholeOrZero = 0
+    moe_layer_interval: Whole = 1
+    moe_latent_dim: Whole | None = None  # routed experts work on a projection this wide
+    moe_shared_gate: bool = False  # the shared expert has a one-column gate
+    linear: LinearMixer | None = None
+    attention_groups: list[AttentionGroup] = field(default_factory=list)
+    attention_params: Count | None = None  # all attention projections, counted, where no formula here covers them
+    indexer: Indexer | None = None
+    kv_shared_layers: Whole = 1  # cross-layer attention: this many layers share one K and V
+    # small parameters
+    norm: Literal["rms", "ln", "ln_nobias", "none"] = "rms"
+    norms_per_layer: WholeOrZero = 2
+    qk_norm: Literal["none", "head", "full", "perhead_full"] = "none"
+    qkv_bias: bool = False
+    o_bias: bool = False
+    mlp_bias: bool = False
+    moe_bias: bool = False
+    router_bias: bool = False
+    lm_bias: bool = False
+    attention_sinks: bool = False
+    attention_gate: bool = False  # output gate that doubles the query projection
+    learned_positions: WholeOrZero = 0
+    relative_positions: bool = False
+    other_params: NonNegative = 0.0  # counted from the checkpoint and named in the source note
+    # facts
+    max_context: Whole | None = None
+    native_dtype: Literal["fp32", "bf16", "fp16", "fp8", "int8", "int4", "mxfp4", "fp4"] | None = None
+    native_dtype_note: str = ""
+    training_tokens: Count | None = None
+    training_flops: Count | None = None
+    training_gpu_hours: Count | None = None
+    training_hardware: Text | None = None
+    sources: list[Source] = field(default_factory=list)
+
+
+class Accelerator(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One accelerator as it is rented: dense peaks [FLOP/s], memory, links per direction, power."""
+
+    title: Text
+    aliases: list[Name] = field(default_factory=list)
+    vendor: Text
+    generation: Name  # calibration group: volta turing ampere hopper blackwell rubin ada cdna2 cdna3 cdna4 tpu ...
+    release_date: dt.date | None = None
+    fp32_flops: Flops | None = None
+    tf32_flops: Flops | None = None
+    bf16_flops: Flops | None = None
+    fp16_flops: Flops | None = None
+    fp8_flops: Flops | None = None
+    int8_flops: Flops | None = None
+    fp4_flops: Flops | None = None
+    memory_bytes: Bytes
+    memory_bytes_per_second: BytesPerSecond | None = None
+    link: Text | None = None  # scale-up interconnect, by name
+    link_bytes_per_second: BytesPerSecond | None = None  # per direction, inside the scale-up domain
+    scale_up_domain: Whole | None = None
+    network_bytes_per_second: BytesPerSecond | None = None  # per accelerator, across domains
+    tdp_watts: Watts | None = None
+    server_watts: Watts | None = None  # whole server at full load, divided by its accelerators
+    purchase_usd: Usd | None = None
+    availability_note: str = ""
+    sources: list[Source] = field(default_factory=list)
+
+
+class RentalPrice(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One quoted rate for one accelerator-hour."""
+
+    hardware: Name
+    commitment: Literal["on-demand", "1-year", "3-year", "spot"]
+    usd_per_hour: UsdPerHour
+    region: str = ""
+    product: str = ""
+    date: dt.date
+    date_note: str = ""
+    address: Text
+    confidence: Literal["vendor", "measured", "third-party", "assumed"]
+    note: str = ""
+    excluded: str = ""  # why the quote is kept but not used
+
+
+class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A provider's price list."""
+
+    title: Text
+    aliases: list[Name] = field(default_factory=list)
+    prices: list[RentalPrice] = field(default_factory=list)
+
+
+class Region(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A place: grid carbon [kg CO2e/kWh], electricity price [USD/kWh], PUE, water [L/kWh] where known."""
+
+    title: Text
+    aliases: list[Name] = field(default_factory=list)
+    kind: Literal["country", "state", "cloud-region", "operator", "world", "continent"]
+    co2e_kg_per_kwh: Annotated[float, Meta(ge=0, le=5, extra={"kind": "kg_per_kwh"})] | None = None
+    electricity_usd_per_kwh: Annotated[float, Meta(gt=0, le=10, extra={"kind": "usd_per_kwh"})] | None = None
+    pue: Annotated[float, Meta(ge=1, le=5, extra={"kind": "ratio"})] | None = None
+    water_litres_per_kwh: Annotated[float, Meta(ge=0, le=100, extra={"kind": "ratio"})] | None = None
+    sources: list[Source] = field(default_factory=list)
