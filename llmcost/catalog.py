@@ -13,23 +13,30 @@ import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, get_args, get_origin
+from typing import Any, NamedTuple, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
 from llmcost import spec, units
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
 
-T = TypeVar("T", spec.Model, spec.Accelerator, spec.Provider, spec.Region)
+T = TypeVar("T", bound=msgspec.Struct)
 
-STRUCTS: dict[str, type] = {
+STRUCTS: dict[str, type[msgspec.Struct]] = {
     "hardware": spec.Accelerator,
     "models": spec.Model,
     "prices": spec.Provider,
     "regions": spec.Region,
 }
 KINDS = (*STRUCTS, "scenarios", "calibration")
-SINGULAR = {"hardware": "hardware", "models": "model", "prices": "provider", "regions": "region", "scenarios": "scenario", "calibration": "calibration"}
+SINGULAR = {
+    "hardware": "hardware",
+    "models": "model",
+    "prices": "provider",
+    "regions": "region",
+    "scenarios": "scenario",
+    "calibration": "calibration",
+}
 MAX_FILE_BYTES = 4_000_000  # a preset or scenario is a page of text; more is a mistake or an attack
 _ALIASES = re.compile(r"^aliases\s*=\s*\[(.*?)\]", re.MULTILINE | re.DOTALL)
 
@@ -197,7 +204,7 @@ def decode(struct: type[T], data: dict[str, Any], where: str) -> T:
     findings: list[LlmcostError] = []
     value = _decode(struct, data, where, findings)
     raise_all(findings)
-    return value  # type: ignore[no-any-return]
+    return cast(T, value)
 
 
 def _decode(struct: type, data: dict[str, Any], where: str, findings: list[LlmcostError]) -> Any:
@@ -279,8 +286,10 @@ def source_of(preset: Any, key: str) -> spec.Source | None:
 
 def presets_date(catalog: Catalog) -> str:
     """The newest date in the shipped price lists: the presets' identity in every answer."""
-    newest = dt.date.min.isoformat()
+    newest = ""
     for found in catalog.files("prices").values():
         if not found.user:
-            newest = max([newest, *re.findall(r"^date = (\d{4}-\d{2}-\d{2})", found.path.read_text("utf-8"), re.MULTILINE)])
+            newest = max(
+                [newest, *re.findall(r"^date = (\d{4}-\d{2}-\d{2})", found.path.read_text("utf-8"), re.MULTILINE)]
+            )
     return newest

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from llmcost import units
@@ -56,10 +57,26 @@ _KEYS = (
     Key("ep", "whole", "Hardware", "expert-parallel ranks", (SERVE, CROSSOVER)),
     Key("tokens", "count", "Training", "training tokens: 15T", (TRAIN, CROSSOVER), ranged=True),
     Key("seq_len", "whole", "Training", "training sequence length: 8192", (TRAIN, CROSSOVER)),
-    Key("mfu", "share", "Training", "model FLOPs utilisation, in place of the predicted one: 40%", (TRAIN, CROSSOVER), ranged=True),
-    Key("goodput", "share", "Training", "useful share of billed time, in place of the predicted one: 90%", (TRAIN, CROSSOVER), ranged=True),
+    Key(
+        "mfu",
+        "share",
+        "Training",
+        "model FLOPs utilisation, in place of the predicted one: 40%",
+        (TRAIN, CROSSOVER),
+        ranged=True,
+    ),
+    Key(
+        "goodput",
+        "share",
+        "Training",
+        "useful share of billed time, in place of the predicted one: 90%",
+        (TRAIN, CROSSOVER),
+        ranged=True,
+    ),
     Key("gpu_hours", "count", "Training", "billed accelerator-hours, given: 2.788M", (TRAIN, CROSSOVER), ranged=True),
-    Key("training_flops", "count", "Training", "model FLOPs of the run, given: 3.8e25", (TRAIN, CROSSOVER), ranged=True),
+    Key(
+        "training_flops", "count", "Training", "model FLOPs of the run, given: 3.8e25", (TRAIN, CROSSOVER), ranged=True
+    ),
     Key("train_cost", "usd", "Training", "training spend, given: 150M", (CROSSOVER,), ranged=True),
     Key("train_energy", "kwh", "Training", "training energy, given: 59257kWh", (CROSSOVER,), ranged=True),
     Key("isl", "count", "Workload", "input tokens per request: 1000", (SERVE, CROSSOVER), ranged=True),
@@ -67,14 +84,41 @@ _KEYS = (
     Key("cache_hit", "share", "Workload", "share of input tokens found in the prefix cache: 50%", (SERVE, CROSSOVER)),
     Key("requests", "per_day", "Workload", "traffic: 10M/day, 250/s", (SERVE, CROSSOVER), ranged=True),
     Key("kv_dtype", "choice", "Serving", "KV cache format", (SERVE, CROSSOVER), choices=DTYPES),
-    Key("batch", "whole", "Serving", "requests in flight per replica, in place of the best that fits", (SERVE, CROSSOVER)),
+    Key(
+        "batch",
+        "whole",
+        "Serving",
+        "requests in flight per replica, in place of the best that fits",
+        (SERVE, CROSSOVER),
+    ),
     Key("tpot", "seconds", "Serving", "time per output token to keep: 50ms", (SERVE, CROSSOVER)),
     Key("ttft", "seconds", "Serving", "time to first token to keep: 2s", (SERVE, CROSSOVER)),
-    Key("utilization", "share", "Serving", "share of the fleet's capacity that traffic uses: 60%", (SERVE, CROSSOVER), ranged=True),
-    Key("tokens_per_second", "per_second", "Serving", "output tokens per second of one replica, given: 4391/s", (SERVE, CROSSOVER), ranged=True),
+    Key(
+        "utilization",
+        "share",
+        "Serving",
+        "share of the fleet's capacity that traffic uses: 60%",
+        (SERVE, CROSSOVER),
+        ranged=True,
+    ),
+    Key(
+        "tokens_per_second",
+        "per_second",
+        "Serving",
+        "output tokens per second of one replica, given: 4391/s",
+        (SERVE, CROSSOVER),
+        ranged=True,
+    ),
     Key("cost_per_request", "usd_per_request", "Serving", "cost of a request, given: 0.05", (CROSSOVER,), ranged=True),
     Key("energy_per_request", "kwh", "Serving", "energy of a request, given: 1.0e-4kWh", (CROSSOVER,), ranged=True),
-    Key("price", "usd_per_hour", "Money", "per accelerator-hour: 2.50/h (no dollar sign: the shell eats it)", sided=True, ranged=True),
+    Key(
+        "price",
+        "usd_per_hour",
+        "Money",
+        "per accelerator-hour: 2.50/h (no dollar sign: the shell eats it)",
+        sided=True,
+        ranged=True,
+    ),
     Key("provider", "prices", "Money", "use this provider's price list", sided=True),
     Key("commitment", "choice", "Money", "rental term", sided=True, choices=COMMITMENTS),
     Key("as_of", "date", "Money", "use prices dated up to this day: 2026-11-23"),
@@ -100,7 +144,10 @@ def all_keys() -> dict[str, Key]:
         if key.sided:
             for side in SIDES:
                 keys[f"{side}_{key.name}"] = key._replace(
-                    name=f"{side}_{key.name}", help=f"{key.help} (the {side} side only)", commands=(CROSSOVER,), short=""
+                    name=f"{side}_{key.name}",
+                    help=f"{key.help} (the {side} side only)",
+                    commands=(CROSSOVER,),
+                    short="",
                 )
     return keys
 
@@ -118,7 +165,7 @@ class Scenario(NamedTuple):
 
     layers: tuple[dict[str, Setting], ...]
     title: str = ""
-    tables: dict[str, Any] = {}
+    tables: Mapping[str, Any] = MappingProxyType({})
 
     def get(self, key: str, side: str = "") -> Setting | None:
         """The strongest setting of a key; inside one layer the sided form wins."""
@@ -195,10 +242,15 @@ def layer(values: Mapping[str, object], origin: str, where: str = "") -> dict[st
 def unknown_key(name: str, where: str, known: Iterable[str]) -> LlmcostError:
     """The finding for a key nobody knows, with the nearest names."""
     place = f"{where}: " if where else ""
-    return LlmcostError(f"{place}unknown key {units.shown(name)}", did_you_mean(name, [*known, *NOTES, *TABLES]) or "llmcost schema scenario")
+    return LlmcostError(
+        f"{place}unknown key {units.shown(name)}",
+        did_you_mean(name, [*known, *NOTES, *TABLES]) or "llmcost schema scenario",
+    )
 
 
-def resolve(flags: Mapping[str, object], file: Mapping[str, object] | None = None, origin: str = "", where: str = "") -> Scenario:
+def resolve(
+    flags: Mapping[str, object], file: Mapping[str, object] | None = None, origin: str = "", where: str = ""
+) -> Scenario:
     """A question from what was typed and what a scenario file says.
 
     Raises

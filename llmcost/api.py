@@ -1,0 +1,101 @@
+"""The Python API: one function per question, keys as on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any
+
+from llmcost.catalog import Catalog, is_path, read_toml
+from llmcost.result import Estimate
+from llmcost.scenario import Scenario, resolve
+
+Presets = str | PathLike[str] | None
+
+
+def _question(scenario: str | None, catalog: Catalog, keys: Mapping[str, Any]) -> Scenario:
+    if scenario is None:
+        return resolve(keys)
+    found = catalog.find("scenarios", scenario)
+    origin = f"file:{found.path.name}" if is_path(scenario) else found.origin
+    return resolve(keys, read_toml(found.path), origin, found.path.name)
+
+
+def _catalog(presets: Presets) -> Catalog:
+    from pathlib import Path
+
+    return Catalog([Path(presets)] if presets is not None else [])
+
+
+def train(scenario: str | None = None, /, *, presets: Presets = None, **keys: Any) -> Estimate:
+    """What a training run costs.
+
+    Parameters
+    ----------
+    scenario : str, optional
+        Scenario preset or `.toml` path; `keys` go over it.
+    presets : path, optional
+        Folder of your own presets.
+    **keys
+        Any option of `llmcost train`, with `_` for `-`.
+
+    Raises
+    ------
+    LlmcostError
+        The question is wrong; `message` and `hint` say how.
+
+    Examples
+    --------
+    DeepSeek-V3: 2.788M H800-hours at $2 are $5.576M (arXiv:2412.19437, table 1).
+
+    >>> train(model="deepseek-v3", gpu_hours="2.788M", price="2/h").result["total_usd"]
+    5576000.0
+    """
+    from llmcost.estimate.train import train as answer
+
+    catalog = _catalog(presets)
+    return answer(_question(scenario, catalog, keys), catalog)
+
+
+def serve(scenario: str | None = None, /, *, presets: Presets = None, **keys: Any) -> Estimate:
+    """What serving a model costs; parameters as in `train`, keys as in `llmcost serve`."""
+    from llmcost.estimate.serve import serve as answer
+
+    catalog = _catalog(presets)
+    return answer(_question(scenario, catalog, keys), catalog)
+
+
+def crossover(scenario: str | None = None, /, *, presets: Presets = None, **keys: Any) -> Estimate:
+    """When cumulative inference overtakes training; parameters as in `train`, keys as in `llmcost crossover`.
+
+    Examples
+    --------
+    BLOOMz-7B: 59,257 kWh of training at 1.0e-4 kWh per request (arXiv:2311.16863, table 5).
+
+    >>> answer = crossover(train_energy="59257kWh", energy_per_request="1.0e-4kWh")
+    >>> round(answer.result["crossover_requests"])
+    592570000
+    """
+    from llmcost.estimate.crossover import crossover as answer
+
+    catalog = _catalog(presets)
+    return answer(_question(scenario, catalog, keys), catalog)
+
+
+def compare(
+    *scenarios: str, vary: Mapping[str, Sequence[Any]] | None = None, presets: Presets = None, **keys: Any
+) -> Estimate:
+    """Alternatives side by side: `scenarios`, and every combination of the values in `vary`.
+
+    Examples
+    --------
+    >>> answer = compare(cost_per_request=0.05, requests="10M/day", vary={"train_cost": ["100M", "200M"]})
+    >>> [row["crossover_days"] for row in answer.arrays["alternatives"]]
+    [200.0, 400.0]
+    """
+    from llmcost.estimate.compare import Alternative
+    from llmcost.estimate.compare import compare as answer
+
+    catalog = _catalog(presets)
+    asked = [Alternative(name or "", _question(name, catalog, keys)) for name in scenarios or (None,)]
+    return answer(asked, catalog, [f"{key}={','.join(str(v) for v in values)}" for key, values in (vary or {}).items()])

@@ -1,0 +1,57 @@
+"""The command line: the only part that prints, reads the environment or exits."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from llmcost.errors import Exit, LlmcostError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit code (see `llmcost.errors.Exit`)."""
+    args = sys.argv[1:] if argv is None else argv
+    _silence_closed_pipes()
+    if args == ["--version"]:  # before the parser is imported: scripts ask this often
+        from llmcost.cli.output import version_line
+
+        print(version_line())
+        return Exit.OK
+    try:
+        from llmcost.cli.app import run
+
+        return run(args)
+    except LlmcostError as error:
+        return _refuse(error)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except Exception as error:
+        if "--debug" in args:
+            raise
+        print(
+            f"error: this is a bug in llmcost: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
+            file=sys.stderr,
+        )
+        print("hint: run it again with --debug and report what it prints", file=sys.stderr)
+        return Exit.BUG
+
+
+def _refuse(error: LlmcostError) -> int:
+    """Print every finding on a line of its own, its hint below it."""
+    for finding in getattr(error, "findings", [error]):
+        print(f"error: {finding.message}", file=sys.stderr)
+        if finding.hint:
+            print(f"hint: {finding.hint}", file=sys.stderr)
+    return error.code
+
+
+def _silence_closed_pipes() -> None:
+    """`llmcost ... | head -1` ends silently with 141, not with an exit code that reads as an answer."""
+    import signal
+
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)

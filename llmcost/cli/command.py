@@ -1,0 +1,165 @@
+"""Options from the table of scenario keys: one way to say a thing, in every command."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from llmcost import scenario as sc
+
+OUTPUT = "Output"
+PRESET_KINDS = ("models", "hardware", "prices", "regions")
+Runner = Callable[..., Any]
+
+
+def complete_preset(kind: str) -> Callable[[str], list[str]]:
+    """Completion of preset names: file stems and nothing else, so that a TAB parses no TOML."""
+
+    def complete(incomplete: str) -> list[str]:
+        from llmcost.cli.output import catalog
+
+        return [name for name in catalog(None).files(kind) if name.startswith(incomplete)]
+
+    return complete
+
+
+def complete_any(incomplete: str) -> list[str]:
+    """Completion of preset names of every kind."""
+    from llmcost.catalog import KINDS
+    from llmcost.cli.output import catalog
+
+    names = catalog(None)
+    return sorted({name for kind in KINDS for name in names.files(kind) if name.startswith(incomplete)})
+
+
+def options_of(name: str) -> dict[str, Any]:
+    """Every option of a command but its scenario argument, in the order of the help."""
+    options: dict[str, Any] = {}
+    for key in sc.all_keys().values():
+        if (sc.CROSSOVER if name == "compare" else name) not in key.commands:
+            continue
+        sided = key.name.startswith(("train_", "serve_")) and key.name not in sc.KEYS
+        options[key.name] = typer.Option(
+            None,
+            key.option,
+            *([key.short] if key.short else []),
+            help=_help(key),
+            rich_help_panel=f"{key.panel}, one side" if sided else key.panel,
+            metavar=_metavar(key),
+            show_default=False,
+            autocompletion=complete_preset(key.kind) if key.kind in PRESET_KINDS else None,
+        )
+    return options
+
+
+def _help(key: sc.Key) -> str:
+    text = key.help[:1].upper() + key.help[1:]
+    if key.choices:
+        text += f" ({', '.join(key.choices)})"
+    return text + "."
+
+
+def _metavar(key: sc.Key) -> str:
+    if key.kind in PRESET_KINDS or key.choices:
+        return "NAME"
+    return {"date": "DATE", "seconds": "TIME", "share": "SHARE", "usd": "MONEY"}.get(
+        key.kind, "QUANTITY" if key.kind != "whole" else "N"
+    )
+
+
+def output_options(formats: tuple[str, ...] = ("table", "json", "csv", "markdown")) -> dict[str, Any]:
+    """Options on how the answer is shown; never on what it is."""
+
+    def opt(default: Any, *names: str, **more: Any) -> Any:
+        return typer.Option(default, *names, rich_help_panel=OUTPUT, show_default=False, **more)
+
+    return {
+        "config": opt(
+            None,
+            "--config",
+            metavar="FILE",
+            help="Scenario file, below the one named as argument.",
+            envvar="LLMCOST_CONFIG",
+        ),
+        "presets_dir": opt(
+            None, "--presets", metavar="DIR", help="Folder of your own presets.", envvar="LLMCOST_PRESETS"
+        ),
+        "format_": opt(
+            "table", "--format", metavar="NAME", help=f"How to print: {', '.join(formats)}.", envvar="LLMCOST_FORMAT"
+        ),
+        "json_": opt(False, "--json", help="Short for --format json."),
+        "output": opt(None, "--output", "-o", metavar="FILE", help="Write the answer to a file."),
+        "explain": opt(False, "--explain", help="Show each step: formula, values, units, source."),
+        "quiet": opt(False, "--quiet", "-q", help="Only the number asked for."),
+        "no_color": opt(False, "--no-color", help="No colour (NO_COLOR works too)."),
+        "debug": opt(False, "--debug", help="Show the traceback of a bug."),
+    }
+
+
+def add(
+    app: typer.Typer,
+    name: str,
+    summary: str,
+    examples: str,
+    run: Runner,
+    extra: dict[str, Any] | None = None,
+    full: bool = True,
+    many: bool = False,
+) -> None:
+    """Register a command whose options come from the table of keys.
+
+    `run(scenario, catalog, **extra)` answers; the options in `extra` are the command's own. With `many` the command
+    takes several scenarios, and `run` gets (name, scenario) pairs.
+    """
+    epilog = "Examples:\n\n" + "\n\n".join(line.strip() for line in examples.strip().splitlines())
+    if not full:
+        app.command(name, help=summary)(_stub)
+        return
+    own = extra or {}
+    keys = options_of(name)
+    output = output_options()
+
+    def body(**said: Any) -> int:
+        from llmcost.cli import output as out
+
+        flags = {k: said[k] for k in keys if said[k] is not None}
+        shown = out.options(**{k: said[k] for k in (*output, *(x for x in own if x in out.SHOWN))})
+        catalog = out.catalog(said["presets_dir"])
+        names = said["scenario"] if many else [said["scenario"]]
+        asked = [(name or "", out.question(name, said["config"], flags, catalog)) for name in names or [None]]
+        mine = {k: said[k] for k in own if k not in out.SHOWN}
+        return out.deliver(run(asked if many else asked[0][1], catalog, **mine), shown)
+
+    argument = typer.Argument(
+        [] if many else None,
+        metavar="[SCENARIO]..." if many else "[SCENARIO]",
+        help="Scenario preset, file.toml, or - for standard input.",
+        show_default=False,
+        autocompletion=complete_preset("scenarios"),
+    )
+    body.__name__ = name
+    body.__signature__ = _signature({"scenario": argument, **keys, **own, **output})  # type: ignore[attr-defined]
+    body.__annotations__ = {}
+    app.command(name, help=summary, epilog=epilog, no_args_is_help=True)(body)
+
+
+def _signature(defaults: dict[str, Any]) -> inspect.Signature:
+    kinds = inspect.Parameter.KEYWORD_ONLY
+    return inspect.Signature([inspect.Parameter(n, kinds, default=d, annotation=_type(d)) for n, d in defaults.items()])
+
+
+def _type(option: Any) -> Any:
+    if any("/--no-" in name for name in option.param_decls or ()):
+        return bool | None
+    if isinstance(option.default, bool):
+        return bool
+    if isinstance(option.default, list):
+        return list[str]
+    return str if isinstance(option.default, str) else str | None
+
+
+def _stub() -> None:
+    raise AssertionError("a command listed for help only was run")

@@ -1,0 +1,38 @@
+"""`llmcost compare`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from llmcost.catalog import Catalog
+from llmcost.cli import command
+from llmcost.scenario import Scenario
+
+SUMMARY = "Which of these models, machines or scenarios is cheapest."
+EXAMPLES = """
+llmcost compare --model llama-3.1-70b --isl 1000 --osl 500 --vary hardware=h100-sxm,h200-sxm,mi300x
+llmcost compare --model llama-3.1-8b --tokens 15T --vary gpus=512,1024 --vary hardware=a100,h100
+llmcost compare chat-a.toml chat-b.toml --json
+"""
+VARY = typer.Option(
+    [],
+    "--vary",
+    metavar="KEY=A,B,C",
+    help="One alternative per value; several make a grid.",
+    show_default=False,
+    rich_help_panel="Alternatives",
+)
+
+
+def register(app: typer.Typer, full: bool) -> None:
+    """Add the command."""
+    command.add(app, "compare", SUMMARY, EXAMPLES, run, extra={"vary": VARY}, full=full, many=True)
+
+
+def run(scenarios: list[tuple[str, Scenario]], catalog: Catalog, vary: list[str]) -> Any:
+    """Answer."""
+    from llmcost.estimate.compare import Alternative, compare
+
+    return compare([Alternative(*s) for s in scenarios], catalog, vary)

@@ -1,0 +1,164 @@
+"""From the command line to a question, and from an answer to stdout, stderr, a file and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from llmcost import __version__, units
+from llmcost.catalog import Catalog, is_path, parse_toml, presets_date, read_toml
+from llmcost.errors import Exit, LlmcostError, did_you_mean
+from llmcost.result import Estimate
+from llmcost.scenario import Scenario, layer, resolve
+
+FORMATS = ("table", "json", "csv", "markdown")
+SHOWN = ("chart", "plot")  # options of some commands that only change the picture
+MAX_STDIN = 4_000_000
+
+
+class Shown(NamedTuple):
+    """How the user wants the answer."""
+
+    format: str
+    output: str | None
+    explain: bool
+    quiet: bool
+    color: bool
+    chart: bool | None
+    plot: str | None
+
+
+def version_line() -> str:
+    """`llmcost 0.1.0 (presets 2026-11-01)`: the preset date is part of the answer's identity."""
+    return f"llmcost {__version__} (presets {presets_date(catalog(None))})"
+
+
+def catalog(folder: str | None) -> Catalog:
+    """The user's presets (`--presets`, `LLMCOST_PRESETS`, the config folder), then the shipped ones."""
+    if folder and not Path(folder).is_dir():
+        raise LlmcostError(f"--presets: no such folder: {units.shown(folder)}")
+    folders = [Path(folder)] if folder else []
+    config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    return Catalog([*folders, Path(config) / "llmcost"])
+
+
+def options(
+    format_: str, json_: bool, output: str | None, explain: bool, quiet: bool, no_color: bool, **rest: Any
+) -> Shown:
+    """Output options, checked before anything is computed."""
+    name = "json" if json_ else format_
+    if name not in FORMATS:
+        raise LlmcostError(
+            f"--format: {units.shown(name)} is not one of {', '.join(FORMATS)}", did_you_mean(name, FORMATS)
+        )
+    plot = rest.get("plot")
+    if plot and Path(plot).suffix not in (".svg", ".png", ".pdf"):
+        raise LlmcostError(f"--plot: {units.shown(plot)} does not end in .svg, .png or .pdf")
+    color = not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return Shown(name, output, explain, quiet, color, rest.get("chart"), plot)
+
+
+def question(name: str | None, config: str | None, flags: dict[str, Any], presets: Catalog) -> Scenario:
+    """The question: options over the scenario over `--config`."""
+    said = resolve(flags, *_scenario_file(name, presets))
+    if config is None:
+        return said
+    path = Path(config)
+    if not path.is_file():
+        raise LlmcostError(f"--config: no such file: {units.shown(config)}")
+    below = layer(read_toml(path), f"file:{path.name}", path.name)
+    return said._replace(layers=(*said.layers, below))
+
+
+def _scenario_file(name: str | None, presets: Catalog) -> tuple[dict[str, Any], str, str]:
+    if name is None:
+        return {}, "", ""
+    if name == "-":
+        return parse_toml(sys.stdin.buffer.read(MAX_STDIN), "standard input"), "file:-", "standard input"
+    found = presets.find("scenarios", name)
+    data = read_toml(found.path)
+    if is_path(name):
+        return data, f"file:{found.path.name}", found.path.name
+    return data, found.origin, f"scenario {found.name}"
+
+
+def deliver(estimate: Estimate, shown: Shown) -> int:
+    """Render, print or write, and give the exit code."""
+    from llmcost import render
+    from llmcost.render import text
+
+    screen = shown.output is None and sys.stdout.isatty()
+    picture = render.Options(
+        width=_width() if screen else None,
+        color=shown.color and screen,
+        unicode=_unicode(),
+        explain=shown.explain,
+        quiet=shown.quiet,
+        chart=shown.chart if shown.chart is not None else screen,
+    )
+    body = render.render(shown.format, estimate, picture)
+    if shown.plot:
+        from llmcost.render.plot import plot
+
+        write(shown.plot, plot(estimate, Path(shown.plot).suffix))
+    if shown.output:
+        write(shown.output, body.encode())
+    else:
+        sys.stdout.write(body)
+        sys.stdout.flush()
+    if shown.format in ("table", "csv") and not shown.quiet:
+        for line in text.warning_lines(estimate):
+            print(line, file=sys.stderr)
+    return Exit(estimate.exit_code)
+
+
+def _width() -> int:
+    import shutil
+
+    return shutil.get_terminal_size().columns
+
+
+def _unicode() -> bool:
+    return "utf" in (sys.stdout.encoding or "").lower()
+
+
+def read_json(name: str) -> tuple[dict[str, Any], str]:
+    """A JSON object from a file or standard input, and a name for it.
+
+    Raises
+    ------
+    LlmcostError
+        Missing file, too large, or not a JSON object.
+    """
+    import msgspec
+
+    path = Path(name)
+    if name != "-" and not path.is_file():
+        raise LlmcostError(f"no such file: {units.shown(name)}")
+    raw = sys.stdin.buffer.read(MAX_STDIN) if name == "-" else path.read_bytes()[:MAX_STDIN]
+    where = "standard input" if name == "-" else units.shown(path.name)
+    try:
+        data = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise LlmcostError(f"{where}: not JSON: {units.shown(str(error), 100)}") from None
+    if not isinstance(data, dict):
+        raise LlmcostError(f"{where}: expected a JSON object, got {type(data).__name__}")
+    label = path.parent.name if path.name == "config.json" and path.parent.name else path.stem
+    return data, "model" if name == "-" else label
+
+
+def write(name: str, body: bytes) -> None:
+    """All of the file or none of it: written beside it, then renamed."""
+    path = Path(name)
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(body)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise LlmcostError(f"cannot write {units.shown(name)}: {error.strerror}") from None
+    print(f"wrote {units.shown(name, 200)}", file=sys.stderr)

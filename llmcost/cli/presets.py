@@ -1,0 +1,159 @@
+"""`llmcost presets`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import typer
+
+from llmcost.cli import command
+
+SUMMARY = "What is known, from where, and how old it is."
+KIND = typer.Argument(
+    None, metavar="[KIND]", help="hardware, models, prices, regions, scenarios or calibration.", show_default=False
+)
+NAME = typer.Argument(
+    ...,
+    metavar="NAME",
+    help="Preset name, KIND/NAME, or file.toml.",
+    show_default=False,
+    autocompletion=command.complete_any,
+)
+FOLDER = typer.Option(
+    None, "--presets", metavar="DIR", help="Folder of your own presets.", envvar="LLMCOST_PRESETS", show_default=False
+)
+FORMAT = typer.Option(
+    "table",
+    "--format",
+    metavar="NAME",
+    help="How to print: table, json, csv, markdown.",
+    show_default=False,
+    envvar="LLMCOST_FORMAT",
+)
+JSON = typer.Option(False, "--json", help="Short for --format json.", show_default=False)
+OUTPUT = typer.Option(None, "--output", "-o", metavar="FILE", help="Write to a file.", show_default=False)
+NO_COLOR = typer.Option(False, "--no-color", help="No colour (NO_COLOR works too).", show_default=False)
+
+
+def register(app: typer.Typer, full: bool) -> None:
+    """Add the command group."""
+    group = typer.Typer(help=SUMMARY, no_args_is_help=True)
+    app.add_typer(group, name="presets")
+    if not full:
+        group.callback()(_nothing)
+        return
+    for name, run in (
+        ("list", list_),
+        ("show", show),
+        ("check", check),
+        ("new", new),
+        ("import", import_),
+        ("path", path),
+    ):
+        group.command(name)(run)
+
+
+def _nothing() -> None:
+    return None
+
+
+def _deliver(estimate: Any, format_: str, json_: bool, output: str | None, no_color: bool) -> int:
+    from llmcost.cli import output as out
+
+    return out.deliver(estimate, out.options(format_, json_, output, explain=False, quiet=False, no_color=no_color))
+
+
+def list_(
+    kind: str | None = KIND,
+    presets_dir: str | None = FOLDER,
+    format_: str = FORMAT,
+    json_: bool = JSON,
+    output: str | None = OUTPUT,
+    no_color: bool = NO_COLOR,
+) -> int:
+    """List the presets of a kind, or how many there are of each."""
+    from llmcost.cli.output import catalog
+    from llmcost.estimate import presets
+
+    return _deliver(presets.listing(catalog(presets_dir), kind), format_, json_, output, no_color)
+
+
+def show(
+    name: str = NAME,
+    kind: str | None = typer.Option(
+        None, "--kind", metavar="KIND", help="Which kind, when a name is of several.", show_default=False
+    ),
+    presets_dir: str | None = FOLDER,
+    format_: str = FORMAT,
+    json_: bool = JSON,
+    output: str | None = OUTPUT,
+    no_color: bool = NO_COLOR,
+) -> int:
+    """Show every value of a preset with its source, date and age."""
+    from llmcost.cli.output import catalog
+    from llmcost.estimate import presets
+
+    return _deliver(presets.show(catalog(presets_dir), name, kind), format_, json_, output, no_color)
+
+
+def check(
+    files: list[str] = typer.Argument(..., metavar="FILE...", help="Preset or scenario files.", show_default=False),
+    format_: str = FORMAT,
+    json_: bool = JSON,
+    output: str | None = OUTPUT,
+    no_color: bool = NO_COLOR,
+) -> int:
+    """Check preset and scenario files: 1 on findings, 2 when one cannot be read."""
+    from llmcost.estimate import presets
+
+    return _deliver(presets.check(files), format_, json_, output, no_color)
+
+
+def new(
+    kind: str = typer.Argument(..., metavar="KIND", show_default=False),
+    name: str = typer.Argument(..., metavar="NAME", show_default=False),
+    like: str | None = typer.Option(None, "--from", metavar="NAME", help="Start from this preset.", show_default=False),
+    presets_dir: str | None = FOLDER,
+    output: str | None = OUTPUT,
+) -> int:
+    """Write a preset to edit, on standard output or to a file."""
+    from llmcost.cli.output import catalog
+    from llmcost.estimate import presets
+
+    return _text(presets.new(catalog(presets_dir), kind, name, like), output)
+
+
+def import_(
+    file: str = typer.Argument(
+        ..., metavar="CONFIG.JSON", help="A Hugging Face config.json, or - for standard input.", show_default=False
+    ),
+    name: str | None = typer.Option(None, "--name", metavar="NAME", help="What to call the model.", show_default=False),
+    output: str | None = OUTPUT,
+) -> int:
+    """Turn a Hugging Face config.json into a model preset."""
+    from llmcost import hf_config
+    from llmcost.cli.output import read_json
+
+    config, label = read_json(file)
+    return _text(hf_config.model_to_toml(hf_config.model_from_config(config, name or label)), output)
+
+
+def path(presets_dir: str | None = FOLDER) -> int:
+    """Show where presets are looked for, first one first."""
+    from llmcost.catalog import shipped_folder
+    from llmcost.cli.output import catalog
+
+    for folder in (*catalog(presets_dir).user_folders, shipped_folder()):
+        print(folder)
+    return 0
+
+
+def _text(text: str, output: str | None) -> int:
+    from llmcost.cli.output import write
+
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        write(output, text.encode())
+    return 0

@@ -1,0 +1,26 @@
+"""`llmcost schema`."""
+
+from __future__ import annotations
+
+import typer
+
+SUMMARY = "Print the JSON Schema of a command's answer, or of scenario files."
+NAME = typer.Argument(
+    ..., metavar="NAME", help="scenario, train, serve, crossover, compare or presets.", show_default=False
+)
+
+
+def register(app: typer.Typer, full: bool) -> None:
+    """Add the command."""
+    del full  # one argument: nothing to save
+    app.command("schema", help=SUMMARY)(run)
+
+
+def run(name: str = NAME) -> int:
+    """Print one schema."""
+    import msgspec
+
+    from llmcost import schemas
+
+    print(msgspec.json.format(msgspec.json.encode(schemas.build(name)), indent=2).decode())
+    return 0

@@ -1,0 +1,311 @@
+"""`presets`: what is known, from where, and how old it is."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from llmcost import spec, units
+from llmcost.catalog import KINDS, STRUCTS, Catalog, Found, decode, presets_date, read_toml, source_of
+from llmcost.errors import Exit, LlmcostError, did_you_mean
+from llmcost.result import Estimate, Warning
+from llmcost.scenario import layer
+
+HIDDEN = ("sources", "aliases")
+
+
+def known_kind(kind: str) -> str:
+    """A kind of preset, checked.
+
+    Raises
+    ------
+    LlmcostError
+        No such kind.
+    """
+    if kind not in KINDS:
+        raise LlmcostError(f"unknown kind {units.shown(kind)}: one of {', '.join(KINDS)}", did_you_mean(kind, KINDS))
+    return kind
+
+
+def listing(catalog: Catalog, kind: str | None) -> Estimate:
+    """Every preset of a kind, or the number of each kind."""
+    if kind is None:
+        counts = {k: list(catalog.files(k).values()) for k in KINDS}
+        rows: list[dict[str, Any]] = [
+            {"kind": k, "count": len(found), "own": sum(f.user for f in found)} for k, found in counts.items()
+        ]
+        total = sum(len(found) for found in counts.values())
+        return _answer(catalog, f"{total} presets of {len(KINDS)} kinds.", rows, {"count": total})
+    files = catalog.files(known_kind(kind))
+    names: dict[str, list[str]] = {}
+    for alias, name in catalog.aliases(kind).items():
+        names.setdefault(name, []).append(alias)
+    rows = [
+        {"name": f.name, "title": _title(f), "aliases": ", ".join(names.get(f.name, [])), "from": _from(f)}
+        for f in files.values()
+    ]
+    return _answer(catalog, f"{len(rows)} {kind} presets.", rows, {"count": len(rows)})
+
+
+def _title(found: Found) -> str:
+    for line in found.path.read_text("utf-8", errors="replace").splitlines()[:40]:
+        if line.startswith("title") and '"' in line:
+            return line.split('"')[1]
+    return ""
+
+
+def _from(found: Found) -> str:
+    return "your own" if found.user else "shipped"
+
+
+def show(catalog: Catalog, name: str, kind: str | None) -> Estimate:
+    """Every value of a preset with its source, date and age [days before the newest price].
+
+    Raises
+    ------
+    LlmcostError
+        Unknown name, with the nearest of every kind.
+    """
+    found = _find(catalog, name, kind)
+    today = dt.date.fromisoformat(presets_date(catalog))
+    if found.kind in STRUCTS:
+        preset: Any = decode(STRUCTS[found.kind], read_toml(found.path), found.path.name)
+        rows = _price_rows(preset, today) if found.kind == "prices" else _value_rows(preset, today)
+        title = preset.title
+    else:
+        data = read_toml(found.path)
+        rows, title = _plain_rows(data), str(data.get("title", found.name))
+    shadow = (
+        [
+            Warning(
+                "W001", f"your own {found.kind} preset hides the shipped one of the same name", "llmcost presets path"
+            )
+        ]
+        if _hides(found)
+        else []
+    )
+    head = f"{found.kind}/{found.name}: {units.shown(title, 120).strip(chr(39))} ({_from(found)})."
+    return _answer(
+        catalog,
+        head,
+        rows,
+        {"name": found.name, "kind": found.kind, "path": str(found.path) if found.user else None},
+        shadow,
+    )
+
+
+def _find(catalog: Catalog, name: str, kind: str | None) -> Found:
+    kind_, _, rest = name.partition("/")
+    if kind is None and rest and kind_ in KINDS:
+        kind, name = kind_, rest
+    if kind is not None:
+        return catalog.find(known_kind(kind), name)
+    matches = []
+    for candidate in KINDS:
+        try:
+            matches.append(catalog.find(candidate, name))
+        except LlmcostError:
+            continue
+    if not matches:
+        known = [n for k in KINDS for n in (*catalog.files(k), *catalog.aliases(k))]
+        raise LlmcostError(f"unknown preset {units.shown(name)}", did_you_mean(name, known) or "llmcost presets list")
+    return matches[0]
+
+
+def _hides(found: Found) -> bool:
+    return found.user and found.name in Catalog([]).files(found.kind)
+
+
+def _value_rows(preset: Any, today: dt.date) -> list[dict[str, Any]]:
+    rows = []
+    defaults = {f.name: f.default for f in msgspec.structs.fields(type(preset))}
+    for field in msgspec.structs.fields(type(preset)):
+        value = getattr(preset, field.name)
+        if field.name in HIDDEN or value is None or value == [] or value == defaults[field.name]:
+            continue
+        source = source_of(preset, field.name)
+        rows.append({"key": field.name, "value": _plain(value), **_source_cells(source, today)})
+    return rows
+
+
+def _source_cells(source: spec.Source | None, today: dt.date) -> dict[str, Any]:
+    if source is None:
+        return {"confidence": None, "date": None, "age_days": None, "source": None, "note": ""}
+    note = "; ".join(x for x in (source.note, f"sources disagree: {source.conflict}" if source.conflict else "") if x)
+    return {
+        "confidence": source.confidence,
+        "date": source.date.isoformat(),
+        "age_days": (today - source.date).days,
+        "source": source.address,
+        "note": note,
+    }
+
+
+def _price_rows(provider: spec.Provider, today: dt.date) -> list[dict[str, Any]]:
+    return [
+        {
+            "hardware": p.hardware,
+            "commitment": p.commitment,
+            "usd_per_hour": p.usd_per_hour,
+            "region": p.region,
+            "confidence": p.confidence,
+            "date": p.date.isoformat(),
+            "age_days": (today - p.date).days,
+            "source": p.address,
+            "note": "; ".join(x for x in (p.note, p.date_note, f"not used: {p.excluded}" if p.excluded else "") if x),
+        }
+        for p in provider.prices
+    ]
+
+
+def _plain_rows(data: dict[str, Any]) -> list[dict[str, Any]]:
+    tables = [v for v in data.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
+    if tables:
+        return [{k: _plain(v) for k, v in row.items()} for rows in tables for row in rows]
+    return [{"key": k, "value": _plain(v)} for k, v in data.items()]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, msgspec.Struct | list | dict):
+        return msgspec.json.encode(msgspec.to_builtins(value)).decode()
+    return value
+
+
+def check(files: list[str]) -> Estimate:
+    """Findings of preset or scenario files: exit code 1 when there are any.
+
+    Raises
+    ------
+    LlmcostError
+        A file that cannot be read at all (missing, not TOML).
+    """
+    rows = [{"file": name, "finding": text, "hint": hint} for name in files for text, hint in _findings(Path(name))]
+    head = f"{len(rows)} findings in {len(files)} files." if rows else f"{len(files)} files, nothing to report."
+    code = Exit.NO if rows else Exit.OK
+    answer = _answer(Catalog([]), head, rows, {"files": len(files), "findings": len(rows)})
+    return msgspec.structs.replace(answer, exit_code=int(code))
+
+
+def _findings(path: Path) -> list[tuple[str, str]]:
+    data = read_toml(path)
+    kind = path.parent.name if path.parent.name in KINDS else _guess(data)
+    try:
+        if kind in STRUCTS:
+            preset = decode(STRUCTS[kind], data, path.name)
+            return [(f"{path.name}: {text}", "") for text in sanity(preset)]
+        if kind != "calibration":
+            layer(data, f"file:{path.name}", path.name)
+    except LlmcostError as error:
+        return [(f.message, f.hint) for f in getattr(error, "findings", [error])]
+    return []
+
+
+def _guess(data: dict[str, Any]) -> str:
+    """What a file outside a preset folder is, by the keys it has: the struct that knows most of them."""
+    scores = {k: sum(key in {f.name for f in msgspec.structs.fields(s)} for key in data) for k, s in STRUCTS.items()}
+    best = max(scores, key=lambda k: scores[k])
+    return best if scores[best] > 2 else "scenarios"
+
+
+def sanity(preset: Any) -> list[str]:
+    """What is impossible or unsourced in a preset that decodes."""
+    found = []
+    names = {f.name for f in msgspec.structs.fields(type(preset))}
+    for source in getattr(preset, "sources", []):
+        found += [f"sources: key {units.shown(k)} is not a key of this preset" for k in source.keys if k not in names]
+    if "sources" in names:
+        for name in sorted(names - {"title", "sources", *HIDDEN}):
+            value = getattr(preset, name)
+            if isinstance(value, float) and value and source_of(preset, name) is None:
+                found.append(f"{name}: a number without a source")
+    if isinstance(preset, spec.Accelerator):
+        if preset.fp8_flops and preset.bf16_flops and preset.fp8_flops < preset.bf16_flops:
+            found.append("fp8_flops is below bf16_flops")
+        if preset.server_watts and preset.tdp_watts and preset.server_watts < preset.tdp_watts:
+            found.append("server_watts is below tdp_watts")
+    if isinstance(preset, spec.Model):
+        total, active = preset.params_total, preset.params_active
+        if total and active and active > total:
+            found.append("params_active is above params_total")
+        if preset.moe_experts and not preset.moe_topk:
+            found.append("moe_experts without moe_topk")
+        if preset.n_layers is None and total is None and active is None:
+            found.append("neither an architecture nor params_total")
+    return found
+
+
+def new(catalog: Catalog, kind: str, name: str, like: str | None) -> str:
+    """A preset to edit: a copy of another, or every key with an empty value to fill in.
+
+    Raises
+    ------
+    LlmcostError
+        Unknown kind, a name that is not one, or an unknown preset to start from.
+    """
+    known_kind(kind)
+    try:
+        msgspec.convert(name, spec.Name)
+    except msgspec.ValidationError:
+        raise LlmcostError(
+            f"{units.shown(name)} is not a preset name", "lower-case letters, digits, '.', '_', '-'"
+        ) from None
+    if like is not None:
+        found = catalog.find(kind, like)
+        text = found.path.read_text("utf-8")
+        return (
+            _head(kind, name, f", from {found.origin}")
+            + "\n".join(line for line in text.splitlines() if not line.startswith("aliases"))
+            + "\n"
+        )
+    return _blank(kind, name)
+
+
+def _head(kind: str, name: str, like: str = "") -> str:
+    place = f"{kind}/ of your preset folder (llmcost presets path)"
+    return f"# {kind}/{name}{like}. Save as {name}.toml in {place}.\n"
+
+
+def _blank(kind: str, name: str) -> str:
+    head = _head(kind, name)
+    if kind not in STRUCTS:
+        return head + f'title = "{name}"\n# keys: llmcost schema scenario\n'
+    lines = [head.rstrip(), f'title = "{name}"']
+    for field in msgspec.structs.fields(STRUCTS[kind]):
+        if field.name not in ("title", "sources", "aliases", "prices"):
+            lines.append(f"{'' if field.required else '# '}{field.name} = ")
+    if kind == "prices":
+        lines += [
+            "",
+            "[[prices]]",
+            'hardware = "h100-sxm"',
+            'commitment = "on-demand"',
+            'usd_per_hour = "2.50/h"',
+            "date = 2026-11-23",
+            'address = "https://..."',
+            'confidence = "vendor"',
+        ]
+    else:
+        lines += ["", "[[sources]]", 'address = "https://..."', "date = 2026-11-23", 'confidence = "vendor"']
+    return "\n".join(lines) + "\n"
+
+
+def _answer(
+    catalog: Catalog,
+    headline: str,
+    rows: list[dict[str, Any]],
+    result: dict[str, Any],
+    warnings: list[Warning] | None = None,
+) -> Estimate:
+    return Estimate(
+        command="presets",
+        headline=headline,
+        result=result,
+        warnings=warnings or [],
+        arrays={"rows": rows},
+        presets=presets_date(catalog),
+    )

@@ -1,0 +1,203 @@
+"""What an accelerator-hour costs: the median of provider medians, and the spread between providers.
+
+The rule is in docs/method.md, section "Prices". Quotes are dated; `--as-of` picks the newest up to a day.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from statistics import median
+from typing import NamedTuple
+
+from llmcost import spec
+from llmcost.catalog import Catalog
+from llmcost.engine.spread import Spread
+from llmcost.errors import LlmcostError
+from llmcost.estimate.question import Number, Origin, Question
+
+MIN_PROVIDERS = 3  # fewer quotes than this do not make a market
+OLD_DAYS = 180
+
+
+class Quote(NamedTuple):
+    """A rate [USD per accelerator-hour], where it came from, and what to say about it."""
+
+    rate: Number
+    origin: Origin
+    caveats: list[tuple[str, str, str]]
+
+
+Table = dict[tuple[str, str], dict[str, list[spec.RentalPrice]]]  # (hardware, commitment) -> provider -> quotes
+
+
+def price_table(catalog: Catalog, as_of: dt.date | None) -> Table:
+    """Usable quotes by accelerator, commitment and provider: the newest of each product and region up to a day."""
+    table: Table = defaultdict(dict)
+    for name in catalog.files("prices"):
+        provider, _ = catalog.load(spec.Provider, name)
+        newest: dict[tuple[str, str, str, str], spec.RentalPrice] = {}
+        for price in provider.prices:
+            key = (price.hardware, price.commitment, price.product, price.region)
+            late = as_of is not None and price.date > as_of
+            if price.excluded or late or (key in newest and newest[key].date >= price.date):
+                continue
+            newest[key] = price
+        for price in newest.values():
+            table[price.hardware, price.commitment].setdefault(name, []).append(price)
+    return table
+
+
+def rental_quote(
+    catalog: Catalog, hardware: str, commitment: str, provider: str | None, as_of: dt.date | None
+) -> Quote:
+    """The rate of an accelerator under a commitment.
+
+    Raises
+    ------
+    LlmcostError
+        Nobody quotes it (up to that day); the hint says how to give one.
+    """
+    table = price_table(catalog, as_of)
+    if provider is not None:
+        return _of_provider(table, hardware, commitment, provider)
+    medians = _medians(table, hardware, commitment)
+    if len(medians) >= MIN_PROVIDERS or (commitment == "on-demand" and medians):
+        return _of_market(table, hardware, commitment, medians)
+    base = _medians(table, hardware, "on-demand")
+    discounts = _discounts(table, commitment)
+    if not base or not discounts:
+        raise LlmcostError(
+            f"no price known for {hardware} ({commitment}){f' up to {as_of}' if as_of else ''}",
+            "give one: --price 2.50/h (llmcost presets list prices)",
+        )
+    market = _of_market(table, hardware, "on-demand", base)
+    discount = median(discounts)
+    rate = market.rate if isinstance(market.rate, Spread) else Spread(market.rate, market.rate, market.rate)
+    scaled = rate._replace(p5=rate.p5 * discount, p50=rate.p50 * discount, p95=rate.p95 * discount)
+    source = (
+        f"{market.origin.source}; x {discount:.3g}, median {commitment} over on-demand in {len(discounts)} price lists"
+    )
+    note = (
+        "W021",
+        f"fewer than {MIN_PROVIDERS} providers quote {hardware} {commitment}: on-demand x {discount:.2f} instead",
+        "--price 2.50/h",
+    )
+    return Quote(scaled, market.origin._replace(source=source, confidence="assumed"), [*market.caveats, note])
+
+
+def _of_provider(table: Table, hardware: str, commitment: str, provider: str) -> Quote:
+    quotes = table.get((hardware, commitment), {}).get(provider)
+    if not quotes:
+        has = sorted(
+            f"{h} {c}" for (h, c), by in table.items() if provider in by and (h == hardware or c == commitment)
+        )
+        offers = f"it has {', '.join(has[:6])}" if has else "it has neither"
+        raise LlmcostError(
+            f"provider {provider} quotes no {hardware} {commitment}: {offers}",
+            "leave --provider out, or give --price 2.50/h",
+        )
+    rates = [q.usd_per_hour for q in quotes]
+    mid = median(rates)
+    rate: Number = Spread(min(rates), mid, max(rates)) if min(rates) < max(rates) else mid
+    caveats = _dearer(table, hardware, commitment, mid, {provider})
+    return Quote(rate, _origin(quotes, f"preset:prices/{provider}", f"{len(quotes)} quotes of {provider}"), caveats)
+
+
+def _of_market(table: Table, hardware: str, commitment: str, medians: dict[str, float]) -> Quote:
+    rates = sorted(medians.values())
+    mid = median(rates)
+    quotes = [q for by in table[hardware, commitment].values() for q in by]
+    caveats = _dearer(table, hardware, commitment, mid, set(medians))
+    if len(rates) >= MIN_PROVIDERS:
+        rate: Number = Spread(_quantile(rates, 0.05), mid, _quantile(rates, 0.95))
+    else:
+        low, high = _market_spread(table)
+        rate = Spread(mid * low, mid, mid * high)
+        few = "1 provider quotes" if len(rates) == 1 else f"{len(rates)} providers quote"
+        caveats.append(
+            ("W020", f"only {few} {hardware} {commitment}: its range is that of other accelerators", "--price 2.50/h")
+        )
+    origin = _origin(quotes, "preset:prices", f"median of {len(rates)} provider medians ({', '.join(sorted(medians))})")
+    return Quote(rate, origin, caveats)
+
+
+def _medians(table: Table, hardware: str, commitment: str) -> dict[str, float]:
+    return {p: median(q.usd_per_hour for q in quotes) for p, quotes in table.get((hardware, commitment), {}).items()}
+
+
+def _discounts(table: Table, commitment: str) -> list[float]:
+    """Price of a term over on-demand, within one provider and accelerator."""
+    found = []
+    for hardware, term in sorted(table):
+        if term == commitment:
+            base = _medians(table, hardware, "on-demand")
+            found += [m / base[p] for p, m in _medians(table, hardware, commitment).items() if p in base]
+    return found
+
+
+def _market_spread(table: Table) -> tuple[float, float]:
+    """5 % and 95 % quantiles of provider median over market median, over accelerators with a market."""
+    ratios = []
+    for hardware, term in sorted(table):
+        medians = _medians(table, hardware, term)
+        if term == "on-demand" and len(medians) >= MIN_PROVIDERS:
+            mid = median(medians.values())
+            ratios += [m / mid for m in medians.values()]
+    return (_quantile(sorted(ratios), 0.05), _quantile(sorted(ratios), 0.95)) if ratios else (0.5, 2.0)
+
+
+def _dearer(
+    table: Table, hardware: str, commitment: str, rate: float, providers: set[str]
+) -> list[tuple[str, str, str]]:
+    """A commitment that costs more than on-demand is said."""
+    base = [m for p, m in _medians(table, hardware, "on-demand").items() if p in providers]
+    if commitment == "on-demand" or not base or rate <= median(base):
+        return []
+    return [
+        (
+            "W022",
+            f"{commitment} costs more than on-demand here (${rate:.2f}/h against ${median(base):.2f}/h)",
+            "--commitment on-demand",
+        )
+    ]
+
+
+def _origin(quotes: list[spec.RentalPrice], origin: str, text: str) -> Origin:
+    dates = sorted(q.date for q in quotes)
+    return Origin(origin, f"{text}, dated {dates[0]} to {dates[-1]}", dates[-1].isoformat(), "vendor")
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    at = share * (len(ordered) - 1)
+    low = int(at)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (at - low)
+
+
+def price(question: Question, hardware: str | None) -> Number:
+    """The rate of a question: given, or the rule's, with its caveats recorded.
+
+    Raises
+    ------
+    LlmcostError
+        Neither a price nor an accelerator with one.
+    """
+    given = question.number("price")
+    if given is not None:
+        return given
+    if hardware is None:
+        raise LlmcostError(
+            "missing --price or --hardware: the rate per accelerator-hour is not known",
+            "--price 2.50/h, or --hardware h100-sxm",
+        )
+    commitment = question.said("commitment") or "on-demand"
+    provider = question.preset("provider", spec.Provider)
+    as_of = question.said("as_of")
+    quote = rental_quote(question.catalog, hardware, commitment, provider[1].name if provider else None, as_of)
+    if question.scenario.get("commitment", question.side) is None:
+        question.record("commitment", "on-demand", Origin("default"))
+    for code, message, hint in quote.caveats:
+        question.warn(code, message, hint)
+    question.remember("price", quote.rate, quote.origin)
+    return quote.rate

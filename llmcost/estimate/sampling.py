@@ -1,0 +1,73 @@
+"""One model of a question, evaluated at its centre and over samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from llmcost.engine import spread as sp
+from llmcost.engine.spread import Spread
+from llmcost.estimate.question import Question
+from llmcost.result import Range
+
+SAMPLES, SEED = 10_000, 1
+Figures = dict[str, Any]
+
+
+def settings(question: Question) -> tuple[int, int]:
+    """How many samples, and their seed: said, or the defaults."""
+    return int(question.said("samples") or SAMPLES), int(question.said("seed") or SEED)
+
+
+def central(numbers: Mapping[str, float | Spread]) -> dict[str, float]:
+    """Every number at its median."""
+    return {name: sp.median(value) for name, value in numbers.items()}
+
+
+def draws(
+    numbers: Mapping[str, float | Spread], samples: int, seed: int, streams: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Every number as samples where it is uncertain, as itself where it is not.
+
+    `streams` renames the random stream of a number: two sides that share a price share its draws.
+    """
+    names = streams or {}
+    return {
+        name: sp.draw(value, names.get(name, name), samples, seed) if isinstance(value, Spread) else float(value)
+        for name, value in numbers.items()
+    }
+
+
+def uncertain(numbers: Mapping[str, float | Spread]) -> bool:
+    """Whether anything in it is a spread."""
+    return any(isinstance(value, Spread) for value in numbers.values())
+
+
+def ranges(centre: Figures, sampled: Figures) -> dict[str, Range]:
+    """The 90 % interval of each figure that varies, as quantiles of its ratio to the sample median.
+
+    The centre is the answer with every input at its median, which is the median of any figure monotone in one
+    combination of its inputs; dividing by the sample median keeps the two equal, so parts still add up to totals.
+    """
+    found: dict[str, Range] = {}
+    for name, values in sampled.items():
+        at = centre.get(name)
+        if not isinstance(values, np.ndarray) or values.ndim == 0 or not isinstance(at, float | int) or at == 0:
+            continue
+        p5, p50, p95 = (sp.quantile(values, q) for q in (0.05, 0.5, 0.95))
+        if p5 == p95 or not np.isfinite([p5, p50, p95]).all() or p50 <= 0:
+            continue
+        found[name] = Range(float(at * p5 / p50), float(at), float(at * p95 / p50))
+    return found
+
+
+def evaluate(
+    model: Callable[[Mapping[str, Any]], Figures], numbers: Mapping[str, float | Spread], samples: int, seed: int
+) -> tuple[Figures, dict[str, Range]]:
+    """A model at its centre, and the ranges its spreads give: the same code for a point and for samples."""
+    centre = model(central(numbers))
+    if not uncertain(numbers):
+        return centre, {}
+    return centre, ranges(centre, model(draws(numbers, samples, seed)))

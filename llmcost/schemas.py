@@ -1,0 +1,128 @@
+"""JSON Schemas of scenario files and of every command's answer, built from the tables the code itself uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmcost import scenario as sc
+from llmcost import units
+from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.terms import TERMS, Term
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+COMMANDS = ("train", "serve", "crossover", "compare", "presets")
+NAMES = ("scenario", *COMMANDS)
+_TEXT_KINDS = ("text", "date")
+_ARRAYS = {"compare": ("alternatives",), "crossover": ("curve",), "presets": ("rows",)}
+
+
+def build(name: str) -> dict[str, Any]:
+    """The schema of scenario files, or of a command's JSON.
+
+    Raises
+    ------
+    LlmcostError
+        No such schema.
+    """
+    if name not in NAMES:
+        raise LlmcostError(f"no schema {units.shown(name)}: one of {', '.join(NAMES)}", did_you_mean(name, NAMES))
+    return _scenario() if name == "scenario" else _answer(name)
+
+
+def _scenario() -> dict[str, Any]:
+    properties: dict[str, Any] = {"title": {"type": "string"}, "description": {"type": "string"}}
+    for key in sc.all_keys().values():
+        properties[key.name] = {"description": key.help, **_key_type(key)}
+    properties |= {"aliases": {"type": "array", "items": {"type": "string"}}, "sources": {"type": "array"}}
+    properties |= {table: {} for table in sc.TABLES}
+    return {
+        "$schema": DRAFT,
+        "title": "llmcost scenario",
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False,
+    }
+
+
+def _key_type(key: sc.Key) -> dict[str, Any]:
+    if key.choices:
+        return {"enum": list(key.choices)}
+    if key.kind in ("models", "hardware", "prices", "regions"):
+        return {"type": "string"}
+    if key.kind == "date":
+        return {"type": "string", "format": "date"}
+    kinds: list[dict[str, Any]] = [{"type": "number"}, {"type": "string"}]
+    if key.ranged:
+        bounds = {b: {"type": ["number", "string"]} for b in ("low", "mode", "high")}
+        kinds.append(
+            {"type": "object", "properties": bounds, "required": ["low", "high"], "additionalProperties": False}
+        )
+    return {"anyOf": kinds}
+
+
+def _answer(command: str) -> dict[str, Any]:
+    nullable = ["number", "null"]
+    triple = {
+        "type": "object",
+        "properties": {q: {"type": nullable} for q in ("p5", "p50", "p95")},
+        "required": ["p5", "p50", "p95"],
+        "additionalProperties": False,
+    }
+    text = {"type": "string"}
+    maybe = {"type": ["string", "null"]}
+    source = {
+        "value": {},
+        "unit": text,
+        "origin": text,
+        "source": maybe,
+        "date": maybe,
+        "confidence": maybe,
+        "p5": {"type": nullable},
+        "p95": {"type": nullable},
+    }
+    cost = {
+        "name": text,
+        "quantity": {"type": "number"},
+        "unit": text,
+        "rate_usd": {"type": "number"},
+        "cost_usd": {"type": "number"},
+    }
+    caveat = {"code": {"type": "string", "pattern": "^W[0-9]{3}$"}, "message": text, "hint": text}
+    step = {"name": text, "formula": text, "value": {}, "unit": text, "source": text}
+    properties: dict[str, Any] = {
+        "schema": {"const": f"llmcost/{command}/1"},
+        "llmcost": text,
+        "presets": text,
+        "currency": {"const": "USD"},
+        "headline": text,
+        "inputs": {"type": "object", "additionalProperties": _record(source)},
+        "result": {
+            "type": "object",
+            "properties": {t.name: _term_type(t) for t in TERMS.values()},
+            "additionalProperties": command == "presets",
+        },
+        "ranges": {"type": "object", "propertyNames": {"enum": sorted(TERMS)}, "additionalProperties": triple},
+        "breakdown": {"type": "array", "items": _record(cost)},
+        "warnings": {"type": "array", "items": _record(caveat)},
+        "steps": {"type": "array", "items": _record(step)},
+    }
+    required = [k for k in properties if k != "steps"]
+    for array in _ARRAYS.get(command, ()):
+        properties[array] = {"type": "array", "items": {"type": "object"}}
+    return {
+        "$schema": DRAFT,
+        "title": f"llmcost {command} answer, version 1",
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }
+
+
+def _record(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def _term_type(term: Term) -> dict[str, Any]:
+    kind = "string" if term.kind in _TEXT_KINDS else "boolean" if term.kind == "bool" else "number"
+    return {"type": [kind, "null"], "description": term.meaning}

@@ -1,0 +1,3 @@
+"""Development scripts: fits, benchmarks, generated documents."""
+
+from __future__ import annotations

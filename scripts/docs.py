@@ -1,0 +1,74 @@
+"""Write docs/cli.md and the output blocks of README.md by running the commands they show."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+ENV = {
+    **os.environ,
+    "COLUMNS": "100",
+    "NO_COLOR": "1",
+    "_TYPER_FORCE_DISABLE_TERMINAL": "1",
+    "PYTHONUTF8": "1",
+    "LANG": "C.UTF-8",
+}
+BLOCK = re.compile(r"(<!-- run: llmcost (?P<args>[^\n]*) -->\n```(?P<kind>\w+)\n)(?P<body>.*?)(```\n)", re.DOTALL)
+COMMANDS = (
+    "",
+    "train",
+    "serve",
+    "crossover",
+    "compare",
+    "presets",
+    "presets list",
+    "presets show",
+    "presets check",
+    "presets new",
+    "presets import",
+    "presets path",
+    "schema",
+)
+
+
+def run(args: str) -> str:
+    """What the command prints on standard output."""
+    command = [sys.executable, "-m", "llmcost", *shlex.split(args)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=ENV, cwd=ROOT)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"llmcost {args}: exit {done.returncode}\n{done.stderr}")
+    return "\n".join(line.rstrip() for line in done.stdout.splitlines()).strip("\n") + "\n"
+
+
+def readme(text: str) -> str:
+    """README text with every marked block filled in."""
+
+    def fill(match: re.Match[str]) -> str:
+        prompt = f"$ llmcost {match['args']}\n" if match["kind"] == "console" else ""
+        return match[1] + prompt + run(match["args"]) + match[5]
+
+    return BLOCK.sub(fill, text)
+
+
+def cli() -> str:
+    """Every `--help`, in the order of the commands."""
+    parts = ["# Command line\n\nThe text of every `--help`; `make docs` writes this file.\n"]
+    for name in COMMANDS:
+        title = f"llmcost {name}".strip()
+        parts.append(f"## {title}\n\n```text\n{run(f'{name} --help')}```\n")
+    return "\n".join(parts)
+
+
+def main() -> None:
+    path = ROOT / "README.md"
+    path.write_text(readme(path.read_text("utf-8")), "utf-8")
+    (ROOT / "docs" / "cli.md").write_text(cli(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

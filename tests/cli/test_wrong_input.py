@@ -1,0 +1,149 @@
+"""Every wrong input answers in one line with exit code 2, and no traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cli
+
+TRAIN = ("train", "--model", "llama-3.1-8b", "--tokens", "15T", "--hardware", "h100-sxm", "--gpus", "1024")
+CROSS = ("crossover", "--train-cost", "150M", "--cost-per-request", "0.05", "--requests", "10M/day")
+
+WRONG = [
+    ("train", "--model", "llama-3.1-70", "--tokens", "1T"),
+    ("train", "--model", "", "--tokens", "1T"),
+    ("train", "--model", "../../etc/passwd", "--tokens", "1T"),
+    ("train", "--model", "no-such.toml", "--tokens", "1T"),
+    ("train", "--model", "\x1b[31mred\x1b[0m", "--tokens", "1T"),
+    ("train", "--model", "[bold]x[/bold]", "--tokens", "1T"),
+    (*TRAIN, "--hardware", "h1000"),
+    (*TRAIN, "--provider", "amazonia"),
+    (*TRAIN, "--region", "atlantis"),
+    (*TRAIN, "--mfu", "40"),
+    (*TRAIN, "--mfu", "0"),
+    (*TRAIN, "--mfu", "-40%"),
+    (*TRAIN, "--mfu", "140%"),
+    (*TRAIN, "--mfu", "nan"),
+    (*TRAIN, "--mfu", "45%..35%"),
+    (*TRAIN, "--goodput", "inf"),
+    (*TRAIN, "--tokens", "15TB"),
+    (*TRAIN, "--tokens", "0"),
+    (*TRAIN, "--tokens", "-1T"),
+    (*TRAIN, "--tokens", "1e400"),
+    (*TRAIN, "--tokens", "1,000"),
+    (*TRAIN, "--tokens", "\x1b]0;pwned\x07"),
+    (*TRAIN, "--gpus", "0"),
+    (*TRAIN, "--gpus", "1.5"),
+    (*TRAIN, "--gpus", "-8"),
+    (*TRAIN, "--gpus", "99999999999999999999999999"),
+    (*TRAIN, "--price", ".50/h"),
+    (*TRAIN, "--price", "2.5"),
+    (*TRAIN, "--price", "0/h"),
+    (*TRAIN, "--price", "bash.12/h"),
+    (*TRAIN, "--dtype", "fp7"),
+    (*TRAIN, "--commitment", "2-year"),
+    (*TRAIN, "--pue", "0.5"),
+    (*TRAIN, "--as-of", "yesterday"),
+    (*TRAIN, "--as-of", "1999-01-01"),
+    (*TRAIN, "--format", "yaml"),
+    (*TRAIN, "--samples", "0"),
+    (*TRAIN, "--presets", "/no/such/folder"),
+    (*TRAIN, "--config", "/no/such/file.toml"),
+    (*TRAIN, "-o", "/no/such/folder/x.json"),
+    (*TRAIN, "--no-such-option"),
+    ("train",  "--tokens", "1T"),
+    ("train", "--model", "llama-3.1-8b", "--params", "8B", "--tokens", "1T", "--hardware", "h100-sxm"),
+    ("train", "--params", "8B", "--params-active", "9B", "--tokens", "1T", "--hardware", "h100-sxm"),
+    ("train", "no-such-scenario"),
+    ("train", "no/such/file.toml"),
+    ("trian",),
+    (*CROSS, "--start", "01/01/2027"),
+    (*CROSS, "--start", "2027-02-30"),
+    (*CROSS, "--horizon", "5m"),
+    (*CROSS, "--horizon", "2000y"),
+    (*CROSS, "--requests", "10M"),
+    (*CROSS, "--requests", "0/day"),
+    (*CROSS, "--requests", "-5/day"),
+    ("crossover", "--train-cost", "150M"),
+    ("crossover", "--cost-per-request", "0.05"),
+    ("crossover", "--train-cost", "150M", "--energy-per-request", "1kWh", "--requests", "1M/day"),
+    ("compare", "--train-cost", "1M", "--vary", "colour=red,blue"),
+    ("compare", "--train-cost", "1M", "--vary", "price"),
+    ("compare", *CROSS[1:]),
+    ("presets", "list", "colours"),
+    ("presets", "show", "llama-3.1-70"),
+    ("presets", "check", "/no/such.toml"),
+    ("presets", "new", "models", "Bad Name"),
+    ("presets", "import", "/no/such.json"),
+    ("schema", "trian"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("args", WRONG, ids=lambda a: " ".join(a)[-60:].encode("unicode_escape").decode())
+def test_one_line_and_exit_code_2(cli: Cli, args: tuple[str, ...]) -> None:
+    run = cli(*args)
+    assert run.code == 2, run
+    assert run.out == ""
+    errors = [line for line in run.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1, run.err
+    assert all(line.startswith(("error: ", "hint: ")) for line in run.err.splitlines()), run.err
+    assert len(errors[0]) < 400
+    assert "Traceback" not in run.err
+    assert all(c == "\n" or c.isprintable() for c in run.err)
+
+
+FILES = {
+    "broken": b"model = ",
+    "binary": b"\x00\xff\xfe",
+    "latin": "title = 'caf\xe9'".encode("latin-1"),
+    "unknown key": b"modle = 'llama-3.1-8b'",
+    "wrong type": b"model = 3",
+    "list": b"tokens = [1, 2]",
+    "table": b"[tokens]\nhigh = 3",
+    "boolean": b"gpus = true",
+    "nan": b"mfu = nan",
+    "huge": b"gpus = 10000000000000000000000000000000",
+    "date": b"tokens = 2026-01-01",
+    "escape": b'model = "\\u001b[31mx"',
+    "escape in key": b'"\\u001b[31mx" = 1',
+    "deep": b"a = " + b"[" * 2000 + b"]" * 2000,
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_bad_files(cli: Cli, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_bytes(FILES[name])
+    run = cli("train", str(path))
+    assert run.code == 2, run
+    assert run.err.startswith("error: ")
+    assert "bad.toml" in run.err.splitlines()[0]
+    assert "Traceback" not in run.err
+    assert all(c == "\n" or c.isprintable() for c in run.err)
+    assert cli("train", "-", stdin=FILES[name]).code == 2
+
+
+def test_all_findings_of_a_file_and_of_the_options_at_once(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text('modle = "x"\nmfu = 40\ntokens = "15TB"\n')
+    run = cli("train", str(path), "--gpus", "0")
+    errors = [line for line in run.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 4
+    assert "did you mean 'model'" in run.err
+    assert any("--gpus" in e for e in errors)
+
+
+def test_unknown_names_suggest_the_nearest(cli: Cli) -> None:
+    assert "llama-3.1-70b" in cli("train", "--model", "llama-3.1-70", "--tokens", "1T").err
+    assert "train" in cli("trian").err
+    assert "--hardware" in cli("train", "--hardwear", "h100-sxm").err
+
+
+def test_nothing_is_half_written(cli: Cli, tmp_path: Path) -> None:
+    target = tmp_path / "out.json"
+    target.write_text("before")
+    assert cli("train", "--model", "nope", "--tokens", "1T", "--json", "-o", str(target)).code == 2
+    assert target.read_text() == "before"
+    assert list(tmp_path.iterdir()) == [target]

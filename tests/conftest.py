@@ -1,0 +1,88 @@
+"""Helpers of the tests: run the command line in this process or in its own."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+CLEAN = {"COLUMNS": "100", "NO_COLOR": "1", "_TYPER_FORCE_DISABLE_TERMINAL": "1", "PYTHONUTF8": "1"}
+
+
+class Run(NamedTuple):
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output as JSON; anything but strict JSON fails."""
+
+        def refuse(word: str) -> None:
+            raise AssertionError(f"{word} in JSON")
+
+        return json.loads(self.out, parse_constant=refuse)
+
+
+Cli = Callable[..., Run]
+
+
+@pytest.fixture(autouse=True)
+def _own_place(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No user presets, no environment of the person running the tests."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    for name in list(os.environ):
+        if name.startswith("LLMCOST_"):
+            monkeypatch.delenv(name)
+    for name, value in CLEAN.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def cli(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Run a command in this process."""
+    from llmcost.cli import main
+
+    def run(*args: str, stdin: str | bytes = "") -> Run:
+        raw = stdin.encode() if isinstance(stdin, str) else stdin
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(raw)))
+        capfd.readouterr()
+        code = main([str(a) for a in args])
+        sys.stdout.flush()
+        out, err = capfd.readouterr()
+        return Run(int(code), out, err)
+
+    return run
+
+
+@pytest.fixture
+def process() -> Callable[..., Run]:
+    """Run a command in a process of its own."""
+
+    def run(*args: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> Run:
+        done = subprocess.run(
+            [sys.executable, "-m", "llmcost", *args],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, **(env or {})},
+            cwd=cwd,
+        )
+        return Run(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` writes what users see instead of comparing it."""
+    parser.addoption("--update-golden", action="store_true", help="rewrite tests/golden/*.txt")

@@ -1,0 +1,38 @@
+"""Documents follow the program: options, blocks of output, defaults and warnings."""
+
+from __future__ import annotations
+
+import re
+
+from llmcost import scenario as sc
+from scripts import docs
+from tests.conftest import ROOT
+
+SOURCES = [p for p in sorted((ROOT / "llmcost").rglob("*.py"))]
+
+
+def test_readme_blocks_are_what_the_commands_print() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    assert docs.readme(text) == text, "run: make docs"
+
+
+def test_cli_page_is_what_help_prints() -> None:
+    assert (ROOT / "docs" / "cli.md").read_text("utf-8") == docs.cli(), "run: make docs"
+
+
+def test_every_warning_code_is_documented_and_used() -> None:
+    used = {code for path in SOURCES for code in re.findall(r'"(W\d{3})"', path.read_text("utf-8"))}
+    documented = set(re.findall(r"^\| (W\d{3}) \|", (ROOT / "docs" / "method.md").read_text("utf-8"), re.MULTILINE))
+    assert used == documented
+
+
+def test_every_scenario_key_is_in_the_glossary() -> None:
+    text = (ROOT / "docs" / "glossary.md").read_text("utf-8")
+    section = text.split("## Scenario keys")[1].split("\n## ")[0]
+    rows = set(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE))
+    assert rows == set(sc.KEYS)
+
+
+def test_nothing_is_told_to_install_the_other_package() -> None:
+    for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        assert "pip install llmcost\n" not in path.read_text("utf-8")

@@ -1,0 +1,107 @@
+"""Who may import whom, and what may not be imported early."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent.parent / "llmcost"
+# A module may import those to its left and its own layer.
+ALLOWED = {
+    "errors": set(),
+    "units": {"errors"},
+    "terms": {"units", "errors"},
+    "spec": {"errors", "units"},
+    "result": {"errors", "units"},
+    "engine": {"errors", "units", "spec"},
+    "catalog": {"errors", "units", "spec"},
+    "hf_config": {"errors", "units", "spec"},
+    "scenario": {"errors", "units", "spec", "catalog"},
+    "budget": {"errors", "units", "spec", "scenario"},
+    "schemas": {"errors", "units", "spec", "result", "scenario", "terms"},
+    "render": {"errors", "units", "result", "terms"},
+    "estimate": {"errors", "units", "spec", "result", "engine", "catalog", "scenario", "terms"},
+    "api": {"errors", "result", "catalog", "scenario", "estimate"},
+    "cli": {"errors", "units", "spec", "result", "catalog", "scenario", "estimate", "render", "schemas", "hf_config", "terms"},
+}  # fmt: skip
+SEEN_BY_ALL = {"__init__"}  # the version
+
+
+def _layer(path: Path) -> str:
+    part = path.relative_to(PACKAGE).parts[0]
+    return part.removesuffix(".py")
+
+
+def _imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "llmcost":
+            parts = node.module.split(".")
+            found |= {parts[1]} if len(parts) > 1 else {a.name for a in node.names if not a.name.startswith("__")}
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("llmcost.")}
+    return found
+
+
+MODULES = [p for p in sorted(PACKAGE.rglob("*.py")) if _layer(p) not in ("__init__", "__main__")]
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_one_way(path: Path) -> None:
+    layer = _layer(path)
+    assert _imports(path) - {layer} - SEEN_BY_ALL <= ALLOWED[layer], f"{layer} may not import that"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_modules_stay_short(path: Path) -> None:
+    assert len(path.read_text("utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_only_the_command_line_prints_exits_or_reads_the_environment(path: Path) -> None:
+    if _layer(path) == "cli":
+        return
+    names = {n.id for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Name)}
+    assert not names & {"print", "input", "exit", "quit"}
+    attributes = {ast.unparse(n) for n in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(n, ast.Attribute)}
+    assert not attributes & {"os.environ", "sys.exit", "sys.stdout", "sys.stderr", "sys.argv"}
+
+
+@pytest.mark.parametrize(
+    "args",
+    [["--help"], ["--version"], ["train", "--help"], ["presets", "list", "models"], ["presets", "list", "--json"]],
+    ids=" ".join,
+)
+def test_light_commands_load_no_numpy(args: list[str]) -> None:
+    code = f"import sys; from llmcost.cli import main; main({args!r}); sys.exit('numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_importing_the_package_loads_no_numpy_and_no_parser() -> None:
+    code = "import sys, llmcost; sys.exit(bool({'numpy', 'typer', 'msgspec', 'rich'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_json_output_loads_no_rich() -> None:
+    args = ["train", "--model", "deepseek-v3", "--gpu-hours", "2.788M", "--price", "2/h", "--json"]
+    code = f"import sys; from llmcost.cli import main; main({args!r}); sys.exit('rich' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_completion_loads_no_numpy() -> None:
+    code = "import sys, os; from llmcost.cli import main; code = main([]); sys.exit('numpy' in sys.modules)"
+    env = {
+        "_LLMCOST_COMPLETE": "complete_bash",
+        "COMP_WORDS": "llmcost train --model llama-3.1-7",
+        "COMP_CWORD": "3",
+        "PATH": "/usr/bin",
+    }
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
+    assert "llama-3.1-70b" in done.stdout
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,63 @@
+"""Ranges: quantiles of samples are the quantiles asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmcost.engine import spread as sp
+
+POSITIVE = st.floats(1e-3, 1e9)
+
+
+@given(POSITIVE, st.floats(1.01, 50), st.floats(1.01, 50))
+def test_split_lognormal_keeps_its_three_quantiles(p50: float, down: float, up: float) -> None:
+    spread = sp.Spread(p50 / down, p50, p50 * up)
+    draws = sp.draw(spread, "x", 40_000, 7)
+    for share, wanted in ((0.05, spread.p5), (0.5, p50), (0.95, spread.p95)):
+        got = np.mean(draws <= wanted)
+        assert got == pytest.approx(share, abs=0.012)
+
+
+@given(st.floats(0.01, 0.5), st.floats(0.02, 0.45))
+def test_shares_stay_shares(low: float, width: float) -> None:
+    draws = sp.draw(sp.between(low, low + width, "logitnormal"), "share", 2_000, 3)
+    assert 0 < draws.min()
+    assert draws.max() < 1
+
+
+def test_median_of_a_product_is_the_product_of_medians() -> None:
+    # exact for symmetric lognormals because draws come in antithetic pairs
+    a = sp.draw(sp.between(1.0, 4.0, "lognormal"), "a", 10_000, 1)
+    b = sp.draw(sp.between(9.0, 16.0, "lognormal"), "b", 10_000, 1)
+    assert sp.quantile(a * b, 0.5) == pytest.approx(2.0 * 12.0, rel=1e-3)
+
+
+def test_streams_depend_on_the_name_alone() -> None:
+    spread = sp.between(1.0, 2.0, "lognormal")
+    assert np.array_equal(sp.draw(spread, "price", 100, 1), sp.draw(spread, "price", 100, 1))
+    assert not np.array_equal(sp.draw(spread, "price", 100, 1), sp.draw(spread, "mfu", 100, 1))
+    assert not np.array_equal(sp.draw(spread, "price", 100, 1), sp.draw(spread, "price", 100, 2))
+
+
+def test_triangle_quantiles_by_hand() -> None:
+    # low 0, mode 1, high 2: the median is 1, the 5 % quantile sqrt(0.05 x 2 x 1) = 0.31623 (Kotz, van Dorp 2004, 1.2)
+    triangle = sp.Spread(0.0, 1.0, 2.0, "triangular")
+    assert sp.interval(triangle)[0] == pytest.approx(0.3162277660168379)
+    assert sp.median(triangle) == pytest.approx(1.0)
+    assert np.mean(sp.draw(triangle, "t", 40_000, 1) <= 0.31623) == pytest.approx(0.05, abs=0.005)
+
+
+def test_a_quantile_next_to_infinity_is_infinite() -> None:
+    values = np.array([1.0, 2.0, np.inf, np.inf])
+    assert sp.quantile(values, 0.25) == pytest.approx(1.75)
+    assert np.isinf(sp.quantile(values, 0.5))
+    assert np.isinf(sp.quantile(values, 0.95))
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=200), st.floats(0, 1))
+def test_quantile_agrees_with_numpy(values: list[float], share: float) -> None:
+    array = np.array(values)
+    assert sp.quantile(array, share) == pytest.approx(np.quantile(array, share), rel=1e-9, abs=1e-6)

@@ -1,0 +1,82 @@
+"""Answers with a published or hand-calculated value, asked as a user asks them."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Cli
+
+
+@pytest.mark.parametrize(("cost", "days"), [("100M", 200.0), ("150M", 300.0), ("200M", 400.0)])
+def test_ten_million_requests_at_five_cents(cli: Cli, cost: str, days: float) -> None:
+    # cost / (0.05 x 10e6 = 500,000 a day)
+    answer = cli(
+        "crossover", "--train-cost", cost, "--cost-per-request", "0.05", "--requests", "10M/day", "--json"
+    ).json
+    assert answer["result"]["crossover_days"] == days
+    assert answer["result"]["crossover_requests"] == days * 10e6
+    assert answer["result"]["crossover_date"] is None
+
+
+def test_a_launch_day_gives_a_date(cli: Cli) -> None:
+    # 300 days after 2027-01-01: 2027-10-28 (365 - 300 = 65 days before 2028-01-01)
+    args = ("--train-cost", "150M", "--cost-per-request", "0.05", "--requests", "10M/day", "--start", "2027-01-01")
+    assert cli("crossover", *args, "--json").json["result"]["crossover_date"] == "2027-10-28"
+
+
+@pytest.mark.parametrize(
+    ("energy", "each", "parity"),
+    # Luccioni, Jernite, Strubell 2024, arXiv:2311.16863, table 5: training + fine-tuning energy [kWh], inference
+    # energy [kWh], cost parity (the paper truncates)
+    [
+        (51_686 + 7_571, "1.0e-4", 592_570_000),
+        (17_052 + 1_081, "6.2e-5", 292_467_741),
+        (10_505 + 543, "5.4e-5", 204_592_592),
+    ],
+)
+def test_bloomz_energy_parity(cli: Cli, energy: int, each: str, parity: int) -> None:
+    answer = cli("crossover", "--train-energy", f"{energy}kWh", "--energy-per-request", f"{each}kWh", "--json").json
+    assert int(answer["result"]["crossover_requests"] + 1e-6) == parity
+
+
+def test_deepseek_v3_as_published(cli: Cli) -> None:
+    # arXiv:2412.19437, table 1: 2.788M H800 hours at $2 = $5.576M
+    answer = cli("train", "--model", "deepseek-v3", "--gpu-hours", "2.788M", "--price", "2/h", "--json").json
+    assert answer["result"]["total_usd"] == 5_576_000
+
+
+def test_scaling_book_llama_3_70b_on_v5p(cli: Cli) -> None:
+    # "How to Scale Your Model", applied training: 6 x 70e9 x 15e12 = 6.3e24 FLOPs; 8,960 chips x 4.59e14 x 40 % -> 3.8e6 s, 44 days
+    args = (
+        "--params",
+        "70B",
+        "--tokens",
+        "15T",
+        "--mfu",
+        "40%",
+        "--hardware",
+        "tpu-v5p",
+        "--gpus",
+        "8960",
+        "--price",
+        "4.2/h",
+    )
+    result = cli("train", *args, "--json").json["result"]
+    assert result["training_flops"] == pytest.approx(6.3e24, rel=1e-12)
+    assert result["compute_seconds"] == pytest.approx(6.3e24 / (8960 * 4.59e14 * 0.4), rel=1e-12)
+    assert round(result["compute_seconds"] / 86400) == 44
+    assert result["duration_seconds"] > result["compute_seconds"]
+
+
+def test_llama_3_1_405b_range_holds_the_published_hours(cli: Cli) -> None:
+    # model card: 30.84M H100-hours
+    args = ("--model", "llama-3.1-405b", "--tokens", "15.6T", "--hardware", "h100-sxm", "--gpus", "16384")
+    hours = cli("train", *args, "--json").json["ranges"]["gpu_hours"]
+    assert hours["p5"] <= 30.84e6 <= hours["p95"]
+    assert hours["p95"] <= 2 * hours["p5"]
+
+
+def test_deepseek_production_day_is_cost_per_day(cli: Cli) -> None:
+    # open-infra-index day 6: 226.75 nodes x 8 H800 x 24 h x $2 = $87,072
+    answer = cli("train", "--gpu-hours", str(226.75 * 8 * 24), "--price", "2/h", "--json").json
+    assert answer["result"]["total_usd"] == pytest.approx(87_072)

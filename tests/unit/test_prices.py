@@ -1,0 +1,103 @@
+"""The price rule, on price lists small enough to work out by hand."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+
+from llmcost.catalog import Catalog
+from llmcost.engine.spread import Spread
+from llmcost.errors import LlmcostError
+from llmcost.estimate.prices import rental_quote
+
+ROW = """
+[[prices]]
+hardware = "{0}"
+commitment = "{1}"
+usd_per_hour = "{2}/h"
+region = "{3}"
+date = {4}
+address = "https://example.invalid"
+confidence = "vendor"
+"""
+DAY = "2026-01-01"
+
+
+@pytest.fixture
+def lists(tmp_path: Path) -> Catalog:
+    """Five providers: a and b quote two regions, one quote is newer, one is excluded."""
+    rows = {
+        "a": [("h", "on-demand", 2.0, "us", DAY), ("h", "on-demand", 4.0, "eu", DAY), ("h", "1-year", 1.5, "us", DAY)],
+        "b": [("h", "on-demand", 5.0, "us", "2025-01-01"), ("h", "on-demand", 2.0, "us", DAY)],
+        "c": [("h", "on-demand", 8.0, "", DAY), ("rare", "on-demand", 10.0, "", DAY)],
+        "d": [("odd", "on-demand", 1.0, "", DAY), ("odd", "1-year", 2.0, "", DAY)],
+    }
+    (tmp_path / "prices").mkdir()
+    for name, quotes in rows.items():
+        text = f'title = "{name}"\n' + "".join(ROW.format(*q) for q in quotes)
+        (tmp_path / "prices" / f"{name}.toml").write_text(text)
+    excluded = ROW.format("h", "on-demand", 100.0, "", DAY) + 'excluded = "a range, not a quote"\n'
+    (tmp_path / "prices" / "e.toml").write_text('title = "e"\n' + excluded)
+    with patch("llmcost.catalog.shipped_folder", return_value=tmp_path):
+        return Catalog([tmp_path])
+
+
+@pytest.fixture(autouse=True)
+def _no_shipped_prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llmcost.catalog.shipped_folder", lambda: tmp_path)
+
+
+def test_median_of_provider_medians(lists: Catalog) -> None:
+    # a: median(2, 4) = 3; b: 2 (the newer quote of one product); c: 8. Median 3; quantiles 2 + 0.1 x 1, 3 + 0.9 x 5
+    quote = rental_quote(lists, "h", "on-demand", None, None)
+    assert isinstance(quote.rate, Spread)
+    assert quote.rate[:3] == pytest.approx((2.1, 3.0, 7.5))
+    assert quote.caveats == []
+
+
+def test_as_of_takes_the_newest_up_to_a_day(lists: Catalog) -> None:
+    # only b's old quote is dated before 2026
+    quote = rental_quote(lists, "h", "on-demand", None, dt.date(2025, 6, 1))
+    assert isinstance(quote.rate, Spread)
+    assert quote.rate.p50 == 5.0
+    assert [c[0] for c in quote.caveats] == ["W020"]
+
+
+def test_a_term_few_quote_is_discounted_on_demand(lists: Catalog) -> None:
+    # discounts within providers: a 1.5 / 3 = 0.5, d 2 / 1 = 2; median 1.25; x 3
+    quote = rental_quote(lists, "h", "1-year", None, None)
+    assert isinstance(quote.rate, Spread)
+    assert quote.rate.p50 == pytest.approx(3.75)
+    assert quote.caveats[-1][0] == "W021"
+    assert quote.origin.confidence == "assumed"
+
+
+def test_a_dearer_commitment_is_said(lists: Catalog) -> None:
+    assert [c[0] for c in rental_quote(lists, "odd", "1-year", "d", None).caveats] == ["W022"]
+
+
+def test_one_provider(lists: Catalog) -> None:
+    quote = rental_quote(lists, "h", "on-demand", "a", None)
+    assert quote.rate == Spread(2.0, 3.0, 4.0)
+    assert rental_quote(lists, "h", "1-year", "a", None).rate == 1.5
+
+
+def test_few_providers_borrow_the_spread_of_the_market(lists: Catalog) -> None:
+    # ratios of h: 2/3, 1, 8/3: quantiles 0.6667 + 0.1 x 0.3333 = 0.7, 1 + 0.9 x 1.6667 = 2.5
+    quote = rental_quote(lists, "rare", "on-demand", None, None)
+    assert isinstance(quote.rate, Spread)
+    assert quote.rate[:3] == pytest.approx((7.0, 10.0, 25.0))
+    assert quote.caveats[0][0] == "W020"
+
+
+@pytest.mark.parametrize(
+    ("hardware", "commitment", "provider"),
+    [("none", "on-demand", None), ("h", "3-year", None), ("h", "spot", "a"), ("rare", "on-demand", "a")],
+)
+def test_what_nobody_quotes_is_an_error(lists: Catalog, hardware: str, commitment: str, provider: str | None) -> None:
+    with pytest.raises(LlmcostError, match="no price known|quotes no") as caught:
+        rental_quote(lists, hardware, commitment, provider, None)
+    assert "--price" in caught.value.hint
