@@ -1,0 +1,26 @@
+"""The only place that parses or formats quantities: "70B", "2.50/h", "40%", "30d" <-> numbers in base units."""
+
+from __future__ import annotations
+
+from llmcost.units.formatting import NOT_KNOWN, format, format_money, format_range, number
+from llmcost.units.kinds import KINDS, Kind
+from llmcost.units.parsing import at, parse, parse_date, shown
+from llmcost.units.ranges import Between, Quantity, Triangle, parse_quantity
+
+__all__ = [
+    "KINDS",
+    "NOT_KNOWN",
+    "Between",
+    "Kind",
+    "Quantity",
+    "Triangle",
+    "at",
+    "format",
+    "format_money",
+    "format_range",
+    "number",
+    "parse",
+    "parse_date",
+    "parse_quantity",
+    "shown",
+]

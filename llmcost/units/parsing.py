@@ -1,0 +1,271 @@
+"""Text and numbers to base units; whatever is ambiguous is refused with the reason."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from typing import NamedTuple
+
+from llmcost.errors import LlmcostError
+from llmcost.units.formatting import format as formatted
+from llmcost.units.kinds import KINDS, Kind
+
+_TEXT = re.compile(
+    r"(?P<sign>[+-]?) ?(?P<dollar>(?:US\$|USD|\$)?) ?"
+    r"(?P<number>(?:(?:[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)?)"
+    r" ?(?P<unit>.*)"
+)
+# patterns of rare paths are text: `re` compiles them on first use, which keeps the import fast
+_FOREIGN = r"(?i:[€£¥₹₩]|(?<![A-Za-z])(?:EUR|GBP|CHF|JPY|CNY|RMB|INR|KRW|CAD|AUD)(?![A-Za-z]))"
+_TYPOGRAPHY = {0xA0: " ", 0x2009: " ", 0x202F: " ", 0x2212: "-", 0xB5: "u", 0x3BC: "u"}
+# printable by Unicode's classes, yet nothing to see: joiners, fillers, variation selectors
+_INVISIBLE = "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+_LONGEST = 200  # characters of a quantity
+
+
+class Reading(NamedTuple):
+    """A text taken apart: digits with their sign, whether a dollar stood before them, and the unit without spaces."""
+
+    number: str
+    unit: str
+    dollar: bool
+
+
+def shown(text: object, limit: int = 60) -> str:
+    r"""User text on one line for a message: quoted, control and invisible characters escaped, shortened.
+
+    >>> print(shown("70B\x1b[2J"))
+    '70B\x1b[2J'
+    >>> print(shown(40), shown("a" * 100, limit=12))
+    40 'aaaaaaaaa...'
+    """
+    if not isinstance(text, str):
+        try:
+            text = repr(text) if not isinstance(text, int) or text.bit_length() <= 4 * limit else "a very large integer"
+        except Exception:  # whatever a stranger's repr raises, the message must still be made
+            text = f"a value of type {type(text).__name__}"
+        return _escaped(text, limit, "")
+    return f"'{_escaped(text, limit, chr(39))}'"
+
+
+def _escaped(text: str, limit: int, quote: str) -> str:
+    parts: list[str] = []
+    length = 0
+    for char in text[: limit + 1]:
+        if char in (quote, "\\") and quote:
+            part = "\\" + char
+        elif char.isprintable() and not re.match(_INVISIBLE, char):
+            part = char
+        else:
+            part = char.encode("unicode_escape", "surrogatepass").decode("ascii")
+        length += len(part)
+        parts.append(part)
+    if length <= limit and len(text) <= limit:
+        return "".join(parts)
+    while parts and length > limit - 3:
+        length -= len(parts.pop())
+    return "".join(parts) + "..."
+
+
+def at(where: str, error: LlmcostError) -> LlmcostError:
+    """The same finding with its place in front: `--price: '2.5' is not a price per hour: ...`."""
+    return LlmcostError(f"{where}: {error.message}", error.hint, error.code)
+
+
+def refuse(kind: Kind, text: object, reason: str, hint: str = "") -> LlmcostError:
+    """`'40' is not a share: REASON`; without a hint, the accepted spellings are the hint."""
+    return LlmcostError(f"{shown(text)} is not {kind.noun}: {reason}", hint or f"write it as {kind.accepts}")
+
+
+def parse(kind: str, text: object) -> float:
+    """A quantity in the base unit of its kind.
+
+    Parameters
+    ----------
+    kind : str
+        A name of `KINDS`.
+    text : object
+        A text such as `70B`, or a number already in the base unit where the kind takes one without a unit.
+
+    Raises
+    ------
+    LlmcostError
+        Not a quantity of that kind, ambiguous, not finite, negative, zero or absurdly large where that is refused.
+
+    Examples
+    --------
+    >>> parse("count", "70.6B"), parse("bytes", "80GiB"), parse("bytes_per_second", "400 Gbit/s")
+    (70600000000.0, 85899345920.0, 50000000000.0)
+    >>> parse("usd_per_hour", "2.50/h"), parse("usd_per_kwh", "120/MWh"), parse("usd_per_mtok", "0.002/ktok")
+    (2.5, 0.12, 2.0)
+    >>> parse("seconds", "30d"), parse("share", "40%"), parse("per_day", "250/s")
+    (2592000.0, 0.4, 21600000.0)
+    >>> round(parse("growth", "-30%/y"), 6)
+    -0.029286
+    >>> parse("share", "40")
+    Traceback (most recent call last):
+    llmcost.errors.LlmcostError: '40' is not a share: 40 could mean 40 % or 0.4
+    """
+    of = KINDS[kind]
+    if of.name == "date":
+        return float(parse_date(text).toordinal())
+    if isinstance(text, str):
+        return value_of(of, text, read(of, text))
+    value = base_value(of, text)
+    if of.bare:
+        raise _without_unit(of, text, f"{value:.10g}")
+    return value
+
+
+def base_value(kind: Kind, number: object) -> float:
+    """A number that is already in the base unit, inside the limits of its kind."""
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise refuse(kind, number, "expected a number or a text")
+    try:
+        return _bounded(kind, number, float(number))
+    except OverflowError:
+        raise refuse(kind, number, "too large") from None
+
+
+def parse_date(text: object) -> dt.date:
+    """A day written year-month-day.
+
+    >>> parse_date("2026-11-23")
+    datetime.date(2026, 11, 23)
+    """
+    of = KINDS["date"]
+    if isinstance(text, dt.date) and not isinstance(text, dt.datetime):
+        return text
+    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        raise refuse(of, text, "expected year-month-day")
+    try:
+        return dt.date(*map(int, text.split("-")))
+    except ValueError:
+        raise refuse(of, text, "no such day") from None
+
+
+def read(kind: Kind, text: str) -> Reading:
+    """Take a text apart; refuse what is no quantity of any unit."""
+    plain = text.translate(_TYPOGRAPHY)
+    if len(plain) > _LONGEST:
+        raise refuse(kind, text, "too long for a quantity")
+    if not plain.isprintable():
+        raise refuse(kind, text, "it holds a control or invisible character")
+    plain = " ".join(plain.split())
+    if kind.money and re.search(_FOREIGN, plain):
+        raise refuse(kind, text, "amounts are in USD", "convert it to USD and state the rate you used")
+    if re.search(r"[0-9],[0-9]", plain):
+        whole = re.fullmatch(r"[^0-9]{0,4}[0-9]{1,3}(,[0-9]{3})+[^0-9,.]*", plain)
+        digits = re.sub(r"[^0-9,]", "", plain)
+        hint = f"write {digits.replace(',', '')} or {digits.replace(',', '_')}" if whole and len(digits) < 24 else ""
+        raise refuse(kind, text, "a comma may divide thousands or decimals", hint or "write a decimal point, no comma")
+    match = _TEXT.fullmatch(plain)
+    number = match["number"] if match else ""
+    if match is None or not number or (kind.money and number[0] == "." and not match["dollar"]):
+        raise no_number(kind, text)
+    if re.match(r"[x×*] ?[0-9]", match["unit"]) and kind.name in ("count", "whole"):
+        raise refuse(
+            kind, text, "a product hides what is active", "give total and active parameters, such as 47B and 13B"
+        )
+    return Reading(match["sign"] + number.replace("_", ""), match["unit"].replace(" ", ""), bool(match["dollar"]))
+
+
+def value_of(kind: Kind, text: str, reading: Reading) -> float:
+    """The number of a reading in the base unit, inside the limits of its kind."""
+    if reading.dollar and not kind.money:
+        raise refuse(kind, text, f"an amount of money, expected {kind.noun}")
+    split = split_unit(kind, reading.unit)
+    if split is None:
+        raise _bad_unit(kind, text, reading)
+    value = _scaled(reading.number, kind.scales[split[0]] * kind.units[split[1]])
+    if kind.name == "growth":
+        value = _monthly(kind, text, float(reading.number) / 100, kind.units[split[1]])
+    if kind.name == "share" and not reading.unit and 1 < value <= 100:
+        n = reading.number
+        raise refuse(kind, text, f"{n} could mean {n} % or {value / 100:g}", f"write {n}% or {value / 100:g}")
+    if kind.money and value == 0 and not reading.dollar:
+        raise _eaten(kind, text, "it is zero")
+    return _bounded(kind, text, value)
+
+
+def split_unit(kind: Kind, unit: str) -> tuple[str, str] | None:
+    """Scale and unit of a spelling as they stand in the tables of the kind; None for an unknown or ambiguous one."""
+    for spelling in (unit, unit.lower()) if kind.fold else (unit,):
+        for scale in kind.scales:
+            if spelling.startswith(scale) and spelling[len(scale) :] in kind.units:
+                return scale, spelling[len(scale) :]
+        if unit in kind.refused:
+            return None
+    return None
+
+
+def _scaled(number: str, factor: float) -> float:
+    """The product, rounded once where the factor is a power of ten: 70.6B is 70600000000.0."""
+    mantissa, _, exponent = number.lower().partition("e")
+    power = round(math.log10(factor))
+    if factor != float(f"1e{power}") or len(exponent) > 6:
+        return float(number) * factor
+    return float(f"{mantissa}e{int(exponent or 0) + power}")
+
+
+def _monthly(kind: Kind, text: str, growth: float, months: float) -> float:
+    """Growth per month that compounds to the growth of a longer or shorter period."""
+    if growth <= -1:
+        raise refuse(kind, text, "nothing shrinks by 100 % or more")
+    try:
+        return growth if months == 1 else math.expm1(math.log1p(growth) / months)
+    except OverflowError:
+        return math.inf
+
+
+def _bounded(kind: Kind, text: object, value: float) -> float:
+    if not math.isfinite(value):
+        raise refuse(kind, text, "too large" if isinstance(text, str) else "not a finite number")
+    if value == 0:
+        if kind.zero:
+            return 0.0
+        raise refuse(kind, text, "it must be above zero")
+    if value < 0 and not kind.negative:
+        raise refuse(kind, text, "it is negative")
+    if value <= -1:
+        raise refuse(kind, text, "nothing shrinks by 100 % or more")
+    if abs(value) > kind.high:
+        raise refuse(kind, text, f"more than {formatted(kind.name, kind.high)}")
+    if abs(value) < kind.low and not kind.zero:
+        raise refuse(kind, text, f"less than {kind.low:g} {kind.base}")
+    if kind.whole and value != int(value):
+        raise refuse(kind, text, "it has decimals")
+    return value
+
+
+def no_number(kind: Kind, text: str, reason: str = "it does not start with a number") -> LlmcostError:
+    """The refusal of a text without digits in front; for money the shell is the likely cause."""
+    return _eaten(kind, text, reason) if kind.money else refuse(kind, text, reason)
+
+
+def _eaten(kind: Kind, text: str, reason: str) -> LlmcostError:
+    """A price without its first digits is what a shell leaves of `$2.50/h`."""
+    hint = f"the shell eats `$2`: write {kind.sample}, or quote '${kind.sample}' with single quotes"
+    return refuse(kind, text, reason, hint)
+
+
+def _without_unit(kind: Kind, text: object, number: str) -> LlmcostError:
+    hint = f"write {kind.bare.format(n=number)}" if 0 < len(number) <= 20 else ""
+    return refuse(kind, text, "it has no unit", hint)
+
+
+def _bad_unit(kind: Kind, text: str, reading: Reading) -> LlmcostError:
+    """Why a unit is not one of this kind: missing, ambiguous, of another kind, or unknown."""
+    number = reading.number
+    if reading.unit in kind.refused:
+        reason, hint = kind.refused[reading.unit]
+        return refuse(kind, text, reason, hint.format(n=number) if len(number) <= 20 else "")
+    if not reading.unit:
+        return _without_unit(kind, text, number)
+    if kind.tail and (reading.unit in kind.scales or reading.unit.lower() in kind.scales):
+        return _without_unit(kind, text, number + reading.unit)
+    for other in KINDS.values():
+        if other.units is not kind.units and split_unit(other, reading.unit):
+            return refuse(kind, text, f"{other.noun}, expected {kind.noun}")
+    return refuse(kind, text, f"unknown unit {shown(reading.unit, 24)}")
