@@ -38,6 +38,7 @@ SINGULAR = {
     "calibration": "calibration",
 }
 MAX_FILE_BYTES = 4_000_000  # a preset or scenario is a page of text; more is a mistake or an attack
+_PRICE_BLOCK = re.compile(r"^\[\[prices\]\]\s*$", re.MULTILINE)
 _ALIASES = re.compile(r"^aliases\s*=\s*\[(.*?)\]", re.MULTILINE | re.DOTALL)
 
 
@@ -135,6 +136,21 @@ class Catalog:
         if key not in self._loaded:
             self._loaded[key] = decode(struct, read_toml(found.path), str(found.path.name))
         return self._loaded[key], found
+
+    def quotes(self, name: str, hardware: str | None) -> list[spec.RentalPrice]:
+        """Prices of a provider, of one accelerator or (None) of all.
+
+        A price list is long and a question needs one accelerator of it: blocks that do not name it are not parsed,
+        which halves the time of a command. `presets check` reads every line.
+        """
+        found = self.find("prices", name)
+        text = found.path.read_text("utf-8", errors="replace")
+        head, *blocks = _PRICE_BLOCK.split(text)
+        if hardware is None or len(blocks) != text.count("[[prices]]"):
+            return self.load(spec.Provider, name)[0].prices
+        kept = [head, *(b for b in blocks if f'"{hardware}"' in b)]
+        where = found.path.name
+        return decode(spec.Provider, parse_toml("[[prices]]".join(kept).encode(), where), where).prices
 
     def table(self, name: str, table: str) -> list[dict[str, Any]]:
         """The rows of a table of a calibration preset, as parsed TOML."""

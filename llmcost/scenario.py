@@ -38,6 +38,7 @@ class Key(NamedTuple):
     ranged: bool = False
     choices: tuple[str, ...] = ()
     short: str = ""
+    least: float | None = None  # smallest value that makes sense, where the kind allows smaller ones
 
     @property
     def option(self) -> str:
@@ -63,6 +64,7 @@ _KEYS = (
         "Training",
         "model FLOPs utilisation, in place of the predicted one: 40%",
         (TRAIN, CROSSOVER),
+        least=0.001,
         ranged=True,
     ),
     Key(
@@ -71,6 +73,7 @@ _KEYS = (
         "Training",
         "useful share of billed time, in place of the predicted one: 90%",
         (TRAIN, CROSSOVER),
+        least=0.001,
         ranged=True,
     ),
     Key("gpu_hours", "count", "Training", "billed accelerator-hours, given: 2.788M", (TRAIN, CROSSOVER), ranged=True),
@@ -99,6 +102,7 @@ _KEYS = (
         "Serving",
         "share of the fleet's capacity that traffic uses: 60%",
         (SERVE, CROSSOVER),
+        least=0.001,
         ranged=True,
     ),
     Key(
@@ -123,7 +127,7 @@ _KEYS = (
     Key("commitment", "choice", "Money", "rental term", sided=True, choices=COMMITMENTS),
     Key("as_of", "date", "Money", "use prices dated up to this day: 2026-11-23"),
     Key("region", "regions", "Place", "grid carbon and electricity price of this place", sided=True),
-    Key("pue", "ratio", "Place", "facility energy over IT energy: 1.2", sided=True, ranged=True),
+    Key("pue", "ratio", "Place", "facility energy over IT energy: 1.2", sided=True, ranged=True, least=1.0),
     Key("electricity_price", "usd_per_kwh", "Place", "electricity price: 0.08/kWh", sided=True, ranged=True),
     Key("carbon_intensity", "kg_per_kwh", "Place", "grid carbon: 370g/kWh", sided=True, ranged=True),
     Key("horizon", "seconds", "Time", "how far to look: 10y", (CROSSOVER,)),
@@ -205,9 +209,12 @@ def parse_value(key: Key, raw: object) -> Value:
         raise LlmcostError(f"{units.shown(raw)} is not a preset name or file", f"llmcost presets list {key.kind}")
     if key.kind == "date":
         return raw if type(raw) is dt.date else units.parse_date(raw)
-    if key.ranged:
-        return units.parse_quantity(key.kind, raw)
-    return units.parse(key.kind, raw)
+    value = units.parse_quantity(key.kind, raw) if key.ranged else units.parse(key.kind, raw)
+    low = value if isinstance(value, float) else value.low
+    if key.least is not None and low < key.least:
+        least = units.format(key.kind, key.least)
+        raise LlmcostError(f"{units.shown(raw)} is too small: at least {least}", f"write {least} or more")
+    return int(value) if key.kind == "whole" and isinstance(value, float) else value
 
 
 def layer(values: Mapping[str, object], origin: str, where: str = "") -> dict[str, Setting]:

@@ -9,6 +9,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from llmcost import units
+from llmcost.scenario import KEYS
+
 ROOT = Path(__file__).parent.parent
 ENV = {
     **os.environ,
@@ -19,6 +22,7 @@ ENV = {
     "LANG": "C.UTF-8",
 }
 BLOCK = re.compile(r"(<!-- run: llmcost (?P<args>[^\n]*) -->\n```(?P<kind>\w+)\n)(?P<body>.*?)(```\n)", re.DOTALL)
+BEGIN, END = "<!-- scenario-keys:begin -->\n", "<!-- scenario-keys:end -->\n"
 COMMANDS = (
     "",
     "train",
@@ -64,9 +68,28 @@ def cli() -> str:
     return "\n".join(parts)
 
 
+def keys() -> str:
+    """The glossary's rows for scenario keys."""
+    rows = ["| name | option | unit | meaning |", "|---|---|---|---|"]
+    for key in KEYS.values():
+        unit = units.KINDS[key.kind].base if key.kind in units.KINDS else "name"
+        words = key.help + (f" ({', '.join(key.choices)})" if key.choices else "")
+        twins = f"; also `train_{key.name}`, `serve_{key.name}`" if key.sided else ""
+        rows.append(f"| `{key.name}` | `{key.option}` | {unit} | {words}{twins} |")
+    return "\n".join(rows) + "\n"
+
+
+def glossary(text: str) -> str:
+    """The glossary with its scenario keys filled in."""
+    before, _, rest = text.partition(BEGIN)
+    return before + BEGIN + keys() + END + rest.partition(END)[2]
+
+
 def main() -> None:
     path = ROOT / "README.md"
     path.write_text(readme(path.read_text("utf-8")), "utf-8")
+    path = ROOT / "docs" / "glossary.md"
+    path.write_text(glossary(path.read_text("utf-8")), "utf-8")
     (ROOT / "docs" / "cli.md").write_text(cli(), "utf-8")
 
 

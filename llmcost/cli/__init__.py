@@ -12,6 +12,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit code (see `llmcost.errors.Exit`)."""
     args = sys.argv[1:] if argv is None else argv
     _silence_closed_pipes()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix products here: its threads only cost start-up
     if args == ["--version"]:  # before the parser is imported: scripts ask this often
         from llmcost.cli.output import version_line
 

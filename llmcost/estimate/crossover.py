@@ -15,7 +15,7 @@ from llmcost.engine import spread as sp
 from llmcost.errors import LlmcostError
 from llmcost.estimate import sampling, serve, train
 from llmcost.estimate.question import Question
-from llmcost.result import Estimate, Range
+from llmcost.result import Estimate, Input, Range
 from llmcost.scenario import SERVE, TRAIN, Scenario
 
 CURVE_POINTS = 60
@@ -170,12 +170,23 @@ def _estimate(
         result=result,
         ranges=ranges,
         breakdown=[],
-        inputs={**sides.training.inputs, **sides.serving.inputs},
+        inputs=_inputs(sides),
         warnings=[*sides.training.warnings, *(w for w in sides.serving.warnings if w not in sides.training.warnings)],
         steps=[*sides.training.steps, *sides.serving.steps],
         arrays={"curve": _curve(c, sampled, basis, days, horizon)} if f"{basis}_days" in c else {},
         presets=presets_date(sides.training.catalog),
     )
+
+
+def _inputs(sides: Sides) -> dict[str, Input]:
+    """Inputs of both sides; what both have alike goes under its own name."""
+    every = {**sides.training.inputs, **sides.serving.inputs}
+    merged: dict[str, Input] = {}
+    for name, value in every.items():
+        side, _, rest = name.partition("_")
+        twin = {TRAIN: f"{SERVE}_{rest}", SERVE: f"{TRAIN}_{rest}"}.get(side, "")
+        merged[rest if every.get(twin) == value else name] = value
+    return merged
 
 
 def _within(days: Any, horizon: float) -> float | None:

@@ -31,13 +31,15 @@ class Quote(NamedTuple):
 Table = dict[tuple[str, str], dict[str, list[spec.RentalPrice]]]  # (hardware, commitment) -> provider -> quotes
 
 
-def price_table(catalog: Catalog, as_of: dt.date | None) -> Table:
-    """Usable quotes by accelerator, commitment and provider: the newest of each product and region up to a day."""
+def price_table(catalog: Catalog, as_of: dt.date | None, hardware: str | None = None) -> Table:
+    """Usable quotes by accelerator, commitment and provider: the newest of each product and region up to a day.
+
+    Of one accelerator, or of all when the rule has to look at the whole market.
+    """
     table: Table = defaultdict(dict)
     for name in catalog.files("prices"):
-        provider, _ = catalog.load(spec.Provider, name)
         newest: dict[tuple[str, str, str, str], spec.RentalPrice] = {}
-        for price in provider.prices:
+        for price in catalog.quotes(name, hardware):
             key = (price.hardware, price.commitment, price.product, price.region)
             late = as_of is not None and price.date > as_of
             if price.excluded or late or (key in newest and newest[key].date >= price.date):
@@ -58,11 +60,14 @@ def rental_quote(
     LlmcostError
         Nobody quotes it (up to that day); the hint says how to give one.
     """
-    table = price_table(catalog, as_of)
+    table = price_table(catalog, as_of, hardware)
     if provider is not None:
         return _of_provider(table, hardware, commitment, provider)
     medians = _medians(table, hardware, commitment)
-    if len(medians) >= MIN_PROVIDERS or (commitment == "on-demand" and medians):
+    if len(medians) >= MIN_PROVIDERS:
+        return _of_market(table, hardware, commitment, medians)
+    table = price_table(catalog, as_of)
+    if commitment == "on-demand" and medians:
         return _of_market(table, hardware, commitment, medians)
     base = _medians(table, hardware, "on-demand")
     discounts = _discounts(table, commitment)

@@ -126,13 +126,14 @@ class Question:
 
     def preset(self, key: str, struct: type[Any]) -> tuple[Any, Found] | None:
         """The preset a key names, with where it was found; None when the key was not said."""
-        name = self.said(key)
-        if name is None:
+        setting = self.given(key)
+        if setting is None:
             return None
         try:
-            value, found = self.catalog.load(struct, name)
+            value, found = self.catalog.load(struct, setting.value)
         except LlmcostError as error:
-            raise error if getattr(error, "findings", None) else units.at(sc.KEYS[key].option, error) from None
+            where = sc.KEYS[key].option if setting.origin == "flag" else f"{setting.origin.partition(':')[2]}: {key}"
+            raise error if getattr(error, "findings", None) else units.at(where, error) from None
         source = source_of(value, "")
         self.record(key, found.name, origin_of(found, source))
         if found.user and key != "provider":

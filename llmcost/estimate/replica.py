@@ -244,37 +244,20 @@ def _within(question: Question, key: str, seconds: Any) -> Any:
 
 
 def _no_fit(
-    question: Question,
-    shape: Shape,
-    device: Chip,
-    precision: Precision,
-    load: Load,
-    calibration: Calibration,
-    layouts: list[tuple[float, ...]],
-    name: str,
-    dtype: str,
-) -> NoFit:
+    question: Question, shape: Shape, device: Chip, precision: Precision, load: Load, calibration: Calibration,
+    layouts: list[tuple[float, ...]], name: str, dtype: str,
+) -> NoFit:  # fmt: skip
     """Bytes missing on the best layout tried, and the smallest count of accelerators that would fit."""
     batch = float(question.said("batch") or 1)
-    tried = [
-        serving_memory.memory(shape, device.machine, Layout(*row), precision, load._replace(batch=batch), calibration)
-        for row in layouts
-    ]
-    missing = min(float(m.missing_bytes) + (batch - 1) * float(m.kv_bytes_per_request) for m in tried)
-    smallest = None
-    for count in range(1, 1025):
-        tp = float(2 ** int(math.log2(min(count, 8))))
-        layout = Layout(tp, count / tp, 1.0, tp, 0.0)
-        if (
-            float(serving.max_batch(shape, device.machine, layout, precision, load._replace(batch=batch), calibration))
-            >= batch
-        ):
-            smallest = count
-            break
-    most = int(max(row[0] * row[1] for row in layouts))
+    asked = load._replace(batch=batch)
+    tried = Layout(*(np.asarray(axis) for axis in zip(*layouts, strict=True)))
+    memory = serving_memory.memory(shape, device.machine, tried, precision, asked, calibration)
+    lacks = memory.missing_bytes + (batch - 1) * memory.kv_bytes_per_request
+    tp, pp = (axis.ravel() for axis in np.meshgrid(2.0 ** np.arange(4), np.arange(1.0, 129.0)))
+    limit = serving.max_batch(shape, device.machine, Layout(tp, pp, ep=tp), precision, asked, calibration)
+    counts = np.where(limit >= batch, tp * pp, np.inf)
+    smallest = int(counts.min()) if np.isfinite(counts.min()) else None
+    most, missing = int((tried.tp * tried.pp).max()), float(np.min(lacks))
     tail = f"; the smallest count that fits is {smallest}" if smallest else ""
-    return NoFit(
-        f"{name} in {dtype} does not fit on {most} {device.found.name}: {missing / 1e9:.1f} GB missing on each{tail}",
-        missing,
-        smallest,
-    )
+    reason = f"{name} in {dtype} does not fit on {most} {device.found.name}"
+    return NoFit(f"{reason}: {missing / 1e9:.1f} GB missing on each{tail}", missing, smallest)
