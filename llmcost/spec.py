@@ -84,7 +84,8 @@ class AttentionGroup(Struct, frozen=True, forbid_unknown_fields=True):
     d_head_v: Whole
     sliding_window: Whole | None = None
     sinks: bool = False
-    k_eq_v: bool = False
+    k_eq_v: bool = False  # no value projection: values are the projected keys
+    shared_kv: bool = False  # keys and values are one cached vector
     kv_compression: Whole = 1  # positions that share one cached entry
     indexer: Indexer | None = None
 
