@@ -6,7 +6,6 @@ unit the key names or quantities with their own unit (`memory_bytes = "80 GB"`).
 
 from __future__ import annotations
 
-import datetime as dt
 import os
 import re
 import tomllib
@@ -295,7 +294,11 @@ def _unwrap(annotation: Any) -> tuple[Any, str | None]:
 
 def source_of(preset: Any, key: str) -> spec.Source | None:
     """The source that covers a key: the one that names it, else the one that names none."""
-    sources: list[spec.Source] = getattr(preset, "sources", [])
+    return source_for(getattr(preset, "sources", []), key)
+
+
+def source_for(sources: list[spec.Source], key: str) -> spec.Source | None:
+    """The source that covers a key, of a list of them."""
     named = next((s for s in sources if key in s.keys), None)
     return named or next((s for s in sources if not s.keys), None)
 

@@ -11,7 +11,10 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from llmcost import units
+import msgspec
+
+from llmcost import spec, units
+from llmcost.catalog import source_for
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
 
 Value = Any  # float, int, str, date, units.Between or units.Triangle
@@ -161,7 +164,7 @@ class Setting(NamedTuple):
 
     value: Value
     origin: str
-    source: str | None = None
+    source: spec.Source | None = None  # what a scenario file says of where it has the value from
 
 
 class Scenario(NamedTuple):
@@ -232,6 +235,7 @@ def layer(values: Mapping[str, object], origin: str, where: str = "") -> dict[st
     keys = all_keys()
     found: dict[str, Setting] = {}
     findings: list[LlmcostError] = []
+    sources = _sources(values, where, findings)
     for name, raw in values.items():
         if name in NOTES or name in TABLES:
             continue
@@ -239,11 +243,19 @@ def layer(values: Mapping[str, object], origin: str, where: str = "") -> dict[st
             findings.append(unknown_key(name, where, keys))
             continue
         try:
-            found[name] = Setting(parse_value(keys[name], raw), origin)
+            found[name] = Setting(parse_value(keys[name], raw), origin, source_for(sources, name))
         except LlmcostError as error:
             findings.append(units.at(f"{where}: {name}" if where else keys[name].option, error))
     raise_all(findings)
     return found
+
+
+def _sources(values: Mapping[str, object], where: str, findings: list[LlmcostError]) -> list[spec.Source]:
+    try:
+        return msgspec.convert(values.get("sources", []), list[spec.Source])
+    except msgspec.ValidationError as error:
+        findings.append(LlmcostError(f"{where}: sources: {units.shown(str(error), 120)}"))
+        return []
 
 
 def unknown_key(name: str, where: str, known: Iterable[str]) -> LlmcostError:

@@ -64,7 +64,7 @@ class Question:
         """What was said of a key, recorded as an input; None when nothing was."""
         setting = self.scenario.get(key, self.side)
         if setting is not None:
-            self.record(key, setting.value, Origin(setting.origin, setting.source))
+            self.record(key, setting.value, origin_from(setting.origin, setting.source))
         return setting
 
     def said(self, key: str) -> Any:
@@ -168,9 +168,14 @@ def as_factor(row: Mapping[str, Any]) -> Factor:
 
 def origin_of(found: Found, source: spec.Source | None) -> Origin:
     """The origin of a value read from a preset."""
+    return origin_from(found.origin, source)
+
+
+def origin_from(origin: str, source: spec.Source | None) -> Origin:
+    """An origin with what is known of its source."""
     if source is None:
-        return Origin(found.origin)
-    return Origin(found.origin, source.address, source.date.isoformat(), source.confidence)
+        return Origin(origin)
+    return Origin(origin, source.address, source.date.isoformat(), source.confidence)
 
 
 def unit_of(kind: str) -> str:

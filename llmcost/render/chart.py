@@ -1,0 +1,288 @@
+"""The crossover as a picture in the terminal: two curves, their interval, the crossing."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from llmcost import units
+from llmcost.render import Options
+from llmcost.render.text import trimmed
+from llmcost.result import Estimate
+
+WIDTH, WIDEST, NARROWEST = 80, 110, 44  # of the whole picture: in a pipe, at most, at least
+HEIGHT, FEWEST = 15, 12  # rows of the curves, and columns that they need
+DAYS_PER_MONTH, DAYS_PER_YEAR = 365.25 / 12, 365.25
+BASES = {"usd": ("usd", "spend"), "kwh": ("kwh", "electricity"), "co2e_kg": ("kg", "emissions")}
+BLANK = chr(0x2800)  # a braille cell without dots; cells join by their bits
+COLORS = {"training": "36", "inference": "35", "band": "2", "crossing": "1", "axis": "2"}
+_ZEROS = re.compile(r"(\.\d*?)0+(?=\D|$)")
+
+Row = Mapping[str, Any]
+
+
+class Curve(NamedTuple):
+    """What is drawn: a measure, its rows, and the crossing where there is one."""
+
+    basis: str
+    rows: Sequence[Row]
+    crossing: tuple[float, float] | None
+    top: float
+
+    @property
+    def end(self) -> float:
+        """The last day."""
+        return float(self.rows[-1]["day"])
+
+    def points(self, name: str) -> list[tuple[float, float]]:
+        """A column as (day, value) pairs; empty where it is missing."""
+        key = f"{name}_{self.basis}"
+        return [(float(r["day"]), float(r[key])) for r in self.rows if r.get(key) is not None]
+
+    def at(self, name: str, day: float) -> float:
+        """A column's value at a day, between its rows."""
+        return interpolated(self.points(name), day)
+
+
+def render(estimate: Estimate, options: Options) -> str:
+    """The picture; empty where there is no curve or no room for one."""
+    found = curve(estimate)
+    width = min(options.width or WIDTH, WIDEST)
+    if found is None or width < NARROWEST:
+        return ""
+    canvas = Canvas(found, width, options.unicode)
+    if canvas.columns < FEWEST:
+        return ""
+    canvas.band()
+    for name in ("training", "inference"):
+        canvas.line(name)
+    canvas.mark()
+    return canvas.text(options.color)
+
+
+def curve(estimate: Estimate) -> Curve | None:
+    """The curve of an answer in the measure it has; None where there is nothing to draw."""
+    rows = estimate.arrays.get("curve") or []
+    basis = next((b for b in BASES if rows and f"training_{b}" in rows[0] and f"inference_{b}" in rows[0]), None)
+    if basis is None or len(rows) < 2 or not rows[-1]["day"] > rows[0]["day"]:
+        return None
+    top = max(float(r[f"{name}_{basis}"]) for r in rows for name in ("training", "inference"))
+    if not (math.isfinite(top) and top > 0):
+        return None
+    bare = Curve(basis, rows, None, top)
+    day = estimate.result.get("crossover_days")
+    if not isinstance(day, int | float) or not rows[0]["day"] <= day <= bare.end:
+        return bare
+    stated = estimate.result.get(f"crossover_{basis}")
+    level = float(stated) if isinstance(stated, int | float) else bare.at("training", float(day))
+    return bare._replace(crossing=(float(day), level), top=max(top, level))
+
+
+def interpolated(points: Sequence[tuple[float, float]], x: float) -> float:
+    """Linear between points, flat outside them.
+
+    >>> interpolated([(0.0, 0.0), (10.0, 5.0)], 4.0)
+    2.0
+    """
+    for (x0, y0), (x1, y1) in pairwise(points):
+        if x0 <= x <= x1:
+            return y0 if x1 == x0 else y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+    return points[0][1] if x < points[0][0] else points[-1][1]
+
+
+def ticks(top: float, count: int) -> list[float]:
+    """Round steps of 1, 2 or 5 from zero up to `top`, at most `count` (three or more) of them after zero.
+
+    >>> ticks(11.9e6, 4), ticks(1.0, 5)
+    ([0.0, 5000000.0, 10000000.0], [0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    """
+    power = 10.0 ** math.floor(math.log10(top / count))
+    step = next(m * power for m in (1, 2, 5, 10, 20) if m * power * count >= top * (1 - 1e-9))
+    return [float(f"{i * step:.12g}") for i in range(int(top / step + 1e-9) + 1)]
+
+
+def tick_label(kind: str, value: float) -> str:
+    """A short label: no zeros after the point.
+
+    >>> tick_label("usd", 5e6), tick_label("usd", 2.5e6), tick_label("kwh", 2e5), tick_label("usd", 0.0)
+    ('$5M', '$2.5M', '200 MWh', '$0')
+    """
+    if value == 0 and kind != "usd":
+        return "0"
+    return _ZEROS.sub(lambda found: found.group(1).rstrip("."), units.format(kind, value))
+
+
+def time_axis(end: float, count: int) -> tuple[list[float], list[str], str]:
+    """Days of the ticks, their labels, and the unit of the axis.
+
+    >>> time_axis(730.5, 6)[1:]
+    (['0', '4', '8', '12', '16', '20', '24'], 'months')
+    """
+    word, size, steps = next(
+        (word, size, steps)
+        for word, size, steps, longest in (
+            ("days", 1.0, (), 92.0),
+            ("months", DAYS_PER_MONTH, (1, 2, 3, 4, 6, 12), 4 * DAYS_PER_YEAR),
+            ("years", DAYS_PER_YEAR, (), math.inf),
+        )
+        if end <= longest
+    )
+    step = next((s for s in steps if s * count >= end / size * (1 - 1e-9)), None)
+    at = (
+        ticks(end / size, count)
+        if step is None
+        else [float(i * step) for i in range(int(end / size / step + 1e-9) + 1)]
+    )
+    return [x * size for x in at], [f"{x:g}" for x in at], word
+
+
+class Canvas:
+    """Character cells with styles: curves below, words on top."""
+
+    def __init__(self, what: Curve, width: int, unicode: bool) -> None:
+        self.what = what
+        self.width = width
+        self.unicode = unicode
+        self.kind, self.noun = BASES[what.basis]
+        self.levels = ticks(what.top, 5)
+        self.y_labels = [tick_label(self.kind, v) for v in self.levels]
+        self.ends = [
+            (name, f"{name} {units.format(self.kind, what.points(name)[-1][1])}") for name in ("training", "inference")
+        ]
+        self.left = max(len(label) for label in self.y_labels) + 2
+        self.columns = width - self.left - 1 - max(len(label) for _, label in self.ends) - 1
+        self.cells = [[(" ", "")] * max(self.columns, 0) for _ in range(HEIGHT)]
+
+    def column(self, day: float) -> int:
+        """The column of a day."""
+        return min(int(day / self.what.end * self.columns), self.columns - 1)
+
+    def row(self, value: float) -> int:
+        """The row of a value, from the top."""
+        return HEIGHT - 1 - min(int(value / (self.what.top * 1.02) * HEIGHT), HEIGHT - 1)
+
+    def line(self, name: str) -> None:
+        """A curve."""
+        points = self.what.points(name)
+        for y, row in enumerate(
+            self._braille(points) if self.unicode else self._ascii(points, "-" if name == "training" else "*")
+        ):
+            for x, char in enumerate(row):
+                if char not in (" ", BLANK):
+                    old, style = self.cells[y][x]
+                    joined = chr(ord(old) | ord(char)) if self.unicode and style in COLORS and style != "band" else char
+                    self.cells[y][x] = (joined, name)
+
+    def _braille(self, points: list[tuple[float, float]]) -> list[str]:
+        from plotille import Canvas as Dots  # type: ignore[import-untyped]
+
+        dots = Dots(self.columns, HEIGHT, 0, 0, self.what.end, self.what.top * 1.02)
+        for (x0, y0), (x1, y1) in pairwise(points):
+            dots.line(x0, y0, x1, y1)
+        return str(dots.plot()).split("\n")
+
+    def _ascii(self, points: list[tuple[float, float]], char: str) -> list[str]:
+        grid = [[" "] * self.columns for _ in range(HEIGHT)]
+        for x in range(self.columns):
+            grid[self.row(interpolated(points, (x + 0.5) / self.columns * self.what.end))][x] = char
+        return ["".join(row) for row in grid]
+
+    def band(self) -> None:
+        """The 90 % interval of inference, as light dots."""
+        low, high = self.what.points("inference_p5"), self.what.points("inference_p95")
+        if not low or not high:
+            return
+        for x in range(self.columns):
+            day = (x + 0.5) / self.columns * self.what.end
+            top, bottom = interpolated(high, day), interpolated(low, day)
+            for y in range(self.row(top) if top <= self.what.top else 0, self.row(bottom) + 1):
+                if (x + y) % 2 == 0:
+                    self.cells[y][x] = ("⠂" if self.unicode else ".", "band")
+
+    def mark(self) -> None:
+        """The crossing: a dot, a drop line and what it says."""
+        if self.what.crossing is None:
+            return
+        day, level = self.what.crossing
+        x, y = self.column(day), self.row(level)
+        for below in range(y + 1, HEIGHT):
+            self.cells[below][x] = ("┊" if self.unicode else ":", "axis")
+        self.cells[y][x] = ("●" if self.unicode else "O", "crossing")
+        at_day = f" day {day:,.0f}"
+        for label in (f"{at_day}, {units.format(self.kind, level)} ", f"{at_day} "):
+            place = self._beside(x, y, len(label))
+            if place is not None:
+                row, start = place
+                self.cells[row][start : start + len(label)] = [(char, "crossing") for char in label]
+                return
+
+    def _beside(self, x: int, y: int, length: int) -> tuple[int, int] | None:
+        """Where words of that length fit: above and left of the crossing, else below and right of it."""
+        if y > 0 and length <= x:
+            return y - 1, x - length
+        if y + 1 < HEIGHT and x + 1 + length <= self.columns:
+            return y + 1, x + 1
+        return None
+
+    def text(self, color: bool) -> str:
+        """The finished picture, axes and words around it."""
+        paint: Callable[[str, str], str] = (
+            (lambda s, style: f"\x1b[{COLORS[style]}m{s}\x1b[0m" if style else s) if color else (lambda s, _: s)
+        )
+        bar, tick, corner, flat, down = "│┤└─┬" if self.unicode else "|++-+"
+        named = {
+            self.row(value): label for value, label in zip(reversed(self.levels), reversed(self.y_labels), strict=True)
+        }
+        named.pop(HEIGHT - 1, None)
+        ends = self._ends()
+        lines = [self._title(paint)]
+        for y, row in enumerate(self.cells):
+            edge = tick if y in named else bar
+            name, label = ends.get(y, ("", ""))
+            axis = paint(f"{named.get(y, ''):>{self.left - 1}} {edge}", "axis")
+            lines.append((axis + _runs(row, paint) + (" " + paint(label, name) if label else "")).rstrip())
+        days, labels, word = time_axis(self.what.end, max(3, min(10, self.columns // 6)))
+        base, below = [flat] * self.columns, [" "] * (self.columns + 12)
+        for day, label in zip(days, labels, strict=True):
+            at = self.column(day)
+            base[at] = down
+            start = max(0, at - (len(label) - 1) // 2)
+            below[start : start + len(label)] = label
+        zero = tick_label(self.kind, 0.0)
+        lines.append(paint(f"{zero:>{self.left - 1}} {corner}{''.join(base)}", "axis"))
+        lines.append(paint(f"{' ' * (self.left + 1)}{''.join(below).rstrip()}  {word}"[: self.width], "axis"))
+        return trimmed("\n".join(lines) + "\n")
+
+    def _title(self, paint: Callable[[str, str], str]) -> str:
+        banded = any(style == "band" for row in self.cells for _, style in row)
+        note = (" · " if self.unicode else ", ") + "dots: 90 % range" if banded else ""
+        indent = " " * (self.left + 1)
+        what = next(
+            text
+            for text in (f"cumulative {self.noun} since launch{note}", f"{self.noun} since launch{note}", self.noun)
+            if len(indent + text) <= self.width or text == self.noun
+        )
+        return paint(indent + what, "axis")
+
+    def _ends(self) -> dict[int, tuple[str, str]]:
+        """The names of the curves at their last rows, moved apart where they meet."""
+        (first, high), (second, low) = sorted(self.ends, key=lambda end: -self.what.points(end[0])[-1][1])
+        upper, lower = (self.row(self.what.points(name)[-1][1]) for name in (first, second))
+        if upper == lower:
+            upper, lower = (upper - 1, lower) if upper > 0 else (upper, lower + 1)
+        return {upper: (first, high), lower: (second, low)}
+
+
+def _runs(row: Sequence[tuple[str, str]], paint: Callable[[str, str], str]) -> str:
+    """Cells as text, one colour code per run of a style."""
+    parts: list[str] = []
+    run, last = "", ""
+    for char, style in row:
+        if style != last and char != " ":  # a space looks the same in any style
+            parts.append(paint(run, last))
+            run, last = "", style
+        run += char
+    return "".join([*parts, paint(run, last)])

@@ -1,0 +1,94 @@
+"""JSON: everything in the answer, base units, fixed order, same input same bytes."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from llmcost import __version__
+from llmcost.render import Options
+from llmcost.result import Estimate
+
+EXACT_INT = 2**53  # beyond it a reader that has only doubles would change the digits
+# Legal in JSON as they are, but a terminal would obey them: 8-bit controls, direction marks, line separators.
+_OBEYED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+def render(estimate: Estimate, options: Options) -> str:
+    """The whole answer.
+
+    Raises
+    ------
+    ValueError
+        A number that is not finite, or an array that would hide another key: a bug in an estimate.
+    """
+    body = msgspec.json.format(msgspec.json.encode(document(estimate, options.explain)), indent=2).decode() + "\n"
+    if body.isascii() and "\x7f" not in body:
+        return body
+    body = _OBEYED.sub(lambda found: f"\\u{ord(found.group()):04x}", body)
+    return body if options.unicode else _escaped(body)
+
+
+def document(estimate: Estimate, explain: bool) -> dict[str, Any]:
+    """The answer as plain builtins, keys in their published order; steps are there when asked for."""
+    found: dict[str, Any] = {
+        "schema": f"llmcost/{estimate.command}/1",
+        "llmcost": __version__,
+        "presets": estimate.presets,
+        "currency": estimate.currency,
+        "headline": estimate.headline,
+        "inputs": estimate.inputs,
+        "result": estimate.result,
+        "ranges": estimate.ranges,
+        "breakdown": estimate.breakdown,
+        "warnings": estimate.warnings,
+    }
+    if explain and estimate.steps:
+        found["steps"] = estimate.steps
+    for name, array in estimate.arrays.items():
+        if name in found:
+            raise ValueError(f"array {name!r} has the name of a key of every answer")
+        found[name] = array
+    return {key: plain(value, key) for key, value in found.items()}
+
+
+def plain(value: Any, where: str) -> Any:
+    """Builtins of JSON; numpy values by what they can do, so that numpy is not needed here.
+
+    >>> import datetime
+    >>> plain({"day": datetime.date(2026, 11, 23), "x": (1, 2.5)}, "")
+    {'day': '2026-11-23', 'x': [1, 2.5]}
+    """
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair is not text
+    if isinstance(value, int):
+        return int(value) if abs(value) <= EXACT_INT else float(value)
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{where} is {value}: an answer has finite numbers and null")
+        return float(value)
+    if isinstance(value, dt.date):
+        return value.isoformat()
+    if isinstance(value, msgspec.Struct):
+        return {f: plain(getattr(value, f), f"{where}.{f}") for f in value.__struct_fields__}
+    if isinstance(value, Mapping):
+        return {plain(str(k), where): plain(v, f"{where}.{k}") for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v, f"{where}[{i}]") for i, v in enumerate(value)]
+    if hasattr(value, "tolist"):
+        return plain(value.tolist(), where)
+    raise ValueError(f"{where} is a {type(value).__name__}, which JSON does not have")
+
+
+def _escaped(text: str) -> str:
+    r"""Escapes in place of what the output cannot carry: the same document in ASCII."""
+    units = text.encode("utf-16-be")
+    pairs = (int.from_bytes(units[i : i + 2], "big") for i in range(0, len(units), 2))
+    return "".join(chr(u) if u < 128 else f"\\u{u:04x}" for u in pairs)

@@ -1,0 +1,123 @@
+"""GitHub Markdown, for pull requests and job summaries: the answer open, what it rests on folded."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from llmcost import __version__, units
+from llmcost.render import Options
+from llmcost.render import text as words
+from llmcost.result import Estimate
+
+# Characters with a meaning in GitHub Markdown; a dollar only where it could open a formula.
+_SPECIAL = re.compile(r"[\\`*_{}\[\]|~]|\$(?![\d.])")
+_HTML = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+# Names, issues and addresses that GitHub would turn into links; an empty comment keeps them words.
+_LINKED = re.compile(r"(?<=@)(?=\w)|(?<=#)(?=\w)|(?<=\w:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
+_ADDRESS = re.compile(r"https?://[\w./~%?=&:@+,;-]+", re.ASCII)
+
+
+def render(estimate: Estimate, options: Options) -> str:
+    """The answer as Markdown."""
+    parts = [f"**{escape(estimate.headline)}**", *_caveats(estimate)]
+    figures = words.figures(estimate, options.explain)
+    if figures:
+        ranged = any(f.interval for f in figures)
+        head = ["", "", "90 % range"] if ranged else ["", ""]
+        parts.append(_table(head, [[f.label, f.value, f.interval][: len(head)] for f in figures]))
+    if estimate.breakdown:
+        parts.append(_breakdown(estimate))
+    for name, array in estimate.arrays.items():
+        if name != "curve" and isinstance(array, list | tuple) and array and isinstance(array[0], Mapping):
+            parts.append(_array(array))
+    if estimate.inputs:
+        parts.append(_inputs(estimate))
+    if options.explain and estimate.steps:
+        rows = [[s.name, s.formula, words.in_unit(s.unit, s.value), s.source] for s in estimate.steps]
+        parts.append(_folded("Steps", _table(["step", "formula", "value", "source"], rows)))
+    parts.append(f"<sub>llmcost {__version__}, presets {escape(estimate.presets) or 'none'}</sub>")
+    body = "\n\n".join(parts) + "\n"
+    return body if options.unicode else words.ascii_only(body)
+
+
+def escape(text: object) -> str:
+    r"""Text that stays text: no markup, HTML, links, mentions, formulas or control characters.
+
+    >>> print(escape("a|b <i>*x*</i> @me [y](z)"))
+    a\|b &lt;i&gt;\*x\*&lt;/i&gt; @<!-- -->me \[y\](z)
+    """
+    spelled = _LINKED.sub("\x00", words.clean(text))  # a mark that `clean` leaves nowhere
+    spelled = _SPECIAL.sub(lambda found: "\\" + found.group(), spelled)
+    spelled = "".join(_HTML.get(c, c) for c in spelled)
+    return spelled.replace("\x00", "<!-- -->")
+
+
+def source(text: str) -> str:
+    """A source: a link where all of it is a plain web address, words otherwise.
+
+    >>> source("https://arxiv.org/abs/2407.21783"), source("javascript:x")
+    ('<https://arxiv.org/abs/2407.21783>', 'javascript:x')
+    """
+    return f"<{text}>" if _ADDRESS.fullmatch(text) else escape(text)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = (), escaped: bool = False) -> str:
+    rights = set(right)
+    keep = str if escaped else escape
+    lines = [[escape(h) for h in head], ["---:" if i in rights else "---" for i in range(len(head))]]
+    lines += [[keep(cell) for cell in row] for row in rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _breakdown(estimate: Estimate) -> str:
+    rows = [
+        [
+            r.name,
+            f"{words.in_unit('count', r.quantity)} {r.unit}",
+            f"{units.format('usd', r.rate_usd)}/{r.unit}",
+            units.format("usd", r.cost_usd),
+        ]
+        for r in estimate.breakdown
+    ]
+    if len(rows) > 1:
+        rows.append(["total", "", "", units.format("usd", sum(r.cost_usd for r in estimate.breakdown))])
+    return _table(["", "quantity", "rate", "cost"], rows, right=(1, 2, 3))
+
+
+def _array(rows: Sequence[Mapping[str, Any]]) -> str:
+    columns = words.columns(rows, words.UNLABELLED)
+    right = [i for i, column in enumerate(columns) if column.numeric]
+    cells = [[words.cell(c.key, row) for c in columns] for row in rows]
+    return _table([c.head for c in columns], cells, right)
+
+
+def _caveats(estimate: Estimate) -> list[str]:
+    if not estimate.warnings:
+        return []
+    lines = [
+        f"> **{escape(w.code)}** {escape(w.message)}" + (f" ({escape(w.hint)})" if w.hint else "")
+        for w in estimate.warnings
+    ]
+    return ["  \n".join(lines)]
+
+
+def _inputs(estimate: Estimate) -> str:
+    counted = Counter(words.mark(given) for given in estimate.inputs.values())
+    rows = [
+        [
+            escape(words.input_name(name)),
+            escape(words.input_text(given)),
+            escape(", ".join(x for x in (given.origin, given.confidence) if x)),
+            source(given.source or "") + (f", read {escape(given.date)}" if given.source and given.date else ""),
+        ]
+        for name, given in estimate.inputs.items()
+    ]
+    title = "Inputs: " + ", ".join(f"{count} {mark}" for mark, count in counted.items())
+    return _folded(title, _table(["input", "value", "origin", "source"], rows, escaped=True))
+
+
+def _folded(title: str, body: str) -> str:
+    return f"<details>\n<summary>{escape(title)}</summary>\n\n{body}\n\n</details>"

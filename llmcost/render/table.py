@@ -1,0 +1,335 @@
+"""The answer for a terminal: first the sentence, then the figures behind it, then what they rest on.
+
+Nothing is ever cut. Where the terminal is too narrow for a table, words fold; then `compare` drops columns from the
+right and says which; every other table is stacked, one value a line. In a pipe everything has its natural width.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleRenderable
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from llmcost import units
+from llmcost.render import Options
+from llmcost.render import text as words
+from llmcost.result import Estimate
+
+NATURAL = 100_000  # columns of a pipe: more than anything needs
+PROSE = 100  # lists of inputs fold here in a pipe too, and on wide screens
+NARROWEST_WORDS = 16  # columns of words fold down to this
+INDENT = 2
+GAP = 2  # between columns
+DROPPING = ("alternatives",)  # arrays that may lose columns; others are stacked
+MOST_PADDING = 36  # columns of inputs line up to this
+CURVE_ROWS = 13
+SOURCE_COLUMNS = ("source", "confidence", "date", "age_days", "note")  # told below the table, once each
+ORIGINS = ("given", "preset", "computed", "estimate", "default", "assumed")
+
+
+class Page(NamedTuple):
+    """Where the answer is drawn."""
+
+    console: Console
+    options: Options
+
+    @property
+    def room(self) -> int:
+        """Columns between the indent and the right edge."""
+        return self.console.width - INDENT
+
+    def line(self, text: str = "", style: str = "") -> None:
+        """One paragraph at the left edge."""
+        self.console.print(Text(text, style=style))
+
+    def block(self, what: ConsoleRenderable) -> None:
+        """Something under the indent."""
+        self.console.print(Padding(what, (0, 0, 0, INDENT), expand=False))
+
+
+def render(estimate: Estimate, options: Options) -> str:
+    """The answer as text; warnings are `text.warning_lines`, for stderr."""
+    if options.quiet:
+        return _finished(words.quiet_line(estimate) + "\n", options)
+    page = Page(_console(options), options)
+    page.line(words.clean(estimate.headline), "bold")
+    _figures(page, estimate)
+    _breakdown(page, estimate)
+    _chart(page, estimate)
+    for name, array in estimate.arrays.items():
+        _array(page, name, array)
+    if options.explain:
+        _steps(page, estimate)
+        _inputs_in_full(page, estimate)
+    else:
+        _inputs(page, estimate)
+    assert isinstance(page.console.file, io.StringIO)
+    return _finished(page.console.file.getvalue(), options)
+
+
+def _console(options: Options) -> Console:
+    """A console that asks nothing of its surroundings."""
+    return Console(
+        file=io.StringIO(), width=options.width or NATURAL, height=100, force_terminal=options.color,
+        color_system="standard" if options.color else None, no_color=not options.color, legacy_windows=False,
+        markup=False, highlight=False, emoji=False, _environ={},
+    )  # fmt: skip
+
+
+def _finished(text: str, options: Options) -> str:
+    text = words.trimmed(text)
+    return text if options.unicode else words.ascii_only(text)
+
+
+def _figures(page: Page, estimate: Estimate) -> None:
+    found = words.figures(estimate, page.options.explain)
+    if not found:
+        return
+    ranged = any(f.interval for f in found)
+    heads = [_Head("", "dim"), _Head(""), _Head("90 % range", "dim")]
+    rows = [[f.label, f.value, f.interval] for f in found]
+    page.line()
+    _grid(page, heads if ranged else heads[:2], rows if ranged else [row[:2] for row in rows])
+
+
+def _breakdown(page: Page, estimate: Estimate) -> None:
+    if not estimate.breakdown:
+        return
+    rows = [
+        [
+            words.clean(r.name),
+            f"{words.in_unit('count', r.quantity)} {words.clean(r.unit)}",
+            _rate(r.rate_usd, r.unit),
+            _usd(r.cost_usd),
+        ]
+        for r in estimate.breakdown
+    ]
+    if len(rows) > 1:
+        rows.append(["total", "", "", _usd(sum(r.cost_usd for r in estimate.breakdown))])
+    page.line()
+    heads = [_Head("", "dim"), *(_Head(h, justify="right") for h in ("quantity", "rate", "cost"))]
+    _grid(page, heads, rows, total=len(rows) > 1)
+
+
+def _usd(value: float) -> str:
+    return units.format("usd", value)
+
+
+def _rate(usd: float, unit: str) -> str:
+    return f"{_usd(usd)}/{words.clean(unit)}"
+
+
+def _chart(page: Page, estimate: Estimate) -> None:
+    if not page.options.chart:
+        return
+    from llmcost.render import chart
+
+    picture = chart.render(estimate, page.options)
+    if picture:
+        page.console.file.write("\n" + picture)
+
+
+def _array(page: Page, name: str, array: Any) -> None:
+    rows = [row for row in array if isinstance(row, Mapping)] if isinstance(array, list | tuple) else []
+    if not rows or (name == "curve" and not page.options.explain):
+        return
+    rows, notes = sourced(thinned(rows, CURVE_ROWS) if name == "curve" else rows)
+    shown = words.columns(rows, _unshown(name, rows))
+    heads = [_Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric) for c in shown]
+    page.line()
+    _grid(page, heads, [[words.cell(c.key, row) for c in shown] for row in rows], droppable=name in DROPPING)
+    for row in rows if name in DROPPING else []:
+        if row.get("reason"):
+            page.block(Text(f"{words.clean(row.get('name'))}: {words.clean(row['reason'])}", style="yellow"))
+    if notes:
+        page.line()
+        _grid(page, [_Head("", justify="right"), _Head("", "dim", folds=True)], [[str(i), note] for i, note in notes])
+
+
+def _unshown(name: str, rows: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Columns that the rest of the page says."""
+    if name not in DROPPING:
+        return set()
+    reasoned = all(row.get("feasible", True) or row.get("reason") for row in rows)
+    return {*words.UNLABELLED, "reason", *(["feasible"] if reasoned else [])}
+
+
+def sourced(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[tuple[int, str]]]:
+    """Rows whose sources are numbers, and the numbered sources: many rows share one.
+
+    >>> sourced([{"key": "a", "source": "x", "date": "2026-11-23"}, {"key": "b", "source": "x", "date": "2026-11-23"}])
+    ([{'key': 'a', 'source': 1}, {'key': 'b', 'source': 1}], [(1, 'x, read 2026-11-23')])
+    """
+    if not any(row.get("source") for row in rows):
+        return list(rows), []
+    numbers: dict[str, int] = {}
+    found: list[Mapping[str, Any]] = []
+    for row in rows:
+        said = {key: words.clean(row[key]) for key in SOURCE_COLUMNS if row.get(key)}
+        read = f"read {said['date']}" if "date" in said else ""
+        age = row.get("age_days")
+        old = f"{age} days old" if isinstance(age, int) and age > 0 else ""
+        note = ", ".join(x for x in (said.get("source"), said.get("confidence"), read, old) if x)
+        note = "; ".join(x for x in (note, said.get("note")) if x)
+        number = numbers.setdefault(note, len(numbers) + 1) if note else None
+        found.append({**{k: v for k, v in row.items() if k not in SOURCE_COLUMNS}, "source": number})
+    return found, [(number, note) for note, number in numbers.items()]
+
+
+def thinned(rows: Sequence[Any], count: int) -> list[Any]:
+    """At most `count` rows, evenly spaced, both ends among them.
+
+    >>> thinned(list(range(61)), 4)
+    [0, 20, 40, 60]
+    """
+    if len(rows) <= count:
+        return list(rows)
+    return [rows[round(i * (len(rows) - 1) / (count - 1))] for i in range(count)]
+
+
+def _steps(page: Page, estimate: Estimate) -> None:
+    if not estimate.steps:
+        return
+    page.line()
+    page.line("steps", "bold")
+    for step in estimate.steps:
+        page.block(Text.assemble((words.clean(step.name), ""), "  ", (words.in_unit(step.unit, step.value), "bold")))
+        for detail, style in ((step.formula, ""), (step.source, "dim")):
+            if detail:
+                page.console.print(Padding(Text(words.clean(detail), style=style), (0, 0, 0, 2 * INDENT), expand=False))
+
+
+def _inputs(page: Page, estimate: Estimate) -> None:
+    """What went in, grouped by where it came from, as one folded paragraph each."""
+    groups: dict[str, list[str]] = {origin: [] for origin in ORIGINS}
+    for name, given in estimate.inputs.items():
+        groups.setdefault(words.mark(given), []).append(f"{words.input_name(name)} {words.input_text(given)}")
+    groups = {origin: items for origin, items in groups.items() if items}
+    if not groups:
+        return
+    page.line()
+    wide = max(len(origin) for origin in groups)
+    separator = " · " if page.options.unicode else "; "
+    width = max(min(page.room, PROSE) - wide - GAP, 1)
+    table = Table.grid(padding=(0, GAP, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold", max_width=width)
+    for origin, items in groups.items():
+        head = Text(origin, style="yellow" if origin == "assumed" else "dim")
+        table.add_row(head, Text("\n".join(folded(items, width, separator))))
+    page.block(table)
+    if estimate.steps:
+        page.line()
+        page.block(Text("--explain shows every step, input and source", style="dim"))
+
+
+def folded(items: Iterable[str], width: int, separator: str) -> list[str]:
+    """Items joined into lines that break between items; an item longer than a line has one of its own.
+
+    >>> folded(["model a", "gpus 8", "price $2.00/h"], 20, " - ")
+    ['model a - gpus 8 -', 'price $2.00/h']
+    """
+    lines: list[str] = []
+    for item in items:
+        if lines and cell_len(lines[-1] + separator + item + separator.rstrip()) <= width:
+            lines[-1] += separator + item
+            continue
+        if lines:
+            lines[-1] += separator.rstrip()
+        lines.append(item)
+    return lines
+
+
+def _inputs_in_full(page: Page, estimate: Estimate) -> None:
+    """Every input with its origin, the source below it."""
+    if not estimate.inputs:
+        return
+    page.line()
+    page.line("inputs", "bold")
+    lines = [(words.input_name(name), words.input_text(given)) for name, given in estimate.inputs.items()]
+    names, values = (min(max(cell_len(line[i]) for line in lines), MOST_PADDING) + GAP for i in (0, 1))
+    for (name, value), given in zip(lines, estimate.inputs.values(), strict=True):
+        origin = ", ".join(words.clean(x) for x in (given.origin, given.confidence) if x)
+        style = "yellow" if words.mark(given) == "assumed" else "dim"
+        aligned = names + values + cell_len(origin) <= page.room
+        head = (
+            (set_cell_size(name, names), set_cell_size(value, values))
+            if aligned and cell_len(name) < names and cell_len(value) < values
+            else (name + "  ", value + "  ")
+        )
+        page.block(Text.assemble(head[0], (head[1], "bold"), (origin, style)))
+        if given.source:
+            read = f", read {words.clean(given.date)}" if given.date else ""
+            source = Text(words.clean(given.source) + read, style="dim", overflow="fold")
+            page.block(Padding(source, (0, 0, 0, INDENT), expand=False))
+
+
+class _Head(NamedTuple):
+    """A column of a grid; one that folds is made of words, any other is never broken or cut."""
+
+    text: str
+    style: str = ""
+    justify: Literal["left", "right"] = "left"
+    folds: bool = False
+
+
+def _grid(page: Page, heads: list[_Head], rows: list[list[str]], droppable: bool = False, total: bool = False) -> None:
+    """A table that fits: at its natural width, else with words folded, else with fewer columns or stacked."""
+    kept = len(heads)
+    widths = _widths(heads, rows, page.room)
+    while droppable and widths is None and kept > 2:
+        kept -= 1
+        widths = _widths(heads[:kept], rows, page.room)
+    if widths is None:
+        _stack(page, heads, rows)
+        return
+    page.block(_table(heads[:kept], [row[:kept] for row in rows], widths, total))
+    if kept < len(heads):
+        gone = ", ".join(head.text for head in heads[kept:])
+        page.block(Text(f"no room for {gone}: a wider terminal or --json shows them", style="dim"))
+
+
+def _widths(heads: list[_Head], rows: list[list[str]], room: int) -> list[int] | None:
+    """Columns of each column; words give way first, down to `NARROWEST_WORDS`; None where that is not enough."""
+    widths = [max([cell_len(head.text), *(cell_len(row[i]) for row in rows)]) for i, head in enumerate(heads)]
+    least = [min(w, NARROWEST_WORDS) if head.folds else w for w, head in zip(widths, heads, strict=True)]
+    over = sum(widths) + GAP * (len(widths) - 1) - room
+    if over > sum(widths) - sum(least):
+        return None
+    while over > 0:
+        widest = max((i for i in range(len(widths)) if widths[i] > least[i]), key=lambda i: widths[i])
+        widths[widest] -= 1
+        over -= 1
+    return widths
+
+
+def _table(heads: list[_Head], rows: list[list[str]], widths: list[int], total: bool) -> Table:
+    shown = any(head.text for head in heads)
+    table = Table(
+        box=None, show_edge=False, pad_edge=False, padding=(0, GAP, 0, 0), show_header=shown, header_style="dim"
+    )
+    for head, width in zip(heads, widths, strict=True):
+        table.add_column(Text(head.text), style=head.style, justify=head.justify, width=width, overflow="fold")
+    for number, row in enumerate(rows):
+        last = total and number == len(rows) - 1
+        table.add_row(*(Text(value) for value in row), style="bold" if last else "")
+    return table
+
+
+def _stack(page: Page, heads: list[_Head], rows: list[list[str]]) -> None:
+    """One value a line: the first cell as a title, with the values that have no heading; the others under it."""
+    wide = max((cell_len(head.text) for head in heads[1:]), default=0)
+    for row in rows:
+        cells = list(zip(heads[1:], row[1:], strict=True))
+        title = "  ".join([row[0], *(value for head, value in cells if value and not head.text)])
+        page.block(Text(title, style="bold", overflow="fold"))
+        for head, value in cells:
+            if value and head.text:
+                line = Text.assemble((head.text.ljust(wide + GAP), "dim"), value, overflow="fold")
+                page.block(Padding(line, (0, 0, 0, INDENT), expand=False))

@@ -1,0 +1,326 @@
+"""Words and numbers of an answer, shared by the formats that people read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from llmcost import units
+from llmcost.result import Estimate, Input, Range, Scalar
+from llmcost.terms import TERMS, Term
+
+# Printable by Unicode's classes, yet nothing to see: joiners, fillers, variation selectors.
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {chr(c) for c in range(0xFE00, 0xFE10)}
+_LINE_END = re.compile(r"(?: |\x1b\[[0-9;]*m)+$", re.MULTILINE)
+_PLAIN = re.compile(r"[ -~]*")
+_KIND_OF_UNIT = {kind.base: name for name, kind in units.KINDS.items()} | {"count": "count", "kg CO2e": "kg"}
+_ENDINGS = {
+    "_bytes_per_second": "bytes_per_second", "_bytes": "bytes", "_flops": "flops", "_watts": "watts",
+    "usd_per_hour": "usd_per_hour", "usd_per_kwh": "usd_per_kwh", "kg_per_kwh": "kg_per_kwh", "_kwh": "kwh",
+    "_usd": "usd", "_seconds": "seconds", "_share": "share",
+}  # fmt: skip
+_WORDED = ("count", "whole", "ratio")  # kinds whose text has no unit of its own
+
+# The figures of the short answer, most wanted first; `--explain` shows all of them.
+MAIN: dict[str, tuple[str, ...]] = {
+    "train": (
+        "total_usd", "program_usd", "gpu_hours", "duration_seconds", "usd_per_mtok_trained", "mfu", "goodput",
+        "training_flops", "layout", "runner_up", "memory_bytes_per_gpu", "energy_kwh", "co2e_kg", "reason",
+    ),
+    "serve": (
+        "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input", "usd_per_mtok_blended",
+        "usd_per_request", "usd_per_month", "tpot_seconds", "ttft_seconds", "ttft_p95_seconds",
+        "output_tokens_per_second", "batch", "binds", "gpus", "gpus_per_replica", "replicas", "utilization",
+        "memory_bytes_per_gpu", "missing_bytes", "smallest_gpus", "kwh_per_request", "wh_per_request",
+        "co2e_kg_per_month", "reason",
+    ),
+    "crossover": (
+        "crossover_days", "crossover_date", "crossover_requests", "crossover_tokens", "training_usd",
+        "training_usd_program", "inference_usd_per_day", "usd_per_request", "inference_usd_at_horizon",
+        "inference_share", "inference_share_program", "probability_crossed", "energy_crossover_days",
+        "carbon_crossover_days", "flops_crossover_days", "reason",
+    ),
+    "compare": (),
+    "presets": (),
+}  # fmt: skip
+# What `--quiet` prints.
+ASKED = {"train": "total_usd", "serve": "usd_per_mtok_output", "crossover": "crossover_days", "compare": "name"}
+# The array that is the answer, for CSV.
+MAIN_ARRAY = {"compare": "alternatives", "crossover": "curve", "presets": "rows", "validate": "rows", "check": "rows"}
+UNLABELLED = ("p5", "p95")  # columns whose unit depends on the question: JSON and CSV only
+RANKS = ("tp", "pp", "vpp", "dp", "cp", "ep")
+
+
+class Figure(NamedTuple):
+    """A line of the answer's main block."""
+
+    label: str
+    value: str
+    interval: str
+
+
+def clean(text: object) -> str:
+    r"""Text that can do nothing to a terminal: control, invisible and direction characters are spelled out.
+
+    >>> print(clean("70B\x1b[2J"), clean("a\nb"))
+    70B\x1b[2J a\nb
+    """
+    raw = str(text)
+    if _PLAIN.fullmatch(raw):
+        return raw
+    seen = (c if c.isprintable() and c not in _INVISIBLE else c.encode("unicode_escape").decode("ascii") for c in raw)
+    return "".join(seen)
+
+
+def trimmed(text: str) -> str:
+    """Lines without spaces at their ends, also where colours end after them."""
+    return _LINE_END.sub(lambda found: found.group().replace(" ", ""), text)
+
+
+def ascii_only(text: str) -> str:
+    """Text for an output that cannot carry Unicode."""
+    return text if text.isascii() else text.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def term_of(key: str) -> Term:
+    """The term of a key; a key without one (of a preset) is shown as it is, in the unit that its name ends in."""
+    kind = next((kind for ending, kind in _ENDINGS.items() if key.endswith(ending)), "text")
+    return TERMS.get(key) or Term(key, clean(key).replace("_", " "), kind, "")
+
+
+def amount(kind: str, value: Any, unit: str = "") -> str:
+    """A number without its unit word: small whole counts exactly, everything else to three digits.
+
+    >>> amount("count", 16384), amount("count", 6.4e6), amount("count", 1461.3, "days"), amount("bool", True)
+    ('16,384', '6.40M', '1,461', 'yes')
+    """
+    value = value.tolist() if hasattr(value, "tolist") else value
+    if value is None:
+        return units.NOT_KNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return clean(value)
+    if kind in ("text", "bool", "date") or not isinstance(value, int | float):
+        return _free(value)
+    whole = abs(value) < 1e5 and (float(value).is_integer() or (unit == "days" and abs(value) >= 100))
+    return units.format("whole" if kind == "count" and whole else kind, value)
+
+
+def _free(value: Any) -> str:
+    """A value whose kind nobody stated."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return amount("count", value)
+    if isinstance(value, list | tuple):
+        return ", ".join(amount("text", v) for v in value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{clean(k)} {amount('text', v)}" for k, v in value.items())
+    return clean(value)
+
+
+def suffix(term: Term) -> str:
+    """What follows the number: `/month`, ` days`, ` CO2e`; nothing where the kind has its own unit.
+
+    >>> suffix(TERMS["usd_per_month"]), suffix(TERMS["crossover_days"]), suffix(TERMS["usd_per_mtok_output"])
+    ('/month', ' days', '/Mtok')
+    """
+    if term.kind == "usd":
+        return term.unit.removeprefix("USD")
+    if term.kind == "kg":
+        return " CO2e" if "CO2e" in term.unit else ""
+    if term.kind in _WORDED and term.unit:
+        return term.unit if term.unit in ("x", "%") else f" {term.unit}"
+    return units.KINDS[term.kind].tail if term.kind in units.KINDS else ""
+
+
+def needless(term: Term) -> bool:
+    """Whether the label says what the suffix says: `per month` needs no `/month`."""
+    word = suffix(term).strip(" /").lower()
+    return word in term.label.lower() or word.removesuffix("s") in term.label.lower().split()
+
+
+def bare(term: Term, value: Any) -> str:
+    """A value without its suffix, for a column whose head has it."""
+    return amount(term.kind, value, term.unit).removesuffix(suffix(term))
+
+
+def figure(term: Term, value: Any) -> str:
+    """A value with its unit.
+
+    >>> figure(TERMS["total_usd"], 5576000.0), figure(TERMS["crossover_days"], 300.0), figure(TERMS["mfu"], 0.384)
+    ('$5.58M', '300 days', '38.4%')
+    """
+    if value is None or isinstance(value, str):
+        return amount(term.kind, value)
+    return bare(term, value) + ("" if needless(term) else suffix(term))
+
+
+def interval(term: Term, of: Range | None) -> str:
+    """The 90 % interval; an end that is not known (a crossing that never comes) stays open.
+
+    >>> interval(TERMS["crossover_days"], Range(250.0, 300.0, None)), interval(TERMS["mfu"], Range(0.3, 0.38, 0.45))
+    ('250 days or more', '30.0% to 45.0%')
+    """
+    if of is None or (of.p5 is None and of.p95 is None):
+        return ""
+    if of.p5 is None:
+        return f"up to {figure(term, of.p95)}"
+    if of.p95 is None:
+        return f"{figure(term, of.p5)} or more"
+    return between(figure(term, of.p5), figure(term, of.p95))
+
+
+def between(low: str, high: str) -> str:
+    """Two quantities, their unit once where it is the same.
+
+    >>> between("74.0 d", "101 d"), between("600 ms", "5.00 min"), between("$2.00/h", "$3.10/h"), between("3%", "4%")
+    ('74.0 to 101 d', '600 ms to 5.00 min', '$2.00 to $3.10/h', '3% to 4%')
+    """
+    number, unit = split_unit(low)
+    return f"{number if unit == split_unit(high)[1] else low} to {high}"
+
+
+def split_unit(text: str) -> tuple[str, str]:
+    """A printed quantity as its number and its unit: the unit starts at a space or a slash."""
+    at = min((i for i in (text.find(" "), text.find("/")) if i >= 0), default=len(text))
+    return text[:at], text[at:]
+
+
+def in_unit(unit: str, value: Any) -> str:
+    """A value of an input or a step, by the unit written beside it.
+
+    >>> in_unit("USD/h", 2.5), in_unit("share", 0.384), in_unit("FLOP", 3.8e25), in_unit("name", "h100-sxm")
+    ('$2.50/h', '38.4%', '3.80e25 FLOP', 'h100-sxm')
+    """
+    kind = _KIND_OF_UNIT.get(unit)
+    if kind is not None or value is None or isinstance(value, str | bool):
+        return amount(kind or "text", value)
+    return _free(value) if unit in ("", "name") else f"{_free(value)} {clean(unit)}"
+
+
+def input_text(given: Input) -> str:
+    """An input's value, with its 90 % interval where it has one."""
+    value = in_unit(given.unit, given.value)
+    if given.p5 is None or given.p95 is None:
+        return value
+    return f"{value} ({between(in_unit(given.unit, given.p5), in_unit(given.unit, given.p95))})"
+
+
+def mark(given: Input) -> str:
+    """Where an input came from, in one word: given, preset, default, assumed, computed or estimate.
+
+    >>> mark(Input(0.4, "share", "flag")), mark(Input(0.4, "share", "default", confidence="assumed"))
+    ('given', 'assumed')
+    """
+    where = given.origin.partition(":")[0]
+    if where in ("flag", "file"):
+        return "given"
+    if given.confidence == "assumed":
+        return "assumed"
+    return "preset" if where.endswith("preset") else where
+
+
+def input_name(name: str) -> str:
+    """`serve price` for `serve_price`; the value has the unit."""
+    return clean(name).removesuffix("_seconds").replace("_", " ")
+
+
+def figures(estimate: Estimate, everything: bool = False) -> list[Figure]:
+    """The main block: what is known of the figures that make the answer; with `everything`, all that JSON has."""
+    result = estimate.result
+    keys = [k for k in MAIN.get(estimate.command, tuple(result)) if k in result]
+    if everything:
+        keys += [k for k in result if k not in keys]
+    else:
+        keys = [k for k in keys if result[k] is not None]
+    found = [_line(estimate, key) for key in keys]
+    ranks = [f"{k} {amount('whole', result[k])}" for k in RANKS if result.get(k) not in (None, 1)]
+    if ranks and not everything and "layout" not in result and estimate.command in ("train", "serve"):
+        found.append(Figure("layout", ", ".join(ranks), ""))
+    return found
+
+
+def _line(estimate: Estimate, key: str) -> Figure:
+    term = term_of(key)
+    label = term.label
+    if key == "total_usd" and estimate.result.get("cost_definition"):
+        label += f" ({clean(estimate.result['cost_definition'])})"
+    return Figure(label, figure(term, estimate.result[key]), interval(term, estimate.ranges.get(key)))
+
+
+class Column(NamedTuple):
+    """A column of an array: its key, its heading with the unit, and whether it holds numbers."""
+
+    key: str
+    head: str
+    numeric: bool
+
+
+def columns(rows: Iterable[Mapping[str, Any]], skip: Iterable[str] = ()) -> list[Column]:
+    """The columns that hold anything, in the order in which they first appear."""
+    rows, keys = list(rows), dict[str, None]()
+    for row in rows:
+        keys |= dict.fromkeys(k for k, v in row.items() if v not in (None, ""))
+    return [Column(key, _head(term_of(key)), _is_numeric(key, rows)) for key in keys if key not in skip]
+
+
+def _is_numeric(key: str, rows: list[Mapping[str, Any]]) -> bool:
+    """Whether a column lines up at the right; values of named keys are in different units and do not."""
+    if key == "value" and any("key" in row for row in rows):
+        return False
+    return all(_is_number(row.get(key)) for row in rows if row.get(key) is not None)
+
+
+def _head(term: Term) -> str:
+    tail = suffix(term)
+    return term.label if not tail or tail == "x" or needless(term) else f"{term.label} ({tail.strip()})"
+
+
+def _is_number(value: Any) -> bool:
+    return (isinstance(value, int | float) or hasattr(value, "tolist")) and not isinstance(value, bool)
+
+
+def cell(key: str, row: Mapping[str, Any]) -> str:
+    """One cell of an array, without the unit that the head has; the value of a named key with its own unit.
+
+    >>> cell("gpus", {"gpus": 8}), cell("value", {"key": "tdp_watts", "value": 700.0}), cell("gpus", {})
+    ('8', '700 W', '')
+    """
+    value = row.get(key)
+    if value is None:
+        return ""
+    if key == "value" and isinstance(row.get("key"), str):
+        return figure(term_of(row["key"]), value)
+    return bare(term_of(key), value)
+
+
+def plain_number(value: Scalar) -> str:
+    """A value for scripts: exact, in base units.
+
+    >>> plain_number(5576000.0), plain_number(0.25), plain_number(True)
+    ('5576000', '0.25', 'true')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e16:
+        return str(int(value))
+    return clean(value) if isinstance(value, str) else repr(value)
+
+
+def quiet_line(estimate: Estimate) -> str:
+    """The number asked for, exact and in base units; where there is none, why in words."""
+    key = ASKED.get(estimate.command) or next(iter(estimate.result), "")
+    value = estimate.result.get(key)
+    if value is None:
+        why = estimate.result.get("reason") or estimate.result.get("status") or units.NOT_KNOWN
+        return clean(why)
+    return plain_number(value)
+
+
+def warning_lines(estimate: Estimate) -> list[str]:
+    """One line per caveat for stderr: `warning: W003 message (what to do)`."""
+    return [
+        f"warning: {clean(w.code)} {clean(w.message)}" + (f" ({clean(w.hint)})" if w.hint else "")
+        for w in estimate.warnings
+    ]
