@@ -38,6 +38,7 @@ SINGULAR = {
 }
 MAX_FILE_BYTES = 4_000_000  # a preset or scenario is a page of text; more is a mistake or an attack
 _PRICE_BLOCK = re.compile(r"^\[\[prices\]\]\s*$", re.MULTILINE)
+_DATES = re.compile(r"^date = (\d{4}-\d{2}-\d{2})", re.MULTILINE)
 _ALIASES = re.compile(r"^aliases\s*=\s*\[(.*?)\]", re.MULTILINE | re.DOTALL)
 
 
@@ -304,11 +305,6 @@ def source_for(sources: list[spec.Source], key: str) -> spec.Source | None:
 
 
 def presets_date(catalog: Catalog) -> str:
-    """The newest date in the shipped price lists: the presets' identity in every answer."""
-    newest = ""
-    for found in catalog.files("prices").values():
-        if not found.user:
-            newest = max(
-                [newest, *re.findall(r"^date = (\d{4}-\d{2}-\d{2})", found.path.read_text("utf-8"), re.MULTILINE)]
-            )
-    return newest
+    """The newest date in the shipped prices and calibrations: the presets' identity in every answer."""
+    shipped = [f for kind in ("prices", "calibration") for f in catalog.files(kind).values() if not f.user]
+    return max((date for f in shipped for date in _DATES.findall(f.path.read_text("utf-8"))), default="")

@@ -16,12 +16,9 @@ llmcost crossover --train-cost 150M --cost-per-request 0.05 --requests 10M/day
 llmcost crossover chat-70b --start 2027-01-01
 llmcost crossover --train-energy 59257kWh --energy-per-request 1.0e-4kWh --json
 """
-CHART = typer.Option(
-    None, "--chart/--no-chart", help="Draw the curves (default: on a terminal).", rich_help_panel="Output", show_default=False
-)
-PLOT = typer.Option(
-    None, "--plot", metavar="FILE", help="Draw the curves into FILE.svg, .png or .pdf.", rich_help_panel="Output", show_default=False
-)
+PANEL: dict[str, Any] = {"rich_help_panel": "Output", "show_default": False}
+CHART = typer.Option(None, "--chart/--no-chart", help="Draw the curves (default: on a terminal).", **PANEL)
+PLOT = typer.Option(None, "--plot", metavar="FILE", help="Draw the curves into FILE.svg, .png or .pdf.", **PANEL)
 
 
 def register(app: typer.Typer, full: bool) -> None:

@@ -94,7 +94,7 @@ def deliver(estimate: Estimate, shown: Shown) -> int:
     picture = render.Options(
         width=_width() if screen else None,
         color=shown.color and screen,
-        unicode=_unicode(),
+        unicode=shown.output is not None or _unicode(),
         explain=shown.explain,
         quiet=shown.quiet,
         chart=shown.chart if shown.chart is not None else screen,

@@ -1,0 +1,106 @@
+"""What the serving engine is told besides model and machine: layout, precision, load and calibrated constants."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+Num = Any  # float or numpy array; everything broadcasts
+
+
+class Layout(NamedTuple):
+    """How one replica is spread over accelerators: tp * pp * dp of them."""
+
+    tp: Num = 1.0  # tensor-parallel ranks of one attention group [-]
+    pp: Num = 1.0  # pipeline stages [-]
+    dp: Num = 1.0  # data-parallel groups [-]: each serves its share of the batch
+    ep: Num = 1.0  # ranks the routed experts are dealt over [-]: at most tp, or tp * dp with attention_dp
+    attention_dp: Num = 0.0  # 1: the dp groups share one set of experts; 0: they are full copies
+
+
+class Precision(NamedTuple):
+    """Bytes per stored number and the format the matrix units are asked for."""
+
+    weight_bytes: Num = 2.0  # FFN and experts [bytes per parameter], scales included
+    kv_bytes: Num = 2.0  # KV cache [bytes per element]
+    compute_bits: Num = 16.0  # 16, 8 or 4: the chip falls back to the next wider format it has
+    integer: Num = 0.0  # 1: int8 instead of fp8
+    attention_bytes: Num = 2.0  # attention projections [bytes per parameter]
+    head_bytes: Num = 2.0  # embedding and output head [bytes per parameter]
+    weight_only: Num = 0.0  # 1: weights are widened to the compute format in every step
+
+
+class Load(NamedTuple):
+    """What a replica is asked to do."""
+
+    isl: Num  # prompt length [tokens]
+    osl: Num  # answer length [tokens]
+    cached_isl: Num = 0.0  # prompt tokens found in the prefix cache [tokens]
+    batch: Num = 1.0  # requests in flight on the replica (or in the static batch) [-]
+
+
+class Calibration(NamedTuple):
+    """Fitted and sourced constants; each a float or an array that broadcasts with the points."""
+
+    compute_efficiency_16: Num = 0.75  # share of the 16-bit dense peak large matrix products reach [-]
+    compute_efficiency_8: Num = 0.65
+    compute_efficiency_4: Num = 0.5
+    weight_only_efficiency: Num = 0.6  # of the 16-bit rate, when weights are widened on the fly [-]
+    attention_efficiency: Num = 0.4  # prefill attention, share of the 16-bit peak [-]
+    bandwidth_efficiency: Num = 0.8  # reading weights, share of datasheet bandwidth [-]
+    kv_efficiency: Num = 0.6  # reading the KV cache, share of datasheet bandwidth [-]
+    link_efficiency: Num = 0.6  # collectives, share of link bandwidth [-]
+    overlap: Num = 1.0  # roofline exponent p [-]
+    activation_passes: Num = 12.0  # 16-bit passes over the hidden state per layer outside matrix products [-]
+    expert_tile: Num = 16.0  # tokens an expert's matrix product is padded by [tokens]
+    expert_skew: Num = 1.0  # shape of the spread of expert popularity: small is skewed, large uniform [-]
+    expert_imbalance: Num = 0.25  # extra load of the busiest rank when experts are dealt over many [-]
+    layer_seconds: Num = 12e-6  # launches and tails per layer and iteration [s]
+    moe_layer_seconds: Num = 20e-6  # routing and permutation per MoE layer and iteration [s]
+    step_seconds: Num = 1e-3  # scheduling and sampling per iteration [s]
+    sequence_seconds: Num = 5e-6  # scheduling, sampling and text per sequence and iteration [s]
+    link_seconds: Num = 6e-6  # start-up of one collective per doubling of ranks [s]
+    request_seconds: Num = 10e-3  # front end per request before its first token [s]
+    burst_share: Num = 0.08  # share of other requests' prefill met before the first token, not between tokens [-]
+    chunk_tokens: Num = 8192.0  # prompt tokens an iteration may carry [tokens]
+    pipeline_tokens: Num = 2048.0  # prompt tokens of one micro-batch on its way through pipeline stages [tokens]
+    batch_limit: Num = 2048.0  # sequences an engine runs at once [-]
+    memory_capacity: Num = 1.06  # real over nominal memory: "80 GB" is sold as 80 GiB less a reserve [-]
+    memory_share: Num = 0.9  # of what weights and activations leave free, given to the KV cache [-]
+    kv_reserve: Num = 1.0  # share of the answer's KV set aside on admission [-]
+    tpot_log_spread: Num = 0.2  # standard deviation of ln(measured / predicted) [-]
+    ttft_log_spread: Num = 0.5
+    throughput_log_spread: Num = 0.2
+
+
+def calibration_from_factors(rows: list[dict[str, Any]], generation: str, framework: str) -> Calibration:
+    """Pick constants for a hardware generation and a serving framework from the rows of a calibration preset.
+
+    Where several rows name one factor the most specific wins: both scopes, then framework, then generation, then
+    "any". Unknown factor names are ignored here; the preset tests refuse them.
+
+    Parameters
+    ----------
+    rows : list of dict
+        `[[factors]]` tables: name, value, generation, framework.
+    generation, framework : str
+        Hardware generation and serving framework of the point; "any" where not known.
+
+    Examples
+    --------
+    >>> rows = [{"name": "overlap", "value": 3.0, "generation": "any", "framework": "any"},
+    ...         {"name": "overlap", "value": 4.0, "generation": "any", "framework": "vllm"}]
+    >>> calibration_from_factors(rows, "hopper", "vllm").overlap
+    4.0
+    """
+    best: dict[str, tuple[int, float]] = {}
+    for row in rows:
+        name = row["name"]
+        if name not in Calibration._fields:
+            continue
+        own_framework, own_generation = row.get("framework", "any"), row.get("generation", "any")
+        if own_framework not in ("any", framework) or own_generation not in ("any", generation):
+            continue
+        rank = 2 * (own_framework != "any") + (own_generation != "any")
+        if name not in best or rank >= best[name][0]:
+            best[name] = (rank, float(row["value"]))
+    return Calibration(**{name: value for name, (_, value) in best.items()})

@@ -1,0 +1,331 @@
+"""Measured serving rows as the engine sees them: the inputs of a row, what it leaves open, the prediction."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost import spec
+from llmcost.catalog import Catalog
+from llmcost.engine import transformer as tf
+from llmcost.engine.roofline import Machine
+from llmcost.engine.serving import Calibration, Layout, Load, Point, Precision, operating_point, static_point
+from llmcost.engine.serving_inputs import calibration_from_factors
+from llmcost.engine.serving_memory import max_batch, memory
+from llmcost.engine.transformer import Shape
+from llmcost.errors import LlmcostError
+from llmcost.estimate.subject import machine_of
+from llmcost.estimate.training_rows import number
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+QUANTITIES = ("tpot", "ttft", "output_tokens_per_s")
+STATIC = ("static-batch", "interactive", "prefill-only")
+LOADS = (*STATIC, "closed-loop", "offline", "server", "decode-only")
+ARCHITECTURE = (
+    "model_id", "params_total", "n_layers", "d_model", "n_heads", "n_kv_heads", "d_head", "d_ff", "vocab",
+    "attention_kind", "moe_experts", "moe_topk",
+)  # fmt: skip
+Z95 = 1.6448536269514722
+# Rows of a text-generation test at an unstated length: llama-bench style tests generate up to 512 tokens.
+UNSTATED_OSL = 512.0
+
+
+class Case(NamedTuple):
+    """One row ready for the engine."""
+
+    shape: Shape
+    machine: Machine
+    layout: tuple[float, ...]
+    precision: tuple[float, ...]
+    isl: float
+    osl: float
+    batch: float  # nan: as many as fit
+    load: str
+    generation: str
+    framework: str
+
+
+class Cases(NamedTuple):
+    """Rows as arrays, one element per row."""
+
+    shape: Shape
+    machine: Machine
+    layout: Layout
+    precision: Precision
+    isl: Array
+    osl: Array
+    batch: Array
+    static: np.ndarray[Any, np.dtype[np.bool_]]
+    prefill_only: np.ndarray[Any, np.dtype[np.bool_]]
+    generation: list[str]
+    framework: list[str]
+
+
+class Prediction(NamedTuple):
+    """Median and 90 % interval of the three quantities in seconds and tokens per second, or why there is none."""
+
+    values: dict[str, tuple[float, float, float]]  # quantity -> p5, p50, p95
+    reason: str
+
+
+def shape_of_row(row: Mapping[str, str], catalog: Catalog) -> Shape:
+    """Shape of the row's model: its preset or its architecture columns; windows only where the engine ran them.
+
+    Raises
+    ------
+    LlmcostError
+        The row names no model and describes none.
+    """
+    name = (row.get("model_id") or "").strip()
+    if name:
+        preset, _ = catalog.load(spec.Model, name)
+        if preset.n_layers is None:
+            raise LlmcostError(f"{name} has no known architecture")
+        shape = tf.shape_of(preset)
+    else:
+        shape = tf.shape_of(_described(row))
+    kind = (row.get("attention_kind") or "").strip()
+    return _unwindowed(shape) if kind and "SWA" not in kind else shape
+
+
+def _described(row: Mapping[str, str]) -> spec.Model:
+    cells = {name: number(row, name) for name in ("n_layers", "d_model", "n_heads", "d_ff", "vocab")}
+    if None in cells.values():
+        raise LlmcostError("the row names no model and describes none")
+    layers, d, heads, width, vocabulary = (round(v) for v in cells.values() if v is not None)
+    experts, total = number(row, "moe_experts"), number(row, "params_total")
+
+    def model(gated: bool) -> spec.Model:
+        return spec.Model(
+            title="row",
+            n_layers=layers,
+            d_model=d,
+            n_heads=heads,
+            n_kv_heads=round(number(row, "n_kv_heads") or heads),
+            d_head=round(number(row, "d_head") or d / heads),
+            d_ff=0 if experts else width,
+            ffn_gated=gated,
+            vocab_size=vocabulary,
+            moe_experts=round(experts) if experts else None,
+            moe_topk=round(number(row, "moe_topk") or 1) if experts else None,
+            moe_d_ff=width if experts else None,
+        )
+
+    if total is None:
+        return model(True)
+    # the columns do not say whether FFNs are gated: whichever count is nearer the stated one (in billions)
+    return min((model(True), model(False)), key=lambda m: abs(math.log(tf.shape_of(m).params_total / (total * 1e9))))
+
+
+def _unwindowed(shape: Shape) -> Shape:
+    return shape._replace(
+        attention_flops=shape.attention_flops + shape.window_flops,
+        attention_flops_absorbed=shape.attention_flops_absorbed + shape.window_flops_absorbed,
+        kv_elements=shape.kv_elements + shape.window_kv_elements,
+        window=0.0,
+        window_flops=0.0,
+        window_flops_absorbed=0.0,
+        window_kv_elements=0.0,
+    )
+
+
+def precision_of_row(row: Mapping[str, str], formats: Mapping[str, Mapping[str, Any]]) -> tuple[float, ...]:
+    """Precision of a row from the formats of the calibration preset.
+
+    A blank weight format is 16-bit; a blank KV format follows the arithmetic: 8 bits where it is 8 or 4.
+
+    Raises
+    ------
+    LlmcostError
+        A format that is not known.
+    """
+    name = (row.get("weight_precision") or "bf16").strip()
+    known = dict(formats.get(name, {}))
+    bits = re.search(r"([\d.]+) bpw\)", name)
+    if bits and not known:
+        known = dict(formats["int4"]) | {"weight_bytes": float(bits[1]) / 8, "attention_bytes": float(bits[1]) / 8}
+    if not known:
+        raise LlmcostError(f"unknown weight precision {name!r}")
+    compute = (row.get("compute_precision") or "").strip()
+    if compute:
+        if compute not in formats:
+            raise LlmcostError(f"unknown compute precision {compute!r}")
+        asked = float(formats[compute]["compute_bits"])
+        known["weight_only"] = bool(known["weight_only"]) or float(known["weight_bytes"]) * 8 < asked * 0.75
+        known["compute_bits"] = asked
+    cache = (row.get("kv_precision") or "").strip()
+    kv = formats[cache]["weight_bytes"] if cache in formats else 1.0 if float(known["compute_bits"]) <= 8 else 2.0
+    return tuple(
+        float({**known, "kv_bytes": kv}[name]) for name in Precision._fields
+    )  # the presets' keys are the engine's field names
+
+
+def layout_of_row(row: Mapping[str, str], shape: Shape) -> tuple[float, ...]:
+    """Layout of a row: a blank tensor-parallel degree takes the accelerators left over.
+
+    Ranks smaller than an accelerator (two cores of one chip) are merged. Data-parallel groups of a model whose
+    experts span more than one of them share the experts.
+
+    Raises
+    ------
+    LlmcostError
+        Neither accelerators nor tensor-parallel degree are stated.
+    """
+    tp, pp, dp = number(row, "tp"), number(row, "pp") or 1.0, number(row, "dp") or 1.0
+    gpus = number(row, "n_gpus") or (tp * pp * dp if tp else None)
+    if gpus is None:
+        raise LlmcostError("n_gpus is blank")
+    left = max(gpus / (pp * dp), 1.0)
+    tp, ep = min(tp or left, left), number(row, "ep") or 1.0
+    shared = dp > 1 and float(shape.n_experts) > 0 and ep > tp
+    return tp, pp, dp, min(ep, tp * dp if shared else tp), float(shared)
+
+
+class Lookup:
+    """Presets that rows name, each looked up once."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+        self._shapes: dict[tuple[str, ...], Shape] = {}
+        self._machines: dict[str, tuple[Machine, str]] = {}
+        self.formats = {f["name"]: f for f in catalog.table("serving", "formats")}
+        self.factors = catalog.factors("serving")
+
+    def shape(self, row: Mapping[str, str]) -> Shape:
+        """Shape of the row's model."""
+        key = tuple((row.get(name) or "").strip() for name in ARCHITECTURE)
+        if key not in self._shapes:
+            self._shapes[key] = shape_of_row(row, self._catalog)
+        return self._shapes[key]
+
+    def machine(self, name: str) -> tuple[Machine, str]:
+        """An accelerator as the engine takes it, and its generation."""
+        if name not in self._machines:
+            preset, _ = self._catalog.load(spec.Accelerator, name)
+            self._machines[name] = machine_of(preset), preset.generation
+        return self._machines[name]
+
+
+def case(row: Mapping[str, str], known: Lookup) -> Case:
+    """The inputs of a row.
+
+    Raises
+    ------
+    LlmcostError
+        An input is missing, unknown or not a number.
+    """
+    isl, osl = number(row, "isl_eff"), number(row, "osl_eff")
+    if isl is None:
+        raise LlmcostError("isl_eff is blank: the prompt length is not stated")
+    load = (row.get("load") or "closed-loop").strip()
+    if load not in LOADS:
+        raise LlmcostError(f"unknown load {load!r}")
+    machine, generation = known.machine((row.get("hardware_id") or "").strip())
+    shape = known.shape(row)
+    batch = number(row, "concurrency_or_batch")
+    return Case(
+        shape,
+        machine,
+        layout_of_row(row, shape),
+        precision_of_row(row, known.formats),
+        isl,
+        UNSTATED_OSL if osl is None else osl,
+        math.nan if batch is None else batch,
+        load,
+        generation,
+        (row.get("framework_id") or "any").strip(),
+    )
+
+
+def gather(cases: list[Case]) -> Cases:
+    """Rows side by side as arrays."""
+
+    def stack(tuples: list[tuple[float, ...]]) -> list[Array]:
+        return list(np.array(tuples, dtype=float).T)
+
+    loads = [c.load for c in cases]
+    return Cases(
+        Shape(*stack([tuple(c.shape) for c in cases])),
+        Machine(*stack([tuple(c.machine) for c in cases])),
+        Layout(*stack([c.layout for c in cases])),
+        Precision(*stack([c.precision for c in cases])),
+        np.array([c.isl for c in cases]),
+        np.array([c.osl for c in cases]),
+        np.array([c.batch for c in cases]),
+        np.isin(loads, STATIC),
+        np.isin(loads, ("prefill-only",)),
+        [c.generation for c in cases],
+        [c.framework for c in cases],
+    )
+
+
+def calibrations(cases: Cases, factors: list[dict[str, Any]]) -> Calibration:
+    """Constants of every row as arrays, picked by hardware generation and serving framework."""
+    pairs = list(zip(cases.generation, cases.framework, strict=True))
+    known = {pair: tuple(calibration_from_factors(factors, *pair)) for pair in sorted(set(pairs))}
+    columns = np.array([known[pair] for pair in pairs], dtype=float).T
+    # a constant that is the same everywhere stays a scalar: the engine takes shorter paths
+    return Calibration(*[float(c[0]) if np.all(c == c[0]) else c for c in columns])
+
+
+def points(cases: Cases, calibration: Calibration) -> Point:
+    """Every row in operation: static batches as such, everything else as continuous batching."""
+    args = (cases.shape, cases.machine, cases.layout, cases.precision)
+    limit = np.maximum(max_batch(*args, Load(cases.isl, cases.osl), calibration), 1.0)
+    load = Load(cases.isl, cases.osl, 0.0, np.where(np.isnan(cases.batch), limit, cases.batch))
+    still, moving = static_point(*args, load, calibration), operating_point(*args, load, calibration)
+    return Point(*[np.where(cases.static, a, b) for a, b in zip(still, moving, strict=True)])
+
+
+def weights_fit(cases: Cases, calibration: Calibration) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether the weights alone fit the accelerators of each row."""
+    load = Load(cases.isl, cases.osl)
+    held = memory(cases.shape, cases.machine, cases.layout, cases.precision, load, calibration)
+    fit = held.weights_bytes <= cases.machine.memory_bytes * calibration.memory_capacity
+    return np.asarray(fit, dtype=bool)
+
+
+def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Prediction]:
+    """Predictions for measured rows, in order; a row that cannot be predicted says why.
+
+    Reads only the input columns of a row: model, architecture, hardware, layout, precisions, lengths, batch, load,
+    framework.
+    """
+    known = Lookup(catalog)
+    answers: list[Prediction | None] = []
+    todo: list[Case] = []
+    for row in rows:
+        try:
+            todo.append(case(row, known))
+            answers.append(None)
+        except LlmcostError as error:
+            answers.append(Prediction({}, error.message))
+    if not todo:
+        return [a for a in answers if a is not None]
+    found = iter(_predict(gather(todo), known.factors))
+    return [next(found) if answer is None else answer for answer in answers]
+
+
+def _predict(cases: Cases, factors: list[dict[str, Any]]) -> list[Prediction]:
+    calibration = calibrations(cases, factors)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        at, fits = points(cases, calibration), weights_fit(cases, calibration)
+    spreads = (calibration.tpot_log_spread, calibration.ttft_log_spread, calibration.throughput_log_spread)
+    centres = (at.tpot_seconds, at.ttft_seconds, at.output_tokens_per_second)
+    widths = [np.broadcast_to(np.exp(Z95 * np.asarray(s)), fits.shape) for s in spreads]
+    answers = []
+    for i in range(len(fits)):
+        if not fits[i]:
+            answers.append(Prediction({}, "the weights do not fit the memory of the stated accelerators"))
+            continue
+        values = {
+            name: (float(c[i] / w[i]), float(c[i]), float(c[i] * w[i]))
+            for name, c, w in zip(QUANTITIES, centres, widths, strict=True)
+            if np.isfinite(c[i]) and not (cases.prefill_only[i] and name != "ttft")
+        }
+        answers.append(Prediction(values, "" if values else "the machine's peak or bandwidth is not known"))
+    return answers
