@@ -57,8 +57,8 @@ def goodput(mtbf_seconds: Num, checkpoint_seconds: Num, restart_seconds: Num) ->
     Examples
     --------
     Llama 3 405B fails every 54 d x 86,400 / 419 = 11,135 s on 16,384 GPUs (arXiv:2407.21783, section 3.3.4); with a
-    30 s stop per checkpoint and 5 min per restart, by hand: tau 803, 1 / (13.86 x 1.0273 x 0.07769) = 0.904, the "higher
-    than 90 %" of the paper.
+    30 s stop per checkpoint and 5 min per restart, by hand: tau 798, 1 / (13.96 x 1.0273 x 0.07715) = 0.904, the
+    "higher than 90 %" of the paper.
 
     >>> round(float(goodput(54 * 86400 / 419, 30.0, 300.0)), 3)
     0.904
