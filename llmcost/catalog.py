@@ -36,6 +36,7 @@ SINGULAR = {
     "scenarios": "scenario",
     "calibration": "calibration",
 }
+MAX_DATA_BYTES = 200_000_000  # a table of measurements
 MAX_FILE_BYTES = 4_000_000  # a preset or scenario is a page of text; more is a mistake or an attack
 _PRICE_BLOCK = re.compile(r"^\[\[prices\]\]\s*$", re.MULTILINE)
 _DATES = re.compile(r"^date = (\d{4}-\d{2}-\d{2})", re.MULTILINE)
@@ -56,10 +57,10 @@ class Found(NamedTuple):
         return f"{'user-preset' if self.user else 'preset'}:{self.kind}/{self.name}"
 
 
-def shipped_folder() -> Path:
-    """The presets inside the installed package, or those of the source checkout."""
-    inside = Path(__file__).parent / "presets"
-    return inside if inside.is_dir() else Path(__file__).parent.parent / "presets"
+def shipped_folder(name: str = "presets") -> Path:
+    """A data folder inside the installed package, or in the source checkout: `presets` or `validation`."""
+    inside = Path(__file__).parent / name
+    return inside if inside.is_dir() else Path(__file__).parent.parent / name
 
 
 class Catalog:

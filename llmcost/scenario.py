@@ -22,6 +22,8 @@ Value = Any  # float, int, str, date, units.Between or units.Triangle
 TRAIN, SERVE, CROSSOVER = "train", "serve", "crossover"
 BOTH = (TRAIN, SERVE, CROSSOVER)
 DTYPES = ("fp32", "bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4")
+ZERO = ("0", "1", "2", "3")
+RECOMPUTE = ("none", "selective", "full")
 COMMITMENTS = ("on-demand", "1-year", "3-year", "spot")
 
 
@@ -56,11 +58,17 @@ _KEYS = (
     Key("hardware", "hardware", "Hardware", "accelerator preset or file.toml", sided=True, short="-H"),
     Key("gpus", "whole", "Hardware", "number of accelerators", sided=True),
     Key("dtype", "choice", "Hardware", "compute and weight format", sided=True, choices=DTYPES),
-    Key("tp", "whole", "Hardware", "tensor-parallel ranks", (SERVE, CROSSOVER)),
-    Key("pp", "whole", "Hardware", "pipeline-parallel stages", (SERVE, CROSSOVER)),
-    Key("ep", "whole", "Hardware", "expert-parallel ranks", (SERVE, CROSSOVER)),
+    Key("tp", "whole", "Layout", "tensor-parallel ranks", sided=True),
+    Key("pp", "whole", "Layout", "pipeline-parallel stages", sided=True),
+    Key("ep", "whole", "Layout", "expert-parallel ranks", sided=True),
+    Key("vpp", "whole", "Layout", "virtual stages per pipeline stage", (TRAIN, CROSSOVER)),
+    Key("cp", "whole", "Layout", "context-parallel ranks", (TRAIN, CROSSOVER)),
+    Key("zero", "choice", "Layout", "ZeRO stage", (TRAIN, CROSSOVER), choices=ZERO),
+    Key("micro_batch", "whole", "Layout", "sequences per micro-batch", (TRAIN, CROSSOVER)),
+    Key("recompute", "choice", "Layout", "activation recomputation", (TRAIN, CROSSOVER), choices=RECOMPUTE),
     Key("tokens", "count", "Training", "training tokens: 15T", (TRAIN, CROSSOVER), ranged=True),
     Key("seq_len", "whole", "Training", "training sequence length: 8192", (TRAIN, CROSSOVER)),
+    Key("global_batch_tokens", "count", "Training", "tokens per optimizer step: 16M", (TRAIN, CROSSOVER)),
     Key(
         "mfu",
         "share",
@@ -202,8 +210,8 @@ def parse_value(key: Key, raw: object) -> Value:
         Not a value of that kind; the message says what is accepted.
     """
     if key.kind == "choice":
-        if raw in key.choices:
-            return raw
+        if type(raw) in (str, int) and str(raw) in key.choices:
+            return str(raw)
         near = did_you_mean(raw, key.choices) if isinstance(raw, str) else ""
         raise LlmcostError(f"{units.shown(raw)} is not one of {', '.join(key.choices)}", near)
     if key.kind in ("models", "hardware", "prices", "regions"):

@@ -10,10 +10,16 @@ from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.terms import TERMS, Term
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-COMMANDS = ("train", "serve", "crossover", "compare", "presets")
+COMMANDS = ("train", "serve", "crossover", "compare", "presets", "validate")
 NAMES = ("scenario", *COMMANDS)
 _TEXT_KINDS = ("text", "date")
-_ARRAYS = {"compare": ("alternatives",), "crossover": ("curve",), "presets": ("rows",)}
+_ARRAYS = {
+    "train": ("step",),
+    "compare": ("alternatives",),
+    "crossover": ("curve",),
+    "presets": ("rows",),
+    "validate": ("groups", "rows"),
+}
 
 
 def build(name: str) -> dict[str, Any]:
@@ -109,6 +115,8 @@ def _answer(command: str) -> dict[str, Any]:
     required = [k for k in properties if k != "steps"]
     for array in _ARRAYS.get(command, ()):
         properties[array] = {"type": "array", "items": {"type": "object"}}
+    if command == "validate":
+        properties["summary"] = {"type": "object"}
     return {
         "$schema": DRAFT,
         "title": f"llmcost {command} answer, version 1",

@@ -69,6 +69,7 @@ _TRAINING = (
     Term("cp", "context parallel", "whole", "Ranks that split the sequence", "ranks", also="CP, ring attention"),
     Term("ep", "expert parallel", "whole", "Ranks that split the experts", "ranks", also="EP"),
     Term("vpp", "virtual stages", "whole", "Virtual stages of each pipeline rank", "stages", "v", "interleaved pipeline"),
+    Term("recompute", "recomputation", "text", "Activations computed again in the backward pass: none, selective (attention) or full", also="activation checkpointing"),
     Term("zero", "ZeRO stage", "whole", "What data-parallel ranks shard: 0 nothing, 1 optimizer states, 2 and gradients, 3 and weights", also="FSDP"),
     Term("micro_batch", "micro-batch", "count", "Sequences of one forward pass on one rank", "sequences"),
     Term("gpus", "GPUs", "whole", "Accelerators in use", "GPUs", "n", "accelerators, chips"),
@@ -170,5 +171,31 @@ _COMPARE = (
     Term("p95", "p95", "count", "95 % quantile of the figure people compare", "unit of the figure"),
 )  # fmt: skip
 
-SECTIONS = {"Training": _TRAINING, "Serving": _SERVING, "Crossover": _CROSSOVER, "Comparison": _COMPARE}
+_VALIDATE = (
+    Term("subject", "subject", "text", "What is validated: training, runs or serving"),
+    Term("file", "file", "text", "The file of measured rows"),
+    Term("quantity", "quantity", "text", "The measured figure: step_seconds, gpu_hours, tpot, ttft or output_tokens_per_s"),
+    Term("by", "by", "text", "What a group of rows has in common"),
+    Term("measured", "measured", "count", "The published figure", "unit of the figure"),
+    Term("predicted", "predicted", "count", "What the engine says; null where it cannot", "unit of the figure"),
+    Term("error_pct", "error", "count", "100 (predicted / measured - 1)", "%"),
+    Term("n", "rows", "whole", "Measured rows"),
+    Term("skipped", "skipped", "count", "Rows without a prediction", "rows"),
+    Term("median_ape_pct", "median error", "count", "Median of the absolute errors", "%", also="MdAPE"),
+    Term("mape_pct", "mean error", "count", "Mean of the absolute errors", "%", also="MAPE"),
+    Term("p90_ape_pct", "p90 error", "count", "90 % quantile of the absolute errors", "%"),
+    Term("bias_pct", "bias", "count", "Geometric mean of predicted over measured, less one", "%"),
+    Term("coverage_90_pct", "coverage", "count", "Rows inside the 90 % range", "%"),
+    Term("median_range_ratio", "range p95/p5", "ratio", "Median width of the range: its p95 over its p5", "x"),
+    Term("seconds", "time", "seconds", "Time of one part of the step"),
+    Term("step_share", "share", "share", "Share of the step"),
+)  # fmt: skip
+
+SECTIONS = {
+    "Training": _TRAINING,
+    "Serving": _SERVING,
+    "Crossover": _CROSSOVER,
+    "Comparison": _COMPARE,
+    "Validation": _VALIDATE,
+}
 TERMS: dict[str, Term] = {term.name: term for section in SECTIONS.values() for term in section}

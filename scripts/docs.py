@@ -11,6 +11,7 @@ from pathlib import Path
 
 from llmcost import units
 from llmcost.scenario import KEYS
+from llmcost.terms import SECTIONS
 
 ROOT = Path(__file__).parent.parent
 ENV = {
@@ -22,6 +23,7 @@ ENV = {
     "LANG": "C.UTF-8",
 }
 BLOCK = re.compile(r"(<!-- run: llmcost (?P<args>[^\n]*) -->\n```(?P<kind>\w+)\n)(?P<body>.*?)(```\n)", re.DOTALL)
+RESULTS = "\n## Results\n"
 BEGIN, END = "<!-- scenario-keys:begin -->\n", "<!-- scenario-keys:end -->\n"
 COMMANDS = (
     "",
@@ -82,7 +84,22 @@ def keys() -> str:
 def glossary(text: str) -> str:
     """The glossary with its scenario keys filled in."""
     before, _, rest = text.partition(BEGIN)
-    return before + BEGIN + keys() + END + rest.partition(END)[2]
+    text = before + BEGIN + keys() + END + rest.partition(END)[2]
+    head, _, rest = text.partition(RESULTS)
+    intro, _, rest = rest.partition("\n### ")
+    return head + RESULTS + intro + results() + rest[rest.index("\n## ") :]
+
+
+def results() -> str:
+    """The glossary's tables of result keys."""
+    parts = []
+    for title, terms in SECTIONS.items():
+        rows = ["| name | symbol | unit | meaning | field's term |", "|---|---|---|---|---|"]
+        for t in terms:
+            words = "; ".join(x for x in (t.label, t.also) if x)
+            rows.append(f"| `{t.name}` | {t.symbol} | {t.base} | {t.meaning} | {words} |")
+        parts.append(f"\n### {title}\n\n" + "\n".join(rows) + "\n")
+    return "".join(parts)
 
 
 def main() -> None:

@@ -49,6 +49,8 @@ class Calibration(NamedTuple):
     bandwidth_efficiency: Num = 0.8  # reading weights, share of datasheet bandwidth [-]
     kv_efficiency: Num = 0.6  # reading the KV cache, share of datasheet bandwidth [-]
     link_efficiency: Num = 0.6  # collectives, share of link bandwidth [-]
+    network_efficiency: Num = 0.85  # messages across domains, share of network bandwidth [-]
+    exchange_hidden: Num = 0.5  # share of the expert exchange that runs behind the other half of the batch [-]
     overlap: Num = 1.0  # roofline exponent p [-]
     activation_passes: Num = 12.0  # 16-bit passes over the hidden state per layer outside matrix products [-]
     expert_tile: Num = 16.0  # tokens an expert's matrix product is padded by [tokens]

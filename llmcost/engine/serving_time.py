@@ -81,7 +81,7 @@ def links(machine: Machine, calibration: Calibration) -> tuple[Num, Num, Num]:
     near = np.where(np.isnan(link), np.where(np.isnan(network), 31.5e9, network), link)
     far = np.where(np.isnan(network), near, np.minimum(network, near))
     domain = np.where(np.isnan(machine.scale_up_domain), 1.0, machine.scale_up_domain)
-    return calibration.link_efficiency * near, calibration.link_efficiency * far, domain
+    return calibration.link_efficiency * near, calibration.network_efficiency * far, domain
 
 
 def rates(machine: Machine, precision: Precision, calibration: Calibration) -> Rates:
@@ -169,13 +169,14 @@ def expert_seconds(
     return time, flops / rate.matrix_flops
 
 
-def communication_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, calibration: Calibration) -> Num:
-    r"""Collectives of one iteration: two all-reduces per layer over tp, the expert exchange, stage hand-over [s].
+def reduction_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, calibration: Calibration) -> Num:
+    r"""Two all-reduces per layer over the tensor-parallel group, and the hand-over between pipeline stages [s].
 
-    .. math:: 2 L (2 (n-1)/n \cdot 2 T d / link + \alpha \log_2 n)
+    .. math:: 2 L (2 (n-1)/n \cdot 2 T d / link + \alpha \log_2 n) + (pp - 1)(2 T d / link + \alpha)
 
-    Source: Shoeybi et al. 2019 (two all-reduces per layer); Thakur et al. 2005 (costs); DeepEP for the exchange:
-    dispatch in 8 bits to k ranks, combine in 16 bits.
+    Beyond a scale-up domain the ring runs inside first, and every rank carries its share across.
+
+    Source: Shoeybi et al. 2019, arXiv 1909.08053, section 3; Thakur et al. 2005, doi:10.1177/1094342005051521.
     """
     hidden = 2.0 * tokens * shape.d_model  # 16-bit activations
     inside = np.minimum(layout.tp, rate.domain)
@@ -183,14 +184,28 @@ def communication_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num
     near, far = (inside - 1.0) / (inside * rate.link), (outside - 1.0) / (outside * inside * rate.network)
     latency = calibration.link_seconds * np.log2(layout.tp)
     reduce = 2.0 * shape.n_layers * (2.0 * hidden * (near + far) + latency)
+    return reduce + (layout.pp - 1.0) * (hidden / rate.link + calibration.link_seconds)
+
+
+def exchange_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, calibration: Calibration) -> Num:
+    r"""Exchange of tokens between data-parallel attention and shared experts: dispatch in 8 bits, combine in 16 [s].
+
+    A token crosses the network once per remote domain that holds one of its k experts and is forwarded inside;
+    of n_d domains it meets :math:`n_d (1 - (1 - 1/n_d)^k)`. Gathering every token everywhere is the alternative of
+    small groups; the cheaper is taken.
+
+    Source: DeepEP (github.com/deepseek-ai/DeepEP) for the two kernels and formats; DeepSeek-V3, arXiv 2412.19437, 3.2.
+    """
     ranks = expert_ranks(layout)
+    inside = np.minimum(ranks, rate.domain)
+    domains = ranks / inside
+    copies = np.minimum(1.5 * np.minimum(shape.topk, ranks), 2.0 * layout.dp) * 2.0 * tokens * shape.d_model
+    met = domains * -np.expm1(shape.topk * np.log1p(-np.minimum(1.0 / domains, 1.0 - 1e-12)))
+    crossing = 1.5 * 2.0 * tokens * shape.d_model * met * (domains - 1.0) / domains
+    near, far = copies * (inside - 1.0) / inside / rate.link, crossing / rate.network
+    latency = 2.0 * calibration.link_seconds * np.log2(ranks)
     apart = (np.asarray(layout.attention_dp) > 0) & (ranks > 1)
-    sent = np.minimum(1.5 * np.minimum(shape.topk, ranks), 2.0 * layout.dp) * hidden
-    domain = np.minimum(ranks, rate.domain)
-    spread = (domain - 1.0) / (ranks * rate.link) + (ranks - domain) / (ranks * rate.network)
-    exchange = shape.moe_layers * np.where(apart, sent * spread + 2.0 * calibration.link_seconds * np.log2(ranks), 0.0)
-    handover = (layout.pp - 1.0) * (hidden / rate.link + calibration.link_seconds)
-    return reduce + exchange + handover
+    return shape.moe_layers * np.where(apart, np.maximum(near, far) + latency, 0.0)
 
 
 def iteration(
@@ -235,6 +250,8 @@ def iteration(
         + calibration.moe_layer_seconds * shape.moe_layers * shape.topk / 8.0
         + calibration.sequence_seconds * decoding
     )
-    sent = communication_seconds(shape, layout, rate, tokens, calibration)
+    exchange = exchange_seconds(shape, layout, rate, tokens, calibration)
+    hidden = calibration.exchange_hidden * np.minimum(exchange, linear + experts + attention + prefill)
+    sent = reduction_seconds(shape, layout, rate, tokens, calibration) + exchange - hidden
     compute = linear_compute + expert_compute + prefill
     return Work(linear, experts, attention, prefill, head, sent, fixed, compute)

@@ -10,8 +10,8 @@ from llmcost.catalog import Catalog, presets_date, source_of
 from llmcost.engine import energy, goodput
 from llmcost.engine import transformer as tf
 from llmcost.engine.spread import Spread, median
-from llmcost.errors import LlmcostError
-from llmcost.estimate import prices, sampling
+from llmcost.errors import Exit, LlmcostError
+from llmcost.estimate import prices, sampling, steps
 from llmcost.estimate.place import Place, place
 from llmcost.estimate.question import Origin, Question, origin_of
 from llmcost.estimate.subject import Chip, Subject, chip, dtype_of, peak_flops, subject
@@ -34,7 +34,7 @@ class Plan(NamedTuple):
     flops_known: bool
     hours_given: bool
     gpus: float | None
-    cost_given: bool = False
+    predicted: steps.Predicted | None = None
 
 
 def train(scenario: Scenario, catalog: Catalog) -> Estimate:
@@ -47,6 +47,8 @@ def train(scenario: Scenario, catalog: Catalog) -> Estimate:
     """
     question = Question(scenario, catalog, "train")
     todo = plan(question)
+    if todo.predicted is not None and not todo.predicted.fits:
+        return _refusal(todo, todo.predicted)
     samples, seed = sampling.settings(question)
     centre, spread = sampling.evaluate(lambda p: figures(todo, p), question.numbers, samples, seed)
     return _estimate(todo, centre, spread)
@@ -61,13 +63,13 @@ def plan(question: Question) -> Plan:
     gpus = question.said("gpus")
     hours = question.number("gpu_hours")
     flops_known = _take_flops(question, model, needed=hours is None)
-    if hours is None:
-        _take_time(question, model, device, gpus)
+    predicted = _take_time(question, model, device, gpus) if hours is None else None
     prices.price(question, device.found.name if device else None)
     where = place(question, device) if device is not None else None
     if device is None:
         question.warn("W030", "energy and carbon are not known without an accelerator", "--hardware h100-sxm")
-    return Plan(question, model, device, where, flops_known, hours is not None, None if gpus is None else float(gpus))
+    count = None if gpus is None else float(gpus)
+    return Plan(question, model, device, where, flops_known, hours is not None, count, predicted)
 
 
 def _take_flops(question: Question, model: Subject | None, needed: bool) -> bool:
@@ -95,14 +97,19 @@ def _take_flops(question: Question, model: Subject | None, needed: bool) -> bool
     return True
 
 
-def _take_time(question: Question, model: Subject | None, device: Chip | None, gpus: int | None) -> None:
-    """Peak, MFU and goodput: given or calibrated."""
+def _take_time(
+    question: Question, model: Subject | None, device: Chip | None, gpus: int | None
+) -> steps.Predicted | None:
+    """Peak, MFU and goodput: given, predicted from the layout, or calibrated."""
     if device is None:
         raise question.need("hardware", "time follows from the accelerator's peak")
     dtype = dtype_of(question, model, TRAIN_DTYPES, "bf16") if model else str(question.said("dtype") or "bf16")
     peak, runs_in = peak_flops(question, device, dtype)
     question.numbers["peak_flops"] = peak
-    if question.number("mfu") is None:
+    predicted = _predict(question, model, device, gpus, runs_in)
+    if question.number("mfu") is None and predicted is not None:
+        question.remember("mfu", predicted.mfu, Origin("computed", steps.SOURCE, None, "measured"), "share")
+    elif "mfu" not in question.numbers:
         row = _mfu_row(question.catalog, device.preset.generation, "moe" if model and model.moe else "dense", runs_in)
         value = Spread(row["p5"], row["median"], row["p95"], "logitnormal")
         question.remember(
@@ -113,6 +120,17 @@ def _take_time(question: Question, model: Subject | None, device: Chip | None, g
         )
     if question.number("goodput") is None:
         _take_goodput(question, gpus)
+    return predicted
+
+
+def _predict(
+    question: Question, model: Subject | None, device: Chip, gpus: int | None, dtype: str
+) -> steps.Predicted | None:
+    """The predicted step, when there is a model to predict it from and a number of accelerators to lay it out on."""
+    if model is None or gpus is None or question.scenario.has("mfu"):
+        return None
+    default = int(median(question.factor("defaults", "seq_len").value))
+    return steps.predict(question, model, device, gpus, float(question.said("seq_len") or default), dtype)
 
 
 def _mfu_row(catalog: Catalog, generation: str, model_class: str, precision: str) -> Mapping[str, Any]:
@@ -204,6 +222,8 @@ def _estimate(todo: Plan, centre: dict[str, Any], spread: dict[str, Any]) -> Est
     result["gpus"] = todo.gpus
     result["tokens"] = median(question.numbers["tokens"]) if "tokens" in question.numbers else None
     result["cost_definition"] = "rental"
+    if todo.predicted is not None:
+        result |= todo.predicted.facts()
     return Estimate(
         command="train",
         headline=_headline(todo, centre, spread),
@@ -214,6 +234,31 @@ def _estimate(todo: Plan, centre: dict[str, Any], spread: dict[str, Any]) -> Est
         warnings=question.warnings,
         steps=question.steps,
         presets=presets_date(question.catalog),
+        arrays={"step": todo.predicted.rows()} if todo.predicted is not None else {},
+    )
+
+
+def _refusal(todo: Plan, no: steps.Predicted) -> Estimate:
+    """Nothing fits: what is missing, and how many accelerators would do."""
+    name = todo.model.name if todo.model else "this run"
+    chips = todo.device.found.name if todo.device else "accelerators"
+    tail = f"; the smallest count that fits is {no.smallest_gpus:,}" if no.smallest_gpus else ""
+    lacks = f"{no.found.missing_bytes / 1e9:.1f} GB missing on each"
+    reason = f"training {name} does not fit on {no.gpus:,} {chips}: {lacks}{tail}"
+    result: dict[str, Any] = {
+        "feasible": False,
+        "reason": reason,
+        "missing_bytes": no.found.missing_bytes,
+        "smallest_gpus": no.smallest_gpus,
+    }
+    return Estimate(
+        command="train",
+        headline=reason[:1].upper() + reason[1:] + ".",
+        result=result,
+        inputs=todo.question.inputs,
+        warnings=todo.question.warnings,
+        presets=presets_date(todo.question.catalog),
+        exit_code=int(Exit.NO),
     )
 
 

@@ -148,6 +148,9 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
         raise LlmcostError("missing " + ", ".join(k for k, v in needed.items() if v is None))
     values = {name: value for name, value in needed.items() if value is not None}
     fixed = {name: value for name in LAYOUT if (value := number(row, name)) is not None}
+    if accelerator.generation.startswith("tpu") and "micro_batch" in fixed:
+        # GSPMD programs state the batch per chip (MaxText: per_device_batch_size), others per replica
+        fixed["micro_batch"] *= fixed.get("tp", 1.0) * fixed.get("cp", 1.0) * fixed.get("pp", 1.0)
     shard = number(row, "zero_shard_group")
     if shard is not None:
         fixed["shard"] = shard
@@ -160,7 +163,7 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
 
 def candidates(todo: Case, calibration: Calibration) -> Layout:
     """Layouts of a measured row that fit; the least greedy one if none does."""
-    every = par.layouts(todo.shape, todo.machine, todo.n_gpus, todo.run, todo.fixed, calibration.batch_per_chip)
+    every = par.layouts(todo.shape, todo.machine, todo.n_gpus, todo.run, todo.fixed)
     if not len(every.tp):
         every = par.layouts(todo.shape, todo.machine, todo.n_gpus, todo.run, todo.fixed | _loosened(todo))
     if not len(every.tp):

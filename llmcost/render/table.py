@@ -29,6 +29,7 @@ GAP = 2  # between columns
 DROPPING = ("alternatives",)  # arrays that may lose columns; others are stacked
 MOST_PADDING = 36  # columns of inputs line up to this
 CURVE_ROWS = 13
+ON_REQUEST = ("curve", "step")  # arrays shown with --explain only
 SOURCE_COLUMNS = ("source", "confidence", "date", "age_days", "note")  # told below the table, once each
 ORIGINS = ("given", "preset", "computed", "estimate", "default", "assumed")
 
@@ -63,7 +64,7 @@ def render(estimate: Estimate, options: Options) -> str:
     _breakdown(page, estimate)
     _chart(page, estimate)
     for name, array in estimate.arrays.items():
-        _array(page, name, array)
+        _array(page, estimate, name, array)
     if options.explain:
         _steps(page, estimate)
         _inputs_in_full(page, estimate)
@@ -135,10 +136,14 @@ def _chart(page: Page, estimate: Estimate) -> None:
         page.console.file.write("\n" + picture)
 
 
-def _array(page: Page, name: str, array: Any) -> None:
+def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
     rows = [row for row in array if isinstance(row, Mapping)] if isinstance(array, list | tuple) else []
-    if not rows or (name == "curve" and not page.options.explain):
+    if not rows or (name in ON_REQUEST and not page.options.explain):
         return
+    if estimate.command == "validate" and name == "rows" and not page.options.explain:
+        rows = [row for row in rows if row.get("reason")]
+        if not rows:
+            return
     rows, notes = sourced(thinned(rows, CURVE_ROWS) if name == "curve" else rows)
     shown = words.columns(rows, _unshown(name, rows))
     heads = [_Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric) for c in shown]

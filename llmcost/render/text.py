@@ -26,7 +26,8 @@ _WORDED = ("count", "whole", "ratio")  # kinds whose text has no unit of its own
 MAIN: dict[str, tuple[str, ...]] = {
     "train": (
         "total_usd", "program_usd", "gpu_hours", "duration_seconds", "usd_per_mtok_trained", "mfu", "goodput",
-        "training_flops", "layout", "runner_up", "memory_bytes_per_gpu", "energy_kwh", "co2e_kg", "reason",
+        "training_flops", "layout", "runner_up", "memory_bytes_per_gpu", "missing_bytes", "smallest_gpus",
+        "energy_kwh", "co2e_kg", "reason",
     ),
     "serve": (
         "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input", "usd_per_mtok_blended",
@@ -233,7 +234,8 @@ def figures(estimate: Estimate, everything: bool = False) -> list[Figure]:
     if everything:
         keys += [k for k in result if k not in keys]
     else:
-        keys = [k for k in keys if result[k] is not None]
+        told = str(result.get("reason") or "").lower() in estimate.headline.lower()
+        keys = [k for k in keys if result[k] is not None and not (k == "reason" and told)]
     found = [_line(estimate, key) for key in keys]
     ranks = [f"{k} {amount('whole', result[k])}" for k in RANKS if result.get(k) not in (None, 1)]
     if ranks and not everything and "layout" not in result and estimate.command in ("train", "serve"):

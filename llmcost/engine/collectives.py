@@ -1,0 +1,121 @@
+"""Time of collectives on a two-level machine: a scale-up domain inside, a network across."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Num = Any  # float or numpy array; everything broadcasts
+
+
+class Group(NamedTuple):
+    """Where the ranks of one collective sit: `inside` share a scale-up domain, `outside` such domains join."""
+
+    inside: Num  # ranks of the group in one domain [-]
+    outside: Num  # domains the group spans [-]
+
+
+def group(ranks: Num, stride: Num, domain: Num) -> Group:
+    r"""Ranks of a group inside and across domains, when neighbours in the group are `stride` accelerators apart.
+
+    .. math:: inside = \min(n, \max(1, D / stride)),\quad outside = n / inside
+
+    Parameters
+    ----------
+    ranks : float or array
+        Ranks n in the group [-].
+    stride : float or array
+        Accelerators between neighbouring ranks [-]; 1 for the innermost kind of parallelism.
+    domain : float or array
+        Accelerators D in a scale-up domain [-].
+
+    Source: definition; the innermost kind is placed inside the domain first (Narayanan et al. 2021,
+    arXiv 2104.04473, section 3.2, takeaway 1).
+
+    Examples
+    --------
+    64 data-parallel replicas of 4 tensor-parallel GPUs on servers of 8: two replicas share a server.
+
+    >>> group(64, 4, 8)
+    Group(inside=np.float64(2.0), outside=np.float64(32.0))
+    """
+    inside = np.minimum(ranks, np.maximum(1.0, np.divide(domain, stride)))
+    return Group(inside, np.divide(ranks, inside))
+
+
+def gather_seconds(size_bytes: Num, where: Group, link: Num, network: Num, latency: Num = 0.0) -> Num:
+    r"""All-gather (or reduce-scatter) that leaves every rank with (or starts from) `size_bytes` [s].
+
+    .. math:: t = \frac{i-1}{i}\frac{M}{link} + \frac{o-1}{o}\frac{M}{i\,network} + \alpha\log_2 n
+
+    Inside a domain the message passes the link; across domains every rank carries its share 1/i of it.
+
+    Parameters
+    ----------
+    size_bytes : float or array
+        Full message M [bytes].
+    where : Group
+        Ranks inside i and domains o.
+    link, network : float or array
+        Attainable bandwidth per rank and direction [bytes/s].
+    latency : float or array
+        Start-up cost per doubling of ranks alpha [s].
+
+    Source: Thakur, Rabenseifner, Gropp 2005, doi:10.1177/1094342005051521 (ring and tree costs), applied per level.
+
+    Examples
+    --------
+    1 GB over 8 GPUs at 450 GB/s: 7/8 of it passes each link.
+
+    >>> print(round(float(gather_seconds(1e9, group(8, 1, 8), 450e9, 50e9)) * 1e3, 4))
+    1.9444
+    """
+    near = (where.inside - 1) / where.inside * size_bytes / link
+    far = (where.outside - 1) / where.outside * size_bytes / (where.inside * network)
+    return near + far + latency * np.log2(where.inside * where.outside)
+
+
+def all_reduce_seconds(size_bytes: Num, where: Group, link: Num, network: Num, latency: Num = 0.0) -> Num:
+    """All-reduce of `size_bytes` on every rank: a reduce-scatter and an all-gather [s].
+
+    Parameters
+    ----------
+    size_bytes : float or array
+        Message [bytes].
+    where, link, network, latency
+        As in `gather_seconds`.
+
+    Source: Thakur et al. 2005, section 4.5 (Rabenseifner's algorithm): 2 (n-1)/n M / bw.
+
+    Examples
+    --------
+    >>> print(round(float(all_reduce_seconds(1e9, group(8, 1, 8), 450e9, 50e9)) * 1e3, 4))
+    3.8889
+    """
+    return 2.0 * gather_seconds(size_bytes, where, link, network, latency)
+
+
+def all_to_all_seconds(size_bytes: Num, where: Group, link: Num, network: Num, latency: Num = 0.0) -> Num:
+    r"""All-to-all in which every rank sends `size_bytes`, spread evenly over all ranks [s].
+
+    .. math:: t = \frac{i-1}{n}\frac{M}{link} + \frac{n-i}{n}\frac{M}{network} + \alpha\log_2 n
+
+    Parameters
+    ----------
+    size_bytes : float or array
+        What one rank sends in total, its own part included [bytes].
+    where, link, network, latency
+        As in `gather_seconds`.
+
+    Source: Thakur et al. 2005, section 4.2 (pairwise exchange): (n-1)/n M / bw, applied per level.
+
+    Examples
+    --------
+    >>> print(round(float(all_to_all_seconds(1e9, group(16, 1, 8), 450e9, 50e9)) * 1e3, 3))
+    10.972
+    """
+    ranks = where.inside * where.outside
+    near = (where.inside - 1) / ranks * size_bytes / link
+    far = (ranks - where.inside) / ranks * size_bytes / network
+    return near + far + latency * np.log2(ranks)

@@ -1,0 +1,217 @@
+"""Search over layouts, precisions and batch sizes: the cheapest, the fastest, and the cost-latency front."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.roofline import Machine
+from llmcost.engine.serving import BINDS, Point, operating_point
+from llmcost.engine.serving_inputs import Calibration, Layout, Load, Precision
+from llmcost.engine.serving_memory import max_batch, weights_bytes
+from llmcost.engine.transformer import Shape
+
+Num = Any
+
+LATENCY, CAPACITY = "latency target", "HBM capacity"
+BATCHES = np.unique(np.round(np.geomspace(1.0, 8192.0, 80)))
+DEGREES = tuple(float(2**i) for i in range(8))  # 1 to 128
+
+
+class Targets(NamedTuple):
+    """What an operating point has to keep; infinity asks for nothing."""
+
+    ttft_seconds: float = np.inf
+    tpot_seconds: float = np.inf
+
+
+class Grid(NamedTuple):
+    """Every point searched, flat; one element per layout, precision and batch that fits."""
+
+    layout: Layout
+    precision: Precision
+    precision_index: Num  # which of the precisions asked for
+    gpus_per_replica: Num
+    replicas: Num
+    gpus_paid: Num
+    point: Point
+    usd_per_mtok: Num  # per million output tokens, everything paid
+    tokens_per_second: Num  # output, of all replicas
+    meets: Num  # keeps the targets
+
+    def pick(self, index: Num) -> Grid:
+        """One point, or several."""
+
+        def take(values: Any) -> Any:
+            return type(values)(*[np.asarray(v)[index] for v in values])
+
+        return Grid(
+            take(self.layout),
+            take(self.precision),
+            *[np.asarray(v)[index] for v in self[2:6]],
+            take(self.point),
+            *[np.asarray(v)[index] for v in self[7:]],
+        )
+
+
+class Answer(NamedTuple):
+    """Indices into the grid; -1 where nothing meets the targets."""
+
+    grid: Grid
+    cheapest: int
+    fastest: int
+    front: Num  # cheapest to fastest: no other point is both cheaper and faster
+    binds: str  # what stops the cheapest point from being cheaper
+
+
+def layouts(shape: Shape, machine: Machine, gpus: float = np.inf, largest: float = 64.0) -> Layout:
+    """Valid layouts of one replica as arrays.
+
+    Tensor parallelism in powers of two inside the scale-up domain and at most one rank per query head; pipeline
+    stages up to 16 and at most one per layer; data-parallel attention with shared experts for MoE models.
+
+    Parameters
+    ----------
+    shape, machine : Shape, Machine
+        One model and one machine (scalars).
+    gpus : float
+        Accelerators there are [-].
+    largest : float
+        Largest replica to try [-].
+
+    Source: Shoeybi et al. 2019 (heads split over tp); DeepSeek-V3, arXiv 2412.19437, section 3.4 (attention DP + EP).
+    """
+    degree = np.array(DEGREES)
+    tp, pp, dp = (axis.ravel() for axis in np.meshgrid(degree, degree[:5], degree, indexing="ij"))
+    domain = 1.0 if np.isnan(machine.scale_up_domain) else float(machine.scale_up_domain)
+    # cards without a fabric still sit eight to a server and split layers over PCIe
+    size = tp * pp * dp
+    fits = (tp <= max(domain, 8.0)) & (tp <= shape.n_heads) & (pp <= shape.n_layers) & (size <= min(gpus, largest))
+    # shared experts ask for a fabric or a network; one pipeline stage keeps the exchange simple
+    shared = (dp > 1) & (shape.n_experts > 0) & (pp == 1) & (tp * dp <= shape.n_experts)
+    keep = fits & ((dp == 1) | shared)
+    tp, pp, dp = tp[keep], pp[keep], dp[keep]
+    wide = (dp > 1).astype(float)
+    experts = np.where(wide > 0, tp * dp, 1.0)
+    return Layout(tp, pp, dp, experts, wide)
+
+
+def search(
+    shape: Shape,
+    machine: Machine,
+    candidates: Layout,
+    precisions: list[Precision],
+    load: Load,
+    calibration: Calibration,
+    targets: Targets,
+    usd_per_gpu_hour: float = 1.0,
+    gpus: float | None = None,
+    batches: Num = BATCHES,
+) -> Answer:
+    r"""Evaluate every layout, precision and batch, and pick.
+
+    .. math:: \$/Mtok = \frac{GPUs \cdot \$/h}{3600 \cdot tokens/s} \cdot 10^6
+
+    Parameters
+    ----------
+    shape, machine, calibration
+        One model, one machine, its constants (scalars).
+    candidates : Layout
+        Layouts to try, one per element.
+    precisions : list of Precision
+        What the user allows.
+    load : Load
+        Lengths; `batch` is ignored.
+    targets : Targets
+        Latency limits.
+    usd_per_gpu_hour : float
+        Price [USD/h].
+    gpus : float, optional
+        Accelerators to fill with whole replicas, all paid; None: one replica.
+    batches : array
+        Requests in flight per replica to try [-].
+
+    Source: enumeration; cost by definition.
+    """
+    args = _grid(candidates, precisions, np.asarray(batches, dtype=float))
+    layout, precision, index, batch = args
+    limit = max_batch(shape, machine, layout, precision, load, calibration)
+    # the largest batch that fits is a candidate too, in place of every batch beyond it
+    batch = np.minimum(batch, np.maximum(limit, 1.0))
+    keep = (limit >= 1.0) & np.concatenate([[True], (batch[1:] != batch[:-1]) | (_starts(batch, len(batches)))])
+    size = layout.tp * layout.pp * layout.dp
+    keep &= size <= (np.inf if gpus is None else gpus)
+    layout, precision = Layout(*[v[keep] for v in layout]), Precision(*[v[keep] for v in precision])
+    point = operating_point(shape, machine, layout, precision, load._replace(batch=batch[keep]), calibration)
+    size, limit = size[keep], limit[keep]
+    replicas = np.ones(size.shape) if gpus is None else np.floor(gpus / size)
+    paid = size if gpus is None else np.full(size.shape, float(gpus))
+    speed = replicas * point.output_tokens_per_second
+    cost = paid * usd_per_gpu_hour / 3600.0 / speed * 1e6
+    meets = (point.tpot_seconds <= targets.tpot_seconds) & (point.ttft_seconds <= targets.ttft_seconds)
+    full = Point(*[np.broadcast_to(v, size.shape) for v in point])
+    grid = Grid(layout, precision, index[keep], size, replicas, paid, full, cost, speed, meets)
+    return _choose(grid)
+
+
+def _grid(candidates: Layout, precisions: list[Precision], batches: Num) -> tuple[Layout, Precision, Num, Num]:
+    count, formats, steps = len(candidates.tp), len(precisions), len(batches)
+    row, form, step = (a.ravel() for a in np.indices((count, formats, steps)))
+    layout = Layout(*[np.asarray(v, dtype=float)[row] for v in candidates])
+    columns = np.array([[float(v) for v in p] for p in precisions]).T
+    return layout, Precision(*[c[form] for c in columns]), form, batches[step]
+
+
+def _starts(batch: Num, steps: int) -> Num:
+    return np.arange(1, len(batch)) % steps == 0
+
+
+def _choose(grid: Grid) -> Answer:
+    if not np.any(grid.meets):
+        return Answer(grid, -1, -1, np.array([], dtype=int), LATENCY if len(grid.meets) else CAPACITY)
+    cost = np.where(grid.meets, grid.usd_per_mtok, np.inf)
+    pace = np.where(grid.meets, grid.point.tpot_seconds, np.inf)
+    cheapest = int(np.lexsort((pace, cost))[0])
+    fastest = int(np.lexsort((cost, pace))[0])
+    order = np.lexsort((pace, cost))[: int(grid.meets.sum())]
+    best = np.minimum.accumulate(pace[order])
+    front = order[np.concatenate([[True], best[1:] < best[:-1]])]
+    return Answer(grid, cheapest, fastest, front, binding(grid, cheapest))
+
+
+def binding(grid: Grid, index: int) -> str:
+    """What stops a point from being cheaper: memory, a latency target, or the rate that fills its iterations.
+
+    A larger batch of the same layout and precision would be cheaper if it fitted or kept the targets; where neither
+    stops it, the part of the iteration that takes longest is named.
+    """
+    mine = grid.pick(index)
+    same = grid.gpus_per_replica == mine.gpus_per_replica
+    for axis, own in zip((*grid.layout, grid.precision_index), (*mine.layout, mine.precision_index), strict=True):
+        same &= np.asarray(axis) == own
+    larger = same & (grid.point.batch > mine.point.batch)
+    if np.any(larger & ~grid.meets & (grid.usd_per_mtok < mine.usd_per_mtok)):
+        return LATENCY
+    if mine.point.batch >= mine.point.max_batch:
+        return CAPACITY
+    return BINDS[int(mine.point.binds)]
+
+
+def smallest_fit(
+    shape: Shape, machine: Machine, precision: Precision, load: Load, calibration: Calibration
+) -> tuple[float, float]:
+    """Fewest accelerators that hold one request, or nan, and the bytes one accelerator lacks of the weights [bytes].
+
+    Parameters
+    ----------
+    shape, machine, precision, load, calibration
+        One model on one machine; `load` gives the lengths.
+    """
+    candidates = layouts(shape, machine, largest=1024.0)
+    limit = max_batch(shape, machine, candidates, precision, load, calibration)
+    size = np.where(limit >= 1.0, candidates.tp * candidates.pp * candidates.dp, np.inf)
+    held = float(weights_bytes(shape, Layout(), precision))
+    missing = max(held - float(machine.memory_bytes) * float(calibration.memory_capacity), 0.0)
+    smallest = float(np.min(size))
+    return (smallest if np.isfinite(smallest) else np.nan), missing

@@ -1,0 +1,168 @@
+"""The step of a training run, predicted from architecture, machine and layout; what is left open is searched."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from llmcost.engine import parallelism as par
+from llmcost.engine import transformer as tf
+from llmcost.engine.calibration import calibration_from_factors
+from llmcost.engine.memory import Layout
+from llmcost.engine.spread import Spread, median
+from llmcost.engine.training import ROWS
+from llmcost.engine.training_work import PRECISIONS, Run
+from llmcost.engine.transformer import Shape
+from llmcost.errors import LlmcostError
+from llmcost.estimate.question import Origin, Question
+from llmcost.estimate.subject import Chip, Subject
+
+SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
+ASKED = ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch")
+RECOMPUTE = {"none": 0.0, "selective": 1.0, "full": 2.0}
+ROW_NAMES = {
+    "gemm_seconds": "matrix products", "attention_seconds": "attention", "elementwise_seconds": "memory traffic",
+    "tensor_parallel_seconds": "tensor parallel", "context_parallel_seconds": "context parallel",
+    "expert_parallel_seconds": "expert parallel", "launch_seconds": "launches", "sharding_seconds": "ZeRO gathers",
+    "pipeline_seconds": "pipeline bubble", "gradient_seconds": "gradient reduction", "optimizer_seconds": "optimizer",
+    "straggler_seconds": "stragglers", "fixed_seconds": "fixed per step",
+}  # fmt: skip
+
+
+class Predicted(NamedTuple):
+    """The best layout's step, the next best, and why not if nothing fits."""
+
+    mfu: Spread
+    found: par.Found
+    sequences: float
+    seq_len: float
+    gpus: int
+    smallest_gpus: int | None = None
+
+    @property
+    def fits(self) -> bool:
+        """Whether any layout does."""
+        return self.found.fitting > 0
+
+    def facts(self) -> dict[str, Any]:
+        """What the result says of the step and its layout."""
+        best = self.found.best
+        facts: dict[str, Any] = {
+            "step_seconds": best.step.step_seconds,
+            "hfu": best.step.hfu,
+            "global_batch_tokens": self.sequences * self.seq_len,
+            "memory_bytes_per_gpu": best.memory.total_bytes,
+            "binds": self.found.binds,
+        }
+        facts |= {
+            name: int(getattr(best.layout, name))
+            for name in ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
+        }
+        facts["recompute"] = _recompute(best.layout.recompute)
+        runner = self.found.runner_up
+        if runner is not None:
+            slower = runner.step.step_seconds / best.step.step_seconds - 1.0
+            facts["runner_up"] = f"{_degrees(runner.layout)}: {slower:.1%} slower"
+        return facts
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Where the step goes; the seconds add up to `step_seconds`."""
+        step = self.found.best.step
+        return [
+            {
+                "name": ROW_NAMES[name],
+                "seconds": getattr(step, name),
+                "step_share": getattr(step, name) / step.step_seconds,
+            }
+            for name in ROWS
+        ]
+
+
+def _recompute(level: Any) -> str:
+    if level <= 1.0:
+        return "selective" if level == 1.0 else "none"
+    return "full" if level >= 2.0 else f"selective, {level - 1.0:.0%} of layers in full"
+
+
+def _degrees(layout: Layout) -> str:
+    names = ("tp", "pp", "vpp", "dp", "cp", "ep")
+    return " ".join(f"{n} {int(getattr(layout, n))}" for n in names if int(getattr(layout, n)) > 1) or "dp 1"
+
+
+def predict(
+    question: Question, model: Subject, device: Chip, gpus: int, seq_len: float, dtype: str
+) -> Predicted | None:
+    """The predicted step; None where the model or the machine is not known well enough to predict one.
+
+    Raises
+    ------
+    LlmcostError
+        The layout asked for is impossible on that many accelerators.
+    """
+    shape = _shape(question, model)
+    if shape is None or math.isnan(device.machine.memory_bytes_per_second) or math.isnan(device.machine.bf16_flops):
+        return None
+    calibration, spread = calibration_from_factors(question.catalog.factors("training"), device.preset.generation)
+    if question.scenario.get("seq_len", question.side) is None and "seq_len" not in question.inputs:
+        question.record("seq_len", int(seq_len), question.factor("defaults", "seq_len").origin)
+    run = Run(seq_len, _sequences(question, shape, seq_len, gpus), float(PRECISIONS.get(dtype, PRECISIONS["bf16"])))
+    fixed = {name: float(value) for name in ASKED if (value := question.said(name)) is not None}
+    recompute = question.said("recompute")
+    if recompute is not None:
+        fixed["recompute"] = RECOMPUTE[recompute]
+    try:
+        found = par.search(shape, device.machine, float(gpus), run, calibration, fixed)
+    except ValueError:
+        asked = (
+            ", ".join(f"--{k.replace('_', '-')} {v:g}" for k, v in fixed.items()) or f"a batch of {run.global_batch:g}"
+        )
+        raise LlmcostError(
+            f"no valid layout of {gpus:,} accelerators with {asked}", "leave one of them open, or change --gpus"
+        ) from None
+    width = math.exp(spread.step_moe if float(shape.n_experts) else spread.step_dense)
+    mfu = float(found.best.step.mfu)
+    smallest = None if found.fitting else par.smallest_fit(shape, device.machine, run, calibration, fixed)
+    return Predicted(
+        Spread(mfu / width, mfu, min(mfu * width, 0.99)),
+        found,
+        run.global_batch,
+        seq_len,
+        gpus,
+        None if smallest is None else int(smallest),
+    )
+
+
+def _shape(question: Question, model: Subject) -> Shape | None:
+    if not math.isnan(float(model.shape.n_layers)):
+        return model.shape
+    if model.moe or model.params is None:
+        return None
+    question.warn(
+        "W012",
+        f"the architecture of {model.name} is assumed: Llama 3 shapes scaled to its parameters",
+        "llmcost presets import config.json",
+    )
+    return tf.dense_shape(median(model.params))
+
+
+def _sequences(question: Question, shape: Shape, seq_len: float, gpus: int) -> float:
+    """Sequences per step: said, or by the size of the run, divisible over the accelerators."""
+    said = question.said("global_batch_tokens")
+    if said is not None:
+        return max(1.0, round(float(said) / seq_len))
+    flops = question.numbers.get("training_flops")
+    total = (
+        median(flops) if flops is not None else 6.0 * float(shape.params_active) * median(question.numbers["tokens"])
+    )
+    wanted = 4e6 * (total / 1e24) ** (1 / 3) / seq_len
+    batch = _divisible(max(wanted, 1.0), gpus)
+    source = Origin("default", "docs/method.md, training: 4M tokens at 1e24 FLOP, growing with its cube root")
+    question.record("global_batch_tokens", batch * seq_len, source)
+    return batch
+
+
+def _divisible(wanted: float, gpus: int) -> float:
+    """The nearest multiple of the accelerators, or divisor where fewer are wanted."""
+    if wanted >= gpus:
+        return float(round(wanted / gpus) * gpus)
+    return float(min(par.divisors(gpus), key=lambda d: abs(math.log(d / wanted))))

@@ -1,0 +1,142 @@
+"""Whole training runs: layout, step, number of steps, and what a campaign adds, against published GPU-hours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from llmcost import spec
+from llmcost.catalog import Catalog
+from llmcost.engine import parallelism as par
+from llmcost.engine import transformer as tf
+from llmcost.engine.calibration import Calibration, LogSpread, calibration_from_factors
+from llmcost.engine.roofline import Machine
+from llmcost.engine.training_work import PRECISIONS, Run, model_flops_per_token
+from llmcost.engine.transformer import Shape
+from llmcost.errors import LlmcostError
+from llmcost.estimate.subject import machine_of
+from llmcost.estimate.training_rows import Prediction, number
+
+DEFAULT_SEQ_LEN = {"volta": 2048.0, "ampere": 2048.0, "tpu-v3": 2048.0, "tpu-v4": 2048.0}
+LATER_SEQ_LEN = 4096.0
+DAYS_WANTED = 30.0  # a blank number of accelerators: as many as finish in a month
+MFU_GUESSED = 0.4
+TOKENS_PER_GPU = 1024.0  # at least, per step: Llama 3.1 405B, 16M tokens on 16,384
+
+
+class Whole(NamedTuple):
+    """One run ready for the engine."""
+
+    shape: Shape
+    machine: Machine
+    generation: str
+    n_gpus: float
+    run: Run
+    tokens: float
+
+
+def batch_tokens(flops: float) -> float:
+    """Tokens per step where a run does not state them [-].
+
+    4M tokens at 1e24 FLOP, growing with the cube root of compute: GPT-3 175B 3.1e23 FLOP, 3.2M tokens; Llama 2 70B
+    8.3e23, 4M; Llama 3.1 405B 3.8e25, 16M.
+
+    Source: arXiv 2005.14165 table 2.1, arXiv 2307.09288 section 2.2, arXiv 2407.21783 section 3.4.1.
+
+    >>> [round(batch_tokens(f) / 1e6, 1) for f in (3.1e23, 8.3e23, 3.8e25)]
+    [2.7, 3.8, 13.4]
+    """
+    return 4e6 * float((flops / 1e24) ** (1 / 3))
+
+
+def _shape(row: Mapping[str, str], catalog: Catalog) -> Shape:
+    name = (row.get("model_id") or "").strip()
+    if name:
+        preset, _ = catalog.load(spec.Model, name)
+        if preset.n_layers is not None:
+            return tf.shape_of(preset)
+    total, active = number(row, "params_total"), number(row, "params_active")
+    if total is None:
+        raise LlmcostError("no model and no parameter count")
+    if active is not None and active < 0.9 * total:
+        raise LlmcostError("a mixture of experts without its architecture")
+    return tf.dense_shape(total)
+
+
+def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
+    """The inputs of a run; what it does not state is chosen by rule.
+
+    Raises
+    ------
+    LlmcostError
+        No tokens, no accelerator, no model.
+    """
+    tokens, hardware = number(row, "tokens"), (row.get("hardware_id") or "").strip()
+    if tokens is None or not hardware:
+        raise LlmcostError("no tokens" if tokens is None else "no accelerator")
+    shape = _shape(row, catalog)
+    accelerator, _ = catalog.load(spec.Accelerator, hardware)
+    machine = machine_of(accelerator)
+    seq_len = number(row, "seq_len") or DEFAULT_SEQ_LEN.get(accelerator.generation, LATER_SEQ_LEN)
+    flops = tokens * float(model_flops_per_token(shape, seq_len))
+    precision = PRECISIONS.get((row.get("precision") or "bf16").strip(), PRECISIONS["bf16"])
+    n_gpus = number(row, "n_gpus") or _enough(flops, float(machine.bf16_flops))
+    sequences = max(batch_tokens(flops), TOKENS_PER_GPU * n_gpus) / seq_len
+    whole_batch = float(np.exp2(np.round(np.log2(max(sequences, 8.0)))))
+    return Whole(shape, machine, accelerator.generation, n_gpus, Run(seq_len, whole_batch, precision), tokens)
+
+
+def _enough(flops: float, peak: float) -> float:
+    wanted = flops / (peak * MFU_GUESSED * DAYS_WANTED * 86400.0)
+    return float(np.exp2(np.clip(np.round(np.log2(max(wanted, 1.0))), 3, 14)))
+
+
+def gpu_hours(todo: Whole, calibration: Calibration) -> float:
+    """Accelerator-hours of the steps alone.
+
+    Raises
+    ------
+    LlmcostError
+        No layout fits, on twice as many accelerators neither, up to 16 times.
+    """
+    n = power_of_two(todo.n_gpus)
+    for _ in range(5):
+        batch = max(float(todo.run.global_batch), n / 64.0)
+        run = todo.run._replace(global_batch=batch)
+        try:
+            found = par.search(todo.shape, todo.machine, n, run, calibration, slack=1.07)
+        except ValueError as error:
+            raise LlmcostError("no valid layout") from error
+        if found.fitting:
+            seconds = found.best.step.step_seconds
+            return float(todo.tokens / (batch * todo.run.seq_len) * seconds * n / 3600.0)
+        n *= 2.0
+    raise LlmcostError("the run does not fit in memory")
+
+
+def power_of_two(n: float) -> float:
+    """The nearest power of two: runs on 800 or 3,072 accelerators keep spares and odd replicas."""
+    return float(np.exp2(np.maximum(0.0, np.round(np.log2(n)))))
+
+
+def predict_runs(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Prediction]:
+    """GPU-hours of whole runs with the 90 % interval, in order; a run that cannot be predicted says why."""
+    factors = catalog.factors("training")
+    answers = []
+    for row in rows:
+        try:
+            todo = whole(row, catalog)
+            calibration, spread = calibration_from_factors(factors, todo.generation)
+            answers.append(_with_campaign(gpu_hours(todo, calibration), calibration, spread))
+        except LlmcostError as error:
+            answers.append(Prediction(None, None, None, error.message))
+    return answers
+
+
+def _with_campaign(hours: float, calibration: Calibration, spread: LogSpread) -> Prediction:
+    if not np.isfinite(hours):
+        return Prediction(None, None, None, "the machine's peak or bandwidth is not known")
+    billed, width = hours * calibration.campaign, float(np.exp(spread.run))
+    return Prediction(billed, billed / width, billed * width, "")

@@ -1,0 +1,236 @@
+"""`validate`: the engine against measured rows, with the error it has earned."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost import units
+from llmcost.catalog import MAX_DATA_BYTES, Catalog, presets_date, shipped_folder
+from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.result import Estimate
+
+Row = Mapping[str, str]
+
+
+Answer = tuple[float | None, float | None, float | None, str]  # predicted, p5, p95, why not
+Answers = list[dict[str, Answer]]  # of each row, by quantity
+
+
+class Scored(NamedTuple):
+    """One measured quantity of one row, with its prediction or the reason there is none."""
+
+    id: str
+    quantity: str
+    measured: float
+    predicted: float | None
+    p5: float | None
+    p95: float | None
+    reason: str
+
+    @property
+    def error_pct(self) -> float | None:
+        """100 (predicted / measured - 1) [%]."""
+        return None if self.predicted is None else 100.0 * (self.predicted / self.measured - 1.0)
+
+
+class Subject(NamedTuple):
+    """What can be validated: the shipped file, the columns with a measurement, the groups of the report."""
+
+    file: str
+    quantities: dict[str, str]  # quantity -> column of the measurement
+    scale: dict[str, float]  # quantity -> factor from the column's unit to the quantity's
+    groups: dict[str, str]  # name of the grouping -> background column
+
+
+SUBJECTS = {
+    "training": Subject(
+        "training_measured.csv",
+        {"step_seconds": "measured_step_s"},
+        {},
+        {"source": "source_group", "hardware": "hardware_id", "precision": "precision_id"},
+    ),
+    "runs": Subject(
+        "training_runs.csv",
+        {"gpu_hours": "gpu_hours"},
+        {},
+        {"hardware": "hardware_id", "provenance": "provenance"},
+    ),
+}
+
+
+def validate(catalog: Catalog, subject: str, data: str | None) -> Estimate:
+    """Predict every measured row of a file and report the error.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        Where presets are found.
+    subject : str
+        `training` or `runs`.
+    data : str, optional
+        A CSV file with the input columns and at least one measured column; the shipped rows without it.
+
+    Raises
+    ------
+    LlmcostError
+        Unknown subject, unreadable file, or one without the columns a prediction reads.
+    """
+    if subject not in SUBJECTS:
+        raise LlmcostError(
+            f"cannot validate {units.shown(subject)}: one of {', '.join(SUBJECTS)}", did_you_mean(subject, SUBJECTS)
+        )
+    what = SUBJECTS[subject]
+    path = Path(data) if data is not None else shipped_folder("validation") / what.file
+    rows = read_rows(path)
+    known = [column for column in what.quantities.values() if rows and column in rows[0]]
+    if not known:
+        raise LlmcostError(
+            f"{units.shown(path.name)}: no column {' or '.join(what.quantities.values())} to compare with"
+        )
+    scored, origins = _score(subject, what, rows, catalog)
+    if not scored:
+        raise LlmcostError(f"{units.shown(path.name)}: no row has a measurement")
+    return Estimate(
+        command="validate",
+        headline=_headline(subject, scored),
+        result={"subject": subject, "file": path.name, **statistics(scored)},
+        arrays={
+            "summary": statistics(scored),
+            "groups": _groups(what, scored, origins),
+            "rows": [{**s._asdict(), "error_pct": s.error_pct} for s in scored],
+        },
+        presets=presets_date(catalog),
+    )
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file as text.
+
+    Raises
+    ------
+    LlmcostError
+        Missing, too large, not UTF-8, or without a header.
+    """
+    shown = units.shown(str(path), 120)
+    try:
+        if path.stat().st_size > MAX_DATA_BYTES:
+            raise LlmcostError(f"{shown}: larger than {MAX_DATA_BYTES:,} bytes")
+        text = path.read_text("utf-8")
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    except OSError as error:
+        raise LlmcostError(f"{shown}: {error.strerror or error}") from None
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise LlmcostError(f"{shown}: not a CSV file: {units.shown(str(error), 80)}") from None
+    if not rows:
+        raise LlmcostError(f"{shown}: no rows")
+    return [{k: v for k, v in row.items() if isinstance(k, str) and isinstance(v, str)} for row in rows]
+
+
+def _score(subject: str, what: Subject, rows: list[dict[str, str]], catalog: Catalog) -> tuple[list[Scored], list[Row]]:
+    predict = _predictor(subject)
+    scored: list[Scored] = []
+    origins: list[Row] = []
+    answers = predict(rows, catalog)
+    for number, (row, answer) in enumerate(zip(rows, answers, strict=True)):
+        for quantity, column in what.quantities.items():
+            measured = _measured(row.get(column, "")) * what.scale.get(quantity, 1.0)
+            if not measured > 0:
+                continue
+            name = row.get("id") or str(number + 1)
+            scored.append(Scored(name, quantity, measured, *_finite(answer[quantity])))
+            origins.append(row)
+    return scored, origins
+
+
+def _measured(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return 0.0
+    return value if np.isfinite(value) else 0.0
+
+
+def _finite(
+    answer: tuple[float | None, float | None, float | None, str],
+) -> tuple[float | None, float | None, float | None, str]:
+    if answer[0] is None or not np.isfinite(answer[0]):
+        return None, None, None, answer[3] or "not predictable"
+    return answer
+
+
+def _predictor(subject: str) -> Callable[[Iterable[Row], Catalog], Answers]:
+    """The predictions of each row by quantity; imports only what the subject needs."""
+    if subject == "training":
+        from llmcost.estimate.training_rows import predict
+
+        return lambda rows, catalog: [{"step_seconds": _answer(p)} for p in predict(rows, catalog)]
+    from llmcost.estimate.training_runs import predict_runs
+
+    return lambda rows, catalog: [{"gpu_hours": _answer(p)} for p in predict_runs(rows, catalog)]
+
+
+def _answer(p: Any) -> Answer:
+    return p.seconds, p.p5, p.p95, p.reason
+
+
+def statistics(scored: list[Scored]) -> dict[str, Any]:
+    """Errors of predicted rows; `n` counts them all, `skipped` those without a prediction."""
+    done = [s for s in scored if s.predicted is not None and s.p5 is not None and s.p95 is not None]
+    out: dict[str, Any] = {"n": len(scored), "skipped": len(scored) - len(done)}
+    keys = ("median_ape_pct", "mape_pct", "p90_ape_pct", "bias_pct", "coverage_90_pct", "median_range_ratio")
+    if not done:
+        return out | dict.fromkeys(keys)
+    measured, predicted, p5, p95 = (
+        np.array([float(getattr(s, k)) for s in done]) for k in ("measured", "predicted", "p5", "p95")
+    )
+    error = np.abs(predicted / measured - 1.0) * 100.0
+    inside = (p5 <= measured) & (measured <= p95)
+    values = (
+        np.median(error),
+        np.mean(error),
+        np.quantile(error, 0.9),
+        100.0 * np.expm1(np.mean(np.log(predicted / measured))),
+        100.0 * np.mean(inside),
+        np.median(p95 / p5),
+    )
+    return out | {k: float(v) for k, v in zip(keys, values, strict=True)}
+
+
+def _groups(what: Subject, scored: list[Scored], origins: list[Row]) -> list[dict[str, Any]]:
+    found = []
+    for by, column in {"quantity": "", **what.groups, "class": ""}.items():
+        members: dict[tuple[str, str], list[Scored]] = {}
+        for s, row in zip(scored, origins, strict=True):
+            name = s.quantity if by == "quantity" else row.get(column, "") if column else _model_class(row)
+            members.setdefault((name or "not stated", s.quantity), []).append(s)
+        for (name, quantity), rows in sorted(members.items()):
+            found.append({"by": by, "name": name, "quantity": quantity, **statistics(rows)})
+    return found
+
+
+def _model_class(row: Row) -> str:
+    try:
+        moe = float(row.get("moe_experts") or 0) > 0
+        total, active = (float(row.get(k) or 0) for k in ("params_total", "params_active"))
+    except ValueError:
+        return "not stated"
+    return "moe" if moe or (active and active < 0.9 * total) else "dense"
+
+
+def _headline(subject: str, scored: list[Scored]) -> str:
+    parts = []
+    for quantity in dict.fromkeys(s.quantity for s in scored):
+        s = statistics([x for x in scored if x.quantity == quantity])
+        if s["median_ape_pct"] is None:
+            parts.append(f"{quantity}: none of {s['n']:,} rows could be predicted")
+            continue
+        error = f"median error {s['median_ape_pct']:.1f}%, mean {s['mape_pct']:.1f}%"
+        inside = f"{s['coverage_90_pct']:.0f}% inside the 90 % range"
+        parts.append(f"{quantity}: {error} over {s['n'] - s['skipped']:,} rows, {inside}, {s['skipped']:,} skipped")
+    return f"{subject}: " + "; ".join(parts) + "."

@@ -1,0 +1,294 @@
+"""Fit the constants of the serving engine to measured configurations and write presets/calibration/serving.toml.
+
+    python -m scripts.fit_serving            fit, cross-validate, print, write
+    python -m scripts.fit_serving --quick    fit, print the in-sample error, write nothing
+
+Rows are weighted by group (source, hardware, model): a group counts by the square root of its rows. Cross-validation
+leaves out whole models, machines and sources, and, for "other configurations", whole layout-and-length blocks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import datetime as dt
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import least_squares  # type: ignore[import-untyped]
+
+from llmcost.catalog import Catalog
+from llmcost.engine.serving_inputs import Calibration
+from llmcost.errors import LlmcostError
+from llmcost.estimate.serving_rows import Case, Cases, Lookup, case, gather, points, weights_fit
+from scripts.serving_constants import FITTED, FORMATS, SOURCED, Constant
+
+ROOT = Path(__file__).resolve().parent.parent
+ROWS = ROOT / "validation" / "serving_measured.csv"
+TARGET = ROOT / "presets" / "calibration" / "serving.toml"
+DATE = dt.date(2026, 11, 23)
+QUANTITIES = ("tpot", "ttft", "throughput")
+COLUMNS = {"tpot": ("tpot_ms", 1e-3), "ttft": ("ttft_ms", 1e-3), "throughput": ("output_tokens_per_s", 1.0)}
+FIELDS = {"tpot": "tpot_seconds", "ttft": "ttft_seconds", "throughput": "output_tokens_per_second"}
+# TTFT depends on what a benchmark client does at its start, which no input column tells: it counts for less.
+WEIGHTS = {"tpot": 1.0, "ttft": 0.4, "throughput": 0.7}
+SOFT = 0.07  # residuals beyond 7 % count linearly: some rows ran with speculative decoding, unlabelled
+PRIOR = 0.2  # pull of a constant to its start, per e-fold: keeps constants that few rows see physical
+# Why a row is scored but not fitted.
+EXCLUDED = {
+    "MTP speculative decoding": "speculative decoding",
+    "record concurrency": "per-replica figures of a multi-replica run",
+    "SUSPECT": "probably speculative decoding",
+}
+Array = np.ndarray[Any, np.dtype[np.float64]]
+Mask = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+class Data(NamedTuple):
+    """Measured rows ready to be fitted."""
+
+    rows: list[dict[str, str]]
+    cases: Cases
+    measured: dict[str, Array]
+    weight: Array
+    fittable: Mask
+    scored: Mask
+
+
+def load() -> Data:
+    """Rows with a stated prompt length; those whose weights do not fit are neither scored nor fitted."""
+    with ROWS.open(newline="", encoding="utf-8") as file:
+        every = list(csv.DictReader(file))
+    known = Lookup(Catalog())
+    kept: list[dict[str, str]] = []
+    cases: list[Case] = []
+    for row in every:
+        try:
+            cases.append(case(row, known))
+            kept.append(row)
+        except LlmcostError:
+            continue
+    gathered = gather(cases)
+    measured = {q: np.array([_number(r, c) * scale for r in kept]) for q, (c, scale) in COLUMNS.items()}
+    groups = [_group(r) for r in kept]
+    count = Counter(groups)
+    scored = weights_fit(gathered, Calibration())
+    noted = np.array([any(note in r["check_note"] for note in EXCLUDED) for r in kept])
+    weight = np.array([count[g] ** -0.5 for g in groups])
+    return Data(kept, gathered, measured, weight, scored & ~noted, scored)
+
+
+def _number(row: Mapping[str, str], column: str) -> float:
+    return float(row[column]) if row[column] else np.nan
+
+
+def _group(row: Mapping[str, str]) -> str:
+    return f"{row['source_group']} | {row['hardware_id']} | {row['model']}"
+
+
+def calibration(data: Data, values: Array) -> Calibration:
+    """Constants of every row: sourced ones and the fitted ones at `values` (logarithms)."""
+    columns: dict[str, Any] = dict(Calibration()._asdict())
+    constants = [*SOURCED, *[c._replace(start=float(np.exp(v))) for c, v in zip(FITTED, values, strict=True)]]
+    generation, framework = np.array(data.cases.generation), np.array(data.cases.framework)
+    for constant in sorted(constants, key=lambda c: 2 * (c.framework != "any") + (c.generation != "any")):
+        here = (constant.generation == "any") | (generation == constant.generation)
+        here = here & ((constant.framework == "any") | (framework == constant.framework))
+        if here.all():
+            columns[constant.name] = constant.start
+        elif here.any():
+            columns[constant.name] = np.where(here, constant.start, columns[constant.name])
+    return Calibration(**columns)
+
+
+def errors(data: Data, values: Array) -> dict[str, Array]:
+    """ln(predicted / measured) of every row and quantity; nan where not measured."""
+    with np.errstate(all="ignore"):
+        at = points(data.cases, calibration(data, values))
+        return {q: np.log(getattr(at, FIELDS[q]) / data.measured[q]) for q in QUANTITIES}
+
+
+def fit(data: Data, use: Mask, start: Array | None = None) -> Array:
+    """Logarithms of the fitted constants."""
+    centre = np.log([c.start for c in FITTED])
+    bounds = (np.log([c.low for c in FITTED]), np.log([c.high for c in FITTED]))
+
+    def residuals(values: Array) -> Array:
+        missed = errors(data, values)
+        parts = [(values - centre) * PRIOR * SOFT]
+        for quantity in QUANTITIES:
+            here = use & np.isfinite(data.measured[quantity])
+            error = np.clip(np.nan_to_num(missed[quantity][here], nan=3.0), -3.0, 3.0)
+            parts.append(WEIGHTS[quantity] * data.weight[here] * error)
+        return np.concatenate(parts)
+
+    answer = least_squares(
+        residuals,
+        np.clip(centre if start is None else start, bounds[0] + 1e-9, bounds[1] - 1e-9),
+        bounds=bounds,
+        loss="soft_l1",
+        f_scale=SOFT,
+        max_nfev=20 if start is None else 8,
+        diff_step=1e-3,
+    )
+    return np.asarray(answer.x)
+
+
+def left_out(data: Data, keys: list[str], best: Array) -> tuple[dict[str, Array], list[Array]]:
+    """Errors of every row under constants fitted without its key, and those constants."""
+    labels = np.array(keys)
+    missed = {q: np.full(len(keys), np.nan) for q in QUANTITIES}
+    found = []
+    for key in sorted(set(keys)):
+        out = labels == key
+        values = fit(data, data.fittable & ~out, best)
+        found.append(values)
+        for quantity, error in errors(data, values).items():
+            missed[quantity][out] = error[out]
+    return missed, found
+
+
+def fold(row: Mapping[str, str]) -> str:
+    """One of five folds of whole layout-and-length blocks: the same machines and models, other configurations."""
+    block = "|".join(row[c] for c in ("source_group", "hardware_id", "model", "tp", "pp", "dp", "isl_eff", "osl_eff"))
+    return str(int(hashlib.sha256(block.encode()).hexdigest(), 16) % 5)
+
+
+def summary(data: Data, missed: dict[str, Array], title: str) -> list[str]:
+    """Table rows: median and mean absolute relative error over rows, and the median of group medians."""
+    lines = []
+    groups = np.array([_group(r) for r in data.rows])
+    for quantity in QUANTITIES:
+        here = data.scored & np.isfinite(missed[quantity])
+        error = np.abs(np.expm1(missed[quantity][here]))
+        medians = [np.median(error[groups[here] == g]) for g in sorted(set(groups[here]))]
+        worse = np.mean(error > 0.5)
+        lines.append(
+            f"| {title} | {quantity} | {here.sum()} | {np.median(error):.1%} | {np.mean(error):.1%} | "
+            f"{np.median(medians):.1%} | {worse:.1%} |"
+        )
+    return lines
+
+
+def by(data: Data, missed: dict[str, Array], key: Callable[[Mapping[str, str]], str]) -> list[str]:
+    """Table rows per key: rows and median error of each quantity."""
+    labels = np.array([key(r) for r in data.rows])
+    lines = []
+    for label in sorted(set(labels)):
+        cells = []
+        for quantity in QUANTITIES:
+            here = data.scored & np.isfinite(missed[quantity]) & (labels == label)
+            error = np.abs(np.expm1(missed[quantity][here]))
+            cells.append(f"{np.median(error):.0%} / {np.mean(error):.0%} ({here.sum()})" if here.any() else "")
+        lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def half_width(error: Array) -> float:
+    """Standard deviation that makes a centred 90 % interval cover 90 % of the errors."""
+    return float(np.quantile(np.abs(error), 0.9) / 1.6448536269514722)
+
+
+def spreads(data: Data, missed: dict[str, Array]) -> list[Constant]:
+    """Spread of ln(measured / predicted) of rows left out: one for all, and one per framework with enough groups."""
+    found = []
+    frameworks = np.array(data.cases.framework)
+    for quantity in QUANTITIES:
+        finite = data.scored & np.isfinite(missed[quantity])
+        for name in ("any", *sorted(set(data.cases.framework))):
+            here = finite if name == "any" else finite & (frameworks == name)
+            if name != "any" and here.sum() < 60:
+                continue
+            value = half_width(missed[quantity][here])
+            found.append(
+                Constant(f"{quantity}_log_spread", "any", name, value, 0.0, 0.0, "ln", f"{here.sum()} rows left out")
+            )
+    return found
+
+
+def toml(values: Array, ranges: tuple[Array, Array], spread: list[Constant]) -> str:
+    """The calibration preset."""
+    out = [
+        "# Constants of the serving engine. Written by scripts/fit_serving.py; `low` and `high` of fitted constants",
+        "# are the extremes over fits that each leave out one source.",
+        "",
+    ]
+    for i, constant in enumerate(FITTED):
+        out += _table(constant, np.exp(values[i]), "validation/serving_measured.csv", "measured")
+        out[-1:-1] = [f"low = {np.exp(ranges[0][i]):.4g}", f"high = {np.exp(ranges[1][i]):.4g}"]
+    for constant in SOURCED:
+        out += _table(constant, constant.start, constant.address, constant.confidence)
+    for constant in spread:
+        out += _table(constant, constant.start, "validation/serving_measured.csv", "measured")
+    for entry in FORMATS:
+        out += ["[[formats]]", *[f"{k} = {_toml(v)}" for k, v in entry.items()], f"date = {DATE}", ""]
+    return "\n".join(out)
+
+
+def _table(constant: Constant, value: float, address: str, confidence: str) -> list[str]:
+    fields = {
+        "name": constant.name,
+        "value": float(f"{value:.4g}"),
+        "unit": constant.unit,
+        "generation": constant.generation,
+        "framework": constant.framework,
+        "address": address,
+        "confidence": confidence,
+        "note": constant.note,
+    }
+    return ["[[factors]]", *[f"{k} = {_toml(v)}" for k, v in fields.items()], f"date = {DATE}", ""]
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return repr(value) if isinstance(value, (int, float)) else '"' + str(value).replace('"', '\\"') + '"'
+
+
+HEADER = [
+    "| test | quantity | rows | median error | mean error | median of groups | rows beyond 50 % |",
+    "|---|---|---|---|---|---|---|",
+]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    quick = parser.parse_args().quick
+    data = load()
+    best = fit(data, data.fittable)
+    for constant, value in zip(FITTED, best, strict=True):
+        print(f"{constant.name:24s} {constant.generation:10s} {constant.framework:18s} {np.exp(value):.4g}")
+    table = [*HEADER, *summary(data, errors(data, best), "in sample")]
+    if quick:
+        print("\n".join(table))
+        return
+    tests = {
+        "other configurations": [fold(r) for r in data.rows],
+        "model never fitted": [r["model"] for r in data.rows],
+        "machine never fitted": [r["hardware_id"] for r in data.rows],
+        "source never fitted": [r["source_group"] for r in data.rows],
+    }
+    answers = {}
+    for title, keys in tests.items():
+        answers[title] = left_out(data, keys, best)
+        table += summary(data, answers[title][0], title)
+    print("\n".join(table))
+    for title, column in (("model never fitted", "model"), ("machine never fitted", "hardware_id")):
+        print(f"\n{title}\n" + "\n".join(by(data, answers[title][0], lambda r, c=column: r[c])))  # type: ignore[misc]
+    print(
+        "\nsource never fitted\n" + "\n".join(by(data, answers["source never fitted"][0], lambda r: r["source_group"]))
+    )
+    constants = np.array([best, *answers["source never fitted"][1]])
+    TARGET.write_text(
+        toml(best, (constants.min(axis=0), constants.max(axis=0)), spreads(data, answers["model never fitted"][0])),
+        encoding="utf-8",
+    )
+
+
+if __name__ == "__main__":
+    main()
