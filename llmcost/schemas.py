@@ -15,6 +15,7 @@ NAMES = ("scenario", *COMMANDS)
 _TEXT_KINDS = ("text", "date")
 _ARRAYS = {
     "train": ("step",),
+    "serve": ("front",),
     "compare": ("alternatives",),
     "crossover": ("curve",),
     "presets": ("rows",),

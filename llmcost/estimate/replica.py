@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine import serving, serving_memory
+from llmcost.engine import serving, serving_memory, serving_search
 from llmcost.engine import transformer as tf
 from llmcost.engine.serving import Calibration, Layout, Load, Precision
 from llmcost.engine.spread import Spread, median
@@ -19,26 +19,7 @@ from llmcost.estimate.subject import Chip, Subject, dtype_of
 
 Z95 = 1.6448536269514722
 SERVE_DTYPES = ("bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4", "fp32")
-WEIGHT_BYTES = {
-    "fp32": 4.0,
-    "bf16": 2.0,
-    "fp16": 2.0,
-    "fp8": 1.0,
-    "int8": 1.0,
-    "int4": 0.53,
-    "fp4": 0.5625,
-    "mxfp4": 0.53125,
-}
-COMPUTE_BITS = {
-    "fp32": 16.0,
-    "bf16": 16.0,
-    "fp16": 16.0,
-    "fp8": 8.0,
-    "int8": 8.0,
-    "int4": 16.0,
-    "fp4": 4.0,
-    "mxfp4": 16.0,
-}
+FRONT_ROWS = 12
 SOURCE = "docs/method.md, serving"
 
 
@@ -61,6 +42,8 @@ class Replica(NamedTuple):
     calibration: Calibration = Calibration()
     batch: float = 1.0
     point: Any = None
+    binds: str = ""
+    front: tuple[dict[str, Any], ...] = ()
 
     def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
         """TPOT, TTFT, tokens per second and prefill share at the numbers `p`."""
@@ -73,8 +56,8 @@ class Replica(NamedTuple):
         return {
             "tpot_seconds": at.tpot_seconds * p["tpot_error"],
             "ttft_seconds": at.ttft_seconds * p["ttft_error"],
-            "output_tokens_per_second": at.output_tokens_per_second / p["tpot_error"],
-            "prefill_share": at.prefill_share,
+            "output_tokens_per_second": at.output_tokens_per_second / p["throughput_error"],
+            "prefill_share": prefill_share(at),
         }
 
     def facts(self) -> dict[str, Any]:
@@ -91,7 +74,7 @@ class Replica(NamedTuple):
             "kv_bytes_per_request": float(self.point.kv_bytes_per_request),
             "tokens_per_second_per_user": 1.0 / float(self.point.tpot_seconds),
             "output_tokens_per_second_per_gpu": float(self.point.output_tokens_per_second) / self.gpus,
-            "binds": serving.BINDS[int(self.point.binds)],
+            "binds": self.binds,
         }
 
     def explain(self, question: Question, c: Mapping[str, Any]) -> None:
@@ -113,43 +96,78 @@ class Replica(NamedTuple):
         )
 
 
+def prefill_share(at: Any) -> Any:
+    """Share of the machine's time that is not decoding: what input tokens pay for [-].
+
+    A request takes OSL / throughput of the machine; decoding OSL tokens among B takes OSL x (TPOT without prompts) / B.
+    """
+    decoding = (at.tpot_seconds - at.prefill_row) * at.output_tokens_per_second / at.batch
+    return np.clip(1.0 - decoding, 0.0, 1.0)
+
+
 def given_rate(question: Question) -> Replica:
     """A replica whose output tokens per second were given."""
     return Replica(int(question.said("tp") or 1) * int(question.said("pp") or 1))
 
 
-def choose(question: Question, model: Subject, device: Chip, gpus: int | None) -> Replica | NoFit:
+def choose(question: Question, model: Subject, device: Chip, gpus: int | None, price: float) -> Replica | NoFit:
     """The replica asked for; what was left open is what serves an output token cheapest within the targets."""
     shape = _shape(question, model)
     dtype = dtype_of(question, model, SERVE_DTYPES, "bf16")
     precision = _precision(question, dtype)
-    calibration = serving.calibration_from_factors(question.catalog.factors("serving"), device.preset.generation, "any")
+    calibration = serving.calibration_from_factors(
+        question.catalog.factors("serving"), device.preset.generation, question.said("framework") or "any"
+    )
     _errors(question, calibration)
-    layouts = _layouts(question, shape, device, gpus)
-    load = _load(question)
-    batches = _batches(question)
-    grid = Layout(*(np.asarray(axis)[:, None] for axis in zip(*layouts, strict=True)))
-    asked = load._replace(batch=batches[None, :])
-    limit = serving.max_batch(shape, device.machine, grid, precision, asked, calibration)
-    point = serving.operating_point(shape, device.machine, grid, precision, asked, calibration)
-    fits = np.broadcast_to(asked.batch <= limit, np.shape(point.tpot_seconds))
-    if not fits.any():
-        return _no_fit(question, shape, device, precision, load, calibration, layouts, model.name, dtype)
-    meets = fits & _within(question, "tpot", point.tpot_seconds) & _within(question, "ttft", point.ttft_seconds)
-    if not meets.any():
-        best = {k: float(np.min(np.where(fits, getattr(point, f"{k}_seconds"), np.inf))) for k in ("tpot", "ttft")}
-        reach = f"best TPOT {best['tpot'] * 1000:.1f} ms, best TTFT {best['ttft'] * 1000:.0f} ms"
-        reason = f"no layout and batch of {model.name} on {device.found.name} keeps the targets: {reach}"
-        return NoFit(reason, None, None)
-    size = np.broadcast_to(grid.tp * grid.pp, fits.shape)
-    cheap = np.where(meets, point.output_tokens_per_second / size, -np.inf)
-    row, column = (int(i) for i in np.unravel_index(int(np.argmax(cheap)), cheap.shape))
-    layout, batch = Layout(*(float(v) for v in layouts[row])), float(batches[column])
+    candidates = _layouts(question, shape, device, gpus)
+    load, targets = _load(question), _targets(question)
+    answer = serving_search.search(
+        shape, device.machine, candidates, [precision], load, calibration, targets, price, None, _batches(question)
+    )
+    grid = answer.grid
+    if not len(grid.gpus_per_replica):
+        return _no_fit(question, shape, device, precision, load, calibration, candidates, f"{model.name} in {dtype}")
+    if answer.cheapest < 0:
+        return _too_slow(model.name, device.found.name, grid)
+    best = grid.pick(answer.cheapest)
+    layout, batch = Layout(*(float(v) for v in best.layout)), float(best.point.batch)
     for name, value in (("tp", layout.tp), ("pp", layout.pp), ("ep", layout.ep), ("batch", batch)):
         if question.scenario.get(name, question.side) is None:
             question.record(name, int(value), Origin("computed", SOURCE))
     at = serving.operating_point(shape, device.machine, layout, precision, load._replace(batch=batch), calibration)
-    return Replica(int(layout.tp * layout.pp), shape, device, layout, precision, calibration, batch, at)
+    size = int(layout.tp * layout.pp * layout.dp)
+    front = _front(answer, median(question.numbers["utilization"]))
+    return Replica(size, shape, device, layout, precision, calibration, batch, at, answer.binds, front)
+
+
+def _front(answer: serving_search.Answer, utilization: float) -> tuple[dict[str, Any], ...]:
+    """Points that no other point beats on both cost and speed, cheapest first, evenly thinned."""
+    rows = []
+    chosen = np.unique(np.linspace(0, len(answer.front) - 1, FRONT_ROWS).round().astype(int))
+    for index in answer.front[chosen]:
+        point = answer.grid.pick(index)
+        rows.append(
+            {
+                "usd_per_mtok_output": float(point.usd_per_mtok * (1.0 - prefill_share(point.point))) / utilization,
+                "tokens_per_second_per_user": 1.0 / float(point.point.tpot_seconds),
+                "ttft_seconds": float(point.point.ttft_seconds),
+                "batch": int(point.point.batch),
+                "gpus_per_replica": int(point.gpus_per_replica),
+                "layout": _ranks(point.layout),
+            }
+        )
+    return tuple(rows)
+
+
+def _ranks(layout: Layout) -> str:
+    named = ((n, int(getattr(layout, n))) for n in ("tp", "pp", "dp", "ep"))
+    return ", ".join(f"{n} {v}" for n, v in named if v > 1) or "tp 1"
+
+
+def _too_slow(name: str, chip_name: str, grid: serving_search.Grid) -> NoFit:
+    tpot, ttft = float(np.min(grid.point.tpot_seconds)), float(np.min(grid.point.ttft_seconds))
+    reach = f"best TPOT {tpot * 1000:.1f} ms, best TTFT {ttft * 1000:.0f} ms"
+    return NoFit(f"no layout and batch of {name} on {chip_name} keeps the targets: {reach}", None, None)
 
 
 def _shape(question: Question, model: Subject) -> Shape:
@@ -170,39 +188,24 @@ def _shape(question: Question, model: Subject) -> Shape:
 
 
 def _precision(question: Question, dtype: str) -> Precision:
+    """Bytes and arithmetic of a format, from the table of the calibration; the KV cache follows the arithmetic."""
+    formats = {row["name"]: row for row in question.catalog.table("serving", "formats")}
+    known = formats[dtype]
     kv = question.said("kv_dtype")
     if kv is None:
-        kv = "fp8" if dtype in ("fp8", "fp4") else "bf16"
+        kv = "fp8" if known["compute_bits"] <= 8 else "bf16"
         question.record("kv_dtype", kv, Origin("default", "docs/method.md, defaults"))
-    weight = WEIGHT_BYTES[dtype]
-    low = dtype in ("int4", "fp4", "mxfp4")
-    return Precision(
-        weight_bytes=weight,
-        kv_bytes=WEIGHT_BYTES[kv] if kv not in ("int4", "fp4", "mxfp4") else 0.5,
-        compute_bits=COMPUTE_BITS[dtype],
-        integer=1.0 if dtype == "int8" else 0.0,
-        attention_bytes=2.0 if dtype == "mxfp4" else weight,
-        head_bytes=4.0 if dtype == "fp32" else 2.0,
-        weight_only=1.0 if low and COMPUTE_BITS[dtype] == 16.0 else 0.0,
-    )
+    values = {**known, "kv_bytes": formats[kv]["weight_bytes"]}
+    return Precision(*(float(values[name]) for name in Precision._fields))
 
 
 def _errors(question: Question, calibration: Calibration) -> None:
     """What the engine missed measurements by, as numbers of the question: sampled like every other."""
-    for name in ("tpot", "ttft"):
+    for name in ("tpot", "ttft", "throughput"):
         sigma = float(getattr(calibration, f"{name}_log_spread"))
         spread = Spread(math.exp(-Z95 * sigma), 1.0, math.exp(Z95 * sigma))
-        question.remember(
-            f"{name}_error",
-            spread,
-            Origin(
-                "default",
-                "presets/calibration/serving.toml: residuals of validation/serving_measured.csv",
-                None,
-                "measured",
-            ),
-            "ratio",
-        )
+        source = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
+        question.remember(f"{name}_error", spread, Origin("default", source, None, "measured"), "ratio")
 
 
 def _load(question: Question) -> Load:
@@ -210,54 +213,52 @@ def _load(question: Question) -> Load:
     return Load(isl, osl, isl * median(question.numbers["cache_hit"]), 1.0)
 
 
-def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None) -> list[tuple[float, ...]]:
-    """Layouts to try: what was said is kept, tensor parallelism is a power of two inside the scale-up domain."""
-    domain = device.machine.scale_up_domain
-    top = int(min(64, 1 if math.isnan(domain) else domain))
-    tp, pp, ep = question.said("tp"), question.said("pp"), question.said("ep")
-    degrees = [tp] if tp is not None else [2**i for i in range(int(math.log2(top)) + 1)]
-    stages = [pp] if pp is not None else ([1] if tp is not None else [1, 2, 4])
-    moe = float(shape.n_experts) > 0
-    if ep is not None and not moe:
+def _targets(question: Question) -> serving_search.Targets:
+    said = {key: question.said(key) for key in ("ttft", "tpot")}
+    return serving_search.Targets(*(math.inf if v is None else float(v) for v in said.values()))
+
+
+def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None) -> Layout:
+    """Layouts to try: what was said is kept, the rest is every valid one of a replica."""
+    said = {name: question.said(name) for name in ("tp", "pp", "ep")}
+    if said["ep"] is not None and not float(shape.n_experts):
         raise LlmcostError("--ep: this model has no experts to spread")
-    found: list[tuple[float, ...]] = [
-        (float(t), float(s), 1.0, float(ep if ep is not None else (t if moe else 1)), 0.0)
-        for t in degrees
-        for s in stages
-        if gpus is None or t * s <= gpus
-    ]
-    if not found:
-        raise LlmcostError(f"--gpus {gpus} is fewer than --tp {tp or 1} x --pp {pp or 1} of one replica")
-    return found
+    every = serving_search.layouts(shape, device.machine, math.inf if gpus is None else float(gpus))
+    keep = np.ones(len(every.tp), dtype=bool)
+    for name, value in said.items():
+        if value is not None:
+            keep &= getattr(every, name) == value
+    if said["tp"] is not None:  # a replica of this many ranks was asked for
+        keep &= (every.attention_dp == 0) | (said["ep"] is not None)
+        keep &= (every.pp == 1) | (said["pp"] is not None)
+    if keep.any():
+        return Layout(*(axis[keep] for axis in every))
+    tp, pp = float(said["tp"] or 1), float(said["pp"] or 1)
+    if gpus is not None and tp * pp > gpus:
+        raise LlmcostError(f"--gpus {gpus} is fewer than --tp {tp:g} x --pp {pp:g} of one replica")
+    asked = ", ".join(f"--{k} {v}" for k, v in said.items() if v is not None)
+    raise LlmcostError(
+        f"no valid layout with {asked} on {device.found.name}",
+        "tp is a power of two inside the scale-up domain and divides the heads; ep needs as many ranks",
+    )
 
 
-def _batches(question: Question) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _batches(question: Question) -> Any:
     said = question.said("batch")
-    if said is not None:
-        return np.array([float(said)])
-    return np.unique(np.round(np.geomspace(1, 2048, 97)))
-
-
-def _within(question: Question, key: str, seconds: Any) -> Any:
-    target = question.said(key)
-    return True if target is None else np.asarray(seconds) <= float(target)
+    return serving_search.BATCHES if said is None else np.array([float(said)])
 
 
 def _no_fit(
     question: Question, shape: Shape, device: Chip, precision: Precision, load: Load, calibration: Calibration,
-    layouts: list[tuple[float, ...]], name: str, dtype: str,
+    tried: Layout, name: str,
 ) -> NoFit:  # fmt: skip
     """Bytes missing on the best layout tried, and the smallest count of accelerators that would fit."""
     batch = float(question.said("batch") or 1)
-    asked = load._replace(batch=batch)
-    tried = Layout(*(np.asarray(axis) for axis in zip(*layouts, strict=True)))
-    memory = serving_memory.memory(shape, device.machine, tried, precision, asked, calibration)
+    memory = serving_memory.memory(shape, device.machine, tried, precision, load._replace(batch=batch), calibration)
     lacks = memory.missing_bytes + (batch - 1) * memory.kv_bytes_per_request
-    tp, pp = (axis.ravel() for axis in np.meshgrid(2.0 ** np.arange(4), np.arange(1.0, 129.0)))
-    limit = serving.max_batch(shape, device.machine, Layout(tp, pp, ep=tp), precision, asked, calibration)
-    counts = np.where(limit >= batch, tp * pp, np.inf)
-    smallest = int(counts.min()) if np.isfinite(counts.min()) else None
-    most, missing = int((tried.tp * tried.pp).max()), float(np.min(lacks))
+    fewest, _ = serving_search.smallest_fit(shape, device.machine, precision, load._replace(batch=batch), calibration)
+    smallest = None if math.isnan(fewest) else int(fewest)
+    most, missing = int((tried.tp * tried.pp * tried.dp).max()), float(np.min(lacks))
     tail = f"; the smallest count that fits is {smallest}" if smallest else ""
-    reason = f"{name} in {dtype} does not fit on {most} {device.found.name}"
+    reason = f"{name} does not fit on {most} {device.found.name}"
     return NoFit(f"{reason}: {missing / 1e9:.1f} GB missing on each{tail}", missing, smallest)

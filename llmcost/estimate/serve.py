@@ -67,13 +67,15 @@ def plan(question: Question) -> Plan:
     requests = question.number("requests") is not None
     question.number("utilization", question.factor("defaults", "utilization"))
     gpus = question.said("gpus")
-    replica = _replica(question, model, device, gpus)
-    prices.price(question, device.found.name if device else None)
+    price = prices.price(question, device.found.name if device else None)
+    replica = _replica(question, model, device, gpus, median(price))
     where = place(question, device) if device is not None else None
     return Plan(question, model, device, replica, where, requests, gpus)
 
 
-def _replica(question: Question, model: Subject | None, device: Chip | None, gpus: int | None) -> Replica | NoFit:
+def _replica(
+    question: Question, model: Subject | None, device: Chip | None, gpus: int | None, price: float
+) -> Replica | NoFit:
     if question.number("tokens_per_second") is not None:
         return given_rate(question)
     if model is None:
@@ -82,7 +84,7 @@ def _replica(question: Question, model: Subject | None, device: Chip | None, gpu
         raise question.need(
             "hardware", "speed follows from the accelerator; or give --tokens-per-second of one replica"
         )
-    return choose(question, model, device, gpus)
+    return choose(question, model, device, gpus, price)
 
 
 def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
@@ -162,6 +164,7 @@ def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate
         inputs=question.inputs,
         warnings=question.warnings,
         steps=question.steps,
+        arrays={"front": list(replica.front)} if replica.front else {},
         presets=presets_date(question.catalog),
         exit_code=int(code),
     )

@@ -55,6 +55,12 @@ SUBJECTS = {
         {},
         {"source": "source_group", "hardware": "hardware_id", "precision": "precision_id"},
     ),
+    "serving": Subject(
+        "serving_measured.csv",
+        {"tpot": "tpot_ms", "ttft": "ttft_ms", "output_tokens_per_s": "output_tokens_per_s"},
+        {"tpot": 1e-3, "ttft": 1e-3},
+        {"source": "source_group", "hardware": "hardware_id", "model": "model_id", "framework": "framework_id"},
+    ),
     "runs": Subject(
         "training_runs.csv",
         {"gpu_hours": "gpu_hours"},
@@ -72,7 +78,7 @@ def validate(catalog: Catalog, subject: str, data: str | None) -> Estimate:
     catalog : Catalog
         Where presets are found.
     subject : str
-        `training` or `runs`.
+        `training`, `runs` or `serving`.
     data : str, optional
         A CSV file with the input columns and at least one measured column; the shipped rows without it.
 
@@ -170,9 +176,23 @@ def _predictor(subject: str) -> Callable[[Iterable[Row], Catalog], Answers]:
         from llmcost.estimate.training_rows import predict
 
         return lambda rows, catalog: [{"step_seconds": _answer(p)} for p in predict(rows, catalog)]
+    if subject == "serving":
+        from llmcost.estimate.serving_rows import predict as predict_serving
+
+        return lambda rows, catalog: [_served(p) for p in predict_serving(rows, catalog)]
     from llmcost.estimate.training_runs import predict_runs
 
     return lambda rows, catalog: [{"gpu_hours": _answer(p)} for p in predict_runs(rows, catalog)]
+
+
+def _served(p: Any) -> dict[str, Answer]:
+    """The three quantities of a serving row; one the engine does not give says why."""
+    nothing: Answer = (None, None, None, p.reason or "not predicted for this kind of load")
+    answers = {}
+    for quantity in SUBJECTS["serving"].quantities:
+        p5, p50, p95 = p.values.get(quantity, (None, None, None))
+        answers[quantity] = (p50, p5, p95, "") if p50 is not None else nothing
+    return answers
 
 
 def _answer(p: Any) -> Answer:
