@@ -75,6 +75,7 @@ class Catalog:
     def __init__(self, folders: list[Path] | None = None) -> None:
         self.user_folders = [Path(f) for f in folders or []]
         self._loaded: dict[tuple[str, str], Any] = {}
+        self._files: dict[str, dict[str, Found]] = {}
 
     def _folders(self) -> Iterator[tuple[Path, bool]]:
         yield from ((f, True) for f in self.user_folders)
@@ -82,11 +83,13 @@ class Catalog:
 
     def files(self, kind: str) -> dict[str, Found]:
         """Every preset of a kind by file name, user presets hiding shipped ones of the same name."""
-        found: dict[str, Found] = {}
-        for folder, user in self._folders():
-            for stem, path in _stems(folder / kind).items():
-                found.setdefault(stem, Found(kind, stem, path, user))
-        return dict(sorted(found.items()))
+        if kind not in self._files:
+            found: dict[str, Found] = {}
+            for folder, user in self._folders():
+                for stem, path in _stems(folder / kind).items():
+                    found.setdefault(stem, Found(kind, stem, path, user))
+            self._files[kind] = dict(sorted(found.items()))
+        return self._files[kind]
 
     def find(self, kind: str, name: str) -> Found:
         """The preset of that name or alias, or a `.toml` path.
@@ -171,7 +174,6 @@ def is_path(name: str) -> bool:
     return "/" in name or name.endswith(".toml")
 
 
-@cache
 def _stems(folder: Path) -> dict[str, Path]:
     try:
         entries = sorted(os.scandir(folder), key=lambda e: e.name)
