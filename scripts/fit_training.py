@@ -1,7 +1,7 @@
 """Fit the constants of the training engine to validation/ and write presets/calibration/training.toml and mfu.toml.
 
-python scripts/fit_training.py            fit, write both files, print the error by source and hardware
-python scripts/fit_training.py --cv       also leave out one source, one accelerator, one generation at a time
+python -m scripts.fit_training         fit, write both files, print the error by source and hardware
+python -m scripts.fit_training --cv       also leave out one source, one accelerator, one generation at a time
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import fit_training_output as out
 import numpy as np
 from scipy.optimize import least_squares  # type: ignore[import-untyped]
 
@@ -25,6 +24,7 @@ from llmcost.engine.training_work import Run
 from llmcost.engine.transformer import Shape
 from llmcost.errors import LlmcostError
 from llmcost.estimate import training_rows as tr
+from scripts import fit_training_output as out
 
 ROOT = Path(__file__).parent.parent
 MEASURED = "validation/training_measured.csv"
@@ -87,12 +87,13 @@ ASSUMED = {
     "gradient_bytes": (2.0, "bytes", "any", "16-bit gradients; 4 under fp32 accumulation"),
     "optimizer_bytes": (12.0, "bytes", "any", "fp32 copy and two Adam moments (Rajbhandari et al. 2020)"),
     "practice": (1.0, "ratio", "any", "set by the fit: median of measured over best searched step, same work"),
-    "campaign": (1.0, "ratio", "any", "set by the fit to whole runs"),
     "margin_bytes": (1e9, "bytes", "any", "context, communication buffers, fragmentation"),
 }
 BLACKWELL_WATTS = 0.49e-12  # W s/FLOP: geometric mean of B200, GB200, B300, GB300 TDP over 16-bit peak
 # Half-widths of the 90 % interval in log time: generations with rows, generations without.
-WIDTHS = {"dense": (0.28, 0.36), "moe": (0.43, 0.52)}
+WIDTHS = {"dense": (0.28, 0.36), "moe": (0.5, 0.56)}
+CONFIDENCE = {"practice": "measured", "link_per_memory": "measured", "network_per_link": "measured"}
+RUN_WIDTH = 0.54  # whole runs: p95/p5 just below 3
 CAPS = {"gemm_16": 0.97, "dp_exposed": 0.95}
 
 
@@ -118,7 +119,7 @@ class Data(NamedTuple):
 def plain_calibration(**values: float) -> Calibration:
     """Constants before any fit: what candidates need to know about memory."""
     fields = {name: prior.start for name, prior in PRIORS.items()}
-    fields |= {name: value[0] for name, value in ASSUMED.items()} | {"power_reference": float("nan")} | values
+    fields |= {name: value[0] for name, value in ASSUMED.items()} | {"power_reference": 0.0, "campaign": 1.0} | values
     return Calibration(**fields)
 
 
@@ -181,7 +182,8 @@ def constants(x: Array, families: Array) -> Calibration:
         values[name] = values[name] + np.where(families == names.index(family), x[len(PRIORS) + j], 0.0)
     fields = {name: np.minimum(np.exp(v), CAPS.get(name, np.inf)) for name, v in values.items()}
     fields |= {name: np.full(len(families), value[0]) for name, value in ASSUMED.items()}
-    fields["power_reference"] = np.where(families == names.index("blackwell"), BLACKWELL_WATTS, np.nan)
+    fields["campaign"] = np.ones(len(families))
+    fields["power_reference"] = np.where(families == names.index("blackwell"), BLACKWELL_WATTS, 0.0)
     for name in ("expert_join", "overlap", "launch_join"):
         fields[name] = np.maximum(fields[name], 1.0)
     return Calibration(**fields)
@@ -253,9 +255,9 @@ def main() -> None:
     table("in sample, by source", errors, data.weight, data.source)
     table("in sample, by accelerator", errors, data.weight, data.hardware)
     table("in sample, by class", errors, data.weight, np.where(data.moe, "moe", "dense"))
-    names = np.array(list(FAMILY))[data.family]
+    generations = np.array(list(FAMILY))[data.family]
     if options.cv:
-        for title, labels in (("source", data.source), ("accelerator", data.hardware), ("generation", names)):
+        for title, labels in (("source", data.source), ("accelerator", data.hardware), ("generation", generations)):
             missing = left_out(data, labels, best)
             table(f"left out: {title}", missing, data.weight, labels)
             table(f"left out: {title}, by class", missing, data.weight, np.where(data.moe, "moe", "dense"))
@@ -267,41 +269,69 @@ def main() -> None:
     practice = out.practice(Catalog())
     out.write_calibration(rows_of(best, catalog, practice=practice))
     print(f"measured over searched step: {practice:.3f}")
-    names, ratios, plain = out.campaign(Catalog())
-    factor, width = fit_campaign(ratios[plain])
-    out.write_calibration(rows_of(best, catalog, practice=practice, campaign=factor, run_width=width))
-    for name, ratio, good in sorted(zip(names, ratios - np.log(factor), plain, strict=True), key=lambda t: t[1]):
-        print(f"{name}: published / predicted {np.exp(ratio):.2f}{'' if good else ' (not comparable)'}")
-    size = 100 * np.abs(np.expm1(-(ratios[plain] - np.log(factor))))
-    print(
-        f"runs: campaign factor {factor:.3f}, n {plain.sum()}, median {np.median(size):.1f} %, mean {size.mean():.1f} %"
-    )
-    print(f"runs inside the range: {np.mean(np.abs(ratios[plain] - np.log(factor)) <= width):.2f}, width {width:.2f}")
+    names, ratios, chips, plain = out.campaign(Catalog())
+    families = np.array([family_of(chip) for chip in chips])
+    factors = report_runs(names, ratios, families, plain)
+    out.write_calibration(rows_of(best, catalog, practice=practice, campaign=factors))
 
 
-def fit_campaign(ratios: Array) -> tuple[float, float]:
-    """Median of published over predicted hours, and the half-width that holds 90 % of the runs, in log."""
-    middle = float(np.median(ratios))
-    return float(np.exp(middle)), float(np.quantile(np.abs(ratios - middle), 0.9))
+def fit_campaign(ratios: Array, families: Array) -> tuple[dict[str, float], Array]:
+    """Published over predicted hours per family, drawn to the median of all by one run; errors of runs left out, log.
+
+    The empty family is what a generation without runs takes.
+    """
+
+    def levels(use: Array) -> dict[str, float]:
+        middle = float(np.median(ratios[use]))
+        found = {"": middle}
+        for family in sorted(set(families[use]) - {""}):
+            own = ratios[use & (families == family)]
+            found[family] = float((np.median(own) * len(own) + middle) / (len(own) + 1))
+        return found
+
+    left = []
+    for i in range(len(ratios)):
+        level = levels(np.arange(len(ratios)) != i)
+        left.append(level.get(families[i], level[""]) - ratios[i])
+    return {k: float(np.exp(v)) for k, v in levels(np.ones(len(ratios), bool)).items()}, np.array(left)
+
+
+def report_runs(names: list[str], ratios: Array, families: Array, plain: Array) -> dict[str, float]:
+    """Print runs as a table, return the campaign factor per family."""
+    factors, left = fit_campaign(ratios[plain], families[plain])
+    print("\n| run | published / predicted |\n|---|---|")
+    for name, ratio, family, good in sorted(zip(names, ratios, families, plain, strict=True), key=lambda t: t[1]):
+        level = factors.get(family, factors[""])
+        print(f"| {name} | {np.exp(ratio) / level:.2f}{'' if good else ' (not comparable)'} |")
+    size = 100 * np.abs(np.expm1(left))
+    inside = np.mean(np.abs(left) <= RUN_WIDTH)
+    print(f"\nruns left out one at a time: n {len(left)}, median {np.median(size):.1f} %, mean {size.mean():.1f} %")
+    print(f"inside the 90 % range (p95/p5 {np.exp(2 * RUN_WIDTH):.2f}): {inside:.2f}; campaign factors {factors}")
+    return factors
 
 
 def rows_of(
-    x: Array, catalog: Catalog, practice: float = 1.0, campaign: float = 1.0, run_width: float = 0.5
+    x: Array, catalog: Catalog, practice: float = 1.0, campaign: dict[str, float] | None = None
 ) -> list[dict[str, Any]]:
     """Every factor for any generation, then what the families of the fit have of their own."""
     link, network = out.known_links(catalog)
     values = {name: float(v[0]) for name, v in zip(Calibration._fields, constants(x, np.array([-1])), strict=True)}
-    values |= {"link_per_memory": link, "network_per_link": network, "campaign": campaign, "practice": practice}
+    values |= {"link_per_memory": link, "network_per_link": network, "practice": practice}
     rows = [out.factor(n, values[n], p.unit, "any", p.note, "measured") for n, p in PRIORS.items()]
-    rows += [out.factor(n, values[n], a[1], "any", a[3], "assumed") for n, a in ASSUMED.items()]
+    rows += [out.factor(n, values[n], a[1], "any", a[3], CONFIDENCE.get(n, "assumed")) for n, a in ASSUMED.items()]
     for name, family, _ in DEVIATIONS:
         own = getattr(constants(x, np.array([list(FAMILY).index(family)])), name)[0]
         rows.append(
             out.factor(name, float(own), PRIORS[name].unit, list(FAMILY[family]), PRIORS[name].note, "measured")
         )
     reference = "W s/FLOP"
-    rows.append(out.factor("power_reference", float("nan"), reference, "any", "nan: not used", "assumed"))
+    rows.append(out.factor("power_reference", 0.0, reference, "any", "0: not used", "assumed"))
     rows.append(out.factor("power_reference", BLACKWELL_WATTS, reference, ["blackwell"], "geometric mean", "measured"))
+    for family, value in (campaign or {"": 1.0}).items():
+        note = "published GPU-hours over those of the steps: restarts, evaluation, slower production software"
+        generations = list(FAMILY[family]) if family else "any"
+        row = out.factor("campaign", value, "ratio", generations, note, "measured")
+        rows.append(row | {"address": f"{out.RUNS}, {out.SCRIPT}"})
     rows += out.borrowed_rows({family: constants(x, np.array([i])).gemm_16[0] for i, family in enumerate(FAMILY)})
     fitted = [name for members in FAMILY.values() for name in members]
     for name, narrow, wide in (("step_dense", *WIDTHS["dense"]), ("step_moe", *WIDTHS["moe"])):
@@ -309,7 +339,7 @@ def rows_of(
         rows.append(out.factor(f"log_spread_{name}", wide, "log", "any", note + ", generations left out", "measured"))
         rows.append(out.factor(f"log_spread_{name}", narrow, "log", fitted, note, "measured"))
     rows.append(
-        out.factor("log_spread_run", run_width, "log", "any", "the same for GPU-hours of whole runs", "measured")
+        out.factor("log_spread_run", RUN_WIDTH, "log", "any", "the same for GPU-hours of whole runs", "measured")
     )
     return rows
 

@@ -193,16 +193,17 @@ def practice(catalog: Catalog) -> float:
     return float(np.median(list(ratios.values())))
 
 
-def campaign(catalog: Catalog) -> tuple[list[str], Any, Any]:
-    """Published over predicted GPU-hours of the runs that can be predicted: ids, log ratios, whether comparable."""
+def campaign(catalog: Catalog) -> tuple[list[str], Any, list[str], Any]:
+    """Published over predicted GPU-hours of runs: ids, log ratios, generations, whether the hours are comparable."""
     rows = [r for r in tr.read_rows(ROOT / RUNS) if tr.number(r, "gpu_hours")]
     found = runs.predict_runs(rows, catalog)
-    names, ratios, plain = [], [], []
+    names, ratios, generations, plain = [], [], [], []
     for row, answer in zip(rows, found, strict=True):
         if answer.seconds is None:
             print(f"run skipped: {row['id']}: {answer.reason}")
             continue
         names.append(row["id"])
         ratios.append(np.log(float(row["gpu_hours"]) / answer.seconds))
+        generations.append(catalog.load(spec.Accelerator, row["hardware_id"])[0].generation)
         plain.append("MISMATCH" not in row["check_note"])
-    return names, np.array(ratios), np.array(plain)
+    return names, np.array(ratios), generations, np.array(plain)

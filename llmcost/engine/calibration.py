@@ -45,7 +45,7 @@ class Calibration(NamedTuple):
     straggler: Num  # growth of the step per doubling of accelerators [-]
     step: Num  # fixed time per step [s]
     power: Num  # exponent of W per peak FLOP/s relative to the generation [-]
-    power_reference: Num  # W per 16-bit peak FLOP/s of the generation; nan: not used [W s/FLOP]
+    power_reference: Num  # W per 16-bit peak FLOP/s of the generation; 0: not used [W s/FLOP]
     link_per_memory: Num  # link bandwidth per memory bandwidth, where the link is not known [-]
     network_per_link: Num  # network bandwidth per link bandwidth, where the network is not known [-]
     weight_bytes: Num  # per parameter [bytes]

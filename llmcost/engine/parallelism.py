@@ -94,8 +94,9 @@ def layouts(
     """All valid layouts on `n_gpus` accelerators, as arrays.
 
     Valid: tp x pp x dp x cp = n; heads divide by tp, experts by ep; the batch divides into replicas and micro-batches;
-    virtual stages hold whole layers (up to three may be missing at the ends, for embedding and head) and need micro-batches in rounds of pp, or at least two rounds.
-    `recompute` 1.5 stands for as many fully recomputed layers as memory asks for.
+    virtual stages hold whole layers (up to three may be missing at the ends, for embedding and head) and need
+    micro-batches in rounds of pp, or at least two rounds. `recompute` 1.5 stands for as many fully recomputed layers
+    as memory asks for.
 
     Parameters
     ----------
@@ -140,9 +141,8 @@ def _interleaves(shape: Shape, pp: Array, vpp: Array, rounds: Array) -> Array:
     """Whether virtual stages hold whole layers, up to three missing at the ends, in rounds of pp micro-batches."""
     chunks = pp * vpp
     missing = (-float(shape.n_layers)) % chunks
-    return (vpp == 1) | (
-        (pp > 1) & (missing <= 3) & (chunks <= shape.n_layers + 3) & ((rounds % pp == 0) | (rounds >= 2 * pp))
-    )
+    whole = (missing <= 3) & (chunks <= shape.n_layers + 3)
+    return (vpp == 1) | ((pp > 1) & whole & ((rounds % pp == 0) | (rounds >= 2 * pp)))
 
 
 def footprint(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: Calibration) -> Memory:

@@ -83,15 +83,18 @@ def _reductions(shape: Shape, machine: Machine, lay: Layout, cal: Calibration) -
 
 
 def _slowest_stage(average: Num, head: Num, lay: Layout, shape: Shape) -> Num:
-    """Time per micro-batch of the slowest stage, whole layers per stage, the head on the last one [s].
+    """Time per micro-batch of the slowest stage: whole layers per stage, the head on the last one [s].
 
-    The better of an even split, which adds the head to the last stage, and one that counts the head as layers.
+    The best of giving the last stage up to seven layers fewer than an even share; others share the rest.
     """
     layer = (average - head) * lay.pp / shape.n_layers
-    extra = head * lay.pp / np.maximum(layer, 1e-30)
-    even = np.ceil(shape.n_layers / lay.pp) + extra
-    moved = np.ceil((shape.n_layers + extra) / lay.pp - 1e-9)
-    return np.where(np.asarray(lay.pp) > 1, np.maximum(np.minimum(even, moved) * layer, average), average)
+    share = np.ceil(shape.n_layers / lay.pp)
+    slowest: Num = np.inf
+    for fewer in range(8):
+        last = np.maximum(share - fewer, 0.0)
+        others = np.ceil((shape.n_layers - last) / np.maximum(lay.pp - 1.0, 1.0))
+        slowest = np.minimum(slowest, np.maximum(others * layer, last * layer + head * lay.pp))
+    return np.where(np.asarray(lay.pp) > 1, np.maximum(slowest, average), average)
 
 
 def _optimizer_seconds(shape: Shape, machine: Machine, lay: Layout, cal: Calibration) -> Num:

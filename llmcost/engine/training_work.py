@@ -78,9 +78,10 @@ def _gemm_rate(machine: Machine, precision: Num, cal: Calibration) -> tuple[Num,
     lacks4 = np.isnan(machine.fp4_flops)
     eight = np.where(code == MXFP8, cal.gemm_mxfp8, cal.gemm_fp8)
     relative = np.select([(code < FP8) | lacks8, (code >= NVFP4) & ~lacks4], [1.0, cal.gemm_fp4], eight)
-    ratio = machine.tdp_watts / machine.bf16_flops / cal.power_reference
-    power = np.where(np.isnan(ratio), 1.0, np.clip(ratio, 0.7, 1.4) ** cal.power)
-    sustained = cal.gemm_16 * power
+    used = (np.asarray(cal.power_reference) > 0) & ~np.isnan(machine.tdp_watts)
+    watts = np.where(used, machine.tdp_watts / machine.bf16_flops, 1.0)
+    power = np.clip(watts / np.where(used, cal.power_reference, 1.0), 0.7, 1.4) ** cal.power
+    sustained = np.minimum(cal.gemm_16 * power, 1.0)
     return peak_flops(machine, precision) * relative * sustained, machine.bf16_flops * sustained
 
 
