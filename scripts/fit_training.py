@@ -243,6 +243,18 @@ def table(title: str, errors: Array, weights: Array, labels: Array) -> None:
         )
 
 
+def left_out_rows(title: str, errors: Array, labels: Array) -> list[dict[str, Any]]:
+    """Errors of rows that the fit did not see, for docs/accuracy.md."""
+    rows = []
+    for label in [*sorted(set(labels)), "all"]:
+        mine = errors if label == "all" else errors[labels == label]
+        size = 100 * np.abs(np.expm1(mine))
+        bias = 100 * np.expm1(np.mean(mine))
+        numbers = {"median_ape_pct": np.median(size), "mape_pct": size.mean(), "bias_pct": bias}
+        rows.append({"left_out": title, "name": label, "n": len(mine)} | {k: f"{v:.1f}" for k, v in numbers.items()})
+    return rows
+
+
 def main() -> None:
     """Fit, report, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -257,13 +269,17 @@ def main() -> None:
     table("in sample, by class", errors, data.weight, np.where(data.moe, "moe", "dense"))
     generations = np.array(list(FAMILY))[data.family]
     if options.cv:
+        unseen: list[dict[str, Any]] = []
         for title, labels in (("source", data.source), ("accelerator", data.hardware), ("generation", generations)):
             missing = left_out(data, labels, best)
             table(f"left out: {title}", missing, data.weight, labels)
+            unseen += left_out_rows(title, missing, labels)
+            unseen += left_out_rows(f"{title}, by class", missing, np.where(data.moe, "moe", "dense"))[:-1]
             table(f"left out: {title}, by class", missing, data.weight, np.where(data.moe, "moe", "dense"))
             for kind, mine in (("dense", ~data.moe), ("moe", data.moe)):
                 wide = [quantile(np.abs(missing[mine]), w[mine], 0.9) for w in (data.weight, np.ones(len(missing)))]
                 print(f"{kind}: 90 % of absolute log errors below {wide[0]:.3f} by group, {wide[1]:.3f} by row")
+        out.write_left_out("training", unseen)
     out.write_calibration(rows_of(best, catalog))
     out.write_mfu(catalog)
     practice = out.practice(Catalog())

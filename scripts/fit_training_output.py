@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -41,6 +42,14 @@ def factor(name: str, value: float, unit: str, generation: Any, note: str, confi
 def write(name: str, tables: dict[str, list[Row]]) -> None:
     """One preset file."""
     (FOLDER / name).write_text(HEAD + tomli_w.dumps(tables), encoding="utf-8")
+
+
+def write_left_out(name: str, rows: list[Row]) -> None:
+    """`validation/NAME_cross_validation.csv`: errors of rows that the fit did not see."""
+    with (ROOT / "validation" / f"{name}_cross_validation.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 def write_calibration(rows: list[Row]) -> None:

@@ -248,5 +248,9 @@ FORMATS = [
     ),
     _format("nvfp4", 0.5625, 0.5625, 2.0, 4.0, False, NVFP4, "4 bits and an 8-bit scale per 16 elements"),
     _format("fp4", 0.5625, 0.5625, 2.0, 4.0, False, NVFP4, "as nvfp4"),
+    _format("mxfp8", 1.03125, 1.03125, 2.0, 8.0, False, OCP, "8 bits and an 8-bit scale per 32 elements"),
+    _format("q4_0", 0.5625, 0.5625, 0.5625, 16.0, True, GGUF, "4 bits and a 16-bit scale per 32 weights"),
+    _format("q6_k", 0.8203, 0.8203, 0.8203, 16.0, True, GGUF, "6.5625 bits per weight"),
+    _format("q8_0", 1.0625, 1.0625, 1.0625, 16.0, True, GGUF, "8 bits and a 16-bit scale per 32 weights"),
     _format("q4_k_m", 0.606, 0.606, 0.606, 16.0, True, GGUF, "4.85 bits per weight on Llama 3: 4.92 GB for 8.03B"),
 ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from llmcost.engine.roofline import Machine
 from llmcost.engine.serving_inputs import Calibration, Layout, Load, Precision, calibration_from_factors
-from llmcost.engine.serving_memory import max_batch, memory
+from llmcost.engine.serving_memory import Memory, max_batch, memory
 from llmcost.engine.serving_time import Rates, Work, iteration, rates
 from llmcost.engine.transformer import Shape
 
@@ -35,7 +35,8 @@ class Point(NamedTuple):
 
     tpot_seconds: Num  # mean time between tokens of one request
     ttft_seconds: Num  # first token without open-loop queueing; closed loop: with the prompts in front
-    prefill_seconds: Num  # machine time one prompt takes
+    prefill_seconds: Num  # machine time one prompt adds
+    occupancy_seconds: Num  # time the replica's prefill is taken by one prompt: the service time of queueing
     output_tokens_per_second: Num  # of the replica
     batch: Num  # requests in flight after the memory bound
     max_batch: Num  # requests that fit
@@ -99,6 +100,22 @@ def _binding(work: Work, extra_compute: Num, run: Num, asked: Num) -> Num:
     return np.where(np.asarray(asked) > run, 4, np.argmax(np.stack(parts), axis=0))
 
 
+def _point(plain: Work, held: Memory, **figures: Num) -> Point:
+    return Point(
+        weights_bytes=held.weights_bytes,
+        activation_bytes=held.activation_bytes,
+        kv_bytes_per_request=held.kv_bytes_per_request,
+        missing_bytes=held.missing_bytes,
+        linear_row=plain.linear,
+        experts_row=plain.experts,
+        attention_row=plain.attention,
+        head_row=plain.head,
+        communication_row=plain.communication,
+        fixed_row=plain.fixed,
+        **figures,
+    )
+
+
 def operating_point(
     shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
 ) -> Point:
@@ -107,9 +124,10 @@ def operating_point(
     Every iteration decodes one token of each running request; a share f of the iterations also carries q prompt
     tokens of newly admitted requests, q at least one prompt or chunk:
 
-    .. math:: TPOT = (1 - f) t(b, 0) + f t(b, q), \quad f q = (b - 1) n / OSL
+    .. math:: TPOT = t(b, 0) + (1 - \varphi) f (t(b, q) - t(b, 0)), \quad f q = (b - 1) n / OSL
 
-    with n the prompt tokens not in the cache. Throughput follows from Little's law, B OSL / (TTFT + (OSL - 1) TPOT).
+    with n the prompt tokens not in the cache. The share phi of other requests' prefill is met before the first token,
+    and is part of TTFT. Throughput follows from Little's law, B OSL / (TTFT + (OSL - 1) TPOT).
     Requests that memory does not hold wait, and their wait is part of TTFT.
 
     Parameters
@@ -143,25 +161,18 @@ def operating_point(
     service = service + np.where(group > 1.0, 0.5 * tpot, 0.0)
     throughput = run * osl / (service + (osl - 1.0) * tpot)
     queued = np.maximum(asked - run, 0.0) * osl / throughput
-    return Point(
+    return _point(
+        plain,
+        held,
         tpot_seconds=tpot,
         ttft_seconds=service + queued,
         prefill_seconds=prefill,
+        occupancy_seconds=passes * mixed.total / slots,
         output_tokens_per_second=throughput,
         batch=run,
         max_batch=limit,
-        weights_bytes=held.weights_bytes,
-        activation_bytes=held.activation_bytes,
-        kv_bytes_per_request=held.kv_bytes_per_request,
-        missing_bytes=held.missing_bytes,
         prefill_share=share * extra / (plain.total + share * extra),
         binds=_binding(plain, share * (mixed.compute - plain.compute), run, asked),
-        linear_row=plain.linear,
-        experts_row=plain.experts,
-        attention_row=plain.attention,
-        head_row=plain.head,
-        communication_row=plain.communication,
-        fixed_row=plain.fixed,
         prefill_row=between * share * extra,
     )
 
@@ -180,6 +191,9 @@ def static_point(
     ----------
     shape, machine, layout, precision, load, calibration
         As in `operating_point`.
+
+    Source: docs/method.md, "serving"; micro-batches fill a pipeline in (m + pp - 1)/m, Huang et al. 2019 (GPipe),
+    arXiv 1811.06965.
     """
     state = _prepare(shape, machine, layout, precision, load, calibration)
     held = memory(shape, machine, layout, precision, load._replace(batch=1.0), calibration)
@@ -194,24 +208,17 @@ def static_point(
     prefill = np.where(np.asarray(load.isl) > 0, first.total * (pieces + layout.pp - 1.0) / layout.pp, 0.0)
     ttft = prefill
     total = ttft + (osl - 1.0) * plain.total
-    return Point(
+    return _point(
+        plain,
+        held,
         tpot_seconds=plain.total,
         ttft_seconds=ttft,
         prefill_seconds=prefill / batch,
+        occupancy_seconds=prefill / batch,
         output_tokens_per_second=batch * osl / total,
         batch=batch,
         max_batch=limit,
-        weights_bytes=held.weights_bytes,
-        activation_bytes=held.activation_bytes,
-        kv_bytes_per_request=held.kv_bytes_per_request,
-        missing_bytes=held.missing_bytes,
         prefill_share=prefill / total,
         binds=_binding(plain, 0.0, batch, batch),
-        linear_row=plain.linear,
-        experts_row=plain.experts,
-        attention_row=plain.attention,
-        head_row=plain.head,
-        communication_row=plain.communication,
-        fixed_row=plain.fixed,
         prefill_row=np.zeros_like(plain.total),
     )

@@ -24,7 +24,22 @@ class Memory(NamedTuple):
 
 
 def expert_ranks(layout: Layout) -> Num:
-    """Accelerators that hold one copy of the routed experts of a stage: tp, or tp * dp with attention_dp [-]."""
+    """Accelerators that hold one copy of the routed experts of a stage: tp, or tp * dp with attention_dp [-].
+
+    Parameters
+    ----------
+    layout : Layout
+        Layout of the replica.
+
+    Source: DeepSeek-V3, arXiv 2412.19437, section 3.4.
+
+    Examples
+    --------
+    Eight data-parallel attention groups share one set of experts.
+
+    >>> float(expert_ranks(Layout(tp=1.0, dp=8.0, ep=8.0, attention_dp=1.0)))
+    8.0
+    """
     return layout.tp * np.where(np.asarray(layout.attention_dp) > 0, layout.dp, 1.0)
 
 
@@ -47,7 +62,15 @@ def kv_elements(shape: Shape, context: Num) -> Num:
 
 
 def kv_ranks(shape: Shape, layout: Layout) -> Num:
-    """Ways tensor parallelism splits the KV cache: no further than there are KV heads [-]."""
+    """Ways tensor parallelism splits the KV cache: no further than there are KV heads [-].
+
+    Parameters
+    ----------
+    shape, layout
+        KV heads (1 for MLA, whose latent every rank holds) and tensor-parallel ranks.
+
+    Source: Shoeybi et al. 2019, arXiv 1909.08053; Ainslie et al. 2023, arXiv 2305.13245, section 3.
+    """
     return np.minimum(layout.tp, np.maximum(shape.n_kv_heads, 1.0))
 
 
@@ -109,6 +132,8 @@ def max_batch(
     ----------
     shape, machine, layout, precision, load, calibration
         The point; `load.batch` is ignored.
+
+    Source: as `memory`.
     """
     groups = layout.dp
     one = memory(shape, machine, layout, precision, load._replace(batch=1.0), calibration)

@@ -39,20 +39,17 @@ class Grid(NamedTuple):
     usd_per_mtok: Num  # per million output tokens, everything paid
     tokens_per_second: Num  # output, of all replicas
     meets: Num  # keeps the targets
+    full: Num  # memory holds no further request
 
     def pick(self, index: Num) -> Grid:
         """One point, or several."""
 
         def take(values: Any) -> Any:
-            return type(values)(*[np.asarray(v)[index] for v in values])
+            if isinstance(values, tuple):
+                return type(values)(*[np.asarray(v)[index] for v in values])
+            return np.asarray(values)[index]
 
-        return Grid(
-            take(self.layout),
-            take(self.precision),
-            *[np.asarray(v)[index] for v in self[2:6]],
-            take(self.point),
-            *[np.asarray(v)[index] for v in self[7:]],
-        )
+        return Grid(**{name: take(values) for name, values in self._asdict().items()})
 
 
 class Answer(NamedTuple):
@@ -69,7 +66,8 @@ def layouts(shape: Shape, machine: Machine, gpus: float = np.inf, largest: float
     """Valid layouts of one replica as arrays.
 
     Tensor parallelism in powers of two inside the scale-up domain and at most one rank per query head; pipeline
-    stages up to 16 and at most one per layer; data-parallel attention with shared experts for MoE models.
+    stages only across domains or where the domain is a pair of cards, up to 16; data-parallel attention with shared
+    experts for MoE models.
 
     Parameters
     ----------
@@ -80,14 +78,18 @@ def layouts(shape: Shape, machine: Machine, gpus: float = np.inf, largest: float
     largest : float
         Largest replica to try [-].
 
-    Source: Shoeybi et al. 2019 (heads split over tp); DeepSeek-V3, arXiv 2412.19437, section 3.4 (attention DP + EP).
+    Source: Shoeybi et al. 2019, arXiv 1909.08053 (heads split over tp); vLLM's guide to use tensor parallelism inside
+    a node and stages across (docs.vllm.ai/en/stable/serving/parallelism_scaling); DeepSeek-V3, arXiv 2412.19437,
+    section 3.4 (data-parallel attention with shared experts).
     """
     degree = np.array(DEGREES)
     tp, pp, dp = (axis.ravel() for axis in np.meshgrid(degree, degree[:5], degree, indexing="ij"))
     domain = 1.0 if np.isnan(machine.scale_up_domain) else float(machine.scale_up_domain)
     # cards without a fabric still sit eight to a server and split layers over PCIe
     size = tp * pp * dp
-    fits = (tp <= max(domain, 8.0)) & (tp <= shape.n_heads) & (pp <= shape.n_layers) & (size <= min(gpus, largest))
+    widest = max(domain, 8.0)
+    fits = (tp <= widest) & (tp <= shape.n_heads) & (pp <= shape.n_layers) & (size <= min(gpus, largest))
+    fits &= (pp == 1) | (domain <= 2) | (tp >= min(widest, 8.0))
     # shared experts ask for a fabric or a network; one pipeline stage keeps the exchange simple
     shared = (dp > 1) & (shape.n_experts > 0) & (pp == 1) & (tp * dp <= shape.n_experts)
     keep = fits & ((dp == 1) | shared)
@@ -150,8 +152,9 @@ def search(
     speed = replicas * point.output_tokens_per_second
     cost = paid * usd_per_gpu_hour / 3600.0 / speed * 1e6
     meets = (point.tpot_seconds <= targets.tpot_seconds) & (point.ttft_seconds <= targets.ttft_seconds)
-    full = Point(*[np.broadcast_to(v, size.shape) for v in point])
-    grid = Grid(layout, precision, index[keep], size, replicas, paid, full, cost, speed, meets)
+    point = Point(*[np.broadcast_to(v, size.shape) for v in point])
+    full = (point.batch >= limit) & (limit < layout.dp * calibration.batch_limit)
+    grid = Grid(layout, precision, index[keep], size, replicas, paid, point, cost, speed, meets, full)
     return _choose(grid)
 
 
@@ -193,7 +196,7 @@ def binding(grid: Grid, index: int) -> str:
     larger = same & (grid.point.batch > mine.point.batch)
     if np.any(larger & ~grid.meets & (grid.usd_per_mtok < mine.usd_per_mtok)):
         return LATENCY
-    if mine.point.batch >= mine.point.max_batch:
+    if mine.full:
         return CAPACITY
     return BINDS[int(mine.point.binds)]
 

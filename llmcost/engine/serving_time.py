@@ -63,6 +63,15 @@ def peak_flops(machine: Machine, precision: Precision) -> tuple[Num, Num]:
         Peaks (nan: the chip lacks the format) and the format asked for.
 
     Source: definition; a chip without FP8 runs FP8 weights at its 16-bit rate (vLLM FP8 Marlin kernels).
+
+    Examples
+    --------
+    An A100 (312e12 FLOP/s in 16 bits) has neither FP8 nor FP4.
+
+    >>> nan = float("nan")
+    >>> a100 = Machine(312e12, nan, nan, 624e12, 80e9, 2.039e12, 300e9, 8, 25e9, 400)
+    >>> [float(x) for x in peak_flops(a100, Precision(compute_bits=8.0))]
+    [312000000000000.0, 16.0]
     """
     eight = np.where(np.asarray(precision.integer) > 0, machine.int8_flops, machine.fp8_flops)
     asked = np.asarray(precision.compute_bits)
@@ -76,6 +85,13 @@ def links(machine: Machine, calibration: Calibration) -> tuple[Num, Num, Num]:
     """Attainable bandwidth inside the scale-up domain and across [bytes/s], and the accelerators in a domain [-].
 
     What is not known is replaced by the other, and by PCIe 4.0 x16 (31.5e9 bytes/s, PCI-SIG) when neither is.
+
+    Parameters
+    ----------
+    machine, calibration
+        Links of the machine (nan: not known) and the share of them that messages reach.
+
+    Source: definition.
     """
     link, network = np.asarray(machine.link_bytes_per_second), np.asarray(machine.network_bytes_per_second)
     near = np.where(np.isnan(link), np.where(np.isnan(network), 31.5e9, network), link)
@@ -88,6 +104,13 @@ def rates(machine: Machine, precision: Precision, calibration: Calibration) -> R
     """Attainable rates of a point: datasheet peaks times calibrated efficiencies.
 
     Weights stored in a format the chip does not compute in are widened in every step, and cost efficiency.
+
+    Parameters
+    ----------
+    machine, precision, calibration
+        Peaks, formats, and the shares of the peaks that are reached.
+
+    Source: definition; the shares are fitted.
     """
     peak, bits = peak_flops(machine, precision)
     link, network, domain = links(machine, calibration)
@@ -142,6 +165,15 @@ def linear_seconds(
     """Attention projections and dense FFNs of all layers for `tokens` tokens [s], and the arithmetic part of it [s].
 
     Weights are read once per iteration; activations pass memory a calibrated number of times per layer.
+
+    Parameters
+    ----------
+    shape, layout, precision, rate, calibration
+        The point.
+    tokens : float or array
+        Tokens per attention group and micro-batch [-].
+
+    Source: Pope et al. 2022, arXiv 2211.05102, section 2; 2 FLOPs per parameter and token.
     """
     stored = shape.attention_params * precision.attention_bytes + shape.dense_ffn_params * precision.weight_bytes
     passed = calibration.activation_passes * 2.0 * shape.d_model * shape.n_layers * tokens
@@ -156,6 +188,15 @@ def expert_seconds(
     """Routed experts of all layers for `tokens` tokens per attention group [s], and the arithmetic part of it [s].
 
     Each visited expert is read once and its matrix product padded by a tile; the busiest rank sets the pace.
+
+    Parameters
+    ----------
+    shape, layout, precision, rate, calibration
+        The point.
+    tokens : float or array
+        Tokens per attention group and micro-batch [-].
+
+    Source: `distinct_experts`; padding as in the grouped matrix products of MegaBlocks, arXiv 2211.15841.
     """
     ranks = expert_ranks(layout)
     gathered = tokens * ranks / layout.tp
@@ -176,6 +217,13 @@ def reduction_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, ca
 
     Beyond a scale-up domain the ring runs inside first, and every rank carries its share across.
 
+    Parameters
+    ----------
+    shape, layout, rate, calibration
+        The point.
+    tokens : float or array
+        Tokens per attention group and micro-batch [-].
+
     Source: Shoeybi et al. 2019, arXiv 1909.08053, section 3; Thakur et al. 2005, doi:10.1177/1094342005051521.
     """
     hidden = 2.0 * tokens * shape.d_model  # 16-bit activations
@@ -193,6 +241,13 @@ def exchange_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, cal
     A token crosses the network once per remote domain that holds one of its k experts and is forwarded inside;
     of n_d domains it meets :math:`n_d (1 - (1 - 1/n_d)^k)`. Gathering every token everywhere is the alternative of
     small groups; the cheaper is taken.
+
+    Parameters
+    ----------
+    shape, layout, rate, calibration
+        The point.
+    tokens : float or array
+        Tokens per attention group and micro-batch [-].
 
     Source: DeepEP (github.com/deepseek-ai/DeepEP) for the two kernels and formats; DeepSeek-V3, arXiv 2412.19437, 3.2.
     """

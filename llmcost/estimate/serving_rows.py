@@ -61,6 +61,7 @@ class Cases(NamedTuple):
     batch: Array
     static: np.ndarray[Any, np.dtype[np.bool_]]
     prefill_only: np.ndarray[Any, np.dtype[np.bool_]]
+    cached_isl: Array  # decode-only rows: every prompt arrives with its KV cache
     generation: list[str]
     framework: list[str]
 
@@ -258,6 +259,7 @@ def gather(cases: list[Case]) -> Cases:
         np.array([c.batch for c in cases]),
         np.isin(loads, STATIC),
         np.isin(loads, ("prefill-only",)),
+        np.where(np.isin(loads, ("decode-only",)), [c.isl for c in cases], 0.0),
         [c.generation for c in cases],
         [c.framework for c in cases],
     )
@@ -276,7 +278,7 @@ def points(cases: Cases, calibration: Calibration) -> Point:
     """Every row in operation: static batches as such, everything else as continuous batching."""
     args = (cases.shape, cases.machine, cases.layout, cases.precision)
     limit = np.maximum(max_batch(*args, Load(cases.isl, cases.osl), calibration), 1.0)
-    load = Load(cases.isl, cases.osl, 0.0, np.where(np.isnan(cases.batch), limit, cases.batch))
+    load = Load(cases.isl, cases.osl, cases.cached_isl, np.where(np.isnan(cases.batch), limit, cases.batch))
     still, moving = static_point(*args, load, calibration), operating_point(*args, load, calibration)
     return Point(*[np.where(cases.static, a, b) for a, b in zip(still, moving, strict=True)])
 

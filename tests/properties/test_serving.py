@@ -1,0 +1,189 @@
+"""What has to hold of the serving engine whatever its constants: limits, monotone answers, broadcasting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from llmcost.catalog import Catalog
+from llmcost.engine.queueing import erlang_c, latency_quantile, lognormal_lengths
+from llmcost.engine.roofline import Machine
+from llmcost.engine.serving import (
+    Layout,
+    Load,
+    Point,
+    Precision,
+    calibration_from_factors,
+    operating_point,
+    static_point,
+)
+from llmcost.engine.serving_memory import max_batch
+from llmcost.engine.serving_pools import open_loop
+from llmcost.engine.serving_search import Targets, layouts, search
+from llmcost.engine.transformer import Shape, dense_shape
+from tests.published.test_serving import machine, shape
+
+KNOWN = calibration_from_factors(Catalog().factors("serving"), "hopper", "any")
+SHAPES: dict[str, Shape] = {
+    "dense": dense_shape(8e9),
+    "gqa": shape("llama-3.1-70b"),
+    "moe": shape("mixtral-8x7b"),
+    "mla": shape("deepseek-v3"),
+    "window": shape("gpt-oss-120b"),
+}
+BASE: Machine = machine("h100-sxm")._replace(fp4_flops=4e15)
+names = st.sampled_from(sorted(SHAPES))
+formats = st.sampled_from(
+    [Precision(), Precision(1.0, 1.0, 8.0, 0.0, 1.0), Precision(0.53, 1.0, 16.0, 0.0, 0.53, 2.0, 1.0)]
+)
+tps = st.sampled_from([1.0, 2.0, 4.0, 8.0])
+isls = st.floats(16, 30_000)
+osls = st.floats(2, 8_000)
+batches = st.floats(1, 2_000)
+relaxed = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def point(name: str, chip: Machine, tp: float, precision: Precision, load: Load) -> Point:
+    return operating_point(SHAPES[name], chip, Layout(tp, ep=tp), precision, load, KNOWN)
+
+
+def per_token(p: Point) -> float:
+    return 1.0 / float(p.output_tokens_per_second)
+
+
+@relaxed
+@given(
+    names, formats, tps, isls, osls, batches, st.floats(1.0, 8.0),
+    st.sampled_from(["memory_bytes_per_second", "bf16_flops", "fp8_flops", "link_bytes_per_second"]),
+)  # fmt: skip
+def test_a_better_machine_is_never_slower(
+    name: str, precision: Precision, tp: float, isl: float, osl: float, batch: float, factor: float, what: str
+) -> None:
+    better = BASE._replace(**{what: getattr(BASE, what) * factor})
+    load = Load(isl, osl, 0.0, batch)
+    old, new = point(name, BASE, tp, precision, load), point(name, better, tp, precision, load)
+    assert float(new.tpot_seconds) <= float(old.tpot_seconds) * (1 + 1e-9)
+    assert float(new.ttft_seconds) <= float(old.ttft_seconds) * (1 + 1e-9)
+    assert per_token(new) <= per_token(old) * (1 + 1e-9)
+
+
+@settings(max_examples=40, deadline=None)
+@given(names, st.floats(200, 4_000), st.floats(50, 2_000), st.floats(1.0, 4.0), st.floats(0.02, 0.5))
+def test_more_of_anything_never_costs_more(name: str, isl: float, osl: float, factor: float, tpot: float) -> None:
+    def cheapest(chip: Machine) -> float:
+        found = search(
+            SHAPES[name], chip, layouts(SHAPES[name], chip, gpus=16.0), [Precision(1.0, 1.0, 8.0, 0.0, 1.0)],
+            Load(isl, osl), KNOWN, Targets(np.inf, tpot), 2.0,
+        )  # fmt: skip
+        return np.inf if found.cheapest < 0 else float(found.grid.usd_per_mtok[found.cheapest])
+
+    base = cheapest(BASE)
+    for what in ("memory_bytes_per_second", "bf16_flops", "fp8_flops", "link_bytes_per_second"):
+        assert cheapest(BASE._replace(**{what: getattr(BASE, what) * factor})) <= base * (1 + 1e-9)
+    # more memory moves the grid of batches: its points are not the same, the best may differ by the grid's step
+    assert cheapest(BASE._replace(memory_bytes=BASE.memory_bytes * factor)) <= base * 1.03
+
+
+@relaxed
+@given(names, tps, isls, osls, st.floats(1.0, 4.0))
+def test_more_memory_holds_more(name: str, tp: float, isl: float, osl: float, factor: float) -> None:
+    args: tuple[Any, ...] = (Layout(tp), Precision(), Load(isl, osl), KNOWN)
+    larger = BASE._replace(memory_bytes=BASE.memory_bytes * factor)
+    assert float(max_batch(SHAPES[name], larger, *args)) >= float(max_batch(SHAPES[name], BASE, *args))
+
+
+@relaxed
+@given(names, formats, tps, isls, osls)
+def test_batch_one_never_beats_bytes_over_bandwidth(
+    name: str, precision: Precision, tp: float, isl: float, osl: float
+) -> None:
+    s = SHAPES[name]
+    routed = s.moe_layers * s.topk * s.expert_params + s.dense_ffn_params
+    read = s.attention_params * precision.attention_bytes + routed * precision.weight_bytes
+    bound = (read + s.head_params * precision.head_bytes) / (tp * BASE.memory_bytes_per_second)
+    for load in (Load(isl, osl), Load(isl, osl, 0.0, 1.0)):
+        assert float(point(name, BASE, tp, precision, load).tpot_seconds) >= bound
+        still = static_point(s, BASE, Layout(tp), precision, load, KNOWN)
+        assert float(still.tpot_seconds) >= bound
+
+
+@relaxed
+@given(names, formats, tps, isls, osls, batches)
+def test_throughput_never_exceeds_the_arithmetic_limit(
+    name: str, precision: Precision, tp: float, isl: float, osl: float, batch: float
+) -> None:
+    s = SHAPES[name]
+    fastest = BASE.fp8_flops if precision.compute_bits <= 8 else BASE.bf16_flops
+    per_request = 2.0 * (s.params_matmul - s.head_params) * (isl + osl)
+    limit = osl * tp * fastest / per_request
+    p = point(name, BASE, tp, precision, Load(isl, osl, 0.0, batch))
+    assert float(p.output_tokens_per_second) <= limit * (1 + 1e-9)
+
+
+@relaxed
+@given(names, formats, tps, isls, osls, batches, st.floats(1.0, 4.0))
+def test_latency_rises_with_load(
+    name: str, precision: Precision, tp: float, isl: float, osl: float, batch: float, factor: float
+) -> None:
+    low = point(name, BASE, tp, precision, Load(isl, osl, 0.0, batch))
+    high = point(name, BASE, tp, precision, Load(isl, osl, 0.0, batch * factor))
+    assert float(high.tpot_seconds) >= float(low.tpot_seconds) * (1 - 1e-9)
+    assert float(high.ttft_seconds) >= float(low.ttft_seconds) * (1 - 1e-9)
+
+
+@relaxed
+@given(names, formats, tps, isls, osls, batches)
+def test_rows_add_up_to_tpot(name: str, precision: Precision, tp: float, isl: float, osl: float, batch: float) -> None:
+    p = point(name, BASE, tp, precision, Load(isl, osl, 0.0, batch))
+    assert np.isclose(sum(float(v) for v in p.rows().values()), float(p.tpot_seconds), rtol=1e-9)
+    assert 0.0 <= float(p.prefill_share) <= 1.0
+
+
+@relaxed
+@given(names, isls, osls, st.lists(batches, min_size=2, max_size=6))
+def test_arrays_answer_as_floats_do(name: str, isl: float, osl: float, several: list[float]) -> None:
+    together = point(name, BASE, 2.0, Precision(), Load(isl, osl, 0.0, np.array(several)))
+    for i, batch in enumerate(several):
+        alone = point(name, BASE, 2.0, Precision(), Load(isl, osl, 0.0, batch))
+        assert np.isclose(
+            np.broadcast_to(together.tpot_seconds, len(several))[i], float(alone.tpot_seconds), rtol=1e-12
+        )
+        assert np.isclose(together.output_tokens_per_second[i], float(alone.output_tokens_per_second), rtol=1e-12)
+
+
+@relaxed
+@given(names, formats, tps, isls, osls, batches, st.floats(0.0, 1.0))
+def test_a_cached_prompt_never_costs_more(
+    name: str, precision: Precision, tp: float, isl: float, osl: float, batch: float, hit: float
+) -> None:
+    cold = point(name, BASE, tp, precision, Load(isl, osl, 0.0, batch))
+    warm = point(name, BASE, tp, precision, Load(isl, osl, isl * hit, batch))
+    assert per_token(warm) <= per_token(cold) * (1 + 1e-9)
+
+
+@relaxed
+@given(st.integers(1, 200), st.floats(0.01, 0.98))
+def test_waiting_is_a_share_and_grows_with_load(servers: int, load: float) -> None:
+    few, many = float(erlang_c(servers, load * servers * 0.9)), float(erlang_c(servers, load * servers))
+    assert 0.0 <= few <= many <= 1.0
+
+
+@relaxed
+@given(st.integers(1, 32), st.floats(0.05, 0.9), st.floats(0.0, 2.0), st.floats(0.1, 0.99))
+def test_latency_quantiles_are_ordered(servers: int, load: float, variation: float, quantile: float) -> None:
+    services = lognormal_lengths(1.0, variation)
+    here = float(latency_quantile(quantile, servers, load * servers, services))
+    assert here <= float(latency_quantile(min(quantile + 0.009, 0.999), servers, load * servers, services)) + 1e-9
+    assert here <= float(latency_quantile(quantile, servers, min(load * 1.05, 0.99) * servers, services)) + 1e-9
+
+
+def test_open_loop_waits_longer_with_more_arrivals() -> None:
+    rates = np.linspace(0.2, 3.9, 12)
+    load, precision = Load(1000.0, 1000.0, 0.0, np.inf), Precision(1.0, 1.0, 8.0, 0.0, 1.0)
+    traffic = open_loop(SHAPES["gqa"], BASE, Layout(2.0), precision, load, KNOWN, rates)
+    ttft = np.asarray(traffic.ttft_seconds)
+    assert np.all((np.diff(ttft) >= -1e-9) | np.isinf(ttft[1:]))
+    assert np.all(np.diff(traffic.utilization) > 0)
