@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check lint types bench golden docs schemas build smoke clean help
+.PHONY: demo test check lint types bench golden docs accuracy fit schemas build smoke clean help
 
 demo: $(READY) ## When does inference overtake training? A real model on real hardware at real prices
 	@$(BIN)/llmcost crossover llama-3.1-70b-chat
@@ -23,16 +23,23 @@ types: $(READY) ## Static types
 	$(BIN)/mypy
 
 bench: $(READY) ## Timings, as ratios to an empty Python process
-	$(BIN)/python scripts/bench.py
+	$(BIN)/python -m scripts.bench
 
 golden: $(READY) ## Refresh what users see (read the diff before committing it)
 	$(BIN)/python -m pytest tests/golden --update-golden
 
 docs: $(READY) ## Regenerate docs/cli.md and the README's output blocks
-	$(BIN)/python scripts/docs.py
+	$(BIN)/python -m scripts.docs
+
+accuracy: $(READY) ## Regenerate docs/accuracy.md from the measurements
+	$(BIN)/python -m scripts.accuracy
+
+fit: $(READY) ## Refit the engines to validation/ and rewrite their calibrations
+	$(BIN)/python -m scripts.fit_training --cv
+	$(BIN)/python -m scripts.fit_serving
 
 schemas: $(READY) ## Regenerate schemas/*.json
-	$(BIN)/python scripts/schemas.py
+	$(BIN)/python -m scripts.schemas
 
 build: $(READY) ## Build the wheel and the source archive into dist/
 	rm -rf dist && $(BIN)/python -m build --outdir dist .

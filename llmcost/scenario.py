@@ -22,9 +22,12 @@ Value = Any  # float, int, str, date, units.Between or units.Triangle
 TRAIN, SERVE, CROSSOVER = "train", "serve", "crossover"
 BOTH = (TRAIN, SERVE, CROSSOVER)
 DTYPES = ("fp32", "bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4")
+FRAMEWORKS = ("vllm", "sglang", "tensorrt-llm", "llama.cpp", "fastertransformer", "neuron", "gaudi", "other")
 ZERO = ("0", "1", "2", "3")
 RECOMPUTE = ("none", "selective", "full")
 COMMITMENTS = ("on-demand", "1-year", "3-year", "spot")
+COST_DEFINITIONS = ("rental", "amortised", "acquisition")
+SCOPES = ("run", "program")
 
 
 class Key(NamedTuple):
@@ -97,6 +100,7 @@ _KEYS = (
     Key("osl", "count", "Workload", "output tokens per request: 500", (SERVE, CROSSOVER), ranged=True),
     Key("cache_hit", "share", "Workload", "share of input tokens found in the prefix cache: 50%", (SERVE, CROSSOVER)),
     Key("requests", "per_day", "Workload", "traffic: 10M/day, 250/s", (SERVE, CROSSOVER), ranged=True),
+    Key("framework", "choice", "Serving", "serving software", (SERVE, CROSSOVER), choices=FRAMEWORKS),
     Key("kv_dtype", "choice", "Serving", "KV cache format", (SERVE, CROSSOVER), choices=DTYPES),
     Key(
         "batch",
@@ -136,6 +140,50 @@ _KEYS = (
     ),
     Key("provider", "prices", "Money", "use this provider's price list", sided=True),
     Key("commitment", "choice", "Money", "rental term", sided=True, choices=COMMITMENTS),
+    Key(
+        "cost_definition",
+        "choice",
+        "Money",
+        "what a training cost is",
+        (TRAIN, CROSSOVER),
+        choices=COST_DEFINITIONS,
+    ),
+    Key("scope", "choice", "Money", "the final run, or the programme around it", (TRAIN, CROSSOVER), choices=SCOPES),
+    Key(
+        "purchase_price",
+        "usd",
+        "Money",
+        "bought, per accelerator with its part of the server: 30k",
+        (TRAIN, CROSSOVER),
+        ranged=True,
+    ),
+    Key(
+        "hardware_age",
+        "seconds",
+        "Money",
+        "from buying the hardware to the start of the run: 1y",
+        (TRAIN, CROSSOVER),
+        ranged=True,
+    ),
+    Key(
+        "interconnect_share",
+        "share",
+        "Money",
+        "cluster network in the price of the cluster: 19%",
+        (TRAIN, CROSSOVER),
+        ranged=True,
+    ),
+    Key(
+        "experiments",
+        "ratio",
+        "Money",
+        "compute of experiments and failed runs over that of the final run: 2x",
+        (TRAIN, CROSSOVER),
+        ranged=True,
+    ),
+    Key("staff", "ratio", "Money", "staff over all compute of the programme: 0.64", (TRAIN, CROSSOVER), ranged=True),
+    Key("data_cost", "usd", "Money", "data of the programme: 20M", (TRAIN, CROSSOVER), ranged=True),
+    Key("storage_cost", "usd", "Money", "storage of the programme: 1M", (TRAIN, CROSSOVER), ranged=True),
     Key("as_of", "date", "Money", "use prices dated up to this day: 2026-11-23"),
     Key("region", "regions", "Place", "grid carbon and electricity price of this place", sided=True),
     Key("pue", "ratio", "Place", "facility energy over IT energy: 1.2", sided=True, ranged=True, least=1.0),

@@ -191,6 +191,7 @@ class Accelerator(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     tdp_watts: Watts | None = None
     server_watts: Watts | None = None  # whole server at full load, divided by its accelerators
     purchase_usd: Usd | None = None
+    purchase_with_server: bool = False  # the price holds the accelerator's part of the server
     availability_note: str = ""
     sources: list[Source] = field(default_factory=list)
 

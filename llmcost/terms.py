@@ -35,9 +35,11 @@ class Term(Struct, frozen=True):
 
 
 _TRAINING = (
-    Term("total_usd", "cost", "usd", "What the training run costs, by the definition in `cost_definition`", symbol="C", also="training cost"),
+    Term("total_usd", "cost", "usd", "What training costs, by the definition in `cost_definition` and the extent in `scope`", symbol="C", also="training cost"),
     Term("cost_definition", "cost means", "text", "`rental` (GPU-hours x rate), `amortised` (hardware value consumed + energy) or `acquisition` (purchase of the cluster)"),
-    Term("program_usd", "programme cost", "usd", "The run and what is around it: experiments, failed runs, data, staff, storage", also="total development cost"),
+    Term("scope", "scope", "text", "What `total_usd` holds: `run` (the final run) or `program` (and what is around it)"),
+    Term("run_usd", "final run", "usd", "The final run alone, by the definition in `cost_definition`"),
+    Term("program_usd", "programme cost", "usd", "The run and what is around it: experiments, failed runs, staff, and data and storage where given", also="total development cost"),
     Term("electricity_usd", "electricity", "usd", "Electricity of the run at the stated price; part of a rental price, not added to it"),
     Term("gpu_hours", "GPU-hours", "count", "Accelerator-hours billed: compute GPU-hours over goodput", "GPU-hours", also="accelerator-hours, chip-hours"),
     Term("compute_gpu_hours", "compute GPU-hours", "count", "Accelerator-hours of useful steps, without failures and restarts", "GPU-hours"),
@@ -56,7 +58,7 @@ _TRAINING = (
     Term("power_watts", "power", "watts", "Mean draw at the meter while it runs, PUE included"),
     Term("co2e_kg", "carbon", "kg", "Location-based emissions of that electricity, CO2 equivalent", "kg CO2e", also="operational emissions, Scope 2"),
     Term("embodied_co2e_kg", "embodied carbon", "kg", "Share of the hardware's manufacturing emissions that the run uses up", "kg CO2e", also="Scope 3"),
-    Term("water_litres", "water", "count", "Water consumed on site and in generation, where the region states it", "litres", also="WUE"),
+    Term("water_litres", "water", "count", "Water used on site, where the region states it", "litres", also="WUE"),
     Term("homes_year", "homes for a year", "count", "The energy in average US household-years", "household-years"),
     Term("cars_year", "cars for a year", "count", "The carbon in average US passenger-car-years", "car-years"),
     Term("usd_per_hour", "price per GPU-hour", "usd_per_hour", "What one accelerator-hour costs", also="rental rate"),
@@ -87,8 +89,10 @@ _SERVING = (
     Term("usd_per_month", "per month", "usd", "What the fleet costs a month", "USD/month"),
     Term("usd_per_day", "per day", "usd", "What the fleet costs a day", "USD/day"),
     Term("tpot_seconds", "TPOT", "seconds", "Time per output token after the first, of one request", also="inter-token latency, ITL, TBT"),
-    Term("ttft_seconds", "TTFT", "seconds", "Time to first token: queueing and the prompt's prefill, mean", also="time to first token"),
-    Term("ttft_p95_seconds", "TTFT p95", "seconds", "Time to first token that 95 % of requests stay under, at peak load"),
+    Term("ttft_seconds", "TTFT", "seconds", "Time to first token with the batch full: waiting for prompts in front, and the prompt's prefill, mean", also="time to first token"),
+    Term("ttft_p50_seconds", "TTFT p50", "seconds", "Time to first token that half of the requests stay under at this traffic, random arrivals"),
+    Term("ttft_p95_seconds", "TTFT p95", "seconds", "Time to first token that 95 % of requests stay under at this traffic, random arrivals"),
+    Term("ttft_p99_seconds", "TTFT p99", "seconds", "Time to first token that 99 % of requests stay under at this traffic, random arrivals"),
     Term("latency_seconds", "latency", "seconds", "A whole request: TTFT and every further output token", also="end-to-end latency, E2EL"),
     Term("tokens_per_second_per_user", "speed per user", "count", "Output tokens per second of one request: 1 / TPOT", "tokens/s", also="interactivity, TPS/user"),
     Term("output_tokens_per_second", "output speed", "count", "Output tokens per second of one replica", "tokens/s", also="throughput, TPS"),
@@ -131,7 +135,7 @@ _CROSSOVER = (
     Term("basis", "measured in", "text", "What is compared: `usd`, `kwh` or `co2e_kg`"),
     Term("horizon_days", "horizon", "count", "How far it looks", "days"),
     Term("training_usd", "training", "usd", "Training spend: the final run"),
-    Term("training_usd_program", "training programme", "usd", "Training spend with experiments, data, staff and storage"),
+    Term("training_usd_program", "training programme", "usd", "Training spend with experiments, failed runs, staff, and data and storage where given"),
     Term("training_kwh", "training energy", "kwh", "Electricity of training"),
     Term("training_co2e_kg", "training carbon", "kg", "Location-based emissions of training", "kg CO2e"),
     Term("inference_usd", "inference", "usd", "Cumulative inference spend since launch"),
@@ -189,6 +193,7 @@ _VALIDATE = (
     Term("median_range_ratio", "range p95/p5", "ratio", "Median width of the range: its p95 over its p5", "x"),
     Term("seconds", "time", "seconds", "Time of one part of the step"),
     Term("step_share", "share", "share", "Share of the step"),
+    Term("energy_share", "share", "share", "Share of the run's energy"),
 )  # fmt: skip
 
 SECTIONS = {

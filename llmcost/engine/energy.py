@@ -6,6 +6,8 @@ from typing import Any
 
 Num = Any
 
+HOURS_PER_YEAR = 365.25 * 24.0
+
 
 def facility_kwh(device_hours: Num, device_watts: Num, server_factor: Num, load: Num, pue: Num) -> Num:
     """Electricity drawn at the meter [kWh]: hours x watts x server factor x average load x PUE / 1000.
@@ -47,3 +49,51 @@ def co2e_kg(kwh: Num, kg_per_kwh: Num) -> Num:
     75
     """
     return kwh * kg_per_kwh
+
+
+def embodied_kg(device_hours: Num, kg_per_device: Num, life_years: Num) -> Num:
+    """Share of the manufacturing emissions that busy hours use up [kg CO2e]: hours / life x kg per device.
+
+    Parameters
+    ----------
+    device_hours : float or array
+        Accelerator-hours [h].
+    kg_per_device : float or array
+        Making one accelerator with its part of the server [kg CO2e].
+    life_years : float or array
+        Years in service, all hours counted [years].
+
+    Source: Luccioni et al. 2022, arXiv:2211.02001: emissions of making it, spread over its hours of use.
+
+    Examples
+    --------
+    985.5 kg over 3 years of 8,766 h are 37.5 g per hour, by hand.
+
+    >>> round(embodied_kg(1.0, 985.5, 3.0) * 1000, 1)
+    37.5
+    """
+    return device_hours * kg_per_device / (life_years * HOURS_PER_YEAR)
+
+
+def water_litres(kwh: Num, pue: Num, litres_per_kwh: Num) -> Num:
+    """Water used on site [L]: energy of the machines alone x litres per kWh of computing (WUE).
+
+    Parameters
+    ----------
+    kwh : float or array
+        Electricity at the meter [kWh].
+    pue : float or array
+        Facility energy over IT energy [-].
+    litres_per_kwh : float or array
+        Water usage effectiveness, per kWh of IT energy [L/kWh].
+
+    Source: The Green Grid 2011, white paper 35, "Water usage effectiveness (WUE)": annual site water / IT energy.
+
+    Examples
+    --------
+    110 kWh at the meter with a PUE of 1.1 are 100 kWh of computing; at 0.19 L/kWh, by hand.
+
+    >>> round(water_litres(110.0, 1.1, 0.19), 6)
+    19.0
+    """
+    return kwh / pue * litres_per_kwh

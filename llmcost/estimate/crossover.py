@@ -13,6 +13,7 @@ from llmcost.catalog import Catalog, presets_date
 from llmcost.engine import crossover as engine
 from llmcost.engine import spread as sp
 from llmcost.errors import LlmcostError
+from llmcost.estimate import bill as billing
 from llmcost.estimate import sampling, serve, train
 from llmcost.estimate.question import Question
 from llmcost.result import Estimate, Input, Range
@@ -29,6 +30,7 @@ class Sides(NamedTuple):
     serving: Question
     train_plan: train.Plan | None
     serve_plan: serve.Plan | None
+    scope: str
 
 
 def crossover(scenario: Scenario, catalog: Catalog) -> Estimate:
@@ -75,7 +77,24 @@ def _sides(scenario: Scenario, catalog: Catalog) -> Sides:
         )
     train_plan = None if any(v is not None for v in given_train) else train.plan(training)
     serve_plan = None if any(v is not None for v in given_serve) else serve.plan(serving)
-    return Sides(training, serving, train_plan, serve_plan)
+    return Sides(training, serving, train_plan, serve_plan, _scope(training, train_plan))
+
+
+def _scope(training: Question, plan: train.Plan | None) -> str:
+    """What training spend holds; a given one gets a programme around it when something is said of one."""
+    if plan is None:
+        scope = str(training.said("scope") or billing.RUN)
+        known = "train_cost" in training.numbers
+        if known and (scope == billing.PROGRAM or training.scenario.has(*billing.PROGRAMME_KEYS)):
+            billing.take_programme(training, scope)
+        return scope
+    if plan.bill.definition == billing.ACQUISITION:
+        training.warn(
+            "W040",
+            "training is the purchase of a cluster here, which outlives the run: inference overtakes it late",
+            "--cost-definition amortised",
+        )
+    return plan.bill.scope
 
 
 def _horizon(question: Question) -> float:
@@ -107,11 +126,15 @@ def figures(sides: Sides, p: Mapping[str, Any]) -> dict[str, Any]:
     out: dict[str, Any] = {}
     if "train_cost" in t:
         out["training_usd"] = t["train_cost"]
+        if "experiments" in t:
+            out["training_usd_program"] = t["train_cost"] + billing.total(billing.around(t, t["train_cost"]))
     if "train_energy" in t:
         out["training_kwh"] = t["train_energy"]
     if sides.train_plan is not None:
         run = train.figures(sides.train_plan, t)
-        out |= {"training_usd": run["total_usd"], "gpu_hours": run["gpu_hours"]}
+        out |= {"training_usd": run["run_usd"], "gpu_hours": run["gpu_hours"]}
+        if "program_usd" in run:
+            out["training_usd_program"] = run["program_usd"]
         out |= {f"training_{b}": run[k] for b, k in (("kwh", "energy_kwh"), ("co2e_kg", "co2e_kg")) if k in run}
     if "cost_per_request" in s:
         out["usd_per_request"] = s["cost_per_request"]
@@ -125,12 +148,20 @@ def figures(sides: Sides, p: Mapping[str, Any]) -> dict[str, Any]:
         out["tokens_per_request"] = s.get("isl", 0.0) + s.get("osl", 0.0)
     for basis in BASES:
         if f"training_{basis}" in out and f"{basis}_per_request" in out:
-            out[f"{basis}_parity"] = engine.parity_requests(out[f"training_{basis}"], out[f"{basis}_per_request"])
+            level = _level(sides, out, basis)
+            out[f"{basis}_parity"] = engine.parity_requests(level, out[f"{basis}_per_request"])
             if "requests" in s:
                 out[f"{basis}_days"] = out[f"{basis}_parity"] / s["requests"]
     if "requests" in s:
         out["requests_per_day"] = s["requests"]
     return out
+
+
+def _level(sides: Sides, figures: Mapping[str, Any], basis: str) -> Any:
+    """What inference has to reach: the final run, or in dollars the programme where that was asked for."""
+    if basis == "usd" and sides.scope == billing.PROGRAM:
+        return figures["training_usd_program"]
+    return figures[f"training_{basis}"]
 
 
 def _estimate(
@@ -143,11 +174,14 @@ def _estimate(
         "crossover_date": _date(start, days),
         "crossover_requests": c[f"{basis}_parity"],
         "crossover_tokens": c[f"{basis}_parity"] * c["tokens_per_request"] if "tokens_per_request" in c else None,
-        "crossover_usd": c.get("training_usd") if basis == "usd" and days is not None else None,
+        "crossover_usd": _level(sides, c, basis) if basis == "usd" and days is not None else None,
         "basis": basis,
         "status": _status(c, basis, days),
         "probability_crossed": _probability(c, sampled, basis, horizon),
         "training_usd": c.get("training_usd"),
+        "training_usd_program": c.get("training_usd_program"),
+        "cost_definition": sides.train_plan.bill.definition if sides.train_plan else None,
+        "scope": sides.scope,
         "training_kwh": c.get("training_kwh"),
         "training_co2e_kg": c.get("training_co2e_kg"),
         "usd_per_request": c.get("usd_per_request"),
@@ -173,7 +207,7 @@ def _estimate(
         inputs=_inputs(sides),
         warnings=[*sides.training.warnings, *(w for w in sides.serving.warnings if w not in sides.training.warnings)],
         steps=[*sides.training.steps, *sides.serving.steps],
-        arrays={"curve": _curve(c, sampled, basis, days, horizon)} if f"{basis}_days" in c else {},
+        arrays={"curve": _curve(sides, c, sampled, basis, days, horizon)} if f"{basis}_days" in c else {},
         presets=presets_date(sides.training.catalog),
     )
 
@@ -209,20 +243,22 @@ def _probability(c: Mapping[str, Any], sampled: Mapping[str, Any], basis: str, h
 
 
 def _rates(c: Mapping[str, Any], horizon: float) -> dict[str, Any]:
-    if "requests_per_day" not in c:
-        return {"inference_usd_per_day": None, "inference_usd_at_horizon": None, "inference_share": None}
-    if "usd_per_request" not in c:
-        return {"inference_usd_per_day": None, "inference_usd_at_horizon": None, "inference_share": None}
+    """Inference spend of a day and to the horizon, and its share beside the run and beside the programme."""
+    names = ("inference_usd_per_day", "inference_usd_at_horizon", "inference_share", "inference_share_program")
+    if "requests_per_day" not in c or "usd_per_request" not in c:
+        return dict.fromkeys(names)
     daily = c["usd_per_request"] * c["requests_per_day"]
     total = daily * horizon
-    share = total / (total + c["training_usd"]) if "training_usd" in c else None
-    return {"inference_usd_per_day": daily, "inference_usd_at_horizon": total, "inference_share": share}
+    trained = (c.get("training_usd"), c.get("training_usd_program"))
+    shares = [None if spent is None else total / (total + spent) for spent in trained]
+    return dict(zip(names, (daily, total, *shares), strict=True))
 
 
 def _varying(sampled: Mapping[str, Any], basis: str) -> dict[str, Any]:
     """Sampled figures under the names of the result."""
     names = {
-        "training_usd": "training_usd", "training_kwh": "training_kwh", "usd_per_request": "usd_per_request",
+        "training_usd": "training_usd", "training_usd_program": "training_usd_program",
+        "training_kwh": "training_kwh", "usd_per_request": "usd_per_request",
         "kwh_per_request": "kwh_per_request", f"{basis}_parity": "crossover_requests",
     }  # fmt: skip
     found = {new: np.asarray(sampled[old]) for old, new in names.items() if old in sampled}
@@ -252,11 +288,17 @@ def _finite(value: float) -> float | None:
 
 
 def _curve(
-    c: Mapping[str, Any], sampled: Mapping[str, Any], basis: str, days: float | None, horizon: float
+    sides: Sides,
+    c: Mapping[str, Any],
+    sampled: Mapping[str, Any],
+    basis: str,
+    days: float | None,
+    horizon: float,
 ) -> list[dict[str, float]]:
     """Cumulative spend from launch to twice the crossing (or to the horizon)."""
     end = min(horizon, 2 * days) if days else horizon
     daily = c[f"{basis}_per_request"] * c["requests_per_day"]
+    level = float(_level(sides, c, basis))
     low = high = None
     if sampled:
         rates = np.asarray(sampled[f"{basis}_per_request"] * sampled["requests_per_day"])
@@ -264,7 +306,7 @@ def _curve(
             low, high = sp.quantile(rates, 0.05), sp.quantile(rates, 0.95)
     rows = []
     for day in np.linspace(0.0, end, CURVE_POINTS + 1).tolist():
-        row = {"day": day, f"training_{basis}": float(c[f"training_{basis}"]), f"inference_{basis}": day * daily}
+        row = {"day": day, f"training_{basis}": level, f"inference_{basis}": day * daily}
         if low is not None and high is not None:
             row |= {f"inference_p5_{basis}": day * low, f"inference_p95_{basis}": day * high}
         rows.append(row)
@@ -286,7 +328,7 @@ def _headline(result: Mapping[str, Any], ranges: Mapping[str, Range], basis: str
     if known is not None:
         text += f", range {_day(known.p5, horizon)} to {_day(known.p95, horizon)}"
     if basis == "usd":
-        text += f", at {units.format('usd', result['training_usd'])}"
+        text += f", at {units.format('usd', result['crossover_usd'])}"
     return text + "."
 
 
@@ -297,7 +339,7 @@ def _day(value: float | None, horizon: float) -> str:
 def _explain(sides: Sides, c: Mapping[str, Any], basis: str) -> None:
     q = sides.serving
     unit = {"usd": "USD", "kwh": "kWh", "co2e_kg": "kg"}[basis]
-    formula = f"training {c[f'training_{basis}']:.6g} {unit} / {c[f'{basis}_per_request']:.6g} {unit} per request"
+    formula = f"training {_level(sides, c, basis):.6g} {unit} / {c[f'{basis}_per_request']:.6g} {unit} per request"
     q.step(
         "requests to parity",
         formula,

@@ -21,6 +21,18 @@ class Place(NamedTuple):
         """Electricity at the meter for busy accelerator-hours [kWh]."""
         return energy.facility_kwh(device_hours, p["tdp_watts"], p["server_factor"], p["average_load"], p["pue"])
 
+    def rows(self, device_hours: float, p: Mapping[str, float]) -> list[dict[str, Any]]:
+        """Where the energy goes; the kWh add up to `energy_kwh`."""
+        chips = energy.facility_kwh(device_hours, p["tdp_watts"], 1.0, p["average_load"], 1.0)
+        machines = chips * p["server_factor"]
+        parts = {
+            "accelerators": chips,
+            "rest of the servers": machines - chips,
+            "cooling and distribution": machines * (p["pue"] - 1.0),
+        }
+        whole = self.energy_kwh(device_hours, p)
+        return [{"name": k, "energy_kwh": v, "energy_share": v / whole} for k, v in parts.items()]
+
     def explain(self, question: Question, kwh: float, kg: float, p: Mapping[str, float]) -> None:
         """The steps of energy and carbon."""
         server = f"{p['tdp_watts']:.0f} W x server {p['server_factor']:.2f} x load {p['average_load']:.2f}"

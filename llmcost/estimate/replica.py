@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine import serving, serving_memory, serving_search
+from llmcost.engine import serving, serving_memory, serving_pools, serving_search
 from llmcost.engine import transformer as tf
 from llmcost.engine.serving import Calibration, Layout, Load, Precision
 from llmcost.engine.spread import Spread, median
@@ -76,6 +76,20 @@ class Replica(NamedTuple):
             "output_tokens_per_second_per_gpu": float(self.point.output_tokens_per_second) / self.gpus,
             "binds": self.binds,
         }
+
+    def first_token(
+        self, p: Mapping[str, float], requests_per_second: float, replicas: float
+    ) -> dict[str, float | None]:
+        """TTFT that half, 95 % and 99 % of open-loop requests stay under at this traffic [s]; None beyond capacity."""
+        if self.shape is None or self.device is None:
+            return {}
+        load = Load(p["isl"], p["osl"], p["isl"] * p["cache_hit"], self.batch)
+        args = (self.shape, self.device.machine, self.layout, self.precision, load, self.calibration)
+        found: dict[str, float | None] = {}
+        for name, share in (("ttft_p50_seconds", 0.5), ("ttft_p95_seconds", 0.95), ("ttft_p99_seconds", 0.99)):
+            seconds = float(serving_pools.open_loop(*args, requests_per_second, replicas, share).ttft_seconds)
+            found[name] = seconds if math.isfinite(seconds) else None
+        return found
 
     def explain(self, question: Question, c: Mapping[str, Any]) -> None:
         """The steps of the replica's speed."""

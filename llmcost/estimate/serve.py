@@ -145,6 +145,9 @@ def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate
     assert isinstance(replica, Replica)
     result: dict[str, Any] = {key: _plain(c.get(key)) for key in RESULT_KEYS}
     result |= replica.facts()
+    if todo.requests:
+        p = {name: median(value) for name, value in question.numbers.items()}
+        result |= replica.first_token(p, p["requests"] / SECONDS_PER_DAY, float(c["replicas"]))
     result["utilization"] = median(question.numbers["utilization"])
     result["feasible"] = True
     code = Exit.OK

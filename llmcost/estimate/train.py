@@ -11,7 +11,8 @@ from llmcost.engine import energy, goodput
 from llmcost.engine import transformer as tf
 from llmcost.engine.spread import Spread, median
 from llmcost.errors import Exit, LlmcostError
-from llmcost.estimate import prices, sampling, steps
+from llmcost.estimate import bill as billing
+from llmcost.estimate import sampling, steps
 from llmcost.estimate.place import Place, place
 from llmcost.estimate.question import Origin, Question, origin_of
 from llmcost.estimate.subject import Chip, Subject, chip, dtype_of, peak_flops, subject
@@ -34,6 +35,7 @@ class Plan(NamedTuple):
     flops_known: bool
     hours_given: bool
     gpus: float | None
+    bill: billing.Bill
     predicted: steps.Predicted | None = None
 
 
@@ -64,12 +66,12 @@ def plan(question: Question) -> Plan:
     hours = question.number("gpu_hours")
     flops_known = _take_flops(question, model, needed=hours is None)
     predicted = _take_time(question, model, device, gpus) if hours is None else None
-    prices.price(question, device.found.name if device else None)
     where = place(question, device) if device is not None else None
     if device is None:
         question.warn("W030", "energy and carbon are not known without an accelerator", "--hardware h100-sxm")
     count = None if gpus is None else float(gpus)
-    return Plan(question, model, device, where, flops_known, hours is not None, count, predicted)
+    bill = billing.take(question, device, where, count)
+    return Plan(question, model, device, where, flops_known, hours is not None, count, bill, predicted)
 
 
 def _take_flops(question: Question, model: Subject | None, needed: bool) -> bool:
@@ -179,12 +181,11 @@ def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
         if todo.gpus:
             out["compute_seconds"] = chip_seconds / todo.gpus
             out["duration_seconds"] = out["compute_seconds"] / out["goodput"]
-    out["total_usd"] = out["gpu_hours"] * p["price"]
     if todo.place is not None:
         out["energy_kwh"] = todo.place.energy_kwh(out["gpu_hours"], p)
         out["electricity_usd"] = out["energy_kwh"] * p["electricity_price"]
         out["co2e_kg"] = energy.co2e_kg(out["energy_kwh"], p["carbon_intensity"])
-    return out
+    return out | todo.bill.totals(p, out) | todo.bill.surroundings(p, out)
 
 
 def _flops(p: Mapping[str, Any]) -> Any:
@@ -209,19 +210,20 @@ def _goodput(p: Mapping[str, Any]) -> Any:
     return goodput.goodput(mtbf, p["checkpoint_seconds"], p["restart_seconds"])
 
 
-def breakdown(centre: Mapping[str, Any], price: float) -> list[CostRow]:
+def breakdown(todo: Plan, centre: Mapping[str, Any]) -> list[CostRow]:
     """Quantity x rate rows; they add up to `total_usd`."""
-    return [CostRow("accelerator rental", centre["gpu_hours"], "GPU-hour", price, centre["total_usd"])]
+    rows = todo.bill.rows(sampling.central(todo.question.numbers), centre)
+    return [CostRow(r.name, float(r.quantity), r.unit, float(r.rate_usd), float(r.quantity * r.rate_usd)) for r in rows]
 
 
 def _estimate(todo: Plan, centre: dict[str, Any], spread: dict[str, Any]) -> Estimate:
     question = todo.question
-    price = median(question.numbers["price"])
-    _explain(todo, centre, price)
+    _explain(todo, centre)
     result = {key: centre.get(key) for key in RESULT_KEYS}
     result["gpus"] = todo.gpus
     result["tokens"] = median(question.numbers["tokens"]) if "tokens" in question.numbers else None
-    result["cost_definition"] = "rental"
+    result["cost_definition"] = todo.bill.definition
+    result["scope"] = todo.bill.scope
     if todo.predicted is not None:
         result |= todo.predicted.facts()
     return Estimate(
@@ -229,13 +231,21 @@ def _estimate(todo: Plan, centre: dict[str, Any], spread: dict[str, Any]) -> Est
         headline=_headline(todo, centre, spread),
         result=result,
         ranges=spread,
-        breakdown=breakdown(centre, price),
+        breakdown=breakdown(todo, centre),
         inputs=question.inputs,
         warnings=question.warnings,
         steps=question.steps,
         presets=presets_date(question.catalog),
-        arrays={"step": todo.predicted.rows()} if todo.predicted is not None else {},
+        arrays=_arrays(todo, centre),
     )
+
+
+def _arrays(todo: Plan, centre: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the step's time goes, and where the energy goes."""
+    found = {} if todo.predicted is None else {"step": todo.predicted.rows()}
+    if todo.place is not None:
+        found["energy"] = todo.place.rows(centre["gpu_hours"], sampling.central(todo.question.numbers))
+    return found
 
 
 def _refusal(todo: Plan, no: steps.Predicted) -> Estimate:
@@ -263,14 +273,16 @@ def _refusal(todo: Plan, no: steps.Predicted) -> Estimate:
 
 
 RESULT_KEYS = (
-    "total_usd", "gpu_hours", "compute_gpu_hours", "duration_seconds", "compute_seconds", "training_flops",
-    "mfu", "goodput", "energy_kwh", "electricity_usd", "co2e_kg",
+    "total_usd", "run_usd", "program_usd", "gpu_hours", "compute_gpu_hours", "duration_seconds", "compute_seconds",
+    "training_flops", "mfu", "goodput", "energy_kwh", "electricity_usd", "power_watts", "co2e_kg", "embodied_co2e_kg",
+    "water_litres", "homes_year", "cars_year",
 )  # fmt: skip
 
 
 def _headline(todo: Plan, centre: Mapping[str, Any], spread: Mapping[str, Any]) -> str:
     name = todo.model.name if todo.model else "this run"
-    parts = [f"Training {name} costs {units.format('usd', centre['total_usd'])}"]
+    what = f"Training {name}" if todo.bill.scope == billing.RUN else f"The programme around training {name}"
+    parts = [f"{what} costs {units.format('usd', centre['total_usd'])}"]
     if "total_usd" in spread:
         r = spread["total_usd"]
         parts.append(f" ({units.format_range('usd', r.p5, r.p95)})")
@@ -281,7 +293,7 @@ def _headline(todo: Plan, centre: Mapping[str, Any], spread: Mapping[str, Any]) 
     return "".join(parts) + "."
 
 
-def _explain(todo: Plan, c: Mapping[str, Any], price: float) -> None:
+def _explain(todo: Plan, c: Mapping[str, Any]) -> None:
     """The chain of steps, each with its values and source."""
     q, p = todo.question, {k: median(v) for k, v in todo.question.numbers.items()}
     if "flops_per_token" in p:
@@ -313,6 +325,7 @@ def _explain(todo: Plan, c: Mapping[str, Any], price: float) -> None:
         )
         q.step("goodput", _goodput_formula(p), c["goodput"], "share", "Daly 2006, doi:10.1016/j.future.2004.11.016")
         q.step("billed GPU-hours", "compute GPU-hours / goodput", c["gpu_hours"], "h", "docs/method.md, training")
-    q.step("cost", f"billed GPU-hours x {price:.4g} USD/h", c["total_usd"], "USD", "docs/method.md, money")
     if todo.place is not None:
         todo.place.explain(q, c["energy_kwh"], c["co2e_kg"], p)
+    todo.bill.explain(q, p, c)
+    todo.bill.explain_surroundings(q, p, c)

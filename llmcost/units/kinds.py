@@ -193,7 +193,7 @@ _ALL = (
     ),
     Kind(
         name="ratio", base="ratio", noun="a factor", accepts="1.2, 1.2x", units={"": 1.0, "x": 1.0}, scales=NONE,
-        rungs=(("", 1.0, 0.0),), low=1e-9, high=1e6,
+        rungs=(("", 1.0, 0.0),), zero=True, low=1e-9, high=1e6,
     ),
     Kind(
         name="per_day", base="1/day", noun="a number of requests per day", bare="{n}/day or {n}/s",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from scripts import docs
+from scripts import accuracy, docs
 from tests.conftest import ROOT
 
 SOURCES = [p for p in sorted((ROOT / "llmcost").rglob("*.py"))]
@@ -17,6 +17,10 @@ def test_readme_blocks_are_what_the_commands_print() -> None:
 
 def test_cli_page_is_what_help_prints() -> None:
     assert (ROOT / "docs" / "cli.md").read_text("utf-8") == docs.cli(), "run: make docs"
+
+
+def test_accuracy_page_is_what_validate_says() -> None:
+    assert (ROOT / "docs" / "accuracy.md").read_text("utf-8") == accuracy.page(), "run: make accuracy"
 
 
 def test_every_warning_code_is_documented_and_used() -> None:

@@ -1,0 +1,97 @@
+"""Write docs/accuracy.md: the error against the shipped measurements, and what the fits did not see."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from llmcost.catalog import Catalog
+from llmcost.estimate.validate import validate
+
+ROOT = Path(__file__).parent.parent
+TITLES = {
+    "training": "Training steps",
+    "runs": "Whole training runs",
+    "serving": "Serving",
+}
+COLUMNS = {
+    "n": "rows", "skipped": "skipped", "median_ape_pct": "median %", "mape_pct": "mean %", "p90_ape_pct": "p90 %",
+    "bias_pct": "bias %", "coverage_90_pct": "in 90 % range %", "median_range_ratio": "p95/p5",
+}  # fmt: skip
+INTRO = """# Accuracy
+
+`make accuracy` writes this page with `llmcost validate training|runs|serving` and the cross-validation tables of the fitting scripts.
+An error is 100 (predicted / measured - 1); medians and means are of its absolute value, the bias is the geometric mean of predicted over measured, less one.
+A prediction reads the input columns of a row and nothing else. Constants are physical, shared by all rows of a chip generation or a serving
+framework; no row, source or model has one of its own.
+
+The tables "over all rows" contain the rows the constants were fitted to. The tables "left out" do not: they are what to expect of a source, a
+machine or a model that is new.
+"""
+NOTES = """## What is not modelled
+
+- **Training.** The release of the training software: one configuration differs by up to 40 % between releases of one stack. Mixture-of-experts stacks other than the one that
+  holds most rows are extrapolation (29.6 % median when it is left out). Fully sharded training on Hopper is predicted about 15 % too fast. AMD and Gaudi have no training rows: their matrix
+  efficiency is borrowed from published matrix benchmarks, with the wider range.
+- **Whole runs.** What a card counts as GPU-hours (restarts, evaluation, post-training, several models in one figure) differs; cards that are off by more than 2.5 x of every plausible efficiency are
+  marked not comparable in the fit and still scored here.
+- **Serving.** Time to first token depends on the benchmark's warm-up and first wave, which no input column tells: its range is wide. Speculative decoding that a source did not label. Pipeline
+  stages under continuous batching have no measured row. Consumer cards in prefill.
+- **Everywhere.** Prices are quotes, not contracts. Quality of the model is not predicted.
+"""
+
+
+def table(heads: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    lines = ["| " + " | ".join(row) + " |" for row in (heads, ["---"] * len(heads), *rows)]
+    return "\n".join(lines) + "\n"
+
+
+def cell(value: Any) -> str:
+    """A number with three digits, whole counts as they are."""
+    if value is None:
+        return ""
+    return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
+
+
+def measured(subject: str) -> str:
+    """Errors over the shipped rows: in all, and by group."""
+    answer = validate(Catalog(), subject, None)
+    groups = answer.arrays["groups"]
+    several = len({g["quantity"] for g in groups}) > 1
+    heads = ["by", "", *(["quantity"] if several else []), *COLUMNS.values()]
+    rows = [
+        [g["by"], g["name"], *([g["quantity"]] if several else []), *(cell(g[k]) for k in COLUMNS)]
+        for g in groups
+        if g["by"] != "quantity" or several
+    ]
+    whole = ["all", "", *([""] if several else []), *(cell(answer.result[k]) for k in COLUMNS)]
+    return table(heads, [whole, *rows])
+
+
+def unseen(subject: str) -> str:
+    """The cross-validation table that the fitting script wrote, if there is one."""
+    path = ROOT / "validation" / f"{subject}_cross_validation.csv"
+    if not path.is_file():
+        return ""
+    with path.open(encoding="utf-8", newline="") as file:
+        heads, *rows = list(csv.reader(file))
+    shown = table([h.replace("_", " ") for h in heads], rows)
+    return f"### Left out\n\nWritten by `python -m scripts.fit_{subject}`; the constants of each line were fitted without its rows.\n\n{shown}\n"
+
+
+def page() -> str:
+    """The whole document."""
+    parts = [INTRO]
+    for subject, title in TITLES.items():
+        parts.append(f"## {title}\n\n### Over all rows\n\n{measured(subject)}\n{unseen(subject)}")
+    return "\n".join([*parts, NOTES])
+
+
+def main() -> None:
+    (ROOT / "docs" / "accuracy.md").write_text(page(), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

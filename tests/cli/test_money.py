@@ -1,0 +1,122 @@
+"""Cost definitions and scopes as a user meets them."""
+
+from __future__ import annotations
+
+import jsonschema
+import pytest
+
+from llmcost import schemas
+from tests.conftest import Cli
+
+RUN = ("train", "--gpu-hours", "1M", "--gpus", "1024", "--hardware", "h100-sxm", "--price", "2/h")
+BOUGHT = ("train", "--gpu-hours", "1M", "--gpus", "1024", "--hardware", "h100-sxm")
+SIDES = ("--cost-per-request", "0.05", "--requests", "10M/day")
+
+
+@pytest.mark.parametrize("scope", ["run", "program"])
+@pytest.mark.parametrize("definition", ["rental", "amortised"])
+def test_definition_and_scope_are_always_told(cli: Cli, definition: str, scope: str) -> None:
+    run = cli(*BOUGHT, "--cost-definition", definition, "--scope", scope, "--json")
+    jsonschema.validate(run.json, schemas.build("train"))
+    result = run.json["result"]
+    assert (result["cost_definition"], result["scope"]) == (definition, scope)
+    assert result["total_usd"] == result["run_usd" if scope == "run" else "program_usd"]
+    assert result["run_usd"] < result["program_usd"]
+    assert f"cost ({definition})" in cli(*BOUGHT, "--cost-definition", definition, "--scope", scope).out
+
+
+def test_the_default_is_the_rental_of_the_final_run(cli: Cli) -> None:
+    answer = cli(*RUN, "--json").json
+    assert answer["result"]["total_usd"] == 2_000_000
+    assert answer["inputs"]["cost_definition"] == {**answer["inputs"]["scope"], "value": "rental"}
+    assert answer["inputs"]["scope"]["value"] == "run"
+    assert answer["inputs"]["scope"]["origin"] == "default"
+
+
+def test_the_programme_has_a_row_for_each_part(cli: Cli) -> None:
+    answer = cli(*RUN, "--scope", "program", "--data-cost", "3M", "--storage-cost", "1M", "--json").json
+    names = [row["name"] for row in answer["breakdown"]]
+    assert names == ["accelerator rental", "experiments and failed runs", "staff", "data", "storage"]
+    assert not answer["warnings"]
+
+
+def test_a_programme_says_what_it_does_not_hold(cli: Cli) -> None:
+    run = cli(*RUN, "--scope", "program", "--data-cost", "3M")
+    assert "W041 the programme holds no storage: no share of them is published (--storage-cost 1M)" in run.err
+    assert "W041" not in cli(*RUN).err
+
+
+def test_nothing_around_the_run_when_told_so(cli: Cli) -> None:
+    result = cli(*RUN, "--scope", "program", "--experiments", "0", "--staff", "0", "--json").json["result"]
+    assert result["total_usd"] == result["run_usd"] == 2_000_000
+
+
+def test_amortised_explains_its_formula(cli: Cli) -> None:
+    out = cli(*BOUGHT, "--cost-definition", "amortised", "--scope", "program", "--explain").out
+    for said in ("0.14 ln 10 / 8766", "x server 1.64", "1 - network 0.19", "run x (1 + experiments 2)", "2405.21015"):
+        assert said in out
+
+
+def test_a_price_that_holds_the_server_is_not_raised(cli: Cli) -> None:
+    # presets/hardware/h200-sxm.toml: the price is that of an HGX server
+    args = ("train", "--gpu-hours", "1M", "--hardware", "h200-sxm", "--cost-definition", "amortised", "--json")
+    answer = cli(*args).json
+    assert "server_over_chip" not in answer["inputs"]
+    assert answer["breakdown"][0]["name"] == "accelerators with servers"
+
+
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [
+        (("--cost-definition", "amortized"), "--cost-definition: 'amortized' is not one of"),
+        (("--scope", "programme"), "--scope: 'programme' is not one of"),
+        (("--cost-definition", "acquisition", "--scope", "program"), "a programme is made of runs"),
+        (("--cost-definition", "amortised", "--interconnect-share", "100%"), "--interconnect-share"),
+    ],
+)
+def test_questions_that_make_no_sense(cli: Cli, args: tuple[str, ...], error: str) -> None:
+    run = cli(*BOUGHT, *args)
+    assert run.code == 2
+    assert error in run.err
+    assert run.out == ""
+
+
+def test_what_is_not_known_is_asked_for(cli: Cli) -> None:
+    unpriced = cli("train", "--gpu-hours", "1M", "--hardware", "mi325x", "--cost-definition", "amortised")
+    assert (unpriced.code, "--purchase-price 30k" in unpriced.err) == (2, True)
+    uncounted = cli("train", "--gpu-hours", "1M", "--hardware", "h100-sxm", "--cost-definition", "acquisition")
+    assert (uncounted.code, "missing --gpus" in uncounted.err) == (2, True)
+    powerless = cli("train", "--gpu-hours", "1M", "--purchase-price", "30k", "--cost-definition", "amortised")
+    assert (powerless.code, "electricity" in powerless.err) == (2, True)
+
+
+def test_a_price_that_is_not_used_is_said(cli: Cli) -> None:
+    assert "W042" in cli(*RUN, "--cost-definition", "amortised").err
+    assert "W042" not in cli(*RUN).err
+
+
+def test_an_acquisition_in_a_crossover_is_said(cli: Cli) -> None:
+    args = ("crossover", "--gpu-hours", "1M", "--train-hardware", "h100-sxm", "--train-gpus", "1024", *SIDES)
+    assert "W040" in cli(*args, "--cost-definition", "acquisition").err
+    assert "W040" not in cli(*args, "--cost-definition", "amortised").err
+
+
+def test_a_crossover_tells_run_and_programme(cli: Cli) -> None:
+    args = ("crossover", "--gpu-hours", "10M", "--train-price", "2/h", *SIDES, "--experiments", "2", "--staff", "0.5")
+    run = cli(*args, "--json").json["result"]
+    program = cli(*args, "--scope", "program", "--json").json["result"]
+    for result in (run, program):
+        assert result["training_usd"] == 20_000_000
+        assert result["training_usd_program"] == pytest.approx(90_000_000)  # x (1 + 2) x (1 + 0.5)
+        assert result["inference_share_program"] < result["inference_share"]
+    assert run["crossover_days"] == pytest.approx(40)  # at 500,000 a day
+    assert program["crossover_days"] == pytest.approx(180)
+    assert program["crossover_usd"] == pytest.approx(90_000_000)
+
+
+def test_a_given_training_cost_has_a_programme_only_when_asked(cli: Cli) -> None:
+    args = ("crossover", "--train-cost", "150M", *SIDES, "--json")
+    assert cli(*args).json["result"]["training_usd_program"] is None
+    asked = cli(*args, "--scope", "program").json["result"]
+    assert asked["training_usd_program"] > 150e6
+    assert asked["crossover_days"] > 300
