@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+from llmcost import units
 from llmcost.engine import parallelism as par
 from llmcost.engine import transformer as tf
 from llmcost.engine.calibration import calibration_from_factors
@@ -18,7 +19,10 @@ from llmcost.estimate.question import Origin, Question
 from llmcost.estimate.subject import Chip, Subject
 
 SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
+ROUNDING = 0.05  # a batch further off than this is said
 ASKED = ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch")
+# Formats of the linear layers, by the name the engine has for each; fp4 training is NVFP4.
+PRECISION = {"bf16": "bf16", "fp16": "fp16", "fp8": "fp8", "fp4": "nvfp4"}
 RECOMPUTE = {"none": 0.0, "selective": 1.0, "full": 2.0}
 ROW_NAMES = {
     "gemm_seconds": "matrix products", "attention_seconds": "attention", "elementwise_seconds": "memory traffic",
@@ -105,7 +109,8 @@ def predict(
     calibration, spread = calibration_from_factors(question.catalog.factors("training"), device.preset.generation)
     if question.scenario.get("seq_len", question.side) is None and "seq_len" not in question.inputs:
         question.record("seq_len", int(seq_len), question.factor("defaults", "seq_len").origin)
-    run = Run(seq_len, _sequences(question, shape, seq_len, gpus), float(PRECISIONS.get(dtype, PRECISIONS["bf16"])))
+    run = Run(seq_len, _sequences(question, shape, seq_len, gpus), float(PRECISIONS[PRECISION[dtype]]))
+    _refuse(question, shape)
     fixed = {name: float(value) for name in ASKED if (value := question.said(name)) is not None}
     recompute = question.said("recompute")
     if recompute is not None:
@@ -120,7 +125,9 @@ def predict(
             f"no valid layout of {gpus:,} accelerators with {asked}", "leave one of them open, or change --gpus"
         ) from None
     width = math.exp(spread.step_moe if float(shape.n_experts) else spread.step_dense)
-    mfu = float(found.best.step.mfu)
+    # with a parameter count alone the work is 6N a token: the utilisation that gives the same time
+    own = 1.0 if model.params is None else _counted(model, shape, seq_len)
+    mfu = float(found.best.step.mfu) * own
     smallest = None if found.fitting else par.smallest_fit(shape, device.machine, run, calibration, fixed)
     return Predicted(
         Spread(mfu / width, mfu, min(mfu * width, 0.99)),
@@ -145,11 +152,38 @@ def _shape(question: Question, model: Subject) -> Shape | None:
     return tf.dense_shape(median(model.params))
 
 
+def _counted(model: Subject, shape: Shape, seq_len: float) -> float:
+    """FLOPs per token by parameter count over those of the assumed architecture."""
+    assert model.params_active is not None
+    return 6.0 * median(model.params_active) / float(tf.training_flops_per_token(shape, seq_len))
+
+
+def _refuse(question: Question, shape: Shape) -> None:
+    """Degrees that no layout of this model can have."""
+    layers, experts = float(shape.n_layers), float(shape.n_experts)
+    stages = (question.said("pp") or 1) * (question.said("vpp") or 1)
+    if stages > layers:
+        raise LlmcostError(f"--pp x --vpp is {stages:,} stages, the model has {layers:.0f} layers", "leave --vpp open")
+    if question.said("ep") is not None and not experts:
+        raise LlmcostError("--ep: this model has no experts to spread", "leave --ep out")
+    if experts and (question.said("ep") or 1) > experts:
+        raise LlmcostError(f"--ep {question.said('ep'):,} is more than the {experts:.0f} experts of the model")
+
+
 def _sequences(question: Question, shape: Shape, seq_len: float, gpus: int) -> float:
     """Sequences per step: said, or by the size of the run, divisible over the accelerators."""
     said = question.said("global_batch_tokens")
     if said is not None:
-        return max(1.0, round(float(said) / seq_len))
+        wanted = max(1.0, float(said) / seq_len)
+        batch = _divisible(wanted, gpus)
+        if abs(batch / wanted - 1.0) > ROUNDING:
+            close = units.format("count", batch * seq_len)
+            question.warn(
+                "W014",
+                f"the batch is rounded to {close} tokens, which divide over {gpus:,} accelerators",
+                "change --gpus",
+            )
+        return batch
     flops = question.numbers.get("training_flops")
     total = (
         median(flops) if flops is not None else 6.0 * float(shape.params_active) * median(question.numbers["tokens"])

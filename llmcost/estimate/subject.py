@@ -140,7 +140,7 @@ def peak_flops(question: Question, device: Chip, dtype: str) -> tuple[float, str
             device.preset.fp32_flops if runs_in == "fp32" else None
         )
         if value is not None:
-            if runs_in != dtype and {runs_in, dtype} != {"bf16", "fp16"}:
+            if runs_in != dtype:
                 question.warn(
                     "W011", f"{device.found.name} has no {dtype} units: it computes in {runs_in}", "--dtype bf16"
                 )

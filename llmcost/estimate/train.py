@@ -19,7 +19,7 @@ from llmcost.estimate.subject import Chip, Subject, chip, dtype_of, peak_flops, 
 from llmcost.result import CostRow, Estimate
 from llmcost.scenario import Scenario
 
-TRAIN_DTYPES = ("bf16", "fp16", "fp8")
+NATIVE_DTYPES = ("bf16", "fp16", "fp8")  # a model released in another format was not trained in it
 SECONDS_PER_HOUR = 3600.0
 CALIBRATION = "calibration/mfu.toml"
 GIVEN_WORK = ("gpu_hours", "training_flops", "tokens", "model", "params", "params_active")
@@ -105,7 +105,11 @@ def _take_time(
     """Peak, MFU and goodput: given, predicted from the layout, or calibrated."""
     if device is None:
         raise question.need("hardware", "time follows from the accelerator's peak")
-    dtype = dtype_of(question, model, TRAIN_DTYPES, "bf16") if model else str(question.said("dtype") or "bf16")
+    dtype = dtype_of(question, model, NATIVE_DTYPES, "bf16") if model else str(question.said("dtype") or "bf16")
+    if dtype not in steps.PRECISION:
+        raise LlmcostError(
+            f"--dtype {dtype} is not a training format: one of {', '.join(steps.PRECISION)}", "--dtype bf16"
+        )
     peak, runs_in = peak_flops(question, device, dtype)
     question.numbers["peak_flops"] = peak
     predicted = _predict(question, model, device, gpus, runs_in)
