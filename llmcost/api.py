@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
 from llmcost.catalog import Catalog, is_path, read_toml
 from llmcost.result import Estimate
-from llmcost.scenario import Scenario, resolve
+from llmcost.scenario import Scenario, refuse_unread, resolve
 
 Presets = str | PathLike[str] | None
 
@@ -25,6 +25,17 @@ def _catalog(presets: Presets) -> Catalog:
     from pathlib import Path
 
     return Catalog([Path(presets)] if presets is not None else [])
+
+
+def _answered(
+    answer: Callable[[Scenario, Catalog], Estimate], name: str | None, presets: Presets, keys: Any
+) -> Estimate:
+    catalog = _catalog(presets)
+    question = _question(name, catalog, keys)
+    estimate = answer(question, catalog)
+    if not estimate.exit_code:
+        refuse_unread([question])
+    return estimate
 
 
 def train(scenario: str | None = None, /, *, presets: Presets = None, **keys: Any) -> Estimate:
@@ -53,16 +64,14 @@ def train(scenario: str | None = None, /, *, presets: Presets = None, **keys: An
     """
     from llmcost.estimate.train import train as answer
 
-    catalog = _catalog(presets)
-    return answer(_question(scenario, catalog, keys), catalog)
+    return _answered(answer, scenario, presets, keys)
 
 
 def serve(scenario: str | None = None, /, *, presets: Presets = None, **keys: Any) -> Estimate:
     """What serving a model costs; parameters as in `train`, keys as in `llmcost serve`."""
     from llmcost.estimate.serve import serve as answer
 
-    catalog = _catalog(presets)
-    return answer(_question(scenario, catalog, keys), catalog)
+    return _answered(answer, scenario, presets, keys)
 
 
 def crossover(scenario: str | None = None, /, *, presets: Presets = None, **keys: Any) -> Estimate:
@@ -78,8 +87,7 @@ def crossover(scenario: str | None = None, /, *, presets: Presets = None, **keys
     """
     from llmcost.estimate.crossover import crossover as answer
 
-    catalog = _catalog(presets)
-    return answer(_question(scenario, catalog, keys), catalog)
+    return _answered(answer, scenario, presets, keys)
 
 
 def compare(

@@ -243,7 +243,7 @@ def _decode(struct: type, data: dict[str, Any], where: str, findings: list[Llmco
 
 def _decode_value(annotation: Any, raw: Any, where: str, findings: list[LlmcostError]) -> Any:
     """One value: nested structs by their own fields, quantities through `units`, the rest through msgspec."""
-    inner, kind = _unwrap(annotation)
+    inner, kind = unwrapped(annotation)
     if get_origin(inner) is list and isinstance(raw, list) and _is_struct(get_args(inner)[0]):
         item = get_args(inner)[0]
         return [_decode_item(item, entry, f"{where}[{i + 1}]", findings) for i, entry in enumerate(raw)]
@@ -278,7 +278,7 @@ def _is_struct(annotation: Any) -> bool:
 
 
 @cache
-def _unwrap(annotation: Any) -> tuple[Any, str | None]:
+def unwrapped(annotation: Any) -> tuple[Any, str | None]:
     """The type without `| None` and Annotated, and the quantity kind its Meta names."""
     kind = None
     for _ in range(4):

@@ -47,6 +47,7 @@ class Key(NamedTuple):
     choices: tuple[str, ...] = ()
     short: str = ""
     least: float | None = None  # smallest value that makes sense, where the kind allows smaller ones
+    most: float | None = None
 
     @property
     def option(self) -> str:
@@ -98,7 +99,14 @@ _KEYS = (
     Key("train_energy", "kwh", "Training", "training energy, given: 59257kWh", (CROSSOVER,), ranged=True),
     Key("isl", "count", "Workload", "input tokens per request: 1000", (SERVE, CROSSOVER), ranged=True),
     Key("osl", "count", "Workload", "output tokens per request: 500", (SERVE, CROSSOVER), ranged=True),
-    Key("cache_hit", "share", "Workload", "share of input tokens found in the prefix cache: 50%", (SERVE, CROSSOVER)),
+    Key(
+        "cache_hit",
+        "share",
+        "Workload",
+        "share of input tokens found in the prefix cache: 50%",
+        (SERVE, CROSSOVER),
+        most=0.999,
+    ),
     Key("requests", "per_day", "Workload", "traffic: 10M/day, 250/s", (SERVE, CROSSOVER), ranged=True),
     Key("framework", "choice", "Serving", "serving software", (SERVE, CROSSOVER), choices=FRAMEWORKS),
     Key("kv_dtype", "choice", "Serving", "KV cache format", (SERVE, CROSSOVER), choices=DTYPES),
@@ -186,7 +194,7 @@ _KEYS = (
     Key("storage_cost", "usd", "Money", "storage of the programme: 1M", (TRAIN, CROSSOVER), ranged=True),
     Key("as_of", "date", "Money", "use prices dated up to this day: 2026-11-23"),
     Key("region", "regions", "Place", "grid carbon and electricity price of this place", sided=True),
-    Key("pue", "ratio", "Place", "facility energy over IT energy: 1.2", sided=True, ranged=True, least=1.0),
+    Key("pue", "ratio", "Place", "facility energy over IT energy: 1.2", sided=True, ranged=True, least=1.0, most=5.0),
     Key("electricity_price", "usd_per_kwh", "Place", "electricity price: 0.08/kWh", sided=True, ranged=True),
     Key("carbon_intensity", "kg_per_kwh", "Place", "grid carbon: 370g/kWh", sided=True, ranged=True),
     Key("horizon", "seconds", "Time", "how far to look: 10y", (CROSSOVER,)),
@@ -227,16 +235,17 @@ class Scenario(NamedTuple):
     """The layers of a question, strongest first, and what the file says about itself."""
 
     layers: tuple[dict[str, Setting], ...]
+    read: set[str]  # keys that the answer took; shared by every variant of the question
     title: str = ""
     tables: Mapping[str, Any] = MappingProxyType({})
 
     def get(self, key: str, side: str = "") -> Setting | None:
         """The strongest setting of a key; inside one layer the sided form wins."""
         for layer in self.layers:
-            if side and f"{side}_{key}" in layer:
-                return layer[f"{side}_{key}"]
-            if key in layer:
-                return layer[key]
+            for name in (f"{side}_{key}", key) if side else (key,):
+                if name in layer:
+                    self.read.add(name)
+                    return layer[name]
         return None
 
     def has(self, *keys: str) -> bool:
@@ -247,6 +256,30 @@ class Scenario(NamedTuple):
     def over(self, layer: Mapping[str, Setting]) -> Scenario:
         """The same question with a stronger layer on top."""
         return self._replace(layers=(dict(layer), *self.layers))
+
+
+def refuse_unread(scenarios: Iterable[Scenario]) -> None:
+    """Refuse options that changed nothing: a value that is accepted and ignored misleads.
+
+    Raises
+    ------
+    LlmcostError
+        Every option that no answer took.
+    """
+    asked = list(scenarios)
+    read = {name for s in asked for name in s.read}
+    flags = {name: None for s in asked for layer in s.layers for name, v in layer.items() if v.origin == "flag"}
+    keys = all_keys()
+    raise_all(
+        [
+            LlmcostError(
+                f"{keys[n].option} has no effect in this question",
+                f"other values given decide the answer: leave {keys[n].option} out",
+            )
+            for n in flags
+            if n not in read
+        ]
+    )
 
 
 def parse_value(key: Key, raw: object) -> Value:
@@ -273,6 +306,10 @@ def parse_value(key: Key, raw: object) -> Value:
     if key.least is not None and low < key.least:
         least = units.format(key.kind, key.least)
         raise LlmcostError(f"{units.shown(raw)} is too small: at least {least}", f"write {least} or more")
+    high = value if isinstance(value, float) else value.high
+    if key.most is not None and high > key.most:
+        most = units.format(key.kind, key.most)
+        raise LlmcostError(f"{units.shown(raw)} is too large: at most {most}", f"write {most} or less")
     return int(value) if key.kind == "whole" and isinstance(value, float) else value
 
 
@@ -343,4 +380,4 @@ def resolve(
     raise_all(findings)
     title = (file or {}).get("title", "")
     tables = {t: (file or {})[t] for t in TABLES if t in (file or {})}
-    return Scenario(tuple(layers), title if isinstance(title, str) else "", tables)
+    return Scenario(tuple(layers), set(), title if isinstance(title, str) else "", tables)

@@ -113,6 +113,7 @@ _SERVING = (
     Term("kv_bytes_per_request", "KV per request", "bytes", "KV cache of one request at its mean length"),
     Term("missing_bytes", "missing memory", "bytes", "Bytes per accelerator that are missing for it to fit"),
     Term("smallest_gpus", "smallest that fits", "whole", "Fewest accelerators that it fits on", "GPUs"),
+    Term("electricity_usd_per_request", "electricity a request", "usd_per_request", "Electricity of a request at the stated price; part of a rental price, not added to it"),
     Term("wh_per_request", "energy per request", "count", "Electricity of one request at the meter", "Wh"),
     Term("kwh_per_request", "energy per request", "kwh", "Electricity of one request at the meter"),
     Term("energy_kwh_per_month", "energy per month", "kwh", "Electricity of the fleet a month", "kWh/month"),
@@ -171,8 +172,9 @@ _COMPARE = (
     Term("upfront_usd", "up front", "usd", "Spend before the first request"),
     Term("delta_usd", "difference", "usd", "Cost less that of the reference"),
     Term("delta_pct", "difference", "count", "The same in per cent of the reference", "%"),
-    Term("p5", "p5", "count", "5 % quantile of the figure people compare", "unit of the figure"),
-    Term("p95", "p95", "count", "95 % quantile of the figure people compare", "unit of the figure"),
+    Term("range_of", "range of", "text", "The figure that `p5` and `p95` are quantiles of"),
+    Term("p5", "p5", "count", "5 % quantile of the figure named in `range_of`", "unit of the figure"),
+    Term("p95", "p95", "count", "95 % quantile of the figure named in `range_of`", "unit of the figure"),
 )  # fmt: skip
 
 _VALIDATE = (

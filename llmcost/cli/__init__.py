@@ -30,6 +30,10 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+    except OSError as error:  # a full disk, a closed stream, a name the system refuses
+        return _refuse(
+            LlmcostError(f"{error.strerror or error}{f': {error.filename!r}' if error.filename else ''}"[:300])
+        )
     except Exception as error:
         if "--debug" in args:
             raise

@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from llmcost import scenario as sc
+from llmcost.errors import Exit
 
 OUTPUT = "Output"
 PRESET_KINDS = ("models", "hardware", "prices", "regions")
@@ -131,7 +132,10 @@ def add(
         names = said["scenario"] if many else [said["scenario"]]
         asked = [(name or "", out.question(name, said["config"], flags, catalog)) for name in names or [None]]
         mine = {k: said[k] for k in own if k not in out.SHOWN}
-        return out.deliver(run(asked if many else asked[0][1], catalog, **mine), shown)
+        estimate = run(asked if many else asked[0][1], catalog, **mine)
+        if estimate.exit_code == Exit.OK:
+            sc.refuse_unread(scenario for _, scenario in asked)
+        return out.deliver(estimate, shown)
 
     argument = typer.Argument(
         [] if many else None,

@@ -38,7 +38,7 @@ def version_line() -> str:
 
 def catalog(folder: str | None) -> Catalog:
     """The user's presets (`--presets`, `LLMCOST_PRESETS`, the config folder), then the shipped ones."""
-    if folder and not Path(folder).is_dir():
+    if folder is not None and (not folder or not Path(folder).is_dir()):
         raise LlmcostError(f"--presets: no such folder: {units.shown(folder)}")
     folders = [Path(folder)] if folder else []
     config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
@@ -49,13 +49,15 @@ def options(
     format_: str, json_: bool, output: str | None, explain: bool, quiet: bool, no_color: bool, **rest: Any
 ) -> Shown:
     """Output options, checked before anything is computed."""
+    if json_ and format_ not in ("table", "json"):
+        raise LlmcostError(f"--json and --format {units.shown(format_)} are two answers to one question: give one")
     name = "json" if json_ else format_
     if name not in FORMATS:
         raise LlmcostError(
             f"--format: {units.shown(name)} is not one of {', '.join(FORMATS)}", did_you_mean(name, FORMATS)
         )
     plot = rest.get("plot")
-    if plot and Path(plot).suffix not in (".svg", ".png", ".pdf"):
+    if plot is not None and Path(plot).suffix not in (".svg", ".png", ".pdf"):
         raise LlmcostError(f"--plot: {units.shown(plot)} does not end in .svg, .png or .pdf")
     color = not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Shown(name, output, explain, quiet, color, rest.get("chart"), plot)
@@ -90,6 +92,8 @@ def deliver(estimate: Estimate, shown: Shown) -> int:
     from llmcost import render
     from llmcost.render import text
 
+    if shown.output is None and sys.stdout is None:
+        raise LlmcostError("standard output is closed", "-o answer.json")
     screen = shown.output is None and sys.stdout.isatty()
     picture = render.Options(
         width=_width() if screen else None,
@@ -100,11 +104,11 @@ def deliver(estimate: Estimate, shown: Shown) -> int:
         chart=shown.chart if shown.chart is not None else screen,
     )
     body = render.render(shown.format, estimate, picture)
-    if shown.plot:
+    if shown.plot is not None:
         from llmcost.render.plot import plot
 
         write(shown.plot, plot(estimate, Path(shown.plot).suffix))
-    if shown.output:
+    if shown.output is not None:
         write(shown.output, body.encode())
     else:
         sys.stdout.write(body)
@@ -122,7 +126,11 @@ def _width() -> int:
 
 
 def _unicode() -> bool:
-    return "utf" in (sys.stdout.encoding or "").lower()
+    """Whether the reader can show more than ASCII: by the encoding, on a terminal by its locale too."""
+    if sys.stdout is None or "utf" not in (sys.stdout.encoding or "").lower():
+        return False
+    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "UTF-8"
+    return not sys.stdout.isatty() or "utf" in locale.lower()
 
 
 def read_json(name: str) -> tuple[dict[str, Any], str]:
@@ -151,14 +159,31 @@ def read_json(name: str) -> tuple[dict[str, Any], str]:
 
 
 def write(name: str, body: bytes) -> None:
-    """All of the file or none of it: written beside it, then renamed."""
-    path = Path(name)
+    """All of the file or none of it: written beside it, then renamed. A link is followed, the file's mode is kept.
+
+    Raises
+    ------
+    LlmcostError
+        Nothing to write to: no such folder, a folder, a read-only file, a full disk.
+    """
+    if not name:
+        raise LlmcostError("an empty file name", "-o answer.json")
+    path = Path(name).resolve()
+    shown = units.shown(name, 200)
+    temporary = ""
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        if path.exists() and not path.is_file():
+            raise LlmcostError(f"{shown} is not a regular file", "redirect with > instead")
+        if path.exists() and not path.stat().st_mode & 0o222:
+            raise LlmcostError(f"{shown} is read-only")
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
         with os.fdopen(handle, "wb") as file:
             file.write(body)
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except OSError as error:
-        raise LlmcostError(f"cannot write {units.shown(name)}: {error.strerror}") from None
-    print(f"wrote {units.shown(name, 200)}", file=sys.stderr)
+        if temporary and os.path.exists(temporary):
+            os.unlink(temporary)
+        raise LlmcostError(f"cannot write {shown}: {error.strerror or error}") from None
+    print(f"wrote {shown}", file=sys.stderr)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import zlib
+from functools import cache
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,9 +73,11 @@ def interval(spread: Spread) -> tuple[float, float]:
 
 
 def draw(spread: Spread, name: str, samples: int, seed: int) -> Array:
-    """`samples` draws, antithetic about the median; the stream depends on `name` and `seed` alone.
+    """`samples` draws, stratified, antithetic about the median; the stream depends on `name` and `seed` alone.
 
-    Antithetic pairs make the sample median of any product of powers of such numbers equal its central value.
+    One draw from each of `samples` equally likely strata (Latin hypercube: McKay, Beckman, Conover 1979,
+    doi:10.2307/1268522), so that the quantiles of a number are its own; antithetic pairs make the sample median of any
+    product of powers of such numbers equal its central value.
 
     Parameters
     ----------
@@ -88,15 +92,24 @@ def draw(spread: Spread, name: str, samples: int, seed: int) -> Array:
     """
     rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
     half = (samples + 1) // 2
+    order, side = rng.permutation(half), rng.integers(0, 2, half) == 1
     if spread.family == "triangular":
-        u = rng.random(half)
+        u = (order + 0.5) / (2 * half)
+        u = np.where(side, u, 1 - u)
         return _triangle(np.concatenate([u, 1 - u])[:samples], spread)
-    z = rng.standard_normal(half)
+    z = np.where(side, 1.0, -1.0) * _half_normal(half)[order]
     z = np.concatenate([z, -z])[:samples]
     forward, back = _SCALES[spread.family]
     low, mid, high = (float(forward(x)) for x in spread[:3])
     width = np.where(z < 0, mid - low, high - mid) / Z95
     return np.asarray(back(mid + width * z))
+
+
+@cache
+def _half_normal(count: int) -> Array:
+    """Middles of `count` equally likely strata of the upper half of the standard normal distribution."""
+    normal = NormalDist()
+    return np.array([normal.inv_cdf(0.5 + (i + 0.5) / (2 * count)) for i in range(count)])
 
 
 def quantile(values: Array, share: float) -> float:

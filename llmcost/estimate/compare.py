@@ -18,6 +18,7 @@ from llmcost.scenario import Scenario
 
 MAX_ALTERNATIVES = 10_000
 TRAIN_SAID = ("tokens", "gpu_hours", "training_flops", "train_cost", "mfu")
+RUN_SAID = ("gpus", "hardware")  # said for the training side alone: there is a run
 SERVE_SAID = ("isl", "osl", "requests", "cost_per_request", "tokens_per_second")
 # What decides which is cheapest, first one that every feasible alternative has.
 DECIDING = ("total_usd_horizon", "usd_per_month", "usd_per_request", "usd_per_mtok_output", "total_usd")
@@ -91,7 +92,12 @@ def _grid(vary: list[str]) -> list[tuple[str, dict[str, sc.Setting]]]:
         elif key not in sc.all_keys():
             findings.append(units.at("--vary", sc.unknown_key(key, "", sc.all_keys())))
         else:
-            axes.append([(key, v.strip()) for v in values.split(",") if v.strip()])
+            said = [v.strip() for v in values.split(",") if v.strip()]
+            findings += [
+                LlmcostError(f"--vary {key}: {units.shown(v)} is given twice")
+                for v in {v for v in said if said.count(v) > 1}
+            ]
+            axes.append([(key, v) for v in said])
     raise_all(findings)
     combinations = 1
     for axis in axes:
@@ -107,7 +113,8 @@ def _label(cell: tuple[tuple[str, str], ...]) -> str:
 
 def _answer(scenario: Scenario, catalog: Catalog) -> Estimate:
     """The question a scenario asks; one that does not fit is an answer, not an error."""
-    trains, serves = scenario.has(*TRAIN_SAID), scenario.has(*SERVE_SAID)
+    trains = scenario.has(*TRAIN_SAID) or any(f"train_{k}" in layer for layer in scenario.layers for k in RUN_SAID)
+    serves = scenario.has(*SERVE_SAID)
     if not trains and not serves:
         raise LlmcostError(
             "nothing to compare: say what is trained (--tokens) or served (--isl, --osl)", "llmcost compare --help"
@@ -124,7 +131,8 @@ def _answer(scenario: Scenario, catalog: Catalog) -> Estimate:
 
 def _figures(estimate: Estimate) -> dict[str, Any]:
     r = estimate.result
-    upfront = r.get("total_usd", r.get("training_usd"))
+    program = r.get("training_usd_program") if r.get("scope") == "program" else None
+    upfront = r.get("total_usd", program or r.get("training_usd"))
     daily = r.get("inference_usd_per_day")
     monthly = r.get("usd_per_month") if daily is None else _number(daily) * engine.DAYS_PER_MONTH
     at_horizon = r.get("inference_usd_at_horizon")
@@ -153,8 +161,11 @@ def _number(value: Any) -> float:
 
 def _interval(ranges: dict[str, Range]) -> dict[str, Any]:
     """The 90 % interval of the figure people compare."""
-    of = next((ranges[k] for k in ("total_usd", "usd_per_mtok_output", "crossover_days") if k in ranges), None)
-    return {"p5": of.p5 if of else None, "p95": of.p95 if of else None}
+    key = next(
+        (k for k in ("total_usd", "usd_per_request", "usd_per_mtok_output", "crossover_days") if k in ranges), None
+    )
+    of = ranges[key] if key else None
+    return {"range_of": key, "p5": of.p5 if of else None, "p95": of.p95 if of else None}
 
 
 def _shared(estimates: list[Estimate]) -> dict[str, Input]:

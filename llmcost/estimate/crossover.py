@@ -7,12 +7,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec import structs
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.engine import crossover as engine
 from llmcost.engine import spread as sp
-from llmcost.errors import LlmcostError
+from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate import bill as billing
 from llmcost.estimate import sampling, serve, train
 from llmcost.estimate.question import Question
@@ -42,6 +43,9 @@ def crossover(scenario: Scenario, catalog: Catalog) -> Estimate:
         Too little said on either side, or anything either side refuses.
     """
     sides = _sides(scenario, catalog)
+    refused = _refused(sides)
+    if refused is not None:
+        return refused
     horizon = _horizon(sides.serving)
     start = sides.serving.said("start")
     samples, seed = sampling.settings(sides.serving)
@@ -56,7 +60,26 @@ def crossover(scenario: Scenario, catalog: Catalog) -> Estimate:
             "training and serving share no measure: one is in dollars, the other in energy",
             "give --train-cost with --cost-per-request",
         )
-    return _estimate(sides, centre, sampled, basis, horizon, start)
+    return _limited(sides, centre, _estimate(sides, centre, sampled, basis, horizon, start))
+
+
+def _refused(sides: Sides) -> Estimate | None:
+    """The answer when one side has none: nothing fits, or no layout keeps the targets."""
+    answer = train.refusal(sides.train_plan) if sides.train_plan else None
+    if answer is None and sides.serve_plan is not None:
+        answer = serve.refusal(sides.serve_plan)
+    return None if answer is None else structs.replace(answer, command="crossover", inputs=_inputs(sides))
+
+
+def _limited(sides: Sides, c: Mapping[str, Any], answer: Estimate) -> Estimate:
+    """The same answer, refused when the traffic needs more accelerators than were given."""
+    given = sides.serve_plan.fleet_gpus if sides.serve_plan is not None else None
+    if given is None or c.get("serve_gpus", 0) <= given:
+        return answer
+    reason = f"the traffic needs {float(c['serve_gpus']):,.0f} accelerators, {given:,} are given"
+    result = {**answer.result, "feasible": False, "reason": reason}
+    headline = f"{reason[:1].upper()}{reason[1:]}; with enough of them: {answer.headline}"
+    return structs.replace(answer, result=result, headline=headline, exit_code=int(Exit.NO))
 
 
 def _sides(scenario: Scenario, catalog: Catalog) -> Sides:
@@ -64,7 +87,8 @@ def _sides(scenario: Scenario, catalog: Catalog) -> Sides:
     serving = Question(scenario, catalog, SERVE, prefix=True)
     given_train = [training.number(k) for k in ("train_cost", "train_energy")]
     given_serve = [serving.number(k) for k in ("cost_per_request", "energy_per_request")]
-    serving.number("requests")
+    for key in ("requests", "isl", "osl"):
+        serving.number(key)
     if not scenario.has("train_cost", "train_energy", *train.GIVEN_WORK):
         raise LlmcostError(
             "nothing to train: give --train-cost, or a model and its tokens",
@@ -142,6 +166,8 @@ def figures(sides: Sides, p: Mapping[str, Any]) -> dict[str, Any]:
         out["kwh_per_request"] = s["energy_per_request"]
     if sides.serve_plan is not None:
         fleet = serve.figures(sides.serve_plan, s)
+        if "gpus" in fleet:
+            out["serve_gpus"] = fleet["gpus"]
         out |= {k: fleet[k] for k in ("usd_per_request", "kwh_per_request", "co2e_kg_per_request") if k in fleet}
         out["tokens_per_request"] = s["isl"] + s["osl"]
     elif "isl" in s or "osl" in s:
@@ -301,9 +327,11 @@ def _curve(
     level = float(_level(sides, c, basis))
     low = high = None
     if sampled:
-        rates = np.asarray(sampled[f"{basis}_per_request"] * sampled["requests_per_day"])
-        if rates.ndim:
-            low, high = sp.quantile(rates, 0.05), sp.quantile(rates, 0.95)
+        # relative to training, so that the band meets the training line where the range of the crossing says
+        spend = sampled[f"{basis}_per_request"] * sampled["requests_per_day"]
+        pace = np.asarray(spend / _level(sides, sampled, basis))
+        if pace.ndim:
+            low, high = (level * sp.quantile(pace, q) for q in (0.05, 0.95))
     rows = []
     for day in np.linspace(0.0, end, CURVE_POINTS + 1).tolist():
         row = {"day": day, f"training_{basis}": level, f"inference_{basis}": day * daily}

@@ -9,7 +9,18 @@ from typing import Any
 import msgspec
 
 from llmcost import spec, units
-from llmcost.catalog import KINDS, STRUCTS, Catalog, Found, decode, presets_date, read_toml, source_of
+from llmcost.catalog import (
+    KINDS,
+    STRUCTS,
+    Catalog,
+    Found,
+    decode,
+    is_path,
+    presets_date,
+    read_toml,
+    source_of,
+    unwrapped,
+)
 from llmcost.errors import Exit, LlmcostError, did_you_mean
 from llmcost.result import Estimate, Warning
 from llmcost.scenario import layer
@@ -103,6 +114,9 @@ def _find(catalog: Catalog, name: str, kind: str | None) -> Found:
         kind, name = kind_, rest
     if kind is not None:
         return catalog.find(known_kind(kind), name)
+    if is_path(name):
+        found = catalog.find("scenarios", name)
+        return found._replace(kind=kind_of(found.path, read_toml(found.path)))
     matches = []
     for candidate in KINDS:
         try:
@@ -193,7 +207,7 @@ def check(files: list[str]) -> Estimate:
 
 def _findings(path: Path) -> list[tuple[str, str]]:
     data = read_toml(path)
-    kind = path.parent.name if path.parent.name in KINDS else _guess(data)
+    kind = kind_of(path, data)
     try:
         if kind in STRUCTS:
             preset = decode(STRUCTS[kind], data, path.name)
@@ -203,6 +217,11 @@ def _findings(path: Path) -> list[tuple[str, str]]:
     except LlmcostError as error:
         return [(f.message, f.hint) for f in getattr(error, "findings", [error])]
     return []
+
+
+def kind_of(path: Path, data: dict[str, Any]) -> str:
+    """What kind of preset a file is: by its folder, else by its keys."""
+    return path.parent.name if path.parent.name in KINDS else _guess(data)
 
 
 def _guess(data: dict[str, Any]) -> str:
@@ -265,6 +284,19 @@ def new(catalog: Catalog, kind: str, name: str, like: str | None) -> str:
     return _blank(kind, name)
 
 
+def _example(annotation: Any) -> str:
+    """A value of the right form, as TOML."""
+    inner, kind = unwrapped(annotation)
+    if kind in units.KINDS:
+        return f'"{units.KINDS[kind].sample}"' if kind != "whole" else "1"
+    if inner is bool:
+        return "false"
+    if inner is dt.date:
+        return "2026-11-23"
+    choices = getattr(inner, "__args__", ())
+    return f'"{choices[0]}"' if choices and isinstance(choices[0], str) else '""' if inner is str else "[]"
+
+
 def _head(kind: str, name: str, like: str = "") -> str:
     place = f"{kind}/ of your preset folder (llmcost presets path)"
     return f"# {kind}/{name}{like}. Save as {name}.toml in {place}.\n"
@@ -276,8 +308,10 @@ def _blank(kind: str, name: str) -> str:
         return head + f'title = "{name}"\n# keys: llmcost schema scenario\n'
     lines = [head.rstrip(), f'title = "{name}"']
     for field in msgspec.structs.fields(STRUCTS[kind]):
-        if field.name not in ("title", "sources", "aliases", "prices"):
-            lines.append(f"{'' if field.required else '# '}{field.name} = ")
+        if field.name in ("title", "sources", "aliases", "prices"):
+            continue
+        example = _example(field.type)
+        lines.append(f"{field.name} = {example}  # required" if field.required else f"# {field.name} = {example}")
     if kind == "prices":
         lines += [
             "",

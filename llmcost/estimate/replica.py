@@ -103,7 +103,7 @@ class Replica(NamedTuple):
         )
         question.step(
             "output tokens per second",
-            f"batch {self.batch:.0f} / TPOT",
+            f"batch {self.batch:.0f} x OSL / (TTFT + (OSL - 1) x TPOT)",
             float(c["output_tokens_per_second"]),
             "1/s",
             SOURCE,
@@ -126,7 +126,9 @@ def given_rate(question: Question) -> Replica:
 
 def choose(question: Question, model: Subject, device: Chip, gpus: int | None, price: float) -> Replica | NoFit:
     """The replica asked for; what was left open is what serves an output token cheapest within the targets."""
+    _need_rates(device)
     shape = _shape(question, model)
+    _warn_context(question, model)
     dtype = dtype_of(question, model, SERVE_DTYPES, "bf16")
     precision = _precision(question, dtype)
     calibration = serving.calibration_from_factors(
@@ -144,6 +146,10 @@ def choose(question: Question, model: Subject, device: Chip, gpus: int | None, p
     if answer.cheapest < 0:
         return _too_slow(model.name, device.found.name, grid)
     best = grid.pick(answer.cheapest)
+    asked = question.said("batch")
+    if asked is not None and float(best.point.batch) < asked:
+        reason = f"a batch of {asked:,} does not fit: memory holds at most {float(best.point.batch):,.0f} requests"
+        return NoFit(reason, None, None)
     layout, batch = Layout(*(float(v) for v in best.layout)), float(best.point.batch)
     for name, value in (("tp", layout.tp), ("pp", layout.pp), ("ep", layout.ep), ("batch", batch)):
         if question.scenario.get(name, question.side) is None:
@@ -176,6 +182,23 @@ def _front(answer: serving_search.Answer, utilization: float) -> tuple[dict[str,
 def _ranks(layout: Layout) -> str:
     named = ((n, int(getattr(layout, n))) for n in ("tp", "pp", "dp", "ep"))
     return ", ".join(f"{n} {v}" for n, v in named if v > 1) or "tp 1"
+
+
+def _need_rates(device: Chip) -> None:
+    """Refuse a machine whose preset does not say how fast it computes or reads."""
+    unknown = [n for n in ("bf16_flops", "memory_bytes_per_second") if math.isnan(getattr(device.machine, n))]
+    if unknown:
+        raise LlmcostError(
+            f"the {' and '.join(unknown)} of {device.found.name} {'is' if len(unknown) == 1 else 'are'} not known",
+            f"llmcost presets new hardware NAME --from {device.found.name}, or give --tokens-per-second",
+        )
+
+
+def _warn_context(question: Question, model: Subject) -> None:
+    longest = model.preset.max_context if model.preset else None
+    wanted = median(question.numbers["isl"]) + median(question.numbers["osl"])
+    if longest is not None and wanted > longest:
+        question.warn("W013", f"{wanted:,.0f} tokens are more than the context of {model.name} ({longest:,})", "")
 
 
 def _too_slow(name: str, chip_name: str, grid: serving_search.Grid) -> NoFit:

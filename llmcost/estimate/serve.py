@@ -111,6 +111,7 @@ def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
     if todo.place is not None:
         out["kwh_per_request"] = todo.place.energy_kwh(machine_hours, p)
         out["wh_per_request"] = out["kwh_per_request"] * 1000.0
+        out["electricity_usd_per_request"] = out["kwh_per_request"] * p["electricity_price"]
         out["co2e_kg_per_request"] = energy.co2e_kg(out["kwh_per_request"], p["carbon_intensity"])
         if todo.requests:
             monthly = p["requests"] * HOURS_PER_MONTH / 24.0
@@ -136,7 +137,8 @@ RESULT_KEYS = (
     "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_blended", "usd_per_request", "usd_per_month",
     "usd_per_day",
     "gpus", "replicas", "tpot_seconds", "ttft_seconds", "output_tokens_per_second", "requests_per_second_per_replica",
-    "prefill_share", "wh_per_request", "energy_kwh_per_month", "co2e_kg_per_month",
+    "prefill_share", "wh_per_request", "co2e_kg_per_request",
+    "electricity_usd_per_request", "energy_kwh_per_month", "co2e_kg_per_month",
 )  # fmt: skip
 
 
@@ -184,6 +186,11 @@ def breakdown(todo: Plan, c: Mapping[str, Any]) -> list[CostRow]:
     price = median(todo.question.numbers["price"])
     hours = float(c["gpus"]) * HOURS_PER_MONTH
     return [CostRow("accelerator rental, a month", hours, "GPU-hour", price, hours * price)]
+
+
+def refusal(todo: Plan) -> Estimate | None:
+    """The answer when no replica fits or keeps the targets; None when one does."""
+    return _refusal(todo, todo.replica) if isinstance(todo.replica, NoFit) else None
 
 
 def _refusal(todo: Plan, no: NoFit) -> Estimate:

@@ -252,6 +252,11 @@ def _arrays(todo: Plan, centre: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
+def refusal(todo: Plan) -> Estimate | None:
+    """The answer when nothing fits; None when something does."""
+    return None if todo.predicted is None or todo.predicted.fits else _refusal(todo, todo.predicted)
+
+
 def _refusal(todo: Plan, no: steps.Predicted) -> Estimate:
     """Nothing fits: what is missing, and how many accelerators would do."""
     name = todo.model.name if todo.model else "this run"

@@ -49,7 +49,7 @@ MAIN: dict[str, tuple[str, ...]] = {
 ASKED = {"train": "total_usd", "serve": "usd_per_mtok_output", "crossover": "crossover_days", "compare": "name"}
 # The array that is the answer, for CSV.
 MAIN_ARRAY = {"compare": "alternatives", "crossover": "curve", "presets": "rows", "validate": "rows", "check": "rows"}
-UNLABELLED = ("p5", "p95")  # columns whose unit depends on the question: JSON and CSV only
+UNLABELLED = ("range_of", "p5", "p95")  # columns whose unit depends on the question: JSON and CSV only
 RANKS = ("tp", "pp", "vpp", "dp", "cp", "ep")
 
 
@@ -317,7 +317,7 @@ def quiet_line(estimate: Estimate) -> str:
     if value is None:
         why = estimate.result.get("reason") or estimate.result.get("status") or units.NOT_KNOWN
         return clean(why)
-    return plain_number(value)
+    return plain_number(value if isinstance(value, str | bool | int) else float(value))
 
 
 def warning_lines(estimate: Estimate) -> list[str]:

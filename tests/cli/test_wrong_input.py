@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,81 @@ def test_nothing_is_half_written(cli: Cli, tmp_path: Path) -> None:
     assert cli("train", "--model", "nope", "--tokens", "1T", "--json", "-o", str(target)).code == 2
     assert target.read_text() == "before"
     assert list(tmp_path.iterdir()) == [target]
+
+
+IGNORED = [
+    ("train", "--gpu-hours", "1M", "--price", "2/h", "--mfu", "40%"),
+    ("train", "--gpu-hours", "1M", "--price", "2/h", "--region", "france"),
+    (*TRAIN, "--mfu", "40%", "--tp", "4"),
+    (*TRAIN, "--price", "2/h", "--commitment", "spot"),
+    (*CROSS, "--hardware", "h100-sxm"),
+    (*CROSS, "--train-price", "2/h"),
+    (
+        "serve",
+        "-m",
+        "llama-3.1-8b",
+        "-H",
+        "l40s",
+        "--isl",
+        "9",
+        "--osl",
+        "9",
+        "--tokens-per-second",
+        "99/s",
+        "--ttft",
+        "1s",
+    ),
+]
+
+
+@pytest.mark.parametrize("args", IGNORED, ids=" ".join)
+def test_an_option_that_changes_nothing_is_refused(cli: Cli, args: tuple[str, ...]) -> None:
+    run = cli(*args)
+    assert run.code == 2, run
+    assert f"{args[-2]} has no effect" in run.err
+
+
+def test_a_scenario_may_say_more_than_a_command_needs(cli: Cli) -> None:
+    assert cli("train", "llama-3.1-70b-chat", "-q").code == 0
+
+
+def test_output_goes_to_regular_files_alone(cli: Cli, tmp_path: Path) -> None:
+    given = ("train", "--gpu-hours", "1M", "--price", "2/h", "-o")
+    fifo, folder, frozen, link = (tmp_path / n for n in ("fifo", "folder", "frozen", "link"))
+    os.mkfifo(fifo)
+    folder.mkdir()
+    frozen.write_text("before")
+    frozen.chmod(0o400)
+    for target in (fifo, folder, frozen, ""):
+        assert cli(*given, target).code == 2
+    assert frozen.read_text() == "before"
+    real = tmp_path / "real.txt"
+    real.write_text("before")
+    real.chmod(0o600)
+    link.symlink_to(real)
+    assert cli(*given, link).code == 0
+    assert link.is_symlink()
+    assert "GPU-hours" in real.read_text()
+    assert real.stat().st_mode & 0o777 == 0o600
+    assert {p.name for p in tmp_path.iterdir()} == {"fifo", "folder", "frozen", "link", "real.txt"}
+
+
+REFUSED = [
+    ("serve", "-m", "llama-3.1-405b", "-H", "h100", "--gpus", "4", "--isl", "100", "--osl", "100"),
+    ("serve", "-m", "llama-3.1-8b", "-H", "h100", "--isl", "1000", "--osl", "100", "--tpot", "1us"),
+    ("serve", "-m", "llama-3.1-8b", "-H", "h100", "--isl", "1000", "--osl", "100", "--batch", "1000000"),
+    ("serve", "-m", "llama-3.1-8b", "-H", "h100", "--isl", "1000", "--osl", "100", "--requests", "1B/day", "--gpus", "8"),
+    ("train", "-m", "llama-3.1-405b", "--tokens", "1T", "-H", "h100", "--gpus", "8"),
+    ("crossover", "-m", "llama-3.1-70b", "--tokens", "1T", "-H", "h100", "--train-gpus", "512", "--serve-gpus", "2", "--isl", "100", "--osl", "100", "--requests", "1B/day"),
+    ("crossover", "-m", "llama-3.1-405b", "--tokens", "1T", "-H", "h100", "--train-gpus", "8", "--isl", "100", "--osl", "100", "--requests", "1M/day"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("args", REFUSED, ids=" ".join)
+def test_no_is_an_answer_with_exit_code_1(cli: Cli, args: tuple[str, ...]) -> None:
+    run = cli(*args, "--json")
+    assert run.code == 1, run
+    answer = run.json
+    assert answer["result"]["feasible"] is False
+    assert answer["result"]["reason"].lower()[:20] in answer["headline"].lower()
+    assert cli(*args).code == 1
