@@ -1,0 +1,142 @@
+"""`validate`: reads the inputs of a row and nothing else, and reports what it found."""
+
+from __future__ import annotations
+
+import csv
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from llmcost.estimate.validate import Scored, statistics
+from tests.conftest import ROOT, Cli
+
+INPUTS = {
+    "training": (
+        "id model_id n_params_total n_params_active n_layers d_model n_heads n_kv_heads d_head d_ff ffn_gated vocab "
+        "moe_experts moe_topk hardware_id n_gpus precision_id seq_len global_batch_seqs micro_batch tp pp dp cp ep vpp "
+        "recompute_id zero zero_shard_group measured_step_s"
+    ),
+    "runs": "id model_id params_total params_active tokens hardware_id n_gpus precision seq_len gpu_hours",
+    "serving": (
+        "id model_id params_total params_active n_layers d_model n_heads n_kv_heads d_head d_ff vocab attention_kind "
+        "moe_experts moe_topk hardware_id n_gpus tp pp dp ep weight_precision kv_precision compute_precision isl_eff "
+        "osl_eff concurrency_or_batch load framework_id tpot_ms ttft_ms output_tokens_per_s"
+    ),
+}
+FILES = {"training": "training_measured.csv", "runs": "training_runs.csv", "serving": "serving_measured.csv"}
+MEASURED = {
+    "training": ("measured_step_s",),
+    "runs": ("gpu_hours",),
+    "serving": ("tpot_ms", "ttft_ms", "output_tokens_per_s"),
+}
+
+
+def _rows(subject: str, every: int) -> list[dict[str, str]]:
+    with (ROOT / "validation" / FILES[subject]).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))[::every]
+
+
+def _write(path: Path, rows: list[dict[str, str]]) -> str:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(path)
+
+
+def _predicted(cli: Cli, subject: str, path: str) -> dict[tuple[str, str], tuple[float | None, ...]]:
+    run = cli("validate", subject, "--data", path, "--json")
+    assert run.code == 0, run.err
+    return {(r["id"], r["quantity"]): (r["predicted"], r["p5"], r["p95"]) for r in run.json["rows"]}
+
+
+@pytest.mark.parametrize("subject", FILES)
+def test_only_inputs_are_read(cli: Cli, tmp_path: Path, subject: str) -> None:
+    rows = _rows(subject, 7)
+    for row in rows:
+        for name in row:
+            if name in ("tokens_per_s_per_gpu", "mfu_pct"):
+                pytest.fail(f"{name} holds the answer and is shipped")
+    before = _predicted(cli, subject, _write(tmp_path / "a.csv", rows))
+    keep = set(INPUTS[subject].split())
+    background = [n for n in rows[0] if n not in keep]
+    assert background
+    rng = random.Random(1)
+    for name in background:
+        values = [row[name] for row in rows]
+        rng.shuffle(values)
+        for row, value in zip(rows, values, strict=True):
+            row[name] = value
+    assert _predicted(cli, subject, _write(tmp_path / "b.csv", rows)) == before
+    blanked = [{k: v if k in keep else "" for k, v in row.items()} for row in rows]
+    assert _predicted(cli, subject, _write(tmp_path / "c.csv", blanked)) == before
+    without = [{k: v for k, v in row.items() if k in keep} for row in rows]
+    assert _predicted(cli, subject, _write(tmp_path / "d.csv", without)) == before
+
+
+@pytest.mark.parametrize("subject", FILES)
+def test_a_measurement_is_not_an_input_of_another(cli: Cli, tmp_path: Path, subject: str) -> None:
+    rows = _rows(subject, 7)
+    before = _predicted(cli, subject, _write(tmp_path / "a.csv", rows))
+    for row in rows:
+        for name in MEASURED[subject]:
+            row[name] = str(float(row[name]) * 3) if row[name] else ""
+    assert _predicted(cli, subject, _write(tmp_path / "b.csv", rows)) == before
+
+
+@pytest.mark.parametrize("subject", FILES)
+def test_the_report_counts_every_row(cli: Cli, subject: str) -> None:
+    answer = cli("validate", subject, "--json").json
+    measured = sum(bool(row[c]) and float(row[c]) > 0 for row in _rows(subject, 1) for c in MEASURED[subject])
+    assert answer["summary"]["n"] == len(answer["rows"]) == measured
+    skipped = [r for r in answer["rows"] if r["predicted"] is None]
+    assert answer["summary"]["skipped"] == len(skipped)
+    assert all(r["reason"] for r in skipped)
+    for row in answer["rows"]:
+        if row["predicted"] is not None:
+            assert row["p5"] < row["predicted"] < row["p95"]
+            assert row["error_pct"] == pytest.approx(100 * (row["predicted"] / row["measured"] - 1))
+    by = {g["by"] for g in answer["groups"]}
+    for group in by:
+        assert sum(g["n"] for g in answer["groups"] if g["by"] == group) == measured
+
+
+def test_statistics_by_hand() -> None:
+    # errors +10 %, -20 %, +50 %: median 20, mean 26.667; bias (1.1 x 0.8 x 1.5)^(1/3) - 1 = 9.696 %; two of three inside
+    rows = [
+        Scored("a", "q", 10.0, 11.0, 9.0, 13.0, ""),
+        Scored("b", "q", 10.0, 8.0, 6.0, 12.0, ""),
+        Scored("c", "q", 10.0, 15.0, 12.0, 18.0, ""),
+        Scored("d", "q", 10.0, None, None, None, "why"),
+    ]
+    found = statistics(rows)
+    assert (found["n"], found["skipped"]) == (4, 1)
+    assert found["median_ape_pct"] == pytest.approx(20.0)
+    assert found["mape_pct"] == pytest.approx(80 / 3)
+    assert found["bias_pct"] == pytest.approx(100 * (1.32 ** (1 / 3) - 1))
+    assert found["coverage_90_pct"] == pytest.approx(200 / 3)
+    assert found["median_range_ratio"] == pytest.approx(1.5)
+    assert np.isfinite(found["p90_ape_pct"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "id\n1\n", "a,b\n1,2\n", "\x00\x01", "id,measured_step_s\n1,nan\n", "id,measured_step_s\n1,-5\n"],
+)
+def test_bad_data_is_one_line(cli: Cli, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(content)
+    run = cli("validate", "training", "--data", str(path))
+    assert run.code == 2
+    assert len(run.err.splitlines()) <= 2
+    assert "Traceback" not in run.err
+
+
+def test_a_row_it_cannot_predict_is_listed_with_the_reason(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("id,model_id,hardware_id,measured_step_s\nx,no-such-model,h100-sxm,1.5\ny,llama-3.1-8b,nothing,2\n")
+    answer = cli("validate", "training", "--data", str(path), "--json").json
+    assert answer["summary"]["skipped"] == 2
+    assert ["no-such-model" in answer["rows"][0]["reason"], "nothing" in answer["rows"][1]["reason"]] == [True, True]
