@@ -28,6 +28,7 @@ RECOMPUTE = ("none", "selective", "full")
 COMMITMENTS = ("on-demand", "1-year", "3-year", "spot")
 COST_DEFINITIONS = ("rental", "amortised", "acquisition")
 SCOPES = ("run", "program")
+POOLS = ("colocated", "disaggregated")
 
 
 class Key(NamedTuple):
@@ -107,9 +108,35 @@ _KEYS = (
         (SERVE, CROSSOVER),
         most=0.999,
     ),
+    Key(
+        "length_spread",
+        "ratio",
+        "Workload",
+        "standard deviation of the lengths over their mean, lognormal: 1.2",
+        (SERVE, CROSSOVER),
+        most=10.0,
+    ),
+    Key("lengths", "file", "Workload", "lengths of requests: a CSV file with columns isl and osl", (SERVE, CROSSOVER)),
     Key("requests", "per_day", "Workload", "traffic: 10M/day, 250/s", (SERVE, CROSSOVER), ranged=True),
+    Key("requests_per_user", "per_day", "Workload", "requests of one user: 15/day", (SERVE,), ranged=True),
     Key("framework", "choice", "Serving", "serving software", (SERVE, CROSSOVER), choices=FRAMEWORKS),
     Key("kv_dtype", "choice", "Serving", "KV cache format", (SERVE, CROSSOVER), choices=DTYPES),
+    Key(
+        "dtypes",
+        "choices",
+        "Serving",
+        "formats to choose the cheapest from, in place of one: fp8,bf16",
+        (SERVE, CROSSOVER),
+        choices=DTYPES,
+    ),
+    Key(
+        "pools",
+        "choice",
+        "Serving",
+        "whether the same accelerators run prompts and answers, or separate pools",
+        (SERVE, CROSSOVER),
+        choices=POOLS,
+    ),
     Key(
         "batch",
         "whole",
@@ -119,6 +146,13 @@ _KEYS = (
     ),
     Key("tpot", "seconds", "Serving", "time per output token to keep: 50ms", (SERVE, CROSSOVER)),
     Key("ttft", "seconds", "Serving", "time to first token to keep: 2s", (SERVE, CROSSOVER)),
+    Key(
+        "ttft_p95",
+        "seconds",
+        "Serving",
+        "time to first token that 95 % of requests keep, random arrivals: 2s",
+        (SERVE, CROSSOVER),
+    ),
     Key(
         "utilization",
         "share",
@@ -295,6 +329,12 @@ def parse_value(key: Key, raw: object) -> Value:
             return str(raw)
         near = did_you_mean(raw, key.choices) if isinstance(raw, str) else ""
         raise LlmcostError(f"{units.shown(raw)} is not one of {', '.join(key.choices)}", near)
+    if key.kind == "choices":
+        return _parse_choices(key, raw)
+    if key.kind == "file":
+        if isinstance(raw, str) and raw.strip():
+            return raw
+        raise LlmcostError(f"{units.shown(raw)} is not a file")
     if key.kind in ("models", "hardware", "prices", "regions"):
         if isinstance(raw, str) and raw.strip():
             return raw.strip()
@@ -311,6 +351,13 @@ def parse_value(key: Key, raw: object) -> Value:
         most = units.format(key.kind, key.most)
         raise LlmcostError(f"{units.shown(raw)} is too large: at most {most}", f"write {most} or less")
     return int(value) if key.kind == "whole" and isinstance(value, float) else value
+
+
+def _parse_choices(key: Key, raw: object) -> str:
+    """Several choices as one text, `fp8,bf16`, in the order given and without repeats; a file may give a list."""
+    parts = raw if isinstance(raw, list) else str(raw).split(",")
+    one = key._replace(kind="choice")
+    return ",".join(dict.fromkeys(parse_value(one, p.strip() if isinstance(p, str) else p) for p in parts))
 
 
 def layer(values: Mapping[str, object], origin: str, where: str = "") -> dict[str, Setting]:

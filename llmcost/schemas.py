@@ -52,9 +52,11 @@ def _scenario() -> dict[str, Any]:
 
 
 def _key_type(key: sc.Key) -> dict[str, Any]:
+    if key.kind == "choices":
+        return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"enum": list(key.choices)}}]}
     if key.choices:
         return {"enum": list(key.choices)}
-    if key.kind in ("models", "hardware", "prices", "regions"):
+    if key.kind in ("models", "hardware", "prices", "regions", "file"):
         return {"type": "string"}
     if key.kind == "date":
         return {"type": "string", "format": "date"}

@@ -164,6 +164,8 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     training_flops: Count | None = None
     training_gpu_hours: Count | None = None
     training_hardware: Text | None = None
+    training_batch_tokens: Count | None = None  # tokens per step for most of the run
+    training_seq_len: Whole | None = None  # of the main phase
     sources: list[Source] = field(default_factory=list)
 
 

@@ -66,7 +66,7 @@ def _help(key: sc.Key) -> str:
 def _metavar(key: sc.Key) -> str:
     if key.kind in PRESET_KINDS or key.choices:
         return "NAME"
-    return {"date": "DATE", "seconds": "TIME", "share": "SHARE", "usd": "MONEY"}.get(
+    return {"date": "DATE", "file": "FILE", "seconds": "TIME", "share": "SHARE", "usd": "MONEY"}.get(
         key.kind, "QUANTITY" if key.kind != "whole" else "N"
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 Num = Any
 
 POINTS = 64  # quantile points that stand for a distribution of lengths
+MANY = 2000  # servers beyond which the limit of many servers stands for the recursion
 
 
 def erlang_b(servers: Num, offered: Num) -> Num:
@@ -50,7 +51,10 @@ def erlang_c(servers: Num, offered: Num) -> Num:
     servers, offered : float or array
         Servers c [-] and offered load a [erlang].
 
-    Source: Erlang 1917; Cooper 1981, equation 4.8.
+    Beyond 2,000 servers C = 1 / (1 + beta Phi(beta) / phi(beta)) with beta = (1 - rho) sqrt(c), whose error falls
+    with the root of c.
+
+    Source: Erlang 1917; Cooper 1981, equation 4.8; Halfin and Whitt 1981, doi:10.1287/opre.29.3.567, equation 2.2.
 
     Examples
     --------
@@ -61,8 +65,12 @@ def erlang_c(servers: Num, offered: Num) -> Num:
     """
     servers = np.maximum(np.floor(servers), 1.0)
     rho = np.divide(offered, servers)
-    blocked = erlang_b(servers, offered)
-    return np.where(rho >= 1.0, 1.0, blocked / np.maximum(1.0 - rho * (1.0 - blocked), 1e-300))
+    blocked = erlang_b(np.minimum(servers, MANY), np.minimum(rho, 1.0) * np.minimum(servers, MANY))
+    exact = blocked / np.maximum(1.0 - rho * (1.0 - blocked), 1e-300)
+    beta = np.clip((1.0 - rho) * np.sqrt(servers), 0.0, 37.0)
+    density = np.exp(-(beta**2) / 2.0) / np.sqrt(2.0 * np.pi)
+    limit = density / (density + beta * _normal_share(beta))
+    return np.where(rho >= 1.0, 1.0, np.where(servers > MANY, limit, exact))
 
 
 def mean_wait_seconds(servers: Num, rate: Num, service: Num, ca2: Num = 1.0, cs2: Num = 1.0) -> Num:

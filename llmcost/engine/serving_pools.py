@@ -202,12 +202,12 @@ def tail_max_batch(
     shape, machine, layout, precision, load, calibration
         The point; `load.batch` is ignored.
     total_points : array
-        Equally likely prompt + answer lengths along the last axis [tokens].
+        Equally likely lengths that are set aside, prompt and answer [tokens].
 
     Source: `queueing.tail_batch`.
     """
     held = memory(shape, machine, layout, precision, load._replace(batch=1.0), calibration)
     share = precision.kv_bytes / (kv_ranks(shape, layout) * layout.pp)
-    sizes = kv_elements(shape, np.asarray(total_points, dtype=float)) * share
-    fit = np.floor(tail_batch(held.usable_bytes, sizes.mean(axis=-1), sizes.var(axis=-1)))
+    sizes = kv_elements(shape, np.asarray(total_points, dtype=float))
+    fit = np.floor(tail_batch(held.usable_bytes, sizes.mean() * share, sizes.var() * share**2))
     return layout.dp * np.minimum(fit, calibration.batch_limit)

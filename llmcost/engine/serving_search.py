@@ -10,6 +10,7 @@ from llmcost.engine.roofline import Machine
 from llmcost.engine.serving import BINDS, Point, operating_point
 from llmcost.engine.serving_inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving_memory import max_batch, weights_bytes
+from llmcost.engine.serving_pools import tail_max_batch
 from llmcost.engine.transformer import Shape
 
 Num = Any
@@ -110,6 +111,7 @@ def search(
     usd_per_gpu_hour: float = 1.0,
     gpus: float | None = None,
     batches: Num = BATCHES,
+    total_points: Num | None = None,
 ) -> Answer:
     r"""Evaluate every layout, precision and batch, and pick.
 
@@ -133,12 +135,17 @@ def search(
         Accelerators to fill with whole replicas, all paid; None: one replica.
     batches : array
         Requests in flight per replica to try [-].
+    total_points : array, optional
+        Equally likely lengths that memory sets aside [tokens], see `serving_pools.tail_max_batch`; None is a fixed one.
 
     Source: enumeration; cost by definition.
     """
     args = _grid(candidates, precisions, np.asarray(batches, dtype=float))
     layout, precision, index, batch = args
     limit = max_batch(shape, machine, layout, precision, load, calibration)
+    if total_points is not None:
+        tail = tail_max_batch(shape, machine, layout, precision, load, calibration, total_points)
+        limit = np.minimum(limit, tail)
     # the largest batch that fits is a candidate too, in place of every batch beyond it
     batch = np.minimum(batch, np.maximum(limit, 1.0))
     keep = (limit >= 1.0) & np.concatenate([[True], (batch[1:] != batch[:-1]) | (_starts(batch, len(batches)))])

@@ -11,6 +11,7 @@ import msgspec
 from llmcost import spec, units
 from llmcost.catalog import (
     KINDS,
+    SINGULAR,
     STRUCTS,
     Catalog,
     Found,
@@ -58,7 +59,7 @@ def listing(catalog: Catalog, kind: str | None) -> Estimate:
         {"name": f.name, "title": _title(f), "aliases": ", ".join(names.get(f.name, [])), "from": _from(f)}
         for f in files.values()
     ]
-    return _answer(catalog, f"{len(rows)} {kind} presets.", rows, {"count": len(rows)})
+    return _answer(catalog, f"{len(rows)} {SINGULAR[kind]} presets.", rows, {"count": len(rows)})
 
 
 def _title(found: Found) -> str:

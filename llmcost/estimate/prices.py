@@ -17,7 +17,6 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.question import Number, Origin, Question
 
 MIN_PROVIDERS = 3  # fewer quotes than this do not make a market
-OLD_DAYS = 180
 
 
 class Quote(NamedTuple):

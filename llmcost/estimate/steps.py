@@ -6,6 +6,7 @@ import math
 from typing import Any, NamedTuple
 
 from llmcost import units
+from llmcost.catalog import source_of
 from llmcost.engine import parallelism as par
 from llmcost.engine import transformer as tf
 from llmcost.engine.calibration import calibration_from_factors
@@ -15,8 +16,9 @@ from llmcost.engine.training import ROWS
 from llmcost.engine.training_work import PRECISIONS, Run
 from llmcost.engine.transformer import Shape
 from llmcost.errors import LlmcostError
-from llmcost.estimate.question import Origin, Question
+from llmcost.estimate.question import Origin, Question, origin_of
 from llmcost.estimate.subject import Chip, Subject
+from llmcost.estimate.training_runs import batch_tokens
 
 SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
 ROUNDING = 0.05  # a batch further off than this is said
@@ -107,9 +109,7 @@ def predict(
     if shape is None or math.isnan(device.machine.memory_bytes_per_second) or math.isnan(device.machine.bf16_flops):
         return None
     calibration, spread = calibration_from_factors(question.catalog.factors("training"), device.preset.generation)
-    if question.scenario.get("seq_len", question.side) is None and "seq_len" not in question.inputs:
-        question.record("seq_len", int(seq_len), question.factor("defaults", "seq_len").origin)
-    run = Run(seq_len, _sequences(question, shape, seq_len, gpus), float(PRECISIONS[PRECISION[dtype]]))
+    run = Run(seq_len, _sequences(question, model, shape, seq_len, gpus), float(PRECISIONS[PRECISION[dtype]]))
     _refuse(question, shape)
     fixed = {name: float(value) for name in ASKED if (value := question.said(name)) is not None}
     recompute = question.said("recompute")
@@ -137,6 +137,20 @@ def predict(
         gpus,
         None if smallest is None else int(smallest),
     )
+
+
+def sequence_length(question: Question, model: Subject) -> float:
+    """Tokens per sequence: said, else as the model was trained, else the default; recorded [tokens]."""
+    said = question.said("seq_len")
+    if said is not None:
+        return float(said)
+    published = model.preset.training_seq_len if model.preset is not None else None
+    if published is not None and model.found is not None:
+        question.record("seq_len", published, origin_of(model.found, source_of(model.preset, "training_seq_len")))
+        return float(published)
+    factor = question.factor("defaults", "seq_len")
+    question.record("seq_len", int(median(factor.value)), factor.origin)
+    return median(factor.value)
 
 
 def _shape(question: Question, model: Subject) -> Shape | None:
@@ -170,7 +184,7 @@ def _refuse(question: Question, shape: Shape) -> None:
         raise LlmcostError(f"--ep {question.said('ep'):,} is more than the {experts:.0f} experts of the model")
 
 
-def _sequences(question: Question, shape: Shape, seq_len: float, gpus: int) -> float:
+def _sequences(question: Question, model: Subject, shape: Shape, seq_len: float, gpus: int) -> float:
     """Sequences per step: said, or by the size of the run, divisible over the accelerators."""
     said = question.said("global_batch_tokens")
     if said is not None:
@@ -188,9 +202,13 @@ def _sequences(question: Question, shape: Shape, seq_len: float, gpus: int) -> f
     total = (
         median(flops) if flops is not None else 6.0 * float(shape.params_active) * median(question.numbers["tokens"])
     )
-    wanted = 4e6 * (total / 1e24) ** (1 / 3) / seq_len
+    published = model.preset.training_batch_tokens if model.preset is not None else None
+    if published is not None and model.preset is not None and model.found is not None:
+        source = origin_of(model.found, source_of(model.preset, "training_batch_tokens"))
+    else:
+        source = Origin("default", "docs/method.md, training: 4M tokens at 1e24 FLOP, 8 x for mixtures of experts")
+    wanted = (published or batch_tokens(total, float(shape.n_experts) > 0)) / seq_len
     batch = _divisible(max(wanted, 1.0), gpus)
-    source = Origin("default", "docs/method.md, training: 4M tokens at 1e24 FLOP, growing with its cube root")
     question.record("global_batch_tokens", batch * seq_len, source)
     return batch
 

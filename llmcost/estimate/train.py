@@ -87,14 +87,10 @@ def _take_flops(question: Question, model: Subject | None, needed: bool) -> bool
         if needed:
             raise question.need("tokens" if model else "model", "the work of the run is parameters x tokens")
         return False
-    seq_len = question.said("seq_len")
-    if seq_len is None and model.preset is not None and model.preset.n_layers is not None:
-        seq_len = int(median(question.factor("defaults", "seq_len").value))
-        question.record("seq_len", seq_len, question.factor("defaults", "seq_len").origin)
     if model.params_active is not None:
         question.numbers["params_active"] = model.params_active
         return True
-    per_token = float(tf.training_flops_per_token(model.shape, float(seq_len or 0)))
+    per_token = float(tf.training_flops_per_token(model.shape, steps.sequence_length(question, model)))
     question.numbers["flops_per_token"] = per_token
     return True
 
@@ -135,8 +131,7 @@ def _predict(
     """The predicted step, when there is a model to predict it from and a number of accelerators to lay it out on."""
     if model is None or gpus is None or question.scenario.has("mfu"):
         return None
-    default = int(median(question.factor("defaults", "seq_len").value))
-    return steps.predict(question, model, device, gpus, float(question.said("seq_len") or default), dtype)
+    return steps.predict(question, model, device, gpus, steps.sequence_length(question, model), dtype)
 
 
 def _mfu_row(catalog: Catalog, generation: str, model_class: str, precision: str) -> Mapping[str, Any]:

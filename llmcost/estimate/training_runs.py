@@ -23,6 +23,7 @@ DEFAULT_SEQ_LEN = {"volta": 2048.0, "ampere": 2048.0, "tpu-v3": 2048.0, "tpu-v4"
 LATER_SEQ_LEN = 4096.0
 DAYS_WANTED = 30.0  # a blank number of accelerators: as many as finish in a month
 MFU_GUESSED = 0.4
+MOE_BATCH = 8.0  # tokens per step of mixtures of experts over those of dense runs of the same compute
 TOKENS_PER_GPU = 1024.0  # at least, per step: Llama 3.1 405B, 16M tokens on 16,384
 
 
@@ -37,18 +38,20 @@ class Whole(NamedTuple):
     tokens: float
 
 
-def batch_tokens(flops: float) -> float:
+def batch_tokens(flops: float, moe: bool = False) -> float:
     """Tokens per step where a run does not state them [-].
 
     4M tokens at 1e24 FLOP, growing with the cube root of compute: GPT-3 175B 3.1e23 FLOP, 3.2M tokens; Llama 2 70B
-    8.3e23, 4M; Llama 3.1 405B 3.8e25, 16M.
+    8.3e23, 4M; Llama 3.1 405B 3.8e25, 16M. Mixtures of experts train with 8 x that, the geometric mean of OLMoE (3 x),
+    DeepSeek-V2 (9 x), DeepSeek-V3 (10 x), GLM-4.5 (10 x) and Kimi K2 (12 x).
 
-    Source: arXiv 2005.14165 table 2.1, arXiv 2307.09288 section 2.2, arXiv 2407.21783 section 3.4.1.
+    Source: arXiv 2005.14165 table 2.1, 2307.09288 section 2.2, 2407.21783 section 3.4.1; 2409.02060, 2405.04434 section
+    3.1.2, 2412.19437 section 4.2, 2508.06471, 2507.20534.
 
     >>> [round(batch_tokens(f) / 1e6, 1) for f in (3.1e23, 8.3e23, 3.8e25)]
     [2.7, 3.8, 13.4]
     """
-    return 4e6 * float((flops / 1e24) ** (1 / 3))
+    return (MOE_BATCH if moe else 1.0) * 4e6 * float((flops / 1e24) ** (1 / 3))
 
 
 def _shape(row: Mapping[str, str], catalog: Catalog) -> Shape:

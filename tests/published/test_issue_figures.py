@@ -80,3 +80,45 @@ def test_deepseek_production_day_is_cost_per_day(cli: Cli) -> None:
     # open-infra-index day 6: 226.75 nodes x 8 H800 x 24 h x $2 = $87,072
     answer = cli("train", "--gpu-hours", str(226.75 * 8 * 24), "--price", "2/h", "--json").json
     assert answer["result"]["total_usd"] == pytest.approx(87_072)
+
+
+def test_llama_3_1_405b_mfu_and_billed_hours(cli: Cli) -> None:
+    # arXiv:2407.21783, table 4: BF16 MFU 38 to 43 %; model card: 30.84M H100-hours; abstract of 3.3.4: over 90 % effective time
+    args = ("--model", "llama-3.1-405b", "--tokens", "15.6T", "--hardware", "h100-sxm", "--gpus", "16384")
+    answer = cli("train", *args, "--json").json
+    assert 0.38 <= answer["result"]["mfu"] <= 0.43
+    assert answer["result"]["gpu_hours"] == pytest.approx(30.84e6, rel=0.15)
+    assert answer["ranges"]["goodput"]["p5"] <= 0.9 <= answer["ranges"]["goodput"]["p95"]
+    assert sum(row["seconds"] for row in answer["step"]) == pytest.approx(answer["result"]["step_seconds"], rel=1e-9)
+
+
+def test_deepseek_v3_hours(cli: Cli) -> None:
+    # arXiv:2412.19437, table 1: 2.664M H800-hours of pre-training on 14.8T tokens, 2,048 H800, FP8
+    args = ("--model", "deepseek-v3", "--tokens", "14.8T", "--hardware", "h800-sxm", "--gpus", "2048", "--dtype", "fp8")
+    assert cli("train", *args, "--json").json["result"]["gpu_hours"] == pytest.approx(2.664e6, rel=0.20)
+
+
+def test_two_h100_serve_llama_70b(cli: Cli) -> None:
+    # TensorRT-LLM 0.17 published performance: 4,391 output tokens/s, Llama 3.1 70B FP8, TP 2, 1000/1000
+    args = (
+        "--model",
+        "llama-3.1-70b",
+        "--hardware",
+        "h100-sxm",
+        "--dtype",
+        "fp8",
+        "--tp",
+        "2",
+        "--isl",
+        "1000",
+        "--osl",
+        "1000",
+    )
+    assert cli("serve", *args, "--json").json["result"]["output_tokens_per_second"] == pytest.approx(4391, rel=0.15)
+
+
+@pytest.mark.parametrize(("tp", "bound"), [(1, 0.0211), (2, 0.0105), (4, 0.0053), (8, 0.0026)])
+def test_batch_one_never_beats_bytes_over_bandwidth(cli: Cli, tp: int, bound: float) -> None:
+    # 70.6e9 bytes of FP8 weights over tp x 3.35e12 bytes/s
+    args = ("--model", "llama-3.1-70b", "--hardware", "h100-sxm", "--dtype", "fp8", "--tp", str(tp), "--batch", "1")
+    assert cli("serve", *args, "--isl", "128", "--osl", "128", "--json").json["result"]["tpot_seconds"] > bound
