@@ -254,8 +254,8 @@ def sanity(preset: Any) -> list[str]:
             found.append("params_active is above params_total")
         if preset.moe_experts and not preset.moe_topk:
             found.append("moe_experts without moe_topk")
-        if preset.n_layers is None and total is None and active is None:
-            found.append("neither an architecture nor params_total")
+        if preset.n_layers is None and total is None and active is None and preset.training_flops is None:
+            found.append("neither an architecture, params_total nor training_flops")
     return found
 
 
