@@ -76,26 +76,6 @@ def gather_seconds(size_bytes: Num, where: Group, link: Num, network: Num, laten
     return near + far + latency * np.log2(where.inside * where.outside)
 
 
-def all_reduce_seconds(size_bytes: Num, where: Group, link: Num, network: Num, latency: Num = 0.0) -> Num:
-    """All-reduce of `size_bytes` on every rank: a reduce-scatter and an all-gather [s].
-
-    Parameters
-    ----------
-    size_bytes : float or array
-        Message [bytes].
-    where, link, network, latency
-        As in `gather_seconds`.
-
-    Source: Thakur et al. 2005, section 4.5 (Rabenseifner's algorithm): 2 (n-1)/n M / bw.
-
-    Examples
-    --------
-    >>> print(round(float(all_reduce_seconds(1e9, group(8, 1, 8), 450e9, 50e9)) * 1e3, 4))
-    3.8889
-    """
-    return 2.0 * gather_seconds(size_bytes, where, link, network, latency)
-
-
 def all_to_all_seconds(size_bytes: Num, where: Group, link: Num, network: Num, latency: Num = 0.0) -> Num:
     r"""All-to-all in which every rank sends `size_bytes`, spread evenly over all ranks [s].
 

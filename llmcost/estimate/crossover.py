@@ -177,7 +177,7 @@ def figures(sides: Sides, p: Mapping[str, Any]) -> dict[str, Any]:
             level = _level(sides, out, basis)
             out[f"{basis}_parity"] = engine.parity_requests(level, out[f"{basis}_per_request"])
             if "requests" in s:
-                out[f"{basis}_days"] = out[f"{basis}_parity"] / s["requests"]
+                out[f"{basis}_days"] = engine.constant_days(level, out[f"{basis}_per_request"], s["requests"])
     if "requests" in s:
         out["requests_per_day"] = s["requests"]
     return out

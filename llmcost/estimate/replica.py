@@ -15,6 +15,8 @@ from llmcost.engine.spread import Spread, median
 from llmcost.engine.transformer import Shape
 from llmcost.errors import LlmcostError
 from llmcost.estimate.question import Origin, Question
+from llmcost.estimate.serving_lengths import Lengths
+from llmcost.estimate.serving_load import Server
 from llmcost.estimate.subject import Chip, Subject, dtype_of
 
 Z95 = 1.6448536269514722
@@ -44,21 +46,47 @@ class Replica(NamedTuple):
     point: Any = None
     binds: str = ""
     front: tuple[dict[str, Any], ...] = ()
+    dtype: str = ""
+    batch_max: float = 0.0
+    lengths: Lengths | None = None
+    fastest: tuple[float, float] = (math.nan, math.nan)  # TPOT [s], USD per Mtok of output
 
     def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
         """TPOT, TTFT, tokens per second and prefill share at the numbers `p`."""
-        if self.shape is None or self.device is None:
-            return {"output_tokens_per_second": p["tokens_per_second"]}
-        load = Load(p["isl"], p["osl"], p["isl"] * p["cache_hit"], self.batch)
-        at = serving.operating_point(
-            self.shape, self.device.machine, self.layout, self.precision, load, self.calibration
-        )
-        return {
+        if self.shape is None:
+            rate = p["tokens_per_second"]
+            return {"output_tokens_per_second": rate, "requests_per_second_per_replica": rate / p["osl"]}
+        cached = p["isl"] * p["cache_hit"]
+        at = self._at(Load(p["isl"], p["osl"], cached, self.batch))
+        rate = at.output_tokens_per_second / p["throughput_error"]
+        out = {
             "tpot_seconds": at.tpot_seconds * p["tpot_error"],
             "ttft_seconds": at.ttft_seconds * p["ttft_error"],
-            "output_tokens_per_second": at.output_tokens_per_second / p["throughput_error"],
+            "output_tokens_per_second": rate,
+            "requests_per_second_per_replica": rate / p["osl"],
             "prefill_share": prefill_share(at),
         }
+        if np.any(cached):
+            bare = self._at(Load(p["isl"] - cached, p["osl"], 0.0, self.batch))
+            reading = (_decoding(at) - _decoding(bare)) * at.output_tokens_per_second / at.batch
+            out["cached_share"] = np.clip(reading, 0.0, 1.0 - out["prefill_share"])
+        return out
+
+    def _at(self, load: Load) -> serving.Point:
+        assert self.shape is not None
+        assert self.device is not None
+        return serving.operating_point(
+            self.shape, self.device.machine, self.layout, self.precision, load, self.calibration
+        )
+
+    def gpu_seconds(self, out: Mapping[str, Any]) -> Any:
+        """Accelerator time of one request at full load [s]."""
+        return self.gpus / out["requests_per_second_per_replica"]
+
+    def fleet(self, out: Mapping[str, Any], demand: Any, utilization: Any) -> dict[str, Any]:
+        """Whole replicas for a demand [1/s] at a utilisation."""
+        replicas = np.ceil(demand / (out["requests_per_second_per_replica"] * utilization) - 1e-9)
+        return {"replicas": replicas, "gpus": replicas * self.gpus}
 
     def facts(self) -> dict[str, Any]:
         """What the replica is, for the result."""
@@ -70,26 +98,33 @@ class Replica(NamedTuple):
             "pp": int(self.layout.pp),
             "ep": int(self.layout.ep),
             "batch": int(self.batch),
+            "batch_max": int(self.batch_max),
+            "dtype": self.dtype,
             "weight_bytes": float(self.point.weights_bytes) * self.gpus,
             "kv_bytes_per_request": float(self.point.kv_bytes_per_request),
             "tokens_per_second_per_user": 1.0 / float(self.point.tpot_seconds),
             "output_tokens_per_second_per_gpu": float(self.point.output_tokens_per_second) / self.gpus,
             "binds": self.binds,
+            "fastest_tpot_seconds": self.fastest[0],
+            "fastest_usd_per_mtok_output": self.fastest[1],
         }
 
-    def first_token(
-        self, p: Mapping[str, float], requests_per_second: float, replicas: float
-    ) -> dict[str, float | None]:
-        """TTFT that half, 95 % and 99 % of open-loop requests stay under at this traffic [s]; None beyond capacity."""
-        if self.shape is None or self.device is None:
-            return {}
+    def ttft(self, p: Mapping[str, float], requests_per_second: Any, replicas: Any, quantile: Any) -> Any:
+        """TTFT of random arrivals over so many replicas [s]; infinite beyond capacity."""
+        assert self.shape is not None
+        assert self.device is not None
         load = Load(p["isl"], p["osl"], p["isl"] * p["cache_hit"], self.batch)
-        args = (self.shape, self.device.machine, self.layout, self.precision, load, self.calibration)
-        found: dict[str, float | None] = {}
-        for name, share in (("ttft_p50_seconds", 0.5), ("ttft_p95_seconds", 0.95), ("ttft_p99_seconds", 0.99)):
-            seconds = float(serving_pools.open_loop(*args, requests_per_second, replicas, share).ttft_seconds)
-            found[name] = seconds if math.isfinite(seconds) else None
-        return found
+        points = None
+        if self.lengths is not None:
+            points = self.lengths.prompt_points() * max(load.isl - load.cached_isl, 1.0)
+        return serving_pools.open_loop(
+            self.shape, self.device.machine, self.layout, self.precision, load, self.calibration,
+            requests_per_second, replicas, quantile, points,
+        ).ttft_seconds  # fmt: skip
+
+    def queue(self) -> Server | None:
+        """Itself, where what it is is known well enough to queue for it."""
+        return None if self.shape is None else self
 
     def explain(self, question: Question, c: Mapping[str, Any]) -> None:
         """The steps of the replica's speed."""
@@ -115,8 +150,11 @@ def prefill_share(at: Any) -> Any:
 
     A request takes OSL / throughput of the machine; decoding OSL tokens among B takes OSL x (TPOT without prompts) / B.
     """
-    decoding = (at.tpot_seconds - at.prefill_row) * at.output_tokens_per_second / at.batch
-    return np.clip(1.0 - decoding, 0.0, 1.0)
+    return np.clip(1.0 - _decoding(at) * at.output_tokens_per_second / at.batch, 0.0, 1.0)
+
+
+def _decoding(at: Any) -> Any:
+    return at.tpot_seconds - at.prefill_row
 
 
 def given_rate(question: Question) -> Replica:
@@ -124,40 +162,111 @@ def given_rate(question: Question) -> Replica:
     return Replica(int(question.said("tp") or 1) * int(question.said("pp") or 1))
 
 
-def choose(question: Question, model: Subject, device: Chip, gpus: int | None, price: float) -> Replica | NoFit:
-    """The replica asked for; what was left open is what serves an output token cheapest within the targets."""
+class Options(NamedTuple):
+    """What a replica is chosen from."""
+
+    model: Subject
+    device: Chip
+    shape: Shape
+    dtypes: tuple[str, ...]
+    precisions: tuple[Precision, ...]
+    calibration: Calibration
+    candidates: Layout
+    load: Load
+    targets: serving_search.Targets
+    batches: Any
+    lengths: Lengths | None
+
+    @property
+    def total_points(self) -> Any:
+        """Lengths that memory sets aside, or None where every request is alike."""
+        return None if self.lengths is None else self.lengths.total_points(float(self.calibration.kv_reserve))
+
+    def search(self, load: Load, targets: serving_search.Targets, price: float) -> serving_search.Answer:
+        """Every layout, format and batch, evaluated."""
+        return serving_search.search(
+            self.shape, self.device.machine, self.candidates, list(self.precisions), load, self.calibration, targets,
+            price, None, self.batches, self.total_points,
+        )  # fmt: skip
+
+
+def options(
+    question: Question, model: Subject, device: Chip, gpus: int | None, lengths: Lengths | None = None
+) -> Options:
+    """What was asked of a replica, and what is open."""
     _need_rates(device)
     shape = _shape(question, model)
     _warn_context(question, model)
-    dtype = dtype_of(question, model, SERVE_DTYPES, "bf16")
-    precision = _precision(question, dtype)
+    dtypes = _dtypes(question, model)
+    precisions = tuple(_precision(question, d) for d in dtypes)
     calibration = serving.calibration_from_factors(
         question.catalog.factors("serving"), device.preset.generation, question.said("framework") or "any"
     )
     _errors(question, calibration)
     candidates = _layouts(question, shape, device, gpus)
-    load, targets = _load(question), _targets(question)
-    answer = serving_search.search(
-        shape, device.machine, candidates, [precision], load, calibration, targets, price, None, _batches(question)
-    )
+    return Options(
+        model, device, shape, dtypes, precisions, calibration, candidates, _load(question), _targets(question),
+        _batches(question), lengths,
+    )  # fmt: skip
+
+
+def choose(question: Question, asked: Options, price: float) -> Replica | NoFit:
+    """The replica asked for; what was left open is what serves an output token cheapest within the targets."""
+    answer = asked.search(asked.load, asked.targets, price)
     grid = answer.grid
     if not len(grid.gpus_per_replica):
-        return _no_fit(question, shape, device, precision, load, calibration, candidates, f"{model.name} in {dtype}")
+        return no_fit(question, asked)
     if answer.cheapest < 0:
-        return _too_slow(model.name, device.found.name, grid)
+        return _too_slow(asked.model.name, asked.device.found.name, grid)
     best = grid.pick(answer.cheapest)
-    asked = question.said("batch")
-    if asked is not None and float(best.point.batch) < asked:
-        reason = f"a batch of {asked:,} does not fit: memory holds at most {float(best.point.batch):,.0f} requests"
-        return NoFit(reason, None, None)
+    short = too_large(question, float(best.point.batch))
+    if short is not None:
+        return short
     layout, batch = Layout(*(float(v) for v in best.layout)), float(best.point.batch)
+    which = int(best.precision_index)
+    dtype, precision = asked.dtypes[which], asked.precisions[which]
+    record(question, layout, batch, dtype)
+    load = asked.load._replace(batch=batch)
+    at = serving.operating_point(asked.shape, asked.device.machine, layout, precision, load, asked.calibration)
+    size = int(layout.tp * layout.pp * layout.dp)
+    used = median(question.numbers["utilization"])
+    quick = grid.pick(answer.fastest)
+    return Replica(
+        size, asked.shape, asked.device, layout, precision, asked.calibration, batch, at, answer.binds,
+        _front(answer, used), dtype, _room(asked, layout, precision), asked.lengths,
+        (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used)),
+    )  # fmt: skip
+
+
+def record(question: Question, layout: Layout, batch: float, dtype: str) -> None:
+    """Show what was chosen among the inputs."""
     for name, value in (("tp", layout.tp), ("pp", layout.pp), ("ep", layout.ep), ("batch", batch)):
         if question.scenario.get(name, question.side) is None:
             question.record(name, int(value), Origin("computed", SOURCE))
-    at = serving.operating_point(shape, device.machine, layout, precision, load._replace(batch=batch), calibration)
-    size = int(layout.tp * layout.pp * layout.dp)
-    front = _front(answer, median(question.numbers["utilization"]))
-    return Replica(size, shape, device, layout, precision, calibration, batch, at, answer.binds, front)
+    if question.said("dtypes") is not None:
+        question.record("dtype", dtype, Origin("computed", SOURCE))
+
+
+def too_large(question: Question, held: float) -> NoFit | None:
+    """The refusal of a batch that was asked for and does not fit."""
+    asked = question.said("batch")
+    if asked is None or held >= asked:
+        return None
+    return NoFit(f"a batch of {asked:,} does not fit: memory holds at most {held:,.0f} requests", None, None)
+
+
+def _room(asked: Options, layout: Layout, precision: Precision) -> float:
+    """Requests that fit in memory, with the tails of their lengths [-]."""
+    args = (asked.shape, asked.device.machine, layout, precision, asked.load, asked.calibration)
+    room = float(serving.max_batch(*args))
+    if asked.lengths is None:
+        return room
+    return min(room, float(serving_pools.tail_max_batch(*args, asked.total_points)))
+
+
+def _usd_per_mtok(point: serving_search.Grid, utilization: float) -> float:
+    """Cost of a million output tokens at a point of the search [USD]."""
+    return float(point.usd_per_mtok * (1.0 - prefill_share(point.point))) / utilization
 
 
 def _front(answer: serving_search.Answer, utilization: float) -> tuple[dict[str, Any], ...]:
@@ -168,18 +277,19 @@ def _front(answer: serving_search.Answer, utilization: float) -> tuple[dict[str,
         point = answer.grid.pick(index)
         rows.append(
             {
-                "usd_per_mtok_output": float(point.usd_per_mtok * (1.0 - prefill_share(point.point))) / utilization,
+                "usd_per_mtok_output": _usd_per_mtok(point, utilization),
                 "tokens_per_second_per_user": 1.0 / float(point.point.tpot_seconds),
                 "ttft_seconds": float(point.point.ttft_seconds),
                 "batch": int(point.point.batch),
                 "gpus_per_replica": int(point.gpus_per_replica),
-                "layout": _ranks(point.layout),
+                "layout": ranks(point.layout),
             }
         )
     return tuple(rows)
 
 
-def _ranks(layout: Layout) -> str:
+def ranks(layout: Layout) -> str:
+    """`tp 8, pp 2` of a layout."""
     named = ((n, int(getattr(layout, n))) for n in ("tp", "pp", "dp", "ep"))
     return ", ".join(f"{n} {v}" for n, v in named if v > 1) or "tp 1"
 
@@ -222,6 +332,11 @@ def _shape(question: Question, model: Subject) -> Shape:
         "llmcost presets import config.json",
     )
     return tf.dense_shape(median(model.params))
+
+
+def _dtypes(question: Question, model: Subject) -> tuple[str, ...]:
+    several = question.said("dtypes")
+    return (dtype_of(question, model, SERVE_DTYPES, "bf16"),) if several is None else tuple(several.split(","))
 
 
 def _precision(question: Question, dtype: str) -> Precision:
@@ -285,17 +400,18 @@ def _batches(question: Question) -> Any:
     return serving_search.BATCHES if said is None else np.array([float(said)])
 
 
-def _no_fit(
-    question: Question, shape: Shape, device: Chip, precision: Precision, load: Load, calibration: Calibration,
-    tried: Layout, name: str,
-) -> NoFit:  # fmt: skip
+def no_fit(question: Question, asked: Options) -> NoFit:
     """Bytes missing on the best layout tried, and the smallest count of accelerators that would fit."""
-    batch = float(question.said("batch") or 1)
-    memory = serving_memory.memory(shape, device.machine, tried, precision, load._replace(batch=batch), calibration)
+    shape, machine, known = asked.shape, asked.device.machine, asked.calibration
+    which = min(range(len(asked.dtypes)), key=lambda i: asked.precisions[i].weight_bytes)
+    precision, batch = asked.precisions[which], float(question.said("batch") or 1)
+    load = asked.load._replace(batch=batch)
+    memory = serving_memory.memory(shape, machine, asked.candidates, precision, load, known)
     lacks = memory.missing_bytes + (batch - 1) * memory.kv_bytes_per_request
-    fewest, _ = serving_search.smallest_fit(shape, device.machine, precision, load._replace(batch=batch), calibration)
+    fewest, _ = serving_search.smallest_fit(shape, machine, precision, load, known)
     smallest = None if math.isnan(fewest) else int(fewest)
+    tried = asked.candidates
     most, missing = int((tried.tp * tried.pp * tried.dp).max()), float(np.min(lacks))
     tail = f"; the smallest count that fits is {smallest}" if smallest else ""
-    reason = f"{name} does not fit on {most} {device.found.name}"
+    reason = f"{asked.model.name} in {asked.dtypes[which]} does not fit on {most} {asked.device.found.name}"
     return NoFit(f"{reason}: {missing / 1e9:.1f} GB missing on each{tail}", missing, smallest)

@@ -20,7 +20,6 @@ PEAKS = {
 }  # fmt: skip
 # A format the chip lacks runs at the next wider format it has.
 WIDER = {"mxfp4": "fp8", "fp4": "fp8", "int4": "int8", "fp8": "bf16", "int8": "bf16", "bf16": "fp16", "fp16": "bf16"}
-BYTES = {"fp32": 4.0, "bf16": 2.0, "fp16": 2.0, "fp8": 1.0, "int8": 1.0, "int4": 0.5, "fp4": 0.5, "mxfp4": 0.53125}
 
 
 class Subject(NamedTuple):
