@@ -14,7 +14,7 @@ COMMANDS = ("train", "serve", "crossover", "compare", "presets", "validate")
 NAMES = ("scenario", *COMMANDS)
 _TEXT_KINDS = ("text", "date")
 _ARRAYS = {
-    "train": ("step", "energy"),
+    "train": ("step", "phases", "energy"),
     "serve": ("front",),
     "compare": ("alternatives",),
     "crossover": ("curve",),

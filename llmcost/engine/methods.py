@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine.memory import States, zero_bytes
+from llmcost.engine.memory import States
+from llmcost.engine.training import Step
 from llmcost.engine.transformer import Shape
 
 Num = Any  # float or numpy array; everything broadcasts
@@ -19,10 +20,10 @@ class TokenFlops(NamedTuple):
     hardware: Num
 
 
-def full_training_flops(params: Num, attention: Num = 0.0, recomputed: Num = 0.0) -> TokenFlops:
+def full_training_flops(params: Num, attention: Num = 0.0, recomputed: Num = 0.0, head: Num = 0.0) -> TokenFlops:
     r"""Pre-training, continued pre-training and full fine-tuning, per token [FLOP].
 
-    .. math:: F = 6N + 3A,\quad H = F + r(2N + A)
+    .. math:: F = 6N + 3A,\quad H = F + r(2(N - N_{head}) + A)
 
     Parameters
     ----------
@@ -32,6 +33,8 @@ def full_training_flops(params: Num, attention: Num = 0.0, recomputed: Num = 0.0
         Forward attention FLOPs per token A [FLOP].
     recomputed : float or array
         Share r of layers whose forward pass runs twice [-].
+    head : float or array
+        Output projection, which is not part of a layer and never runs twice [-].
 
     Source: Kaplan et al. 2020, arXiv 2001.08361, section 2.1; full recomputation: Narayanan et al. 2021,
     arXiv 2104.04473, section 5.1 (4/3).
@@ -44,13 +47,15 @@ def full_training_flops(params: Num, attention: Num = 0.0, recomputed: Num = 0.0
     [420.0, 560.0]
     """
     model = 6.0 * params + 3.0 * attention
-    return TokenFlops(model, model + recomputed * (2.0 * params + attention))
+    return TokenFlops(model, model + recomputed * (2.0 * (params - head) + attention))
 
 
-def adapter_training_flops(params: Num, adapters: Num, attention: Num = 0.0, recomputed: Num = 0.0) -> TokenFlops:
+def adapter_training_flops(
+    params: Num, adapters: Num, attention: Num = 0.0, recomputed: Num = 0.0, head: Num = 0.0
+) -> TokenFlops:
     r"""LoRA and QLoRA, per token: frozen weights have no weight gradient [FLOP].
 
-    .. math:: F = 4N + 6 N_a + 3A,\quad H = F + r(2N + 2N_a + A)
+    .. math:: F = 4N + 6 N_a + 3A,\quad H = F + r(2(N - N_{head}) + 2N_a + A)
 
     Forward 2N, gradient of the activations 2N; only the adapters add the 2 N_a of their own gradients. QLoRA adds the
     conversion of 4-bit weights, elementwise work that is not counted in FLOPs.
@@ -59,7 +64,7 @@ def adapter_training_flops(params: Num, adapters: Num, attention: Num = 0.0, rec
     ----------
     params, adapters : float or array
         Frozen parameters N and adapter parameters N_a per token [-].
-    attention, recomputed
+    attention, recomputed, head
         As in `full_training_flops`.
 
     Source: Hu et al. 2021, "LoRA", arXiv 2106.09685, section 4.2; Dettmers et al. 2023, "QLoRA", arXiv 2305.14314.
@@ -72,24 +77,28 @@ def adapter_training_flops(params: Num, adapters: Num, attention: Num = 0.0, rec
     [280.0, 420.0]
     """
     model = 4.0 * params + 6.0 * adapters + 3.0 * attention
-    return TokenFlops(model, model + recomputed * (2.0 * params + 2.0 * adapters + attention))
+    return TokenFlops(model, model + recomputed * (2.0 * (params - head) + 2.0 * adapters + attention))
 
 
 def adapter_params(shape: Shape, rank: Num, attention_only: Num = 0.0) -> Num:
-    r"""Parameters of LoRA adapters on the linear layers of a dense model [-].
+    r"""Parameters of LoRA adapters on the linear layers of the blocks [-].
 
     .. math:: r \sum (d_{in} + d_{out})
+
+    Routed experts carry none. Projections whose sizes the shape does not keep (MLA) count as square matrices of the
+    model's width: 2 P / d.
 
     Parameters
     ----------
     shape : Shape
-        Architecture of a dense model with ordinary attention.
+        Architecture.
     rank : float or array
         r [-].
     attention_only : float or array
-        1: queries and values only, the original choice; 0: every linear layer of the blocks.
+        1: queries and values only, the original choice; 0: attention, and the FFNs of dense models.
 
-    Source: Hu et al. 2021, arXiv 2106.09685, section 4.1.
+    Source: Hu et al. 2021, arXiv 2106.09685, section 4.1; every layer: Dettmers et al. 2023, arXiv 2305.14314,
+    section 4.
 
     Examples
     --------
@@ -104,25 +113,52 @@ def adapter_params(shape: Shape, rank: Num, attention_only: Num = 0.0) -> Num:
     d, query, cached = shape.d_model, shape.n_heads * shape.d_head, shape.n_kv_heads * shape.d_head
     some = (d + query) + (d + cached)
     every = 2.0 * (d + query) + 2.0 * (d + cached)
-    attention = shape.attention_layers * np.where(np.asarray(attention_only) > 0, some, every)
+    few = np.asarray(attention_only) > 0
+    mla = np.asarray(shape.is_mla) > 0
+    attention = np.where(mla, 2.0 * shape.attention_params / d, shape.attention_layers * np.where(few, some, every))
     matrices = shape.dense_ffn_params / np.maximum(shape.dense_layers * d * shape.ffn_width, 1.0)
     ffn = shape.dense_layers * np.rint(matrices) * (d + shape.ffn_width)
-    return rank * (attention + np.where(np.asarray(attention_only) > 0, 0.0, ffn))
+    return rank * (attention + np.where(few | (np.asarray(shape.n_experts) > 0), 0.0, ffn))
 
 
-def adapter_state_bytes(params: Num, adapters: Num, frozen_bytes: Num, ranks: Num, zero: Num, states: States) -> Num:
-    """Weights, gradients and optimizer states of adapter training per rank [bytes].
+def frozen_bytes(shape: Shape, layer_bytes: Num) -> Num:
+    """Bytes per frozen parameter, averaged: the linear layers of the blocks quantised, the rest in 16 bits [bytes].
 
-    Frozen weights need no gradient and no optimizer state; adapters need both. ZeRO-3 shares the frozen weights too.
+    Parameters
+    ----------
+    shape : Shape
+        Architecture.
+    layer_bytes : float or array
+        Bytes per parameter of the linear layers: 2 (LoRA), 4.127 / 8 (QLoRA) [bytes].
+
+    Source: Dettmers et al. 2023, arXiv 2305.14314, sections 2 and 3.
+
+    Examples
+    --------
+    Half of the parameters in the blocks: (0.5 + 2) / 2.
+
+    >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
+    >>> float(frozen_bytes(zero._replace(params_total=8.0, dense_ffn_params=4.0), 0.5))
+    1.25
+    """
+    experts = shape.expert_params * shape.n_experts * shape.moe_layers
+    layers = (shape.attention_params + shape.dense_ffn_params + experts) / shape.params_total
+    return layers * layer_bytes + (1.0 - layers) * 2.0
+
+
+def adapter_states(params: Num, adapters: Num, frozen: Num, states: States) -> States:
+    r"""Bytes per parameter of the frozen model when adapters are trained [bytes].
+
+    .. math:: w = w_f + w \frac{N_a}{N},\quad g \frac{N_a}{N},\quad o \frac{N_a}{N}
+
+    Frozen weights need no gradient and no optimizer state; adapters need both.
 
     Parameters
     ----------
     params, adapters : float or array
-        Frozen and adapter parameters of the replica's part [-].
-    frozen_bytes : float or array
-        Bytes per frozen parameter: 2 (LoRA), 0.516 (QLoRA: 4 bits and 0.127 bits of doubly quantised scales) [bytes].
-    ranks, zero : float or array
-        Data-parallel degree and ZeRO stage [-].
+        Frozen and adapter parameters [-].
+    frozen : float or array
+        Bytes per frozen parameter [bytes].
     states : States
         Bytes per adapter parameter.
 
@@ -132,13 +168,73 @@ def adapter_state_bytes(params: Num, adapters: Num, frozen_bytes: Num, ranks: Nu
     --------
     65B: 780 GB of 16-bit fine-tuning (2 + 2 + 8 bytes) against less than 48 GB (section 1).
 
+    >>> from llmcost.engine.memory import zero_bytes
     >>> float(sum(zero_bytes(65e9, 1, 0, States(2, 2, 8)))) / 1e9
     780.0
-    >>> round(float(adapter_state_bytes(65e9, 0.2e9, 0.516, 1, 0, States(2, 2, 8))) / 1e9, 1)
+    >>> round(float(sum(zero_bytes(65e9, 1, 0, adapter_states(65e9, 0.2e9, 0.516, States(2, 2, 8))))) / 1e9, 1)
     35.9
     """
-    shared = np.where(np.asarray(zero) >= 3, 1.0 / np.asarray(ranks, dtype=float), 1.0)
-    return params * frozen_bytes * shared + sum(zero_bytes(adapters, ranks, zero, states))
+    share = adapters / np.asarray(params, dtype=float)
+    return States(frozen + states.weight * share, states.gradient * share, states.optimizer * share)
+
+
+def adapter_step(full: Step, recomputed: Num, share: Num, flops: TokenFlops, tokens: Num) -> Step:
+    r"""Step of adapter training, from that of full training with the same layout [s].
+
+    .. math:: t_{gemm} \frac{2 + r}{3 + r},\quad \tfrac{2}{3} t_{sharding},\quad
+        \frac{N_a}{N} (t_{gradient} + t_{optimizer})
+
+    Products of weight gradients go, and so do reductions and updates of frozen weights; attention, memory traffic and
+    the communication of activations stay. The bubble shrinks with the work of a stage, stragglers with the step.
+
+    Parameters
+    ----------
+    full : Step
+        Full training.
+    recomputed : float or array
+        Share r of layers whose forward pass runs twice [-].
+    share : float or array
+        Adapter over frozen parameters [-].
+    flops : TokenFlops
+        Of a token with the method [FLOP].
+    tokens : float or array
+        Tokens of a step [tokens].
+
+    Source: Hu et al. 2021, arXiv 2106.09685, section 4.2 (gradients and states of adapters alone).
+
+    Examples
+    --------
+    Nothing but products: 3 s become 2 s, and the utilisation stays when the FLOPs fall by the same third.
+
+    >>> one = Step(*[3.0, 3.0, *[0.0] * 12, 6.0, 6.0, 0.5, 0.5])
+    >>> step = adapter_step(one, 0.0, 0.0, TokenFlops(4.0, 4.0), 1.0)
+    >>> float(step.step_seconds), float(step.gemm_seconds), float(step.mfu)
+    (2.0, 2.0, 0.5)
+    """
+    busy = full.step_seconds - full.pipeline_seconds - full.gradient_seconds - full.optimizer_seconds
+    busy = busy - full.straggler_seconds - full.fixed_seconds
+    gemm = full.gemm_seconds * (2.0 + recomputed) / (3.0 + recomputed)
+    sharding = full.sharding_seconds * 2.0 / 3.0
+    left = busy - full.gemm_seconds - full.sharding_seconds + gemm + sharding
+    pipeline = full.pipeline_seconds * left / busy
+    states = share * (full.gradient_seconds + full.optimizer_seconds)
+    before = full.step_seconds - full.straggler_seconds - full.fixed_seconds
+    straggler = full.straggler_seconds * (left + pipeline + states) / before
+    seconds = left + pipeline + states + straggler + full.fixed_seconds
+    pace = full.step_seconds / seconds
+    return full._replace(
+        step_seconds=seconds,
+        gemm_seconds=gemm,
+        sharding_seconds=sharding,
+        pipeline_seconds=pipeline,
+        gradient_seconds=full.gradient_seconds * share,
+        optimizer_seconds=full.optimizer_seconds * share,
+        straggler_seconds=straggler,
+        model_flops=flops.model * tokens,
+        hardware_flops=flops.hardware * tokens,
+        mfu=full.mfu * pace * flops.model * tokens / full.model_flops,
+        hfu=full.hfu * pace * flops.hardware * tokens / full.hardware_flops,
+    )
 
 
 def distillation_flops(student: Num, teacher: Num, attention: Num = 0.0, teacher_attention: Num = 0.0) -> Num:

@@ -8,29 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine import serving, serving_memory, serving_pools, serving_search
-from llmcost.engine import transformer as tf
+from llmcost.engine import serving, serving_pools, serving_search
 from llmcost.engine.serving import Calibration, Layout, Load, Precision
-from llmcost.engine.spread import Spread, median
+from llmcost.engine.spread import median
 from llmcost.engine.transformer import Shape
-from llmcost.errors import LlmcostError
-from llmcost.estimate.question import Origin, Question
+from llmcost.estimate.question import Question
 from llmcost.estimate.serving_lengths import Lengths
 from llmcost.estimate.serving_load import Server
-from llmcost.estimate.subject import Chip, Subject, dtype_of
+from llmcost.estimate.serving_options import SOURCE, NoFit, Options, no_fit, record, too_large, too_slow
+from llmcost.estimate.subject import Chip
 
-Z95 = 1.6448536269514722
-SERVE_DTYPES = ("bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4", "fp32")
 FRONT_ROWS = 12
-SOURCE = "docs/method.md, serving"
-
-
-class NoFit(NamedTuple):
-    """Why there is no replica: memory missing on one accelerator [bytes] and the smallest count that fits."""
-
-    reason: str
-    missing_bytes: float | None
-    smallest_gpus: int | None
 
 
 class Replica(NamedTuple):
@@ -162,54 +150,6 @@ def given_rate(question: Question) -> Replica:
     return Replica(int(question.said("tp") or 1) * int(question.said("pp") or 1))
 
 
-class Options(NamedTuple):
-    """What a replica is chosen from."""
-
-    model: Subject
-    device: Chip
-    shape: Shape
-    dtypes: tuple[str, ...]
-    precisions: tuple[Precision, ...]
-    calibration: Calibration
-    candidates: Layout
-    load: Load
-    targets: serving_search.Targets
-    batches: Any
-    lengths: Lengths | None
-
-    @property
-    def total_points(self) -> Any:
-        """Lengths that memory sets aside, or None where every request is alike."""
-        return None if self.lengths is None else self.lengths.total_points(float(self.calibration.kv_reserve))
-
-    def search(self, load: Load, targets: serving_search.Targets, price: float) -> serving_search.Answer:
-        """Every layout, format and batch, evaluated."""
-        return serving_search.search(
-            self.shape, self.device.machine, self.candidates, list(self.precisions), load, self.calibration, targets,
-            price, None, self.batches, self.total_points,
-        )  # fmt: skip
-
-
-def options(
-    question: Question, model: Subject, device: Chip, gpus: int | None, lengths: Lengths | None = None
-) -> Options:
-    """What was asked of a replica, and what is open."""
-    _need_rates(device)
-    shape = _shape(question, model)
-    _warn_context(question, model)
-    dtypes = _dtypes(question, model)
-    precisions = tuple(_precision(question, d) for d in dtypes)
-    calibration = serving.calibration_from_factors(
-        question.catalog.factors("serving"), device.preset.generation, question.said("framework") or "any"
-    )
-    _errors(question, calibration)
-    candidates = _layouts(question, shape, device, gpus)
-    return Options(
-        model, device, shape, dtypes, precisions, calibration, candidates, _load(question), _targets(question),
-        _batches(question), lengths,
-    )  # fmt: skip
-
-
 def choose(question: Question, asked: Options, price: float) -> Replica | NoFit:
     """The replica asked for; what was left open is what serves an output token cheapest within the targets."""
     answer = asked.search(asked.load, asked.targets, price)
@@ -217,7 +157,7 @@ def choose(question: Question, asked: Options, price: float) -> Replica | NoFit:
     if not len(grid.gpus_per_replica):
         return no_fit(question, asked)
     if answer.cheapest < 0:
-        return _too_slow(asked.model.name, asked.device.found.name, grid)
+        return too_slow(asked.model.name, asked.device.found.name, grid)
     best = grid.pick(answer.cheapest)
     short = too_large(question, float(best.point.batch))
     if short is not None:
@@ -233,26 +173,9 @@ def choose(question: Question, asked: Options, price: float) -> Replica | NoFit:
     quick = grid.pick(answer.fastest)
     return Replica(
         size, asked.shape, asked.device, layout, precision, asked.calibration, batch, at, answer.binds,
-        _front(answer, used), dtype, _room(asked, layout, precision), asked.lengths,
+        front_rows(answer, used), dtype, _room(asked, layout, precision), asked.lengths,
         (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used)),
     )  # fmt: skip
-
-
-def record(question: Question, layout: Layout, batch: float, dtype: str) -> None:
-    """Show what was chosen among the inputs."""
-    for name, value in (("tp", layout.tp), ("pp", layout.pp), ("ep", layout.ep), ("batch", batch)):
-        if question.scenario.get(name, question.side) is None:
-            question.record(name, int(value), Origin("computed", SOURCE))
-    if question.said("dtypes") is not None:
-        question.record("dtype", dtype, Origin("computed", SOURCE))
-
-
-def too_large(question: Question, held: float) -> NoFit | None:
-    """The refusal of a batch that was asked for and does not fit."""
-    asked = question.said("batch")
-    if asked is None or held >= asked:
-        return None
-    return NoFit(f"a batch of {asked:,} does not fit: memory holds at most {held:,.0f} requests", None, None)
 
 
 def _room(asked: Options, layout: Layout, precision: Precision) -> float:
@@ -264,12 +187,15 @@ def _room(asked: Options, layout: Layout, precision: Precision) -> float:
     return min(room, float(serving_pools.tail_max_batch(*args, asked.total_points)))
 
 
-def _usd_per_mtok(point: serving_search.Grid, utilization: float) -> float:
-    """Cost of a million output tokens at a point of the search [USD]."""
-    return float(point.usd_per_mtok * (1.0 - prefill_share(point.point))) / utilization
+def _usd_per_mtok(point: serving_search.Grid, utilization: float, decode_only: bool = False) -> float:
+    """Cost of a million output tokens at a point of the search [USD]; decode replicas have no prompts that pay."""
+    share = 0.0 if decode_only else prefill_share(point.point)
+    return float(point.usd_per_mtok * (1.0 - share)) / utilization
 
 
-def _front(answer: serving_search.Answer, utilization: float) -> tuple[dict[str, Any], ...]:
+def front_rows(
+    answer: serving_search.Answer, utilization: float, decode_only: bool = False
+) -> tuple[dict[str, Any], ...]:
     """Points that no other point beats on both cost and speed, cheapest first, evenly thinned."""
     rows = []
     chosen = np.unique(np.linspace(0, len(answer.front) - 1, FRONT_ROWS).round().astype(int))
@@ -277,9 +203,9 @@ def _front(answer: serving_search.Answer, utilization: float) -> tuple[dict[str,
         point = answer.grid.pick(index)
         rows.append(
             {
-                "usd_per_mtok_output": _usd_per_mtok(point, utilization),
+                "usd_per_mtok_output": _usd_per_mtok(point, utilization, decode_only),
                 "tokens_per_second_per_user": 1.0 / float(point.point.tpot_seconds),
-                "ttft_seconds": float(point.point.ttft_seconds),
+                **({} if decode_only else {"ttft_seconds": float(point.point.ttft_seconds)}),
                 "batch": int(point.point.batch),
                 "gpus_per_replica": int(point.gpus_per_replica),
                 "layout": ranks(point.layout),
@@ -292,126 +218,3 @@ def ranks(layout: Layout) -> str:
     """`tp 8, pp 2` of a layout."""
     named = ((n, int(getattr(layout, n))) for n in ("tp", "pp", "dp", "ep"))
     return ", ".join(f"{n} {v}" for n, v in named if v > 1) or "tp 1"
-
-
-def _need_rates(device: Chip) -> None:
-    """Refuse a machine whose preset does not say how fast it computes or reads."""
-    unknown = [n for n in ("bf16_flops", "memory_bytes_per_second") if math.isnan(getattr(device.machine, n))]
-    if unknown:
-        raise LlmcostError(
-            f"the {' and '.join(unknown)} of {device.found.name} {'is' if len(unknown) == 1 else 'are'} not known",
-            f"llmcost presets new hardware NAME --from {device.found.name}, or give --tokens-per-second",
-        )
-
-
-def _warn_context(question: Question, model: Subject) -> None:
-    longest = model.preset.max_context if model.preset else None
-    wanted = median(question.numbers["isl"]) + median(question.numbers["osl"])
-    if longest is not None and wanted > longest:
-        question.warn("W013", f"{wanted:,.0f} tokens are more than the context of {model.name} ({longest:,})", "")
-
-
-def _too_slow(name: str, chip_name: str, grid: serving_search.Grid) -> NoFit:
-    tpot, ttft = float(np.min(grid.point.tpot_seconds)), float(np.min(grid.point.ttft_seconds))
-    reach = f"best TPOT {tpot * 1000:.1f} ms, best TTFT {ttft * 1000:.0f} ms"
-    return NoFit(f"no layout and batch of {name} on {chip_name} keeps the targets: {reach}", None, None)
-
-
-def _shape(question: Question, model: Subject) -> Shape:
-    if not math.isnan(float(model.shape.n_layers)):
-        return model.shape
-    assert model.params is not None
-    if model.moe:
-        raise LlmcostError(
-            f"{model.name} has no known architecture, and experts cannot be guessed",
-            "llmcost presets import config.json, or give --tokens-per-second",
-        )
-    question.warn(
-        "W012",
-        f"the architecture of {model.name} is assumed: Llama 3 shapes scaled to its parameters",
-        "llmcost presets import config.json",
-    )
-    return tf.dense_shape(median(model.params))
-
-
-def _dtypes(question: Question, model: Subject) -> tuple[str, ...]:
-    several = question.said("dtypes")
-    return (dtype_of(question, model, SERVE_DTYPES, "bf16"),) if several is None else tuple(several.split(","))
-
-
-def _precision(question: Question, dtype: str) -> Precision:
-    """Bytes and arithmetic of a format, from the table of the calibration; the KV cache follows the arithmetic."""
-    formats = {row["name"]: row for row in question.catalog.table("serving", "formats")}
-    known = formats[dtype]
-    kv = question.said("kv_dtype")
-    if kv is None:
-        kv = "fp8" if known["compute_bits"] <= 8 else "bf16"
-        question.record("kv_dtype", kv, Origin("default", "docs/method.md, defaults"))
-    values = {**known, "kv_bytes": formats[kv]["weight_bytes"]}
-    return Precision(*(float(values[name]) for name in Precision._fields))
-
-
-def _errors(question: Question, calibration: Calibration) -> None:
-    """What the engine missed measurements by, as numbers of the question: sampled like every other."""
-    for name in ("tpot", "ttft", "throughput"):
-        sigma = float(getattr(calibration, f"{name}_log_spread"))
-        spread = Spread(math.exp(-Z95 * sigma), 1.0, math.exp(Z95 * sigma))
-        source = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
-        question.remember(f"{name}_error", spread, Origin("default", source, None, "measured"), "ratio")
-
-
-def _load(question: Question) -> Load:
-    isl, osl = median(question.numbers["isl"]), median(question.numbers["osl"])
-    return Load(isl, osl, isl * median(question.numbers["cache_hit"]), 1.0)
-
-
-def _targets(question: Question) -> serving_search.Targets:
-    said = {key: question.said(key) for key in ("ttft", "tpot")}
-    return serving_search.Targets(*(math.inf if v is None else float(v) for v in said.values()))
-
-
-def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None) -> Layout:
-    """Layouts to try: what was said is kept, the rest is every valid one of a replica."""
-    said = {name: question.said(name) for name in ("tp", "pp", "ep")}
-    if said["ep"] is not None and not float(shape.n_experts):
-        raise LlmcostError("--ep: this model has no experts to spread")
-    every = serving_search.layouts(shape, device.machine, math.inf if gpus is None else float(gpus))
-    keep = np.ones(len(every.tp), dtype=bool)
-    for name, value in said.items():
-        if value is not None:
-            keep &= getattr(every, name) == value
-    if said["tp"] is not None:  # a replica of this many ranks was asked for
-        keep &= (every.attention_dp == 0) | (said["ep"] is not None)
-        keep &= (every.pp == 1) | (said["pp"] is not None)
-    if keep.any():
-        return Layout(*(axis[keep] for axis in every))
-    tp, pp = float(said["tp"] or 1), float(said["pp"] or 1)
-    if gpus is not None and tp * pp > gpus:
-        raise LlmcostError(f"--gpus {gpus} is fewer than --tp {tp:g} x --pp {pp:g} of one replica")
-    asked = ", ".join(f"--{k} {v}" for k, v in said.items() if v is not None)
-    raise LlmcostError(
-        f"no valid layout with {asked} on {device.found.name}",
-        "tp is a power of two inside the scale-up domain and divides the heads; ep needs as many ranks",
-    )
-
-
-def _batches(question: Question) -> Any:
-    said = question.said("batch")
-    return serving_search.BATCHES if said is None else np.array([float(said)])
-
-
-def no_fit(question: Question, asked: Options) -> NoFit:
-    """Bytes missing on the best layout tried, and the smallest count of accelerators that would fit."""
-    shape, machine, known = asked.shape, asked.device.machine, asked.calibration
-    which = min(range(len(asked.dtypes)), key=lambda i: asked.precisions[i].weight_bytes)
-    precision, batch = asked.precisions[which], float(question.said("batch") or 1)
-    load = asked.load._replace(batch=batch)
-    memory = serving_memory.memory(shape, machine, asked.candidates, precision, load, known)
-    lacks = memory.missing_bytes + (batch - 1) * memory.kv_bytes_per_request
-    fewest, _ = serving_search.smallest_fit(shape, machine, precision, load, known)
-    smallest = None if math.isnan(fewest) else int(fewest)
-    tried = asked.candidates
-    most, missing = int((tried.tp * tried.pp * tried.dp).max()), float(np.min(lacks))
-    tail = f"; the smallest count that fits is {smallest}" if smallest else ""
-    reason = f"{asked.model.name} in {asked.dtypes[which]} does not fit on {most} {asked.device.found.name}"
-    return NoFit(f"{reason}: {missing / 1e9:.1f} GB missing on each{tail}", missing, smallest)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -15,14 +15,20 @@ from llmcost.errors import Exit
 from llmcost.estimate import prices, sampling
 from llmcost.estimate.place import Place, place
 from llmcost.estimate.question import Origin, Question
-from llmcost.estimate.replica import NoFit, Replica, choose, given_rate
+from llmcost.estimate.replica import Replica, choose, given_rate
+from llmcost.estimate.serving_lengths import Lengths, lengths
+from llmcost.estimate.serving_load import Sizing, idle_seconds, quantiles, size
+from llmcost.estimate.serving_options import NoFit, options
 from llmcost.estimate.subject import Chip, Subject, chip, subject
 from llmcost.result import CostRow, Estimate
 from llmcost.scenario import Scenario
 
+if TYPE_CHECKING:
+    from llmcost.estimate.serving_disaggregated import Pools
+
 SECONDS_PER_DAY = 86_400.0
-HOURS_PER_MONTH = 365.25 / 12 * 24
-Z95 = 1.6448536269514722
+DAYS_PER_MONTH = 365.25 / 12
+HOURS_PER_MONTH = DAYS_PER_MONTH * 24
 CALIBRATION = "docs/method.md, serving"
 
 
@@ -32,10 +38,12 @@ class Plan(NamedTuple):
     question: Question
     model: Subject | None
     device: Chip | None
-    replica: Replica | NoFit
+    replica: Replica | Pools | NoFit
     place: Place | None
     requests: bool
     fleet_gpus: int | None
+    sizing: Sizing | None = None
+    colocated: Replica | None = None
 
 
 def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
@@ -51,6 +59,7 @@ def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
     todo = plan(question)
     if isinstance(todo.replica, NoFit):
         return _refusal(todo, todo.replica)
+    question.number("requests_per_user")
     samples, seed = sampling.settings(question)
     centre, spread = sampling.evaluate(lambda p: figures(todo, p), question.numbers, samples, seed)
     return _estimate(todo, centre, spread)
@@ -59,54 +68,75 @@ def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
 def plan(question: Question) -> Plan:
     """Take every value the figures need and choose the replica."""
     model, device = subject(question), chip(question)
-    isl, osl = question.number("isl"), question.number("osl")
-    if isl is None or osl is None:
-        raise question.need("isl" if isl is None else "osl", "cost follows from the lengths of a request")
+    varied = lengths(question)
     if question.number("cache_hit") is None:
         question.remember("cache_hit", 0.0, Origin("default", "docs/method.md, defaults"))
     requests = question.number("requests") is not None
     question.number("utilization", question.factor("defaults", "utilization"))
     gpus = question.said("gpus")
     price = prices.price(question, device.found.name if device else None)
-    replica = _replica(question, model, device, gpus, median(price))
+    replica, colocated = _replicas(question, model, device, gpus, median(price), varied)
     where = place(question, device) if device is not None else None
-    return Plan(question, model, device, replica, where, requests, gpus)
+    sizing = None if isinstance(replica, NoFit) else _sizing(question, replica, requests)
+    if isinstance(sizing, NoFit):
+        replica, sizing = sizing, None
+    return Plan(question, model, device, replica, where, requests, gpus, sizing, colocated)
 
 
-def _replica(
-    question: Question, model: Subject | None, device: Chip | None, gpus: int | None, price: float
-) -> Replica | NoFit:
+def _replicas(
+    question: Question, model: Subject | None, device: Chip | None, gpus: int | None, price: float,
+    varied: Lengths | None,
+) -> tuple[Replica | Pools | NoFit, Replica | None]:  # fmt: skip
+    """What answers, and for separate pools the single pool to compare them with."""
     if question.number("tokens_per_second") is not None:
-        return given_rate(question)
+        return given_rate(question), None
     if model is None:
         raise question.need("model", "speed follows from its architecture; or give --tokens-per-second of one replica")
     if device is None:
         raise question.need(
             "hardware", "speed follows from the accelerator; or give --tokens-per-second of one replica"
         )
-    return choose(question, model, device, gpus, price)
+    asked = options(question, model, device, gpus, varied)
+    together = choose(question, asked, price)
+    if question.said("pools") != "disaggregated":
+        return together, None
+    from llmcost.estimate import serving_disaggregated
+
+    apart = serving_disaggregated.choose(question, asked, price)
+    return apart, together if isinstance(together, Replica) else None
+
+
+def _sizing(question: Question, replica: Replica | Pools, requests: bool) -> Sizing | NoFit | None:
+    """How far the fleet may be loaded for the p95 of TTFT; None where no target was given or nothing can queue."""
+    server = replica.queue()
+    target = None if server is None else question.said("ttft_p95")
+    if server is None or target is None:
+        return None
+    p = sampling.central(question.numbers)
+    alone = idle_seconds(server, p)
+    if alone > target:
+        reason = f"no fleet keeps a p95 TTFT of {units.format('seconds', target)}"
+        return NoFit(f"{reason}: where nobody waits it is {units.format('seconds', alone)}", None, None)
+    return size(server, p, target, p["requests"] / SECONDS_PER_DAY if requests else None)
 
 
 def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
     """Every figure of the answer from the numbers `p`, floats or samples alike."""
     replica = todo.replica
-    assert isinstance(replica, Replica)
+    assert not isinstance(replica, NoFit)
     out = replica.speed(p)
-    tokens_per_second = out["output_tokens_per_second"]
-    out["requests_per_second_per_replica"] = tokens_per_second / p["osl"]
-    capacity = out["requests_per_second_per_replica"] * p["utilization"]
-    per_hour = p["price"] * replica.gpus
+    used = p["utilization"] if todo.sizing is None else np.minimum(p["utilization"], todo.sizing.bound)
     if todo.requests:
         demand = p["requests"] / SECONDS_PER_DAY
-        out["replicas"] = np.ceil(demand / capacity - 1e-9)
-        out["gpus"] = out["replicas"] * replica.gpus
+        out |= replica.fleet(out, demand, used)
         out["usd_per_month"] = out["gpus"] * p["price"] * HOURS_PER_MONTH
         out["usd_per_day"] = out["gpus"] * p["price"] * 24.0
         out["usd_per_request"] = out["usd_per_day"] / p["requests"]
         machine_hours = out["gpus"] * 24.0 / p["requests"]
     else:
-        out["usd_per_request"] = per_hour / 3600.0 / capacity
-        machine_hours = replica.gpus / 3600.0 / capacity
+        machine_hours = replica.gpu_seconds(out) / 3600.0 / used
+        out["usd_per_request"] = machine_hours * p["price"]
+    out["utilization"] = used
     out |= _token_prices(p, out)
     if todo.place is not None:
         out["kwh_per_request"] = todo.place.energy_kwh(machine_hours, p)
@@ -121,36 +151,46 @@ def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _token_prices(p: Mapping[str, Any], out: Mapping[str, Any]) -> dict[str, Any]:
-    """Each phase pays for the machine time it takes; a cached input token takes none."""
-    share = out.get("prefill_share")
-    if share is None:
-        return {"usd_per_mtok_blended": out["usd_per_request"] / (p["isl"] + p["osl"]) * 1e6}
-    fresh = p["isl"] * (1.0 - p["cache_hit"])
-    return {
-        "usd_per_mtok_output": out["usd_per_request"] * (1.0 - share) / p["osl"] * 1e6,
-        "usd_per_mtok_input": out["usd_per_request"] * share / fresh * 1e6,
-        "usd_per_mtok_blended": out["usd_per_request"] / (p["isl"] + p["osl"]) * 1e6,
+    """Each phase pays for the machine time it takes; a cached input token pays for what it adds to decoding."""
+    cost, share = out["usd_per_request"], out.get("prefill_share")
+    prices = {
+        "usd_per_mtok_blended": cost / (p["isl"] + p["osl"]) * 1e6,
+        "blend_ratio": p["isl"] / p["osl"],
     }
+    if "requests_per_user" in p:
+        prices["usd_per_user_month"] = cost * p["requests_per_user"] * DAYS_PER_MONTH
+    if share is None:
+        return prices
+    cached = out.get("cached_share")
+    if cached is not None:
+        prices["usd_per_mtok_cached_input"] = cost * cached / (p["isl"] * p["cache_hit"]) * 1e6
+    decoding = 1.0 - share - (0.0 if cached is None else cached)
+    prices["usd_per_mtok_output"] = cost * decoding / p["osl"] * 1e6
+    prices["usd_per_mtok_input"] = cost * share / (p["isl"] * (1.0 - p["cache_hit"])) * 1e6
+    return prices
 
 
 RESULT_KEYS = (
-    "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_blended", "usd_per_request", "usd_per_month",
-    "usd_per_day",
-    "gpus", "replicas", "tpot_seconds", "ttft_seconds", "output_tokens_per_second", "requests_per_second_per_replica",
-    "prefill_share", "wh_per_request", "co2e_kg_per_request",
+    "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input", "usd_per_mtok_blended", "blend_ratio",
+    "usd_per_request", "usd_per_user_month", "usd_per_month", "usd_per_day", "gpus", "prefill_gpus", "decode_gpus",
+    "replicas", "utilization", "tpot_seconds", "ttft_seconds", "output_tokens_per_second",
+    "requests_per_second_per_replica", "prefill_share", "wh_per_request", "co2e_kg_per_request",
     "electricity_usd_per_request", "energy_kwh_per_month", "co2e_kg_per_month",
 )  # fmt: skip
+WHEN_ASKED = ("usd_per_user_month", "prefill_gpus", "decode_gpus")  # no rows of nulls where nobody asked
 
 
 def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate:
     question, replica = todo.question, todo.replica
-    assert isinstance(replica, Replica)
-    result: dict[str, Any] = {key: _plain(c.get(key)) for key in RESULT_KEYS}
+    assert not isinstance(replica, NoFit)
+    result: dict[str, Any] = {key: _plain(c.get(key)) for key in RESULT_KEYS if key in c or key not in WHEN_ASKED}
     result |= replica.facts()
-    if todo.requests:
-        p = {name: median(value) for name, value in question.numbers.items()}
-        result |= replica.first_token(p, p["requests"] / SECONDS_PER_DAY, float(c["replicas"]))
-    result["utilization"] = median(question.numbers["utilization"])
+    p = sampling.central(question.numbers)
+    server = replica.queue()
+    if todo.requests and server is not None:
+        result |= quantiles(server, p, p["requests"] / SECONDS_PER_DAY, float(c["replicas"]))
+    if todo.sizing is not None:
+        result["max_utilization"] = todo.sizing.max_utilization
     result["feasible"] = True
     code = Exit.OK
     if todo.fleet_gpus is not None and result["gpus"] is not None and result["gpus"] > todo.fleet_gpus:
@@ -160,6 +200,7 @@ def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate
         }
         code = Exit.NO
     _explain(todo, c)
+    result |= _alternative(todo, p)
     return Estimate(
         command="serve",
         headline=_headline(todo, result, spread),
@@ -175,6 +216,23 @@ def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate
     )
 
 
+def _alternative(todo: Plan, p: Mapping[str, float]) -> dict[str, float | None]:
+    """What the same accelerators for both phases would cost, where separate pools were asked for."""
+    if isinstance(todo.replica, Replica):
+        return {}
+    if todo.colocated is None:
+        return {"usd_per_request_colocated": None, "gpus_colocated": None}
+    c = figures(todo._replace(replica=todo.colocated, sizing=None), p)
+    todo.question.step(
+        "one pool for both phases",
+        f"{todo.colocated.gpus} accelerators a replica, {todo.colocated.batch:.0f} requests in flight",
+        float(c["usd_per_request"]),
+        "USD",
+        CALIBRATION,
+    )
+    return {"usd_per_request_colocated": float(c["usd_per_request"]), "gpus_colocated": _plain(c.get("gpus"))}
+
+
 def _plain(value: Any) -> float | None:
     return None if value is None else float(value)
 
@@ -184,8 +242,10 @@ def breakdown(todo: Plan, c: Mapping[str, Any]) -> list[CostRow]:
     if not todo.requests:
         return []
     price = median(todo.question.numbers["price"])
-    hours = float(c["gpus"]) * HOURS_PER_MONTH
-    return [CostRow("accelerator rental, a month", hours, "GPU-hour", price, hours * price)]
+    named = {"prefill_gpus": "prefill pool rental, a month", "decode_gpus": "decode pool rental, a month"}
+    rows = {k: v for k, v in named.items() if k in c} or {"gpus": "accelerator rental, a month"}
+    hours = {k: float(c[k]) * HOURS_PER_MONTH for k in rows}
+    return [CostRow(name, hours[k], "GPU-hour", price, hours[k] * price) for k, name in rows.items()]
 
 
 def refusal(todo: Plan) -> Estimate | None:
@@ -232,7 +292,7 @@ def _headline(todo: Plan, r: Mapping[str, Any], spread: Mapping[str, Any]) -> st
 def _explain(todo: Plan, c: Mapping[str, Any]) -> None:
     q, p = todo.question, {k: median(v) for k, v in todo.question.numbers.items()}
     replica = todo.replica
-    assert isinstance(replica, Replica)
+    assert not isinstance(replica, NoFit)
     replica.explain(q, c)
     q.step(
         "requests per second of a replica",
@@ -241,8 +301,11 @@ def _explain(todo: Plan, c: Mapping[str, Any]) -> None:
         "1/s",
         CALIBRATION,
     )
+    if todo.sizing is not None:
+        formula = f"highest load of the fleet at which 95 % of requests have a token within {q.said('ttft_p95'):g} s"
+        q.step("highest utilisation", formula, todo.sizing.max_utilization, "share", "docs/method-serving.md, queueing")
     if todo.requests:
-        capacity = f"{float(c['requests_per_second_per_replica']):.4g} x utilisation {p['utilization']:.2f}"
+        capacity = f"{float(c['requests_per_second_per_replica']):.4g} x utilisation {float(c['utilization']):.2f}"
         formula = f"ceil({p['requests']:,.0f} per day / 86,400 / ({capacity}))"
         q.step("replicas", formula, float(c["replicas"]), "replicas", CALIBRATION)
         q.step(
@@ -255,7 +318,8 @@ def _explain(todo: Plan, c: Mapping[str, Any]) -> None:
     else:
         q.step(
             "cost per request",
-            f"{replica.gpus} accelerators x {p['price']:.4g} USD/h / 3600 / (requests per second x utilisation)",
+            f"{float(replica.gpu_seconds(c)):.4g} accelerator-seconds / 3600 x {p['price']:.4g} USD/h"
+            f" / utilisation {float(c['utilization']):.2f}",
             float(c["usd_per_request"]),
             "USD",
             "docs/method.md, prices",
@@ -263,7 +327,8 @@ def _explain(todo: Plan, c: Mapping[str, Any]) -> None:
     if c.get("usd_per_mtok_output") is not None:
         q.step(
             "output price",
-            f"cost per request x (1 - prefill share {float(c['prefill_share']):.3f}) / {p['osl']:.0f} tokens",
+            f"cost per request x (1 - prefill share {float(c['prefill_share']):.3f}"
+            f" - cached share {float(c.get('cached_share', 0.0)):.3f}) / {p['osl']:.0f} tokens",
             float(c["usd_per_mtok_output"]),
             "USD/Mtok",
             "docs/method.md, serving",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from typing import Any, NamedTuple
 
@@ -9,13 +10,15 @@ from llmcost import units
 from llmcost.catalog import source_of
 from llmcost.engine import parallelism as par
 from llmcost.engine import transformer as tf
-from llmcost.engine.calibration import calibration_from_factors
+from llmcost.engine.calibration import Calibration, calibration_from_factors
 from llmcost.engine.memory import Layout
+from llmcost.engine.roofline import Machine
 from llmcost.engine.spread import Spread, median
 from llmcost.engine.training import ROWS
-from llmcost.engine.training_work import PRECISIONS, Run
+from llmcost.engine.training_work import PRECISIONS, Run, recomputed_share
 from llmcost.engine.transformer import Shape
 from llmcost.errors import LlmcostError
+from llmcost.estimate.methods import PRETRAINING, Method, assumed_shape, widened
 from llmcost.estimate.question import Origin, Question, origin_of
 from llmcost.estimate.subject import Chip, Subject
 from llmcost.estimate.training_runs import batch_tokens
@@ -44,6 +47,11 @@ class Predicted(NamedTuple):
     seq_len: float
     gpus: int
     smallest_gpus: int | None = None
+
+    @property
+    def overhead(self) -> float:
+        """Hardware FLOPs over model FLOPs."""
+        return float(self.found.best.step.hardware_flops / self.found.best.step.model_flops)
 
     @property
     def fits(self) -> bool:
@@ -96,7 +104,14 @@ def _degrees(layout: Layout) -> str:
 
 
 def predict(
-    question: Question, model: Subject, device: Chip, gpus: int, seq_len: float, dtype: str
+    question: Question,
+    model: Subject,
+    device: Chip,
+    gpus: int,
+    seq_len: float,
+    dtype: str,
+    method: Method,
+    tokens: float,
 ) -> Predicted | None:
     """The predicted step; None where the model or the machine is not known well enough to predict one.
 
@@ -105,18 +120,22 @@ def predict(
     LlmcostError
         The layout asked for is impossible on that many accelerators.
     """
-    shape = _shape(question, model)
-    if shape is None or math.isnan(device.machine.memory_bytes_per_second) or math.isnan(device.machine.bf16_flops):
+    if math.isnan(device.machine.memory_bytes_per_second) or math.isnan(device.machine.bf16_flops):
         return None
-    calibration, spread = calibration_from_factors(question.catalog.factors("training"), device.preset.generation)
-    run = Run(seq_len, _sequences(question, model, shape, seq_len, gpus), float(PRECISIONS[PRECISION[dtype]]))
+    if math.isnan(float(model.shape.n_layers)) and (model.moe or model.params is None):
+        return None
+    shape = assumed_shape(question, model)
+    fitted, spread = calibration_from_factors(question.catalog.factors("training"), device.preset.generation)
+    calibration = method.calibration(fitted, shape)
+    published = model if method.name in PRETRAINING else None
+    run = Run(
+        seq_len, _sequences(question, published, shape, seq_len, gpus, tokens), float(PRECISIONS[PRECISION[dtype]])
+    )
     _refuse(question, shape)
-    fixed = {name: float(value) for name in ASKED if (value := question.said(name)) is not None}
-    recompute = question.said("recompute")
-    if recompute is not None:
-        fixed["recompute"] = RECOMPUTE[recompute]
+    fixed = _fixed(question)
+    machine = _less(device.machine, method.resident_bytes / gpus)
     try:
-        found = par.search(shape, device.machine, float(gpus), run, calibration, fixed)
+        found = par.search(shape, machine, float(gpus), run, calibration, fixed)
     except ValueError:
         asked = (
             ", ".join(f"--{k.replace('_', '-')} {v:g}" for k, v in fixed.items()) or f"a batch of {run.global_batch:g}"
@@ -124,27 +143,22 @@ def predict(
         raise LlmcostError(
             f"no valid layout of {gpus:,} accelerators with {asked}", "leave one of them open, or change --gpus"
         ) from None
+    found = _of_method(found, method, shape, run, method.resident_bytes / gpus)
     width = math.exp(spread.step_moe if float(shape.n_experts) else spread.step_dense)
     # with a parameter count alone the work is 6N a token: the utilisation that gives the same time
-    own = 1.0 if model.params is None else _counted(model, shape, seq_len)
+    own = 1.0 if model.params is None else _counted(model, shape, seq_len, method)
     mfu = float(found.best.step.mfu) * own
-    smallest = None if found.fitting else par.smallest_fit(shape, device.machine, run, calibration, fixed)
-    return Predicted(
-        Spread(mfu / width, mfu, min(mfu * width, 0.99)),
-        found,
-        run.global_batch,
-        seq_len,
-        gpus,
-        None if smallest is None else int(smallest),
-    )
+    smallest = None if found.fitting else _smallest(shape, device.machine, run, calibration, fixed, method)
+    share = Spread(mfu / width, mfu, min(mfu * width, 0.99))
+    return Predicted(widened(share, method.spread), found, run.global_batch, seq_len, gpus, smallest)
 
 
-def sequence_length(question: Question, model: Subject) -> float:
-    """Tokens per sequence: said, else as the model was trained, else the default; recorded [tokens]."""
+def sequence_length(question: Question, model: Subject, method: Method) -> float:
+    """Tokens per sequence: said, else as the model was pre-trained, else the default; recorded [tokens]."""
     said = question.said("seq_len")
     if said is not None:
         return float(said)
-    published = model.preset.training_seq_len if model.preset is not None else None
+    published = model.preset.training_seq_len if model.preset is not None and method.name in PRETRAINING else None
     if published is not None and model.found is not None:
         question.record("seq_len", published, origin_of(model.found, source_of(model.preset, "training_seq_len")))
         return float(published)
@@ -153,23 +167,54 @@ def sequence_length(question: Question, model: Subject) -> float:
     return median(factor.value)
 
 
-def _shape(question: Question, model: Subject) -> Shape | None:
-    if not math.isnan(float(model.shape.n_layers)):
-        return model.shape
-    if model.moe or model.params is None:
-        return None
-    question.warn(
-        "W012",
-        f"the architecture of {model.name} is assumed: Llama 3 shapes scaled to its parameters",
-        "llmcost presets import config.json",
-    )
-    return tf.dense_shape(median(model.params))
+def _fixed(question: Question) -> dict[str, float]:
+    """What was said of the layout."""
+    fixed = {name: float(value) for name in ASKED if (value := question.said(name)) is not None}
+    recompute = question.said("recompute")
+    return fixed if recompute is None else fixed | {"recompute": RECOMPUTE[recompute]}
 
 
-def _counted(model: Subject, shape: Shape, seq_len: float) -> float:
+def _less(machine: Machine, taken_bytes: float) -> Machine:
+    """The machine without the memory that models beside the trained one take."""
+    return machine._replace(memory_bytes=machine.memory_bytes - taken_bytes)
+
+
+def _of_method(found: par.Found, method: Method, shape: Shape, run: Run, resident_bytes: float) -> par.Found:
+    """The search's answer with the step of the method, and with the memory of the models beside it."""
+
+    def choice(one: par.Choice) -> par.Choice:
+        recomputed = float(recomputed_share(one.layout))
+        tokens = float(run.seq_len * run.global_batch)
+        held = one.memory._replace(total_bytes=one.memory.total_bytes + resident_bytes)
+        return one._replace(step=method.step(one.step, shape, float(run.seq_len), recomputed, tokens), memory=held)
+
+    runner = None if found.runner_up is None else choice(found.runner_up)
+    return found._replace(best=choice(found.best), runner_up=runner)
+
+
+def _smallest(
+    shape: Shape, machine: Machine, run: Run, calibration: Calibration, fixed: dict[str, float], method: Method
+) -> int | None:
+    """The smallest count that fits; models beside the trained one take less of each the more there are."""
+    if not method.resident_bytes:
+        fewest = par.smallest_fit(shape, machine, run, calibration, fixed)
+        return None if fewest is None else int(fewest)
+    for count in (1 << power for power in range(14)):
+        free = _less(machine, method.resident_bytes / count)
+        if free.memory_bytes <= 0:
+            continue
+        with contextlib.suppress(ValueError):  # no layout on that many
+            if par.search(shape, free, float(count), run, calibration, fixed).fitting:
+                return count
+    return None
+
+
+def _counted(model: Subject, shape: Shape, seq_len: float, method: Method) -> float:
     """FLOPs per token by parameter count over those of the assumed architecture."""
     assert model.params_active is not None
-    return 6.0 * median(model.params_active) / float(tf.training_flops_per_token(shape, seq_len))
+    attention = tf.causal_attention_flops_per_token(shape, seq_len)
+    whole = float(method.flops(shape.params_matmul, attention).model)
+    return float(method.flops(median(model.params_active)).model) / whole
 
 
 def _refuse(question: Question, shape: Shape) -> None:
@@ -184,7 +229,9 @@ def _refuse(question: Question, shape: Shape) -> None:
         raise LlmcostError(f"--ep {question.said('ep'):,} is more than the {experts:.0f} experts of the model")
 
 
-def _sequences(question: Question, model: Subject, shape: Shape, seq_len: float, gpus: int) -> float:
+def _sequences(
+    question: Question, model: Subject | None, shape: Shape, seq_len: float, gpus: int, tokens: float
+) -> float:
     """Sequences per step: said, or by the size of the run, divisible over the accelerators."""
     said = question.said("global_batch_tokens")
     if said is not None:
@@ -199,11 +246,9 @@ def _sequences(question: Question, model: Subject, shape: Shape, seq_len: float,
             )
         return batch
     flops = question.numbers.get("training_flops")
-    total = (
-        median(flops) if flops is not None else 6.0 * float(shape.params_active) * median(question.numbers["tokens"])
-    )
-    published = model.preset.training_batch_tokens if model.preset is not None else None
-    if published is not None and model.preset is not None and model.found is not None:
+    total = median(flops) if flops is not None else 6.0 * float(shape.params_active) * tokens
+    published = model.preset.training_batch_tokens if model is not None and model.preset is not None else None
+    if published is not None and model is not None and model.preset is not None and model.found is not None:
         source = origin_of(model.found, source_of(model.preset, "training_batch_tokens"))
     else:
         source = Origin("default", "docs/method.md, training: 4M tokens at 1e24 FLOP, 8 x for mixtures of experts")

@@ -31,8 +31,9 @@ MAIN: dict[str, tuple[str, ...]] = {
     ),
     "serve": (
         "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input", "usd_per_mtok_blended",
-        "usd_per_request", "usd_per_month", "tpot_seconds", "ttft_seconds", "ttft_p95_seconds",
-        "output_tokens_per_second", "batch", "binds", "gpus", "gpus_per_replica", "replicas", "utilization",
+        "usd_per_request", "usd_per_request_colocated", "usd_per_user_month", "usd_per_month", "tpot_seconds",
+        "ttft_seconds", "ttft_p95_seconds", "output_tokens_per_second", "batch", "binds", "gpus", "prefill_gpus",
+        "decode_gpus", "gpus_colocated", "gpus_per_replica", "replicas", "utilization", "max_utilization",
         "memory_bytes_per_gpu", "missing_bytes", "smallest_gpus", "kwh_per_request", "wh_per_request",
         "co2e_kg_per_month", "reason",
     ),

@@ -20,6 +20,9 @@ from tests.conftest import ROOT, Cli, Run
 QUESTIONS = {
     "train": ("train", "--model", "llama-3.1-405b", "--tokens", "15.6T", "--hardware", "h100-sxm", "--gpus", "16384"),
     "train given": ("train", "--model", "deepseek-v3", "--gpu-hours", "2.788M", "--price", "2/h"),
+    "train lora": ("train", "--model", "llama-3.1-70b", "--tokens", "1B", "--hardware", "h100-sxm", "--gpus", "8", "--method", "lora"),
+    "train rl": ("train", "--model", "llama-3.1-8b", "--rollout-tokens", "100M..1B", "--hardware", "h100-sxm", "--gpus", "16", "--method", "rl"),
+    "train long": ("train", "--model", "llama-3.1-8b", "--tokens", "1T..2T", "--long-tokens", "10B", "--long-seq-len", "65536", "--hardware", "h100-sxm", "--gpus", "512"),
     "serve": ("serve", "--model", "llama-3.1-70b", "--hardware", "h100-sxm", "--dtype", "fp8", "--tp", "2", "--isl", "1000", "--osl", "1000"),
     "serve traffic": ("serve", "llama-3.1-70b-chat"),
     "crossover": ("crossover", "llama-3.1-70b-chat", "--start", "2027-01-01"),

@@ -1,0 +1,118 @@
+"""How long requests are: one length, a spread around it, or the user's own sample."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost import units
+from llmcost.engine.queueing import empirical_lengths, lognormal_lengths
+from llmcost.engine.spread import median
+from llmcost.errors import LlmcostError
+from llmcost.estimate.question import Origin, Question, origin_from
+
+COLUMNS = ("isl", "osl")
+MOST_BYTES = 64_000_000
+
+
+class Lengths(NamedTuple):
+    """Lengths of requests whose tails count: pairs of equally likely prompts and answers [tokens].
+
+    `independent`: any prompt may meet any answer; otherwise they are pairs of one sample.
+    """
+
+    prompts: Any
+    answers: Any
+    independent: bool
+
+    def prompt_points(self) -> Any:
+        """Equally likely prompts, relative to their mean [-]."""
+        points = self.prompts if self.independent else empirical_lengths(self.prompts)
+        return points / points.mean()
+
+    def total_points(self, reserve: float) -> Any:
+        """Equally likely tokens set aside for a request: the prompt and a share of the answer [tokens]."""
+        if self.independent:
+            return np.add.outer(self.prompts, reserve * self.answers).ravel()
+        return empirical_lengths(self.prompts + reserve * self.answers)
+
+
+def lengths(question: Question) -> Lengths | None:
+    """Take `isl` and `osl`, and how they vary; None where every request is alike.
+
+    Raises
+    ------
+    LlmcostError
+        A length is missing, said twice, or the file is not a table of lengths.
+    """
+    file = question.given("lengths")
+    if file is not None:
+        return _measured(question, str(file.value), origin_from(file.origin, file.source))
+    isl, osl = question.number("isl"), question.number("osl")
+    if isl is None or osl is None:
+        raise question.need("isl" if isl is None else "osl", "cost follows from the lengths of a request")
+    given_rate = question.scenario.get("tokens_per_second", question.side) is not None
+    spread = None if given_rate else question.said("length_spread")
+    if spread is None:
+        return None
+    return Lengths(lognormal_lengths(median(isl), spread), lognormal_lengths(median(osl), spread), True)
+
+
+def _measured(question: Question, name: str, origin: Origin) -> Lengths:
+    for key in COLUMNS:
+        said = question.scenario.get(key, question.side)
+        if said is not None and said.origin == "flag":
+            raise LlmcostError(f"--{key} and --lengths are two answers to one question: give one")
+    prompts, answers = read(name)
+    for key, values in zip(COLUMNS, (prompts, answers), strict=True):
+        question.remember(key, float(values.mean()), origin._replace(source=f"mean of {len(values):,} rows of {name}"))
+    return Lengths(prompts, answers, False)
+
+
+def read(name: str) -> tuple[Any, Any]:
+    """Prompt and answer lengths of a CSV file with columns `isl` and `osl` [tokens]; other columns are ignored.
+
+    Raises
+    ------
+    LlmcostError
+        No such file, not CSV, a column missing, no rows, or a length that is not a positive number.
+    """
+    import csv
+    import io
+
+    shown = f"--lengths {units.shown(name)}"
+    path = Path(name)
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise LlmcostError(f"{shown}: larger than {MOST_BYTES:,} bytes")
+        rows = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
+    except OSError as error:
+        raise LlmcostError(f"{shown}: {(error.strerror or str(error)).lower()}") from None
+    except UnicodeDecodeError:
+        raise LlmcostError(f"{shown}: not UTF-8 text", "save it as CSV in UTF-8") from None
+    except (csv.Error, ValueError) as error:
+        raise LlmcostError(f"{shown}: not a CSV file: {units.shown(str(error), 80)}") from None
+    heads = [h.strip().lower() for h in rows[0]] if rows else []
+    missing = [c for c in COLUMNS if c not in heads]
+    if missing:
+        raise LlmcostError(f"{shown}: no column {' and '.join(missing)}", "the first line names the columns: isl,osl")
+    places = [heads.index(c) for c in COLUMNS]
+    body = [(n, row) for n, row in enumerate(rows[1:], 2) if any(cell.strip() for cell in row)]
+    if not body:
+        raise LlmcostError(f"{shown}: no rows below the heading")
+    found = np.array([[_length(row, place, f"{shown}: line {n}") for place in places] for n, row in body])
+    return found[:, 0], found[:, 1]
+
+
+def _length(row: list[str], place: int, where: str) -> float:
+    text = row[place].strip() if place < len(row) else ""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value <= 1e9:
+        raise LlmcostError(f"{where}: {units.shown(text)} is not a length", "a positive number of tokens")
+    return value

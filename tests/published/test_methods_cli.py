@@ -1,0 +1,171 @@
+"""`llmcost train --method`: FLOPs by the counts of the papers, memory that fits or does not, phases that add up."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Cli
+
+SEVENTY = ("train", "--model", "llama-3.1-70b", "--tokens", "1B", "--hardware", "h100-sxm", "--gpus", "8")
+MATMUL = 70_553_706_496 - 128_256 * 8192  # parameters less the input embedding
+HEAD = 128_256 * 8192
+ATTENTION = 4 * 64 * 128 * 80 * 8192 / 2  # 4 h e L S / 2, forward, causal mean
+# rank 16 on every linear layer: r (d_in + d_out): q, o 16384 each; k, v 9216 each; three of 8192 + 28672
+ADAPTERS = 16 * 80 * (2 * 16_384 + 2 * 9_216 + 3 * 36_864)
+
+
+def _result(cli: Cli, *args: str) -> Any:
+    run = cli(*args, "--json")
+    assert run.code == 0, run.err
+    return run.json["result"]
+
+
+def test_pre_training_is_6n_and_8n_with_full_recomputation(cli: Cli) -> None:
+    # Kaplan et al. 2020: 6N; Narayanan et al. 2021, section 5.1: one more forward pass, not of the head
+    result = _result(cli, *SEVENTY[:-1], "64", "--recompute", "full")
+    assert result["flops_per_token"] == pytest.approx(6 * MATMUL + 3 * ATTENTION, rel=1e-9)
+    again = 2 * (MATMUL - HEAD) + ATTENTION
+    assert result["hardware_flops"] == pytest.approx(1e9 * (6 * MATMUL + 3 * ATTENTION + again), rel=1e-9)
+
+
+def test_lora_is_4n_and_6n_with_full_recomputation(cli: Cli) -> None:
+    # Hu et al. 2021, arXiv:2106.09685: no weight gradient of frozen weights
+    result = _result(cli, *SEVENTY, "--method", "lora", "--recompute", "full")
+    model = 4 * MATMUL + 6 * ADAPTERS + 3 * ATTENTION
+    assert result["flops_per_token"] == pytest.approx(model, rel=1e-9)
+    assert result["training_flops"] == pytest.approx(1e9 * model, rel=1e-9)
+    again = 2 * (MATMUL - HEAD) + 2 * ADAPTERS + ATTENTION
+    assert result["hardware_flops"] == pytest.approx(1e9 * (model + again), rel=1e-9)
+
+
+@pytest.mark.parametrize(("method", "model", "hardware"), [("full", 6.0, 8.0), ("lora", 4.0, 6.0), ("qlora", 4.0, 6.0)])
+def test_counts_alone_give_the_rules(cli: Cli, method: str, model: float, hardware: float) -> None:
+    # adapters of rank 16 are 0.3 % of 70B: 6 of them add 0.02 to 4N
+    args = ("train", "--params", "70B", "--tokens", "1B", "--hardware", "h100-sxm", "--method", method)
+    result = _result(cli, *args, "--recompute", "full")
+    assert result["flops_per_token"] == pytest.approx(model * 70e9, rel=0.006)
+    assert result["hardware_flops_per_token"] == pytest.approx(hardware * 70e9, rel=0.006)
+
+
+def test_lora_fits_where_full_fine_tuning_does_not(cli: Cli) -> None:
+    # 16 bytes x 70.6e9 / 8 = 141 GB of states on each 80 GB accelerator; LoRA: 2 bytes, 17.6 GB
+    refused = cli(*SEVENTY, "--method", "full", "--json")
+    assert refused.code == 1
+    assert refused.json["result"]["feasible"] is False
+    assert refused.json["result"]["missing_bytes"] > 141e9 - 80e9
+    assert refused.json["result"]["smallest_gpus"] >= 1129e9 / 80e9
+    held = _result(cli, *SEVENTY, "--method", "lora")
+    assert 17.6e9 < held["memory_bytes_per_gpu"] < 80e9
+
+
+def test_qlora_fits_where_lora_does_not(cli: Cli) -> None:
+    # one accelerator of 80 GB: 141 GB in 16 bits; 68.5e9 x 0.516 + 2.1e9 x 2 = 39.5 GB in 4 bits (Dettmers et al. 2023)
+    one = (*SEVENTY[:-1], "1", "--global-batch-tokens", "65536", "--seq-len", "4096")
+    assert cli(*one, "--method", "lora", "--json").code == 1
+    assert 39.5e9 < _result(cli, *one, "--method", "qlora")["memory_bytes_per_gpu"] < 80e9
+
+
+@pytest.mark.parametrize(
+    ("method", "model", "gpus", "tp", "pp", "measured"),
+    # NVIDIA NeMo user guide 24.12, performance summary, fine-tuning on H100 in FP8, sequences packed to 4,096,
+    # 32 of them per step: tokens per second of each GPU. None of these rows is in the fit.
+    [
+        ("full", "llama-2-7b", 8, 1, 1, 16_891),
+        ("full", "llama-2-13b", 8, 1, 4, 10_176),
+        ("full", "llama-2-70b", 16, 4, 4, 1_816),
+        ("lora", "llama-2-7b", 8, 1, 1, 24_824),
+        ("lora", "llama-2-13b", 8, 1, 1, 14_629),
+        ("lora", "llama-2-70b", 8, 2, 4, 2_621),
+    ],
+)
+def test_measured_fine_tuning_lies_in_the_range(
+    cli: Cli, method: str, model: str, gpus: int, tp: int, pp: int, measured: float
+) -> None:
+    layout = ("--gpus", str(gpus), "--tp", str(tp), "--pp", str(pp), "--micro-batch", "1")
+    run = ("--dtype", "fp8", "--seq-len", "4096", "--tokens", "10M", "--global-batch-tokens", "131072")
+    args = ("train", "--model", model, "--method", method, "--hardware", "h100-sxm", *layout, *run, "--json")
+    answer = cli(*args).json
+    hours = 10e6 / measured / 3600
+    assert answer["ranges"]["compute_gpu_hours"]["p5"] < hours < answer["ranges"]["compute_gpu_hours"]["p95"]
+    assert answer["result"]["compute_gpu_hours"] == pytest.approx(hours, rel=0.3)
+
+
+def test_distillation_adds_the_teachers_forward_pass(cli: Cli) -> None:
+    # 2N + A of the teacher on every token: 2 x 69.5e9 + 10.7e9
+    args = ("train", "--model", "llama-3.1-8b", "--tokens", "1B", "--hardware", "h100-sxm", "--gpus", "8")
+    student = _result(cli, *args)
+    both = cli(*args, "--method", "distill", "--teacher", "llama-3.1-70b", "--json").json
+    extra = both["result"]["flops_per_token"] - student["flops_per_token"]
+    assert extra == pytest.approx(2 * MATMUL + ATTENTION, rel=1e-9)
+    assert "llama-3.1-70b" in both["headline"]
+    assert cli(*args, "--method", "distill").code == 2
+
+
+def test_reinforcement_learning_counts_rollouts_scoring_and_updates(cli: Cli) -> None:
+    # Shao et al. 2024: 2N generated, 2N reference, 6N update; two passes over the rollouts: 16N per generated token
+    args = ("train", "--params", "8B", "--hardware", "h100-sxm", "--method", "rl", "--rollout-tokens", "1B")
+    assert _result(cli, *args)["training_flops"] == pytest.approx(10 * 8e9 * 1e9, rel=1e-12)
+    assert _result(cli, *args, "--epochs", "2")["training_flops"] == pytest.approx(16 * 8e9 * 1e9, rel=1e-12)
+
+
+def test_decoding_is_slower_than_its_flops(cli: Cli) -> None:
+    args = ("train", "--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--method", "rl", "--rollout-tokens", "1B")
+    answer = cli(*args, "--gpus", "16", "--json").json
+    phases = {row["name"]: row for row in answer["phases"]}
+    assert phases["rollouts"]["training_flops"] == pytest.approx(phases["reference policy"]["training_flops"])
+    assert phases["rollouts"]["compute_gpu_hours"] > 2 * phases["reference policy"]["compute_gpu_hours"]
+    assert "W016" in [w["code"] for w in cli(*args, "--json").json["warnings"]]
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        ("--method", "rl", "--rollout-tokens", "1B", "--reward-model", "llama-3.1-8b", "--epochs", "2"),
+        ("--method", "distill", "--teacher", "llama-3.1-70b", "--tokens", "1B", "--epochs", "3"),
+        ("--method", "continue", "--tokens", "100B", "--long-tokens", "10B", "--long-seq-len", "131072"),
+        ("--method", "distill", "--teacher", "llama-3.1-70b", "--tokens", "1B", "--long-tokens", "1B",
+         "--long-seq-len", "32768"),
+    ],
+    ids=lambda e: f"{e[1]} {len(e)}",
+)  # fmt: skip
+def test_phases_add_up(cli: Cli, extra: tuple[str, ...]) -> None:
+    args = ("train", "--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--gpus", "64", *extra, "--json")
+    answer = cli(*args).json
+    for key in ("training_flops", "compute_gpu_hours"):
+        assert sum(row[key] for row in answer["phases"]) == pytest.approx(answer["result"][key], rel=1e-9)
+    assert sum(row["seconds"] for row in answer["step"]) == pytest.approx(answer["result"]["step_seconds"], rel=1e-9)
+
+
+def test_epochs_repeat_the_tokens(cli: Cli) -> None:
+    args = ("train", "--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--mfu", "40%", "--method", "full")
+    once = _result(cli, *args, "--tokens", "300M")
+    thrice = _result(cli, *args, "--tokens", "100M", "--epochs", "3")
+    assert thrice["training_flops"] == pytest.approx(once["training_flops"], rel=1e-12)
+    assert thrice["tokens"] == once["tokens"] == 300e6
+
+
+def test_a_long_context_phase_pays_for_its_attention(cli: Cli) -> None:
+    # attention grows with the sequence: 16 times 4 h e L x 8192 / 2 at 131,072, on the long tokens alone
+    args = ("train", "--model", "llama-3.1-70b", "--hardware", "h100-sxm", "--mfu", "40%", "--seq-len", "8192")
+    plain = _result(cli, *args, "--tokens", "110B")
+    mixed = _result(cli, *args, "--tokens", "100B", "--long-tokens", "10B", "--long-seq-len", "131072")
+    assert mixed["tokens"] == plain["tokens"]
+    extra = mixed["training_flops"] - plain["training_flops"]
+    assert extra == pytest.approx(10e9 * 3 * 15 * ATTENTION, rel=1e-6)
+    assert cli(*args, "--tokens", "1B", "--long-tokens", "1B").code == 2
+
+
+def test_hardware_flops_are_those_of_the_steps(cli: Cli) -> None:
+    result = _result(cli, *SEVENTY[:-1], "32")
+    steps = 1e9 / result["global_batch_tokens"]
+    peak = 989.4e12 * 32
+    assert result["hardware_flops"] == pytest.approx(result["hfu"] * result["step_seconds"] * peak * steps, rel=1e-3)
+    assert result["hardware_flops"] >= result["training_flops"]
+
+
+def test_other_methods_do_not_take_the_tokens_of_pre_training(cli: Cli) -> None:
+    run = cli("train", "--model", "llama-3.1-8b", "--method", "lora", "--hardware", "h100-sxm")
+    assert run.code == 2
+    assert "--tokens" in run.err
