@@ -29,6 +29,7 @@ COMMITMENTS = ("on-demand", "1-year", "3-year", "spot")
 COST_DEFINITIONS = ("rental", "amortised", "acquisition")
 SCOPES = ("run", "program")
 METHODS = ("pretrain", "continue", "full", "lora", "qlora", "distill", "rl")
+BATCHING = ("continuous", "static")
 POOLS = ("colocated", "disaggregated")
 
 
@@ -87,6 +88,8 @@ _KEYS = (
         (TRAIN, CROSSOVER), least=0.001, ranged=True),
     Key("goodput", "share", "Training", "useful share of billed time, in place of the predicted one: 90%",
         (TRAIN, CROSSOVER), least=0.001, ranged=True),
+    Key("overhead", "ratio", "Training", "billed time over training and failures (evaluation, ramp-up): 1.1",
+        (TRAIN, CROSSOVER), ranged=True, least=1.0),
     Key("gpu_hours", "count", "Training", "billed accelerator-hours, given: 2.788M", (TRAIN, CROSSOVER), ranged=True),
     Key("training_flops", "count", "Training", "model FLOPs of the run, given: 3.8e25", (TRAIN, CROSSOVER),
         ranged=True),
@@ -107,6 +110,8 @@ _KEYS = (
         (SERVE, CROSSOVER), choices=DTYPES),
     Key("pools", "choice", "Serving", "whether the same accelerators run prompts and answers, or separate pools",
         (SERVE, CROSSOVER), choices=POOLS),
+    Key("batching", "choice", "Serving", "whether requests join and leave at any step, or a batch ends together",
+        (SERVE, CROSSOVER), choices=BATCHING),
     Key("batch", "whole", "Serving", "requests in flight per replica, in place of the best that fits",
         (SERVE, CROSSOVER)),
     Key("tpot", "seconds", "Serving", "time per output token to keep: 50ms", (SERVE, CROSSOVER)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from llmcost.engine.serving_pools import tail_max_batch
 from llmcost.engine.transformer import Shape
 
 Num = Any
+Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point]
 
 LATENCY, CAPACITY = "latency target", "HBM capacity"
 BATCHES = np.unique(np.round(np.geomspace(1.0, 8192.0, 80)))
@@ -112,6 +114,7 @@ def search(
     gpus: float | None = None,
     batches: Num = BATCHES,
     total_points: Num | None = None,
+    mode: Mode = operating_point,
 ) -> Answer:
     r"""Evaluate every layout, precision and batch, and pick.
 
@@ -137,6 +140,8 @@ def search(
         Requests in flight per replica to try [-].
     total_points : array, optional
         Equally likely lengths that memory sets aside [tokens], see `serving_pools.tail_max_batch`; None is a fixed one.
+    mode : function
+        `serving.operating_point` for continuous batching, `serving.static_point` for batches that end together.
 
     Source: enumeration; cost by definition.
     """
@@ -152,7 +157,7 @@ def search(
     size = layout.tp * layout.pp * layout.dp
     keep &= size <= (np.inf if gpus is None else gpus)
     layout, precision = Layout(*[v[keep] for v in layout]), Precision(*[v[keep] for v in precision])
-    point = operating_point(shape, machine, layout, precision, load._replace(batch=batch[keep]), calibration)
+    point = mode(shape, machine, layout, precision, load._replace(batch=batch[keep]), calibration)
     size, limit = size[keep], limit[keep]
     replicas = np.ones(size.shape) if gpus is None else np.floor(gpus / size)
     paid = size if gpus is None else np.full(size.shape, float(gpus))

@@ -67,6 +67,7 @@ def take_time(question: Question, asked: Asked, work: methods.Work) -> Timed:
         )
     if question.number("goodput") is None:
         _take_goodput(question, asked.gpus)
+    question.number("overhead", question.factor("defaults", "overhead"))
     work_timed = rollouts.timed(question, model, device, asked.gpus, runs_in, asked.method, timed.work)
     return timed._replace(work=work_timed)
 

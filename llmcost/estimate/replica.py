@@ -37,6 +37,7 @@ class Replica(NamedTuple):
     dtype: str = ""
     batch_max: float = 0.0
     lengths: Lengths | None = None
+    static: bool = False
     fastest: tuple[float, float] = (math.nan, math.nan)  # TPOT [s], USD per Mtok of output
 
     def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,7 +53,7 @@ class Replica(NamedTuple):
             "ttft_seconds": at.ttft_seconds * p["ttft_error"],
             "output_tokens_per_second": rate,
             "requests_per_second_per_replica": rate / p["osl"],
-            "prefill_share": prefill_share(at),
+            "prefill_share": prefill_share(at, self.static),
         }
         if np.any(cached):
             bare = self._at(Load(p["isl"] - cached, p["osl"], 0.0, self.batch))
@@ -63,9 +64,8 @@ class Replica(NamedTuple):
     def _at(self, load: Load) -> serving.Point:
         assert self.shape is not None
         assert self.device is not None
-        return serving.operating_point(
-            self.shape, self.device.machine, self.layout, self.precision, load, self.calibration
-        )
+        mode = serving.static_point if self.static else serving.operating_point
+        return mode(self.shape, self.device.machine, self.layout, self.precision, load, self.calibration)
 
     def gpu_seconds(self, out: Mapping[str, Any]) -> Any:
         """Accelerator time of one request at full load [s]."""
@@ -111,8 +111,8 @@ class Replica(NamedTuple):
         ).ttft_seconds  # fmt: skip
 
     def queue(self) -> Server | None:
-        """Itself, where what it is is known well enough to queue for it."""
-        return None if self.shape is None else self
+        """Itself, where requests queue for it: its layout is known, and they join as they come."""
+        return None if self.shape is None or self.static else self
 
     def explain(self, question: Question, c: Mapping[str, Any]) -> None:
         """The steps of the replica's speed."""
@@ -133,11 +133,13 @@ class Replica(NamedTuple):
         )
 
 
-def prefill_share(at: Any) -> Any:
+def prefill_share(at: Any, static: bool = False) -> Any:
     """Share of the machine's time that is not decoding: what input tokens pay for [-].
 
     A request takes OSL / throughput of the machine; decoding OSL tokens among B takes OSL x (TPOT without prompts) / B.
     """
+    if static:
+        return at.prefill_share
     return np.clip(1.0 - _decoding(at) * at.output_tokens_per_second / at.batch, 0.0, 1.0)
 
 
@@ -167,14 +169,14 @@ def choose(question: Question, asked: Options, price: float) -> Replica | NoFit:
     dtype, precision = asked.dtypes[which], asked.precisions[which]
     record(question, layout, batch, dtype)
     load = asked.load._replace(batch=batch)
-    at = serving.operating_point(asked.shape, asked.device.machine, layout, precision, load, asked.calibration)
+    at = asked.mode(asked.shape, asked.device.machine, layout, precision, load, asked.calibration)
     size = int(layout.tp * layout.pp * layout.dp)
     used = median(question.numbers["utilization"])
-    quick = grid.pick(answer.fastest)
+    quick, kind = grid.pick(answer.fastest), "static" if asked.static else "continuous"
     return Replica(
         size, asked.shape, asked.device, layout, precision, asked.calibration, batch, at, answer.binds,
-        front_rows(answer, used), dtype, _room(asked, layout, precision), asked.lengths,
-        (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used)),
+        front_rows(answer, used, kind), dtype, _room(asked, layout, precision), asked.lengths, asked.static,
+        (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used, kind)),
     )  # fmt: skip
 
 
@@ -187,15 +189,13 @@ def _room(asked: Options, layout: Layout, precision: Precision) -> float:
     return min(room, float(serving_pools.tail_max_batch(*args, asked.total_points)))
 
 
-def _usd_per_mtok(point: serving_search.Grid, utilization: float, decode_only: bool = False) -> float:
+def _usd_per_mtok(point: serving_search.Grid, utilization: float, kind: str) -> float:
     """Cost of a million output tokens at a point of the search [USD]; decode replicas have no prompts that pay."""
-    share = 0.0 if decode_only else prefill_share(point.point)
+    share = 0.0 if kind == "decode" else prefill_share(point.point, kind == "static")
     return float(point.usd_per_mtok * (1.0 - share)) / utilization
 
 
-def front_rows(
-    answer: serving_search.Answer, utilization: float, decode_only: bool = False
-) -> tuple[dict[str, Any], ...]:
+def front_rows(answer: serving_search.Answer, utilization: float, kind: str) -> tuple[dict[str, Any], ...]:
     """Points that no other point beats on both cost and speed, cheapest first, evenly thinned."""
     rows = []
     chosen = np.unique(np.linspace(0, len(answer.front) - 1, FRONT_ROWS).round().astype(int))
@@ -203,9 +203,9 @@ def front_rows(
         point = answer.grid.pick(index)
         rows.append(
             {
-                "usd_per_mtok_output": _usd_per_mtok(point, utilization, decode_only),
+                "usd_per_mtok_output": _usd_per_mtok(point, utilization, kind),
                 "tokens_per_second_per_user": 1.0 / float(point.point.tpot_seconds),
-                **({} if decode_only else {"ttft_seconds": float(point.point.ttft_seconds)}),
+                **({} if kind == "decode" else {"ttft_seconds": float(point.point.ttft_seconds)}),
                 "batch": int(point.point.batch),
                 "gpus_per_replica": int(point.gpus_per_replica),
                 "layout": ranks(point.layout),

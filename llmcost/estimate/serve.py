@@ -97,11 +97,11 @@ def _replicas(
             "hardware", "speed follows from the accelerator; or give --tokens-per-second of one replica"
         )
     asked = options(question, model, device, gpus, varied)
-    together = choose(question, asked, price)
     if question.said("pools") != "disaggregated":
-        return together, None
+        return choose(question, asked._replace(static=question.said("batching") == "static"), price), None
     from llmcost.estimate import serving_disaggregated
 
+    together = choose(question, asked, price)
     apart = serving_disaggregated.choose(question, asked, price)
     return apart, together if isinstance(together, Replica) else None
 
@@ -301,6 +301,24 @@ def _explain(todo: Plan, c: Mapping[str, Any]) -> None:
         "1/s",
         CALIBRATION,
     )
+    _explain_fleet(todo, c, p)
+    if c.get("usd_per_mtok_output") is not None:
+        q.step(
+            "output price",
+            f"cost per request x (1 - prefill share {float(c['prefill_share']):.3f}"
+            f" - cached share {float(c.get('cached_share', 0.0)):.3f}) / {p['osl']:.0f} tokens",
+            float(c["usd_per_mtok_output"]),
+            "USD/Mtok",
+            "docs/method.md, serving",
+        )
+    if todo.place is not None:
+        todo.place.explain(q, float(c["kwh_per_request"]), float(c["co2e_kg_per_request"]), p)
+
+
+def _explain_fleet(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
+    """From the speed of a replica to the cost of a request."""
+    q, replica = todo.question, todo.replica
+    assert not isinstance(replica, NoFit)
     if todo.sizing is not None:
         formula = f"highest load of the fleet at which 95 % of requests have a token within {q.said('ttft_p95'):g} s"
         q.step("highest utilisation", formula, todo.sizing.max_utilization, "share", "docs/method-serving.md, queueing")
@@ -324,14 +342,3 @@ def _explain(todo: Plan, c: Mapping[str, Any]) -> None:
             "USD",
             "docs/method.md, prices",
         )
-    if c.get("usd_per_mtok_output") is not None:
-        q.step(
-            "output price",
-            f"cost per request x (1 - prefill share {float(c['prefill_share']):.3f}"
-            f" - cached share {float(c.get('cached_share', 0.0)):.3f}) / {p['osl']:.0f} tokens",
-            float(c["usd_per_mtok_output"]),
-            "USD/Mtok",
-            "docs/method.md, serving",
-        )
-    if todo.place is not None:
-        todo.place.explain(q, float(c["kwh_per_request"]), float(c["co2e_kg_per_request"]), p)

@@ -167,7 +167,7 @@ def choose(question: Question, asked: Options, price: float) -> Pools | NoFit:
     )
     fastest = (float(quick.point.tpot_seconds), float(quick.usd_per_mtok) / used)
     return Pools(
-        asked, precision, dtype, prefill, decode, batch, at, answer.binds, front_rows(answer, used, True), fastest
+        asked, precision, dtype, prefill, decode, batch, at, answer.binds, front_rows(answer, used, "decode"), fastest
     )
 
 

@@ -44,17 +44,23 @@ class Options(NamedTuple):
     targets: serving_search.Targets
     batches: Any
     lengths: Lengths | None
+    static: bool = False
 
     @property
     def total_points(self) -> Any:
         """Lengths that memory sets aside, or None where every request is alike."""
         return None if self.lengths is None else self.lengths.total_points(float(self.calibration.kv_reserve))
 
+    @property
+    def mode(self) -> serving_search.Mode:
+        """The engine of the batching asked for."""
+        return serving.static_point if self.static else serving.operating_point
+
     def search(self, load: Load, targets: serving_search.Targets, price: float) -> serving_search.Answer:
         """Every layout, format and batch, evaluated."""
         return serving_search.search(
             self.shape, self.device.machine, self.candidates, list(self.precisions), load, self.calibration, targets,
-            price, None, self.batches, self.total_points,
+            price, None, self.batches, self.total_points, self.mode,
         )  # fmt: skip
 
 

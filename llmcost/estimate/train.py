@@ -128,10 +128,10 @@ def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
         one = len(todo.work.phases) == 1
         out["mfu"] = p["mfu"] if one else out["training_flops"] / (p["peak_flops"] * chip_seconds)
         out["compute_gpu_hours"] = chip_seconds / SECONDS_PER_HOUR
-        out["gpu_hours"] = out["compute_gpu_hours"] / out["goodput"]
+        out["gpu_hours"] = out["compute_gpu_hours"] / out["goodput"] * p["overhead"]
         if todo.gpus:
             out["compute_seconds"] = chip_seconds / todo.gpus
-            out["duration_seconds"] = out["compute_seconds"] / out["goodput"]
+            out["duration_seconds"] = out["compute_seconds"] / out["goodput"] * p["overhead"]
     if todo.place is not None:
         out["energy_kwh"] = todo.place.energy_kwh(out["gpu_hours"], p)
         out["electricity_usd"] = out["energy_kwh"] * p["electricity_price"]
@@ -251,7 +251,13 @@ def _explain(todo: Plan, c: Mapping[str, Any]) -> None:
             "docs/method.md, training",
         )
         q.step("goodput", pace.goodput_formula(p), c["goodput"], "share", "Daly 2006, doi:10.1016/j.future.2004.11.016")
-        q.step("billed GPU-hours", "compute GPU-hours / goodput", c["gpu_hours"], "h", "docs/method.md, training")
+        q.step(
+            "billed GPU-hours",
+            f"compute GPU-hours / goodput x overhead {p['overhead']:.2f}",
+            c["gpu_hours"],
+            "h",
+            "docs/method.md, training",
+        )
     if todo.place is not None:
         todo.place.explain(q, c["energy_kwh"], c["co2e_kg"], p)
     todo.bill.explain(q, p, c)

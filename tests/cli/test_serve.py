@@ -174,6 +174,20 @@ def test_the_fastest_point_is_faster_and_dearer(cli: Cli) -> None:
     assert 1 / r["fastest_tpot_seconds"] == pytest.approx(last["tokens_per_second_per_user"])
 
 
+def test_a_static_batch_ends_together(cli: Cli) -> None:
+    args = (*FIXED, "--tp", "1", "--batch", "16", "--batching", "static")
+    r = result(cli, *args)
+    # prefill of all, then OSL - 1 steps
+    total = r["ttft_seconds"] + 199 * r["tpot_seconds"]
+    assert r["output_tokens_per_second"] == pytest.approx(16 * 200 / total)
+    assert r["prefill_share"] == pytest.approx(r["ttft_seconds"] / total)
+    # 8.03e9 parameters of 2 bytes over 3.35e12 bytes/s
+    assert r["tpot_seconds"] > 8.03e9 * 2 / 3.35e12
+    assert "ttft_p95_seconds" not in result(cli, *args, "--requests", "1M/day")
+    assert "--ttft-p95 has no effect" in cli(*args, "--ttft-p95", "9s").err
+    assert "--batching has no effect" in cli(*args, "--pools", "disaggregated").err
+
+
 def test_a_given_rate_has_no_queue_and_no_pools(cli: Cli) -> None:
     given = (*FIXED, "--tokens-per-second", "5000/s", "--requests", "1M/day")
     for option in (
