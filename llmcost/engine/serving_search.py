@@ -18,7 +18,8 @@ Num = Any
 Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point]
 
 LATENCY, CAPACITY = "latency target", "HBM capacity"
-BATCHES = np.unique(np.round(np.geomspace(1.0, 8192.0, 80)))
+# a set, not np.unique: that imports numpy.ma, a tenth of a command's start-up
+BATCHES = np.array(sorted({float(round(b)) for b in np.geomspace(1.0, 8192.0, 80)}))
 DEGREES = tuple(float(2**i) for i in range(8))  # 1 to 128
 
 

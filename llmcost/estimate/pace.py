@@ -9,7 +9,7 @@ from llmcost.catalog import Catalog
 from llmcost.engine import goodput
 from llmcost.engine.spread import Spread
 from llmcost.errors import LlmcostError
-from llmcost.estimate import methods, rollouts, sampling, steps
+from llmcost.estimate import methods, sampling, steps
 from llmcost.estimate.question import Origin, Question
 from llmcost.estimate.subject import Chip, Subject, dtype_of, peak_flops
 
@@ -68,6 +68,10 @@ def take_time(question: Question, asked: Asked, work: methods.Work) -> Timed:
     if question.number("goodput") is None:
         _take_goodput(question, asked.gpus)
     question.number("overhead", question.factor("defaults", "overhead"))
+    if asked.method.name != methods.RL:
+        return timed
+    from llmcost.estimate import rollouts  # the serving engine: only reinforcement learning generates
+
     work_timed = rollouts.timed(question, model, device, asked.gpus, runs_in, asked.method, timed.work)
     return timed._replace(work=work_timed)
 

@@ -198,7 +198,7 @@ def _usd_per_mtok(point: serving_search.Grid, utilization: float, kind: str) -> 
 def front_rows(answer: serving_search.Answer, utilization: float, kind: str) -> tuple[dict[str, Any], ...]:
     """Points that no other point beats on both cost and speed, cheapest first, evenly thinned."""
     rows = []
-    chosen = np.unique(np.linspace(0, len(answer.front) - 1, FRONT_ROWS).round().astype(int))
+    chosen = sorted({round(i) for i in np.linspace(0, len(answer.front) - 1, FRONT_ROWS)})
     for index in answer.front[chosen]:
         point = answer.grid.pick(index)
         rows.append(
