@@ -58,7 +58,8 @@ def _nothing() -> None:
     return None
 
 
-def _deliver(estimate: Any, format_: str, json_: bool, output: str | None, no_color: bool) -> int:
+def deliver(estimate: Any, format_: str, json_: bool, output: str | None, no_color: bool) -> int:
+    """Print or write an answer of a command that asks no scenario."""
     from llmcost.cli import output as out
 
     return out.deliver(estimate, out.options(format_, json_, output, explain=False, quiet=False, no_color=no_color))
@@ -76,7 +77,7 @@ def list_(
     from llmcost.cli.output import catalog
     from llmcost.estimate import presets
 
-    return _deliver(presets.listing(catalog(presets_dir), kind), format_, json_, output, no_color)
+    return deliver(presets.listing(catalog(presets_dir), kind), format_, json_, output, no_color)
 
 
 def show(
@@ -94,7 +95,7 @@ def show(
     from llmcost.cli.output import catalog
     from llmcost.estimate import presets
 
-    return _deliver(presets.show(catalog(presets_dir), name, kind), format_, json_, output, no_color)
+    return deliver(presets.show(catalog(presets_dir), name, kind), format_, json_, output, no_color)
 
 
 def check(
@@ -107,7 +108,7 @@ def check(
     """Check preset and scenario files: 1 on findings, 2 when one cannot be read."""
     from llmcost.estimate import presets
 
-    return _deliver(presets.check(files), format_, json_, output, no_color)
+    return deliver(presets.check(files), format_, json_, output, no_color)
 
 
 def new(

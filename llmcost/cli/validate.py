@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import typer
 
-from llmcost.cli.presets import FORMAT, JSON, NO_COLOR, OUTPUT
+from llmcost.cli.presets import FOLDER, FORMAT, JSON, NO_COLOR, OUTPUT, deliver
 
 SUMMARY = "How far the estimator is from published measurements, and from yours."
 SUBJECT = typer.Argument(..., metavar="SUBJECT", help="training, runs or serving.", show_default=False)
 DATA = typer.Option(None, "--data", metavar="FILE", help="Your own measured rows (CSV).", show_default=False)
-FOLDER = typer.Option(
-    None, "--presets", metavar="DIR", help="Folder of your own presets.", envvar="LLMCOST_PRESETS", show_default=False
-)
 
 
 def register(app: typer.Typer, full: bool) -> None:
@@ -30,8 +27,7 @@ def run(
     no_color: bool = NO_COLOR,
 ) -> int:
     """Score the engine."""
-    from llmcost.cli import output as out
+    from llmcost.cli.output import catalog
     from llmcost.estimate.validate import validate
 
-    shown = out.options(format_, json_, output, explain=False, quiet=False, no_color=no_color)
-    return out.deliver(validate(out.catalog(presets_dir), subject, data), shown)
+    return deliver(validate(catalog(presets_dir), subject, data), format_, json_, output, no_color)

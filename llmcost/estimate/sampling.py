@@ -59,7 +59,7 @@ def ranges(centre: Figures, sampled: Figures) -> dict[str, Range]:
         p5, p50, p95 = (sp.quantile(values, q) for q in (0.05, 0.5, 0.95))
         if p5 == p95 or not np.isfinite([p5, p50, p95]).all() or p50 <= 0:
             continue
-        found[name] = Range(float(at * p5 / p50), float(at), float(at * p95 / p50))
+        found[name] = Range(float(at * (p5 / p50)), float(at), float(at * (p95 / p50)))
     return found
 
 
