@@ -9,8 +9,8 @@ import numpy as np
 from llmcost.engine.roofline import Machine
 from llmcost.engine.roofline import seconds as roofline_seconds
 from llmcost.engine.serving_inputs import Calibration, Layout, Precision
-from llmcost.engine.serving_memory import expert_ranks, kv_elements, kv_ranks
-from llmcost.engine.transformer import Shape
+from llmcost.engine.serving_memory import expert_ranks, kv_ranks
+from llmcost.engine.transformer import Shape, kv_read_bytes
 
 Num = Any
 
@@ -290,7 +290,8 @@ def iteration(
     tokens, overlap = decoding + prompt_tokens, calibration.overlap
     linear, linear_compute = linear_seconds(shape, layout, precision, rate, tokens, calibration)
     experts, expert_compute = expert_seconds(shape, layout, precision, rate, tokens, calibration)
-    read = decoding * kv_elements(shape, context) * precision.kv_bytes / kv_ranks(shape, layout)
+    cached = kv_read_bytes(shape, context, precision.kv_bytes, precision.kv_bytes)
+    read = decoding * cached / kv_ranks(shape, layout)
     scores = shape.attention_flops_absorbed * context + shape.window_flops_absorbed * np.minimum(context, shape.window)
     attend = decoding * (scores + shape.linear_flops) / layout.tp
     attention = _seconds(attend, read, rate.attention_flops, rate.kv, overlap)
