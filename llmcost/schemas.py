@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmcost import scenario as sc
 from llmcost import units
 from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.keys import TABLES, Key, all_keys
 from llmcost.terms import TERMS, Term
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -38,10 +38,10 @@ def build(name: str) -> dict[str, Any]:
 
 def _scenario() -> dict[str, Any]:
     properties: dict[str, Any] = {"title": {"type": "string"}, "description": {"type": "string"}}
-    for key in sc.all_keys().values():
+    for key in all_keys().values():
         properties[key.name] = {"description": key.help, **_key_type(key)}
     properties |= {"aliases": {"type": "array", "items": {"type": "string"}}, "sources": {"type": "array"}}
-    properties |= {table: {} for table in sc.TABLES}
+    properties |= {table: {} for table in TABLES}
     return {
         "$schema": DRAFT,
         "title": "llmcost scenario",
@@ -51,7 +51,7 @@ def _scenario() -> dict[str, Any]:
     }
 
 
-def _key_type(key: sc.Key) -> dict[str, Any]:
+def _key_type(key: Key) -> dict[str, Any]:
     if key.kind == "choices":
         return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"enum": list(key.choices)}}]}
     if key.choices:

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from llmcost import units
-from llmcost.scenario import KEYS
+from llmcost.keys import KEYS
 from llmcost.terms import SECTIONS
 
 ROOT = Path(__file__).parent.parent

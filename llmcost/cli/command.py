@@ -10,6 +10,7 @@ import typer
 
 from llmcost import scenario as sc
 from llmcost.errors import Exit
+from llmcost.keys import CROSSOVER, KEYS, Key, all_keys
 
 OUTPUT = "Output"
 PRESET_KINDS = ("models", "hardware", "prices", "regions")
@@ -39,10 +40,10 @@ def complete_any(incomplete: str) -> list[str]:
 def options_of(name: str) -> dict[str, Any]:
     """Every option of a command but its scenario argument, in the order of the help."""
     options: dict[str, Any] = {}
-    for key in sc.all_keys().values():
-        if (sc.CROSSOVER if name == "compare" else name) not in key.commands:
+    for key in all_keys().values():
+        if (CROSSOVER if name == "compare" else name) not in key.commands:
             continue
-        sided = key.name.startswith(("train_", "serve_")) and key.name not in sc.KEYS
+        sided = key.name.startswith(("train_", "serve_")) and key.name not in KEYS
         options[key.name] = typer.Option(
             None,
             key.option,
@@ -56,14 +57,14 @@ def options_of(name: str) -> dict[str, Any]:
     return options
 
 
-def _help(key: sc.Key) -> str:
+def _help(key: Key) -> str:
     text = key.help[:1].upper() + key.help[1:]
     if key.choices:
         text += f" ({', '.join(key.choices)})"
     return text + "."
 
 
-def _metavar(key: sc.Key) -> str:
+def _metavar(key: Key) -> str:
     if key.kind in PRESET_KINDS or key.choices:
         return "NAME"
     return {"date": "DATE", "file": "FILE", "seconds": "TIME", "share": "SHARE", "usd": "MONEY"}.get(

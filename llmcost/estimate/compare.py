@@ -13,6 +13,7 @@ from llmcost.errors import Exit, LlmcostError, raise_all
 from llmcost.estimate import serve as serving
 from llmcost.estimate import train as training
 from llmcost.estimate.crossover import crossover
+from llmcost.keys import all_keys
 from llmcost.result import Estimate, Input, Range, Warning
 from llmcost.scenario import Scenario
 
@@ -89,8 +90,8 @@ def _grid(vary: list[str]) -> list[tuple[str, dict[str, sc.Setting]]]:
             findings.append(
                 LlmcostError(f"--vary {units.shown(text)}: expected KEY=A,B,C", "--vary hardware=h100-sxm,h200-sxm")
             )
-        elif key not in sc.all_keys():
-            findings.append(units.at("--vary", sc.unknown_key(key, "", sc.all_keys())))
+        elif key not in all_keys():
+            findings.append(units.at("--vary", sc.unknown_key(key, "", all_keys())))
         else:
             said = [v.strip() for v in values.split(",") if v.strip()]
             findings += [

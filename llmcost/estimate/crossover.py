@@ -17,8 +17,9 @@ from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate import bill as billing
 from llmcost.estimate import sampling, serve, train
 from llmcost.estimate.question import Question
+from llmcost.keys import SERVE, TRAIN
 from llmcost.result import Estimate, Input, Range
-from llmcost.scenario import SERVE, TRAIN, Scenario
+from llmcost.scenario import Scenario
 
 CURVE_POINTS = 60
 BASES = {"usd": "dollars", "kwh": "electricity", "co2e_kg": "carbon"}

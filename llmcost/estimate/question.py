@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from llmcost import scenario as sc
 from llmcost import spec, units
 from llmcost.catalog import Catalog, Found, source_of
 from llmcost.engine import spread as sp
 from llmcost.engine.spread import Spread
 from llmcost.errors import LlmcostError
+from llmcost.keys import KEYS
 from llmcost.result import Input, Step, Warning
 from llmcost.scenario import Scenario, Setting
 
@@ -76,7 +76,7 @@ class Question:
         """A numeric key as a number or spread, or its sourced default; remembered for sampling."""
         setting = self.given(key)
         if setting is not None:
-            value = as_number(setting.value, sc.KEYS[key].kind)
+            value = as_number(setting.value, KEYS[key].kind)
         elif default is not None:
             value = default.value
             self.record(key, value, default.origin)
@@ -93,13 +93,13 @@ class Question:
 
     def need(self, key: str, why: str) -> LlmcostError:
         """The error for a key that nothing provides."""
-        return LlmcostError(f"missing {sc.KEYS[key].option}: {why}", f"llmcost {self.side} --help")
+        return LlmcostError(f"missing {KEYS[key].option}: {why}", f"llmcost {self.side} --help")
 
     # what it came from
 
     def record(self, name: str, value: Any, origin: Origin, unit: str = "") -> None:
         """Note an input under the name the user knows it by."""
-        key = sc.KEYS.get(name)
+        key = KEYS.get(name)
         kind = key.kind if key else unit
         p5, p95, shown = None, None, value
         if isinstance(value, units.Between | units.Triangle):
@@ -132,7 +132,7 @@ class Question:
         try:
             value, found = self.catalog.load(struct, setting.value)
         except LlmcostError as error:
-            where = sc.KEYS[key].option if setting.origin == "flag" else f"{setting.origin.partition(':')[2]}: {key}"
+            where = KEYS[key].option if setting.origin == "flag" else f"{setting.origin.partition(':')[2]}: {key}"
             raise error if getattr(error, "findings", None) else units.at(where, error) from None
         source = source_of(value, "")
         self.record(key, found.name, origin_of(found, source))

@@ -1,0 +1,32 @@
+"""Every key a user may say, by topic.
+
+One table serves the options of every command, scenario files, `--vary`, `--solve`, the Python API and the glossary:
+the option `--cache-hit` is the TOML key `cache_hit`.
+"""
+
+from __future__ import annotations
+
+from llmcost.keys import money, serving, subject, time, training
+from llmcost.keys.key import BOTH, CROSSOVER, SERVE, TRAIN, Key
+
+__all__ = ["BOTH", "CROSSOVER", "KEYS", "NOTES", "SERVE", "SIDES", "TABLES", "TRAIN", "Key", "all_keys"]
+
+KEYS: dict[str, Key] = {k.name: k for topic in (subject, training, serving, money, time) for k in topic.KEYS}
+SIDES = (TRAIN, SERVE)
+NOTES = ("title", "description", "sources", "aliases")  # what a file may say about itself
+TABLES = ("budget", "plan")  # read by other parts of the tool
+
+
+def all_keys() -> dict[str, Key]:
+    """Every key, with the `train_` and `serve_` forms of the sided ones."""
+    keys = dict(KEYS)
+    for key in KEYS.values():
+        if key.sided:
+            for side in SIDES:
+                keys[f"{side}_{key.name}"] = key._replace(
+                    name=f"{side}_{key.name}",
+                    help=f"{key.help} (the {side} side only)",
+                    commands=(CROSSOVER,),
+                    short="",
+                )
+    return keys

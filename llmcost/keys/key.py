@@ -1,0 +1,33 @@
+"""One thing a user may say."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+TRAIN, SERVE, CROSSOVER = "train", "serve", "crossover"
+BOTH = (TRAIN, SERVE, CROSSOVER)
+
+
+class Key(NamedTuple):
+    """One thing a user may say.
+
+    `kind` is a kind of `units.KINDS`, or `text`, `choice`, `date` or the preset kind it names; `sided` keys exist as
+    `train_KEY` and `serve_KEY` too, for questions with both sides; `ranged` keys accept `a..b` and `{low, mode, high}`.
+    """
+
+    name: str
+    kind: str
+    panel: str
+    help: str
+    commands: tuple[str, ...] = BOTH
+    sided: bool = False
+    ranged: bool = False
+    choices: tuple[str, ...] = ()
+    short: str = ""
+    least: float | None = None  # smallest value that makes sense, where the kind allows smaller ones
+    most: float | None = None
+
+    @property
+    def option(self) -> str:
+        """`--cache-hit` for `cache_hit`."""
+        return "--" + self.name.replace("_", "-")

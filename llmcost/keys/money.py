@@ -1,0 +1,34 @@
+"""Prices, and the place that sets some of them."""
+
+from __future__ import annotations
+
+from llmcost.keys.key import CROSSOVER, TRAIN, Key
+
+COMMITMENTS = ("on-demand", "1-year", "3-year", "spot")
+COST_DEFINITIONS = ("rental", "amortised", "acquisition")
+SCOPES = ("run", "program")
+
+KEYS = (
+    Key("price", "usd_per_hour", "Money", "per accelerator-hour: 2.50/h (no dollar sign: the shell eats it)",
+        sided=True, ranged=True),
+    Key("provider", "prices", "Money", "use this provider's price list", sided=True),
+    Key("commitment", "choice", "Money", "rental term", sided=True, choices=COMMITMENTS),
+    Key("cost_definition", "choice", "Money", "what a training cost is", (TRAIN, CROSSOVER), choices=COST_DEFINITIONS),
+    Key("scope", "choice", "Money", "the final run, or the programme around it", (TRAIN, CROSSOVER), choices=SCOPES),
+    Key("purchase_price", "usd", "Money", "bought, per accelerator with its part of the server: 30k",
+        (TRAIN, CROSSOVER), ranged=True),
+    Key("hardware_age", "seconds", "Money", "from buying the hardware to the start of the run: 1y",
+        (TRAIN, CROSSOVER), ranged=True),
+    Key("interconnect_share", "share", "Money", "cluster network in the price of the cluster: 19%",
+        (TRAIN, CROSSOVER), ranged=True),
+    Key("experiments", "ratio", "Money", "compute of experiments and failed runs over that of the final run: 2x",
+        (TRAIN, CROSSOVER), ranged=True),
+    Key("staff", "ratio", "Money", "staff over all compute of the programme: 0.64", (TRAIN, CROSSOVER), ranged=True),
+    Key("data_cost", "usd", "Money", "data of the programme: 20M", (TRAIN, CROSSOVER), ranged=True),
+    Key("storage_cost", "usd", "Money", "storage of the programme: 1M", (TRAIN, CROSSOVER), ranged=True),
+    Key("as_of", "date", "Money", "use prices dated up to this day: 2026-11-23"),
+    Key("region", "regions", "Place", "grid carbon and electricity price of this place", sided=True),
+    Key("pue", "ratio", "Place", "facility energy over IT energy: 1.2", sided=True, ranged=True, least=1.0, most=5.0),
+    Key("electricity_price", "usd_per_kwh", "Place", "electricity price: 0.08/kWh", sided=True, ranged=True),
+    Key("carbon_intensity", "kg_per_kwh", "Place", "grid carbon: 370g/kWh", sided=True, ranged=True),
+)  # fmt: skip

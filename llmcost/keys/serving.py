@@ -1,0 +1,42 @@
+"""The work and the software that does it."""
+
+from __future__ import annotations
+
+from llmcost.keys.key import CROSSOVER, SERVE, Key
+from llmcost.keys.subject import DTYPES
+
+FRAMEWORKS = ("vllm", "sglang", "tensorrt-llm", "llama.cpp", "fastertransformer", "neuron", "gaudi", "other")
+BATCHING = ("continuous", "static")
+POOLS = ("colocated", "disaggregated")
+
+KEYS = (
+    Key("isl", "count", "Workload", "input tokens per request: 1000", (SERVE, CROSSOVER), ranged=True),
+    Key("osl", "count", "Workload", "output tokens per request: 500", (SERVE, CROSSOVER), ranged=True),
+    Key("cache_hit", "share", "Workload", "share of input tokens found in the prefix cache: 50%", (SERVE, CROSSOVER),
+        most=0.999),
+    Key("length_spread", "ratio", "Workload", "standard deviation of the lengths over their mean, lognormal: 1.2",
+        (SERVE, CROSSOVER), most=10.0),
+    Key("lengths", "file", "Workload", "lengths of requests: a CSV file with columns isl and osl", (SERVE, CROSSOVER)),
+    Key("requests", "per_day", "Workload", "traffic: 10M/day, 250/s", (SERVE, CROSSOVER), ranged=True),
+    Key("requests_per_user", "per_day", "Workload", "requests of one user: 15/day", (SERVE,), ranged=True),
+    Key("framework", "choice", "Serving", "serving software", (SERVE, CROSSOVER), choices=FRAMEWORKS),
+    Key("kv_dtype", "choice", "Serving", "KV cache format", (SERVE, CROSSOVER), choices=DTYPES),
+    Key("dtypes", "choices", "Serving", "formats to choose the cheapest from, in place of one: fp8,bf16",
+        (SERVE, CROSSOVER), choices=DTYPES),
+    Key("pools", "choice", "Serving", "whether the same accelerators run prompts and answers, or separate pools",
+        (SERVE, CROSSOVER), choices=POOLS),
+    Key("batching", "choice", "Serving", "whether requests join and leave at any step, or a batch ends together",
+        (SERVE, CROSSOVER), choices=BATCHING),
+    Key("batch", "whole", "Serving", "requests in flight per replica, in place of the best that fits",
+        (SERVE, CROSSOVER)),
+    Key("tpot", "seconds", "Serving", "time per output token to keep: 50ms", (SERVE, CROSSOVER)),
+    Key("ttft", "seconds", "Serving", "time to first token to keep: 2s", (SERVE, CROSSOVER)),
+    Key("ttft_p95", "seconds", "Serving", "time to first token that 95 % of requests keep, random arrivals: 2s",
+        (SERVE, CROSSOVER)),
+    Key("utilization", "share", "Serving", "share of the fleet's capacity that traffic uses: 60%",
+        (SERVE, CROSSOVER), least=0.001, ranged=True),
+    Key("tokens_per_second", "per_second", "Serving", "output tokens per second of one replica, given: 4391/s",
+        (SERVE, CROSSOVER), ranged=True),
+    Key("cost_per_request", "usd_per_request", "Serving", "cost of a request, given: 0.05", (CROSSOVER,), ranged=True),
+    Key("energy_per_request", "kwh", "Serving", "energy of a request, given: 1.0e-4kWh", (CROSSOVER,), ranged=True),
+)  # fmt: skip

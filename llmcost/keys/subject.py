@@ -1,0 +1,26 @@
+"""What is trained or served, and on what."""
+
+from __future__ import annotations
+
+from llmcost.keys.key import CROSSOVER, TRAIN, Key
+
+DTYPES = ("fp32", "bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4")
+ZERO = ("0", "1", "2", "3")
+RECOMPUTE = ("none", "selective", "full")
+
+KEYS = (
+    Key("model", "models", "Model", "model preset or file.toml", short="-m"),
+    Key("params", "count", "Model", "parameters, in place of a model: 70B", ranged=True),
+    Key("params_active", "count", "Model", "parameters active per token (mixture of experts): 37B", ranged=True),
+    Key("hardware", "hardware", "Hardware", "accelerator preset or file.toml", sided=True, short="-H"),
+    Key("gpus", "whole", "Hardware", "number of accelerators", sided=True),
+    Key("dtype", "choice", "Hardware", "compute and weight format", sided=True, choices=DTYPES),
+    Key("tp", "whole", "Layout", "tensor-parallel ranks", sided=True),
+    Key("pp", "whole", "Layout", "pipeline-parallel stages", sided=True),
+    Key("ep", "whole", "Layout", "expert-parallel ranks", sided=True),
+    Key("vpp", "whole", "Layout", "virtual stages per pipeline stage", (TRAIN, CROSSOVER)),
+    Key("cp", "whole", "Layout", "context-parallel ranks", (TRAIN, CROSSOVER)),
+    Key("zero", "choice", "Layout", "ZeRO stage", (TRAIN, CROSSOVER), choices=ZERO),
+    Key("micro_batch", "whole", "Layout", "sequences per micro-batch", (TRAIN, CROSSOVER)),
+    Key("recompute", "choice", "Layout", "activation recomputation", (TRAIN, CROSSOVER), choices=RECOMPUTE),
+)  # fmt: skip

@@ -1,0 +1,32 @@
+"""The training run."""
+
+from __future__ import annotations
+
+from llmcost.keys.key import CROSSOVER, TRAIN, Key
+
+METHODS = ("pretrain", "continue", "full", "lora", "qlora", "distill", "rl")
+
+KEYS = (
+    Key("tokens", "count", "Training", "training tokens: 15T", (TRAIN, CROSSOVER), ranged=True),
+    Key("method", "choice", "Training", "how it is trained", (TRAIN, CROSSOVER), choices=METHODS),
+    Key("epochs", "ratio", "Training", "passes over the tokens: 3", (TRAIN, CROSSOVER), least=0.001, ranged=True),
+    Key("seq_len", "whole", "Training", "training sequence length: 8192", (TRAIN, CROSSOVER)),
+    Key("long_tokens", "count", "Training", "tokens of a long-context phase: 800B", (TRAIN, CROSSOVER), ranged=True),
+    Key("long_seq_len", "whole", "Training", "sequence length of that phase: 131072", (TRAIN, CROSSOVER)),
+    Key("lora_rank", "whole", "Training", "rank of the adapters (lora, qlora): 16", (TRAIN, CROSSOVER)),
+    Key("teacher", "models", "Training", "model that is distilled (distill)", (TRAIN, CROSSOVER)),
+    Key("rollout_tokens", "count", "Training", "tokens generated (rl): 2B", (TRAIN, CROSSOVER), ranged=True),
+    Key("reward_model", "models", "Training", "model that scores rollouts (rl)", (TRAIN, CROSSOVER)),
+    Key("global_batch_tokens", "count", "Training", "tokens per optimizer step: 16M", (TRAIN, CROSSOVER)),
+    Key("mfu", "share", "Training", "model FLOPs utilisation, in place of the predicted one: 40%",
+        (TRAIN, CROSSOVER), least=0.001, ranged=True),
+    Key("goodput", "share", "Training", "useful share of billed time, in place of the predicted one: 90%",
+        (TRAIN, CROSSOVER), least=0.001, ranged=True),
+    Key("overhead", "ratio", "Training", "billed time over training and failures (evaluation, ramp-up): 1.1",
+        (TRAIN, CROSSOVER), ranged=True, least=1.0),
+    Key("gpu_hours", "count", "Training", "billed accelerator-hours, given: 2.788M", (TRAIN, CROSSOVER), ranged=True),
+    Key("training_flops", "count", "Training", "model FLOPs of the run, given: 3.8e25", (TRAIN, CROSSOVER),
+        ranged=True),
+    Key("train_cost", "usd", "Training", "training spend, given: 150M", (CROSSOVER,), ranged=True),
+    Key("train_energy", "kwh", "Training", "training energy, given: 59257kWh", (CROSSOVER,), ranged=True),
+)  # fmt: skip

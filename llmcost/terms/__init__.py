@@ -1,0 +1,17 @@
+"""Every name in an answer: its label, kind, unit and meaning. `docs/glossary.md` has a row for each."""
+
+from __future__ import annotations
+
+from llmcost.terms import compare, crossover, serving, training, validate
+from llmcost.terms.term import Term
+
+__all__ = ["SECTIONS", "TERMS", "Term"]
+
+SECTIONS = {
+    "Training": training.TERMS,
+    "Serving": serving.TERMS,
+    "Crossover": crossover.TERMS,
+    "Comparison": compare.TERMS,
+    "Validation": validate.TERMS,
+}
+TERMS: dict[str, Term] = {term.name: term for section in SECTIONS.values() for term in section}

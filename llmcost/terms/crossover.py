@@ -1,0 +1,47 @@
+"""What a crossover says."""
+
+from __future__ import annotations
+
+from llmcost.terms.term import Term
+
+TERMS = (
+    Term("crossover_days", "crossover", "count", "Days from launch until cumulative inference reaches training; null when it does not within the horizon", "days", "t*", "break-even time"),
+    Term("crossover_months", "crossover", "count", "The same in months of 365.25/12 days", "months"),
+    Term("crossover_date", "crossover date", "date", "The day it happens; null without a launch date"),
+    Term("crossover_requests", "after requests", "count", "Requests served until inference reaches training", "requests", also="cost parity"),
+    Term("crossover_tokens", "after tokens", "count", "Input and output tokens served until then", "tokens"),
+    Term("crossover_usd", "spend at crossover", "usd", "Cumulative inference spend at the crossing, equal to training spend"),
+    Term("crossover_kwh", "energy at crossover", "kwh", "Cumulative inference electricity at the crossing, equal to that of training"),
+    Term("crossover_co2e_kg", "carbon at crossover", "kg", "Cumulative inference emissions at the crossing, equal to those of training", "kg CO2e"),
+    Term("probability_crossed", "chance of crossing", "share", "Share of samples in which it happens within the horizon", symbol="P"),
+    Term("status", "status", "text", "Whether it crosses, has crossed at launch, or does not within the horizon"),
+    Term("reason", "reason", "text", "Why there is no answer, or why it never happens"),
+    Term("basis", "measured in", "text", "What is compared: `usd`, `kwh` or `co2e_kg`"),
+    Term("horizon_days", "horizon", "count", "How far it looks", "days"),
+    Term("training_usd", "training", "usd", "Training spend: the final run"),
+    Term("training_usd_program", "training programme", "usd", "Training spend with experiments, failed runs, staff, and data and storage where given"),
+    Term("training_kwh", "training energy", "kwh", "Electricity of training"),
+    Term("training_co2e_kg", "training carbon", "kg", "Location-based emissions of training", "kg CO2e"),
+    Term("inference_usd", "inference", "usd", "Cumulative inference spend since launch"),
+    Term("inference_p5_usd", "inference p5", "usd", "5 % quantile of it"),
+    Term("inference_p95_usd", "inference p95", "usd", "95 % quantile of it"),
+    Term("inference_kwh", "inference energy", "kwh", "Cumulative inference electricity since launch"),
+    Term("inference_p5_kwh", "inference energy p5", "kwh", "5 % quantile of it"),
+    Term("inference_p95_kwh", "inference energy p95", "kwh", "95 % quantile of it"),
+    Term("inference_co2e_kg", "inference carbon", "kg", "Cumulative inference emissions since launch", "kg CO2e"),
+    Term("inference_p5_co2e_kg", "inference carbon p5", "kg", "5 % quantile of it", "kg CO2e"),
+    Term("inference_p95_co2e_kg", "inference carbon p95", "kg", "95 % quantile of it", "kg CO2e"),
+    Term("inference_usd_per_day", "inference per day", "usd", "Inference spend of a day at launch", "USD/day"),
+    Term("inference_usd_at_horizon", "inference at horizon", "usd", "Cumulative inference spend at the end of the horizon"),
+    Term("inference_share", "inference share", "share", "Inference over inference and final run, at the end of the horizon"),
+    Term("inference_share_program", "share with programme", "share", "Inference over inference and the whole training programme, at the end of the horizon"),
+    Term("energy_crossover_days", "energy crossover", "count", "Days until cumulative inference electricity reaches that of training", "days"),
+    Term("energy_crossover_requests", "energy crossover", "count", "The same in requests", "requests", also="energy parity"),
+    Term("carbon_crossover_days", "carbon crossover", "count", "Days until cumulative inference emissions reach those of training", "days"),
+    Term("carbon_crossover_requests", "carbon crossover", "count", "The same in requests", "requests"),
+    Term("flops_crossover_days", "compute crossover", "count", "Days until cumulative inference FLOPs reach those of training", "days"),
+    Term("flops_crossover_tokens", "compute crossover", "count", "The same in tokens: about 3 x the training tokens", "tokens"),
+    Term("day", "day", "count", "Days since launch", "days", "t"),
+    Term("month", "month", "count", "Months of 365.25/12 days since launch", "months"),
+    Term("share", "share", "share", "Inference over inference and training, cumulative"),
+)  # fmt: skip
