@@ -211,9 +211,10 @@ def _steps(page: Page, estimate: Estimate) -> None:
 
 
 def _inputs(page: Page, estimate: Estimate) -> None:
-    """What went in, grouped by where it came from, as one folded paragraph each."""
+    """What went in and can be said otherwise, grouped by where it came from; constants of the method are counted."""
     groups: dict[str, list[str]] = {origin: [] for origin in ORIGINS}
-    for name, given in estimate.inputs.items():
+    options = {name: given for name, given in estimate.inputs.items() if words.is_option(name)}
+    for name, given in options.items():
         groups.setdefault(words.mark(given), []).append(f"{words.input_name(name)} {words.input_text(given)}")
     groups = {origin: items for origin, items in groups.items() if items}
     if not groups:
@@ -230,8 +231,10 @@ def _inputs(page: Page, estimate: Estimate) -> None:
         table.add_row(head, Text("\n".join(folded(items, width, separator))))
     page.block(table)
     if estimate.steps:
+        constants = len(estimate.inputs) - len(options)
+        more = f"{constants} constants and " if constants > 1 else ""
         page.line()
-        page.block(Text("--explain shows every step, input and source", style="dim"))
+        page.block(Text(f"--explain shows {more}every step, input and source", style="dim"))
 
 
 def folded(items: Iterable[str], width: int, separator: str) -> list[str]:

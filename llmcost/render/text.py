@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from llmcost import units
+from llmcost.keys import KEYS, SIDES
 from llmcost.result import Estimate, Input, Range, Scalar
 from llmcost.terms import TERMS, Term
 
@@ -221,6 +222,16 @@ def mark(given: Input) -> str:
     if given.confidence == "assumed":
         return "assumed"
     return "preset" if where.endswith("preset") else where
+
+
+def is_option(name: str) -> bool:
+    """Whether a user may say this input, rather than a constant of the method.
+
+    >>> is_option("serve_price"), is_option("pue"), is_option("server_factor")
+    (True, True, False)
+    """
+    side, _, rest = name.partition("_")
+    return name in KEYS or (side in SIDES and rest in KEYS)
 
 
 def input_name(name: str) -> str:

@@ -24,7 +24,7 @@ ALLOWED = {
     "scenario": {"errors", "units", "spec", "catalog", "keys"},
     "budget": {"errors", "units", "spec", "scenario", "keys"},
     "schemas": {"errors", "units", "spec", "result", "scenario", "keys", "terms"},
-    "render": {"errors", "units", "result", "terms"},
+    "render": {"errors", "units", "result", "keys", "terms"},
     "estimate": {"errors", "units", "spec", "result", "engine", "catalog", "scenario", "keys", "terms"},
     "api": {"errors", "result", "catalog", "scenario", "estimate"},
     "cli": {"errors", "units", "spec", "result", "catalog", "keys", "scenario", "estimate", "render", "schemas", "hf_config", "terms"},
