@@ -6,12 +6,14 @@ import math
 import zlib
 from functools import cache
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
 Num = Any
 
 Z95 = 1.6448536269514722  # 95 % quantile of the standard normal distribution
@@ -90,9 +92,9 @@ def draw(spread: Spread, name: str, samples: int, seed: int) -> Array:
     seed : int
         Any whole number.
     """
-    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
     half = (samples + 1) // 2
-    order, side = rng.permutation(half), rng.integers(0, 2, half) == 1
+    bits = splitmix64(_stream(name, seed), half)
+    order, side = np.argsort(bits), bits & np.uint64(1) == 1
     if spread.family == "triangular":
         u = (order + 0.5) / (2 * half)
         u = np.where(side, u, 1 - u)
@@ -103,6 +105,39 @@ def draw(spread: Spread, name: str, samples: int, seed: int) -> Array:
     low, mid, high = (float(forward(x)) for x in spread[:3])
     width = np.where(z < 0, mid - low, high - mid) / Z95
     return np.asarray(back(mid + width * z))
+
+
+def _stream(name: str, seed: int) -> int:
+    """Where the stream of a quantity starts: 64 well mixed bits of its name and the seed."""
+    return int(splitmix64((seed << 32 | zlib.crc32(name.encode())) % 2**64, 1)[0])
+
+
+def splitmix64(start: int, count: int) -> NDArray[np.uint64]:
+    """`count` random 64-bit words, a mixed counter: the words of one stream all differ.
+
+    In place of `numpy.random`, whose import alone costs every command 10 ms.
+
+    Parameters
+    ----------
+    start : int
+        Below 2^64 [-].
+    count : int
+        How many words [-].
+
+    Source: Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators", doi:10.1145/2660193.2660195,
+    with the constants of its reference code, https://prng.di.unimi.it/splitmix64.c (Vigna 2015).
+
+    Examples
+    --------
+    The first words from 1234567, as https://rosettacode.org/wiki/Pseudo-random_numbers/Splitmix64 lists them:
+
+    >>> splitmix64(1234567, 3).tolist()
+    [6457827717110365317, 3203168211198807973, 9817491932198370423]
+    """
+    x = np.uint64(start) + np.arange(1, count + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ x >> np.uint64(30)) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ x >> np.uint64(27)) * np.uint64(0x94D049BB133111EB)
+    return np.asarray(x ^ x >> np.uint64(31))
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from llmcost.engine import spread as sp
@@ -40,6 +40,26 @@ def test_streams_depend_on_the_name_alone() -> None:
     assert np.array_equal(sp.draw(spread, "price", 100, 1), sp.draw(spread, "price", 100, 1))
     assert not np.array_equal(sp.draw(spread, "price", 100, 1), sp.draw(spread, "mfu", 100, 1))
     assert not np.array_equal(sp.draw(spread, "price", 100, 1), sp.draw(spread, "price", 100, 2))
+
+
+def test_every_stratum_is_drawn_once_with_its_mirror() -> None:
+    # Latin hypercube over the halves: sorted |z| is the list of stratum middles, each twice (McKay et al. 1979)
+    z = np.log(sp.draw(sp.between(0.1, 10.0, "lognormal"), "x", 2_000, 5))
+    assert np.allclose(z[:1_000], -z[1_000:])
+    assert len(np.unique(np.round(np.abs(z), 12))) == 1_000
+
+
+@settings(max_examples=50)
+@given(st.integers(0, 10**30), st.text("abc_", max_size=8), st.text("abc_", max_size=8))
+def test_streams_of_two_names_are_independent(seed: int, one: str, other: str) -> None:
+    # the correlation of 5,000 independent pairs has a standard deviation of 1/sqrt(5,000); 6 of them is 2e-9
+    assume(one != other)
+    spread = sp.between(0.1, 10.0, "lognormal")
+    a, b = (np.log(sp.draw(spread, name, 10_000, seed))[:5_000] for name in (one, other))
+    assert abs(np.corrcoef(a, b)[0, 1]) < 6 / np.sqrt(5_000)
+    assert abs(np.corrcoef(np.abs(a), np.abs(b))[0, 1]) < 6 / np.sqrt(5_000)
+    assert abs(np.corrcoef(a[1:], a[:-1])[0, 1]) < 6 / np.sqrt(5_000)
+    assert abs(np.mean(a > 0) - 0.5) < 6 * 0.5 / np.sqrt(5_000)  # the side is a fair coin
 
 
 def test_triangle_quantiles_by_hand() -> None:
