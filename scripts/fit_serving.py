@@ -38,7 +38,9 @@ FIELDS = {"tpot": "tpot_seconds", "ttft": "ttft_seconds", "throughput": "output_
 # TTFT depends on what a benchmark client does at its start, which no input column tells: it counts for less.
 WEIGHTS = {"tpot": 1.0, "ttft": 0.4, "throughput": 0.7}
 SOFT = 0.07  # residuals beyond 7 % count linearly: some rows ran with speculative decoding, unlabelled
+FAR = 0.8  # errors beyond count no further: a first token that waited for a compilation tells nothing of the engine
 PRIOR = 0.2  # pull of a constant to its start, per e-fold: keeps constants that few rows see physical
+ENOUGH = 60  # rows of a framework that make a spread of its own
 # Why a row is scored but not fitted.
 EXCLUDED = {
     "MTP speculative decoding": "speculative decoding",
@@ -123,7 +125,7 @@ def fit(data: Data, use: Mask, start: Array | None = None) -> Array:
         parts = [(values - centre) * PRIOR * SOFT]
         for quantity in QUANTITIES:
             here = use & np.isfinite(data.measured[quantity])
-            error = np.clip(np.nan_to_num(missed[quantity][here], nan=3.0), -3.0, 3.0)
+            error = np.clip(np.nan_to_num(missed[quantity][here], nan=FAR), -FAR, FAR)
             parts.append(WEIGHTS[quantity] * data.weight[here] * error)
         return np.concatenate(parts)
 
@@ -184,19 +186,27 @@ def half_width(error: Array) -> float:
 def spreads(data: Data, tests: list[dict[str, Array]]) -> list[Constant]:
     """Spread of ln(measured / predicted) over rows left out: one for all, and one per framework with enough rows.
 
-    What will be asked is a mixture of other configurations, models and machines: their errors are pooled.
+    What will be asked is a mixture of other configurations, models and machines: their errors are pooled. A first
+    token that waits for nobody is better known than one that meets the prompts of others.
     """
     found = []
     frameworks = np.array(data.cases.framework)
-    for quantity in QUANTITIES:
-        measured = data.scored & np.isfinite(data.measured[quantity])
+    everywhere = np.ones(len(frameworks), dtype=bool)
+    kinds = {
+        "tpot": ("tpot", everywhere),
+        "ttft": ("ttft", ~data.cases.static),
+        "ttft_alone": ("ttft", data.cases.static),
+        "throughput": ("throughput", everywhere),
+    }
+    for kind, (quantity, among) in kinds.items():
+        measured = data.scored & np.isfinite(data.measured[quantity]) & among
         for name in ("any", *sorted(set(data.cases.framework))):
             here = measured if name == "any" else measured & (frameworks == name)
-            if name != "any" and here.sum() < 60:
+            if name != "any" and here.sum() < ENOUGH:
                 continue
             value = half_width(np.concatenate([missed[quantity][here] for missed in tests]))
             note = f"90 % of {here.sum()} rows, each left out with its configuration, model and machine, are inside"
-            found.append(Constant(f"{quantity}_log_spread", "any", name, value, 0.0, 0.0, "ratio", note))
+            found.append(Constant(f"{kind}_log_spread", "any", name, value, 0.0, 0.0, "ratio", note))
     return found
 
 

@@ -43,6 +43,8 @@ FITTED = [
     _any(
         "activation_passes", 12.0, 0.5, 60.0, "ratio", "passes over the hidden state per layer outside matrix products"
     ),
+    _any("width_passes", 1.0, 0.01, 20.0, "ratio", "passes over what matrix products hand on inside a layer"),
+    _any("copy_passes", 10.0, 0.1, 40.0, "ratio", "passes over the hidden state of each copy routed to an expert"),
     _any("expert_tile", 16.0, 1.0, 128.0, "tokens", "padding of each visited expert's matrix product"),
     _any("expert_skew", 1.0, 0.05, 50.0, "ratio", "gamma shape of expert popularity"),
     _any(
@@ -59,7 +61,6 @@ FITTED = [
     _any("link_seconds", 8e-6, 5e-7, 5e-5, "s", "start-up of a collective per doubling of ranks"),
     Constant("link_seconds", "ampere", "any", 1e-5, 5e-7, 1e-4, "s", "start-up of a collective per doubling of ranks"),
     _any("step_seconds", 6e-4, 1e-5, 5e-2, "s", "scheduling and sampling per iteration"),
-    Constant("step_seconds", "any", "sglang", 2e-3, 1e-5, 5e-2, "s", "scheduling and sampling per iteration"),
     Constant("step_seconds", "any", "llama.cpp", 3e-3, 1e-5, 5e-2, "s", "scheduling and sampling per iteration"),
     Constant(
         "step_seconds", "any", "fastertransformer", 2e-3, 1e-5, 5e-2, "s", "scheduling and sampling per iteration"
@@ -68,7 +69,14 @@ FITTED = [
     Constant("sequence_seconds", "any", "sglang", 2e-5, 1e-8, 2e-4, "s", "per sequence and iteration"),
     _any("request_seconds", 2e-2, 1e-4, 1.0, "s", "front end per request before its first token"),
     Constant(
-        "request_seconds", "any", "tensorrt-llm", 5e-2, 1e-4, 1.0, "s", "front end per request before its first token"
+        "first_steps",
+        "any",
+        "tensorrt-llm",
+        5.0,
+        0.5,
+        20.0,
+        "ratio",
+        "iterations before the client has a token: the running one, look-ahead scheduling, answers streamed in groups",
     ),
     _any(
         "burst_share",
@@ -76,7 +84,7 @@ FITTED = [
         0.005,
         0.9,
         "share",
-        "of other requests' prefill that a prompt waits for before its first token",
+        "of other requests' prefill met before the first token: a first wave of one in ten requests makes 0.05",
     ),
     Constant(
         "burst_share",

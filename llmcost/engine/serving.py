@@ -156,9 +156,11 @@ def operating_point(
     tpot = plain.total + between * share * extra
     passes = np.maximum(new / carried, 1.0)
     prefill = extra * new / carried
-    waiting = calibration.burst_share * np.maximum(group - 1.0, 0.0) * prefill
-    service = calibration.request_seconds + passes * mixed.total + waiting + np.maximum(group - decoding, 0.0) * prefill
-    service = service + np.where(group > 1.0, 0.5 * tpot, 0.0)
+    waiting = calibration.burst_share * (decoding - 1.0) * prefill
+    # beyond the point where every iteration is full of prompt, a further request waits for its share of all of it
+    waiting = waiting + (group - decoding) * (prefill + plain.total * new / carried)
+    service = calibration.request_seconds + passes * mixed.total + waiting
+    service = service + np.where(group > 1.0, calibration.first_steps * tpot, 0.0)
     throughput = run * osl / (service + (osl - 1.0) * tpot)
     queued = np.maximum(asked - run, 0.0) * osl / throughput
     return _point(

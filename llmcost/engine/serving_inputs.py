@@ -52,7 +52,9 @@ class Calibration(NamedTuple):
     network_efficiency: Num = 0.85  # messages across domains, share of network bandwidth [-]
     exchange_hidden: Num = 0.5  # share of the expert exchange that runs behind the other half of the batch [-]
     overlap: Num = 1.0  # roofline exponent p [-]
-    activation_passes: Num = 12.0  # 16-bit passes over the hidden state per layer outside matrix products [-]
+    activation_passes: Num = 17.0  # 16-bit passes over the hidden state per layer outside matrix products [-]
+    width_passes: Num = 1.0  # 16-bit passes over what matrix products hand on inside a layer, split by tp [-]
+    copy_passes: Num = 10.0  # 16-bit passes over the hidden state of each copy routed to an expert [-]
     expert_tile: Num = 16.0  # tokens an expert's matrix product is padded by [tokens]
     expert_skew: Num = 1.0  # shape of the spread of expert popularity: small is skewed, large uniform [-]
     expert_imbalance: Num = 0.25  # extra load of the busiest rank when experts are dealt over many [-]
@@ -63,6 +65,7 @@ class Calibration(NamedTuple):
     link_seconds: Num = 6e-6  # start-up of one collective per doubling of ranks [s]
     request_seconds: Num = 10e-3  # front end per request before its first token [s]
     burst_share: Num = 0.08  # share of other requests' prefill met before the first token, not between tokens [-]
+    first_steps: Num = 0.5  # iterations a request waits besides its prefill before the client has a token [-]
     chunk_tokens: Num = 8192.0  # prompt tokens an iteration may carry [tokens]
     pipeline_tokens: Num = 2048.0  # prompt tokens of one micro-batch on its way through pipeline stages [tokens]
     batch_limit: Num = 2048.0  # sequences an engine runs at once [-]
@@ -70,7 +73,8 @@ class Calibration(NamedTuple):
     memory_share: Num = 0.9  # of what weights and activations leave free, given to the KV cache [-]
     kv_reserve: Num = 1.0  # share of the answer's KV set aside on admission [-]
     tpot_log_spread: Num = 0.2  # standard deviation of ln(measured / predicted) [-]
-    ttft_log_spread: Num = 0.5
+    ttft_log_spread: Num = 0.5  # where requests join as they come, and may wait for others' prompts
+    ttft_alone_log_spread: Num = 0.5  # where a prompt, or a static batch of them, waits for nobody
     throughput_log_spread: Num = 0.2
 
 

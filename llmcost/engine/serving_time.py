@@ -164,7 +164,8 @@ def linear_seconds(
 ) -> tuple[Num, Num]:
     """Attention projections and dense FFNs of all layers for `tokens` tokens [s], and the arithmetic part of it [s].
 
-    Weights are read once per iteration; activations pass memory a calibrated number of times per layer.
+    Weights are read once per iteration. Activations pass memory a calibrated number of times: the hidden state on
+    every rank, what the products hand on inside a layer (parameters over model width) split by tp.
 
     Parameters
     ----------
@@ -176,7 +177,9 @@ def linear_seconds(
     Source: Pope et al. 2022, arXiv 2211.05102, section 2; 2 FLOPs per parameter and token.
     """
     stored = shape.attention_params * precision.attention_bytes + shape.dense_ffn_params * precision.weight_bytes
-    passed = calibration.activation_passes * 2.0 * shape.d_model * shape.n_layers * tokens
+    inner = (shape.attention_params + shape.dense_ffn_params) / shape.d_model / layout.tp
+    outer = shape.d_model * shape.n_layers
+    passed = 2.0 * tokens * (calibration.activation_passes * outer + calibration.width_passes * inner)
     flops = 2.0 * (shape.attention_params + shape.dense_ffn_params) / layout.tp * tokens
     time = _seconds(flops, stored / layout.tp + passed, rate.matrix_flops, rate.memory, calibration.overlap)
     return time, flops / rate.matrix_flops
@@ -187,7 +190,8 @@ def expert_seconds(
 ) -> tuple[Num, Num]:
     """Routed experts of all layers for `tokens` tokens per attention group [s], and the arithmetic part of it [s].
 
-    Each visited expert is read once and its matrix product padded by a tile; the busiest rank sets the pace.
+    Each visited expert is read once and its matrix product padded by a tile; every routed copy of a token passes
+    memory; the busiest rank sets the pace.
 
     Parameters
     ----------
@@ -205,7 +209,10 @@ def expert_seconds(
     busiest = 1.0 + calibration.expert_imbalance * (1.0 - 1.0 / dealt)
     rows = gathered * shape.topk + visited * calibration.expert_tile
     scale = shape.moe_layers * shape.expert_params * busiest / ranks
-    flops, read = 2.0 * scale * rows, scale * visited * precision.weight_bytes
+    copies = shape.moe_layers * gathered * shape.topk / dealt * busiest  # on a rank, each of full width
+    inner = shape.expert_params / np.maximum(shape.d_model, 1.0) * dealt / ranks
+    passed = 2.0 * copies * (calibration.copy_passes * shape.d_model + calibration.width_passes * inner)
+    flops, read = 2.0 * scale * rows, scale * visited * precision.weight_bytes + passed
     time = _seconds(flops, read, rate.matrix_flops, rate.memory, calibration.overlap)
     return time, flops / rate.matrix_flops
 

@@ -162,8 +162,10 @@ def _precision(question: Question, dtype: str) -> Precision:
 
 def _errors(question: Question, calibration: Calibration) -> None:
     """What the engine missed measurements by, as numbers of the question: sampled like every other."""
+    alone = question.said("batching") == "static"
     for name in ("tpot", "ttft", "throughput"):
-        sigma = float(getattr(calibration, f"{name}_log_spread"))
+        kind = "ttft_alone" if name == "ttft" and alone else name
+        sigma = float(getattr(calibration, f"{kind}_log_spread"))
         spread = Spread(math.exp(-Z95 * sigma), 1.0, math.exp(Z95 * sigma))
         source = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
         question.remember(f"{name}_error", spread, Origin("default", source, None, "measured"), "ratio")

@@ -316,7 +316,8 @@ def _predict(cases: Cases, factors: list[dict[str, Any]]) -> list[Prediction]:
     calibration = calibrations(cases, factors)
     with np.errstate(invalid="ignore", divide="ignore"):
         at, fits = points(cases, calibration), weights_fit(cases, calibration)
-    spreads = (calibration.tpot_log_spread, calibration.ttft_log_spread, calibration.throughput_log_spread)
+    first = np.where(cases.static, calibration.ttft_alone_log_spread, calibration.ttft_log_spread)
+    spreads = (calibration.tpot_log_spread, first, calibration.throughput_log_spread)
     centres = (at.tpot_seconds, at.ttft_seconds, at.output_tokens_per_second)
     widths = [np.broadcast_to(np.exp(Z95 * np.asarray(s)), fits.shape) for s in spreads]
     answers = []
