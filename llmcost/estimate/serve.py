@@ -96,14 +96,16 @@ def _replicas(
         raise question.need(
             "hardware", "speed follows from the accelerator; or give --tokens-per-second of one replica"
         )
-    asked = options(question, model, device, gpus, varied)
-    if question.said("pools") != "disaggregated":
-        return choose(question, asked._replace(static=question.said("batching") == "static"), price), None
+    apart = question.said("pools") == "disaggregated"
+    static = not apart and question.said("batching") == "static"
+    asked = options(question, model, device, gpus, varied, static)
+    if not apart:
+        return choose(question, asked, price), None
     from llmcost.estimate import serving_disaggregated
 
     together = choose(question, asked, price)
-    apart = serving_disaggregated.choose(question, asked, price)
-    return apart, together if isinstance(together, Replica) else None
+    pools = serving_disaggregated.choose(question, asked, price)
+    return pools, together if isinstance(together, Replica) else None
 
 
 def _sizing(question: Question, replica: Replica | Pools, requests: bool) -> Sizing | NoFit | None:

@@ -44,7 +44,7 @@ class Options(NamedTuple):
     targets: serving_search.Targets
     batches: Any
     lengths: Lengths | None
-    static: bool = False
+    static: bool
 
     @property
     def total_points(self) -> Any:
@@ -65,7 +65,7 @@ class Options(NamedTuple):
 
 
 def options(
-    question: Question, model: Subject, device: Chip, gpus: int | None, lengths: Lengths | None = None
+    question: Question, model: Subject, device: Chip, gpus: int | None, lengths: Lengths | None, static: bool
 ) -> Options:
     """What was asked of a replica, and what is open."""
     _need_rates(device)
@@ -76,11 +76,11 @@ def options(
     calibration = serving.calibration_from_factors(
         question.catalog.factors("serving"), device.preset.generation, question.said("framework") or "any"
     )
-    _errors(question, calibration)
+    _errors(question, calibration, static)
     candidates = _layouts(question, shape, device, gpus)
     return Options(
         model, device, shape, dtypes, precisions, calibration, candidates, _load(question), _targets(question),
-        _batches(question), lengths,
+        _batches(question), lengths, static,
     )  # fmt: skip
 
 
@@ -160,11 +160,10 @@ def _precision(question: Question, dtype: str) -> Precision:
     return Precision(*(float(values[name]) for name in Precision._fields))
 
 
-def _errors(question: Question, calibration: Calibration) -> None:
+def _errors(question: Question, calibration: Calibration, static: bool) -> None:
     """What the engine missed measurements by, as numbers of the question: sampled like every other."""
-    alone = question.said("batching") == "static"
     for name in ("tpot", "ttft", "throughput"):
-        kind = "ttft_alone" if name == "ttft" and alone else name
+        kind = "ttft_alone" if name == "ttft" and static else name
         sigma = float(getattr(calibration, f"{kind}_log_spread"))
         spread = Spread(math.exp(-Z95 * sigma), 1.0, math.exp(Z95 * sigma))
         source = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
