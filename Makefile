@@ -49,9 +49,10 @@ smoke: build ## Install the wheel alone and run it from another folder
 	$(VENV)/smoke/bin/pip install --quiet dist/*.whl
 	cd / && $(abspath $(VENV))/smoke/bin/llmcost crossover llama-3.1-70b-chat --json > /dev/null
 	cd / && $(abspath $(VENV))/smoke/bin/llmcost --version
+	test -s $(VENV)/smoke/lib/python*/site-packages/llmcost/presets/parsed.msgpack
 
 clean: ## Remove everything that was made
-	rm -rf $(VENV) dist build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build presets/parsed.msgpack .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## Show this list
@@ -61,4 +62,5 @@ $(READY): pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "llmcost needs Python 3.11 or newer, this is %s" % sys.version)'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m compileall -q llmcost  # as pip does for a wheel: the first command is as fast as the next
 	@touch $@

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from llmcost.catalog import Catalog, is_path, read_toml
+from llmcost.catalog import Catalog, is_path
+from llmcost.files import read_toml
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, refuse_unread, resolve
 

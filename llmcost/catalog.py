@@ -8,26 +8,20 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-import msgspec
+from llmcost.errors import LlmcostError, did_you_mean, shown
+from llmcost.files import read_toml, shipped_folder
 
-from llmcost import spec, units
-from llmcost.errors import LlmcostError, did_you_mean, raise_all
+if TYPE_CHECKING:
+    import msgspec
 
-T = TypeVar("T", bound=msgspec.Struct)
+    from llmcost import spec
 
-STRUCTS: dict[str, type[msgspec.Struct]] = {
-    "hardware": spec.Accelerator,
-    "models": spec.Model,
-    "prices": spec.Provider,
-    "regions": spec.Region,
-}
-KINDS = (*STRUCTS, "scenarios", "calibration")
+T = TypeVar("T", bound="msgspec.Struct")
+
 SINGULAR = {
     "hardware": "hardware",
     "models": "model",
@@ -36,9 +30,7 @@ SINGULAR = {
     "scenarios": "scenario",
     "calibration": "calibration",
 }
-MAX_DATA_BYTES = 200_000_000  # a table of measurements
-MAX_FILE_BYTES = 4_000_000  # a preset or scenario is a page of text; more is a mistake or an attack
-_PRICE_BLOCK = re.compile(r"^\[\[prices\]\]\s*$", re.MULTILINE)
+KINDS = tuple(SINGULAR)
 _DATES = re.compile(r"^date = (\d{4}-\d{2}-\d{2})", re.MULTILINE)
 _ALIASES = re.compile(r"^aliases\s*=\s*\[(.*?)\]", re.MULTILINE | re.DOTALL)
 
@@ -55,12 +47,6 @@ class Found(NamedTuple):
     def origin(self) -> str:
         """`preset:models/llama-3-70b`, or `user-preset:...`."""
         return f"{'user-preset' if self.user else 'preset'}:{self.kind}/{self.name}"
-
-
-def shipped_folder(name: str = "presets") -> Path:
-    """A data folder inside the installed package, or in the source checkout: `presets` or `validation`."""
-    inside = Path(__file__).parent / name
-    return inside if inside.is_dir() else Path(__file__).parent.parent / name
 
 
 class Catalog:
@@ -102,7 +88,7 @@ class Catalog:
         if is_path(name):
             path = Path(name)
             if not path.is_file():
-                raise LlmcostError(f"no such file: {units.shown(name)}", f"llmcost presets list {kind}")
+                raise LlmcostError(f"no such file: {shown(name)}", f"llmcost presets list {kind}")
             return Found(kind, path.stem, path, True)
         files = self.files(kind)
         wanted = name.strip().lower()
@@ -112,7 +98,7 @@ class Catalog:
         if wanted in aliases:
             return files[aliases[wanted]]
         raise LlmcostError(
-            f"unknown {SINGULAR[kind]} {units.shown(name)}",
+            f"unknown {SINGULAR[kind]} {shown(name)}",
             did_you_mean(wanted, [*files, *aliases]) or f"llmcost presets list {kind}",
         )
 
@@ -134,6 +120,8 @@ class Catalog:
         LlmcostError
             Unknown name, broken TOML, unknown keys, wrong types or impossible values; each names file and key.
         """
+        from llmcost.decode import STRUCTS, decode
+
         kind = next(k for k, s in STRUCTS.items() if s is struct)
         found = self.find(kind, name)
         key = (kind, str(found.path))
@@ -144,17 +132,18 @@ class Catalog:
     def quotes(self, name: str, hardware: str | None) -> list[spec.RentalPrice]:
         """Prices of a provider, of one accelerator or (None) of all.
 
-        A price list is long and a question needs one accelerator of it: blocks that do not name it are not parsed,
-        which halves the time of a command. `presets check` reads every line.
+        A price list is long and a question needs one accelerator of it: the other rows are not decoded.
+        `presets check` reads every one.
         """
+        from llmcost import spec
+        from llmcost.decode import decode
+
         found = self.find("prices", name)
-        text = found.path.read_text("utf-8", errors="replace")
-        head, *blocks = _PRICE_BLOCK.split(text)
-        if hardware is None or len(blocks) != text.count("[[prices]]"):
-            return self.load(spec.Provider, name)[0].prices
-        kept = [head, *(b for b in blocks if f'"{hardware}"' in b)]
-        where = found.path.name
-        return decode(spec.Provider, parse_toml("[[prices]]".join(kept).encode(), where), where).prices
+        data = read_toml(found.path)
+        rows = data.get("prices")
+        if hardware is not None and isinstance(rows, list):
+            data["prices"] = [r for r in rows if not isinstance(r, dict) or r.get("hardware") == hardware]
+        return decode(spec.Provider, data, found.path.name).prices
 
     def table(self, name: str, table: str) -> list[dict[str, Any]]:
         """The rows of a table of a calibration preset, as parsed TOML."""
@@ -180,120 +169,6 @@ def _stems(folder: Path) -> dict[str, Path]:
     except OSError:
         return {}
     return {e.name[:-5]: Path(e.path) for e in entries if e.name.endswith(".toml")}
-
-
-def read_toml(path: Path) -> dict[str, Any]:
-    """A TOML file as a dict.
-
-    Raises
-    ------
-    LlmcostError
-        Missing or unreadable file, not UTF-8, or broken TOML (with the place).
-    """
-    shown = units.shown(str(path), 200)
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise LlmcostError(f"{shown}: larger than {MAX_FILE_BYTES:,} bytes")
-        return parse_toml(path.read_bytes(), shown)
-    except FileNotFoundError:
-        raise LlmcostError(f"no such file: {shown}") from None
-    except OSError as error:
-        raise LlmcostError(f"{shown}: {error.strerror or error}") from None
-
-
-def parse_toml(raw: bytes, where: str) -> dict[str, Any]:
-    """TOML text as a dict; errors name `where`."""
-    try:
-        return tomllib.loads(raw.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise LlmcostError(f"{where}: not UTF-8 text (byte {error.start})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise LlmcostError(f"{where}: broken TOML: {units.shown(str(error), 120)}") from None
-    except (RecursionError, ValueError) as error:
-        raise LlmcostError(f"{where}: cannot be read as TOML: {units.shown(str(error), 120)}") from None
-
-
-@cache
-def _fields(struct: type) -> dict[str, msgspec.structs.FieldInfo]:
-    return {f.name: f for f in msgspec.structs.fields(struct)}
-
-
-def decode(struct: type[T], data: dict[str, Any], where: str) -> T:
-    """A TOML table as a struct; all findings at once, each with file and key."""
-    findings: list[LlmcostError] = []
-    value = _decode(struct, data, where, findings)
-    raise_all(findings)
-    return cast(T, value)
-
-
-def _decode(struct: type, data: dict[str, Any], where: str, findings: list[LlmcostError]) -> Any:
-    fields = _fields(struct)
-    values: dict[str, Any] = {}
-    before = len(findings)
-    for key, raw in data.items():
-        if key not in fields:
-            findings.append(LlmcostError(f"{where}: unknown key {units.shown(key)}", did_you_mean(key, fields)))
-            continue
-        values[key] = _decode_value(fields[key].type, raw, f"{where}: {key}", findings)
-    for name, field in fields.items():
-        if field.required and name not in data:
-            findings.append(LlmcostError(f"{where}: missing key {name!r}"))
-    return struct(**values) if len(findings) == before else None
-
-
-def _decode_value(annotation: Any, raw: Any, where: str, findings: list[LlmcostError]) -> Any:
-    """One value: nested structs by their own fields, quantities through `units`, the rest through msgspec."""
-    inner, kind = unwrapped(annotation)
-    if get_origin(inner) is list and isinstance(raw, list) and _is_struct(get_args(inner)[0]):
-        item = get_args(inner)[0]
-        return [_decode_item(item, entry, f"{where}[{i + 1}]", findings) for i, entry in enumerate(raw)]
-    if _is_struct(inner):
-        return _decode_item(inner, raw, where, findings)
-    try:
-        if kind is not None and isinstance(raw, str):
-            raw = units.parse(kind, raw)
-            raw = int(raw) if kind == "whole" else raw
-        return msgspec.convert(raw, annotation)
-    except msgspec.ValidationError as error:
-        findings.append(LlmcostError(f"{where}: {_plain(error)}, got {units.shown(raw)}"))
-    except LlmcostError as error:
-        findings.append(units.at(where, error))
-    return None
-
-
-def _decode_item(struct: type, raw: Any, where: str, findings: list[LlmcostError]) -> Any:
-    if isinstance(raw, dict):
-        return _decode(struct, raw, where, findings)
-    findings.append(LlmcostError(f"{where}: expected a table, got {units.shown(raw)}"))
-    return None
-
-
-def _plain(error: msgspec.ValidationError) -> str:
-    text = str(error).replace("`", "'")
-    return text[:1].lower() + text[1:]
-
-
-def _is_struct(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)
-
-
-@cache
-def unwrapped(annotation: Any) -> tuple[Any, str | None]:
-    """The type without `| None` and Annotated, and the quantity kind its Meta names."""
-    kind = None
-    for _ in range(4):
-        meta = getattr(annotation, "__metadata__", None)
-        if meta is not None:
-            extra = getattr(meta[0], "extra", None) or {}
-            kind = kind or extra.get("kind")
-            annotation = annotation.__origin__
-            continue
-        options = [a for a in get_args(annotation) if a is not type(None)]
-        if type(None) in get_args(annotation) and len(options) == 1:
-            annotation = options[0]
-            continue
-        break
-    return annotation, kind
 
 
 def source_of(preset: Any, key: str) -> spec.Source | None:

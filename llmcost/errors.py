@@ -1,9 +1,13 @@
-"""The one error type a user sees, and the exit codes."""
+"""The one error type a user sees, the exit codes, and how a user's text is shown in a message."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from enum import IntEnum
+
+# printable by Unicode's classes, yet nothing to see: joiners, fillers, variation selectors
+_INVISIBLE = "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 
 
 class Exit(IntEnum):
@@ -68,3 +72,39 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`did you mean 'a' or 'b'?`, or an empty string when nothing is near."""
     names = nearest(name, known)
     return f"did you mean {' or '.join(repr(n) for n in names)}?" if names else ""
+
+
+def shown(text: object, limit: int = 60) -> str:
+    r"""User text on one line for a message: quoted, control and invisible characters escaped, shortened.
+
+    >>> print(shown("70B\x1b[2J"))
+    '70B\x1b[2J'
+    >>> print(shown(40), shown("a" * 100, limit=12))
+    40 'aaaaaaaaa...'
+    """
+    if not isinstance(text, str):
+        try:
+            text = repr(text) if not isinstance(text, int) or text.bit_length() <= 4 * limit else "a very large integer"
+        except Exception:  # whatever a stranger's repr raises, the message must still be made
+            text = f"a value of type {type(text).__name__}"
+        return _escaped(text, limit, "")
+    return f"'{_escaped(text, limit, chr(39))}'"
+
+
+def _escaped(text: str, limit: int, quote: str) -> str:
+    parts: list[str] = []
+    length = 0
+    for char in text[: limit + 1]:
+        if char in (quote, "\\") and quote:
+            part = "\\" + char
+        elif char.isprintable() and not re.match(_INVISIBLE, char):
+            part = char
+        else:
+            part = char.encode("unicode_escape", "surrogatepass").decode("ascii")
+        length += len(part)
+        parts.append(part)
+    if length <= limit and len(text) <= limit:
+        return "".join(parts)
+    while parts and length > limit - 3:
+        length -= len(parts.pop())
+    return "".join(parts) + "..."

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from llmcost import files
+
 ROOT = Path(__file__).parent.parent
 CLEAN = {"COLUMNS": "100", "NO_COLOR": "1", "_TYPER_FORCE_DISABLE_TERMINAL": "1", "PYTHONUTF8": "1"}
 
@@ -35,6 +37,12 @@ class Run(NamedTuple):
 
 
 Cli = Callable[..., Run]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _parsed_ahead() -> None:
+    """Presets as an installation has them."""
+    files.parse_ahead(ROOT / "presets")
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ from typing import Any
 
 import typer
 
-from llmcost import scenario as sc
 from llmcost.errors import Exit
 from llmcost.keys import CROSSOVER, KEYS, Key, all_keys
 
@@ -126,6 +125,7 @@ def add(
 
     def body(**said: Any) -> int:
         from llmcost.cli import output as out
+        from llmcost.scenario import refuse_unread
 
         flags = {k: said[k] for k in keys if said[k] is not None}
         shown = out.options(**{k: said[k] for k in (*output, *(x for x in own if x in out.SHOWN))})
@@ -135,7 +135,7 @@ def add(
         mine = {k: said[k] for k in own if k not in out.SHOWN}
         estimate = run(asked if many else asked[0][1], catalog, **mine)
         if estimate.exit_code == Exit.OK:
-            sc.refuse_unread(scenario for _, scenario in asked)
+            refuse_unread(scenario for _, scenario in asked)
         return out.deliver(estimate, shown)
 
     argument = typer.Argument(

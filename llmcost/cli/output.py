@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from llmcost import __version__, units
-from llmcost.catalog import Catalog, is_path, parse_toml, presets_date, read_toml
-from llmcost.errors import Exit, LlmcostError, did_you_mean
-from llmcost.result import Estimate
-from llmcost.scenario import Scenario, layer, resolve
+from llmcost import __version__
+from llmcost.catalog import Catalog, is_path, presets_date
+from llmcost.errors import Exit, LlmcostError, did_you_mean, shown
+from llmcost.files import parse_toml, read_toml
+
+if TYPE_CHECKING:
+    from llmcost.result import Estimate
+    from llmcost.scenario import Scenario
 
 FORMATS = ("table", "json", "csv", "markdown")
 SHOWN = ("chart", "plot")  # options of some commands that only change the picture
@@ -39,7 +41,7 @@ def version_line() -> str:
 def catalog(folder: str | None) -> Catalog:
     """The user's presets (`--presets`, `LLMCOST_PRESETS`, the config folder), then the shipped ones."""
     if folder is not None and (not folder or not Path(folder).is_dir()):
-        raise LlmcostError(f"--presets: no such folder: {units.shown(folder)}")
+        raise LlmcostError(f"--presets: no such folder: {shown(folder)}")
     folders = [Path(folder)] if folder else []
     config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return Catalog([*folders, Path(config) / "llmcost"])
@@ -50,27 +52,27 @@ def options(
 ) -> Shown:
     """Output options, checked before anything is computed."""
     if json_ and format_ not in ("table", "json"):
-        raise LlmcostError(f"--json and --format {units.shown(format_)} are two answers to one question: give one")
+        raise LlmcostError(f"--json and --format {shown(format_)} are two answers to one question: give one")
     name = "json" if json_ else format_
     if name not in FORMATS:
-        raise LlmcostError(
-            f"--format: {units.shown(name)} is not one of {', '.join(FORMATS)}", did_you_mean(name, FORMATS)
-        )
+        raise LlmcostError(f"--format: {shown(name)} is not one of {', '.join(FORMATS)}", did_you_mean(name, FORMATS))
     plot = rest.get("plot")
     if plot is not None and Path(plot).suffix not in (".svg", ".png", ".pdf"):
-        raise LlmcostError(f"--plot: {units.shown(plot)} does not end in .svg, .png or .pdf")
+        raise LlmcostError(f"--plot: {shown(plot)} does not end in .svg, .png or .pdf")
     color = not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Shown(name, output, explain, quiet, color, rest.get("chart"), plot)
 
 
 def question(name: str | None, config: str | None, flags: dict[str, Any], presets: Catalog) -> Scenario:
     """The question: options over the scenario over `--config`."""
+    from llmcost.scenario import layer, resolve
+
     said = resolve(flags, *_scenario_file(name, presets))
     if config is None:
         return said
     path = Path(config)
     if not path.is_file():
-        raise LlmcostError(f"--config: no such file: {units.shown(config)}")
+        raise LlmcostError(f"--config: no such file: {shown(config)}")
     below = layer(read_toml(path), f"file:{path.name}", path.name)
     return said._replace(layers=(*said.layers, below))
 
@@ -87,33 +89,33 @@ def _scenario_file(name: str | None, presets: Catalog) -> tuple[dict[str, Any], 
     return data, found.origin, f"scenario {found.name}"
 
 
-def deliver(estimate: Estimate, shown: Shown) -> int:
+def deliver(estimate: Estimate, how: Shown) -> int:
     """Render, print or write, and give the exit code."""
     from llmcost import render
     from llmcost.render import text
 
-    if shown.output is None and sys.stdout is None:
+    if how.output is None and sys.stdout is None:
         raise LlmcostError("standard output is closed", "-o answer.json")
-    screen = shown.output is None and sys.stdout.isatty()
+    screen = how.output is None and sys.stdout.isatty()
     picture = render.Options(
         width=_width() if screen else None,
-        color=shown.color and screen,
-        unicode=shown.output is not None or _unicode(),
-        explain=shown.explain,
-        quiet=shown.quiet,
-        chart=shown.chart if shown.chart is not None else screen,
+        color=how.color and screen,
+        unicode=how.output is not None or _unicode(),
+        explain=how.explain,
+        quiet=how.quiet,
+        chart=how.chart if how.chart is not None else screen,
     )
-    body = render.render(shown.format, estimate, picture)
-    if shown.plot is not None:
+    body = render.render(how.format, estimate, picture)
+    if how.plot is not None:
         from llmcost.render.plot import plot
 
-        write(shown.plot, plot(estimate, Path(shown.plot).suffix))
-    if shown.output is not None:
-        write(shown.output, body.encode())
+        write(how.plot, plot(estimate, Path(how.plot).suffix))
+    if how.output is not None:
+        write(how.output, body.encode())
     else:
         sys.stdout.write(body)
         sys.stdout.flush()
-    if shown.format in ("table", "csv") and not shown.quiet:
+    if how.format in ("table", "csv") and not how.quiet:
         for line in text.warning_lines(estimate):
             print(line, file=sys.stderr)
     return Exit(estimate.exit_code)
@@ -145,13 +147,13 @@ def read_json(name: str) -> tuple[dict[str, Any], str]:
 
     path = Path(name)
     if name != "-" and not path.is_file():
-        raise LlmcostError(f"no such file: {units.shown(name)}")
+        raise LlmcostError(f"no such file: {shown(name)}")
     raw = sys.stdin.buffer.read(MAX_STDIN) if name == "-" else path.read_bytes()[:MAX_STDIN]
-    where = "standard input" if name == "-" else units.shown(path.name)
+    where = "standard input" if name == "-" else shown(path.name)
     try:
         data = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise LlmcostError(f"{where}: not JSON: {units.shown(str(error), 100)}") from None
+        raise LlmcostError(f"{where}: not JSON: {shown(str(error), 100)}") from None
     if not isinstance(data, dict):
         raise LlmcostError(f"{where}: expected a JSON object, got {type(data).__name__}")
     label = path.parent.name if path.name == "config.json" and path.parent.name else path.stem
@@ -166,16 +168,18 @@ def write(name: str, body: bytes) -> None:
     LlmcostError
         Nothing to write to: no such folder, a folder, a read-only file, a full disk.
     """
+    import tempfile
+
     if not name:
         raise LlmcostError("an empty file name", "-o answer.json")
     path = Path(name).resolve()
-    shown = units.shown(name, 200)
+    place = shown(name, 200)
     temporary = ""
     try:
         if path.exists() and not path.is_file():
-            raise LlmcostError(f"{shown} is not a regular file", "redirect with > instead")
+            raise LlmcostError(f"{place} is not a regular file", "redirect with > instead")
         if path.exists() and not path.stat().st_mode & 0o222:
-            raise LlmcostError(f"{shown} is read-only")
+            raise LlmcostError(f"{place} is read-only")
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
         with os.fdopen(handle, "wb") as file:
@@ -185,5 +189,5 @@ def write(name: str, body: bytes) -> None:
     except OSError as error:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
-        raise LlmcostError(f"cannot write {shown}: {error.strerror or error}") from None
-    print(f"wrote {shown}", file=sys.stderr)
+        raise LlmcostError(f"cannot write {place}: {error.strerror or error}") from None
+    print(f"wrote {place}", file=sys.stderr)

@@ -142,8 +142,8 @@ def import_(
 
 def path(presets_dir: str | None = FOLDER) -> int:
     """Show where presets are looked for, first one first."""
-    from llmcost.catalog import shipped_folder
     from llmcost.cli.output import catalog
+    from llmcost.files import shipped_folder
 
     for folder in (*catalog(presets_dir).user_folders, shipped_folder()):
         print(folder)

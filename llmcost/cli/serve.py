@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from llmcost.catalog import Catalog
 from llmcost.cli import command
-from llmcost.scenario import Scenario
+
+if TYPE_CHECKING:
+    from llmcost.catalog import Catalog
+    from llmcost.scenario import Scenario
 
 SUMMARY = "What serving costs: per token and request, accelerators, TTFT, TPOT, at this traffic."
 EXAMPLES = """

@@ -119,22 +119,22 @@ def layouts(
     [(1.0, 1.0, 2.0), (1.0, 2.0, 1.0), (2.0, 1.0, 1.0)]
     """
     given = dict(fixed or {})
-    grid = np.meshgrid(*_options(shape, machine, n_gpus, run, given), indexing="ij")
-    tp, pp, vpp, cp, ep, etp, zero, micro, recompute = (axis.ravel() for axis in grid)
-    etp = np.where(etp == 0, tp, etp)
+    # an open grid: each test works on the few axes it names, not on every combination of all nine
+    options = np.ix_(*_options(shape, machine, n_gpus, run, given))
+    tp, pp, vpp, cp, ep, etp, zero, micro, recompute = options
+    follow, etp = etp == 0, np.where(etp == 0, tp, etp)
     dp = np.full_like(tp, given["dp"]) if "dp" in given else n_gpus / (tp * pp * cp)
     rounds = run.global_batch / (dp * micro)
     good = (dp == np.floor(dp)) & (dp >= 1)
-    good &= (rounds >= 1) & (rounds == np.floor(rounds)) | ("micro_batch" in given)
-    good &= ("ep" in given) | ((tp * cp * dp) % (ep * etp) == 0)
-    good &= (
-        ("etp" in given) | (etp == 1) | ((ep * etp <= tp * cp * dp) & (etp == tp) & (tp > 1) & (grid[5].ravel() == 0))
-    )
-    good &= ("zero" in given) | (zero < 3) | (pp == 1)
-    good &= ("vpp" in given) | _interleaves(shape, pp, vpp, rounds)
-    shard = np.full_like(tp, given.get("shard", 0.0))
-    axes = (tp, pp, vpp, dp, cp, ep, etp, zero, shard, micro, recompute)
-    return Layout(**{name: axis[good] for name, axis in zip(Layout._fields, axes, strict=True)})
+    good = good & ((rounds >= 1) & (rounds == np.floor(rounds)) | ("micro_batch" in given))
+    good = good & (("ep" in given) | ((tp * cp * dp) % (ep * etp) == 0))
+    good = good & (("etp" in given) | (etp == 1) | ((ep * etp <= tp * cp * dp) & (etp == tp) & (tp > 1) & follow))
+    good = good & (("zero" in given) | (zero < 3) | (pp == 1))
+    good = good & (("vpp" in given) | _interleaves(shape, pp, vpp, rounds))
+    whole = np.broadcast_shapes(*(axis.shape for axis in options))
+    found = np.nonzero(np.broadcast_to(good, whole))
+    axes = (tp, pp, vpp, dp, cp, ep, etp, zero, np.array(given.get("shard", 0.0)), micro, recompute)
+    return Layout(*(np.broadcast_to(axis, whole)[found] for axis in axes))
 
 
 def _interleaves(shape: Shape, pp: Array, vpp: Array, rounds: Array) -> Array:

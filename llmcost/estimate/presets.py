@@ -9,20 +9,10 @@ from typing import Any
 import msgspec
 
 from llmcost import spec, units
-from llmcost.catalog import (
-    KINDS,
-    SINGULAR,
-    STRUCTS,
-    Catalog,
-    Found,
-    decode,
-    is_path,
-    presets_date,
-    read_toml,
-    source_of,
-    unwrapped,
-)
+from llmcost.catalog import KINDS, SINGULAR, Catalog, Found, is_path, presets_date, source_of
+from llmcost.decode import STRUCTS, decode, unwrapped
 from llmcost.errors import Exit, LlmcostError, did_you_mean
+from llmcost.files import read_toml
 from llmcost.result import Estimate, Warning
 from llmcost.scenario import layer
 

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcost import units
-from llmcost.catalog import MAX_DATA_BYTES, Catalog, presets_date, shipped_folder
+from llmcost.catalog import Catalog, presets_date
 from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.files import MAX_DATA_BYTES, shipped_folder
 from llmcost.result import Estimate
 
 Row = Mapping[str, str]

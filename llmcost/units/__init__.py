@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from llmcost.errors import shown
 from llmcost.units.formatting import NOT_KNOWN, format, format_money, format_range, number
 from llmcost.units.kinds import KINDS, Kind
-from llmcost.units.parsing import at, parse, parse_date, shown
+from llmcost.units.parsing import at, parse, parse_date
 from llmcost.units.ranges import Between, Quantity, Triangle, parse_quantity
 
 __all__ = [

@@ -7,7 +7,7 @@ import math
 import re
 from typing import NamedTuple
 
-from llmcost.errors import LlmcostError
+from llmcost.errors import LlmcostError, shown
 from llmcost.units.formatting import format as formatted
 from llmcost.units.kinds import KINDS, Kind
 
@@ -19,8 +19,6 @@ _TEXT = re.compile(
 # patterns of rare paths are text: `re` compiles them on first use, which keeps the import fast
 _FOREIGN = r"(?i:[€£¥₹₩]|(?<![A-Za-z])(?:EUR|GBP|CHF|JPY|CNY|RMB|INR|KRW|CAD|AUD)(?![A-Za-z]))"
 _TYPOGRAPHY = {0xA0: " ", 0x2009: " ", 0x202F: " ", 0x2212: "-", 0xB5: "u", 0x3BC: "u"}
-# printable by Unicode's classes, yet nothing to see: joiners, fillers, variation selectors
-_INVISIBLE = "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 _LONGEST = 200  # characters of a quantity
 
 
@@ -30,42 +28,6 @@ class Reading(NamedTuple):
     number: str
     unit: str
     dollar: bool
-
-
-def shown(text: object, limit: int = 60) -> str:
-    r"""User text on one line for a message: quoted, control and invisible characters escaped, shortened.
-
-    >>> print(shown("70B\x1b[2J"))
-    '70B\x1b[2J'
-    >>> print(shown(40), shown("a" * 100, limit=12))
-    40 'aaaaaaaaa...'
-    """
-    if not isinstance(text, str):
-        try:
-            text = repr(text) if not isinstance(text, int) or text.bit_length() <= 4 * limit else "a very large integer"
-        except Exception:  # whatever a stranger's repr raises, the message must still be made
-            text = f"a value of type {type(text).__name__}"
-        return _escaped(text, limit, "")
-    return f"'{_escaped(text, limit, chr(39))}'"
-
-
-def _escaped(text: str, limit: int, quote: str) -> str:
-    parts: list[str] = []
-    length = 0
-    for char in text[: limit + 1]:
-        if char in (quote, "\\") and quote:
-            part = "\\" + char
-        elif char.isprintable() and not re.match(_INVISIBLE, char):
-            part = char
-        else:
-            part = char.encode("unicode_escape", "surrogatepass").decode("ascii")
-        length += len(part)
-        parts.append(part)
-    if length <= limit and len(text) <= limit:
-        return "".join(parts)
-    while parts and length > limit - 3:
-        length -= len(parts.pop())
-    return "".join(parts) + "..."
 
 
 def at(where: str, error: LlmcostError) -> LlmcostError:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.errors import LlmcostError, did_you_mean, shown
 from llmcost.units.kinds import KINDS, SUFFIX, Kind
-from llmcost.units.parsing import base_value, no_number, parse, read, refuse, shown, split_unit
+from llmcost.units.parsing import base_value, no_number, parse, read, refuse, split_unit
 
 
 class Between(Struct, frozen=True):

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from llmcost import spec, units
-from llmcost.catalog import STRUCTS, Catalog, decode
+from llmcost.catalog import Catalog
+from llmcost.decode import STRUCTS, decode
 
 PRESETS = Path(__file__).parents[2] / "presets"
 COLLECTED = dt.date(2026, 11, 23)

@@ -19,15 +19,17 @@ ALLOWED = {
     "spec": {"errors", "units"},
     "result": {"errors", "units"},
     "engine": {"errors", "units", "spec"},
-    "catalog": {"errors", "units", "spec"},
+    "files": {"errors"},
+    "decode": {"errors", "units", "spec"},
+    "catalog": {"errors", "spec", "files", "decode"},
     "hf_config": {"errors", "units", "spec"},
     "scenario": {"errors", "units", "spec", "catalog", "keys"},
     "budget": {"errors", "units", "spec", "scenario", "keys"},
     "schemas": {"errors", "units", "spec", "result", "scenario", "keys", "terms"},
     "render": {"errors", "units", "result", "keys", "terms"},
-    "estimate": {"errors", "units", "spec", "result", "engine", "catalog", "scenario", "keys", "terms"},
-    "api": {"errors", "result", "catalog", "scenario", "estimate"},
-    "cli": {"errors", "units", "spec", "result", "catalog", "keys", "scenario", "estimate", "render", "schemas", "hf_config", "terms"},
+    "estimate": {"errors", "units", "spec", "result", "engine", "files", "decode", "catalog", "scenario", "keys", "terms"},
+    "api": {"errors", "result", "files", "catalog", "scenario", "estimate"},
+    "cli": {"errors", "units", "spec", "result", "files", "catalog", "keys", "scenario", "estimate", "render", "schemas", "hf_config", "terms"},
 }  # fmt: skip
 SEEN_BY_ALL = {"__init__"}  # the version
 
@@ -83,6 +85,17 @@ def test_light_commands_load_no_numpy(args: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_the_version_loads_neither_parser_nor_structs() -> None:
+    code = "import sys; from llmcost.cli import main; main(['--version']); sys.exit(bool({'typer', 'msgspec', 'tomllib'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
+def test_no_command_loads_numpy_random() -> None:
+    # 10 ms of every command: samples come from `engine.spread.splitmix64`
+    code = "import sys; from llmcost.cli import main; main(['crossover', 'llama-3.1-70b-chat', '-q']); sys.exit('numpy.random' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+
+
 def test_importing_the_package_loads_no_numpy_and_no_parser() -> None:
     code = "import sys, llmcost; sys.exit(bool({'numpy', 'typer', 'msgspec', 'rich'} & set(sys.modules)))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -96,7 +109,7 @@ def test_json_output_loads_no_rich() -> None:
 
 
 def test_completion_loads_no_numpy() -> None:
-    code = "import sys, os; from llmcost.cli import main; code = main([]); sys.exit('numpy' in sys.modules)"
+    code = "import sys, os; from llmcost.cli import main; code = main([]); sys.exit(bool({'numpy', 'msgspec', 'tomllib'} & set(sys.modules)))"
     env = {
         "_LLMCOST_COMPLETE": "complete_bash",
         "COMP_WORDS": "llmcost train --model llama-3.1-7",

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 from llmcost import spec
-from llmcost.catalog import Catalog, decode, parse_toml
+from llmcost.catalog import Catalog
+from llmcost.decode import decode
 from llmcost.engine.transformer import shape_of
 from llmcost.errors import Findings, LlmcostError
+from llmcost.files import parse_toml
 from llmcost.hf_config import model_from_config, model_to_toml
 from llmcost.hf_config.families import FAMILIES
 

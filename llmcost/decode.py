@@ -1,0 +1,103 @@
+"""A TOML table as a struct of `llmcost.spec`: every finding at once, quantities with their units."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, TypeVar, cast, get_args, get_origin
+
+import msgspec
+
+from llmcost import spec, units
+from llmcost.errors import LlmcostError, did_you_mean, raise_all
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+STRUCTS: dict[str, type[msgspec.Struct]] = {
+    "hardware": spec.Accelerator,
+    "models": spec.Model,
+    "prices": spec.Provider,
+    "regions": spec.Region,
+}
+
+
+@cache
+def _fields(struct: type) -> dict[str, msgspec.structs.FieldInfo]:
+    return {f.name: f for f in msgspec.structs.fields(struct)}
+
+
+def decode(struct: type[T], data: dict[str, Any], where: str) -> T:
+    """A TOML table as a struct; all findings at once, each with file and key."""
+    findings: list[LlmcostError] = []
+    value = _decode(struct, data, where, findings)
+    raise_all(findings)
+    return cast(T, value)
+
+
+def _decode(struct: type, data: dict[str, Any], where: str, findings: list[LlmcostError]) -> Any:
+    fields = _fields(struct)
+    values: dict[str, Any] = {}
+    before = len(findings)
+    for key, raw in data.items():
+        if key not in fields:
+            findings.append(LlmcostError(f"{where}: unknown key {units.shown(key)}", did_you_mean(key, fields)))
+            continue
+        values[key] = _decode_value(fields[key].type, raw, f"{where}: {key}", findings)
+    for name, field in fields.items():
+        if field.required and name not in data:
+            findings.append(LlmcostError(f"{where}: missing key {name!r}"))
+    return struct(**values) if len(findings) == before else None
+
+
+def _decode_value(annotation: Any, raw: Any, where: str, findings: list[LlmcostError]) -> Any:
+    """One value: nested structs by their own fields, quantities through `units`, the rest through msgspec."""
+    inner, kind = unwrapped(annotation)
+    if get_origin(inner) is list and isinstance(raw, list) and _is_struct(get_args(inner)[0]):
+        item = get_args(inner)[0]
+        return [_decode_item(item, entry, f"{where}[{i + 1}]", findings) for i, entry in enumerate(raw)]
+    if _is_struct(inner):
+        return _decode_item(inner, raw, where, findings)
+    try:
+        if kind is not None and isinstance(raw, str):
+            raw = units.parse(kind, raw)
+            raw = int(raw) if kind == "whole" else raw
+        return msgspec.convert(raw, annotation)
+    except msgspec.ValidationError as error:
+        findings.append(LlmcostError(f"{where}: {_plain(error)}, got {units.shown(raw)}"))
+    except LlmcostError as error:
+        findings.append(units.at(where, error))
+    return None
+
+
+def _decode_item(struct: type, raw: Any, where: str, findings: list[LlmcostError]) -> Any:
+    if isinstance(raw, dict):
+        return _decode(struct, raw, where, findings)
+    findings.append(LlmcostError(f"{where}: expected a table, got {units.shown(raw)}"))
+    return None
+
+
+def _plain(error: msgspec.ValidationError) -> str:
+    text = str(error).replace("`", "'")
+    return text[:1].lower() + text[1:]
+
+
+def _is_struct(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)
+
+
+@cache
+def unwrapped(annotation: Any) -> tuple[Any, str | None]:
+    """The type without `| None` and Annotated, and the quantity kind its Meta names."""
+    kind = None
+    for _ in range(4):
+        meta = getattr(annotation, "__metadata__", None)
+        if meta is not None:
+            extra = getattr(meta[0], "extra", None) or {}
+            kind = kind or extra.get("kind")
+            annotation = annotation.__origin__
+            continue
+        options = [a for a in get_args(annotation) if a is not type(None)]
+        if type(None) in get_args(annotation) and len(options) == 1:
+            annotation = options[0]
+            continue
+        break
+    return annotation, kind

@@ -1,0 +1,96 @@
+"""Files that are read: where shipped data is, and TOML.
+
+Shipped presets are parsed ahead when the package is built or installed, because a command reads some thirty of them.
+What was parsed counts only while the text is the one it was parsed from: an edited preset is parsed as it stands.
+"""
+
+from __future__ import annotations
+
+import zlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from llmcost.errors import LlmcostError, shown
+
+MAX_DATA_BYTES = 200_000_000  # a table of measurements
+MAX_FILE_BYTES = 4_000_000  # a preset or scenario is a page of text; more is a mistake or an attack
+PARSED = "parsed.msgpack"  # beside the preset folders: KIND/FILE -> length and CRC of the text, the parsed table
+
+
+def shipped_folder(name: str = "presets") -> Path:
+    """A data folder inside the installed package, or in the source checkout: `presets` or `validation`."""
+    inside = Path(__file__).parent / name
+    return inside if inside.is_dir() else Path(__file__).parent.parent / name
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file as a dict; dates are text where the file was parsed ahead.
+
+    Raises
+    ------
+    LlmcostError
+        Missing or unreadable file, not UTF-8, or broken TOML (with the place).
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise LlmcostError(f"{_where(path)}: larger than {MAX_FILE_BYTES:,} bytes")
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise LlmcostError(f"no such file: {_where(path)}") from None
+    except (OSError, ValueError) as error:
+        raise LlmcostError(f"{_where(path)}: {getattr(error, 'strerror', None) or error}") from None
+    length, crc, table = _parsed().get(_key(path), (-1, 0, b""))
+    if (length, crc) != (len(raw), zlib.crc32(raw)):
+        return parse_toml(raw, _where(path))
+    import msgspec
+
+    parsed: dict[str, Any] = msgspec.msgpack.decode(table)
+    return parsed
+
+
+def _where(path: Path) -> str:
+    return shown(str(path), 200)
+
+
+def parse_toml(raw: bytes, where: str) -> dict[str, Any]:
+    """TOML text as a dict; errors name `where`."""
+    import tomllib
+
+    try:
+        return tomllib.loads(raw.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise LlmcostError(f"{where}: not UTF-8 text (byte {error.start})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise LlmcostError(f"{where}: broken TOML: {shown(str(error), 120)}") from None
+    except (RecursionError, ValueError) as error:
+        raise LlmcostError(f"{where}: cannot be read as TOML: {shown(str(error), 120)}") from None
+
+
+def parse_ahead(folder: Path) -> None:
+    """Parse every preset of a folder into its `parsed.msgpack`; what is broken is left for its reader to report."""
+    import msgspec
+
+    entries = {}
+    for path in sorted(folder.glob("*/*.toml")):
+        raw = path.read_bytes()
+        try:
+            entries[_key(path)] = (len(raw), zlib.crc32(raw), msgspec.msgpack.encode(parse_toml(raw, path.name)))
+        except LlmcostError:
+            continue
+    (folder / PARSED).write_bytes(msgspec.msgpack.encode(entries))
+
+
+def _key(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+@cache
+def _parsed() -> dict[str, tuple[int, int, bytes]]:
+    """What was parsed ahead; nothing in a checkout that was never installed."""
+    import msgspec
+
+    try:
+        return msgspec.msgpack.decode((shipped_folder() / PARSED).read_bytes(), type=dict[str, tuple[int, int, bytes]])
+    except (OSError, msgspec.DecodeError):
+        return {}
