@@ -39,9 +39,8 @@ class Run(NamedTuple):
 Cli = Callable[..., Run]
 
 
-@pytest.fixture(autouse=True, scope="session")
-def _parsed_ahead() -> None:
-    """Presets as an installation has them."""
+def pytest_sessionstart() -> None:
+    """Presets as an installation has them, before any test module reads one."""
     files.parse_ahead(ROOT / "presets")
 
 
