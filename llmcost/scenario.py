@@ -94,6 +94,9 @@ def parse_value(key: Key, raw: object) -> Value:
         raise LlmcostError(f"{units.shown(raw)} is not one of {', '.join(key.choices)}", near)
     if key.kind == "choices":
         return _parse_choices(key, raw)
+    if key.kind == "payments":
+        units.parse_payments(raw)
+        return ", ".join(map(str, raw)) if isinstance(raw, list) else str(raw)
     if key.kind == "file":
         if isinstance(raw, str) and raw.strip():
             return raw

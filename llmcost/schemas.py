@@ -17,7 +17,7 @@ _ARRAYS = {
     "train": ("step", "phases", "energy"),
     "serve": ("front",),
     "compare": ("alternatives",),
-    "crossover": ("curve",),
+    "crossover": ("crossings", "curve", "periods", "sensitivity"),
     "presets": ("rows",),
     "validate": ("groups", "rows"),
 }

@@ -132,7 +132,7 @@ def add(
         catalog = out.catalog(said["presets_dir"])
         names = said["scenario"] if many else [said["scenario"]]
         asked = [(name or "", out.question(name, said["config"], flags, catalog)) for name in names or [None]]
-        mine = {k: said[k] for k in own if k not in out.SHOWN}
+        mine = {k: said[k] for k in own if k not in out.PICTURE}
         estimate = run(asked if many else asked[0][1], catalog, **mine)
         if estimate.exit_code == Exit.OK:
             refuse_unread(scenario for _, scenario in asked)

@@ -23,13 +23,18 @@ CHART = typer.Option(None, "--chart/--no-chart", help="Draw the curves (default:
 PLOT = typer.Option(None, "--plot", metavar="FILE", help="Draw the curves into FILE.svg, .png or .pdf.", **PANEL)
 
 
+BY = typer.Option(None, "--by", metavar="NAME", help="Table by month or quarter, to the horizon.", **PANEL)
+CURVE = typer.Option(False, "--curve", help="Every day of the curves, in JSON and CSV too.", **PANEL)
+EXTRA = {"chart": CHART, "plot": PLOT, "by": BY, "curve": CURVE}
+
+
 def register(app: typer.Typer, full: bool) -> None:
     """Add the command."""
-    command.add(app, "crossover", SUMMARY, EXAMPLES, run, extra={"chart": CHART, "plot": PLOT}, full=full)
+    command.add(app, "crossover", SUMMARY, EXAMPLES, run, extra=EXTRA, full=full)
 
 
-def run(scenario: Scenario, catalog: Catalog) -> Any:
+def run(scenario: Scenario, catalog: Catalog, by: str | None = None, curve: bool = False) -> Any:
     """Answer."""
     from llmcost.estimate.crossover import crossover
 
-    return crossover(scenario, catalog)
+    return crossover(scenario, catalog, by=by, daily=curve)

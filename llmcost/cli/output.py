@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from llmcost.scenario import Scenario
 
 FORMATS = ("table", "json", "csv", "markdown")
-SHOWN = ("chart", "plot")  # options of some commands that only change the picture
+PICTURE = ("chart", "plot")  # options of some commands that only change the picture
+SHOWN = (*PICTURE, "curve")  # and what is shown of the answer
 MAX_STDIN = 4_000_000
 
 
@@ -31,6 +32,7 @@ class Shown(NamedTuple):
     color: bool
     chart: bool | None
     plot: str | None
+    curve: bool = False
 
 
 def version_line() -> str:
@@ -60,7 +62,7 @@ def options(
     if plot is not None and Path(plot).suffix not in (".svg", ".png", ".pdf"):
         raise LlmcostError(f"--plot: {shown(plot)} does not end in .svg, .png or .pdf")
     color = not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Shown(name, output, explain, quiet, color, rest.get("chart"), plot)
+    return Shown(name, output, explain, quiet, color, rest.get("chart"), plot, bool(rest.get("curve")))
 
 
 def question(name: str | None, config: str | None, flags: dict[str, Any], presets: Catalog) -> Scenario:
@@ -104,6 +106,7 @@ def deliver(estimate: Estimate, how: Shown) -> int:
         explain=how.explain,
         quiet=how.quiet,
         chart=how.chart if how.chart is not None else screen,
+        curve=how.curve,
     )
     body = render.render(how.format, estimate, picture)
     if how.plot is not None:

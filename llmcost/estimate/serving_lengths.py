@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,10 +11,10 @@ from llmcost import units
 from llmcost.engine.queueing import empirical_lengths, lognormal_lengths
 from llmcost.engine.spread import median
 from llmcost.errors import LlmcostError
+from llmcost.estimate import csv_file
 from llmcost.estimate.question import Origin, Question, origin_from
 
 COLUMNS = ("isl", "osl")
-MOST_BYTES = 64_000_000
 
 
 class Lengths(NamedTuple):
@@ -80,35 +79,12 @@ def read(name: str) -> tuple[Any, Any]:
     LlmcostError
         No such file, not CSV, a column missing, no rows, or a length that is not a positive number.
     """
-    import csv
-    import io
-
-    shown = f"--lengths {units.shown(name)}"
-    path = Path(name)
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise LlmcostError(f"{shown}: larger than {MOST_BYTES:,} bytes")
-        rows = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
-    except OSError as error:
-        raise LlmcostError(f"{shown}: {(error.strerror or str(error)).lower()}") from None
-    except UnicodeDecodeError:
-        raise LlmcostError(f"{shown}: not UTF-8 text", "save it as CSV in UTF-8") from None
-    except (csv.Error, ValueError) as error:
-        raise LlmcostError(f"{shown}: not a CSV file: {units.shown(str(error), 80)}") from None
-    heads = [h.strip().lower() for h in rows[0]] if rows else []
-    missing = [c for c in COLUMNS if c not in heads]
-    if missing:
-        raise LlmcostError(f"{shown}: no column {' and '.join(missing)}", "the first line names the columns: isl,osl")
-    places = [heads.index(c) for c in COLUMNS]
-    body = [(n, row) for n, row in enumerate(rows[1:], 2) if any(cell.strip() for cell in row)]
-    if not body:
-        raise LlmcostError(f"{shown}: no rows below the heading")
-    found = np.array([[_length(row, place, f"{shown}: line {n}") for place in places] for n, row in body])
+    rows = csv_file.rows("--lengths", name, COLUMNS)
+    found = np.array([[_length(cell, where) for cell in cells] for where, cells in rows])
     return found[:, 0], found[:, 1]
 
 
-def _length(row: list[str], place: int, where: str) -> float:
-    text = row[place].strip() if place < len(row) else ""
+def _length(text: str, where: str) -> float:
     try:
         value = float(text)
     except ValueError:

@@ -6,12 +6,12 @@ the option `--cache-hit` is the TOML key `cache_hit`.
 
 from __future__ import annotations
 
-from llmcost.keys import money, serving, subject, time, training
+from llmcost.keys import demand, money, serving, subject, time, training
 from llmcost.keys.key import BOTH, CROSSOVER, SERVE, TRAIN, Key
 
 __all__ = ["BOTH", "CROSSOVER", "KEYS", "NOTES", "SERVE", "SIDES", "TABLES", "TRAIN", "Key", "all_keys"]
 
-KEYS: dict[str, Key] = {k.name: k for topic in (subject, training, serving, money, time) for k in topic.KEYS}
+KEYS: dict[str, Key] = {k.name: k for topic in (subject, training, serving, demand, money, time) for k in topic.KEYS}
 SIDES = (TRAIN, SERVE)
 NOTES = ("title", "description", "sources", "aliases")  # what a file may say about itself
 TABLES = ("budget", "plan")  # read by other parts of the tool

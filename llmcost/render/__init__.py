@@ -14,7 +14,8 @@ FORMATS = ("table", "json", "csv", "markdown", "chart")
 class Options(Struct, frozen=True, kw_only=True):
     """How to show an answer.
 
-    `width` is the columns of the terminal; `None` is a pipe or a file, where everything has its natural width.
+    `width` is the columns of the terminal; `None` is a pipe or a file, where everything has its natural width. JSON has
+    the rows of the curves with `curve` alone.
     """
 
     width: int | None = None
@@ -23,6 +24,7 @@ class Options(Struct, frozen=True, kw_only=True):
     explain: bool = False
     quiet: bool = False
     chart: bool = False
+    curve: bool = False
 
 
 def render(format_name: str, estimate: Estimate, options: Options) -> str:

@@ -16,7 +16,12 @@ from llmcost.result import Estimate
 WIDTH, WIDEST, NARROWEST = 80, 110, 44  # of the whole picture: in a pipe, at most, at least
 HEIGHT, FEWEST = 15, 12  # rows of the curves, and columns that they need
 DAYS_PER_MONTH, DAYS_PER_YEAR = 365.25 / 12, 365.25
-BASES = {"usd": ("usd", "spend"), "kwh": ("kwh", "electricity"), "co2e_kg": ("kg", "emissions")}
+BASES = {
+    "usd": ("usd", "spend"),
+    "kwh": ("kwh", "electricity"),
+    "co2e_kg": ("kg", "emissions"),
+    "flops": ("count", "FLOPs"),
+}
 BLANK = chr(0x2800)  # a braille cell without dots; cells join by their bits
 COLORS = {"training": "36", "inference": "35", "band": "2", "crossing": "1", "axis": "2"}
 _ZEROS = re.compile(r"(\.\d*?)0+(?=\D|$)")

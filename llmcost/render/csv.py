@@ -19,7 +19,7 @@ FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 def render(estimate: Estimate, options: Options) -> str:
     """Rows with a head, comma-separated, exact numbers in base units, empty where not known."""
-    array = estimate.arrays.get(MAIN_ARRAY.get(estimate.command, ""))
+    array = estimate.arrays.get("periods") or estimate.arrays.get(MAIN_ARRAY.get(estimate.command, ""))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerows(_table(array) if array else _values(estimate, options.explain))

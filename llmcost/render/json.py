@@ -27,15 +27,18 @@ def render(estimate: Estimate, options: Options) -> str:
     ValueError
         A number that is not finite, or an array that would hide another key: a bug in an estimate.
     """
-    body = msgspec.json.format(msgspec.json.encode(document(estimate, options.explain)), indent=2).decode() + "\n"
+    body = (
+        msgspec.json.format(msgspec.json.encode(document(estimate, options.explain, options.curve)), indent=2).decode()
+        + "\n"
+    )
     if body.isascii() and "\x7f" not in body:
         return body
     body = _OBEYED.sub(lambda found: f"\\u{ord(found.group()):04x}", body)
     return body if options.unicode else _escaped(body)
 
 
-def document(estimate: Estimate, explain: bool) -> dict[str, Any]:
-    """The answer as plain builtins, keys in their published order; steps are there when asked for."""
+def document(estimate: Estimate, explain: bool, curve: bool = False) -> dict[str, Any]:
+    """The answer as plain builtins, keys in their published order; steps and curves are there when asked for."""
     found: dict[str, Any] = {
         "schema": f"llmcost/{estimate.command}/1",
         "llmcost": __version__,
@@ -51,6 +54,8 @@ def document(estimate: Estimate, explain: bool) -> dict[str, Any]:
     if explain and estimate.steps:
         found["steps"] = estimate.steps
     for name, array in estimate.arrays.items():
+        if name == "curve" and not curve:
+            continue
         if name in found:
             raise ValueError(f"array {name!r} has the name of a key of every answer")
         found[name] = array

@@ -22,7 +22,7 @@ _ADDRESS = re.compile(r"https?://[\w./~%?=&:@+,;-]+", re.ASCII)
 
 def render(estimate: Estimate, options: Options) -> str:
     """The answer as Markdown."""
-    parts = [f"**{escape(estimate.headline)}**", *_caveats(estimate)]
+    parts = [f"**{escape(estimate.headline)}**", *map(escape, words.remarks(estimate)), *_caveats(estimate)]
     figures = words.figures(estimate, options.explain)
     if figures:
         ranged = any(f.interval for f in figures)

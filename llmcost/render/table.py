@@ -29,7 +29,7 @@ GAP = 2  # between columns
 DROPPING = ("alternatives",)  # arrays that may lose columns; others are stacked
 MOST_PADDING = 36  # columns of inputs line up to this
 CURVE_ROWS = 13
-ON_REQUEST = ("curve", "step", "energy", "front")  # arrays shown with --explain only
+ON_REQUEST = ("curve", "crossings", "sensitivity", "step", "energy", "front")  # arrays shown with --explain only
 SOURCE_COLUMNS = ("source", "confidence", "date", "age_days", "note")  # told below the table, once each
 ORIGINS = ("given", "preset", "computed", "estimate", "default", "assumed")
 
@@ -60,6 +60,8 @@ def render(estimate: Estimate, options: Options) -> str:
         return _finished(words.quiet_line(estimate) + "\n", options)
     page = Page(_console(options), options)
     page.line(words.clean(estimate.headline), "bold")
+    for remark in words.remarks(estimate):
+        page.line(remark)
     _figures(page, estimate)
     _breakdown(page, estimate)
     _chart(page, estimate)

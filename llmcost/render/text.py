@@ -39,14 +39,17 @@ MAIN: dict[str, tuple[str, ...]] = {
         "co2e_kg_per_month", "reason",
     ),
     "crossover": (
-        "crossover_days", "crossover_date", "crossover_requests", "crossover_tokens", "training_usd",
-        "training_usd_program", "inference_usd_per_day", "usd_per_request", "inference_usd_at_horizon",
-        "inference_share", "inference_share_program", "probability_crossed", "energy_crossover_days",
-        "carbon_crossover_days", "flops_crossover_days", "reason",
+        "crossover_days", "crossover_date", "run_crossover_days", "program_crossover_days", "energy_crossover_days",
+        "carbon_crossover_days", "flops_crossover_days", "crossover_requests", "crossover_tokens",
+        "flops_crossover_tokens", "probability_crossed", "training_usd", "training_usd_program", "usd_per_request",
+        "inference_usd_per_day", "inference_usd_at_horizon", "inference_share", "inference_share_program",
+        "training_usd_per_mtok_served", "training_usd_per_request_served",
     ),
     "compare": (),
     "presets": (),
 }  # fmt: skip
+# Of two crossings in dollars one is the answer, by what training holds.
+ANSWERED = {"run": "run_crossover_days", "program": "program_crossover_days"}
 # What `--quiet` prints.
 ASKED = {"train": "total_usd", "serve": "usd_per_mtok_output", "crossover": "crossover_days", "compare": "name"}
 # The array that is the answer, for CSV.
@@ -247,12 +250,23 @@ def figures(estimate: Estimate, everything: bool = False) -> list[Figure]:
         keys += [k for k in result if k not in keys]
     else:
         told = str(result.get("reason") or "").lower() in estimate.headline.lower()
-        keys = [k for k in keys if result[k] is not None and not (k == "reason" and told)]
+        same = ANSWERED.get(str(result.get("scope")))
+        keys = [k for k in keys if result[k] is not None and not (k == "reason" and told) and k != same]
     found = [_line(estimate, key) for key in keys]
     ranks = [f"{k} {amount('whole', result[k])}" for k in RANKS if result.get(k) not in (None, 1)]
     if ranks and not everything and "layout" not in result and estimate.command in ("train", "serve"):
         found.append(Figure("layout", ", ".join(ranks), ""))
     return found
+
+
+def remarks(estimate: Estimate) -> list[str]:
+    """Sentences under the headline of a crossover: why, and what would change it."""
+    if estimate.command != "crossover":
+        return []
+    reason, moves = (clean(estimate.result.get(key) or "") for key in ("reason", "most_sensitive"))
+    told = reason.lower() in estimate.headline.lower()
+    lines = [] if told else [f"{reason[:1].upper()}{reason[1:]}."]
+    return [*lines, f"Most sensitive to: {moves}."] if moves else lines
 
 
 def _line(estimate: Estimate, key: str) -> Figure:
@@ -275,7 +289,7 @@ def columns(rows: Iterable[Mapping[str, Any]], skip: Iterable[str] = ()) -> list
     """The columns that hold anything, in the order in which they first appear."""
     rows, keys = list(rows), dict[str, None]()
     for row in rows:
-        keys |= dict.fromkeys(k for k, v in row.items() if v not in (None, ""))
+        keys |= dict.fromkeys(k for k, v in row.items() if v not in (None, "") and not (k == "unit" and "low" in row))
     return [Column(key, _head(term_of(key)), _is_numeric(key, rows)) for key in keys if key not in skip]
 
 
@@ -304,6 +318,8 @@ def cell(key: str, row: Mapping[str, Any]) -> str:
     value = row.get(key)
     if value is None:
         return ""
+    if key in ("low", "high") and "unit" in row:
+        return in_unit(str(row["unit"]), value)
     if key == "value" and isinstance(row.get("key"), str):
         return figure(term_of(row["key"]), value)
     return bare(term_of(key), value)

@@ -6,6 +6,7 @@ from llmcost.errors import shown
 from llmcost.units.formatting import NOT_KNOWN, format, format_money, format_range, number
 from llmcost.units.kinds import KINDS, Kind
 from llmcost.units.parsing import at, parse, parse_date
+from llmcost.units.payments import parse_payments
 from llmcost.units.ranges import Between, Quantity, Triangle, parse_quantity
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "number",
     "parse",
     "parse_date",
+    "parse_payments",
     "parse_quantity",
     "shown",
 ]

@@ -13,6 +13,8 @@ MONTH, YEAR = 365.25 / 12 * DAY, 365.25 * DAY
 MONTHS = {"mo": 1.0, "month": 1.0, "y": 12.0, "yr": 12.0, "year": 12.0, "d": DAY / MONTH, "day": DAY / MONTH,
           "w": 7 * DAY / MONTH, "week": 7 * DAY / MONTH}  # fmt: skip
 
+COMPOUNDING = {"growth": 1.0, "growth_per_year": 12.0, "decline": 12.0}  # months of the base unit
+
 Units = Mapping[str, float]
 Rungs = tuple[tuple[str, float, float], ...]  # unit as printed, its size, the value from which it is used
 
@@ -114,6 +116,10 @@ TIME_RUNGS: Rungs = (
 )  # fmt: skip
 
 _MINUTES_OR_MONTHS = ("minutes or months?", "write {n}min or {n}mo")
+_PER_PERIOD = {
+    **{u: ("per month or per year?", f"write {{n}}{u}/mo or {{n}}{u}/y") for u in ("%", "x")},
+    **{f"{u}/m": ("per minute or per month?", f"write {{n}}{u}/mo") for u in ("%", "x")},
+}
 _PER_M = {"/m": ("per minute or per month?", "write {n}/min or {n}/mo")}
 
 
@@ -211,10 +217,19 @@ _ALL = (
         units={**_per((*TOKENS, *REQUESTS[1:]), _reciprocal(PERIODS, 1.0)), "qps": 1.0, "rps": 1.0}, refused=_PER_M,
     ),
     Kind(  # a unit's size is the number of months in its period: growth compounds, it does not scale
-        name="growth", base="1/month", noun="a growth rate", accepts="10%/mo, -30%/y", bare="10%/mo or 10%/y",
-        units=_per(("%",), MONTHS), scales=NONE, rungs=(("%/mo", 0.01, 0.0),), zero=True, negative=True, high=100.0,
-        distribution="normal", refused={"%": ("per month or per year?", "write {n}%/mo or {n}%/y"),
-                                        "%/m": ("per minute or per month?", "write {n}%/mo")},
+        name="growth", base="1/month", noun="a growth rate", accepts="10%/mo, 2x/y, -30%/y", bare="10%/mo or 10%/y",
+        units=_per(("%", "x"), MONTHS), scales=NONE, rungs=(("%/mo", 0.01, 0.0),), zero=True, negative=True,
+        high=100.0, distribution="normal", refused=_PER_PERIOD,
+    ),
+    Kind(
+        name="growth_per_year", base="1/year", noun="a growth rate", accepts="40%/y, 2x/y, 3%/mo", zero=True,
+        bare="40%/y", units=_per(("%", "x"), MONTHS), scales=NONE, rungs=(("%/y", 0.01, 0.0),), negative=True,
+        high=1e6, distribution="normal", refused=_PER_PERIOD,
+    ),
+    Kind(
+        name="decline", base="1/year", noun="a decline", accepts="30%/y, 10x/y, 2%/mo", bare="30%/y", zero=True,
+        units=_per(("%", "x"), MONTHS), scales=NONE, rungs=(("%/y", 0.01, 0.0),), high=0.99,
+        distribution="logitnormal", refused=_PER_PERIOD,
     ),
     Kind(
         name="kwh", base="kWh", noun="an amount of energy", accepts="59257kWh, 1.3 GWh, 0.3Wh, 1.0e-4kWh",

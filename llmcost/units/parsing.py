@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from llmcost.errors import LlmcostError, shown
 from llmcost.units.formatting import format as formatted
-from llmcost.units.kinds import KINDS, Kind
+from llmcost.units.kinds import COMPOUNDING, KINDS, Kind
 
 _TEXT = re.compile(
     r"(?P<sign>[+-]?) ?(?P<dollar>(?:US\$|USD|\$)?) ?"
@@ -63,8 +63,8 @@ def parse(kind: str, text: object) -> float:
     (2.5, 0.12, 2.0)
     >>> parse("seconds", "30d"), parse("share", "40%"), parse("per_day", "250/s")
     (2592000.0, 0.4, 21600000.0)
-    >>> round(parse("growth", "-30%/y"), 6)
-    -0.029286
+    >>> round(parse("growth", "-30%/y"), 6), parse("growth_per_year", "2x/y"), parse("decline", "10x/y")
+    (-0.029286, 1.0, 0.9)
     >>> parse("share", "40")
     Traceback (most recent call last):
     llmcost.errors.LlmcostError: '40' is not a share: 40 could mean 40 % or 0.4
@@ -141,8 +141,8 @@ def value_of(kind: Kind, text: str, reading: Reading) -> float:
     if split is None:
         raise _bad_unit(kind, text, reading)
     value = _scaled(reading.number, kind.scales[split[0]] * kind.units[split[1]])
-    if kind.name == "growth":
-        value = _monthly(kind, text, float(reading.number) / 100, kind.units[split[1]])
+    if kind.name in COMPOUNDING:
+        value = _compounded(kind, text, float(reading.number), split[1])
     if kind.name == "share" and not reading.unit and 1 < value <= 100:
         n = reading.number
         raise refuse(kind, text, f"{n} could mean {n} % or {value / 100:g}", f"write {n}% or {value / 100:g}")
@@ -171,14 +171,21 @@ def _scaled(number: str, factor: float) -> float:
     return float(f"{mantissa}e{int(exponent or 0) + power}")
 
 
-def _monthly(kind: Kind, text: str, growth: float, months: float) -> float:
-    """Growth per month that compounds to the growth of a longer or shorter period."""
-    if growth <= -1:
+def _compounded(kind: Kind, text: str, number: float, unit: str) -> float:
+    """Change in the base period that compounds to the stated one: `2x/y` is 100 % a year; a decline is a fall."""
+    falls = kind.name == "decline"
+    if unit.startswith("x"):
+        change = (1.0 / number if number else math.inf) - 1.0 if falls else number - 1.0
+    else:
+        change = -number / 100.0 if falls else number / 100.0
+    if change <= -1:
         raise refuse(kind, text, "nothing shrinks by 100 % or more")
+    periods = COMPOUNDING[kind.name] / kind.units[unit]
     try:
-        return growth if months == 1 else math.expm1(math.log1p(growth) / months)
+        compounded = change if periods == 1 else math.expm1(math.log1p(change) * periods)
     except OverflowError:
         return math.inf
+    return 0.0 - compounded if falls else compounded
 
 
 def _bounded(kind: Kind, text: object, value: float) -> float:

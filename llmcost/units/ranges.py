@@ -10,6 +10,8 @@ from llmcost.errors import LlmcostError, did_you_mean, shown
 from llmcost.units.kinds import KINDS, SUFFIX, Kind
 from llmcost.units.parsing import base_value, no_number, parse, read, refuse, split_unit
 
+COMPOUNDED = ("%", "x")  # of growth without its period: `8%..12%/mo`
+
 
 class Between(Struct, frozen=True):
     """The 5 % and 95 % quantiles of a distribution, in base units; the kind says which distribution."""
@@ -126,6 +128,8 @@ def _low_end(kind: Kind, text: str, left: str, right_unit: str, high: float) -> 
     """
     reading = read(kind, left)
     scale, unit = split_unit(kind, right_unit) or ("", "")
+    if reading.unit in COMPOUNDED and right_unit.startswith(reading.unit):
+        return parse(kind.name, reading.number + right_unit)
     if reading.unit:
         only_scale = kind.bare and (reading.unit in kind.scales or reading.unit.lower() in kind.scales)
         return parse(kind.name, left + unit if only_scale else left)

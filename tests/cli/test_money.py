@@ -114,9 +114,10 @@ def test_a_crossover_tells_run_and_programme(cli: Cli) -> None:
     assert program["crossover_usd"] == pytest.approx(90_000_000)
 
 
-def test_a_given_training_cost_has_a_programme_only_when_asked(cli: Cli) -> None:
+def test_a_given_training_cost_is_the_final_run_with_a_programme_around_it(cli: Cli) -> None:
     args = ("crossover", "--train-cost", "150M", *SIDES, "--json")
-    assert cli(*args).json["result"]["training_usd_program"] is None
+    result = cli(*args).json["result"]
+    assert result["training_usd_program"] == pytest.approx(738e6)  # x (1 + 2) x (1 + 0.64)
+    assert (result["crossover_days"], result["program_crossover_days"]) == pytest.approx((300.0, 1476.0))
     asked = cli(*args, "--scope", "program").json["result"]
-    assert asked["training_usd_program"] > 150e6
-    assert asked["crossover_days"] > 300
+    assert (asked["crossover_days"], asked["run_crossover_days"]) == pytest.approx((1476.0, 300.0))

@@ -15,7 +15,8 @@ from tests.unit import render_sample as sample
 
 
 def test_keys_come_in_their_published_order() -> None:
-    found = json.loads(render(sample.crossover(), Options()))
+    assert "curve" not in json.loads(render(sample.crossover(), Options()))
+    found = json.loads(render(sample.crossover(), Options(curve=True)))
     assert list(found) == [
         "schema", "llmcost", "presets", "currency", "headline", "inputs", "result", "ranges", "breakdown", "warnings",
         "curve",

@@ -1,218 +1,252 @@
-"""The answer of a crossover: what is in the result, its ranges, its curve and its sentence."""
+"""The answer of a crossover: what is in the result, its ranges, its arrays and its sentence."""
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from msgspec import structs
 
 from llmcost import units
 from llmcost.catalog import presets_date
-from llmcost.engine import crossover as engine
-from llmcost.engine import spread as sp
+from llmcost.engine import demand
+from llmcost.engine.crossover import DAYS_PER_MONTH
 from llmcost.errors import Exit
-from llmcost.estimate import sampling
-from llmcost.estimate.crossover.figures import BASES, level
+from llmcost.estimate import bill as billing
+from llmcost.estimate.crossover import samples as over
+from llmcost.estimate.crossover import timeline
+from llmcost.estimate.crossover.samples import Sampled
 from llmcost.estimate.crossover.sides import Sides, inputs
+from llmcost.estimate.crossover.world import BASES, USD, WORDS, World
 from llmcost.result import Estimate, Range
 
-CURVE_POINTS = 60
+EVER = 1e6  # days: beyond it nothing is said to come
+KINDS = {"usd": "usd", "kwh": "kwh", "co2e_kg": "kg", "flops": "count"}
+UNITS = {"usd": "USD", "kwh": "kWh", "co2e_kg": "kg CO2e", "flops": "FLOP"}
+METHOD = "docs/method-crossover.md"
+FORMULAS = {
+    demand.CONSTANT: "constant",
+    demand.LINEAR: "r0 + s t",
+    demand.COMPOUND: "r0 (1 + g)^(t / month)",
+    demand.LOGISTIC: "K / (1 + exp(-k (t - m)))",
+    demand.SERIES: "straight lines between the rows of the file",
+}
+NO_TRAFFIC, CROSSES, BACK, ALREADY, NEVER = (
+    "no traffic given", "crosses", "crosses and falls back", "already crossed", "not within the horizon",
+)  # fmt: skip
+NAMED, NAMED_TURNS = 3, 6  # inputs that the answer names as moving it most; changes of the lead that it tells
+KEYS = (
+    "crossover_days", "crossover_months", "crossover_date", "crossover_requests", "crossover_tokens", "crossover_usd",
+    "crossover_kwh", "crossover_co2e_kg", "basis", "status", "reason", "probability_crossed", "run_crossover_days",
+    "program_crossover_days", "energy_crossover_days", "energy_crossover_requests", "carbon_crossover_days",
+    "carbon_crossover_requests", "flops_crossover_days", "flops_crossover_requests", "flops_crossover_tokens",
+    "training_usd", "training_usd_program", "cost_definition", "scope", "training_kwh", "training_co2e_kg",
+    "training_flops", "usd_per_request", "kwh_per_request", "co2e_kg_per_request", "flops_per_request",
+    "requests_per_day", "inference_usd_per_day", "requests_at_horizon", "inference_usd_at_horizon",
+    "training_usd_at_horizon", "inference_share", "inference_share_program", "training_usd_per_mtok_served",
+    "training_usd_per_request_served", "horizon_days", "most_sensitive",
+)  # fmt: skip
 
 
-def limited(sides: Sides, c: Mapping[str, Any], answer: Estimate) -> Estimate:
-    """The same answer, refused when the traffic needs more accelerators than were given."""
-    given = sides.serve_plan.fleet_gpus if sides.serve_plan is not None else None
-    if given is None or c.get("serve_gpus", 0) <= given:
+class Asked(NamedTuple):
+    """A crossover with its question taken and its worlds computed."""
+
+    sides: Sides
+    world: World
+    outcome: Mapping[str, Any]
+    sampled: Sampled
+    basis: str
+    scope: str  # what inference has to reach, in dollars
+    horizon: float
+
+
+def estimate(asked: Asked, sensitivity: list[dict[str, Any]], by: str | None, daily: bool) -> Estimate:
+    """The answer from figures at the centre and over samples."""
+    sides, world = asked.sides, asked.world
+    start = sides.course.start
+    crossings = timeline.crossings(world, asked.horizon, start) if world.requests is not None else []
+    result = _result(asked, crossings)
+    ranges = over.ranges(result, {k: v for k, v in asked.sampled.outcomes.items() if k in KEYS})
+    _explain(asked, result)
+    result["most_sensitive"] = _most_sensitive(sensitivity)
+    arrays: dict[str, Any] = {"crossings": crossings} if crossings else {}
+    if world.requests is not None:
+        days = _days(asked, crossings, daily)
+        arrays["curve"] = timeline.curve(world, asked.sampled.world, asked.basis, asked.scope, days)
+    if by is not None and world.requests is not None:
+        arrays["periods"] = timeline.periods(world, by, asked.basis, asked.scope, asked.horizon, start)
+    if sensitivity:
+        arrays["sensitivity"] = sensitivity
+    serving = [w for w in sides.serving.warnings if w not in sides.training.warnings]
+    answer = Estimate(
+        command="crossover",
+        headline=_headline(asked, result, ranges),
+        result={k: v for k, v in result.items() if v is not None or k not in KEYS[4:8]},
+        ranges=ranges,
+        inputs=inputs(sides),
+        warnings=[*sides.training.warnings, *serving],
+        steps=[*sides.training.steps, *sides.serving.steps],
+        arrays=arrays,
+        presets=presets_date(sides.training.catalog),
+    )
+    return _limited(asked, answer)
+
+
+def _result(asked: Asked, crossings: list[dict[str, Any]]) -> dict[str, Any]:
+    known = {k: over.finite(v) for k, v in asked.outcome.items() if k in KEYS}
+    days = known.get("crossover_days")
+    main = [c for c in crossings if (c["basis"], c["scope"]) == (asked.basis, asked.scope)]
+    status = _status(asked, days, main)
+    found: dict[str, Any] = dict.fromkeys(KEYS) | known
+    found |= {
+        "crossover_months": None if days is None else days / DAYS_PER_MONTH,
+        "crossover_date": timeline.date(asked.sides.course.start, days),
+        "basis": asked.basis,
+        "status": status,
+        "reason": _reason(asked, status, main),
+        "probability_crossed": _probability(asked),
+        "cost_definition": asked.sides.train_plan.bill.definition if asked.sides.train_plan else None,
+        "scope": asked.scope,
+        "horizon_days": asked.horizon,
+    }
+    if days is not None and asked.basis in ("usd", "kwh", "co2e_kg"):
+        found[f"crossover_{asked.basis}"] = _level(asked, days)
+    return found
+
+
+def _level(asked: Asked, days: float) -> float:
+    """Training paid by a day."""
+    return float(asked.world.trained(asked.basis, asked.scope) * asked.world.plans[asked.basis].at(np.array([days]))[0])
+
+
+def _status(asked: Asked, days: float | None, main: list[dict[str, Any]]) -> str:
+    if asked.world.requests is None:
+        return NO_TRAFFIC
+    if days is None:
+        return NEVER
+    if days <= 0:
+        return ALREADY
+    return BACK if any(c["event"] == timeline.AGAIN for c in main) else CROSSES
+
+
+def _reason(asked: Asked, status: str, main: list[dict[str, Any]]) -> str | None:
+    """Why it is so, where it is not a plain crossing."""
+    if status == ALREADY:
+        kind, served = KINDS[asked.basis], float(asked.world.spends[asked.basis].by(0.0))
+        trained = units.format(kind, _level(asked, 0.0))
+        return f"by day 0 inference has taken {units.format(kind, served)}, training {trained}"
+    if status == BACK:
+        leads = [f"day {c['day']:,.0f} {'training' if c['event'] == timeline.AGAIN else 'inference'}" for c in main[1:]]
+        more = f", and {len(leads) - NAMED_TURNS} more" if len(leads) > NAMED_TURNS else ""
+        return f"training is repeated, so the lead changes: {', '.join(leads[:NAMED_TURNS])}{more}"
+    return _why_never(asked) if status == NEVER else None
+
+
+def _why_never(asked: Asked) -> str:
+    basis, end = asked.basis, asked.horizon
+    spend, kind = asked.world.spends[basis], KINDS[asked.basis]
+    level = _level(asked, end)
+    so_far = f"by then inference takes {units.format(kind, float(spend.by(end)))} of {units.format(kind, level)}"
+    if len(asked.world.plans[basis].days) > 1:
+        return f"{so_far}, and training is paid again before it catches up"
+    with np.errstate(over="ignore", invalid="ignore"):
+        later, most = float(spend.reaches(level, EVER)), float(spend.by(EVER))
+    if np.isfinite(later):
+        return f"{so_far}; at this pace it would on day {later:,.0f}"
+    return f"{so_far}; what a day takes shrinks so fast that it never passes {units.format(kind, most)}"
+
+
+def _probability(asked: Asked) -> float | None:
+    days = asked.sampled.outcomes.get("crossover_days", asked.outcome.get("crossover_days"))
+    return None if days is None else float(np.mean(np.isfinite(days)))
+
+
+def _days(asked: Asked, crossings: list[dict[str, Any]], daily: bool) -> Any:
+    """Days of the curve: every day to the horizon, or a grid to twice the crossing for a picture."""
+    if daily:
+        return np.append(np.arange(0.0, asked.horizon), asked.horizon)
+    main = [c["day"] for c in crossings if (c["basis"], c["scope"]) == (asked.basis, asked.scope) and c["day"] > 0]
+    end = min(asked.horizon, max(2.0 * main[0], 1.25 * main[-1])) if main else asked.horizon
+    return np.linspace(0.0, end, timeline.POINTS + 1)
+
+
+def _limited(asked: Asked, answer: Estimate) -> Estimate:
+    """The same answer, refused when the traffic at launch needs more accelerators than were given."""
+    plan = asked.sides.serve_plan
+    given, needed = (plan.fleet_gpus if plan else None), asked.world.figures.get("gpus", 0)
+    if given is None or needed <= given:
         return answer
-    reason = f"the traffic needs {float(c['serve_gpus']):,.0f} accelerators, {given:,} are given"
+    reason = f"the traffic needs {float(needed):,.0f} accelerators, {given:,} are given"
     result = {**answer.result, "feasible": False, "reason": reason}
     headline = f"{reason[:1].upper()}{reason[1:]}; with enough of them: {answer.headline}"
     return structs.replace(answer, result=result, headline=headline, exit_code=int(Exit.NO))
 
 
-def estimate(
-    sides: Sides, c: dict[str, Any], sampled: dict[str, Any], basis: str, horizon: float, start: dt.date | None
-) -> Estimate:
-    """The answer from figures at the centre and over samples."""
-    days = _within(c.get(f"{basis}_days"), horizon)
-    result: dict[str, Any] = {
-        "crossover_days": days,
-        "crossover_months": None if days is None else days / engine.DAYS_PER_MONTH,
-        "crossover_date": _date(start, days),
-        "crossover_requests": c[f"{basis}_parity"],
-        "crossover_tokens": c[f"{basis}_parity"] * c["tokens_per_request"] if "tokens_per_request" in c else None,
-        "crossover_usd": level(sides, c, basis) if basis == "usd" and days is not None else None,
-        "basis": basis,
-        "status": _status(c, basis, days),
-        "probability_crossed": _probability(c, sampled, basis, horizon),
-        "training_usd": c.get("training_usd"),
-        "training_usd_program": c.get("training_usd_program"),
-        "cost_definition": sides.train_plan.bill.definition if sides.train_plan else None,
-        "scope": sides.scope,
-        "training_kwh": c.get("training_kwh"),
-        "training_co2e_kg": c.get("training_co2e_kg"),
-        "usd_per_request": c.get("usd_per_request"),
-        "kwh_per_request": c.get("kwh_per_request"),
-        "horizon_days": horizon,
-    }
-    result |= _rates(c, horizon)
-    for other in ("kwh", "co2e_kg"):
-        word = "energy" if other == "kwh" else "carbon"
-        result[f"{word}_crossover_requests"] = c.get(f"{other}_parity")
-        result[f"{word}_crossover_days"] = _within(c.get(f"{other}_days"), horizon)
-    ranges = sampling.ranges(result, _varying(sampled, basis))
-    ranges |= _crossing_ranges(result, sampled, basis, horizon)
-    if days is None and "crossover_days" in ranges:
-        result["crossover_days"] = ranges["crossover_days"].p50
-    _explain(sides, c, basis)
-    return Estimate(
-        command="crossover",
-        headline=_headline(result, ranges, basis, horizon),
-        result=result,
-        ranges=ranges,
-        breakdown=[],
-        inputs=inputs(sides),
-        warnings=[*sides.training.warnings, *(w for w in sides.serving.warnings if w not in sides.training.warnings)],
-        steps=[*sides.training.steps, *sides.serving.steps],
-        arrays={"curve": _curve(sides, c, sampled, basis, days, horizon)} if f"{basis}_days" in c else {},
-        presets=presets_date(sides.training.catalog),
-    )
-
-
-def _within(days: Any, horizon: float) -> float | None:
-    return None if days is None or not days <= horizon else float(days)
-
-
-def _date(start: dt.date | None, days: float | None) -> str | None:
-    return None if start is None or days is None else (start + dt.timedelta(days=round(days))).isoformat()
-
-
-def _status(c: Mapping[str, Any], basis: str, days: float | None) -> str:
-    if f"{basis}_days" not in c:
-        return "no traffic given"
-    return "crosses" if days is not None else "not within the horizon"
-
-
-def _probability(c: Mapping[str, Any], sampled: Mapping[str, Any], basis: str, horizon: float) -> float | None:
-    days = sampled.get(f"{basis}_days", c.get(f"{basis}_days"))
-    return None if days is None else float(np.mean(np.asarray(days) <= horizon))
-
-
-def _rates(c: Mapping[str, Any], horizon: float) -> dict[str, Any]:
-    """Inference spend of a day and to the horizon, and its share beside the run and beside the programme."""
-    names = ("inference_usd_per_day", "inference_usd_at_horizon", "inference_share", "inference_share_program")
-    if "requests_per_day" not in c or "usd_per_request" not in c:
-        return dict.fromkeys(names)
-    daily = c["usd_per_request"] * c["requests_per_day"]
-    total = daily * horizon
-    trained = (c.get("training_usd"), c.get("training_usd_program"))
-    shares = [None if spent is None else total / (total + spent) for spent in trained]
-    return dict(zip(names, (daily, total, *shares), strict=True))
-
-
-def _varying(sampled: Mapping[str, Any], basis: str) -> dict[str, Any]:
-    """Sampled figures under the names of the result."""
-    names = {
-        "training_usd": "training_usd", "training_usd_program": "training_usd_program",
-        "training_kwh": "training_kwh", "usd_per_request": "usd_per_request",
-        "kwh_per_request": "kwh_per_request", f"{basis}_parity": "crossover_requests",
-    }  # fmt: skip
-    found = {new: np.asarray(sampled[old]) for old, new in names.items() if old in sampled}
-    if "usd_per_request" in sampled and "requests_per_day" in sampled:
-        found["inference_usd_per_day"] = np.asarray(sampled["usd_per_request"] * sampled["requests_per_day"])
-    return found
-
-
-def _crossing_ranges(
-    result: Mapping[str, Any], sampled: Mapping[str, Any], basis: str, horizon: float
-) -> dict[str, Range]:
-    """Quantiles of the crossing itself; a crossing beyond the horizon counts as infinite, so a quantile may be null."""
-    found = {}
-    for name, of in (("crossover_days", basis), ("energy_crossover_days", "kwh"), ("carbon_crossover_days", "co2e_kg")):
-        days = np.asarray(sampled.get(f"{of}_days", 0.0))
-        if days.ndim == 0:
-            continue
-        days = np.where(days <= horizon, days, np.inf)
-        p5, p50, p95 = (sp.quantile(days, q) for q in (0.05, 0.5, 0.95))
-        mid = result[name] if result[name] is not None else p50
-        found[name] = Range(_finite(p5), _finite(mid), _finite(p95))
-    return found
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
-
-
-def _curve(
-    sides: Sides,
-    c: Mapping[str, Any],
-    sampled: Mapping[str, Any],
-    basis: str,
-    days: float | None,
-    horizon: float,
-) -> list[dict[str, float]]:
-    """Cumulative spend from launch to twice the crossing (or to the horizon)."""
-    end = min(horizon, 2 * days) if days else horizon
-    daily = c[f"{basis}_per_request"] * c["requests_per_day"]
-    trained = float(level(sides, c, basis))
-    low = high = None
-    if sampled:
-        # relative to training, so that the band meets the training line where the range of the crossing says
-        spend = sampled[f"{basis}_per_request"] * sampled["requests_per_day"]
-        pace = np.asarray(spend / level(sides, sampled, basis))
-        if pace.ndim:
-            low, high = (trained * sp.quantile(pace, q) for q in (0.05, 0.95))
-    rows = []
-    for day in np.linspace(0.0, end, CURVE_POINTS + 1).tolist():
-        row = {"day": day, f"training_{basis}": trained, f"inference_{basis}": day * daily}
-        if low is not None and high is not None:
-            row |= {f"inference_p5_{basis}": day * low, f"inference_p95_{basis}": day * high}
-        rows.append(row)
-    return rows
-
-
-def _headline(result: Mapping[str, Any], ranges: Mapping[str, Range], basis: str, horizon: float) -> str:
-    what = BASES[basis]
-    days = result["crossover_days"]
-    if days is None and result["status"] == "no traffic given":
+def _headline(asked: Asked, result: Mapping[str, Any], ranges: Mapping[str, Range]) -> str:
+    what = BASES[asked.basis] + (", programme included," if asked.scope == billing.PROGRAM else "")
+    days, status = result["crossover_days"], result["status"]
+    if status == NO_TRAFFIC:
         return f"Inference overtakes training in {what} after {result['crossover_requests']:,.0f} requests."
-    if days is None:
-        window = units.format("seconds", horizon * 86400.0)
-        return f"Inference does not overtake training in {what} within {window} of launch."
+    if status == NEVER:
+        window = units.format("seconds", asked.horizon * 86400.0)
+        chance = result["probability_crossed"]
+        rest = f" ({chance:.0%} of samples do)" if chance else ""
+        return f"Inference does not overtake training in {what} within {window} of launch{rest}."
+    if status == ALREADY:
+        return f"Inference has already overtaken training in {what} at launch."
     when = f"on {result['crossover_date']}, " if result["crossover_date"] else "on "
-    month = int(days / engine.DAYS_PER_MONTH) + 1
-    text = f"Inference overtakes training {when}day {days:,.0f} (month {month}) after launch"
+    text = f"Inference overtakes training {when}day {days:,.0f} (month {int(days / DAYS_PER_MONTH) + 1}) after launch"
+    if asked.basis != USD or asked.scope == billing.PROGRAM:
+        text = text.replace("training ", f"training in {what} ", 1)
     known = ranges.get("crossover_days")
     if known is not None:
-        text += f", range {_day(known.p5, horizon)} to {_day(known.p95, horizon)}"
-    if basis == "usd":
+        text += f", range {_day(known.p5, asked.horizon)} to {_day(known.p95, asked.horizon)}"
+    if asked.basis == USD:
         text += f", at {units.format('usd', result['crossover_usd'])}"
-    return text + "."
+    return text + ("; it falls behind again when training is repeated." if status == BACK else ".")
 
 
 def _day(value: float | None, horizon: float) -> str:
     return f"{value:,.0f}" if value is not None else f"beyond {horizon:,.0f}"
 
 
-def _explain(sides: Sides, c: Mapping[str, Any], basis: str) -> None:
-    q = sides.serving
-    unit = {"usd": "USD", "kwh": "kWh", "co2e_kg": "kg"}[basis]
-    formula = f"training {level(sides, c, basis):.6g} {unit} / {c[f'{basis}_per_request']:.6g} {unit} per request"
-    q.step(
-        "requests to parity",
-        formula,
-        c[f"{basis}_parity"],
-        "requests",
-        "Luccioni et al. 2024, arXiv:2311.16863, section 4.3.2",
-    )
-    if f"{basis}_days" in c:
-        q.step(
-            "days to parity",
-            f"requests to parity / {c['requests_per_day']:,.0f} per day",
-            c[f"{basis}_days"],
-            "d",
-            "docs/method.md, crossover",
-        )
+def _most_sensitive(rows: list[dict[str, Any]]) -> str | None:
+    """The widest swings in words: `price $2.44 to $11.92/h (day 870 to 240)`."""
+    parts = []
+    for row in rows[:NAMED]:
+        what = "days" if "days_at_low" in row else "requests"
+        kind = next((k.name for k in units.KINDS.values() if k.base == row["unit"]), "count")
+        low, high = (_end(row[f"{what}_at_{end}"]) for end in ("low", "high"))
+        moves = f"day {low} to {high}" if what == "days" else f"{low} to {high} requests"
+        name = row["input"].replace("_", " ")
+        parts.append(f"{name} {units.format_range(kind, row['low'], row['high'])} ({moves})")
+    return ", ".join(parts) or None
+
+
+def _end(value: float | None) -> str:
+    if value is None:
+        return "never"
+    return units.format("count", value) if value >= 1e5 else f"{value:,.0f}"
+
+
+def _explain(asked: Asked, result: Mapping[str, Any]) -> None:
+    q, basis, world = asked.sides.serving, asked.basis, asked.world
+    unit, trained = UNITS[basis], float(world.trained(basis, asked.scope))
+    each = float(world.figures[f"{basis}_per_request"])
+    parity = f"training {trained:.6g} {unit} / {each:.6g} {unit} per request at launch"
+    luccioni = "Luccioni et al. 2024, arXiv:2311.16863, section 4.3.2"
+    q.step("requests to parity", parity, trained / each, "requests", luccioni)
+    if world.requests is None:
+        return
+    formula = f"requests per day: {FORMULAS[str(asked.sides.course.kind)]}"
+    q.step("traffic", formula, result["requests_per_day"], "requests/day", f"{METHOD}, traffic")
+    if result["crossover_days"] is not None:
+        text = "first day on which cumulative inference is what training has taken by then"
+        q.step("days to parity", text, result["crossover_days"], "d", f"{METHOD}, crossing")
+    for other, word in WORDS.items():
+        if result.get(f"{word}_crossover_requests") is None or other == basis:
+            continue
+        trained, each, unit = float(world.trained(other)), float(world.figures[f"{other}_per_request"]), UNITS[other]
+        text = f"training {trained:.4g} {unit}, {each:.4g} {unit} per request at launch"
+        q.step(f"{word} parity", text, result[f"{word}_crossover_requests"], "requests", f"{METHOD}, measures")

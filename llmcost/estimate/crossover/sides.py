@@ -11,6 +11,8 @@ from llmcost.engine import spread as sp
 from llmcost.errors import LlmcostError
 from llmcost.estimate import bill as billing
 from llmcost.estimate import serve, train
+from llmcost.estimate.crossover import course as courses
+from llmcost.estimate.crossover.course import Course
 from llmcost.estimate.question import Question
 from llmcost.keys import SERVE, TRAIN
 from llmcost.result import Estimate, Input
@@ -25,6 +27,7 @@ class Sides(NamedTuple):
     train_plan: train.Plan | None
     serve_plan: serve.Plan | None
     scope: str
+    course: Course
 
 
 def take(scenario: Scenario, catalog: Catalog) -> Sides:
@@ -39,8 +42,9 @@ def take(scenario: Scenario, catalog: Catalog) -> Sides:
     serving = Question(scenario, catalog, SERVE, prefix=True)
     given_train = [training.number(k) for k in ("train_cost", "train_energy")]
     given_serve = [serving.number(k) for k in ("cost_per_request", "energy_per_request")]
-    for key in ("requests", "isl", "osl"):
+    for key in ("isl", "osl"):
         serving.number(key)
+    course = courses.take(serving)
     if not scenario.has("train_cost", "train_energy", *train.GIVEN_WORK):
         raise LlmcostError(
             "nothing to train: give --train-cost, or a model and its tokens",
@@ -53,15 +57,14 @@ def take(scenario: Scenario, catalog: Catalog) -> Sides:
         )
     train_plan = None if any(v is not None for v in given_train) else train.plan(training)
     serve_plan = None if any(v is not None for v in given_serve) else serve.plan(serving)
-    return Sides(training, serving, train_plan, serve_plan, scope(training, train_plan))
+    return Sides(training, serving, train_plan, serve_plan, scope(training, train_plan), course)
 
 
 def scope(training: Question, plan: train.Plan | None) -> str:
-    """What training spend holds; a given one gets a programme around it when something is said of one."""
+    """What training spend holds; a given one is the final run, with the published programme around it."""
     if plan is None:
         scope = str(training.said("scope") or billing.RUN)
-        known = "train_cost" in training.numbers
-        if known and (scope == billing.PROGRAM or training.scenario.has(*billing.PROGRAMME_KEYS)):
+        if "train_cost" in training.numbers:
             billing.take_programme(training, scope)
         return scope
     if plan.bill.definition == billing.ACQUISITION:

@@ -1,0 +1,200 @@
+"""A rate over time in analytic pieces: its integral, and the day on which the integral reaches a total.
+
+Inside a piece, u days after its start, the rate is sum_j a_j exp(k_j u) + b u exp(k_0 u). Constant, linear, compound
+and logistic traffic, series and whole replicas are all of this form, and stay in it when prices fall at a fixed pace,
+so one integral and one inverse serve them all. Leading axes are samples.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Num = Any
+Array = npt.NDArray[np.float64]
+
+NEWTON_STEPS, CLOSE = 80, 1e-11  # iterations at most, and relative to the day when they stop
+
+
+class Segments(NamedTuple):
+    """Pieces of a rate.
+
+    start : (..., P) days, ascending; the last piece has no end.
+    amount, exponent : (..., P, J) the a_j [1/d] and k_j [1/d].
+    slope : (..., P) the b [1/d^2].
+    before : (..., P) the integral up to the start of each piece.
+    """
+
+    start: Array
+    amount: Array
+    exponent: Array
+    slope: Array
+    before: Array
+
+
+def segments(start: Num, amount: Num, exponent: Num, slope: Num = 0.0) -> Segments:
+    """Pieces with the integral up to each of them; samples in any argument spread to all of them.
+
+    Examples
+    --------
+    Ten a day for five days, then none: 50 in all.
+
+    >>> s = segments([0.0, 5.0], [[10.0], [0.0]], [[0.0], [0.0]])
+    >>> float(cumulative(s, 9.0))
+    50.0
+    """
+    start, slope = np.broadcast_arrays(np.asarray(start, dtype=float), np.asarray(slope, dtype=float))
+    amount, exponent, wide = np.broadcast_arrays(
+        np.asarray(amount, dtype=float), np.asarray(exponent, dtype=float), start[..., None]
+    )
+    start = wide[..., 0]
+    slope = np.broadcast_to(slope, start.shape)
+    lengths = np.diff(start)
+    with np.errstate(over="ignore", invalid="ignore"):
+        whole = integral(amount[..., :-1, :], exponent[..., :-1, :], slope[..., :-1], lengths)
+    before = np.concatenate([np.zeros_like(start[..., :1]), np.cumsum(whole, axis=-1)], axis=-1)
+    return Segments(start, amount, exponent, slope, before)
+
+
+def phi1(x: Num) -> Num:
+    """(e^x - 1) / x, 1 at zero [-].
+
+    >>> float(phi1(0.0)), round(float(phi1(1.0)), 12)
+    (1.0, 1.718281828459)
+    """
+    x = np.asarray(x, dtype=float)
+    small = np.abs(x) < 1e-8
+    return np.where(small, 1.0 + x / 2.0, np.expm1(x) / np.where(small, 1.0, x))
+
+
+def phi2(x: Num) -> Num:
+    """Integral of s e^(x s) for s from 0 to 1, 1/2 at zero [-].
+
+    Examples
+    --------
+    By parts: integral of s e^s from 0 to 1 is 1.
+
+    >>> float(phi2(0.0)), round(float(phi2(1.0)), 12)
+    (0.5, 1.0)
+    """
+    x = np.asarray(x, dtype=float)
+    small = np.abs(x) < 1e-2
+    series = 1 / 2 + x * (1 / 3 + x * (1 / 8 + x * (1 / 30 + x * (1 / 144 + x / 840))))
+    return np.where(small, series, (np.exp(x) - phi1(x)) / np.where(small, 1.0, x))
+
+
+def integral(amount: Num, exponent: Num, slope: Num, u: Num) -> Num:
+    """Integral of a piece over its first `u` days."""
+    if amount.shape[-1] == 1 and not np.any(exponent):
+        return u * (amount[..., 0] + slope * u / 2.0)
+    total = np.sum(amount * phi1(exponent * u[..., None]), axis=-1) * u
+    return total + slope * u * u * phi2(exponent[..., 0] * u) if np.any(slope) else total
+
+
+def value(amount: Num, exponent: Num, slope: Num, u: Num) -> Num:
+    """Rate of a piece `u` days after its start."""
+    grown = np.exp(exponent * u[..., None])
+    return np.sum(amount * grown, axis=-1) + slope * u * grown[..., 0]
+
+
+def rate(s: Segments, days: Num) -> Num:
+    """The rate on a day [1/d]; zero before the first piece."""
+    days = np.asarray(days, dtype=float)
+    at = _piece(s, _find(s.start, days))
+    found = value(at.amount, at.exponent, at.slope, np.maximum(days - at.start, 0.0))
+    return np.where(days >= s.start[..., 0], found, 0.0)
+
+
+def cumulative(s: Segments, days: Num) -> Num:
+    """The integral from the start of the first piece [-].
+
+    Parameters
+    ----------
+    s : Segments
+        With leading axes S.
+    days : float or array
+        Days that broadcast against S [d].
+    """
+    days = np.asarray(days, dtype=float)
+    at = _piece(s, _find(s.start, days))
+    return at.before + integral(at.amount, at.exponent, at.slope, np.maximum(days - at.start, 0.0))
+
+
+def when(s: Segments, total: Num, end: float) -> Num:
+    """The first day on which the integral reaches `total` [d]; infinite where it does not by day `end`.
+
+    Closed where a piece has one term (a logarithm) or is a straight line (a square root); elsewhere Newton's method
+    inside the piece, bracketed, to the last digits.
+
+    Examples
+    --------
+    100 a day growing 1 % a day, compounded continuously: 1,000 after ln(1 + 1000 x 0.01 / 100) / 0.01 = 9.531 days.
+
+    >>> s = segments([0.0], [[100.0]], [[0.01]])
+    >>> round(float(when(s, 1000.0, 1e4)), 6)
+    9.531018
+    """
+    total = np.asarray(total, dtype=float)
+    reached = cumulative(s, end) >= total
+    index = _find(s.before, total)
+    at = _piece(s, index)
+    rest = np.maximum(total - at.before, 0.0)
+    room = np.minimum(_next(s, index), end) - at.start
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        if s.amount.shape[-1] == 1 and not np.any(s.slope):
+            x = at.exponent[..., 0] * rest / at.amount[..., 0]
+            u = rest / at.amount[..., 0] * np.where(np.abs(x) < 1e-12, 1.0, np.log1p(x) / x)
+        elif s.amount.shape[-1] == 1 and not np.any(s.exponent):
+            a = at.amount[..., 0]
+            u = 2.0 * rest / (a + np.sqrt(np.maximum(a * a + 2.0 * at.slope * rest, 0.0)))
+        else:
+            u = _newton(at, rest, np.maximum(room, 0.0), reached & (rest > 0))
+    u = np.where(rest > 0, u, 0.0)
+    return np.where(reached, at.start + np.minimum(u, np.maximum(room, 0.0)), np.inf)
+
+
+def declining(s: Segments, pace: Num) -> Segments:
+    """The same rate times e^(-pace t): prices that fall, efficiency that grows, spend that is discounted [1/d]."""
+    pace = np.asarray(pace, dtype=float)
+    if not np.any(pace):
+        return s
+    pace = pace[..., None]
+    factor = np.exp(-pace * s.start)
+    return segments(s.start, s.amount * factor[..., None], s.exponent - pace[..., None], s.slope * factor)
+
+
+def _newton(at: Segments, rest: Num, room: Num, needed: Num) -> Num:
+    """Where the integral of a piece is `rest`, between 0 and `room`; right where it is `needed`."""
+    low, high = np.zeros_like(rest + room), rest * 0.0 + room
+    u = high / 2.0
+    for _ in range(NEWTON_STEPS):
+        over = integral(at.amount, at.exponent, at.slope, u) - rest
+        low, high = np.where(over < 0, u, low), np.where(over < 0, high, u)
+        step = u - over / value(at.amount, at.exponent, at.slope, u)
+        following = np.where((step >= low) & (step <= high), step, (low + high) / 2.0)
+        moved, u = np.abs(following - u), following
+        if not np.any(needed & (moved > CLOSE * (1.0 + at.start + u))):
+            break
+    return u
+
+
+def _find(edges: Array, values: Num) -> Any:
+    """Index of the last edge at or below each value; the first where there is none."""
+    if edges.ndim == 1:
+        return np.maximum(np.searchsorted(edges, values, side="right") - 1, 0)
+    return np.maximum(np.sum(edges <= values[..., None], axis=-1) - 1, 0)
+
+
+def _piece(s: Segments, index: Any) -> Segments:
+    """The pieces at an index, without their axis."""
+    rows: tuple[Any, ...] = () if s.start.ndim == 1 else (np.arange(s.start.shape[0]),)
+    return Segments(*(part[(*rows, index)] for part in s))
+
+
+def _next(s: Segments, index: Any) -> Any:
+    """Where the piece at an index ends."""
+    ends = np.concatenate([s.start[..., 1:], np.full_like(s.start[..., :1], np.inf)], axis=-1)
+    rows: tuple[Any, ...] = () if s.start.ndim == 1 else (np.arange(s.start.shape[0]),)
+    return ends[(*rows, index)]

@@ -1,0 +1,149 @@
+"""The same question over samples: how far the answer can move, and which input moves it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine import spread as sp
+from llmcost.engine.spread import Spread
+from llmcost.estimate import sampling
+from llmcost.estimate.crossover.world import EXACT_SAMPLED, World, streams
+from llmcost.keys import KEYS
+from llmcost.result import Input, Range
+
+CHUNK = 32_768  # samples answered at once: what bounds the memory of a million
+RANKED = 10_000  # first samples, which the bands of curves and the shares of the spread are computed from
+AT_ENDS = 64  # replicas counted one by one where an input stands at an end of its range
+
+Numbers = Mapping[str, float | Spread]
+Maker = Callable[[Mapping[str, Any], int], World]  # numbers, and the replicas counted one by one
+Reader = Callable[[World], dict[str, Any]]
+
+
+class Sampled(NamedTuple):
+    """Outcomes by name, one value a sample; the world and the inputs of the first samples."""
+
+    outcomes: dict[str, Any]
+    world: World | None
+    inputs: dict[str, Any]
+
+
+NOTHING = Sampled({}, None, {})
+
+
+def answer(make: Maker, read: Reader, numbers: Numbers, samples: int, seed: int) -> Sampled:
+    """The outcome of every sample; nothing where no input is uncertain."""
+    if not sampling.uncertain(numbers):
+        return NOTHING
+    drawn = sampling.draws(numbers, samples, seed, streams(numbers))
+    parts, kept = [], None
+    edges = [0, *range(min(RANKED, samples), samples, CHUNK), samples]
+    for at, end in pairwise(dict.fromkeys(edges)):
+        part = {k: v[at:end] if isinstance(v, np.ndarray) else v for k, v in drawn.items()}
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            made = make(part, EXACT_SAMPLED)
+            parts.append(read(made))
+        kept = kept or made
+    names = [k for k, v in parts[0].items() if np.ndim(v)]
+    outcomes = {k: np.concatenate([part[k] for part in parts]) for k in names}
+    inputs = {k: v[:RANKED] for k, v in drawn.items() if isinstance(v, np.ndarray)}
+    return Sampled(outcomes, kept, inputs)
+
+
+def ranges(result: dict[str, Any], outcomes: Mapping[str, Any]) -> dict[str, Range]:
+    """90 % intervals: of crossings the quantiles themselves, in which one that never comes is infinite."""
+    crossing = [k for k in outcomes if "crossover" in k]
+    found = sampling.ranges(result, {k: v for k, v in outcomes.items() if k not in crossing})
+    for name in crossing:
+        p5, p50, p95 = (sp.quantile(outcomes[name], q) for q in (0.05, 0.5, 0.95))
+        if p5 == p95 and np.isfinite(p5):
+            continue
+        centre = result.get(name)
+        found[name] = Range(finite(p5), finite(p50) if centre is None else float(centre), finite(p95))
+    return found
+
+
+def finite(value: Any) -> float | None:
+    """None in place of a crossing that never comes."""
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def sensitivity(
+    make: Maker, read: Reader, numbers: Numbers, sampled: Sampled, measure: str, inputs: Mapping[str, Input]
+) -> list[dict[str, Any]]:
+    """One input at a time at the ends of its own 90 % range, the others at their median; the widest swing first.
+
+    `spread_share` is the squared correlation of an input with the rank of the outcome over the samples, as a share of
+    the sum over inputs (Saltelli et al. 2008, "Global Sensitivity Analysis", section 1.2.5).
+    """
+    groups = _groups(numbers)
+    if not groups or measure not in sampled.outcomes:
+        return []
+    ends = {label: sp.interval(spread) for label, (spread, _) in groups.items()}
+    count = 2 * len(groups)
+    p: dict[str, Any] = {k: np.full(count, v) if _is(numbers[k]) else v for k, v in sampling.central(numbers).items()}
+    for i, (label, (_, tags)) in enumerate(groups.items()):
+        for tag in tags:
+            p[tag][2 * i : 2 * i + 2] = ends[label]
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        found = np.broadcast_to(read(make(p, AT_ENDS))[measure], (count,))
+    moving = {label: groups[label] for i, label in enumerate(groups) if found[2 * i] != found[2 * i + 1]}
+    shares = _shares(moving, sampled, measure)
+    what = measure.removeprefix("crossover_")
+    rows = []
+    for i, label in enumerate(groups):
+        if label not in moving:
+            continue
+        low, high = finite(found[2 * i]), finite(found[2 * i + 1])
+        rows.append(
+            {
+                "input": label,
+                "low": ends[label][0],
+                "high": ends[label][1],
+                "unit": inputs[label].unit if label in inputs else "",
+                f"{what}_at_low": low,
+                f"{what}_at_high": high,
+                f"swing_{what}": None if low is None or high is None else abs(high - low),
+                "spread_share": shares[label],
+            }
+        )
+    return sorted(rows, key=lambda r: (r[f"swing_{what}"] is not None, -(r[f"swing_{what}"] or 0.0)))
+
+
+def _is(value: float | Spread) -> bool:
+    return isinstance(value, Spread)
+
+
+def _groups(numbers: Numbers) -> dict[str, tuple[Spread, list[str]]]:
+    """Uncertain inputs by the name the answer shows, with their tags: one that both sides share is one input."""
+    shared = streams(numbers)
+    found: dict[str, tuple[Spread, list[str]]] = {}
+    for tag, value in numbers.items():
+        if not isinstance(value, Spread):
+            continue
+        side, name = tag.split(".", 1)
+        key = KEYS.get(name)
+        label = name if tag in shared or (key is not None and not key.sided) else f"{side}_{name}"
+        found.setdefault(label, (value, []))[1].append(tag)
+    return found
+
+
+def _shares(groups: Mapping[str, tuple[Spread, list[str]]], sampled: Sampled, measure: str) -> dict[str, float]:
+    """Which input explains how much of the spread; nothing where the outcome does not vary."""
+    outcome = sampled.outcomes[measure][:RANKED]
+    ordered = np.sort(outcome)
+    rank = np.searchsorted(ordered, outcome, "left") + np.searchsorted(ordered, outcome, "right")
+    rank = rank - rank.mean()
+    squares = {}
+    for label, (spread, tags) in groups.items():
+        x = sampled.inputs[tags[0]][: len(outcome)]
+        x = np.log(x) if spread.family == "lognormal" else x
+        x = x - x.mean()
+        scale = np.sqrt(np.dot(x, x) * np.dot(rank, rank))
+        squares[label] = float((np.dot(x, rank) / scale) ** 2) if scale > 0 else 0.0
+    total = sum(squares.values())
+    return {label: value / total if total else 0.0 for label, value in squares.items()}

@@ -1,0 +1,200 @@
+"""`llmcost crossover` as a user asks it: courses of time, statuses with their reasons, tables, wrong input."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Cli
+
+GIVEN = ("crossover", "--train-cost", "100M", "--cost-per-request", "0.05")
+ASKED = (*GIVEN, "--requests", "10M/day")
+
+
+def result(cli: Cli, *args: str) -> Any:
+    run = cli(*args, "--json")
+    assert run.code == 0, run.err
+    return run.json["result"]
+
+
+def test_already_crossed_says_why(cli: Cli) -> None:
+    # 3 billion requests at $0.05 before day 0: $150M
+    said = result(cli, *ASKED, "--served", "3B")
+    assert said["crossover_days"] == 0
+    assert said["status"] == "already crossed"
+    assert "$150M" in said["reason"]
+    assert "$100M" in said["reason"]
+
+
+def test_half_served_before_launch_halves_the_days(cli: Cli) -> None:
+    assert result(cli, *ASKED, "--served", "1B")["crossover_days"] == pytest.approx(100.0)
+
+
+def test_never_says_when_it_would(cli: Cli) -> None:
+    said = result(cli, *GIVEN, "--requests", "100k/day")
+    assert said["crossover_days"] is None
+    assert said["status"] == "not within the horizon"
+    assert "day 20,000" in said["reason"]  # 100M / 5,000 a day
+
+
+def test_never_at_all_says_what_it_approaches(cli: Cli) -> None:
+    # 50,000 a day halving every year: 50,000 x 365.25 / ln 2 = $26.3M in all
+    said = result(cli, *GIVEN, "--requests", "1M/day", "--price-decline", "2x/y")
+    assert said["crossover_days"] is None
+    assert "never passes $26.3M" in said["reason"]
+
+
+def test_staged_payments(cli: Cli) -> None:
+    # 60 % by launch: $60M after 120 days at $0.5M a day; the rest on day 365.25 is behind by then
+    said = result(cli, *ASKED, "--payments", "40%@-6mo,20%@0mo,40%@12mo")
+    assert said["crossover_days"] == pytest.approx(120.0)
+    assert said["crossover_usd"] == pytest.approx(60e6)
+    assert said["status"] == "crosses"
+
+
+def test_discounted_payments_before_launch_count_more(cli: Cli) -> None:
+    # all of it a year before launch at 10 %: $110M against a stream worth (1 - 1.1^(-t)) x 0.5M x 365.25 / ln 1.1
+    import math
+
+    rate = math.log(1.1) / 365.25
+    exact = -math.log1p(-110e6 * rate / 0.5e6) / rate
+    got = result(cli, *ASKED, "--payments", "100%@-12mo", "--discount", "10%/y")["crossover_days"]
+    assert got == pytest.approx(exact, rel=1e-9)
+
+
+def test_refreshes_add_to_training(cli: Cli) -> None:
+    # 1 % of $100M every 30 days; by day t that is floor(t/30) millions: 100 + 6 = 106M on day 212 > 210
+    said = result(cli, *ASKED, "--refresh-every", "30d", "--refresh-cost", "1%")
+    assert said["crossover_days"] == pytest.approx(214.0)  # floor(214 / 30) = 7: 107M / 0.5M a day
+
+
+def test_energy_and_carbon_follow_the_same_course(cli: Cli) -> None:
+    args = ("crossover", "--params", "8B", "--tokens", "1T", "--hardware", "h100-sxm", "--isl", "1000", "--osl", "200",
+            "--requests", "20M/day", "--growth", "3%/mo", "--samples", "100")  # fmt: skip
+    plain = result(cli, *args)
+    cheaper = result(cli, *args, "--price-decline", "30%/y")
+    leaner = result(cli, *args, "--efficiency-gain", "30%/y")
+    assert cheaper["crossover_days"] > plain["crossover_days"]
+    assert cheaper["energy_crossover_days"] == plain["energy_crossover_days"]
+    assert leaner["energy_crossover_days"] > plain["energy_crossover_days"]
+    assert leaner["flops_crossover_days"] == plain["flops_crossover_days"]
+
+
+@pytest.mark.parametrize("by", ["month", "quarter"])
+def test_periods_add_up_to_the_totals(cli: Cli, by: str) -> None:
+    args = (
+        *ASKED,
+        "--growth",
+        "4%/mo",
+        "--price-decline",
+        "20%/y",
+        "--retrain-every",
+        "18mo",
+        "--horizon",
+        "5y",
+        "--by",
+        by,
+    )
+    total = result(cli, *args)
+    rows = list(csv.DictReader(io.StringIO(cli(*args, "--format", "csv").out)))
+    assert len(rows) == (60 if by == "month" else 20)
+
+    def column(name: str) -> float:
+        return sum(float(row[name]) for row in rows)
+
+    assert column("period_inference_usd") == pytest.approx(total["inference_usd_at_horizon"], rel=1e-12)
+    assert column("period_training_usd") == pytest.approx(total["training_usd_at_horizon"], rel=1e-12)
+    assert column("period_requests") == pytest.approx(total["requests_at_horizon"], rel=1e-12)
+    assert float(rows[-1]["share"]) == pytest.approx(total["inference_share"], rel=1e-12)
+
+
+def test_curves_are_in_json_on_request_alone(cli: Cli) -> None:
+    assert "curve" not in cli(*ASKED, "--json").json
+    curve = cli(*ASKED, "--horizon", "100d", "--curve", "--json").json["curve"]
+    assert [row["day"] for row in curve] == list(range(101))
+    assert curve[40]["inference_usd"] == pytest.approx(20e6)
+    assert curve[40]["training_usd_per_request_served"] == pytest.approx(100e6 / 400e6)
+
+
+def test_sensitivity_is_sorted_and_explains_the_spread(cli: Cli) -> None:
+    # the cost of training spans 4 x, that of a request 1.44 x: their logarithms have variances 14.5 : 1
+    run = cli(
+        "crossover", "--train-cost", "50M..200M", "--cost-per-request", "0.05..0.072", "--requests", "10M/day", "--json"
+    )
+    rows = run.json["sensitivity"]
+    assert [row["input"] for row in rows] == ["train_cost", "cost_per_request"]
+    assert rows[0]["days_at_low"] == pytest.approx(50e6 / 0.06 / 10e6)  # the median of 0.05..0.072 is 0.06
+    assert rows[0]["swing_days"] == pytest.approx(150e6 / 0.06 / 10e6)
+    assert rows[0]["spread_share"] == pytest.approx(14.5 / 15.5, abs=0.02)
+    assert sum(row["spread_share"] for row in rows) == pytest.approx(1.0)
+    assert run.json["result"]["most_sensitive"].startswith("train cost $50.0M to $200M (day 83 to 333)")
+
+
+def test_a_dated_series_gives_a_launch_day(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("date,requests\n2026-01-01,10000000\n2026-03-01,10000000\n", "utf-8")
+    said = result(cli, *GIVEN, "--traffic", str(path))
+    assert said["crossover_date"] == "2026-07-20"  # 200 days after 2026-01-01
+    later = result(cli, *GIVEN, "--traffic", str(path), "--start", "2026-01-31")
+    assert later["crossover_days"] == pytest.approx(170.0)
+    assert later["crossover_date"] == "2026-07-20"
+
+
+WRONG = {
+    ("--growth", "10%"): "per month or per year?",
+    ("--growth", "-100%/mo"): "nothing shrinks by 100 %",
+    ("--growth", "10%/mo", "--added-requests", "1k/day"): "two answers",
+    ("--ceiling", "1B/day"): "--ceiling without growth",
+    ("--ceiling", "5M/day", "--growth", "10%/mo"): "not below --ceiling",
+    ("--ceiling", "15M/day", "--adoption-midpoint", "12mo"): "half of --ceiling",
+    ("--adoption-midpoint", "12mo"): "without --ceiling",
+    ("--retrain-cost", "2x"): "without --retrain-every",
+    ("--refresh-every", "3mo"): "missing --refresh-cost",
+    ("--retrain-every", "1h"): "too small",
+    ("--payments", "50%@0mo"): "adds up to 0.5",
+    ("--payments", "all"): "not a share at a time",
+    ("--price-decline", "100%/y"): "nothing shrinks by 100 %",
+    ("--price-decline", "-5%/y"): "negative",
+    ("--by", "week"): "not one of month, quarter",
+    ("--traffic", "none.csv"): "two answers",
+}
+
+
+@pytest.mark.parametrize("args", WRONG, ids=" ".join)
+def test_wrong_input(cli: Cli, args: tuple[str, ...]) -> None:
+    run = cli(*ASKED, *args)
+    assert run.code == 2
+    assert WRONG[args] in run.err
+    assert "hint: " in run.err
+    assert not run.out
+
+
+FILES = {
+    "no column": ("when,requests\n1,2\n", "no column day"),
+    "empty": ("", "no column"),
+    "no rows": ("day,requests\n", "no rows"),
+    "order": ("day,requests\n0,5\n10,5\n10,6\n", "line 4: day is not after"),
+    "words": ("day,requests\n0,many\n", "line 2: 'many' is not a number of requests"),
+    "negative": ("day,requests\n0,-5\n", "not a number of requests"),
+    "infinite": ("day,requests\n0,inf\n", "not a number of requests"),
+    "date": ("date,requests\n2026-13-01,5\n", "line 2: '2026-13-01'"),
+    "nothing": ("day,requests\n0,0\n", "no requests in any row"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_wrong_files(cli: Cli, tmp_path: Path, name: str) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(FILES[name][0], "utf-8")
+    run = cli(*GIVEN, "--traffic", str(path))
+    assert run.code == 2
+    assert FILES[name][1] in run.err
+    assert "error: --traffic " in run.err
+
+
+def test_growth_without_traffic(cli: Cli) -> None:
+    assert "without --requests" in cli(*GIVEN, "--growth", "10%/mo").err

@@ -1,0 +1,135 @@
+"""What must hold of every crossover."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llmcost import api
+from llmcost.engine import crossover as engine
+from llmcost.engine import demand
+from llmcost.engine import segments as sg
+from llmcost.engine import spread as sp
+
+FEW = settings(max_examples=25, deadline=None)
+TRAFFIC = st.one_of(
+    st.builds(demand.constant, st.floats(1e3, 1e8)),
+    st.builds(demand.linear, st.floats(1e3, 1e7), st.floats(0, 1e6)),
+    st.builds(demand.compound, st.floats(1e3, 1e7), st.floats(-0.1, 0.2)),
+    st.builds(demand.compound, st.floats(1e3, 1e6), st.floats(0.01, 0.2), st.floats(1e6, 1e8)),
+    st.builds(demand.logistic, st.floats(1e3, 1e5), st.floats(1e6, 1e8), st.floats(30, 1000)),
+)
+PACE = st.floats(-0.0005, 0.003)
+END = 3652.5
+
+
+def more(traffic: demand.Traffic, factor: float) -> demand.Traffic:
+    return traffic._replace(launch=traffic.launch * factor, ceiling=traffic.ceiling * factor, pace=(
+        traffic.pace * factor if traffic.kind == demand.LINEAR else traffic.pace))  # fmt: skip
+
+
+def crossing(traffic: demand.Traffic, trained: float, each: float = 0.01, pace: float = 0.0) -> float:
+    spend = engine.Spend(sg.declining(demand.requests(traffic), pace), each)
+    return float(engine.first(spend, trained, engine.Schedule(), END))
+
+
+@FEW
+@given(TRAFFIC, PACE, st.floats(1.0, END))
+def test_the_inverse_is_an_inverse(traffic: demand.Traffic, pace: float, day: float) -> None:
+    rate = sg.declining(demand.requests(traffic), pace)
+    total = sg.cumulative(rate, day)
+    # where hardly anything is added any more a day cannot be told from its total
+    loose = 1e-6 if float(sg.rate(rate, day)) * day > 1e-6 * float(total) else 1.0
+    assert float(sg.when(rate, total * (1 - 1e-12), END)) == pytest.approx(day, rel=loose)
+
+
+@FEW
+@given(TRAFFIC, st.floats(1.0, 10.0), st.floats(1e3, 1e9), PACE)
+def test_more_traffic_never_later(traffic: demand.Traffic, factor: float, trained: float, pace: float) -> None:
+    before, after = (crossing(t, trained, pace=pace) for t in (traffic, more(traffic, factor)))
+    assert after <= before * (1 + 1e-9)
+
+
+@FEW
+@given(TRAFFIC, st.floats(1.0, 10.0), st.floats(1e3, 1e9), PACE)
+def test_dearer_training_never_earlier(traffic: demand.Traffic, factor: float, trained: float, pace: float) -> None:
+    assert crossing(traffic, trained * factor, pace=pace) >= crossing(traffic, trained, pace=pace) * (1 - 1e-9)
+
+
+@FEW
+@given(TRAFFIC, st.floats(0, 0.003), st.floats(0, 0.003), st.floats(1e3, 1e9))
+def test_price_decline_never_earlier(traffic: demand.Traffic, pace: float, faster: float, trained: float) -> None:
+    assert crossing(traffic, trained, pace=pace + faster) >= crossing(traffic, trained, pace=pace) * (1 - 1e-9)
+
+
+@FEW
+@given(TRAFFIC, st.floats(1e-3, 1e3), st.floats(1e3, 1e9), PACE)
+def test_scaling_all_money_changes_nothing(traffic: demand.Traffic, factor: float, trained: float, pace: float) -> None:
+    before = crossing(traffic, trained, 0.01, pace)
+    after = crossing(traffic, trained * factor, 0.01 * factor, pace)
+    assert after == pytest.approx(before, rel=1e-6) or {before > 0.999 * END, after > 0.999 * END} == {True}
+
+
+@FEW
+@given(TRAFFIC, st.lists(st.floats(1.0, END), max_size=4), st.floats(1e3, 1e9))
+def test_crossings_alternate_and_start_with_the_first(
+    traffic: demand.Traffic, repeats: list[float], trained: float
+) -> None:
+    spend = engine.Spend(demand.requests(traffic), 0.01)
+    plan = engine.schedule([(0.0, 1.0), *((day, 1.0) for day in repeats)])
+    found = engine.crossings(spend, trained, plan, END)
+    assert [c.back for c in found] == [bool(i % 2) for i in range(len(found))]
+    assert [c.day for c in found] == sorted(c.day for c in found)
+    first = float(engine.first(spend, trained, plan, END))
+    assert (found[0].day if found else np.inf) == pytest.approx(first)
+    for c in found:
+        at = plan.at(np.array([c.day]))[0] * trained
+        assert c.back or float(spend.by(c.day)) == pytest.approx(at, rel=1e-6)
+
+
+@FEW
+@given(TRAFFIC, st.floats(1e4, 1e6))
+def test_samples_are_points(traffic: demand.Traffic, trained: float) -> None:
+    # three samples in one array and one by one; a logistic sample has fewer terms, 2e-6 off
+    factors = np.array([0.5, 1.0, 2.0])
+    scale = traffic._replace(launch=np.multiply(traffic.launch, factors), ceiling=np.multiply(traffic.ceiling, factors),
+                             midpoint=np.multiply(traffic.midpoint, np.ones(3)), pace=np.multiply(
+        traffic.pace, factors if traffic.kind == demand.LINEAR else np.ones(3)))  # fmt: skip
+    spend = engine.Spend(demand.requests(scale), 0.01)
+    together = engine.first(spend, trained * factors, engine.Schedule(), END)
+    alone = [crossing(more(traffic, f), trained * f) for f in factors]
+    assert np.asarray(together) == pytest.approx(np.array(alone), rel=1e-4)
+
+
+def test_ninety_percent_of_true_crossings_fall_inside() -> None:
+    # worlds drawn from the stated ranges, each solved alone by its closed form
+    asked: dict[str, Any] = {
+        "train_cost": "60M..240M", "cost_per_request": "0.02..0.08", "requests": "2M/day..20M/day", "growth": "1%..9%/mo",
+    }  # fmt: skip
+    of = api.crossover(**asked).ranges["crossover_days"]
+    rng = np.random.default_rng(20261125)
+    z = rng.standard_normal((4, 4000)) / sp.Z95
+    cost, each, traffic = (
+        np.exp((np.log(low) + np.log(high)) / 2 + (np.log(high) - np.log(low)) / 2 * z[i])
+        for i, (low, high) in enumerate([(60e6, 240e6), (0.02, 0.08), (2e6, 20e6)])
+    )
+    k = np.log1p(0.05 + 0.04 * z[3]) / engine.DAYS_PER_MONTH
+    true = np.log1p(np.maximum(k * cost / each / traffic, -1 + 1e-12)) / k
+    inside = np.mean((true >= of.p5) & (true <= of.p95))
+    assert inside == pytest.approx(0.90, abs=0.02)
+
+
+def test_an_open_interval_is_calibrated_too() -> None:
+    # crossings beyond the horizon count as infinite: the share of worlds that cross is the stated chance
+    answer = api.crossover(train_cost="100M..1B", cost_per_request="0.01..0.03", requests="5M/day", horizon="8y")
+    z = np.random.default_rng(7).standard_normal((2, 20_000)) / sp.Z95
+    cost = np.exp((np.log(1e8) + np.log(1e9)) / 2 + np.log(10) / 2 * z[0])
+    each = np.exp((np.log(0.01) + np.log(0.03)) / 2 + np.log(3) / 2 * z[1])
+    true = cost / each / 5e6
+    assert answer.ranges["crossover_days"].p95 is None
+    assert answer.result["probability_crossed"] == pytest.approx(np.mean(true <= 8 * 365.25), abs=0.02)
+    assert np.mean(true < (answer.ranges["crossover_days"].p5 or 0.0)) == pytest.approx(0.05, abs=0.01)
