@@ -75,8 +75,19 @@ def serve(scenario: str | None = None, /, *, presets: Presets = None, **keys: An
     return _answered(answer, scenario, presets, keys)
 
 
-def crossover(scenario: str | None = None, /, *, presets: Presets = None, **keys: Any) -> Estimate:
+def crossover(
+    scenario: str | None = None,
+    /,
+    *,
+    presets: Presets = None,
+    by: str | None = None,
+    solve: str | None = None,
+    at: str | None = None,
+    **keys: Any,
+) -> Estimate:
     """When cumulative inference overtakes training; parameters as in `train`, keys as in `llmcost crossover`.
+
+    `by` adds the table of months or quarters; `solve` and `at` turn the question round.
 
     Examples
     --------
@@ -86,9 +97,11 @@ def crossover(scenario: str | None = None, /, *, presets: Presets = None, **keys
     >>> round(answer.result["crossover_requests"])
     592570000
     """
+    from functools import partial
+
     from llmcost.estimate.crossover import crossover as answer
 
-    return _answered(answer, scenario, presets, keys)
+    return _answered(partial(answer, by=by, solve=solve, at=at), scenario, presets, keys)
 
 
 def compare(

@@ -19,13 +19,21 @@ llmcost crossover chat-70b --start 2027-01-01
 llmcost crossover --train-energy 59257kWh --energy-per-request 1.0e-4kWh --json
 """
 PANEL: dict[str, Any] = {"rich_help_panel": "Output", "show_default": False}
+QUESTION: dict[str, Any] = {"rich_help_panel": "Turned round", "show_default": False}
 CHART = typer.Option(None, "--chart/--no-chart", help="Draw the curves (default: on a terminal).", **PANEL)
 PLOT = typer.Option(None, "--plot", metavar="FILE", help="Draw the curves into FILE.svg, .png or .pdf.", **PANEL)
 
 
+KIND = typer.Option(
+    "curve", "--plot-kind", metavar="NAME", help="What --plot draws: curve, tornado, amortisation.", **PANEL
+)
 BY = typer.Option(None, "--by", metavar="NAME", help="Table by month or quarter, to the horizon.", **PANEL)
 CURVE = typer.Option(False, "--curve", help="Every day of the curves, in JSON and CSV too.", **PANEL)
-EXTRA = {"chart": CHART, "plot": PLOT, "by": BY, "curve": CURVE}
+SOLVE = typer.Option(
+    None, "--solve", metavar="NAME", help="Find the traffic, price or params of a crossover at --at.", **QUESTION
+)
+AT = typer.Option(None, "--at", metavar="TIME", help="When it is to fall, from launch: 12mo.", **QUESTION)
+EXTRA = {"solve": SOLVE, "at": AT, "chart": CHART, "plot": PLOT, "plot_kind": KIND, "by": BY, "curve": CURVE}
 
 
 def register(app: typer.Typer, full: bool) -> None:
@@ -33,8 +41,15 @@ def register(app: typer.Typer, full: bool) -> None:
     command.add(app, "crossover", SUMMARY, EXAMPLES, run, extra=EXTRA, full=full)
 
 
-def run(scenario: Scenario, catalog: Catalog, by: str | None = None, curve: bool = False) -> Any:
+def run(
+    scenario: Scenario,
+    catalog: Catalog,
+    by: str | None = None,
+    curve: bool = False,
+    solve: str | None = None,
+    at: str | None = None,
+) -> Any:
     """Answer."""
     from llmcost.estimate.crossover import crossover
 
-    return crossover(scenario, catalog, by=by, daily=curve)
+    return crossover(scenario, catalog, by=by, daily=curve, solve=solve, at=at)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from llmcost.scenario import Scenario
 
 FORMATS = ("table", "json", "csv", "markdown")
-PICTURE = ("chart", "plot")  # options of some commands that only change the picture
+PLOTS = ("curve", "tornado", "amortisation")  # what --plot draws
+PICTURE = ("chart", "plot", "plot_kind")  # options of some commands that only change the picture
 SHOWN = (*PICTURE, "curve")  # and what is shown of the answer
 MAX_STDIN = 4_000_000
 
@@ -33,6 +34,7 @@ class Shown(NamedTuple):
     chart: bool | None
     plot: str | None
     curve: bool = False
+    plot_kind: str = PLOTS[0]
 
 
 def version_line() -> str:
@@ -61,8 +63,14 @@ def options(
     plot = rest.get("plot")
     if plot is not None and Path(plot).suffix not in (".svg", ".png", ".pdf"):
         raise LlmcostError(f"--plot: {shown(plot)} does not end in .svg, .png or .pdf")
+    kind = rest.get("plot_kind") or PLOTS[0]
+    if kind not in PLOTS:
+        near = did_you_mean(kind, PLOTS) or "--plot-kind tornado"
+        raise LlmcostError(f"--plot-kind: {shown(kind)} is not one of {', '.join(PLOTS)}", near)
+    if kind != PLOTS[0] and plot is None:
+        raise LlmcostError(f"--plot-kind {kind} without --plot: where to?", f"--plot {kind}.svg")
     color = not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-    return Shown(name, output, explain, quiet, color, rest.get("chart"), plot, bool(rest.get("curve")))
+    return Shown(name, output, explain, quiet, color, rest.get("chart"), plot, bool(rest.get("curve")), kind)
 
 
 def question(name: str | None, config: str | None, flags: dict[str, Any], presets: Catalog) -> Scenario:
@@ -112,7 +120,7 @@ def deliver(estimate: Estimate, how: Shown) -> int:
     if how.plot is not None:
         from llmcost.render.plot import plot
 
-        write(how.plot, plot(estimate, Path(how.plot).suffix))
+        write(how.plot, plot(estimate, Path(how.plot).suffix, how.plot_kind))
     if how.output is not None:
         write(how.output, body.encode())
     else:

@@ -160,6 +160,7 @@ class Canvas:
         self.left = max(len(label) for label in self.y_labels) + 2
         self.columns = width - self.left - 1 - max(len(label) for _, label in self.ends) - 1
         self.cells = [[(" ", "")] * max(self.columns, 0) for _ in range(HEIGHT)]
+        self.level: dict[int, int] = {}  # row of training in each column, as drawn
 
     def column(self, day: float) -> int:
         """The column of a day."""
@@ -180,6 +181,8 @@ class Canvas:
                     old, style = self.cells[y][x]
                     joined = chr(ord(old) | ord(char)) if self.unicode and style in COLORS and style != "band" else char
                     self.cells[y][x] = (joined, name)
+                    if name == "training":
+                        self.level[x] = y
 
     def _braille(self, points: list[tuple[float, float]]) -> list[str]:
         from plotille import Canvas as Dots  # type: ignore[import-untyped]
@@ -212,7 +215,8 @@ class Canvas:
         if self.what.crossing is None:
             return
         day, level = self.what.crossing
-        x, y = self.column(day), self.row(level)
+        x = self.column(day)
+        y = self.level.get(x, self.row(level))
         for below in range(y + 1, HEIGHT):
             self.cells[below][x] = ("┊" if self.unicode else ":", "axis")
         self.cells[y][x] = ("●" if self.unicode else "O", "crossing")

@@ -1,22 +1,26 @@
-"""The crossover as a figure for a paper, a slide or a page: SVG, PNG or PDF, same answer same bytes."""
+"""Figures of a crossover for a paper, a slide or a page: SVG, PNG or PDF, same answer same bytes."""
 
 from __future__ import annotations
 
 import io
 import textwrap
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from llmcost import units
 from llmcost.errors import LlmcostError
 from llmcost.render import chart
-from llmcost.render.text import clean
+from llmcost.render.text import clean, in_unit, input_name
 from llmcost.result import Estimate
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    Drawing = Callable[[Axes], None]
+
 SUFFIXES = (".svg", ".png", ".pdf")
+BARS = 10  # inputs of a tornado
 # Okabe and Ito 2008, "Color Universal Design": told apart with any colour vision, and in grey.
 TRAINING, INFERENCE, INK, FAINT = "#0072B2", "#D55E00", "#222222", "#8a8a8a"
 STYLE: Any = {
@@ -34,28 +38,27 @@ METADATA: dict[str, dict[str, Any]] = {
 }
 
 
-def plot(estimate: Estimate, path_suffix: str) -> bytes:
+def plot(estimate: Estimate, path_suffix: str, kind: str = "curve") -> bytes:
     """The figure as the bytes of a file.
 
     Parameters
     ----------
     estimate : Estimate
-        An answer with a `curve`.
+        An answer with a `curve`, or for a tornado with `sensitivity`.
     path_suffix : str
         `.svg`, `.png` or `.pdf`.
+    kind : str
+        `curve`: cumulative training and inference; `tornado`: what moves the crossing; `amortisation`: cost per token
+        served to date.
 
     Raises
     ------
     LlmcostError
-        matplotlib is not installed, the suffix is another one, or the answer has no curve.
+        matplotlib is not installed, the suffix is another one, or the answer has nothing of the kind.
     """
     if path_suffix not in SUFFIXES:
         raise LlmcostError(f"cannot draw {units.shown(path_suffix)}: one of {', '.join(SUFFIXES)}")
-    curve = chart.curve(estimate)
-    if curve is None:
-        raise LlmcostError(
-            "nothing to draw: this answer has no curve over time", "llmcost crossover with --requests has one"
-        )
+    draw = {"curve": _curve, "tornado": _tornado, "amortisation": _amortisation}[kind](estimate)
     try:
         import matplotlib
         from matplotlib.figure import Figure
@@ -68,13 +71,102 @@ def plot(estimate: Estimate, path_suffix: str) -> bytes:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
         figure = Figure(figsize=(7.2, 4.2), dpi=200, layout="constrained")
-        _draw(figure.add_subplot(), curve, clean(estimate.headline))
+        axes = figure.add_subplot()
+        draw(axes)
+        title = textwrap.fill(clean(estimate.headline), TITLE_COLUMNS)
+        axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
         out = io.BytesIO()
         figure.savefig(out, format=path_suffix[1:], metadata=METADATA[path_suffix])
     return out.getvalue()
 
 
-def _draw(axes: Axes, curve: chart.Curve, headline: str) -> None:
+def _curve(estimate: Estimate) -> Drawing:
+    found = chart.curve(estimate)
+    if found is None:
+        raise LlmcostError(
+            "nothing to draw: this answer has no curve over time", "llmcost crossover with --requests has one"
+        )
+    return lambda axes: _draw(axes, found)
+
+
+def _tornado(estimate: Estimate) -> Drawing:
+    """Bars from one end of each input to the other, the widest on top."""
+    rows = [row for row in estimate.arrays.get("sensitivity", []) if "days_at_low" in row][:BARS]
+    centre = estimate.result.get("crossover_days")
+    if not rows or not isinstance(centre, int | float):
+        raise LlmcostError(
+            "nothing to draw: no uncertain input moves a crossing here", "give ranges: --requests 5M/day..20M/day"
+        )
+
+    def draw(axes: Axes) -> None:
+        known = [row[k] for row in rows for k in ("days_at_low", "days_at_high") if row[k] is not None]
+        span = max(known) - min(known) or 1.0
+        never = max(known) + 0.08 * span
+        for i, row in enumerate(rows):
+            for end, color, hatch in (("low", TRAINING, ""), ("high", INFERENCE, "///")):
+                days = row[f"days_at_{end}"]
+                at = never if days is None else days
+                look: Any = {"color": color, "hatch": hatch, "edgecolor": "white", "linewidth": 0}
+                axes.barh(i, at - centre, left=centre, height=0.62, **look)
+                label = in_unit(row["unit"], row[end]) + (": never" if days is None else "")
+                shift, side = (4, "left") if at >= centre else (-4, "right")
+                where: Any = {"xytext": (shift, 0), "textcoords": "offset points", "ha": side, "va": "center"}
+                axes.annotate(label, (at, i), fontsize=8, **where)
+        axes.plot([centre, centre], [len(rows) - 0.4, -0.45], color=INK, linewidth=1)
+        axes.set_yticks(range(len(rows)), [input_name(row["input"]) for row in rows])
+        axes.set_ylim(len(rows) - 0.4, -0.9)
+        axes.set_xlim(min(known) - 0.28 * span, max(known) + 0.28 * span)
+        axes.annotate(f"day {centre:,.0f}", (centre, -0.5), ha="center", va="bottom", fontweight="bold", fontsize=9)
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        axes.set_xlabel("days after launch; input at its 5 % end (plain), 95 % end (hatched)", fontsize=9)
+
+    return draw
+
+
+def _amortisation(estimate: Estimate) -> Drawing:
+    """Training and inference per token (or request) served to date; they meet at the crossover."""
+    rows = estimate.arrays.get("curve") or []
+    of = next((o for o in ("mtok", "request") if rows and f"training_usd_per_{o}_served" in rows[-1]), None)
+    if of is None:
+        reason = "nothing to draw: this answer has no spend over time"
+        raise LlmcostError(reason, "llmcost crossover with --requests has one")
+    unit = {"mtok": "million tokens", "request": "request"}[of]
+
+    def draw(axes: Axes) -> None:
+        for name, color, style in (("training", TRAINING, "-"), ("inference", INFERENCE, "--")):
+            key = f"{name}_usd_per_{of}_served"
+            points = [(row["day"], row[key]) for row in rows if row.get(key)]
+            points = [p for p in points if p[0] >= 0.02 * rows[-1]["day"]]
+            axes.plot(*zip(*points, strict=True), color=color, linewidth=2, linestyle=style)
+            kind = f"usd_per_{of}"
+            axes.annotate(
+                f" {name}\n {units.format(kind, points[-1][1])}",
+                points[-1],
+                color=color,
+                va="center",
+                ha="left",
+                annotation_clip=False,
+            )
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(lambda y, _: units.format("usd", y))
+        axes.yaxis.set_minor_formatter(lambda *_: "")
+        at, labels, word = chart.time_axis(rows[-1]["day"], 10)
+        axes.set_xticks(at, labels)
+        axes.set_xlim(0, rows[-1]["day"])
+        axes.set_xlabel(f"{word} after launch")
+        axes.set_ylabel(f"cost to date per {unit} served")
+        axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
+        day = estimate.result.get("crossover_days")
+        if isinstance(day, int | float) and 0 < day <= rows[-1]["day"]:
+            axes.axvline(day, color=FAINT, linewidth=1, linestyle=(0, (3, 3)))
+            top = ("data", "axes fraction")
+            axes.annotate(f" day {day:,.0f}", (day, 0.97), xycoords=top, va="top", fontweight="bold")
+
+    return draw
+
+
+def _draw(axes: Axes, curve: chart.Curve) -> None:
     kind, noun = chart.BASES[curve.basis]
     low, high = curve.points("inference_p5"), curve.points("inference_p95")
     if low and high:
@@ -96,7 +188,6 @@ def _draw(axes: Axes, curve: chart.Curve, headline: str) -> None:
     axes.set_ylabel(f"cumulative {noun}" + (", 90 % range shaded" if low and high else ""))
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_title(textwrap.fill(headline, TITLE_COLUMNS), loc="left", fontsize=10, fontweight="bold")
 
 
 def _name_ends(axes: Axes, curve: chart.Curve, kind: str) -> None:

@@ -39,6 +39,7 @@ MAIN: dict[str, tuple[str, ...]] = {
         "co2e_kg_per_month", "reason",
     ),
     "crossover": (
+        "solved_requests_per_day", "solved_usd_per_hour", "solved_usd_per_request", "solved_params",
         "crossover_days", "crossover_date", "run_crossover_days", "program_crossover_days", "energy_crossover_days",
         "carbon_crossover_days", "flops_crossover_days", "crossover_requests", "crossover_tokens",
         "flops_crossover_tokens", "probability_crossed", "training_usd", "training_usd_program", "usd_per_request",

@@ -198,3 +198,80 @@ def test_wrong_files(cli: Cli, tmp_path: Path, name: str) -> None:
 
 def test_growth_without_traffic(cli: Cli) -> None:
     assert "without --requests" in cli(*GIVEN, "--growth", "10%/mo").err
+
+
+def test_solved_traffic_crosses_when_asked(cli: Cli) -> None:
+    # 12 months of constant traffic: 100M / 0.05 / 365.25
+    said = result(cli, *GIVEN, "--solve", "traffic", "--at", "12mo")
+    assert said["solved_requests_per_day"] == pytest.approx(100e6 / 0.05 / 365.25, rel=1e-9)
+    assert said["crossover_days"] == pytest.approx(365.25, rel=1e-9)
+
+
+def test_solved_traffic_has_the_range_of_what_it_follows_from(cli: Cli) -> None:
+    args = (
+        "crossover",
+        "--train-cost",
+        "100M..400M",
+        "--cost-per-request",
+        "0.05",
+        "--solve",
+        "traffic",
+        "--at",
+        "12mo",
+    )
+    of = cli(*args, "--json").json["ranges"]["solved_requests_per_day"]
+    assert (of["p5"], of["p95"]) == pytest.approx((2e9 / 365.25, 8e9 / 365.25), rel=1e-3)
+
+
+def test_solved_price(cli: Cli) -> None:
+    said = result(cli, *ASKED, "--solve", "price", "--at", "200d")
+    assert said["solved_usd_per_request"] == pytest.approx(0.05, rel=1e-9)
+
+
+def test_solved_traffic_and_price_of_a_fleet_answer_each_other(cli: Cli) -> None:
+    args = ("crossover", "--train-cost", "5M", "--params", "8B", "--hardware", "h100-sxm", "--isl", "1000", "--osl", "200",
+            "--growth", "4%/mo", "--samples", "100")  # fmt: skip
+    said = result(cli, *args, "--solve", "traffic", "--at", "12mo")
+    traffic = f"{said['solved_requests_per_day']}/day"
+    plain = result(cli, *args, "--requests", traffic)
+    assert plain["crossover_days"] == pytest.approx(365.25, abs=1.0)  # a fleet of whole replicas jumps
+    price = result(cli, *args, "--requests", traffic, "--solve", "price", "--at", "12mo")
+    assert price["solved_usd_per_hour"] == pytest.approx(3.95, rel=3e-3)
+
+
+def test_the_largest_model_stays_below_its_training_cost(cli: Cli) -> None:
+    args = ("crossover", "--train-cost", "5M", "--hardware", "h100-sxm", "--isl", "1000", "--osl", "200",
+            "--requests", "2M/day", "--samples", "100")  # fmt: skip
+    size = result(cli, *args, "--params", "8B", "--solve", "params", "--at", "12mo")["solved_params"]
+    assert 8e9 < size < 1e13
+    at = result(cli, *args, "--params", f"{size:.0f}")["crossover_days"]
+    above = result(cli, *args, "--params", f"{size * 1.05:.0f}")["crossover_days"]
+    assert at is None or at >= 365.25
+    assert above < 365.25
+
+
+SOLVES = {
+    ("--solve", "size", "--at", "12mo"): "not one of traffic, price, params",
+    ("--solve", "traffic"): "--solve without --at",
+    ("--at", "12mo"): "--at without --solve",
+    ("--solve", "traffic", "--at", "12"): "--at: '12' is not a duration",
+    ("--solve", "params", "--at", "12mo", "--model", "llama-3.1-8b"): "--model fixes it",
+    ("--plot-kind", "tornado"): "without --plot",
+    ("--plot-kind", "pie", "--plot", "x.svg"): "not one of curve, tornado, amortisation",
+}
+
+
+@pytest.mark.parametrize("args", SOLVES, ids=" ".join)
+def test_wrong_turns(cli: Cli, args: tuple[str, ...]) -> None:
+    run = cli(*ASKED, *args)
+    assert (run.code, run.out) == (2, "")
+    assert SOLVES[args] in run.err
+    assert "hint: " in run.err
+
+
+@pytest.mark.parametrize("kind", ["curve", "tornado", "amortisation"])
+def test_every_kind_of_plot(cli: Cli, tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "x.svg"
+    run = cli("crossover", "--train-cost", "100M..200M", *ASKED[3:], "--plot", str(path), "--plot-kind", kind)
+    assert run.code == 0, run.err
+    assert path.read_text("utf-8").startswith("<?xml")

@@ -19,7 +19,14 @@ from llmcost.scenario import Scenario
 __all__ = ["crossover"]
 
 
-def crossover(scenario: Scenario, catalog: Catalog, by: str | None = None, daily: bool = False) -> Estimate:
+def crossover(
+    scenario: Scenario,
+    catalog: Catalog,
+    by: str | None = None,
+    daily: bool = False,
+    solve: str | None = None,
+    at: str | None = None,
+) -> Estimate:
     """When cumulative inference overtakes training.
 
     Parameters
@@ -32,6 +39,8 @@ def crossover(scenario: Scenario, catalog: Catalog, by: str | None = None, daily
         `month` or `quarter`: a table of periods to the horizon.
     daily : bool
         A row of the curve for every day to the horizon, in place of a grid to twice the crossing.
+    solve, at : str, optional
+        `traffic`, `price` or `params`, and when: the question turned round.
 
     Raises
     ------
@@ -43,6 +52,12 @@ def crossover(scenario: Scenario, catalog: Catalog, by: str | None = None, daily
         raise LlmcostError(
             f"--by: {units.shown(by)} is not one of {known}", did_you_mean(by, timeline.PERIODS) or "--by month"
         )
+    if solve is not None:
+        from llmcost.estimate.crossover import solve as turned
+
+        return turned.solve(scenario, catalog, solve, at, lambda one: crossover(one, catalog, by, daily))
+    if at is not None:
+        raise LlmcostError("--at without --solve: what is to be found?", "--solve traffic --at 12mo")
     both = sides.take(scenario, catalog)
     refused = sides.refused(both)
     if refused is not None:

@@ -36,7 +36,7 @@ def curve(world: World, sampled: World | None, basis: str, scope: str, days: Arr
     total = columns[f"training_{basis}"] + columns[f"inference_{basis}"]
     columns["share"] = np.divide(columns[f"inference_{basis}"], total, out=np.zeros_like(total), where=total > 0)
     if basis == USD:
-        columns |= _amortised(world, days, columns["training_usd"])
+        columns |= _amortised(world, days, columns["training_usd"], columns["inference_usd"])
     return rows(columns)
 
 
@@ -73,15 +73,15 @@ def _against(world: World, days: Array) -> Any:
     return np.repeat(days[:, None], samples, axis=1) if samples else days[:, None]
 
 
-def _amortised(world: World, days: Any, training: Any) -> dict[str, Any]:
-    """Training spend over what has been served so far."""
+def _amortised(world: World, days: Any, training: Any, spent: Any) -> dict[str, Any]:
+    """Training and inference spend over what has been served so far."""
     assert world.requests is not None
     each = world.figures["usd_per_request"]
     served = cumulative(world.requests, days) + np.divide(world.spends[USD].already, each)
+    tokens = world.figures.get("tokens_per_request")
+    amount, of = (served, "request") if tokens is None else (served * tokens / 1e6, "mtok")
     with np.errstate(divide="ignore", invalid="ignore"):
-        if "tokens_per_request" in world.figures:
-            return {"training_usd_per_mtok_served": training / (served * world.figures["tokens_per_request"]) * 1e6}
-        return {"training_usd_per_request_served": training / served}
+        return {f"training_usd_per_{of}_served": training / amount, f"inference_usd_per_{of}_served": spent / amount}
 
 
 def periods(world: World, by: str, basis: str, scope: str, end: float, start: dt.date | None) -> list[dict[str, Any]]:
@@ -101,7 +101,7 @@ def periods(world: World, by: str, basis: str, scope: str, end: float, start: dt
         "share": spent[1:] / np.where(trained[1:] + spent[1:] > 0, trained[1:] + spent[1:], 1.0),
     }  # fmt: skip
     if basis == USD:
-        columns |= _amortised(world, edges[1:], trained[1:])
+        columns |= _amortised(world, edges[1:], trained[1:], spent[1:])
     found = rows(columns)
     for row in found:
         row[by] = int(row[by])

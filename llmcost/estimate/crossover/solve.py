@@ -1,0 +1,220 @@
+"""The question turned round: the traffic, price or size at which inference overtakes training at a given time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from msgspec import structs
+
+from llmcost import units
+from llmcost.catalog import Catalog
+from llmcost.engine import demand
+from llmcost.engine import spread as sp
+from llmcost.engine.crossover import DAYS_PER_MONTH
+from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.estimate import sampling
+from llmcost.estimate.crossover import sides
+from llmcost.estimate.crossover.course import SECONDS_PER_DAY
+from llmcost.estimate.crossover.sides import Sides
+from llmcost.estimate.crossover.world import EXACT, EXACT_SAMPLED, USD, streams, tagged, world
+from llmcost.keys import SERVE, TRAIN
+from llmcost.result import Estimate, Range
+from llmcost.scenario import Scenario, Setting
+
+TRAFFIC, PRICE, PARAMS = "traffic", "price", "params"
+SOLVABLE = (TRAFFIC, PRICE, PARAMS)
+SCALED = ("requests", "ceiling", "added_requests")  # what more traffic multiplies
+FIRST_GUESS = 1e6  # requests per day where none were said
+HALVINGS, STEPS = 60, 8  # of a bracket; of a fixed point over samples
+SIZES = np.geomspace(1e8, 1e13, 13)  # parameters that are tried before the search is narrowed
+CLOSE = 1e-3  # of the largest model, relative
+METHOD = "docs/method-crossover.md, turned round"
+
+Answer = Callable[[Scenario], Estimate]
+
+
+class Solved(NamedTuple):
+    """What was found: the scenario that has it, its name in the result, its kind, its value, its range."""
+
+    scenario: Scenario
+    name: str
+    kind: str
+    value: float | None
+    range: Range | None = None
+
+
+def solve(scenario: Scenario, catalog: Catalog, what: str, at: object, answer: Answer) -> Estimate:
+    """The answer at the traffic, price or size at which the crossing falls on a day.
+
+    Raises
+    ------
+    LlmcostError
+        Not something to solve for, no time, or a question that leaves nothing to vary.
+    """
+    if what not in SOLVABLE:
+        known = ", ".join(SOLVABLE)
+        near = did_you_mean(what, SOLVABLE) or "--solve traffic --at 12mo"
+        raise LlmcostError(f"--solve: {units.shown(what)} is not one of {known}", near)
+    if at is None:
+        raise LlmcostError("--solve without --at: when is the crossing to be?", "--at 12mo")
+    try:
+        days = units.parse("seconds", at) / SECONDS_PER_DAY
+    except LlmcostError as error:
+        raise units.at("--at", error) from None
+    if what == PARAMS:
+        return _largest(scenario, catalog, days, answer)
+    found = _traffic(scenario, catalog, days) if what == TRAFFIC else _price(scenario, catalog, days)
+    return _told(answer(found.scenario), found, days)
+
+
+def _told(estimate: Estimate, found: Solved, days: float) -> Estimate:
+    """The answer at what was found, with what was found in front."""
+    result = {found.name: found.value, "at_days": days, **estimate.result}
+    month = f"{days / DAYS_PER_MONTH:.3g}"
+    what = {"per_day": " requests at launch", "usd_per_hour": " of serving"}.get(found.kind, "")
+    text = f"Inference overtakes training {month} months after launch at {units.format(found.kind, found.value)}{what}"
+    ranges = dict(estimate.ranges)
+    if found.range is not None:
+        ranges[found.name] = found.range
+        text += f" ({units.format_range(found.kind, found.range.p5, found.range.p95)})"
+    return structs.replace(estimate, headline=text + ".", result=result, ranges=ranges)
+
+
+class _Asked(NamedTuple):
+    """A question with its sides taken, evaluated at a scale of one of its numbers."""
+
+    sides: Sides
+    numbers: dict[str, Any]
+    scope: str
+    days: float
+
+    def ratio(self, p: Mapping[str, Any], exact: int) -> Any:
+        """Training over inference on the day: what linear spend has to be multiplied by."""
+        made = world(self.sides, p, self.days, exact)
+        if USD not in made.spends or made.trained(USD, self.scope) is None:
+            raise LlmcostError("--solve works in dollars: give --train-cost, and --cost-per-request or a model")
+        level = made.trained(USD, self.scope) * made.plans[USD].levels[-1]
+        return level / made.spends[USD].by(self.days)
+
+    def scaled(self, p: Mapping[str, Any], names: tuple[str, ...], scale: Any) -> dict[str, Any]:
+        """Numbers of the serving side times a factor."""
+        return {k: v * scale if k in {f"{SERVE}.{n}" for n in names} else v for k, v in p.items()}
+
+
+def _ask(scenario: Scenario, catalog: Catalog, days: float) -> _Asked:
+    both = sides.take(scenario, catalog)
+    refused = sides.refused(both)
+    if refused is not None:
+        raise LlmcostError(refused.headline.rstrip("."), "a smaller model, or more accelerators")
+    if both.course.kind == demand.SERIES:
+        reason = "--solve needs traffic that can be scaled, not the days of a file"
+        raise LlmcostError(reason, "--requests 10M/day --growth 5%/mo")
+    if "served" in both.serving.numbers:
+        raise LlmcostError("--solve counts from launch, and something was served before", "leave --served out")
+    sides.horizon_days(both.serving)
+    sampling.settings(both.serving)
+    return _Asked(both, {**tagged(TRAIN, both.training), **tagged(SERVE, both.serving)}, both.scope, days)
+
+
+def _traffic(scenario: Scenario, catalog: Catalog, days: float) -> Solved:
+    """Requests per day at launch; growth keeps its shape, and a ceiling moves along."""
+    if scenario.get("requests", SERVE) is None:
+        scenario = scenario.over({"requests": Setting(FIRST_GUESS, "computed")})
+    asked = _ask(scenario, catalog, days)
+    centre = sampling.central(asked.numbers)
+    high = float(asked.ratio(centre, EXACT))
+    while float(asked.ratio(asked.scaled(centre, SCALED, high), EXACT)) > 1:
+        high *= 2.0
+    low = high / 2.0
+    while float(asked.ratio(asked.scaled(centre, SCALED, low), EXACT)) <= 1 and low > 1e-12:
+        high, low = low, low / 2.0
+    for _ in range(HALVINGS):
+        middle = (low * high) ** 0.5
+        reached = float(asked.ratio(asked.scaled(centre, SCALED, middle), EXACT)) <= 1
+        low, high = (low, middle) if reached else (middle, high)
+        if high - low <= 1e-12 * high:
+            break
+    per_day = centre[f"{SERVE}.requests"] * high
+    said = {n: Setting(centre[f"{SERVE}.{n}"] * high, "computed") for n in SCALED if f"{SERVE}.{n}" in centre}
+    span = _range(asked, SCALED, "requests", per_day)
+    return Solved(scenario.over(said), "solved_requests_per_day", "per_day", per_day, span)
+
+
+def _price(scenario: Scenario, catalog: Catalog, days: float) -> Solved:
+    """What an accelerator-hour of serving, or a request, has to cost; spend is linear in it."""
+    asked = _ask(scenario, catalog, days)
+    if asked.sides.course.kind is None:
+        raise LlmcostError("--solve price needs traffic", "--requests 10M/day")
+    key = "cost_per_request" if "cost_per_request" in asked.sides.serving.numbers else "price"
+    centre = sampling.central(asked.numbers)
+    value = centre[f"{SERVE}.{key}"] * float(asked.ratio(centre, EXACT))
+    kind = "usd_per_request" if key == "cost_per_request" else "usd_per_hour"
+    said = {key if key == "cost_per_request" else f"{SERVE}_{key}": Setting(value, "computed")}
+    return Solved(scenario.over(said), f"solved_{kind}", kind, value, _range(asked, (key,), key, value))
+
+
+def _range(asked: _Asked, names: tuple[str, ...], key: str, centre: float) -> Range | None:
+    """The 90 % interval of what is solved for: its own samples are replaced by the one each world needs."""
+    fixed = {f"{SERVE}.{n}" for n in names}
+    numbers = {k: sp.median(v) if k in fixed else v for k, v in asked.numbers.items()}
+    if not sampling.uncertain(numbers):
+        return None
+    samples, seed = sampling.settings(asked.sides.serving)
+    drawn = sampling.draws(numbers, samples, seed, streams(numbers))
+    scale: Any = 1.0
+    for _ in range(STEPS if len(names) > 1 else 1):
+        scale = scale * asked.ratio(asked.scaled(drawn, names, scale), EXACT_SAMPLED)
+    found = np.asarray(scale) * drawn[f"{SERVE}.{key}"]
+    if found.ndim == 0:
+        return None
+    p5, p50, p95 = (sp.quantile(found, q) for q in (0.05, 0.5, 0.95))
+    return Range(centre * p5 / p50, centre, centre * p95 / p50)
+
+
+def _largest(scenario: Scenario, catalog: Catalog, days: float, answer: Answer) -> Estimate:
+    """The largest model whose serving stays below its training cost until a day."""
+    if scenario.has("model"):
+        raise LlmcostError("--solve params varies the size, and --model fixes it", "--params 70B in place of --model")
+
+    def later(params: float) -> bool:
+        both = sides.take(_sized(scenario, params), catalog)
+        if sides.refused(both) is not None:
+            return False
+        made = world(both, sampling.central({**tagged(TRAIN, both.training), **tagged(SERVE, both.serving)}), days)
+        reached = made.days(USD, days, both.scope)
+        if reached is None:
+            hint = "--tokens 1T --hardware h100-sxm --isl 1000 --osl 300 --requests 10M/day"
+            raise LlmcostError("--solve params needs both costs and the traffic", hint)
+        return not np.isfinite(reached)
+
+    fine = [later(float(n)) for n in SIZES]
+    if not any(fine):
+        smallest = units.format("count", SIZES[0])
+        reason = f"no model of {smallest} parameters or more stays below its training cost for so long"
+        raise LlmcostError(reason, "less traffic, or an earlier --at")
+    top = max(i for i, ok in enumerate(fine) if ok)
+    low, high = float(SIZES[top]), float(SIZES[min(top + 1, len(SIZES) - 1)])
+    while high > low * (1.0 + CLOSE):
+        middle = (low * high) ** 0.5
+        low, high = (middle, high) if later(middle) else (low, middle)
+    return _sizing(answer(_sized(scenario, low)), low, days, top == len(SIZES) - 1)
+
+
+def _sized(scenario: Scenario, params: float) -> Scenario:
+    """The question for another size; a mixture of experts keeps its share of active parameters."""
+    said, active = scenario.get("params"), scenario.get("params_active")
+    layer = {"params": Setting(params, "computed")}
+    if said is not None and active is not None:
+        layer["params_active"] = Setting(params * float(active.value) / float(said.value), "computed")
+    return scenario.over(layer)
+
+
+def _sizing(estimate: Estimate, params: float, days: float, open_end: bool) -> Estimate:
+    size = units.format("count", params)
+    months = f"{days / DAYS_PER_MONTH:.3g} months"
+    text = f"Serving stays below training cost for {months} up to {size} parameters"
+    text = f"Serving stays below training cost for {months} at any size up to {size} parameters" if open_end else text
+    result = {"solved_params": params, "at_days": days, **estimate.result}
+    return structs.replace(estimate, headline=text + ".", result=result)
