@@ -105,9 +105,13 @@ def crossover(
 
 
 def compare(
-    *scenarios: str, vary: Mapping[str, Sequence[Any]] | None = None, presets: Presets = None, **keys: Any
+    *scenarios: str,
+    vary: Mapping[str, Sequence[Any]] | None = None,
+    against: Sequence[str] = (),
+    presets: Presets = None,
+    **keys: Any,
 ) -> Estimate:
-    """Alternatives side by side: `scenarios`, and every combination of the values in `vary`.
+    """Alternatives side by side: `scenarios`, every combination of the values in `vary`, and other ways (`against`).
 
     Examples
     --------
@@ -120,4 +124,5 @@ def compare(
 
     catalog = _catalog(presets)
     asked = [Alternative(name or "", _question(name, catalog, keys)) for name in scenarios or (None,)]
-    return answer(asked, catalog, [f"{key}={','.join(str(v) for v in values)}" for key, values in (vary or {}).items()])
+    axes = [f"{key}={','.join(str(v) for v in values)}" for key, values in (vary or {}).items()]
+    return answer(asked, catalog, axes, list(against))

@@ -101,6 +101,10 @@ def parse_value(key: Key, raw: object) -> Value:
         if isinstance(raw, str) and raw.strip():
             return raw
         raise LlmcostError(f"{units.shown(raw)} is not a file")
+    if key.kind == "text":
+        if isinstance(raw, str) and raw.strip():
+            return raw.strip()
+        raise LlmcostError(f"{units.shown(raw)} is not a name")
     if key.kind in ("models", "hardware", "prices", "regions"):
         if isinstance(raw, str) and raw.strip():
             return raw.strip()

@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from llmcost.errors import Exit
-from llmcost.keys import CROSSOVER, KEYS, Key, all_keys
+from llmcost.keys import COMPARE, CROSSOVER, KEYS, Key, all_keys
 
 OUTPUT = "Output"
 PRESET_KINDS = ("models", "hardware", "prices", "regions")
@@ -40,7 +40,7 @@ def options_of(name: str) -> dict[str, Any]:
     """Every option of a command but its scenario argument, in the order of the help."""
     options: dict[str, Any] = {}
     for key in all_keys().values():
-        if (CROSSOVER if name == "compare" else name) not in key.commands:
+        if not {name, CROSSOVER if name == COMPARE else name} & set(key.commands):
             continue
         sided = key.name.startswith(("train_", "serve_")) and key.name not in KEYS
         options[key.name] = typer.Option(

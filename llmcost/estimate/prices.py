@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
+from functools import lru_cache
 from statistics import median
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ class Quote(NamedTuple):
 Table = dict[tuple[str, str], dict[str, list[spec.RentalPrice]]]  # (hardware, commitment) -> provider -> quotes
 
 
+@lru_cache(maxsize=64)  # every alternative of a comparison asks again
 def price_table(catalog: Catalog, as_of: dt.date | None, hardware: str | None = None) -> Table:
     """Usable quotes by accelerator, commitment and provider: the newest of each product and region up to a day.
 

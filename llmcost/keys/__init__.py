@@ -6,15 +6,16 @@ the option `--cache-hit` is the TOML key `cache_hit`.
 
 from __future__ import annotations
 
-from llmcost.keys import demand, money, serving, subject, time, training
-from llmcost.keys.key import BOTH, CROSSOVER, SERVE, TRAIN, Key
+from llmcost.keys import buying, demand, money, serving, subject, time, training
+from llmcost.keys.key import BOTH, COMPARE, CROSSOVER, SERVE, TRAIN, Key
 
-__all__ = ["BOTH", "CROSSOVER", "KEYS", "NOTES", "SERVE", "SIDES", "TABLES", "TRAIN", "Key", "all_keys"]
+__all__ = ["BOTH", "COMPARE", "CROSSOVER", "KEYS", "NOTES", "SERVE", "SIDES", "TABLES", "TRAIN", "Key", "all_keys"]
 
-KEYS: dict[str, Key] = {k.name: k for topic in (subject, training, serving, demand, money, time) for k in topic.KEYS}
+TOPICS = (subject, training, serving, demand, buying, money, time)
+KEYS: dict[str, Key] = {k.name: k for topic in TOPICS for k in topic.KEYS}
 SIDES = (TRAIN, SERVE)
 NOTES = ("title", "description", "sources", "aliases")  # what a file may say about itself
-TABLES = ("budget", "plan")  # read by other parts of the tool
+TABLES = ("alternative", "budget", "plan")  # read by other parts of the tool
 
 
 def all_keys() -> dict[str, Key]:

@@ -45,9 +45,17 @@ def cell(value: Any) -> str:
 
 
 def _table(rows: Iterable[Mapping[str, Any]]) -> list[list[str]]:
-    rows = list(rows)
+    rows = [_flat(row) for row in rows]
     keys = list(dict.fromkeys(key for row in rows for key in row))
     return [[cell(k) for k in keys], *([cell(row.get(k)) for k in keys] for row in rows)]
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose tables are columns: `inputs.price`."""
+    found: dict[str, Any] = {}
+    for key, value in row.items():
+        found |= {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, Mapping) else {key: value}
+    return found
 
 
 def _values(estimate: Estimate, explain: bool) -> list[list[str]]:

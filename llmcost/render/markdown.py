@@ -32,7 +32,7 @@ def render(estimate: Estimate, options: Options) -> str:
         parts.append(_breakdown(estimate))
     for name, array in estimate.arrays.items():
         if name != "curve" and isinstance(array, list | tuple) and array and isinstance(array[0], Mapping):
-            parts.append(_array(array))
+            parts.append(_alternatives(array) if name == "alternatives" else _array(array))
     if estimate.inputs:
         parts.append(_inputs(estimate))
     if options.explain and estimate.steps:
@@ -85,6 +85,15 @@ def _breakdown(estimate: Estimate) -> str:
     if len(rows) > 1:
         rows.append(["total", "", "", units.format("usd", sum(r.cost_usd for r in estimate.breakdown))])
     return _table(["", "quantity", "rate", "cost"], rows, right=(1, 2, 3))
+
+
+def _alternatives(rows: Sequence[Mapping[str, Any]]) -> str:
+    from llmcost.render import alternatives
+
+    sheet = alternatives.sheet(rows[: alternatives.MOST_ROWS])
+    right = [i for i, column in enumerate(sheet.heads) if column.numeric]
+    body = _table([c.head for c in sheet.heads], sheet.cells, right)
+    return "\n\n".join([body, *(escape(line) for line in alternatives.reasons(rows))])
 
 
 def _array(rows: Sequence[Mapping[str, Any]]) -> str:

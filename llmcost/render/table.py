@@ -24,9 +24,10 @@ from llmcost.result import Estimate
 NATURAL = 100_000  # columns of a pipe: more than anything needs
 PROSE = 100  # lists of inputs fold here in a pipe too, and on wide screens
 NARROWEST_WORDS = 16  # columns of words fold down to this
+NARROWEST_TITLE = 12  # names over columns fold down to this
 INDENT = 2
 GAP = 2  # between columns
-DROPPING = ("alternatives",)  # arrays that may lose columns; others are stacked
+SIDE_BY_SIDE = ("alternatives",)  # arrays that may lose columns or turn; others are stacked
 MOST_PADDING = 36  # columns of inputs line up to this
 CURVE_ROWS = 13
 ON_REQUEST = ("curve", "crossings", "sensitivity", "step", "energy", "front")  # arrays shown with --explain only
@@ -146,25 +147,47 @@ def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
         rows = [row for row in rows if row.get("reason")]
         if not rows:
             return
+    if name in SIDE_BY_SIDE:
+        _side_by_side(page, rows)
+        return
     rows, notes = sourced(thinned(rows, CURVE_ROWS) if name == "curve" else rows)
-    shown = words.columns(rows, _unshown(name, rows))
+    shown = words.columns(rows)
     heads = [_Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric) for c in shown]
     page.line()
-    _grid(page, heads, [[words.cell(c.key, row) for c in shown] for row in rows], droppable=name in DROPPING)
-    for row in rows if name in DROPPING else []:
-        if row.get("reason"):
-            page.block(Text(f"{words.clean(row.get('name'))}: {words.clean(row['reason'])}", style="yellow"))
+    _grid(page, heads, [[words.cell(c.key, row) for c in shown] for row in rows])
     if notes:
         page.line()
         _grid(page, [_Head("", justify="right"), _Head("", "dim", folds=True)], [[str(i), note] for i, note in notes])
 
 
-def _unshown(name: str, rows: Sequence[Mapping[str, Any]]) -> set[str]:
-    """Columns that the rest of the page says."""
-    if name not in DROPPING:
-        return set()
-    reasoned = all(row.get("feasible", True) or row.get("reason") for row in rows)
-    return {*words.UNLABELLED, "reason", *(["feasible"] if reasoned else [])}
+def _side_by_side(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Alternatives: a row each, or a column each where they are few and have much to say."""
+    from llmcost.render import alternatives
+
+    shown = rows[: alternatives.MOST_ROWS]
+    sheet = alternatives.sheet(shown)
+    if len(shown) <= alternatives.FEW and _width(sheet) > min(page.room, alternatives.WIDE):
+        turned = sheet.turned()
+        if _width(turned, NARROWEST_TITLE) <= page.room:
+            sheet = turned
+    heads = [
+        _Head(
+            c.head, justify="right" if c.numeric else "left", folds=not c.numeric, titled=c.numeric and c.key == "name"
+        )
+        for c in sheet.heads
+    ]
+    page.line()
+    _grid(page, heads, sheet.cells, droppable=True)
+    for line in alternatives.reasons(shown):
+        page.block(Text(line, style="yellow"))
+    if len(rows) > len(shown):
+        page.block(Text(f"{len(rows) - len(shown):,} more: --json and --format csv have all", style="dim"))
+
+
+def _width(sheet: Any, titles: int = NATURAL) -> int:
+    """Columns that a sheet takes, its heads folded where they are long."""
+    heads = [min(cell_len(head.head), titles) for head in sheet.heads]
+    return sum(max([wide, *(cell_len(line[i]) for line in sheet.cells)]) + GAP for i, wide in enumerate(heads))
 
 
 def sourced(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]], list[tuple[int, str]]]:
@@ -287,6 +310,7 @@ class _Head(NamedTuple):
     style: str = ""
     justify: Literal["left", "right"] = "left"
     folds: bool = False
+    titled: bool = False  # its heading is a name, which folds; what is below does not
 
 
 def _grid(page: Page, heads: list[_Head], rows: list[list[str]], droppable: bool = False, total: bool = False) -> None:
@@ -309,6 +333,9 @@ def _widths(heads: list[_Head], rows: list[list[str]], room: int) -> list[int] |
     """Columns of each column; words give way first, down to `NARROWEST_WORDS`; None where that is not enough."""
     widths = [max([cell_len(head.text), *(cell_len(row[i]) for row in rows)]) for i, head in enumerate(heads)]
     least = [min(w, NARROWEST_WORDS) if head.folds else w for w, head in zip(widths, heads, strict=True)]
+    for i, head in enumerate(heads):
+        if head.titled:
+            least[i] = max([min(cell_len(head.text), NARROWEST_TITLE), *(cell_len(row[i]) for row in rows)])
     over = sum(widths) + GAP * (len(widths) - 1) - room
     if over > sum(widths) - sum(least):
         return None

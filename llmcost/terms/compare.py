@@ -8,6 +8,8 @@ TERMS = (
     Term("name", "name", "text", "The alternative: what distinguishes it from the others"),
     Term("ratio", "ratio", "ratio", "Cost over that of the cheapest feasible alternative; 1.00 is the cheapest", "x"),
     Term("deciding", "ranked by", "text", "The figure that decides which is cheapest: the first that all feasible alternatives have"),
+    Term("infeasible", "not feasible", "whole", "Alternatives that do not fit or miss a target"),
+    Term("probability_cheapest", "chance", "share", "Share of samples in which the alternative is the cheapest; alternatives share the draws of what they have alike", symbol="P"),
     Term("count", "count", "whole", "How many alternatives, presets or rows there are"),
     Term("total_usd_horizon", "total at horizon", "usd", "Training and inference spend to the end of the horizon", also="total cost of ownership, TCO"),
     Term("upfront_usd", "up front", "usd", "Spend before the first request"),

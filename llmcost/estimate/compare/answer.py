@@ -1,0 +1,256 @@
+"""The answer of a comparison: a row per alternative, what decides, and its sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from llmcost import units
+from llmcost.catalog import Catalog, presets_date
+from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.estimate import sampling
+from llmcost.estimate.compare import case as one
+from llmcost.estimate.compare.blocks import Block, Streams, centre
+from llmcost.estimate.compare.case import FIGURES
+from llmcost.keys import KEYS
+from llmcost.result import Estimate, Input, Range, Warning
+
+Array = npt.NDArray[np.float64]
+
+# What decides which is cheapest: the first that every feasible alternative has.
+RECURRING = ("usd_per_month", "usd_per_request", "usd_per_mtok_output", "upfront_usd")
+LASTING = ("total_usd_horizon", *RECURRING)  # where something is spent up front
+SAMPLED_POINTS = 200_000  # draws over all alternatives: enough for ranges to two digits
+FEWEST_SAMPLES = 200
+CHUNK = 2_000_000  # points figured at once: memory stays under a few hundred megabytes
+WHAT = {
+    "total_usd_horizon": " over the horizon", "usd_per_month": " a month", "usd_per_request": "",
+    "usd_per_mtok_output": " of output", "upfront_usd": " to train",
+}  # fmt: skip
+
+
+class Table(NamedTuple):
+    """Rows of a comparison, in the order asked for, and what ranks them."""
+
+    blocks: list[Block]
+    rows: list[dict[str, Any]]
+    deciding: str | None
+    cheapest: dict[str, Any] | None
+    samples: Array | None  # of the deciding figure: (feasible alternatives, samples)
+
+
+def estimate(blocks: list[Block], catalog: Catalog, sort: str | None = None) -> Estimate:
+    """The answer from planned alternatives."""
+    table = tabulated(blocks)
+    rows, cheapest, deciding = table.rows, table.cheapest, table.deciding
+    result: dict[str, Any] = {
+        "name": cheapest["name"] if cheapest else None,
+        "deciding": deciding,
+        "count": len(rows),
+        "infeasible": sum(not row["feasible"] for row in rows),
+    }
+    ranges = {}
+    if cheapest is not None and deciding is not None:
+        result[deciding] = cheapest[deciding]
+        result["probability_cheapest"] = cheapest["probability_cheapest"]
+        if cheapest["p5"] is not None:
+            ranges[deciding] = Range(cheapest["p5"], cheapest[deciding], cheapest["p95"])
+    return Estimate(
+        command="compare",
+        headline=headline(table),
+        result=result,
+        ranges=ranges,
+        inputs=shared(blocks),
+        warnings=_warnings(blocks),
+        arrays={"alternatives": ordered(rows, sort)},
+        presets=presets_date(catalog),
+    )
+
+
+def tabulated(blocks: list[Block]) -> Table:
+    """Figures of every alternative, its place among the others, and how sure that is."""
+    names = differing(blocks)
+    rows = [row for block in blocks for row in _rows(block, names)]
+    feasible = [row for row in rows if row["feasible"]]
+    order = LASTING if any(row["upfront_usd"] for row in feasible) else RECURRING
+    deciding = next((k for k in order if feasible and all(row[k] is not None for row in feasible)), None)
+    if deciding is None:
+        return Table(blocks, rows, None, None, None)
+    cheapest = min(feasible, key=lambda row: float(row[deciding]))
+    for row in feasible:
+        row["ratio"] = row[deciding] / cheapest[deciding] if cheapest[deciding] else None
+        row["range_of"] = deciding
+    samples = _sampled(blocks, rows, deciding)
+    if samples is not None:
+        _spread(feasible, samples, deciding)
+    return Table(blocks, rows, deciding, cheapest, samples)
+
+
+def _rows(block: Block, names: Sequence[str]) -> list[dict[str, Any]]:
+    """A row per alternative of a block."""
+    figures = {} if block.case.reason else centre(block)
+    count, most = len(block.names), one.limit(block.case)
+    columns = {k: np.broadcast_to(figures[k], (count,)).tolist() for k in FIGURES if k in figures}
+    given = {k: v.value for k, v in block.case.inputs.items() if k in names}
+    axes = {k: v.tolist() for k, v in block.axes.items()}
+    found = []
+    for i, name in enumerate(block.names):
+        values = {k: _finite(columns[k][i]) if k in columns else None for k in FIGURES}
+        needed, reason = values["gpus"], block.case.reason
+        if most is not None and needed is not None and needed > most:
+            reason = f"the traffic needs {needed:,.0f} accelerators, {most:,} are given"
+        inputs = {**given, **{k: v[i] for k, v in axes.items() if k in names}}
+        row = {"name": name, "inputs": inputs, "feasible": not reason, "ratio": None, **values}
+        found.append(
+            row | {"range_of": None, "p5": None, "p95": None, "probability_cheapest": None, "reason": reason or None}
+        )
+    return found
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def differing(blocks: list[Block]) -> list[str]:
+    """Names of the inputs that are not the same in every alternative: keys first, in their own order."""
+    every = [block.case.inputs for block in blocks]
+    names = dict.fromkeys(name for inputs in every for name in inputs)
+    axes = {key for block in blocks for key, values in block.axes.items() if len(values) > 1}
+    first = every[0]
+
+    def known(inputs: Mapping[str, Input], name: str) -> Any:
+        return inputs[name].value if name in inputs else None
+
+    found = [n for n in names if n in axes or any(known(i, n) != known(first, n) for i in every)]
+    order = {key: i for i, key in enumerate(KEYS)}
+    bare = {n: n.removeprefix("train_").removeprefix("serve_") for n in found}
+    return sorted(found, key=lambda n: (bare[n] not in order and n not in order, order.get(n, order.get(bare[n], 0))))
+
+
+def shared(blocks: list[Block]) -> dict[str, Input]:
+    """Inputs that every alternative which has them has alike."""
+    axes = {key for block in blocks for key in block.axes}
+    found: dict[str, Input] = {}
+    apart: set[str] = set()
+    for block in blocks:
+        for name, value in block.case.inputs.items():
+            if not _alike(found.setdefault(name, value), value):
+                apart.add(name)
+    return {name: value for name, value in found.items() if name not in axes | apart}
+
+
+def _alike(a: Input, b: Input) -> bool:
+    return (a.value, a.p5, a.p95) == (b.value, b.p5, b.p95)
+
+
+def sample_count(blocks: list[Block]) -> tuple[int, int]:
+    """Samples of each alternative and their seed: said, or as many as there is room for; few are none."""
+    question = next(q for block in blocks for q in block.case.questions)
+    samples, seed = sampling.settings(question)
+    if question.scenario.get("samples") is None:
+        samples = min(samples, SAMPLED_POINTS // sum(len(block.names) for block in blocks))
+        samples = samples if samples >= FEWEST_SAMPLES else 0
+    return samples, seed
+
+
+def _sampled(blocks: list[Block], rows: list[dict[str, Any]], deciding: str) -> Array | None:
+    """Samples of the deciding figure of every feasible alternative; None where nothing is uncertain."""
+    count, seed = sample_count(blocks)
+    if not count or not any(sampling.uncertain(block.numbers) for block in blocks):
+        return None
+    streams, found, at = Streams(count, seed), [], 0
+    for block in blocks:
+        kept = [i for i in range(len(block.names)) if rows[at + i]["feasible"]]
+        at += len(block.names)
+        if not kept:
+            continue
+        p = streams.draws(block.numbers)
+        step = max(CHUNK // count, 1)
+        for start in range(0, len(kept), step):
+            some = kept[start : start + step]
+            part = block._replace(
+                names=[block.names[i] for i in some], axes={k: v[some] for k, v in block.axes.items()}
+            )
+            found.append(np.broadcast_to(part.at(p)[deciding], (len(some), count)))
+    return np.concatenate(found)
+
+
+def _spread(rows: list[dict[str, Any]], samples: Array, deciding: str) -> None:
+    """The 90 % interval of each alternative, and how often it is the cheapest of one draw."""
+    least = samples == samples.min(axis=0)
+    chance = (least / least.sum(axis=0)).mean(axis=1)
+    for row, values, share in zip(rows, samples, chance, strict=True):
+        row["probability_cheapest"] = float(share)
+        of = sampling.ranges({deciding: row[deciding]}, {deciding: np.ascontiguousarray(values)}).get(deciding)
+        if of is not None:
+            row |= {"p5": of.p5, "p95": of.p95}
+
+
+def ordered(rows: list[dict[str, Any]], sort: str | None) -> list[dict[str, Any]]:
+    """Rows by a column, those that are not feasible last; by cost without one.
+
+    Raises
+    ------
+    LlmcostError
+        No such column.
+    """
+    if sort is None or sort == "ratio":
+        return sorted(rows, key=lambda row: (not row["feasible"], row["ratio"] or 0.0))
+    known = {*rows[0], *(key for row in rows for key in row["inputs"])} - {"inputs"}
+    if sort not in known:
+        raise LlmcostError(
+            f"--sort {units.shown(sort)}: no such column", did_you_mean(sort, known) or ", ".join(sorted(known))
+        )
+
+    def place(row: Mapping[str, Any]) -> tuple[bool, bool, Any]:
+        value = row.get(sort) if sort in row else row["inputs"].get(sort)
+        text = isinstance(value, str)
+        return (
+            not row["feasible"],
+            value is None,
+            (text, str(value) if text else "", 0.0 if text else float(value or 0.0)),
+        )
+
+    return sorted(rows, key=place)
+
+
+def _warnings(blocks: list[Block]) -> list[Warning]:
+    seen: dict[tuple[str, str], Warning] = {}
+    for block in blocks:
+        for warning in block.case.warnings:
+            seen.setdefault((warning.code, warning.message), warning)
+    return list(seen.values())
+
+
+def headline(table: Table) -> str:
+    """Which is cheapest, by how much, and how sure that is."""
+    rows, cheapest, deciding = table.rows, table.cheapest, table.deciding
+    if cheapest is None or deciding is None:
+        nothing = not any(row["feasible"] for row in rows)
+        return "None of these alternatives is feasible." if nothing else "These alternatives have no cost in common."
+    text = f"{cheapest['name']} is cheapest at {money(deciding, cheapest[deciding])}"
+    if cheapest["p5"] is not None:
+        low, high = (units.format(kind_of(deciding), cheapest[q]).partition("/")[0] for q in ("p5", "p95"))
+        text += f" ({low} to {high})"
+    feasible = [row for row in rows if row["feasible"]]
+    dearest = max(feasible, key=lambda row: row["ratio"] or 1.0)
+    if dearest["ratio"] and dearest["ratio"] > 1:
+        other = dearest["name"] if len(feasible) == 2 else "the dearest"
+        text += f"; {other} costs {dearest['ratio']:.2f} x as much"
+    chance = cheapest["probability_cheapest"]
+    if chance is not None and len(feasible) > 1 and chance < 0.995:
+        text += f"; it is cheapest in {100 * chance:.0f} % of samples"
+    return text + "."
+
+
+def kind_of(figure: str) -> str:
+    """The kind of quantity of a deciding figure."""
+    return {"usd_per_mtok_output": "usd_per_mtok", "usd_per_request": "usd_per_request"}.get(figure, "usd")
+
+
+def money(figure: str, value: float) -> str:
+    """An amount in words: `$1.2M a month`."""
+    return units.format(kind_of(figure), value) + WHAT[figure]

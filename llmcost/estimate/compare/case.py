@@ -1,0 +1,212 @@
+"""One alternative with its values taken: what is trained, what is served or bought, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.catalog import Catalog
+from llmcost.engine.crossover import DAYS_PER_MONTH
+from llmcost.engine.spread import median
+from llmcost.errors import Exit, LlmcostError
+from llmcost.estimate import bill as billing
+from llmcost.estimate import serve as serving
+from llmcost.estimate import tokens as buying
+from llmcost.estimate import train as training
+from llmcost.estimate.question import Number, Question
+from llmcost.keys import SERVE, TRAIN
+from llmcost.result import Input, Warning
+from llmcost.scenario import Scenario
+
+TRAIN_SAID = ("tokens", "rollout_tokens", "gpu_hours", "training_flops", "train_cost", "train_energy", "mfu")
+RUN_SAID = ("gpus", "hardware")  # said for the training side alone: there is a run
+SERVE_SAID = ("isl", "osl", "requests", "cost_per_request", "energy_per_request", "tokens_per_second")
+HORIZON = "horizon_days"
+# Figures of what is served, under the names of `serve`.
+SERVED = (
+    "usd_per_month", "usd_per_request", "usd_per_mtok_input", "usd_per_mtok_output", "tpot_seconds", "ttft_seconds",
+    "energy_kwh_per_month", "co2e_kg_per_month", "kwh_per_request",
+)  # fmt: skip
+FIGURES = (
+    "total_usd_horizon", "upfront_usd", "usd_per_month", "usd_per_request", "usd_per_mtok_input",
+    "usd_per_mtok_output", "gpus", "ttft_seconds", "tpot_seconds", "energy_kwh_per_month", "co2e_kg_per_month",
+    "gpu_hours", "duration_seconds", "training_kwh", "training_co2e_kg", "crossover_days",
+)  # fmt: skip
+
+
+class Case(NamedTuple):
+    """A question with the values of both sides taken; a side that was not asked about, or is given, has no plan."""
+
+    training: Question | None
+    serving: Question | None
+    train_plan: training.Plan | None
+    serve_plan: serving.Plan | buying.Bought | None
+    scope: str
+    horizon_days: float | None
+    reason: str  # why there is no answer; empty where there is one
+
+    @property
+    def questions(self) -> list[Question]:
+        """The sides that were asked about."""
+        return [q for q in (self.training, self.serving) if q is not None]
+
+    @property
+    def numbers(self) -> dict[str, Number]:
+        """Every number of both sides, under names that tell the sides apart."""
+        found = {f"{q.side}.{name}": value for q in self.questions for name, value in q.numbers.items()}
+        return found if self.horizon_days is None else {**found, HORIZON: self.horizon_days}
+
+    @property
+    def inputs(self) -> dict[str, Input]:
+        """Inputs of both sides; what both have alike goes under its own name."""
+        every = {name: value for q in self.questions for name, value in q.inputs.items()}
+        merged: dict[str, Input] = {}
+        for name, value in every.items():
+            side, _, rest = name.partition("_")
+            twin = {TRAIN: f"{SERVE}_{rest}", SERVE: f"{TRAIN}_{rest}"}.get(side, "")
+            merged[rest if every.get(twin) == value else name] = value
+        return merged
+
+    @property
+    def warnings(self) -> list[Warning]:
+        """Caveats of both sides."""
+        return [w for q in self.questions for w in q.warnings]
+
+
+def sides(scenario: Scenario) -> tuple[bool, bool]:
+    """Whether something is trained, and whether something is served or bought."""
+    return _trains(scenario), scenario.has(*SERVE_SAID)
+
+
+def take(scenario: Scenario, catalog: Catalog, prefix: bool = False) -> Case:
+    """Take every value of the sides a scenario asks about; with `prefix` inputs name their side.
+
+    Raises
+    ------
+    LlmcostError
+        Nothing is asked, or anything either side refuses; a model that does not fit is a `reason`, not an error.
+    """
+    trains, serves = sides(scenario)
+    if not trains and not serves:
+        raise LlmcostError(
+            "nothing to compare: say what is trained (--tokens) or served (--isl, --osl)", "llmcost compare --help"
+        )
+    train = Question(scenario, catalog, TRAIN, prefix) if trains else None
+    serve = Question(scenario, catalog, SERVE, prefix) if serves else None
+    empty = Case(train, serve, None, None, billing.RUN, None, "")
+    try:
+        return _planned(empty)
+    except LlmcostError as error:
+        if error.code != Exit.NO:
+            raise
+        return empty._replace(reason=error.message)
+
+
+def _trains(scenario: Scenario) -> bool:
+    """Whether something is trained; who buys tokens trains nothing but what is given beside them."""
+    run = any(f"{TRAIN}_{k}" in layer for layer in scenario.layers for k in RUN_SAID)
+    if scenario.get("api") is None:
+        return scenario.has(*TRAIN_SAID) or run
+    bought = next(i for i, layer in enumerate(scenario.layers) if "api" in layer)
+    return any("train_cost" in layer for layer in scenario.layers[: bought + 1])
+
+
+def _planned(case: Case) -> Case:
+    train, serve = case.training, case.serving
+    if train is not None:
+        given = [train.number(k) for k in ("train_cost", "train_energy")]
+        plan = None if any(v is not None for v in given) else training.plan(train)
+        case = case._replace(train_plan=plan, scope=_scope(train, plan))
+        refused = training.refusal(plan) if plan is not None else None
+        if refused is not None:
+            return case._replace(reason=str(refused.result["reason"]))
+    if serve is None:
+        return case
+    case = _served(case, serve)
+    if "requests" not in serve.numbers or case.reason:
+        return case
+    factor = serve.factor("defaults", "horizon")
+    seconds = median(serve.number("horizon", factor) or factor.value)
+    del serve.numbers["horizon"]
+    return case._replace(horizon_days=seconds / 86400.0)
+
+
+def _scope(question: Question, plan: training.Plan | None) -> str:
+    """What training spend holds; a given one gets a programme around it when something is said of one."""
+    if plan is not None:
+        return plan.bill.scope
+    scope = str(question.said("scope") or billing.RUN)
+    asked = scope == billing.PROGRAM or question.scenario.has(*billing.PROGRAMME_KEYS)
+    if asked and "train_cost" in question.numbers:
+        billing.take_programme(question, scope)
+    return scope
+
+
+def _served(case: Case, question: Question) -> Case:
+    given = [question.number(k) for k in ("cost_per_request", "energy_per_request")]
+    if any(v is not None for v in given):
+        question.number("requests")
+        return case
+    if question.said("api") is not None:
+        return case._replace(serve_plan=buying.plan(question))
+    plan = serving.plan(question)
+    refused = serving.refusal(plan)
+    reason = "" if refused is None else str(refused.result["reason"])
+    return case._replace(serve_plan=plan, reason=reason)
+
+
+def figures(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:
+    """Every figure of an alternative from the numbers `p`: floats, samples or an axis of points alike."""
+    t = {k.split(".", 1)[1]: v for k, v in p.items() if k.startswith(f"{TRAIN}.")}
+    s = {k.split(".", 1)[1]: v for k, v in p.items() if k.startswith(f"{SERVE}.")}
+    out = _trained(case, t) if case.training is not None else {}
+    out |= _running(case, s)
+    if "usd_per_month" in out:
+        out["total_usd_horizon"] = out.get("upfront_usd", 0.0) + out["usd_per_month"] * p[HORIZON] / DAYS_PER_MONTH
+        if "upfront_usd" in out:
+            with np.errstate(divide="ignore"):
+                out["crossover_days"] = np.divide(out["upfront_usd"], out["usd_per_month"]) * DAYS_PER_MONTH
+    return out
+
+
+def _trained(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:
+    """Spend and energy of training, before the first request."""
+    out: dict[str, Any] = {}
+    if "train_energy" in p:
+        out["training_kwh"] = p["train_energy"]
+    if "train_cost" in p:
+        around = billing.total(billing.around(p, p["train_cost"])) if "experiments" in p else 0.0
+        out["upfront_usd"] = p["train_cost"] + (around if case.scope == billing.PROGRAM else 0.0)
+    if case.train_plan is None:
+        return out
+    run = training.figures(case.train_plan, p)
+    names = {"upfront_usd": "total_usd", "training_kwh": "energy_kwh", "training_co2e_kg": "co2e_kg"}
+    out |= {new: run[old] for new, old in names.items() if old in run}
+    return out | {k: run[k] for k in ("gpu_hours", "duration_seconds") if k in run}
+
+
+def _running(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:
+    """What serving or buying costs, by month where there is traffic."""
+    plan = case.serve_plan
+    if isinstance(plan, buying.Bought):
+        return buying.figures(plan, p)
+    if plan is not None:
+        fleet = serving.figures(plan, p)
+        return {k: fleet[k] for k in (*SERVED, "gpus") if k in fleet}
+    out = {}
+    for new, old, month in (
+        ("usd_per_request", "cost_per_request", "usd_per_month"),
+        ("kwh_per_request", "energy_per_request", "energy_kwh_per_month"),
+    ):
+        if old in p:
+            out[new] = p[old]
+            if "requests" in p:
+                out[month] = p[old] * p["requests"] * DAYS_PER_MONTH
+    return out
+
+
+def limit(case: Case) -> int | None:
+    """Accelerators there are to serve with, where that was said."""
+    return case.serve_plan.fleet_gpus if isinstance(case.serve_plan, serving.Plan) else None

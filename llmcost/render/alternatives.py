@@ -1,0 +1,104 @@
+"""Alternatives side by side: rows where they are many, columns where they are few and their rows would be wide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from llmcost import units
+from llmcost.keys import KEYS
+from llmcost.render import text as words
+
+Row = Mapping[str, Any]
+
+MOST_ROWS = 40  # of a table that people read; JSON and CSV have all
+MOST_INPUTS = 3  # columns of inputs beside the names that say the rest
+FEW = 5  # alternatives that may stand side by side
+WIDE = 100  # columns from which few alternatives stand side by side
+UNSHOWN = ("inputs", "feasible", "reason", *words.UNLABELLED)
+RANGE = "90 % range"
+
+
+class Sheet(NamedTuple):
+    """Cells of a comparison: a head and a column of cells each."""
+
+    heads: list[words.Column]
+    cells: list[list[str]]  # by row
+
+    def turned(self) -> Sheet:
+        """Alternatives as columns: the first column becomes the heads."""
+        heads = [words.Column("", self.heads[0].head, False)]
+        heads += [words.Column("name", row[0], True) for row in self.cells]
+        kept = [(i, head) for i, head in enumerate(self.heads) if i and any(row[i] for row in self.cells)]
+        return Sheet(heads, [[head.head, *(row[i] for row in self.cells)] for i, head in kept])
+
+
+def sheet(rows: Sequence[Row]) -> Sheet:
+    """The cells of a comparison: names, the inputs that differ, then figures."""
+    found = words.columns(rows, UNSHOWN)
+    names, figures = found[:1], found[1:]
+    keys = _inputs(rows)
+    heads = [*names, *(_input_head(key) for key in keys), *figures]
+    cells = [
+        [
+            *(words.cell(c.key, row) for c in names),
+            *(_input(key, row.get("inputs", {}).get(key)) for key in keys),
+            *(words.cell(c.key, row) for c in figures),
+        ]
+        for row in rows
+    ]
+    return _with_range(Sheet(heads, cells), rows)
+
+
+def _with_range(plain: Sheet, rows: Sequence[Row]) -> Sheet:
+    """The 90 % interval beside the figure that it is of."""
+    of = next((str(row["range_of"]) for row in rows if row.get("range_of") and row.get("p5") is not None), None)
+    at = next((i for i, head in enumerate(plain.heads) if head.key == of), None)
+    if of is None or at is None:
+        return plain
+    term = words.term_of(of)
+    heads = [*plain.heads[: at + 1], words.Column("p5", RANGE, True), *plain.heads[at + 1 :]]
+    cells = []
+    for row, line in zip(rows, plain.cells, strict=True):
+        low, high = row.get("p5"), row.get("p95")
+        known = low is not None and high is not None
+        text = words.between(words.bare(term, low), words.bare(term, high)) if known else ""
+        cells.append([*line[: at + 1], text, *line[at + 1 :]])
+    return Sheet(heads, cells)
+
+
+def _inputs(rows: Sequence[Row]) -> list[str]:
+    """Inputs worth a column: scenario keys that differ and that the names do not say."""
+    found = dict.fromkeys(key for row in rows for key in row.get("inputs", {}))
+    keys = [key for key in found if _bare(key) in KEYS and _differs(key, rows) and not all(_told(key, r) for r in rows)]
+    return keys if len(rows) <= FEW else keys[:MOST_INPUTS]
+
+
+def _differs(key: str, rows: Sequence[Row]) -> bool:
+    """Whether alternatives that have an input have it differently."""
+    return len({row["inputs"][key] for row in rows if key in row.get("inputs", {})}) > 1
+
+
+def _told(key: str, row: Row) -> bool:
+    value = row.get("inputs", {}).get(key)
+    return value is None or (isinstance(value, str) and value in str(row.get("name")))
+
+
+def _bare(key: str) -> str:
+    return key if key in KEYS else key.removeprefix("train_").removeprefix("serve_")
+
+
+def _input_head(key: str) -> words.Column:
+    return words.Column(key, words.input_name(key), False)
+
+
+def _input(key: str, value: Any) -> str:
+    kind = KEYS[_bare(key)].kind
+    if value is None:
+        return ""
+    return words.amount(kind if kind in units.KINDS else "text", value)
+
+
+def reasons(rows: Sequence[Row]) -> list[str]:
+    """Why alternatives are not feasible, a line each."""
+    return [f"{words.clean(row.get('name'))}: {words.clean(row['reason'])}" for row in rows if row.get("reason")]
