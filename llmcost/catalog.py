@@ -87,7 +87,7 @@ class Catalog:
         """
         if is_path(name):
             path = Path(name)
-            if not path.is_file():
+            if not path.exists():
                 raise LlmcostError(f"no such file: {shown(name)}", f"llmcost presets list {kind}")
             return Found(kind, path.stem, path, True)
         files = self.files(kind)

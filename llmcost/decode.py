@@ -19,6 +19,9 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "regions": spec.Region,
 }
 
+WORDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false", "array": "a list",
+         "object": "a table", "date": "a date"}  # fmt: skip
+
 
 @cache
 def _fields(struct: type) -> dict[str, msgspec.structs.FieldInfo]:
@@ -76,7 +79,10 @@ def _decode_item(struct: type, raw: Any, where: str, findings: list[LlmcostError
 
 
 def _plain(error: msgspec.ValidationError) -> str:
-    text = str(error).replace("`", "'")
+    """What msgspec expected, in words: `expected a whole number >= 1`."""
+    text = str(error).partition(", got ")[0].partition(" - at ")[0]
+    for word, plain in WORDS.items():
+        text = text.replace(f"`{word}`", plain)
     return text[:1].lower() + text[1:]
 
 

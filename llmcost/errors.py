@@ -63,8 +63,8 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
 
     by_lower = {k.lower(): k for k in known}
     hits = get_close_matches(name.lower(), list(by_lower), n=count, cutoff=0.6)
-    if not hits:
-        hits = [k for k in by_lower if name and (name.lower() in k or k in name.lower())][:count]
+    if not hits and len(name) > 2:
+        hits = [k for k in by_lower if name.lower() in k or (len(k) > 2 and k in name.lower())][:count]
     return [by_lower[h] for h in hits]
 
 
@@ -89,6 +89,15 @@ def shown(text: object, limit: int = 60) -> str:
             text = f"a value of type {type(text).__name__}"
         return _escaped(text, limit, "")
     return f"'{_escaped(text, limit, chr(39))}'"
+
+
+def plainly(text: str, limit: int = 120) -> str:
+    r"""What another library says, on one line of a message: control and invisible characters escaped, shortened.
+
+    >>> print(plainly("Invalid value (at line 1, column 4)\n"))
+    Invalid value (at line 1, column 4)\n
+    """
+    return _escaped(text, limit, "")
 
 
 def _escaped(text: str, limit: int, quote: str) -> str:

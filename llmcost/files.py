@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from llmcost.errors import LlmcostError, shown
+from llmcost.errors import LlmcostError, plainly, shown
 
 MAX_DATA_BYTES = 200_000_000  # a table of measurements
 MAX_FILE_BYTES = 4_000_000  # a preset or scenario is a page of text; more is a mistake or an attack
@@ -24,6 +24,26 @@ def shipped_folder(name: str = "presets") -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / name
 
 
+def read_bytes(path: Path) -> bytes:
+    """A file of at most `MAX_FILE_BYTES`.
+
+    Raises
+    ------
+    LlmcostError
+        Missing, unreadable or too large.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        raise LlmcostError(f"no such file: {_where(path)}") from None
+    except (OSError, ValueError) as error:
+        raise LlmcostError(f"{_where(path)}: {getattr(error, 'strerror', None) or error}") from None
+    if len(raw) > MAX_FILE_BYTES:
+        raise LlmcostError(f"{_where(path)}: larger than {MAX_FILE_BYTES:,} bytes")
+    return raw
+
+
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file as a dict; dates are text where the file was parsed ahead.
 
@@ -32,14 +52,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     LlmcostError
         Missing or unreadable file, not UTF-8, or broken TOML (with the place).
     """
-    try:
-        if path.stat().st_size > MAX_FILE_BYTES:
-            raise LlmcostError(f"{_where(path)}: larger than {MAX_FILE_BYTES:,} bytes")
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise LlmcostError(f"no such file: {_where(path)}") from None
-    except (OSError, ValueError) as error:
-        raise LlmcostError(f"{_where(path)}: {getattr(error, 'strerror', None) or error}") from None
+    raw = read_bytes(path)
     length, crc, table = _parsed().get(_key(path), (-1, 0, b""))
     if (length, crc) != (len(raw), zlib.crc32(raw)):
         return parse_toml(raw, _where(path))
@@ -58,13 +71,13 @@ def parse_toml(raw: bytes, where: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(raw.decode("utf-8"))
+        return tomllib.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise LlmcostError(f"{where}: not UTF-8 text (byte {error.start})") from None
     except tomllib.TOMLDecodeError as error:
-        raise LlmcostError(f"{where}: broken TOML: {shown(str(error), 120)}") from None
+        raise LlmcostError(f"{where}: broken TOML: {plainly(str(error))}") from None
     except (RecursionError, ValueError) as error:
-        raise LlmcostError(f"{where}: cannot be read as TOML: {shown(str(error), 120)}") from None
+        raise LlmcostError(f"{where}: cannot be read as TOML: {plainly(str(error))}") from None
 
 
 def parse_ahead(folder: Path) -> None:

@@ -5,7 +5,6 @@ The keys themselves are in `llmcost.keys`.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -14,7 +13,7 @@ import msgspec
 
 from llmcost import spec, units
 from llmcost.catalog import source_for
-from llmcost.errors import LlmcostError, did_you_mean, raise_all
+from llmcost.errors import LlmcostError, did_you_mean, plainly, raise_all
 from llmcost.keys import NOTES, SERVE, TABLES, TRAIN, Key, all_keys
 
 Value = Any  # float, int, str, date, units.Between or units.Triangle
@@ -110,7 +109,7 @@ def parse_value(key: Key, raw: object) -> Value:
             return raw.strip()
         raise LlmcostError(f"{units.shown(raw)} is not a preset name or file", f"llmcost presets list {key.kind}")
     if key.kind == "date":
-        return raw if type(raw) is dt.date else units.parse_date(raw)
+        return units.parse_date(raw)
     value = units.parse_quantity(key.kind, raw) if key.ranged else units.parse(key.kind, raw)
     low = value if isinstance(value, float) else value.low
     if key.least is not None and low < key.least:
@@ -164,7 +163,7 @@ def _sources(values: Mapping[str, object], where: str, findings: list[LlmcostErr
     try:
         return msgspec.convert(values.get("sources", []), list[spec.Source])
     except msgspec.ValidationError as error:
-        findings.append(LlmcostError(f"{where}: sources: {units.shown(str(error), 120)}"))
+        findings.append(LlmcostError(f"{where}: sources: {plainly(str(error))}"))
         return []
 
 

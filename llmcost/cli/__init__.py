@@ -13,12 +13,12 @@ def main(argv: list[str] | None = None) -> int:
     args = sys.argv[1:] if argv is None else argv
     _silence_closed_pipes()
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix products here: its threads only cost start-up
-    if args == ["--version"]:  # before the parser is imported: scripts ask this often
-        from llmcost.cli.output import version_line
-
-        print(version_line())
-        return Exit.OK
     try:
+        if args == ["--version"]:  # before the parser is imported: scripts ask this often
+            from llmcost.cli.output import version_line
+
+            print(version_line(), flush=True)
+            return Exit.OK
         from llmcost.cli.app import run
 
         return run(args)

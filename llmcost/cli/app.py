@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from llmcost.errors import Exit, LlmcostError
+from llmcost.errors import Exit, LlmcostError, raise_all
 
 HELP = """What a language model costs to train, to serve, and when serving overtakes training.
 
@@ -59,23 +59,45 @@ def run(args: list[str]) -> int:
     """Parse and run; usage errors become `LlmcostError`."""
     words = os.environ.get("COMP_WORDS", "").split() or args
     named = next((w for w in words if w in COMMANDS), "")
+    root = typer.main.get_command(build(named))
+    path = _path(root, args)
     try:
-        code = build(named)(args=args, prog_name="llmcost", standalone_mode=False)
+        _refuse_repeats(path[-1], args)
+        code = root(args=args, prog_name="llmcost", standalone_mode=False)
     except typer.TyperException as error:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         if not message:
             return Exit.OK  # help was shown
-        raise LlmcostError(_one_line(message), _hint(args, named)) from None
+        words = ["llmcost", *(command.name for command in path[1:]), "--help"]
+        raise LlmcostError(_one_line(message), " ".join(words)) from None
     except typer.Abort:
         return Exit.INTERRUPTED
     return int(code or 0)
+
+
+def _path(root: Any, args: list[str]) -> list[Any]:
+    """The commands that the words name, from the root down: `presets`, then `check`."""
+    path = [root]
+    for word in args:
+        if word in getattr(path[-1], "commands", {}):
+            path.append(path[-1].commands[word])
+    return path
+
+
+def _refuse_repeats(command: Any, args: list[str]) -> None:
+    """An option given twice would silently lose its first value."""
+    names = [arg.partition("=")[0] for arg in args]
+    options = [p for p in command.params if p.param_type_name == "option" and not p.multiple and not p.is_flag]
+    raise_all(
+        [
+            LlmcostError(f"{option.opts[0]} is given {times} times", "give it once")
+            for option in options
+            if (times := sum(names.count(name) for name in option.opts)) > 1
+        ]
+    )
 
 
 def _one_line(message: str) -> str:
     text = " ".join(message.split()).rstrip(".")
     text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return text[:1].lower() + text[1:300]
-
-
-def _hint(args: list[str], named: str) -> str:
-    return f"llmcost {named} --help" if named in args else "llmcost --help"

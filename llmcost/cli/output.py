@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmcost import __version__
 from llmcost.catalog import Catalog, is_path, presets_date
-from llmcost.errors import Exit, LlmcostError, did_you_mean, shown
-from llmcost.files import parse_toml, read_toml
+from llmcost.errors import Exit, LlmcostError, did_you_mean, plainly, shown
+from llmcost.files import MAX_FILE_BYTES, parse_toml, read_bytes, read_toml
 
 if TYPE_CHECKING:
     from llmcost.result import Estimate
@@ -20,7 +20,6 @@ FORMATS = ("table", "json", "csv", "markdown")
 PLOTS = ("curve", "tornado", "amortisation")  # what --plot draws
 PICTURE = ("chart", "plot", "plot_kind")  # options of some commands that only change the picture
 SHOWN = (*PICTURE, "curve")  # and what is shown of the answer
-MAX_STDIN = 4_000_000
 
 
 class Shown(NamedTuple):
@@ -81,9 +80,11 @@ def question(name: str | None, config: str | None, flags: dict[str, Any], preset
     if config is None:
         return said
     path = Path(config)
-    if not path.is_file():
-        raise LlmcostError(f"--config: no such file: {shown(config)}")
-    below = layer(read_toml(path), f"file:{path.name}", path.name)
+    try:
+        data = read_toml(path)
+    except LlmcostError as error:
+        raise LlmcostError(f"--config: {error.message}", error.hint) from None
+    below = layer(data, f"file:{path.name}", path.name)
     return said._replace(layers=(*said.layers, below))
 
 
@@ -91,12 +92,21 @@ def _scenario_file(name: str | None, presets: Catalog) -> tuple[dict[str, Any], 
     if name is None:
         return {}, "", ""
     if name == "-":
-        return parse_toml(sys.stdin.buffer.read(MAX_STDIN), "standard input"), "file:-", "standard input"
+        return parse_toml(_stdin(), "standard input"), "file:-", "standard input"
     found = presets.find("scenarios", name)
     data = read_toml(found.path)
     if is_path(name):
         return data, f"file:{found.path.name}", found.path.name
     return data, found.origin, f"scenario {found.name}"
+
+
+def _stdin() -> bytes:
+    if sys.stdin is None:
+        raise LlmcostError("standard input is closed")
+    raw = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
+    if len(raw) > MAX_FILE_BYTES:
+        raise LlmcostError(f"standard input: larger than {MAX_FILE_BYTES:,} bytes")
+    return raw
 
 
 def deliver(estimate: Estimate, how: Shown) -> int:
@@ -157,14 +167,12 @@ def read_json(name: str) -> tuple[dict[str, Any], str]:
     import msgspec
 
     path = Path(name)
-    if name != "-" and not path.is_file():
-        raise LlmcostError(f"no such file: {shown(name)}")
-    raw = sys.stdin.buffer.read(MAX_STDIN) if name == "-" else path.read_bytes()[:MAX_STDIN]
+    raw = _stdin() if name == "-" else read_bytes(path)
     where = "standard input" if name == "-" else shown(path.name)
     try:
         data = msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise LlmcostError(f"{where}: not JSON: {shown(str(error), 100)}") from None
+        raise LlmcostError(f"{where}: not JSON: {plainly(str(error))}") from None
     if not isinstance(data, dict):
         raise LlmcostError(f"{where}: expected a JSON object, got {type(data).__name__}")
     label = path.parent.name if path.name == "config.json" and path.parent.name else path.stem
@@ -183,10 +191,10 @@ def write(name: str, body: bytes) -> None:
 
     if not name:
         raise LlmcostError("an empty file name", "-o answer.json")
-    path = Path(name).resolve()
     place = shown(name, 200)
     temporary = ""
     try:
+        path = Path(name).resolve()
         if path.exists() and not path.is_file():
             raise LlmcostError(f"{place} is not a regular file", "redirect with > instead")
         if path.exists() and not path.stat().st_mode & 0o222:

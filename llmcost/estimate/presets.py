@@ -11,7 +11,7 @@ import msgspec
 from llmcost import spec, units
 from llmcost.catalog import KINDS, SINGULAR, Catalog, Found, is_path, presets_date, source_of
 from llmcost.decode import STRUCTS, decode, unwrapped
-from llmcost.errors import Exit, LlmcostError, did_you_mean
+from llmcost.errors import Exit, LlmcostError, did_you_mean, raise_all
 from llmcost.files import read_toml
 from llmcost.result import Estimate, Warning
 from llmcost.scenario import layer
@@ -187,9 +187,16 @@ def check(files: list[str]) -> Estimate:
     Raises
     ------
     LlmcostError
-        A file that cannot be read at all (missing, not TOML).
+        Files that cannot be read at all (missing, not TOML), with the findings of the others.
     """
-    rows = [{"file": name, "finding": text, "hint": hint} for name in files for text, hint in _findings(Path(name))]
+    rows, unreadable = [], []
+    for name in files:
+        try:
+            rows += [{"file": name, "finding": text, "hint": hint} for text, hint in _findings(Path(name))]
+        except LlmcostError as error:
+            unreadable.append(error)
+    if unreadable:
+        raise_all([*unreadable, *(LlmcostError(row["finding"], row["hint"]) for row in rows)])
     head = f"{len(rows)} findings in {len(files)} files." if rows else f"{len(files)} files, nothing to report."
     code = Exit.NO if rows else Exit.OK
     answer = _answer(Catalog([]), head, rows, {"files": len(files), "findings": len(rows)})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from llmcost import spec
+from llmcost import spec, units
 from llmcost.catalog import Found, source_of
 from llmcost.engine import spread as sp
 from llmcost.engine import transformer as tf
@@ -91,7 +91,9 @@ def subject(question: Question) -> Subject | None:
 def _from_counts(question: Question, total: Number, active: Number | None) -> Subject:
     whole, part = sp.median(total), sp.median(active if active is not None else total)
     if part > whole:
-        raise LlmcostError(f"--params-active {part:.4g} is above --params {whole:.4g}")
+        raise LlmcostError(
+            f"--params-active {units.format('count', part)} is above --params {units.format('count', whole)}"
+        )
     del question
     return Subject(tf.shape_from_counts(whole, part), None, None, total, active if active is not None else total)
 

@@ -10,8 +10,8 @@ BATCHING = ("continuous", "static")
 POOLS = ("colocated", "disaggregated")
 
 KEYS = (
-    Key("isl", "count", "Workload", "input tokens per request: 1000", (SERVE, CROSSOVER), ranged=True),
-    Key("osl", "count", "Workload", "output tokens per request: 500", (SERVE, CROSSOVER), ranged=True),
+    Key("isl", "count", "Workload", "input tokens per request: 1000", (SERVE, CROSSOVER), ranged=True, most=1e9),
+    Key("osl", "count", "Workload", "output tokens per request: 500", (SERVE, CROSSOVER), ranged=True, most=1e9),
     Key("cache_hit", "share", "Workload", "share of input tokens found in the prefix cache: 50%", (SERVE, CROSSOVER),
         most=0.999),
     Key("length_spread", "ratio", "Workload", "standard deviation of the lengths over their mean, lognormal: 1.2",

@@ -97,14 +97,18 @@ def parse_date(text: object) -> dt.date:
     datetime.date(2026, 11, 23)
     """
     of = KINDS["date"]
-    if isinstance(text, dt.date) and not isinstance(text, dt.datetime):
-        return text
-    if not isinstance(text, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+    if type(text) is dt.date:
+        day = text
+    elif isinstance(text, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text):
+        try:
+            day = dt.date(*map(int, text.split("-")))
+        except ValueError:
+            raise refuse(of, text, "no such day") from None
+    else:
         raise refuse(of, text, "expected year-month-day")
-    try:
-        return dt.date(*map(int, text.split("-")))
-    except ValueError:
-        raise refuse(of, text, "no such day") from None
+    if not 1900 <= day.year <= 2999:  # the calendar ends in 9999, and a horizon may add a thousand years
+        raise refuse(of, str(text), "before 1900 or after 2999")
+    return day
 
 
 def read(kind: Kind, text: str) -> Reading:

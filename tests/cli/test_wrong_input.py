@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,16 @@ from tests.conftest import Cli
 
 TRAIN = ("train", "--model", "llama-3.1-8b", "--tokens", "15T", "--hardware", "h100-sxm", "--gpus", "1024")
 CROSS = ("crossover", "--train-cost", "150M", "--cost-per-request", "0.05", "--requests", "10M/day")
+
+
+def _said(*args: str) -> tuple[str, ...]:
+    """`TRAIN` or `CROSS` with more options, which replace those of the same name."""
+    words = list(args)
+    for name in [w for w in args if w.startswith("--")]:
+        while words.count(name) > 1:
+            del words[words.index(name) : words.index(name) + 2]
+    return tuple(words)
+
 
 WRONG = [
     ("train", "--model", "llama-3.1-70", "--tokens", "1T"),
@@ -50,6 +62,13 @@ WRONG = [
     (*TRAIN, "--as-of", "1999-01-01"),
     (*TRAIN, "--format", "yaml"),
     (*TRAIN, "--samples", "0"),
+    (*TRAIN, "--samples", "100000000"),
+    (*TRAIN, "--config", "/"),
+    ("train", "/"),
+    ("train", "/dev/zero"),
+    ("train", ""),
+    ("serve", "--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--isl", "1e30", "--osl", "5"),
+    ("",),
     (*TRAIN, "--presets", "/no/such/folder"),
     (*TRAIN, "--config", "/no/such/file.toml"),
     (*TRAIN, "-o", "/no/such/folder/x.json"),
@@ -62,6 +81,8 @@ WRONG = [
     ("trian",),
     (*CROSS, "--start", "01/01/2027"),
     (*CROSS, "--start", "2027-02-30"),
+    (*CROSS, "--start", "9999-12-31"),
+    (*CROSS, "--start", "0001-01-01"),
     (*CROSS, "--horizon", "5m"),
     (*CROSS, "--horizon", "2000y"),
     (*CROSS, "--requests", "10M"),
@@ -78,21 +99,41 @@ WRONG = [
     ("presets", "check", "/no/such.toml"),
     ("presets", "new", "models", "Bad Name"),
     ("presets", "import", "/no/such.json"),
+    ("presets", "import", "/"),
+    ("presets", "import", "/dev/zero"),
     ("schema", "trian"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("args", WRONG, ids=lambda a: " ".join(a)[-60:].encode("unicode_escape").decode())
 def test_one_line_and_exit_code_2(cli: Cli, args: tuple[str, ...]) -> None:
-    run = cli(*args)
+    run = cli(*_said(*args))
     assert run.code == 2, run
     assert run.out == ""
+    assert "is given 2 times" not in run.err
     errors = [line for line in run.err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, run.err
     assert all(line.startswith(("error: ", "hint: ")) for line in run.err.splitlines()), run.err
     assert len(errors[0]) < 400
     assert "Traceback" not in run.err
     assert all(c == "\n" or c.isprintable() for c in run.err)
+
+
+def test_an_option_given_twice_is_refused(cli: Cli) -> None:
+    run = cli("train", "-m", "llama-3.1-8b", "--model=mistral-7b", "--gpus", "8", "--gpus", "16", "--json", "--json")
+    assert run.code == 2
+    assert [line for line in run.err.splitlines() if line.startswith("error")] == [
+        "error: --model is given 2 times",
+        "error: --gpus is given 2 times",
+    ]
+    assert cli("presets", "list", "--format", "json", "--format", "csv").code == 2
+    assert cli("compare", *CROSS[3:], "--vary", "train_cost=1M,2M", "--vary", "horizon=1y,2y", "-q").code == 0
+
+
+def test_hints_name_the_command(cli: Cli) -> None:
+    assert "hint: llmcost presets check --help" in cli("presets", "check").err
+    assert "hint: llmcost --help" in cli("").err
+    assert "did you mean" not in cli("presets", "show", "nosuch").err  # nothing is near
 
 
 FILES = {
@@ -107,6 +148,8 @@ FILES = {
     "nan": b"mfu = nan",
     "huge": b"gpus = 10000000000000000000000000000000",
     "date": b"tokens = 2026-01-01",
+    "far date": b"start = 9999-12-31",
+    "time of day": b"start = 2026-01-01T00:00:00",
     "escape": b'model = "\\u001b[31mx"',
     "escape in key": b'"\\u001b[31mx" = 1',
     "deep": b"a = " + b"[" * 2000 + b"]" * 2000,
@@ -124,6 +167,55 @@ def test_bad_files(cli: Cli, tmp_path: Path, name: str) -> None:
     assert "Traceback" not in run.err
     assert all(c == "\n" or c.isprintable() for c in run.err)
     assert cli("train", "-", stdin=FILES[name]).code == 2
+
+
+def test_messages_of_other_libraries_are_not_quoted_twice(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_text('model = "llama')
+    assert "broken TOML: Unterminated string (at end of document)" in cli("train", str(path)).err
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "mine.toml").write_text('title = "x"\nn_layers = -3\nsources = 3\n')
+    err = cli("train", "--presets", str(tmp_path), "--model", "mine", "--tokens", "1T").err
+    assert "mine.toml: n_layers: expected a whole number >= 1, got -3" in err
+    assert "mine.toml: sources: expected a list, got 3" in err
+
+
+def test_a_byte_order_mark_and_a_pipe_are_read(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "x.toml"
+    path.write_bytes(b'\xef\xbb\xbfgpu_hours = 3e6\r\nprice = "2/h"\r\n')
+    assert cli("train", str(path), "-q").out.strip() == "6000000"
+    read, write = os.pipe()
+    os.write(write, b'gpu_hours = 3e6\nprice = "2/h"\n')
+    os.close(write)
+    assert cli("train", f"/dev/fd/{read}", "-q").out.strip() == "6000000"
+    os.close(read)
+
+
+def test_unreadable_files_do_not_hide_what_is_wrong_in_the_others(cli: Cli, tmp_path: Path) -> None:
+    for name, text in (("broken", "model ="), ("wrong", "modle = 3\nmfu = 40")):
+        (tmp_path / f"{name}.toml").write_text(text)
+    run = cli("presets", "check", *(str(tmp_path / f"{n}.toml") for n in ("broken", "wrong", "missing")))
+    assert run.code == 2
+    assert len([line for line in run.err.splitlines() if line.startswith("error")]) == 4
+
+
+def test_closed_and_full_streams(tmp_path: Path) -> None:
+    main = [sys.executable, "-m", "llmcost"]
+    for args, shell in ((["--version"], ">/dev/full"), (["train", "-"], "<&-"), (CROSS, ">&-"), (CROSS, ">/dev/full")):
+        done = subprocess.run(
+            ["sh", "-c", f'"$@" {shell}', "sh", *main, *args], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2, (args, shell)
+        assert done.stderr.startswith("error: ")
+        assert "Traceback" not in done.stderr
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    script = f'cd {gone} && rmdir {gone} && "$@"'
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *main, *CROSS, "-o", "x.json"], capture_output=True, text=True, check=False
+    )
+    assert "cannot write 'x.json'" in done.stderr
 
 
 def test_all_findings_of_a_file_and_of_the_options_at_once(cli: Cli, tmp_path: Path) -> None:
