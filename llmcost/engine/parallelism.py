@@ -119,22 +119,27 @@ def layouts(
     [(1.0, 1.0, 2.0), (1.0, 2.0, 1.0), (2.0, 1.0, 1.0)]
     """
     given = dict(fixed or {})
+    options = _options(shape, machine, n_gpus, run, given)
+
+    def whole(tp: Array, pp: Array, cp: Array, etp: Array) -> tuple[Array, Array]:
+        dp = np.full_like(tp, given["dp"]) if "dp" in given else n_gpus / (tp * pp * cp)
+        return dp, np.where(etp == 0, tp, etp)
+
     # an open grid: each test works on the few axes it names, not on every combination of all nine
-    options = np.ix_(*_options(shape, machine, n_gpus, run, given))
-    tp, pp, vpp, cp, ep, etp, zero, micro, recompute = options
-    follow, etp = etp == 0, np.where(etp == 0, tp, etp)
-    dp = np.full_like(tp, given["dp"]) if "dp" in given else n_gpus / (tp * pp * cp)
+    tp, pp, vpp, cp, ep, etp, zero, micro, recompute = grid = np.ix_(*options)
+    dp, wide = whole(tp, pp, cp, etp)
     rounds = run.global_batch / (dp * micro)
     good = (dp == np.floor(dp)) & (dp >= 1)
     good = good & ((rounds >= 1) & (rounds == np.floor(rounds)) | ("micro_batch" in given))
-    good = good & (("ep" in given) | ((tp * cp * dp) % (ep * etp) == 0))
-    good = good & (("etp" in given) | (etp == 1) | ((ep * etp <= tp * cp * dp) & (etp == tp) & (tp > 1) & follow))
+    good = good & (("ep" in given) | ((tp * cp * dp) % (ep * wide) == 0))
+    good = good & (("etp" in given) | (wide == 1) | ((ep * wide <= tp * cp * dp) & (tp > 1) & (etp == 0)))
     good = good & (("zero" in given) | (zero < 3) | (pp == 1))
     good = good & (("vpp" in given) | _interleaves(shape, pp, vpp, rounds))
-    whole = np.broadcast_shapes(*(axis.shape for axis in options))
-    found = np.nonzero(np.broadcast_to(good, whole))
-    axes = (tp, pp, vpp, dp, cp, ep, etp, zero, np.array(given.get("shard", 0.0)), micro, recompute)
-    return Layout(*(np.broadcast_to(axis, whole)[found] for axis in axes))
+    found = np.nonzero(np.broadcast_to(good, [len(values) for values in options]))
+    tp, pp, vpp, cp, ep, etp, zero, micro, recompute = (axis.ravel()[at] for axis, at in zip(grid, found, strict=True))
+    dp, wide = whole(tp, pp, cp, etp)
+    shard = np.full_like(tp, given.get("shard", 0.0))
+    return Layout(tp, pp, vpp, dp, cp, ep, wide, zero, shard, micro, recompute)
 
 
 def _interleaves(shape: Shape, pp: Array, vpp: Array, rounds: Array) -> Array:
