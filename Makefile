@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check lint types bench golden docs accuracy fit schemas build smoke clean help
+.PHONY: demo test check lint types bench golden docs claims accuracy fit schemas build smoke clean help
 
 demo: $(READY) ## When does inference overtake training? A real model on real hardware at real prices
 	@$(BIN)/llmcost crossover llama-3.1-70b-chat
@@ -30,6 +30,9 @@ golden: $(READY) ## Refresh what users see (read the diff before committing it)
 
 docs: $(READY) ## Regenerate docs/cli.md and the README's output blocks
 	$(BIN)/python -m scripts.docs
+
+claims: $(READY) ## Regenerate docs/claims.md: what is said of costs, put to the commands
+	$(BIN)/python -m scripts.claims
 
 accuracy: $(READY) ## Regenerate docs/accuracy.md from the measurements
 	$(BIN)/python -m scripts.accuracy
