@@ -16,7 +16,8 @@ from llmcost.keys import KEYS
 from llmcost.result import Input, Range
 
 CHUNK = 32_768  # samples answered at once: what bounds the memory of a million
-RANKED = 10_000  # first samples, which the bands of curves and the shares of the spread are computed from
+RANKED = 10_000  # first samples, which the shares of the spread are computed from
+BANDED = 4_000  # and those behind the bands of curves
 AT_ENDS = 64  # replicas counted one by one where an input stands at an end of its range
 
 Numbers = Mapping[str, float | Spread]
@@ -41,7 +42,7 @@ def answer(make: Maker, read: Reader, numbers: Numbers, samples: int, seed: int)
         return NOTHING
     drawn = sampling.draws(numbers, samples, seed, streams(numbers))
     parts, kept = [], None
-    edges = [0, *range(min(RANKED, samples), samples, CHUNK), samples]
+    edges = [0, *range(min(BANDED, samples), samples, CHUNK), samples]
     for at, end in pairwise(dict.fromkeys(edges)):
         part = {k: v[at:end] if isinstance(v, np.ndarray) else v for k, v in drawn.items()}
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"):

@@ -15,7 +15,7 @@ from llmcost.engine.segments import Array, cumulative
 from llmcost.estimate import bill as billing
 from llmcost.estimate.crossover.world import BASES, USD, World
 
-POINTS = 120  # of a curve that is drawn
+POINTS, NODES = 120, 40  # of a curve that is drawn, and of its band
 PERIODS = {"month": 1, "quarter": 3}  # months in each
 OVERTAKES, AGAIN = "inference overtakes training", "training overtakes inference again"
 
@@ -50,9 +50,9 @@ def rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
 def _band(world: World, basis: str, scope: str, days: Array) -> tuple[Any, Any]:
     """Quantiles of inference over training, so that the band meets training where the range of the crossing says.
 
-    A daily curve takes its band from `POINTS` days and straight lines between them.
+    It is computed on `NODES` days, with straight lines between them.
     """
-    nodes = days if len(days) <= POINTS + 1 else np.linspace(days[0], days[-1], POINTS + 1)
+    nodes = np.linspace(days[0], days[-1], NODES + 1)
     trained = np.asarray(world.trained(basis, scope))
     spent = np.asarray(world.spends[basis].by(_against(world, nodes)))
     level = np.asarray(world.plans[basis].at(nodes))
