@@ -89,14 +89,14 @@ def integral(amount: Num, exponent: Num, slope: Num, u: Num) -> Num:
     """Integral of a piece over its first `u` days."""
     if amount.shape[-1] == 1 and not np.any(exponent):
         return u * (amount[..., 0] + slope * u / 2.0)
-    total = np.sum(amount * phi1(exponent * u[..., None]), axis=-1) * u
+    total = np.einsum("...j,...j->...", amount, phi1(exponent * u[..., None])) * u
     return total + slope * u * u * phi2(exponent[..., 0] * u) if np.any(slope) else total
 
 
 def value(amount: Num, exponent: Num, slope: Num, u: Num) -> Num:
     """Rate of a piece `u` days after its start."""
     grown = np.exp(exponent * u[..., None])
-    return np.sum(amount * grown, axis=-1) + slope * u * grown[..., 0]
+    return np.einsum("...j,...j->...", amount, grown) + slope * u * grown[..., 0]
 
 
 def rate(s: Segments, days: Num) -> Num:
