@@ -108,6 +108,7 @@ def compare(
     *scenarios: str,
     vary: Mapping[str, Sequence[Any]] | None = None,
     against: Sequence[str] = (),
+    cross: str | None = None,
     presets: Presets = None,
     **keys: Any,
 ) -> Estimate:
@@ -125,4 +126,4 @@ def compare(
     catalog = _catalog(presets)
     asked = [Alternative(name or "", _question(name, catalog, keys)) for name in scenarios or (None,)]
     axes = [f"{key}={','.join(str(v) for v in values)}" for key, values in (vary or {}).items()]
-    return answer(asked, catalog, axes, list(against))
+    return answer(asked, catalog, axes, list(against), cross)

@@ -16,7 +16,16 @@ _TEXT_KINDS = ("text", "date")
 _ARRAYS = {
     "train": ("step", "phases", "energy"),
     "serve": ("front",),
-    "compare": ("alternatives",),
+    "compare": (
+        "alternatives",
+        "crossings",
+        "jumps",
+        "pairs",
+        "front",
+        "optimal",
+        "changes",
+        "changed_inputs",
+    ),
     "crossover": ("crossings", "curve", "periods", "sensitivity"),
     "presets": ("rows",),
     "validate": ("groups", "rows"),

@@ -113,7 +113,7 @@ def add(
     """Register a command whose options come from the table of keys.
 
     `run(scenario, catalog, **extra)` answers; the options in `extra` are the command's own. With `many` the command
-    takes several scenarios, and `run` gets (name, scenario) pairs.
+    takes several scenarios, and `run` gets (name, scenario) pairs and the names of `answers` (files that end in .json).
     """
     epilog = "Examples:\n\n" + "\n\n".join(line.strip() for line in examples.strip().splitlines())
     if not full:
@@ -131,8 +131,10 @@ def add(
         shown = out.options(**{k: said[k] for k in (*output, *(x for x in own if x in out.SHOWN))})
         catalog = out.catalog(said["presets_dir"])
         names = said["scenario"] if many else [said["scenario"]]
+        answers = [n for n in names if many and n.endswith(".json")]
+        names = [n for n in names if n not in answers]
         asked = [(name or "", out.question(name, said["config"], flags, catalog)) for name in names or [None]]
-        mine = {k: said[k] for k in own if k not in out.PICTURE}
+        mine = {k: said[k] for k in own if k not in out.PICTURE} | ({"answers": answers} if many else {})
         estimate = run(asked if many else asked[0][1], catalog, **mine)
         if estimate.exit_code == Exit.OK:
             refuse_unread(scenario for _, scenario in asked)

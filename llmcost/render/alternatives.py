@@ -17,6 +17,13 @@ FEW = 5  # alternatives that may stand side by side
 WIDE = 100  # columns from which few alternatives stand side by side
 UNSHOWN = ("inputs", "feasible", "reason", *words.UNLABELLED)
 RANGE = "90 % range"
+MOST_PAIRS = 12
+PAIRS = (
+    ("name", "cheaper here", False), ("other", "than", False), ("probability_cheaper", "chance", True),
+    ("break_even_requests", "same cost at (requests/day)", True), ("p5", RANGE, True),
+    ("cheaper_above", "above it cheaper", False),
+    ("break_even_days", "same spend on day", True), ("p95", RANGE, True),
+)  # fmt: skip
 
 
 class Sheet(NamedTuple):
@@ -97,6 +104,35 @@ def _input(key: str, value: Any) -> str:
     if value is None:
         return ""
     return words.amount(kind if kind in units.KINDS else "text", value)
+
+
+def pairs(rows: Sequence[Row]) -> Sheet:
+    """Two alternatives at a time: how sure the order is, and from which traffic and day on it is another."""
+    heads = [words.Column(key, head, numeric) for key, head, numeric in PAIRS]
+    cells = [
+        [
+            words.clean(row["name"]),
+            words.clean(row["other"]),
+            words.bare(words.term_of("probability_cheaper"), row["probability_cheaper"]),
+            *_break_even(row, "requests"),
+            words.clean(row.get("cheaper_above") or ""),
+            *_break_even(row, "days"),
+        ]
+        for row in rows
+    ]
+    kept = [i for i, head in enumerate(heads) if head.key not in ("p5", "p95") or any(line[i] for line in cells)]
+    return Sheet([heads[i] for i in kept], [[line[i] for i in kept] for line in cells])
+
+
+def _break_even(row: Row, of: str) -> tuple[str, str]:
+    """A break-even and its range; `never` where it is none."""
+    term = words.term_of(f"break_even_{of}")
+    value, low, high = (row.get(f"break_even_{q}{of}") for q in ("", "p5_", "p95_"))
+    text = "never" if value is None else words.bare(term, value)
+    if low is None and high is None:
+        return text, ""
+    ends = ["never" if end is None else words.bare(term, end) for end in (low, high)]
+    return text, "" if low == high else words.between(*ends)
 
 
 def reasons(rows: Sequence[Row]) -> list[str]:

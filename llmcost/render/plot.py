@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmcost import units
 from llmcost.errors import LlmcostError
-from llmcost.render import chart
+from llmcost.render import chart, pareto
 from llmcost.render.text import clean, in_unit, input_name
 from llmcost.result import Estimate
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 SUFFIXES = (".svg", ".png", ".pdf")
 BARS = 10  # inputs of a tornado
 # Okabe and Ito 2008, "Color Universal Design": told apart with any colour vision, and in grey.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 TRAINING, INFERENCE, INK, FAINT = "#0072B2", "#D55E00", "#222222", "#8a8a8a"
 STYLE: Any = {
     "svg.hashsalt": "llmcost", "svg.fonttype": "path", "pdf.fonttype": 42, "font.family": "DejaVu Sans",
@@ -44,7 +45,7 @@ def plot(estimate: Estimate, path_suffix: str, kind: str = "curve") -> bytes:
     Parameters
     ----------
     estimate : Estimate
-        An answer with a `curve`, or for a tornado with `sensitivity`.
+        An answer with a `curve` or a `front` of several machines, or for a tornado with `sensitivity`.
     path_suffix : str
         `.svg`, `.png` or `.pdf`.
     kind : str
@@ -81,12 +82,13 @@ def plot(estimate: Estimate, path_suffix: str, kind: str = "curve") -> bytes:
 
 
 def _curve(estimate: Estimate) -> Drawing:
-    found = chart.curve(estimate)
-    if found is None:
-        raise LlmcostError(
-            "nothing to draw: this answer has no curve over time", "llmcost crossover with --requests has one"
-        )
-    return lambda axes: _draw(axes, found)
+    found, fronts = chart.curve(estimate), pareto.fronts(estimate)
+    if found is not None:
+        return lambda axes: _draw(axes, found)
+    if fronts:
+        return lambda axes: pareto.draw(axes, fronts, PALETTE)
+    hint = "llmcost crossover with --requests has a curve, llmcost compare over machines has points"
+    raise LlmcostError("nothing to draw: this answer has no curve over time", hint)
 
 
 def _tornado(estimate: Estimate) -> Drawing:

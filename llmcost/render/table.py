@@ -132,16 +132,17 @@ def _rate(usd: float, unit: str) -> str:
 def _chart(page: Page, estimate: Estimate) -> None:
     if not page.options.chart:
         return
-    from llmcost.render import chart
+    from llmcost.render import chart, pareto
 
-    picture = chart.render(estimate, page.options)
+    picture = chart.render(estimate, page.options) or pareto.render(estimate, page.options)
     if picture:
         page.console.file.write("\n" + picture)
 
 
 def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
     rows = [row for row in array if isinstance(row, Mapping)] if isinstance(array, list | tuple) else []
-    if not rows or (name in ON_REQUEST and not page.options.explain):
+    asked = page.options.explain or (estimate.command == "compare" and name == "crossings" and len(rows) > 1)
+    if not rows or (name in ON_REQUEST and not asked):
         return
     if estimate.command == "validate" and name == "rows" and not page.options.explain:
         rows = [row for row in rows if row.get("reason")]
@@ -150,8 +151,11 @@ def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
     if name in SIDE_BY_SIDE:
         _side_by_side(page, rows)
         return
+    if name == "pairs":
+        _pairs(page, rows)
+        return
     rows, notes = sourced(thinned(rows, CURVE_ROWS) if name == "curve" else rows)
-    shown = words.columns(rows)
+    shown = words.columns(rows, words.TOLD.get(name, ()))
     heads = [_Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric) for c in shown]
     page.line()
     _grid(page, heads, [[words.cell(c.key, row) for c in shown] for row in rows])
@@ -182,6 +186,21 @@ def _side_by_side(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
         page.block(Text(line, style="yellow"))
     if len(rows) > len(shown):
         page.block(Text(f"{len(rows) - len(shown):,} more: --json and --format csv have all", style="dim"))
+
+
+def _pairs(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Break-evens of pairs that have one; the rest is in JSON."""
+    from llmcost.render import alternatives
+
+    told = [row for row in rows if row.get("break_even_requests") or row.get("break_even_days")]
+    if not told:
+        return
+    sheet = alternatives.pairs(told[: alternatives.MOST_PAIRS])
+    heads = [_Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric) for c in sheet.heads]
+    page.line()
+    _grid(page, heads, sheet.cells)
+    if len(rows) > len(told[: alternatives.MOST_PAIRS]):
+        page.block(Text(f"{len(rows) - len(told[: alternatives.MOST_PAIRS])} more pairs in --json", style="dim"))
 
 
 def _width(sheet: Any, titles: int = NATURAL) -> int:

@@ -46,7 +46,7 @@ MAIN: dict[str, tuple[str, ...]] = {
         "inference_usd_per_day", "inference_usd_at_horizon", "inference_share", "inference_share_program",
         "training_usd_per_mtok_served", "training_usd_per_request_served",
     ),
-    "compare": (),
+    "compare": ("held_equal",),
     "presets": (),
 }  # fmt: skip
 # Of two crossings in dollars one is the answer, by what training holds.
@@ -55,6 +55,8 @@ ANSWERED = {"run": "run_crossover_days", "program": "program_crossover_days"}
 ASKED = {"train": "total_usd", "serve": "usd_per_mtok_output", "crossover": "crossover_days", "compare": "name"}
 # The array that is the answer, for CSV.
 MAIN_ARRAY = {"compare": "alternatives", "crossover": "curve", "presets": "rows", "validate": "rows", "check": "rows"}
+VALUES = ("value", "before", "after", "delta")  # columns whose unit is that of the row's key
+TOLD = {"changed_inputs": ("unit",)}  # columns of arrays that other cells say
 UNLABELLED = ("range_of", "p5", "p95")  # columns whose unit depends on the question: JSON and CSV only
 RANKS = ("tp", "pp", "vpp", "dp", "cp", "ep")
 
@@ -296,7 +298,7 @@ def columns(rows: Iterable[Mapping[str, Any]], skip: Iterable[str] = ()) -> list
 
 def _is_numeric(key: str, rows: list[Mapping[str, Any]]) -> bool:
     """Whether a column lines up at the right; values of named keys are in different units and do not."""
-    if key == "value" and any("key" in row for row in rows):
+    if key in VALUES and any("key" in row for row in rows):
         return False
     return all(_is_number(row.get(key)) for row in rows if row.get(key) is not None)
 
@@ -321,8 +323,9 @@ def cell(key: str, row: Mapping[str, Any]) -> str:
         return ""
     if key in ("low", "high") and "unit" in row:
         return in_unit(str(row["unit"]), value)
-    if key == "value" and isinstance(row.get("key"), str):
-        return figure(term_of(row["key"]), value)
+    if key in VALUES and isinstance(row.get("key"), str):
+        given = row.get("unit")
+        return figure(term_of(row["key"].rpartition(": ")[2]), value) if given is None else in_unit(given, value)
     return bare(term_of(key), value)
 
 

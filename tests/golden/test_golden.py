@@ -20,6 +20,9 @@ CASES = {
     "train-explain": ["train", "--params", "70B", "--tokens", "15T", "--mfu", "40%", "--hardware", "tpu-v5p", "--gpus", "8960", "--price", "4.2/h", "--explain"],
     "train-markdown": ["train", "--model", "deepseek-v3", "--gpu-hours", "2.788M", "--price", "2/h", "--format", "markdown"],
     "compare": ["compare", "--cost-per-request", "0.05", "--requests", "10M/day", "--vary", "train_cost=100M,200M"],
+    "compare-pairs": ["compare", "tests/data/own-or-buy.toml"],
+    "compare-cross": ["compare", "tests/data/own-or-buy.toml", "--cross", "requests"],
+    "compare-optimal": ["compare", "--optimal", "--loss-of", "13B", "--inference-tokens", "2T"],
     "presets-show": ["presets", "show", "h100-sxm"],
 }  # fmt: skip
 

@@ -57,7 +57,8 @@ def test_a_published_price_by_hand() -> None:
     assert row["usd_per_month"] == pytest.approx(0.0075 * 1e6 * 365.25 / 12)
     assert (row["usd_per_mtok_input"], row["usd_per_mtok_output"]) == pytest.approx((2.5, 10.0))
     assert row["feasible"] is True
-    assert "14 days old" in answer.inputs["api_prices"].value
+    newest, age = tokens.snapshot_dates(dt.date.fromisoformat(answer.presets))
+    assert answer.inputs["api_prices"].value.endswith(f"newest price {newest}, {age} days old")
 
 
 def test_a_commitment_lowers_every_price() -> None:

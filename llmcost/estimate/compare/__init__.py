@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from typing import Any
+
+from msgspec import structs
+
 from llmcost.catalog import Catalog
-from llmcost.estimate.compare import alternatives, answer
-from llmcost.estimate.compare.alternatives import Alternative
-from llmcost.estimate.compare.blocks import blocks
+from llmcost.errors import LlmcostError
+from llmcost.estimate.compare import alternatives, answer, crossing, fronts, pairs
+from llmcost.estimate.compare.alternatives import Alternative, Axis
+from llmcost.estimate.compare.answer import Table
+from llmcost.estimate.compare.blocks import Block, planned, singles
 from llmcost.result import Estimate
 
 __all__ = ["Alternative", "compare"]
@@ -16,7 +23,9 @@ def compare(
     catalog: Catalog,
     vary: list[str] | None = None,
     against: list[str] | None = None,
+    cross: str | None = None,
     sort: str | None = None,
+    columns: str | None = None,
 ) -> Estimate:
     """Alternatives side by side.
 
@@ -30,17 +39,54 @@ def compare(
         `KEY=A,B,C`; several make a grid.
     against : list of str
         `api:PROVIDER/MODEL`, `own:` or `rent:PROVIDER[:commitment]`: other ways to do the same work.
-    sort : str, optional
-        The column to sort by, cheapest first without one.
+    cross : str, optional
+        `KEY` or `KEY=LOW..HIGH`: where along it two alternatives cost the same.
+    sort, columns : str, optional
+        The column to sort by (cheapest first without one), and the columns to keep: `a,b,c`.
 
     Raises
     ------
     LlmcostError
         Unknown keys or values (all at once), fewer than two alternatives, or a question none can answer.
     """
-    pairs = alternatives.every(bases, vary or [], against or [])
-    found = blocks(pairs, catalog)
-    alternatives.refuse_unread(
-        {axis.key: axis for _, axes in pairs for axis in axes}.values(), [a.scenario for a, _ in pairs]
-    )
-    return answer.estimate(found, catalog, sort)
+    asked = alternatives.every(bases, vary or [], against or [])
+    found = planned(asked, catalog)
+    alternatives.refuse_unread(asked)
+    table = answer.tabulated(found)
+    estimate = answer.estimate(table, catalog, sort, columns)
+    arrays = {**estimate.arrays}
+    if cross is not None:
+        return _crossed(estimate, table, asked, cross, catalog)
+    beside = pairs.pairs(table, _start(found)) if 1 < len(table.rows) <= pairs.MOST_BESIDE else []
+    arrays |= {"pairs": beside} if beside else {}
+    points = fronts.fronts(found)
+    arrays |= {"front": points} if points else {}
+    return structs.replace(estimate, arrays=arrays, headline=estimate.headline + answer.pays(table, beside))
+
+
+def _start(found: list[Block]) -> dt.date | None:
+    """The day of launch, where it was said."""
+    said = (block.case.serving.said("start") for block in found if block.case.serving is not None)
+    return next((day for day in said if day is not None), None)
+
+
+def _crossed(
+    estimate: Estimate, table: Table, asked: list[tuple[Alternative, list[Axis]]], cross: str, catalog: Catalog
+) -> Estimate:
+    """The same answer with the places where two alternatives cost the same in front."""
+    every = singles(asked)
+    if len(every) > crossing.MOST_ALTERNATIVES:
+        raise LlmcostError(
+            f"--cross looks at every pair of at most {crossing.MOST_ALTERNATIVES} alternatives, here are {len(every):,}"
+        )
+    line = crossing.axis(cross, every, [block.case for block in table.blocks])
+    figure = crossing.figure_of(line, table.deciding)
+    curves = [crossing.curve(alternative, line, figure, catalog) for alternative in every]
+    met, whole = crossing.crossings(curves, line)
+    rows: dict[str, list[dict[str, Any]]] = {
+        name: [c.row(line.key.name, figure) for c in met if c.meeting.exact is exact]
+        for name, exact in (("crossings", True), ("jumps", False))
+    }
+    text = crossing.headline(met, curves, line, figure, whole)
+    arrays = {"crossings": rows["crossings"], **({"jumps": rows["jumps"]} if rows["jumps"] else {}), **estimate.arrays}
+    return structs.replace(estimate, headline=text, arrays=arrays)

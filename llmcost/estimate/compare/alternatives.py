@@ -196,7 +196,7 @@ def _what(scenario: Scenario) -> str:
     return " on ".join(str(s.value) for s in said if s is not None) or "as asked"
 
 
-def refuse_unread(axes: Iterable[Axis], scenarios: Iterable[Scenario]) -> None:
+def refuse_unread(asked: list[tuple[Alternative, list[Axis]]]) -> None:
     """Refuse a varied key that changed nothing.
 
     Raises
@@ -204,11 +204,12 @@ def refuse_unread(axes: Iterable[Axis], scenarios: Iterable[Scenario]) -> None:
     LlmcostError
         Every key that no alternative took.
     """
-    read = {name for s in scenarios for name in s.read}
+    read = {name for a, _ in asked for name in a.scenario.read}
+    keys = dict.fromkeys(axis.key for _, axes in asked for axis in axes)
     raise_all(
         [
-            LlmcostError(f"--vary {axis.key} has no effect in this question", "llmcost compare --help")
-            for axis in axes
-            if axis.key not in read
+            LlmcostError(f"--vary {key} has no effect in this question", "llmcost compare --help")
+            for key in keys
+            if key not in read
         ]
     )

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
-from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.errors import LlmcostError, did_you_mean, raise_all
 from llmcost.estimate import sampling
 from llmcost.estimate.compare import case as one
 from llmcost.estimate.compare.blocks import Block, Streams, centre
@@ -42,9 +42,8 @@ class Table(NamedTuple):
     samples: Array | None  # of the deciding figure: (feasible alternatives, samples)
 
 
-def estimate(blocks: list[Block], catalog: Catalog, sort: str | None = None) -> Estimate:
-    """The answer from planned alternatives."""
-    table = tabulated(blocks)
+def estimate(table: Table, catalog: Catalog, sort: str | None = None, columns: str | None = None) -> Estimate:
+    """The answer from alternatives side by side."""
     rows, cheapest, deciding = table.rows, table.cheapest, table.deciding
     result: dict[str, Any] = {
         "name": cheapest["name"] if cheapest else None,
@@ -52,6 +51,9 @@ def estimate(blocks: list[Block], catalog: Catalog, sort: str | None = None) -> 
         "count": len(rows),
         "infeasible": sum(not row["feasible"] for row in rows),
     }
+    held = held_equal(table.blocks)
+    if held:
+        result["held_equal"] = held
     ranges = {}
     if cheapest is not None and deciding is not None:
         result[deciding] = cheapest[deciding]
@@ -63,9 +65,9 @@ def estimate(blocks: list[Block], catalog: Catalog, sort: str | None = None) -> 
         headline=headline(table),
         result=result,
         ranges=ranges,
-        inputs=shared(blocks),
-        warnings=_warnings(blocks),
-        arrays={"alternatives": ordered(rows, sort)},
+        inputs=shared(table.blocks),
+        warnings=_warnings(table.blocks),
+        arrays={"alternatives": chosen(ordered(rows, sort), columns)},
         presets=presets_date(catalog),
     )
 
@@ -189,6 +191,18 @@ def _spread(rows: list[dict[str, Any]], samples: Array, deciding: str) -> None:
             row |= {"p5": of.p5, "p95": of.p95}
 
 
+QUALITY = ("model", "params", "params_active", "api", "method", "tokens", "teacher", "dtype", "serve_dtype", "isl")
+WORK = ("requests", "isl", "osl", "cache_hit", "horizon")
+
+
+def held_equal(blocks: list[Block]) -> str:
+    """What is taken to be the same where alternatives may answer differently well; empty where they cannot."""
+    if not set(differing(blocks)) & set(QUALITY):
+        return ""
+    alike = shared(blocks)
+    return ", ".join(["quality of the answers (not predicted)", *(k.replace("_", " ") for k in WORK if k in alike)])
+
+
 def ordered(rows: list[dict[str, Any]], sort: str | None) -> list[dict[str, Any]]:
     """Rows by a column, those that are not feasible last; by cost without one.
 
@@ -199,22 +213,62 @@ def ordered(rows: list[dict[str, Any]], sort: str | None) -> list[dict[str, Any]
     """
     if sort is None or sort == "ratio":
         return sorted(rows, key=lambda row: (not row["feasible"], row["ratio"] or 0.0))
-    known = {*rows[0], *(key for row in rows for key in row["inputs"])} - {"inputs"}
-    if sort not in known:
-        raise LlmcostError(
-            f"--sort {units.shown(sort)}: no such column", did_you_mean(sort, known) or ", ".join(sorted(known))
-        )
+    key = _column("--sort", sort, rows)
 
-    def place(row: Mapping[str, Any]) -> tuple[bool, bool, Any]:
-        value = row.get(sort) if sort in row else row["inputs"].get(sort)
+    def place(row: Mapping[str, Any]) -> tuple[bool, bool, bool, str, float]:
+        value = row[key] if key in row else row["inputs"].get(key)
         text = isinstance(value, str)
         return (
             not row["feasible"],
             value is None,
-            (text, str(value) if text else "", 0.0 if text else float(value or 0.0)),
+            text,
+            str(value) if text else "",
+            0.0 if text else float(value or 0.0),
         )
 
     return sorted(rows, key=place)
+
+
+def chosen(rows: list[dict[str, Any]], columns: str | None) -> list[dict[str, Any]]:
+    """Rows with the columns asked for; the name, and why a row is not feasible, always stay.
+
+    Raises
+    ------
+    LlmcostError
+        No such column; all of them at once.
+    """
+    if columns is None:
+        return rows
+    findings: list[LlmcostError] = []
+    keys: list[str] = []
+    for text in columns.split(","):
+        try:
+            keys.append(_column("--columns", text.strip(), rows))
+        except LlmcostError as error:
+            findings.append(error)
+    raise_all(findings)
+    return [
+        {
+            "name": row["name"],
+            "inputs": {k: v for k, v in row["inputs"].items() if k in keys},
+            "feasible": row["feasible"],
+            **{k: row[k] for k in keys if k in row},
+            "reason": row["reason"],
+        }
+        for row in rows
+    ]
+
+
+def _column(option: str, name: str, rows: list[dict[str, Any]]) -> str:
+    """The column of a name, which may be written as an option is."""
+    known = {*rows[0], *(key for row in rows for key in row["inputs"])} - {"inputs"}
+    key = name.replace("-", "_")
+    if key in known:
+        return key
+    raise LlmcostError(
+        f"{option} {units.shown(name)}: no such column",
+        did_you_mean(key, known) or f"one of {', '.join(sorted(known))}",
+    )
 
 
 def _warnings(blocks: list[Block]) -> list[Warning]:
@@ -244,6 +298,38 @@ def headline(table: Table) -> str:
     if chance is not None and len(feasible) > 1 and chance < 0.995:
         text += f"; it is cheapest in {100 * chance:.0f} % of samples"
     return text + "."
+
+
+def pays(table: Table, beside: list[dict[str, Any]]) -> str:
+    """From which traffic on what costs most up front pays, against each other that it ever beats; empty without one."""
+    spent = [row for row in table.rows if row["feasible"] and row["upfront_usd"]]
+    if not spent or not beside:
+        return ""
+    name = str(max(spent, key=lambda row: float(row["upfront_usd"]))["name"])
+    mine = [row for row in beside if name in (row["name"], row["other"]) and "cheaper_above" in row]
+    wins = [row for row in mine if row["cheaper_above"] == name and row["break_even_requests"]]
+    if not mine:
+        return ""
+    said = f" {name[:1].upper()}{name[1:]} pays"
+    if not wins:
+        return f"{said} at no volume."
+    wins.sort(key=lambda row: float(row["break_even_requests"]))
+    texts = [f"{_other(row, name)} from {_volume(row)}" for row in wins[:3]]
+    never = len(mine) - len(wins)
+    return f"{said} against {', '.join(texts)} on{f', against {never} others at no volume' if never else ''}."
+
+
+def _other(row: Mapping[str, Any], name: str) -> str:
+    return str(row["other"] if row["name"] == name else row["name"])
+
+
+def _volume(row: Mapping[str, Any]) -> str:
+    low, high = row["break_even_p5_requests"], row["break_even_p95_requests"]
+    ends = [None if v is None else units.format("per_day", v).partition("/")[0] for v in (low, high)]
+    text = units.format("per_day", row["break_even_requests"])
+    if low == high:
+        return text
+    return f"{text} ({ends[0] or 'any'} to {ends[1] or 'never'})"
 
 
 def kind_of(figure: str) -> str:

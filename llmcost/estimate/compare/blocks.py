@@ -14,7 +14,7 @@ from llmcost.engine.spread import Spread
 from llmcost.estimate import sampling
 from llmcost.estimate.compare import case as one
 from llmcost.estimate.compare.alternatives import Alternative, Axis, cells, labels, name_of
-from llmcost.estimate.compare.case import HORIZON, Case
+from llmcost.estimate.compare.case import HORIZON, MOVING, Case
 from llmcost.estimate.question import Number
 from llmcost.keys import SERVE, SIDES, TRAIN
 
@@ -43,11 +43,7 @@ class Block(NamedTuple):
 
     def at(self, p: Mapping[str, Any]) -> dict[str, Any]:
         """Figures of every alternative, as a column each: (alternatives, 1) against any shape of `p`."""
-        return one.figures(self.case, self.over(p, {k: v[:, None] for k, v in self.axes.items()}))
-
-    def over(self, p: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-        """The numbers `p` with the values of some keys in place of theirs."""
-        return laid(p, values)
+        return one.figures(self.case, laid(p, {k: v[:, None] for k, v in self.axes.items()}))
 
 
 def laid(p: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,10 +64,22 @@ def plain(key: str, alternative: Alternative) -> bool:
     bare = key.removeprefix(f"{TRAIN}_").removeprefix(f"{SERVE}_")
     if bare not in PLAIN and key not in PLAIN:
         return False
+    if alternative.scenario.has(*MOVING):
+        return False
     return bare not in QUEUED or not alternative.scenario.has("ttft_p95")
 
 
-def blocks(pairs: list[tuple[Alternative, list[Axis]]], catalog: Catalog) -> list[Block]:
+def singles(pairs: list[tuple[Alternative, list[Axis]]]) -> list[Alternative]:
+    """Every alternative as a question of its own."""
+    several = len(pairs) > 1
+    return [
+        Alternative(name_of(a.name, cell, labels(axes), several), a.scenario.over(cell))
+        for a, axes in pairs
+        for cell in cells(axes)
+    ]
+
+
+def planned(pairs: list[tuple[Alternative, list[Axis]]], catalog: Catalog) -> list[Block]:
     """Every alternative, planned.
 
     Raises

@@ -15,8 +15,13 @@ from llmcost.estimate import bill as billing
 from llmcost.estimate import serve as serving
 from llmcost.estimate import tokens as buying
 from llmcost.estimate import train as training
+from llmcost.estimate.crossover import course as courses
+from llmcost.estimate.crossover.course import Course
+from llmcost.estimate.crossover.sides import Sides
+from llmcost.estimate.crossover.world import USD, world
 from llmcost.estimate.question import Number, Question
 from llmcost.keys import SERVE, TRAIN
+from llmcost.keys.demand import KEYS as OVER_TIME
 from llmcost.result import Input, Warning
 from llmcost.scenario import Scenario
 
@@ -24,6 +29,7 @@ TRAIN_SAID = ("tokens", "rollout_tokens", "gpu_hours", "training_flops", "train_
 RUN_SAID = ("gpus", "hardware")  # said for the training side alone: there is a run
 SERVE_SAID = ("isl", "osl", "requests", "cost_per_request", "energy_per_request", "tokens_per_second")
 HORIZON = "horizon_days"
+MOVING = tuple(key.name for key in OVER_TIME)  # keys that make one day unlike another
 # Figures of what is served, under the names of `serve`.
 SERVED = (
     "usd_per_month", "usd_per_request", "usd_per_mtok_input", "usd_per_mtok_output", "tpot_seconds", "ttft_seconds",
@@ -44,6 +50,7 @@ class Case(NamedTuple):
     train_plan: training.Plan | None
     serve_plan: serving.Plan | buying.Bought | None
     scope: str
+    course: Course | None  # traffic over time, where there is any
     horizon_days: float | None
     reason: str  # why there is no answer; empty where there is one
 
@@ -51,6 +58,11 @@ class Case(NamedTuple):
     def questions(self) -> list[Question]:
         """The sides that were asked about."""
         return [q for q in (self.training, self.serving) if q is not None]
+
+    @property
+    def moving(self) -> bool:
+        """Whether traffic, prices or training change over time."""
+        return self.serving is not None and self.serving.scenario.has(*MOVING)
 
     @property
     def numbers(self) -> dict[str, Number]:
@@ -95,7 +107,7 @@ def take(scenario: Scenario, catalog: Catalog, prefix: bool = False) -> Case:
         )
     train = Question(scenario, catalog, TRAIN, prefix) if trains else None
     serve = Question(scenario, catalog, SERVE, prefix) if serves else None
-    empty = Case(train, serve, None, None, billing.RUN, None, "")
+    empty = Case(train, serve, None, None, billing.RUN, None, None, "")
     try:
         return _planned(empty)
     except LlmcostError as error:
@@ -125,12 +137,17 @@ def _planned(case: Case) -> Case:
     if serve is None:
         return case
     case = _served(case, serve)
-    if "requests" not in serve.numbers or case.reason:
+    if case.reason:
+        return case
+    course = courses.take(serve)
+    if course.kind is None:
         return case
     factor = serve.factor("defaults", "horizon")
     seconds = median(serve.number("horizon", factor) or factor.value)
     del serve.numbers["horizon"]
-    return case._replace(horizon_days=seconds / 86400.0)
+    if case.moving:
+        courses.warn_of_growth(serve, course, seconds / 86400.0)
+    return case._replace(course=course, horizon_days=seconds / 86400.0)
 
 
 def _scope(question: Question, plan: training.Plan | None) -> str:
@@ -163,12 +180,33 @@ def figures(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:
     s = {k.split(".", 1)[1]: v for k, v in p.items() if k.startswith(f"{SERVE}.")}
     out = _trained(case, t) if case.training is not None else {}
     out |= _running(case, s)
+    if case.course is not None and case.moving:
+        return out | _over_time(case, p, out)
     if "usd_per_month" in out:
         out["total_usd_horizon"] = out.get("upfront_usd", 0.0) + out["usd_per_month"] * p[HORIZON] / DAYS_PER_MONTH
         if "upfront_usd" in out:
             with np.errstate(divide="ignore"):
                 out["crossover_days"] = np.divide(out["upfront_usd"], out["usd_per_month"]) * DAYS_PER_MONTH
     return out
+
+
+def _over_time(case: Case, p: Mapping[str, Any], launch: Mapping[str, Any]) -> dict[str, Any]:
+    """Total and crossing where days are not alike, as `crossover` has them; bought tokens have their cost at launch."""
+    assert case.serving is not None
+    assert case.course is not None
+    assert case.horizon_days is not None
+    plan = case.serve_plan if isinstance(case.serve_plan, serving.Plan) else None
+    if isinstance(case.serve_plan, buying.Bought):
+        p = {**p, f"{SERVE}.cost_per_request": launch["usd_per_request"]}
+    both = Sides(case.training or case.serving, case.serving, case.train_plan, plan, case.scope, case.course)
+    course = world(both, p, case.horizon_days)
+    if USD not in course.spends:
+        return {}
+    total, trained = course.spends[USD].by(case.horizon_days), course.trained(USD, case.scope)
+    if trained is None:
+        return {"total_usd_horizon": total}
+    days = course.days(USD, case.horizon_days, case.scope)
+    return {"total_usd_horizon": total + trained * course.plans[USD].levels[-1], "crossover_days": days}
 
 
 def _trained(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:

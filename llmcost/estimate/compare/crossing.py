@@ -1,0 +1,252 @@
+"""`--cross KEY`: where along an axis two alternatives cost the same, and who wins where they never do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from llmcost import scenario as sc
+from llmcost import units
+from llmcost.catalog import Catalog
+from llmcost.engine import roots
+from llmcost.engine.spread import median
+from llmcost.errors import LlmcostError
+from llmcost.estimate import sampling, serve
+from llmcost.estimate.compare import blocks
+from llmcost.estimate.compare import case as one
+from llmcost.estimate.compare.alternatives import Alternative
+from llmcost.estimate.compare.answer import money
+from llmcost.estimate.compare.case import Case
+from llmcost.estimate.serving_options import NoFit
+from llmcost.keys import Key, all_keys
+from llmcost.scenario import Setting
+
+Array = npt.NDArray[np.float64]
+
+PLAIN_POINTS, PLANNED_POINTS = 2_001, 65  # looked at before anything is refined
+REACH = 1_000.0  # the range around the present value where none was said
+MOST_ALTERNATIVES = 8  # of which every pair is looked at
+
+
+class Axis(NamedTuple):
+    """A key and the range in which it is varied."""
+
+    key: Key
+    low: float
+    high: float
+
+    @property
+    def straight(self) -> bool:
+        """Shares are looked at in equal steps, anything else in equal ratios."""
+        return self.key.kind == "share" or self.low <= 0
+
+    def setting(self, value: float) -> Setting:
+        """A value of the key."""
+        return Setting(float(value), "flag")
+
+
+class Curve(NamedTuple):
+    """What an alternative costs along an axis."""
+
+    name: str
+    at: Callable[[Array], tuple[Array, Array]]  # cost, and the states between which it jumps
+    plain: bool
+    case: Case
+
+
+class Crossing(NamedTuple):
+    """Two alternatives, and a place where the cheaper of them changes."""
+
+    first: str
+    second: str
+    meeting: roots.Meeting
+
+    def row(self, key: str, figure: str) -> dict[str, Any]:
+        """Its row in the answer."""
+        below, above = (self.first, self.second) if self.meeting.first_below else (self.second, self.first)
+        return {
+            "key": key, "value": self.meeting.x, "name": self.first, "other": self.second, figure: self.meeting.value,
+            "cheaper_below": below, "cheaper_above": above,
+        }  # fmt: skip
+
+
+def asked(text: str) -> tuple[Key, tuple[float, float] | None]:
+    """`KEY` or `KEY=LOW..HIGH`.
+
+    Raises
+    ------
+    LlmcostError
+        Unknown key, one that has no numbers between its values, or a range that is none.
+    """
+    name, equals, span = text.partition("=")
+    name = name.strip().replace("-", "_")
+    keys = all_keys()
+    if name not in keys:
+        raise units.at("--cross", sc.unknown_key(name, "", keys))
+    key = keys[name]
+    if key.kind not in units.KINDS or key.kind == "whole":
+        raise LlmcostError(f"--cross {name}: has no values in between", f"--vary {name}=A,B,C")
+    if not equals:
+        return key, None
+    ends = [end.strip() for end in span.split("..")]
+    if len(ends) != 2 or not all(ends):
+        raise LlmcostError(f"--cross {units.shown(text)}: expected KEY or KEY=LOW..HIGH", f"--cross {name}=1..100")
+    try:
+        low, high = (float(sc.parse_value(key, end)) for end in ends)
+    except LlmcostError as error:
+        raise units.at("--cross", error) from None
+    if low >= high:
+        raise LlmcostError(f"--cross {units.shown(text)}: the range is empty", f"--cross {name}={ends[1]}..{ends[0]}")
+    return key, (low, high)
+
+
+def axis(text: str, alternatives: list[Alternative], cases: list[Case]) -> Axis:
+    """The axis asked for, its range around the present value where none was said.
+
+    Raises
+    ------
+    LlmcostError
+        Nothing says where to look.
+    """
+    key, span = asked(text)
+    if span is not None:
+        return Axis(key, *span)
+    least, most = key.least or 0.0, key.most or np.inf
+    if key.kind == "share":
+        return Axis(key, max(least, 0.001), min(most, 0.999))
+    said = [a.scenario.get(key.name, "serve") for a in alternatives]
+    values = [v.value for v in said if v is not None and isinstance(v.value, float)]
+    names = (f"serve.{key.name}", f"train.{key.name}")
+    values += [median(case.numbers[n]) for case in cases for n in names if n in case.numbers]
+    if not values or min(values) <= 0:
+        raise LlmcostError(f"--cross {key.name}: nothing says where to look", f"--cross {key.name}=LOW..HIGH")
+    return Axis(key, max(min(values) / REACH, least), min(max(values) * REACH, most))
+
+
+def curve(alternative: Alternative, line: Axis, figure: str, catalog: Catalog) -> Curve:
+    """The cost of an alternative along an axis: figured as an axis where the key is plain, else planned anew."""
+    start = alternative.scenario.over({line.key.name: line.setting((line.low + line.high) / 2)})
+    case = one.take(start, catalog)
+    if blocks.plain(line.key.name, alternative):
+        return Curve(alternative.name, _figured(case, line.key.name, figure), True, case)
+    return Curve(alternative.name, _planned(alternative, line, figure, catalog), False, case)
+
+
+def _figured(case: Case, key: str, figure: str) -> Callable[[Array], tuple[Array, Array]]:
+    p = sampling.central(case.numbers)
+
+    def at(x: Array) -> tuple[Array, Array]:
+        if case.reason:
+            return np.full(x.shape, np.inf), np.zeros((len(x), 1))
+        out = one.figures(case, blocks.laid(p, {key: x}))
+        gpus = np.broadcast_to(out.get("gpus", 0.0), x.shape)
+        most = one.limit(case)
+        cost = np.broadcast_to(out[figure], x.shape)
+        return np.where(gpus > (np.inf if most is None else most), np.inf, cost), gpus[:, None]
+
+    return at
+
+
+def _planned(
+    alternative: Alternative, line: Axis, figure: str, catalog: Catalog
+) -> Callable[[Array], tuple[Array, Array]]:
+    known: dict[float, tuple[float, tuple[float, ...]]] = {}
+
+    def point(x: float) -> tuple[float, tuple[float, ...]]:
+        if x not in known:
+            case = one.take(alternative.scenario.over({line.key.name: line.setting(x)}), catalog)
+            costs, gpus = _figured(case, line.key.name, figure)(np.array([x]))
+            known[x] = float(costs[0]), (float(gpus[0, 0]), *_choice(case))
+        return known[x]
+
+    def at(x: Array) -> tuple[Array, Array]:
+        found = [point(v) for v in x.tolist()]
+        return np.array([cost for cost, _ in found]), np.array([state for _, state in found])
+
+    return at
+
+
+def _choice(case: Case) -> tuple[float, ...]:
+    """What was chosen for a question: at other choices its cost is another curve."""
+    plan = case.serve_plan
+    facts = plan.replica.facts() if isinstance(plan, serve.Plan) and not isinstance(plan.replica, NoFit) else {}
+    chosen = (facts.get(k, 0) for k in ("gpus_per_replica", "tp", "pp", "ep", "batch"))
+    return (float(bool(case.reason)), *(float(v) for v in chosen))
+
+
+def crossings(curves: list[Curve], line: Axis) -> tuple[list[Crossing], bool]:
+    """Every place where the cheaper of two alternatives changes, for every pair, and whether all was looked at."""
+    found: list[Crossing] = []
+    whole = True
+    for a, b in combinations(curves, 2):
+        count = PLAIN_POINTS if a.plain and b.plain else PLANNED_POINTS
+
+        def both(x: Array, a: Curve = a, b: Curve = b) -> roots.Sampled:
+            (first, one_state), (second, other_state) = a.at(x), b.at(x)
+            return roots.Sampled(x, first, second, np.concatenate([one_state, other_state], axis=1))
+
+        met, all_of_it = roots.meetings(both, roots.spaced(line.low, line.high, count, line.straight))
+        found += [Crossing(a.name, b.name, meeting) for meeting in met]
+        whole &= all_of_it
+    return found, whole
+
+
+def figure_of(line: Axis, deciding: str | None) -> str:
+    """The cost that is looked at: what decides, or the total where the horizon itself is varied.
+
+    Raises
+    ------
+    LlmcostError
+        The alternatives have no cost in common.
+    """
+    if deciding is None:
+        raise LlmcostError("these alternatives have no cost in common that could cross")
+    return "total_usd_horizon" if line.key.name == "horizon" else deciding
+
+
+def headline(found: list[Crossing], curves: list[Curve], line: Axis, figure: str, whole: bool) -> str:
+    """Where two alternatives cost the same, or that they never do and who wins."""
+    texts = [_pair_text(found, a, b, line, figure) for a, b in combinations(curves, 2)]
+    text = " ".join(texts[:3]) + (f" {len(texts) - 3} more pairs are in the tables." if len(texts) > 3 else "")
+    if not whole:
+        text += " There are more crossings than could be looked at: narrow the range."
+    return text
+
+
+def _pair_text(found: list[Crossing], a: Curve, b: Curve, line: Axis, figure: str) -> str:
+    mine = [c for c in found if (c.first, c.second) == (a.name, b.name)]
+    name = line.key.name.replace("_", " ")
+    span = f"{_said(line, line.low)} to {_said(line, line.high)}"
+    if not mine:
+        return f"{a.name} and {b.name} never cost the same for {name} of {span}: {_always(a, b, line)}."
+    exact = [c for c in mine if c.meeting.exact]
+    at, last = (exact or mine)[0].meeting, mine[-1].meeting
+    above = b.name if last.first_below else a.name
+    if len(mine) == 1:
+        how = f"cost the same at {name} {_said(line, at.x)} ({money(figure, at.value)})"
+        if not exact:
+            how = f"change places at {name} {_said(line, at.x)}, where a step of the fleet jumps over the other's cost"
+        return f"{a.name} and {b.name} {how}: above it {above} is cheaper."
+    some = (
+        f"cost the same at {len(exact)} values of {name}" if exact else f"change places at {len(mine)} values of {name}"
+    )
+    return (
+        f"{a.name} and {b.name} {some} between {_said(line, mine[0].meeting.x)} and {_said(line, last.x)}: "
+        f"above the last {above} is cheaper."
+    )
+
+
+def _always(a: Curve, b: Curve, line: Axis) -> str:
+    ends = np.array([line.low, line.high])
+    (first, _), (second, _) = a.at(ends), b.at(ends)
+    if not np.isfinite(first).any() and not np.isfinite(second).any():
+        return "neither is feasible"
+    return f"{a.name if np.nansum(first - np.minimum(second, 1e300)) < 0 else b.name} is always cheaper"
+
+
+def _said(line: Axis, value: float) -> str:
+    return units.format(line.key.kind, value)

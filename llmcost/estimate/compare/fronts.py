@@ -1,0 +1,35 @@
+"""Cost against speed: what each alternative can do, and what nothing else beats on both."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmcost.estimate.compare.blocks import Block
+from llmcost.estimate.serve import Plan
+from llmcost.estimate.serving_options import NoFit
+
+MOST = 12  # alternatives whose fronts are kept: more cannot be told apart in a picture
+COST, SPEED = "usd_per_mtok_output", "tokens_per_second_per_user"
+
+
+def fronts(blocks: list[Block]) -> list[dict[str, Any]]:
+    """Operating points of self-hosted alternatives that none of their own beats, each with a price and a speed."""
+    rows = [
+        {"name": name, **point}
+        for block in blocks
+        for name in block.names
+        if not block.case.reason and isinstance(block.case.serve_plan, Plan)
+        for point in _points(block.case.serve_plan)
+    ]
+    if not 0 < len({row["name"] for row in rows}) <= MOST:
+        return []
+    return [row | {"efficient": not any(_beats(other, row) for other in rows)} for row in rows]
+
+
+def _points(plan: Plan) -> list[dict[str, Any]]:
+    return [] if isinstance(plan.replica, NoFit) else [dict(point) for point in plan.replica.front]
+
+
+def _beats(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Whether one point is as cheap and as fast as another, and better in one of both."""
+    return bool(a[COST] <= b[COST] and a[SPEED] >= b[SPEED] and (a[COST] < b[COST] or a[SPEED] > b[SPEED]))

@@ -1,0 +1,247 @@
+"""`--optimal`: the size and data that reach a quality for the least compute, and the least money, of a model's life."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost import units
+from llmcost.catalog import Catalog, presets_date
+from llmcost.engine import scaling
+from llmcost.engine.scaling import Law, Optimum
+from llmcost.engine.spread import median
+from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.estimate import sampling
+from llmcost.estimate.compare import case as one
+from llmcost.estimate.question import Origin, Question
+from llmcost.keys import SERVE
+from llmcost.result import Estimate
+from llmcost.scenario import Scenario, Setting
+
+DEFAULT_LAW = "hoffmann"
+SIZES, ROUNDS = 9, 4  # sizes whose cost is asked of the engines at a time, and how often the range is narrowed
+CHINCHILLA, FLOPS, COST = "least training", "least FLOPs", "least cost"
+SIZED = ("model", "params", "params_active", "tokens", "train_cost", "gpu_hours", "training_flops", "api")
+
+
+class Quality(NamedTuple):
+    """What is held equal: the loss of a size at its best use of training compute, or a loss as such."""
+
+    size: float | None
+    loss: float | None
+
+    def target(self, law: Law) -> float:
+        """The loss to reach by a law."""
+        if self.loss is not None:
+            return self.loss
+        assert self.size is not None
+        return float(scaling.loss(law, self.size, scaling.chinchilla_tokens(law, self.size)))
+
+
+def optimal(
+    scenario: Scenario,
+    catalog: Catalog,
+    loss_of: str | None,
+    loss: str | None,
+    inference_tokens: str | None,
+    law: str | None,
+) -> Estimate:
+    """Size and data for a quality and a lifetime of tokens, by every law.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Machines, lengths and prices, for the answer in dollars; nothing of it is needed for FLOPs.
+    catalog : Catalog
+        Where presets are found.
+    loss_of, loss : str, optional
+        The quality: that of the best model of a size (`13B`), or a loss [nats / token]; one of them.
+    inference_tokens : str, optional
+        Tokens served over the model's life; else requests x lengths x horizon.
+    law : str, optional
+        The law that the headline is of.
+
+    Raises
+    ------
+    LlmcostError
+        No or two qualities, no lifetime, an unknown law, or a loss that no model reaches.
+    """
+    quality = _quality(loss_of, loss)
+    question = Question(scenario, catalog, SERVE, prefix=True)
+    served = _served(question, inference_tokens)
+    rows = {str(row["name"]): row for row in catalog.table("scaling", "laws")}
+    if law is not None and law not in rows:
+        raise LlmcostError(f"--law: {units.shown(law)} is not one of {', '.join(rows)}", did_you_mean(law, rows))
+    laws = {name: Law(*(float(row[k]) for k in Law._fields)) for name, row in rows.items()}
+    for name, row in rows.items():
+        shown = ", ".join(f"{k} {row[k]}" for k in Law._fields)
+        question.record(
+            f"law_{name}",
+            shown,
+            Origin("preset:calibration/scaling", row["address"], str(row["date"]), row["confidence"]),
+        )
+    dollars = _dollars(scenario, catalog)
+    found = [row for name, of in laws.items() for row in _rows(name, of, quality, served, dollars)]
+    chosen = law or DEFAULT_LAW
+    mine = {row["point"]: row for row in found if row["law"] == chosen}
+    best = mine.get(COST, mine[FLOPS])
+    return Estimate(
+        command="compare",
+        headline=_headline(found, chosen, quality, served),
+        result={
+            **{k: v for k, v in best.items() if k not in ("law", "point")},
+            "law": chosen,
+            "inference_tokens": served,
+        },
+        inputs=question.inputs if dollars is None else {**dollars.inputs, **question.inputs},
+        warnings=[] if dollars is None else dollars.warnings,
+        arrays={"optimal": found},
+        presets=presets_date(catalog),
+    )
+
+
+def _quality(loss_of: str | None, loss: str | None) -> Quality:
+    if (loss_of is None) == (loss is None):
+        raise LlmcostError("--optimal needs one quality to hold: --loss-of or --loss", "--loss-of 13B")
+    try:
+        if loss_of is not None:
+            return Quality(float(units.parse("count", loss_of)), None)
+        return Quality(None, float(units.parse("ratio", loss)))
+    except LlmcostError as error:
+        raise units.at("--loss-of" if loss_of is not None else "--loss", error) from None
+
+
+def _served(question: Question, said: str | None) -> float:
+    """Tokens served over the model's life."""
+    if said is not None:
+        try:
+            value = float(units.parse("count", said))
+        except LlmcostError as error:
+            raise units.at("--inference-tokens", error) from None
+        question.record("inference_tokens", value, Origin("flag"), "tokens")
+        return value
+    numbers = [question.number(key) for key in ("requests", "isl", "osl")]
+    if any(n is None for n in numbers):
+        raise LlmcostError(
+            "--optimal needs the tokens of the model's life: --inference-tokens, or --requests, --isl and --osl",
+            "--inference-tokens 2T",
+        )
+    requests, isl, osl = (median(n) for n in numbers if n is not None)
+    factor = question.factor("defaults", "horizon")
+    return requests * (isl + osl) * median(question.number("horizon", factor) or factor.value) / 86400.0
+
+
+class Dollars:
+    """What a size costs to train and to serve, by the engines."""
+
+    def __init__(self, scenario: Scenario, catalog: Catalog) -> None:
+        self.scenario, self.catalog = scenario, catalog
+        self.inputs: dict[str, Any] = {}
+        self.warnings: list[Any] = []
+
+    def spend(self, params: float, tokens: float, served: float) -> tuple[float, float]:
+        """Dollars of training, and of serving a number of tokens."""
+        laid = {"params": Setting(params, "computed"), "tokens": Setting(tokens, "computed")}
+        case = one.take(self.scenario.over(laid), self.catalog, prefix=True)
+        if case.reason:
+            return np.inf, np.inf
+        self.inputs = {k: v for k, v in case.inputs.items() if v.origin != "computed"}
+        self.warnings = case.warnings
+        p = sampling.central(case.numbers)
+        out = one.figures(case, p)
+        per_token = float(out["usd_per_request"]) / (p["serve.isl"] + p["serve.osl"])
+        return float(out["upfront_usd"]), per_token * served
+
+
+def _dollars(scenario: Scenario, catalog: Catalog) -> Dollars | None:
+    """The engines, where machines and lengths were said; the size is what is looked for."""
+    said = [key for key in SIZED if scenario.get(key) is not None]
+    if said:
+        raise LlmcostError(f"--optimal looks for the size and its tokens: leave --{said[0].replace('_', '-')} out")
+    if not scenario.has("hardware"):
+        return None
+    if not (scenario.has("isl") and scenario.has("osl")):
+        raise LlmcostError("dollars need the lengths of requests: --isl and --osl", "--isl 1000 --osl 500")
+    return Dollars(scenario, catalog)
+
+
+def _rows(name: str, law: Law, quality: Quality, served: float, dollars: Dollars | None) -> list[dict[str, Any]]:
+    """The least training, the least FLOPs and (with machines) the least money, of one law."""
+    target = quality.target(law)
+    if target <= law.floor:
+        raise LlmcostError(
+            f"no model reaches a loss of {target:g} by {name}: its floor is {law.floor:g}", "--loss-of 13B"
+        )
+    largest = float(scaling.chinchilla(law, target))
+    plain, best = scaling.lifetime(law, largest, target, served), scaling.optimum(law, target, served)
+    points = {CHINCHILLA: plain, FLOPS: best}
+    if dollars is not None:
+        points[COST] = _cheapest(law, target, served, dollars)
+    spent = {
+        k: None if dollars is None else dollars.spend(float(o.params), float(o.tokens), served)
+        for k, o in points.items()
+    }
+    return [_row(name, point, target, points[point], plain, spent[point], spent[CHINCHILLA]) for point in points]
+
+
+def _cheapest(law: Law, target: float, served: float, dollars: Dollars) -> Optimum:
+    """The size of least spend: a grid of sizes asked of the engines, narrowed around the cheapest."""
+
+    def spend(sizes: Any) -> Any:
+        tokens = scaling.tokens_for_loss(law, sizes, target)
+        return np.array(
+            [
+                sum(dollars.spend(n, d, served)) if np.isfinite(d) else np.inf
+                for n, d in zip(sizes.tolist(), tokens.tolist(), strict=True)
+            ]
+        )
+
+    best = float(scaling.chinchilla(law, target))
+    least = float(np.power(law.size / (target - law.floor), 1.0 / law.alpha))
+    return scaling.lifetime(law, scaling.minimum(spend, least, 2.0 * best, SIZES, ROUNDS), target, served)
+
+
+def _row(
+    law: str, point: str, target: float, at: Optimum, plain: Optimum,
+    spent: tuple[float, float] | None, plain_spent: tuple[float, float] | None,
+) -> dict[str, Any]:  # fmt: skip
+    saved = float(plain.total_flops - at.total_flops)
+    row: dict[str, Any] = {
+        "law": law, "point": point, "params_total": float(at.params), "tokens": float(at.tokens), "loss": target,
+        "training_flops": float(at.training_flops), "inference_flops": float(at.inference_flops),
+        "total_flops": float(at.total_flops), "saved_flops": saved, "saved_share": saved / float(plain.total_flops),
+    }  # fmt: skip
+    if spent is not None and plain_spent is not None:
+        row |= {
+            "training_usd": _finite(spent[0]), "inference_usd": _finite(spent[1]), "total_usd": _finite(sum(spent)),
+            "saved_usd": _finite(sum(plain_spent) - sum(spent)),
+        }  # fmt: skip
+    return row
+
+
+def _finite(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+def _headline(rows: list[dict[str, Any]], law: str, quality: Quality, served: float) -> str:
+    held = (
+        f"The quality of a {units.format('count', quality.size)} model"
+        if quality.size
+        else f"A loss of {quality.loss:g}"
+    )
+    text = f"{held} at {units.format('count', served)} inference tokens: "
+    parts = []
+    for name in sorted({row["law"] for row in rows}, key=lambda n: n != law):
+        best = next(r for r in rows if r["law"] == name and r["point"] == FLOPS)
+        size, data, flops = (units.format("count", best[k]) for k in ("params_total", "tokens", "saved_flops"))
+        saved = f"{100 * best['saved_share']:.0f} % less"
+        said = f"{size} trained on {data} tokens takes {saved} compute ({flops} FLOPs)"
+        parts.append(said if name == law else f"{name} says {size} on {data}, {saved}")
+    cost = next((r for r in rows if r["law"] == law and r["point"] == COST), None)
+    if cost is not None and cost["total_usd"] is not None:
+        parts.append(
+            f"in dollars {units.format('count', cost['params_total'])}, {units.format('usd', cost['total_usd'])} and "
+            f"{units.format('usd', cost['saved_usd'])} saved"
+        )
+    return text + "; ".join(parts) + "."

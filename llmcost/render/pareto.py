@@ -1,0 +1,137 @@
+"""Cost against speed of several alternatives: what a terminal and a file show of the same points."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from llmcost import units
+from llmcost.render import Options
+from llmcost.render.chart import tick_label
+from llmcost.render.text import clean, trimmed
+from llmcost.result import Estimate
+
+WIDTH, WIDEST, NARROWEST = 80, 110, 44
+HEIGHT = 16
+MARKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+COST, SPEED = "usd_per_mtok_output", "tokens_per_second_per_user"
+
+
+class Front(NamedTuple):
+    """One alternative's points, fastest last: (tokens/s per user, USD per Mtok of output, on the common front)."""
+
+    name: str
+    points: list[tuple[float, float, bool]]
+
+
+def fronts(estimate: Estimate) -> list[Front]:
+    """The points of a comparison by alternative; empty where there are none."""
+    found: dict[str, list[tuple[float, float, bool]]] = {}
+    rows = estimate.arrays.get("front") or []
+    for row in rows if estimate.command == "compare" else []:
+        if row.get(COST) and row.get(SPEED):
+            found.setdefault(str(row["name"]), []).append((float(row[SPEED]), float(row[COST]), bool(row["efficient"])))
+    return [Front(name, sorted(points)) for name, points in found.items()]
+
+
+def bounds(values: Sequence[float]) -> tuple[float, float]:
+    """A logarithmic range of whole steps of 1, 2 or 5 around values.
+
+    >>> bounds([0.3, 7.0])
+    (0.2, 10.0)
+    """
+    return _step(min(values), -1), _step(max(values), 1)
+
+
+def _step(value: float, side: int) -> float:
+    power = 10.0 ** math.floor(math.log10(value))
+    steps = [m * power for m in (0.5, 1.0, 2.0, 5.0, 10.0)]
+    if side < 0:
+        return float(f"{max(s for s in steps if s <= value * (1 + 1e-9)):.12g}")
+    return float(f"{min(s for s in steps if s >= value * (1 - 1e-9)):.12g}")
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """Steps of 1, 2 and 5 from low to high.
+
+    >>> log_ticks(0.2, 10.0)
+    [0.2, 0.5, 1.0, 2.0, 5.0, 10.0]
+    """
+    found = [
+        m * 10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) for m in (1, 2, 5)
+    ]
+    return [float(f"{v:.12g}") for v in found if low * (1 - 1e-9) <= v <= high * (1 + 1e-9)]
+
+
+def render(estimate: Estimate, options: Options) -> str:
+    """The picture: a letter per alternative, capital on the common front; empty where there is nothing to draw."""
+    found = fronts(estimate)[: len(MARKS)]
+    width = min(options.width or WIDTH, WIDEST)
+    if not found or width < NARROWEST:
+        return ""
+    speeds, costs = bounds([p[0] for f in found for p in f.points]), bounds([p[1] for f in found for p in f.points])
+    rows = {HEIGHT - 1 - _place(v, costs, HEIGHT): tick_label("usd", v) for v in log_ticks(*costs)}
+    left = max(len(label) for label in rows.values()) + 2
+    columns = width - left - 1
+    cells = [[" "] * columns for _ in range(HEIGHT)]
+    for mark, front in reversed(list(zip(MARKS, found, strict=False))):
+        for speed, cost, efficient in front.points:
+            x, y = _place(speed, speeds, columns), HEIGHT - 1 - _place(cost, costs, HEIGHT)
+            if efficient or not cells[y][x].isupper():
+                cells[y][x] = mark if efficient else mark.lower()
+    bar, tick, corner, flat, down = "│┤└─┬" if options.unicode else "|++-+"
+    lines = [
+        " " * left
+        + " $/Mtok of output against tokens/s per user; capitals: nothing here is cheaper and faster"[: columns + 1]
+    ]
+    lines += [
+        f"{rows.get(y, ''):>{left - 1}} {tick if y in rows else bar}{''.join(row)}" for y, row in enumerate(cells)
+    ]
+    base, below = [flat] * columns, [" "] * (columns + 8)
+    free = 0
+    for value in log_ticks(*speeds):
+        at, label = _place(value, speeds, columns), f"{value:g}"
+        base[at] = down
+        start = max(0, min(at - (len(label) - 1) // 2, columns - len(label)))
+        if start >= free:
+            below[start : start + len(label)] = label
+            free = start + len(label) + 1
+    lines += [" " * (left - 1) + f" {corner}{''.join(base)}", " " * (left + 1) + "".join(below).rstrip()]
+    lines += [f"{' ' * left} {mark} {clean(front.name)}" for mark, front in zip(MARKS, found, strict=False)]
+    return trimmed("\n".join(lines) + "\n")
+
+
+def _place(value: float, span: tuple[float, float], count: int) -> int:
+    """The cell of a value on a logarithmic axis."""
+    low, high = (math.log(v) for v in span)
+    return min(max(int((math.log(value) - low) / max(high - low, 1e-12) * (count - 1) + 0.5), 0), count - 1)
+
+
+def draw(axes: Any, found: Sequence[Front], palette: Sequence[str]) -> None:
+    """The same as curves on the axes of a figure."""
+    for i, front in enumerate(found):
+        color, style = palette[i % len(palette)], ("-", "--", ":")[i // len(palette) % 3]
+        axes.plot(
+            [p[0] for p in front.points],
+            [p[1] for p in front.points],
+            style,
+            color=color,
+            linewidth=1.6,
+            label=clean(front.name),
+        )
+        best = [p for p in front.points if p[2]]
+        axes.plot([p[0] for p in best], [p[1] for p in best], "o", color=color, markersize=5)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    for axis, span, kind in ((axes.xaxis, 0, ""), (axes.yaxis, 1, "usd")):
+        low, high = bounds([p[span] for front in found for p in front.points])
+        at = log_ticks(low, high)
+        axis.set_ticks(at, [units.format("usd", v) if kind else f"{v:g}" for v in at])
+        axis.set_ticks([], minor=True)
+        (axes.set_xlim if span == 0 else axes.set_ylim)(low, high)
+    axes.set_xlabel("output tokens/s per user")
+    axes.set_ylabel("USD per million output tokens")
+    axes.grid(color="#e6e6e6", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.legend(frameon=False, fontsize=9)

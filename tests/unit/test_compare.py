@@ -1,0 +1,187 @@
+"""Alternatives side by side: what is planned once, what decides, break-evens by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llmcost import api
+from llmcost.errors import LlmcostError
+from llmcost.estimate.compare import baseline, blocks
+
+CHAT: dict[str, Any] = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "isl": 1000, "osl": 300, "samples": 100}
+TRAINED: dict[str, Any] = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "gpus": 64, "tokens": "1T", "samples": 100}
+GIVEN: dict[str, Any] = {"requests": "1M/day", "horizon": "1y"}
+VALUES = {
+    "price": ("2/h", "3/h"), "requests": ("1M/day", "7M/day"), "utilization": ("40%", "70%"),
+    "electricity_price": ("0.05/kWh", "0.2/kWh"), "carbon_intensity": ("50g/kWh", "400g/kWh"), "pue": ("1.1", "1.5"),
+    "tokens_per_second": ("900/s", "2000/s"), "horizon": ("1y", "4y"), "cost_per_request": ("0.01", "0.02"),
+    "energy_per_request": ("0.001kWh", "0.002kWh"), "api_discount": ("5%", "50%"), "gpu_hours": ("10k", "30k"),
+    "mfu": ("30%", "45%"), "goodput": ("80%", "95%"), "overhead": ("1.05", "1.3"), "experiments": ("1", "3"),
+    "staff": ("0.2", "0.9"), "data_cost": ("1M", "2M"), "storage_cost": ("1M", "3M"), "train_cost": ("1M", "2M"),
+    "train_energy": ("10kWh", "20kWh"),
+}  # fmt: skip
+
+
+def _question(key: str) -> dict[str, Any]:
+    """A question that reads a key."""
+    if key == "api_discount":
+        return {"api": "openai/gpt-4o", "isl": 1000, "osl": 300, **GIVEN}
+    if key in ("cost_per_request", "energy_per_request"):
+        return {**GIVEN}
+    if key in ("train_cost", "train_energy"):
+        return {**GIVEN, "cost_per_request": "0.01"}
+    if key in ("experiments", "staff", "data_cost", "storage_cost"):
+        return {**TRAINED, "scope": "program"}
+    if key in ("gpu_hours", "mfu", "goodput", "overhead"):
+        return TRAINED
+    return {**CHAT, **GIVEN}
+
+
+def test_every_plain_key_is_tried() -> None:
+    assert set(VALUES) == set(blocks.PLAIN)
+
+
+@pytest.mark.parametrize("key", blocks.PLAIN)
+def test_an_axis_of_points_is_what_each_question_says(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Planned once and figured as an axis: the same as every alternative planned by itself."""
+
+    def rows() -> dict[str, dict[str, Any]]:
+        found = api.compare(**_question(key), vary={key: VALUES[key]}).arrays["alternatives"]
+        return {row["name"]: row for row in found}
+
+    axis = rows()
+    monkeypatch.setattr(blocks, "plain", lambda *_: False)
+    for name, alone in rows().items():
+        row = axis[name]
+        for figure, number in row.items():
+            if isinstance(number, float) and figure not in ("ratio", "probability_cheapest", "p5", "p95"):
+                assert number == pytest.approx(alone[figure], rel=1e-12), figure
+
+
+def test_a_grid_has_every_combination() -> None:
+    answer = api.compare(
+        **CHAT, vary={"price": ["2/h", "3/h"], "requests": ["1M/day", "2M/day"], "dtype": ["bf16", "fp8"]}
+    )
+    names = {row["name"] for row in answer.arrays["alternatives"]}
+    assert len(names) == answer.result["count"] == 8
+    assert "price 2/h, requests 1M/day, dtype fp8" in names
+    assert {frozenset(row["inputs"]) >= {"price", "requests", "dtype"} for row in answer.arrays["alternatives"]} == {
+        True
+    }
+
+
+def test_break_evens_by_hand() -> None:
+    """$1M and $0.01 a request against $0.03: 1M / 0.02 = 50M requests, at 1M a day 50 days; over a year of 365.25 days
+    136,893 a day, where each costs 0.03 x 50M = $1.5M."""
+    answer = api.compare("tests/data/own-or-buy.toml")
+    (pair,) = answer.arrays["pairs"]
+    assert (pair["name"], pair["other"]) == ("own", "buy")
+    assert pair["break_even_requests"] == pytest.approx(50e6 / 365.25, rel=1e-9)
+    assert pair["break_even_days"] == pytest.approx(50.0)
+    assert pair["break_even_usd"] == pytest.approx(1.5e6)
+    assert pair["break_even_date"] == "2027-02-20"
+    assert pair["probability_cheaper"] == 1.0
+    assert pair["delta_usd"] == pytest.approx(0.02 * 365.25e6 - 1e6)
+    assert pair["cheaper_above"] == "own"
+
+
+def test_what_alternatives_share_is_drawn_once() -> None:
+    """A factor on a price both pay cancels: the cheaper one is cheaper in every sample, although ranges overlap."""
+    answer = api.compare(**CHAT, requests="50M/day", price="2/h..8/h", vary={"osl": ["300", "330"]})
+    first, second = answer.arrays["alternatives"]
+    assert first["p95"] > second["p5"]
+    assert first["probability_cheapest"] > 0.98
+
+
+def test_equal_alternatives_are_even() -> None:
+    first, second = api.compare(**CHAT, provider="lambda", against=["rent:lambda"]).arrays["alternatives"]
+    assert (first["probability_cheapest"], second["probability_cheapest"]) == (0.5, 0.5)
+
+
+def test_ranges_are_those_of_the_question_alone() -> None:
+    answer = api.compare(**CHAT, requests="1M/day", vary={"hardware": ["h100-sxm", "mi300x"]})
+    alone = api.serve(**CHAT, requests="1M/day")
+    row = next(r for r in answer.arrays["alternatives"] if r["name"] == "h100-sxm")
+    assert row["usd_per_month"] == alone.result["usd_per_month"]
+    of = alone.ranges["usd_per_month"]
+    assert (row["p5"], row["p95"]) == pytest.approx((of.p5, of.p95))
+
+
+def test_too_few_accelerators_are_never_cheapest() -> None:
+    rows = api.compare(**CHAT, requests="100M/day", gpus=2, against=["api:openai/gpt-4o-mini"]).arrays["alternatives"]
+    own = next(r for r in rows if r["name"].startswith("llama"))
+    assert own["usd_per_month"] < rows[0]["usd_per_month"]
+    assert (own["feasible"], own["ratio"]) == (False, None)
+    assert "2 are given" in own["reason"]
+    assert rows[0]["name"] == "api:openai/gpt-4o-mini"
+
+
+def test_other_providers_and_terms() -> None:
+    answer = api.compare(**CHAT, against=["rent:lambda", "rent:aws:spot"])
+    prices = {row["name"]: row["inputs"]["price"] for row in answer.arrays["alternatives"]}
+    assert len(set(prices.values())) == 3
+
+
+def test_growth_counts_in_the_total() -> None:
+    """Linear growth from 1M a day by 1M a month for a year: 365.25 (1M + 12M / 2) requests at $0.01."""
+    answer = api.compare(**GIVEN, added_requests="1M/day", vary={"cost_per_request": ["0.01", "0.02"]})
+    first = answer.arrays["alternatives"][0]
+    assert first["total_usd_horizon"] == pytest.approx(365.25 * 7e6 * 0.01, rel=1e-9)
+
+
+def test_columns_and_order() -> None:
+    answer = api.compare(**CHAT, vary={"hardware": ["h100-sxm", "mi300x", "a100-80gb-sxm"]})
+    assert [r["ratio"] for r in answer.arrays["alternatives"]] == sorted(
+        r["ratio"] for r in answer.arrays["alternatives"]
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ({"against": ["api:"]}, "expected api:PROVIDER/MODEL"),
+        ({"against": ["apy:openai/gpt-4o"]}, "did you mean 'api'"),
+        ({"against": ["rent:lamda"]}, "did you mean 'lambda'"),
+        ({"against": ["rent:aws:2-year"]}, "2-year"),
+        ({"vary": {"price": ["2/h", "2/h"]}}, "given twice"),
+        ({"vary": {"price": ["2"]}}, "has no unit"),
+        ({"vary": {"tokens": ["1T", "2T"], "isl": ["-5"]}}, "-5"),
+        ({"vary": {"lora_rank": ["8", "16"]}}, "no effect"),
+        ({}, "one alternative"),
+    ],
+)
+def test_wrong_alternatives_are_refused(how: dict[str, Any], says: str) -> None:
+    with pytest.raises(LlmcostError) as caught:
+        api.compare(**CHAT, **how)
+    assert says in caught.value.message + caught.value.hint
+
+
+def _answer(price: str, **more: Any) -> dict[str, Any]:
+    estimate = api.train(model="deepseek-v3", gpu_hours="2.788M", price=price, **more)
+    return dict(baseline.document(estimate))
+
+
+def test_a_difference_by_hand() -> None:
+    """2.788M GPU-hours at $2 and at $2.50: $5.576M and $6.97M, 25 % more, one input changed."""
+    from llmcost.catalog import Catalog
+
+    found = baseline.diff(_answer("2/h"), _answer("2.5/h"), ("old", "new"), Catalog())
+    assert found.result["before"] == 5_576_000.0
+    assert found.result["after"] == 6_970_000.0
+    assert found.result["delta_pct"] == pytest.approx(25.0)
+    assert [(row["key"], row["before"], row["after"]) for row in found.arrays["changed_inputs"]] == [
+        ("price", 2.0, 2.5)
+    ]
+    assert "1 input changed: price" in found.headline
+    same = baseline.diff(_answer("2/h"), _answer("2/h"), ("old", "new"), Catalog())
+    assert same.headline == "Nothing changed."
+
+
+@pytest.mark.parametrize("broken", [{}, {"schema": "x"}, {"schema": "llmcost/presets/1", "result": {}, "inputs": {}}])
+def test_what_is_no_answer_is_refused(broken: dict[str, Any]) -> None:
+    from llmcost.catalog import Catalog
+
+    with pytest.raises(LlmcostError, match="not an answer"):
+        baseline.diff(broken, _answer("2/h"), ("old.json", "new"), Catalog())
