@@ -30,6 +30,7 @@ golden: $(READY) ## Refresh what users see (read the diff before committing it)
 
 docs: $(READY) ## Regenerate docs/cli.md and the README's output blocks
 	$(BIN)/python -m scripts.docs
+	$(BIN)/python -m scripts.ci_docs
 
 claims: $(READY) ## Regenerate docs/claims.md: what is said of costs, put to the commands
 	$(BIN)/python -m scripts.claims

@@ -14,12 +14,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from llmcost.api import compare, crossover, serve, train
+    from llmcost.api import check, compare, crossover, serve, train
     from llmcost.errors import LlmcostError
     from llmcost.result import Estimate
 
 __version__ = "0.1.0"
-__all__ = ["Estimate", "LlmcostError", "__version__", "compare", "crossover", "serve", "train"]
+__all__ = ["Estimate", "LlmcostError", "__version__", "check", "compare", "crossover", "serve", "train"]
 
 _HOMES = {"LlmcostError": "llmcost.errors", "Estimate": "llmcost.result"}
 

@@ -127,3 +127,33 @@ def compare(
     asked = [Alternative(name or "", _question(name, catalog, keys)) for name in scenarios or (None,)]
     axes = [f"{key}={','.join(str(v) for v in values)}" for key, values in (vary or {}).items()]
     return answer(asked, catalog, axes, list(against), cross)
+
+
+def check(*files: str, baseline: str | None = None, as_of: str | None = None, presets: Presets = None) -> Estimate:
+    """Budgets against the answers of their scenarios; `exit_code` is 1 where a limit does not hold.
+
+    Parameters
+    ----------
+    files : str
+        Budget files, or scenarios with a budget table; `llmcost.toml` of this folder when none is named.
+    baseline : str, optional
+        The saved JSON of an earlier check.
+    as_of : str, optional
+        Prices up to this day, and the day it is; this library reads no clock.
+    presets : path, optional
+        Folder of your own presets.
+
+    Raises
+    ------
+    LlmcostError
+        The question is wrong; `message` and `hint` say how.
+    """
+    from llmcost import units
+    from llmcost.estimate.check import Asked
+    from llmcost.estimate.check import check as answer
+    from llmcost.estimate.check import files as budgets
+
+    catalog = _catalog(presets)
+    read = budgets.read(files or [budgets.DEFAULT], catalog, bytes)
+    asked = [Asked(*pair) for pair in zip(read, budgets.baselines(read, baseline), strict=True)]
+    return answer(asked, catalog, as_of=None if as_of is None else units.parse_date(as_of))

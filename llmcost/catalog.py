@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -139,11 +140,14 @@ class Catalog:
         from llmcost.decode import decode
 
         found = self.find("prices", name)
-        data = read_toml(found.path)
-        rows = data.get("prices")
-        if hardware is not None and isinstance(rows, list):
-            data["prices"] = [r for r in rows if not isinstance(r, dict) or r.get("hardware") == hardware]
-        return decode(spec.Provider, data, found.path.name).prices
+        key = (f"quotes of {hardware}", str(found.path))
+        if key not in self._loaded:
+            data = read_toml(found.path)
+            rows = data.get("prices")
+            if hardware is not None and isinstance(rows, list):
+                data["prices"] = [r for r in rows if not isinstance(r, dict) or r.get("hardware") == hardware]
+            self._loaded[key] = decode(spec.Provider, data, found.path.name).prices
+        return list(self._loaded[key])
 
     def table(self, name: str, table: str) -> list[dict[str, Any]]:
         """The rows of a table of a calibration preset, as parsed TOML."""
@@ -184,5 +188,10 @@ def source_for(sources: list[spec.Source], key: str) -> spec.Source | None:
 
 def presets_date(catalog: Catalog) -> str:
     """The newest date in the shipped prices and calibrations: the presets' identity in every answer."""
-    shipped = [f for kind in ("prices", "calibration") for f in catalog.files(kind).values() if not f.user]
-    return max((date for f in shipped for date in _DATES.findall(f.path.read_text("utf-8"))), default="")
+    shipped = [f.path for kind in ("prices", "calibration") for f in catalog.files(kind).values() if not f.user]
+    return _newest_date(tuple(shipped))
+
+
+@cache
+def _newest_date(paths: tuple[Path, ...]) -> str:
+    return max((date for path in paths for date in _DATES.findall(path.read_text("utf-8"))), default="")

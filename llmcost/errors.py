@@ -40,6 +40,10 @@ class LlmcostError(Exception):
         self.code = code
 
 
+class Missing(LlmcostError):
+    """Too little was said for an answer: nothing is wrong with what was."""
+
+
 class Findings(LlmcostError):
     """Several findings of one file or one command line, shown together."""
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from llmcost import units
+from llmcost.budget.limits import DECREASE, INCREASE, LIMITED, PRICE_AGE, QUANTILES
 from llmcost.errors import LlmcostError, did_you_mean
-from llmcost.keys import TABLES, Key, all_keys
+from llmcost.keys import BOTH, TABLES, Key, all_keys
 from llmcost.terms import TERMS, Term
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-COMMANDS = ("train", "serve", "crossover", "compare", "presets", "validate")
-NAMES = ("scenario", *COMMANDS)
+COMMANDS = ("train", "serve", "crossover", "compare", "check", "presets", "validate")
+NAMES = ("scenario", "budget", *COMMANDS)
 _TEXT_KINDS = ("text", "date")
 _ARRAYS = {
     "train": ("step", "phases", "energy"),
@@ -26,6 +28,7 @@ _ARRAYS = {
         "changes",
         "changed_inputs",
     ),
+    "check": ("rows", "totals", "changed_inputs", "answers"),
     "crossover": ("crossings", "curve", "periods", "sensitivity"),
     "presets": ("rows",),
     "validate": ("groups", "rows"),
@@ -42,6 +45,8 @@ def build(name: str) -> dict[str, Any]:
     """
     if name not in NAMES:
         raise LlmcostError(f"no schema {units.shown(name)}: one of {', '.join(NAMES)}", did_you_mean(name, NAMES))
+    if name == "budget":
+        return _budget_file()
     return _scenario() if name == "scenario" else _answer(name)
 
 
@@ -50,7 +55,7 @@ def _scenario() -> dict[str, Any]:
     for key in all_keys().values():
         properties[key.name] = {"description": key.help, **_key_type(key)}
     properties |= {"aliases": {"type": "array", "items": {"type": "string"}}, "sources": {"type": "array"}}
-    properties |= {table: {} for table in TABLES}
+    properties |= {table: {} for table in TABLES} | {"budget": _budgets(needed=())}
     return {
         "$schema": DRAFT,
         "title": "llmcost scenario",
@@ -58,6 +63,49 @@ def _scenario() -> dict[str, Any]:
         "properties": properties,
         "additionalProperties": False,
     }
+
+
+def _budget_file() -> dict[str, Any]:
+    """A file of budgets: `llmcost.toml`."""
+    text = {"type": "string"}
+    properties = {"title": text, "description": text, "baseline": text, "as_of": {**text, "format": "date"}}
+    return {
+        "$schema": DRAFT,
+        "title": "llmcost budgets",
+        "type": "object",
+        "properties": {**properties, PRICE_AGE: _level(), "budget": _budgets(needed=("scenario",))},
+        "required": ["budget"],
+        "additionalProperties": False,
+    }
+
+
+def _budgets(needed: Sequence[str]) -> dict[str, Any]:
+    """One `[budget]`, or several `[[budget]]`."""
+    text = {"type": "string"}
+    noted = {
+        "on": {"enum": list(BOTH)}, "at": {"enum": [*QUANTILES, "median"]}, "owner": text, "reason": text,
+        "expires": {**text, "format": "date"},
+    }  # fmt: skip
+    limits = {}
+    for side, change in (("max", INCREASE), ("min", DECREASE)):
+        for term in LIMITED.values():
+            about = f"{'At most' if side == 'max' else 'At least'}: {term.meaning} ({term.base})"
+            limits[f"{side}_{term.name}"] = {"description": about, **_level({**noted, change: _level()})}
+    changes = {key: _level() for key in (INCREASE, DECREASE, PRICE_AGE)}
+    one = {
+        "type": "object",
+        "properties": {"name": text, "scenario": text, **noted, **changes, **limits},
+        "required": list(needed),
+        "additionalProperties": False,
+    }
+    return {"anyOf": [one, {"type": "array", "minItems": 1, "items": one}]}
+
+
+def _level(more: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A level to fail beyond, or a table of levels."""
+    plain = {"type": ["number", "string"]}
+    table = {"type": "object", "properties": {"fail": plain, "warn": plain, **(more or {})}, "minProperties": 1}
+    return {"anyOf": [plain, {**table, "additionalProperties": False}]}
 
 
 def _key_type(key: Key) -> dict[str, Any]:

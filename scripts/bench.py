@@ -42,6 +42,7 @@ COMMANDS = {
     "train": ["train", "-m", "llama-3.1-405b", "--tokens", "15.6T", "-H", "h100-sxm", "--gpus", "16384"],
     "serve --json": ["serve", "llama-3.1-70b-chat", "--json"],
     "crossover --json": ["crossover", "llama-3.1-70b-chat", "--json"],
+    "check --json (4 answers)": ["check", "examples/ci/llmcost.toml", "--json"],
 }
 
 

@@ -31,6 +31,7 @@ COMMANDS = (
     "serve",
     "crossover",
     "compare",
+    "check",
     "presets",
     "presets list",
     "presets show",

@@ -13,7 +13,7 @@ HELP = """What a language model costs to train, to serve, and when serving overt
 
 Start with: llmcost crossover --train-cost 150M --cost-per-request 0.05 --requests 10M/day
 """
-COMMANDS = ("train", "serve", "crossover", "compare", "presets", "validate", "schema")
+COMMANDS = ("train", "serve", "crossover", "compare", "check", "presets", "validate", "schema")
 
 
 def build(named: str | None) -> typer.Typer:

@@ -51,14 +51,21 @@ def catalog(folder: str | None) -> Catalog:
 
 
 def options(
-    format_: str, json_: bool, output: str | None, explain: bool, quiet: bool, no_color: bool, **rest: Any
+    format_: str,
+    json_: bool,
+    output: str | None,
+    explain: bool,
+    quiet: bool,
+    no_color: bool,
+    formats: tuple[str, ...] = FORMATS,
+    **rest: Any,
 ) -> Shown:
     """Output options, checked before anything is computed."""
     if json_ and format_ not in ("table", "json"):
         raise LlmcostError(f"--json and --format {shown(format_)} are two answers to one question: give one")
     name = "json" if json_ else format_
-    if name not in FORMATS:
-        raise LlmcostError(f"--format: {shown(name)} is not one of {', '.join(FORMATS)}", did_you_mean(name, FORMATS))
+    if name not in formats:
+        raise LlmcostError(f"--format: {shown(name)} is not one of {', '.join(formats)}", did_you_mean(name, formats))
     plot = rest.get("plot")
     if plot is not None and Path(plot).suffix not in (".svg", ".png", ".pdf"):
         raise LlmcostError(f"--plot: {shown(plot)} does not end in .svg, .png or .pdf")

@@ -6,7 +6,10 @@ import typer
 
 SUMMARY = "Print the JSON Schema of a command's answer, or of scenario files."
 NAME = typer.Argument(
-    ..., metavar="NAME", help="scenario, train, serve, crossover, compare, presets or validate.", show_default=False
+    ...,
+    metavar="NAME",
+    help="scenario, budget, train, serve, crossover, compare, check, presets or validate.",
+    show_default=False,
 )
 
 

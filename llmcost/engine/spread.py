@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from collections.abc import Sequence
 from functools import cache
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -152,8 +153,18 @@ def quantile(values: Array, share: float) -> float:
 
     Linear between neighbours, and infinite as soon as the upper neighbour is.
     """
-    ordered = np.partition(values, _neighbours(len(values), share))
-    at = share * (len(values) - 1)
+    return quantiles(values, (share,))[0]
+
+
+def quantiles(values: Array, shares: Sequence[float]) -> list[float]:
+    """Several quantiles from one partial sort, each as `quantile` gives it."""
+    places = sorted({place for share in shares for place in _neighbours(len(values), share)})
+    ordered = np.partition(values, places)
+    return [_between(ordered, share) for share in shares]
+
+
+def _between(ordered: Array, share: float) -> float:
+    at = share * (len(ordered) - 1)
     low, high = ordered[math.floor(at)], ordered[math.ceil(at)]
     if not np.isfinite(low) or not np.isfinite(high):
         return float(high) if at > math.floor(at) else float(low)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.spread import Spread
-from llmcost.errors import LlmcostError
+from llmcost.errors import LlmcostError, Missing
 from llmcost.estimate.question import Number, Origin, Question
 
 MIN_PROVIDERS = 3  # fewer quotes than this do not make a market
@@ -193,7 +193,7 @@ def price(question: Question, hardware: str | None) -> Number:
     if given is not None:
         return given
     if hardware is None:
-        raise LlmcostError(
+        raise Missing(
             "missing --price or --hardware: the rate per accelerator-hour is not known",
             "--price 2.50/h, or --hardware h100-sxm",
         )

@@ -9,7 +9,7 @@ from llmcost import spec, units
 from llmcost.catalog import Catalog, Found, source_of
 from llmcost.engine import spread as sp
 from llmcost.engine.spread import Spread
-from llmcost.errors import LlmcostError
+from llmcost.errors import LlmcostError, Missing
 from llmcost.keys import KEYS
 from llmcost.result import Input, Step, Warning
 from llmcost.scenario import Scenario, Setting
@@ -91,9 +91,9 @@ class Question:
         self.numbers[name] = value
         return value
 
-    def need(self, key: str, why: str) -> LlmcostError:
+    def need(self, key: str, why: str) -> Missing:
         """The error for a key that nothing provides."""
-        return LlmcostError(f"missing {KEYS[key].option}: {why}", f"llmcost {self.side} --help")
+        return Missing(f"missing {KEYS[key].option}: {why}", f"llmcost {self.side} --help")
 
     # what it came from
 

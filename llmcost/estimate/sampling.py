@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,14 @@ def settings(question: Question) -> tuple[int, int]:
     return int(question.said("samples") or SAMPLES), int(question.said("seed") or SEED)
 
 
+@lru_cache(maxsize=128)
+def _kept_draw(spread: Spread, name: str, samples: int, seed: int) -> sp.Array:
+    """Draws that many questions of one process share: defaults, prices, errors of the engines."""
+    found = sp.draw(spread, name, samples, seed)
+    found.setflags(write=False)
+    return found
+
+
 def central(numbers: Mapping[str, float | Spread]) -> dict[str, float]:
     """Every number at its median."""
     return {name: sp.median(value) for name, value in numbers.items()}
@@ -34,8 +43,9 @@ def draws(
     `streams` renames the random stream of a number: two sides that share a price share its draws.
     """
     names = streams or {}
+    draw = _kept_draw if samples <= SAMPLES else sp.draw
     return {
-        name: sp.draw(value, names.get(name, name), samples, seed) if isinstance(value, Spread) else float(value)
+        name: draw(value, names.get(name, name), samples, seed) if isinstance(value, Spread) else float(value)
         for name, value in numbers.items()
     }
 
@@ -56,7 +66,7 @@ def ranges(centre: Figures, sampled: Figures) -> dict[str, Range]:
         at = centre.get(name)
         if not isinstance(values, np.ndarray) or values.ndim == 0 or not isinstance(at, float | int) or at == 0:
             continue
-        p5, p50, p95 = (sp.quantile(values, q) for q in (0.05, 0.5, 0.95))
+        p5, p50, p95 = sp.quantiles(values, (0.05, 0.5, 0.95))
         if p5 == p95 or not np.isfinite([p5, p50, p95]).all() or p50 <= 0:
             continue
         found[name] = Range(float(at * (p5 / p50)), float(at), float(at * (p95 / p50)))

@@ -9,7 +9,7 @@ from llmcost import units
 from llmcost.catalog import Catalog, presets_date, source_of
 from llmcost.engine import energy
 from llmcost.engine.spread import median
-from llmcost.errors import Exit, LlmcostError
+from llmcost.errors import Exit, Missing
 from llmcost.estimate import bill as billing
 from llmcost.estimate import methods, pace, sampling, steps
 from llmcost.estimate.place import Place, place
@@ -59,7 +59,7 @@ def train(scenario: Scenario, catalog: Catalog) -> Estimate:
 def plan(question: Question) -> Plan:
     """Take every value the figures need; explain what is missing."""
     if not question.scenario.has(*GIVEN_WORK):
-        raise LlmcostError("nothing to train: give --model and --tokens, or --gpu-hours", "llmcost train --help")
+        raise Missing("nothing to train: give --model and --tokens, or --gpu-hours", "llmcost train --help")
     model = subject(question)
     device = chip(question)
     gpus = question.said("gpus")

@@ -9,6 +9,7 @@ from msgspec import Struct
 from llmcost.result import Estimate
 
 FORMATS = ("table", "json", "csv", "markdown", "chart")
+CI_FORMATS = ("github", "junit")  # of a check of budgets alone
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -28,14 +29,15 @@ class Options(Struct, frozen=True, kw_only=True):
 
 
 def render(format_name: str, estimate: Estimate, options: Options) -> str:
-    """An answer in one of `FORMATS`; only that format's module is loaded.
+    """An answer in one of `FORMATS`, a check in one of `CI_FORMATS` too; only that format's module is loaded.
 
     Raises
     ------
     ValueError
         No such format (a bug: the command line checks names first), or a number that is not finite.
     """
-    if format_name not in FORMATS:
-        raise ValueError(f"no renderer for {format_name!r}: one of {', '.join(FORMATS)}")
+    known = (*FORMATS, *CI_FORMATS) if estimate.command == "check" else FORMATS
+    if format_name not in known:
+        raise ValueError(f"no renderer for {format_name!r}: one of {', '.join(known)}")
     text: str = import_module(f"llmcost.render.{format_name}").render(estimate, options)
     return text

@@ -22,12 +22,16 @@ _ADDRESS = re.compile(r"https?://[\w./~%?=&:@+,;-]+", re.ASCII)
 
 def render(estimate: Estimate, options: Options) -> str:
     """The answer as Markdown."""
+    if estimate.command == "check":
+        from llmcost.render import report
+
+        return report.render(estimate, options)
     parts = [f"**{escape(estimate.headline)}**", *map(escape, words.remarks(estimate)), *_caveats(estimate)]
     figures = words.figures(estimate, options.explain)
     if figures:
         ranged = any(f.interval for f in figures)
         head = ["", "", "90 % range"] if ranged else ["", ""]
-        parts.append(_table(head, [[f.label, f.value, f.interval][: len(head)] for f in figures]))
+        parts.append(table(head, [[f.label, f.value, f.interval][: len(head)] for f in figures]))
     if estimate.breakdown:
         parts.append(_breakdown(estimate))
     for name, array in estimate.arrays.items():
@@ -37,7 +41,7 @@ def render(estimate: Estimate, options: Options) -> str:
         parts.append(_inputs(estimate))
     if options.explain and estimate.steps:
         rows = [[s.name, s.formula, words.in_unit(s.unit, s.value), s.source] for s in estimate.steps]
-        parts.append(_folded("Steps", _table(["step", "formula", "value", "source"], rows)))
+        parts.append(folded("Steps", table(["step", "formula", "value", "source"], rows)))
     parts.append(f"<sub>llmcost {__version__}, presets {escape(estimate.presets) or 'none'}</sub>")
     body = "\n\n".join(parts) + "\n"
     return body if options.unicode else words.ascii_only(body)
@@ -64,7 +68,8 @@ def source(text: str) -> str:
     return f"<{text}>" if _ADDRESS.fullmatch(text) else escape(text)
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = (), escaped: bool = False) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = (), escaped: bool = False) -> str:
+    """A table, its cells escaped here unless they are already."""
     rights = set(right)
     keep = str if escaped else escape
     lines = [[escape(h) for h in head], ["---:" if i in rights else "---" for i in range(len(head))]]
@@ -84,7 +89,7 @@ def _breakdown(estimate: Estimate) -> str:
     ]
     if len(rows) > 1:
         rows.append(["total", "", "", units.format("usd", sum(r.cost_usd for r in estimate.breakdown))])
-    return _table(["", "quantity", "rate", "cost"], rows, right=(1, 2, 3))
+    return table(["", "quantity", "rate", "cost"], rows, right=(1, 2, 3))
 
 
 def _alternatives(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -92,7 +97,7 @@ def _alternatives(rows: Sequence[Mapping[str, Any]]) -> str:
 
     sheet = alternatives.sheet(rows[: alternatives.MOST_ROWS])
     right = [i for i, column in enumerate(sheet.heads) if column.numeric]
-    body = _table([c.head for c in sheet.heads], sheet.cells, right)
+    body = table([c.head for c in sheet.heads], sheet.cells, right)
     return "\n\n".join([body, *(escape(line) for line in alternatives.reasons(rows))])
 
 
@@ -100,7 +105,7 @@ def _array(rows: Sequence[Mapping[str, Any]]) -> str:
     columns = words.columns(rows, words.UNLABELLED)
     right = [i for i, column in enumerate(columns) if column.numeric]
     cells = [[words.cell(c.key, row) for c in columns] for row in rows]
-    return _table([c.head for c in columns], cells, right)
+    return table([c.head for c in columns], cells, right)
 
 
 def _caveats(estimate: Estimate) -> list[str]:
@@ -125,8 +130,9 @@ def _inputs(estimate: Estimate) -> str:
         for name, given in estimate.inputs.items()
     ]
     title = "Inputs: " + ", ".join(f"{count} {mark}" for mark, count in counted.items())
-    return _folded(title, _table(["input", "value", "origin", "source"], rows, escaped=True))
+    return folded(title, table(["input", "value", "origin", "source"], rows, escaped=True))
 
 
-def _folded(title: str, body: str) -> str:
+def folded(title: str, body: str) -> str:
+    """A part that opens on a click."""
     return f"<details>\n<summary>{escape(title)}</summary>\n\n{body}\n\n</details>"

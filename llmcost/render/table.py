@@ -46,6 +46,12 @@ class Page(NamedTuple):
         """Columns between the indent and the right edge."""
         return self.console.width - INDENT
 
+    @property
+    def text(self) -> str:
+        """What is drawn so far."""
+        assert isinstance(self.console.file, io.StringIO)
+        return self.console.file.getvalue()
+
     def line(self, text: str = "", style: str = "") -> None:
         """One paragraph at the left edge."""
         self.console.print(Text(text, style=style))
@@ -66,6 +72,11 @@ def render(estimate: Estimate, options: Options) -> str:
     _figures(page, estimate)
     _breakdown(page, estimate)
     _chart(page, estimate)
+    if estimate.command == "check":
+        from llmcost.render.verdict_table import draw
+
+        draw(page, estimate)
+        return _finished(page.text, options)
     for name, array in estimate.arrays.items():
         _array(page, estimate, name, array)
     if options.explain:
@@ -73,8 +84,7 @@ def render(estimate: Estimate, options: Options) -> str:
         _inputs_in_full(page, estimate)
     else:
         _inputs(page, estimate)
-    assert isinstance(page.console.file, io.StringIO)
-    return _finished(page.console.file.getvalue(), options)
+    return _finished(page.text, options)
 
 
 def _console(options: Options) -> Console:
@@ -154,7 +164,7 @@ def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
     if name == "pairs":
         _pairs(page, rows)
         return
-    rows, notes = sourced(thinned(rows, CURVE_ROWS) if name == "curve" else rows)
+    rows, notes = sourced(words.thinned(rows, CURVE_ROWS) if name == "curve" else rows)
     shown = words.columns(rows, words.TOLD.get(name, ()))
     heads = [_Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric) for c in shown]
     page.line()
@@ -229,17 +239,6 @@ def sourced(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]],
         number = numbers.setdefault(note, len(numbers) + 1) if note else None
         found.append({**{k: v for k, v in row.items() if k not in SOURCE_COLUMNS}, "source": number})
     return found, [(number, note) for note, number in numbers.items()]
-
-
-def thinned(rows: Sequence[Any], count: int) -> list[Any]:
-    """At most `count` rows, evenly spaced, both ends among them.
-
-    >>> thinned(list(range(61)), 4)
-    [0, 20, 40, 60]
-    """
-    if len(rows) <= count:
-        return list(rows)
-    return [rows[round(i * (len(rows) - 1) / (count - 1))] for i in range(count)]
 
 
 def _steps(page: Page, estimate: Estimate) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from llmcost import units
@@ -48,11 +48,18 @@ MAIN: dict[str, tuple[str, ...]] = {
     ),
     "compare": ("held_equal",),
     "presets": (),
+    "check": (),
 }  # fmt: skip
 # Of two crossings in dollars one is the answer, by what training holds.
 ANSWERED = {"run": "run_crossover_days", "program": "program_crossover_days"}
 # What `--quiet` prints.
-ASKED = {"train": "total_usd", "serve": "usd_per_mtok_output", "crossover": "crossover_days", "compare": "name"}
+ASKED = {
+    "train": "total_usd",
+    "serve": "usd_per_mtok_output",
+    "crossover": "crossover_days",
+    "compare": "name",
+    "check": "failed",
+}
 # The array that is the answer, for CSV.
 MAIN_ARRAY = {"compare": "alternatives", "crossover": "curve", "presets": "rows", "validate": "rows", "check": "rows"}
 VALUES = ("value", "before", "after", "delta")  # columns whose unit is that of the row's key
@@ -327,6 +334,17 @@ def cell(key: str, row: Mapping[str, Any]) -> str:
         given = row.get("unit")
         return figure(term_of(row["key"].rpartition(": ")[2]), value) if given is None else in_unit(given, value)
     return bare(term_of(key), value)
+
+
+def thinned(rows: Sequence[Any], count: int) -> list[Any]:
+    """At most `count` rows, evenly spaced, both ends among them.
+
+    >>> thinned(list(range(61)), 4)
+    [0, 20, 40, 60]
+    """
+    if len(rows) <= count:
+        return list(rows)
+    return [rows[round(i * (len(rows) - 1) / (count - 1))] for i in range(count)]
 
 
 def plain_number(value: Scalar) -> str:

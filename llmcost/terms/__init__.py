@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmcost.terms import compare, crossover, serving, training, validate
+from llmcost.terms import check, compare, crossover, serving, training, validate
 from llmcost.terms.term import Term
 
 __all__ = ["SECTIONS", "TERMS", "Term"]
@@ -13,5 +13,6 @@ SECTIONS = {
     "Crossover": crossover.TERMS,
     "Comparison": compare.TERMS,
     "Validation": validate.TERMS,
+    "Check": check.TERMS,
 }
 TERMS: dict[str, Term] = {term.name: term for section in SECTIONS.values() for term in section}

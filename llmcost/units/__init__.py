@@ -5,7 +5,7 @@ from __future__ import annotations
 from llmcost.errors import shown
 from llmcost.units.formatting import NOT_KNOWN, format, format_money, format_range, number
 from llmcost.units.kinds import KINDS, Kind
-from llmcost.units.parsing import at, parse, parse_date
+from llmcost.units.parsing import at, base_value, parse, parse_date
 from llmcost.units.payments import parse_payments
 from llmcost.units.ranges import Between, Quantity, Triangle, parse_quantity
 
@@ -17,6 +17,7 @@ __all__ = [
     "Quantity",
     "Triangle",
     "at",
+    "base_value",
     "format",
     "format_money",
     "format_range",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from scripts import accuracy, docs
+from scripts import accuracy, ci_docs, docs
 from tests.conftest import ROOT
 
 SOURCES = [p for p in sorted((ROOT / "llmcost").rglob("*.py"))]
@@ -13,6 +13,10 @@ SOURCES = [p for p in sorted((ROOT / "llmcost").rglob("*.py"))]
 def test_readme_blocks_are_what_the_commands_print() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     assert docs.readme(text) == text, "run: make docs"
+
+
+def test_the_page_on_ci_is_what_a_session_prints() -> None:
+    assert ci_docs.page(ci_docs.PAGE.read_text("utf-8")) == ci_docs.PAGE.read_text("utf-8"), "run: make docs"
 
 
 def test_cli_page_is_what_help_prints() -> None:

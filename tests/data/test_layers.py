@@ -24,12 +24,12 @@ ALLOWED = {
     "catalog": {"errors", "spec", "files", "decode"},
     "hf_config": {"errors", "units", "spec"},
     "scenario": {"errors", "units", "spec", "catalog", "keys"},
-    "budget": {"errors", "units", "spec", "scenario", "keys"},
-    "schemas": {"errors", "units", "spec", "result", "scenario", "keys", "terms"},
+    "budget": {"errors", "units", "spec", "result", "scenario", "keys", "terms"},
+    "schemas": {"errors", "units", "spec", "result", "scenario", "keys", "terms", "budget"},
     "render": {"errors", "units", "result", "keys", "terms"},
-    "estimate": {"errors", "units", "spec", "result", "engine", "files", "decode", "catalog", "scenario", "keys", "terms"},
-    "api": {"errors", "result", "files", "catalog", "scenario", "estimate"},
-    "cli": {"errors", "units", "spec", "result", "files", "catalog", "keys", "scenario", "estimate", "render", "schemas", "hf_config", "terms"},
+    "estimate": {"errors", "units", "spec", "result", "engine", "files", "decode", "catalog", "scenario", "keys", "terms", "budget"},
+    "api": {"errors", "units", "result", "files", "catalog", "scenario", "estimate"},
+    "cli": {"errors", "budget", "units", "spec", "result", "files", "catalog", "keys", "scenario", "estimate", "render", "schemas", "hf_config", "terms"},
 }  # fmt: skip
 SEEN_BY_ALL = {"__init__"}  # the version
 

@@ -23,6 +23,8 @@ CASES = {
     "compare-pairs": ["compare", "tests/data/own-or-buy.toml"],
     "compare-cross": ["compare", "tests/data/own-or-buy.toml", "--cross", "requests"],
     "compare-optimal": ["compare", "--optimal", "--loss-of", "13B", "--inference-tokens", "2T"],
+    "check": ["check", "examples/ci/llmcost.toml"],
+    "check-junit": ["check", "examples/ci/llmcost.toml", "--format", "junit"],
     "presets-show": ["presets", "show", "h100-sxm"],
 }  # fmt: skip
 

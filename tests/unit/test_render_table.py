@@ -61,7 +61,7 @@ def test_compare_says_which_columns_have_no_room() -> None:
 
 def test_other_tables_stack() -> None:
     rows = [{"file": "a.toml", "limit_usd": 1.2e6, "estimate_usd": 1.43e6, "headroom_share": -0.19}]
-    checked = Estimate(command="check", headline="1 budget exceeded.", result={}, arrays={"rows": rows})
+    checked = Estimate(command="presets", headline="1 budget exceeded.", result={}, arrays={"rows": rows})
     assert "  a.toml     $1.20M        $1.43M          -19.0%\n" in render(checked, Options())
     stacked = render(checked, Options(width=30))
     assert "  a.toml\n    limit usd       $1.20M\n    estimate usd    $1.43M\n" in stacked

@@ -7,7 +7,7 @@ from typing import Any
 
 from llmcost import units
 from llmcost.catalog import Catalog
-from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.errors import LlmcostError, Missing, did_you_mean
 from llmcost.estimate import bill as billing
 from llmcost.estimate import sampling
 from llmcost.estimate.crossover import answer, course, samples, sides, timeline
@@ -91,7 +91,7 @@ def _basis(centre: World) -> str:
     for basis in BASES:
         if f"training_{basis}" in centre.figures and f"{basis}_per_request" in centre.figures:
             return basis
-    raise LlmcostError(
+    raise Missing(
         "training and serving share no measure: one is in dollars, the other in energy",
         "give --train-cost with --cost-per-request",
     )

@@ -60,7 +60,7 @@ def ranges(result: dict[str, Any], outcomes: Mapping[str, Any]) -> dict[str, Ran
     crossing = [k for k in outcomes if "crossover" in k]
     found = sampling.ranges(result, {k: v for k, v in outcomes.items() if k not in crossing})
     for name in crossing:
-        p5, p50, p95 = (sp.quantile(outcomes[name], q) for q in (0.05, 0.5, 0.95))
+        p5, p50, p95 = sp.quantiles(outcomes[name], (0.05, 0.5, 0.95))
         if p5 == p95 and np.isfinite(p5):
             continue
         centre = result.get(name)

@@ -8,7 +8,7 @@ from msgspec import structs
 
 from llmcost.catalog import Catalog
 from llmcost.engine import spread as sp
-from llmcost.errors import LlmcostError
+from llmcost.errors import Missing
 from llmcost.estimate import bill as billing
 from llmcost.estimate import serve, train
 from llmcost.estimate.crossover import course as courses
@@ -35,7 +35,7 @@ def take(scenario: Scenario, catalog: Catalog) -> Sides:
 
     Raises
     ------
-    LlmcostError
+    Missing
         Nothing to train, or nothing to serve.
     """
     training = Question(scenario, catalog, TRAIN, prefix=True)
@@ -46,12 +46,12 @@ def take(scenario: Scenario, catalog: Catalog) -> Sides:
         serving.number(key)
     course = courses.take(serving)
     if not scenario.has("train_cost", "train_energy", *train.GIVEN_WORK):
-        raise LlmcostError(
+        raise Missing(
             "nothing to train: give --train-cost, or a model and its tokens",
             "llmcost crossover --train-cost 150M --cost-per-request 0.05 --requests 10M/day",
         )
     if not any(v is not None for v in given_serve) and not scenario.has("model", "params"):
-        raise LlmcostError(
+        raise Missing(
             "nothing to serve: give --cost-per-request, or a model, --isl and --osl",
             "llmcost crossover --train-cost 150M --cost-per-request 0.05 --requests 10M/day",
         )

@@ -60,7 +60,7 @@ def _band(world: World, basis: str, scope: str, days: Array) -> tuple[Any, Any]:
         pace = spent / (trained * (level[:, None] if level.ndim == 1 else level))
     if pace.ndim < 2 or pace.shape[1] < 2:
         return None, None
-    ends = [np.array([sp.quantile(row, q) if np.isfinite(row).all() else 0.0 for row in pace]) for q in (0.05, 0.95)]
+    ends = np.array([sp.quantiles(row, (0.05, 0.95)) if np.isfinite(row).all() else (0.0, 0.0) for row in pace]).T
     if np.array_equal(ends[0], ends[1]):
         return None, None
     return tuple(np.interp(days, nodes, end) for end in ends)

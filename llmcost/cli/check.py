@@ -1,0 +1,137 @@
+"""`llmcost check`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from llmcost import units
+from llmcost.cli.command import complete_preset
+from llmcost.cli.presets import FOLDER, JSON, NO_COLOR, OUTPUT
+from llmcost.errors import Exit, LlmcostError
+
+if TYPE_CHECKING:
+    from llmcost.result import Estimate
+
+SUMMARY = "Do the scenarios of this repository stay inside their budgets? For CI."
+EXAMPLES = """
+llmcost check
+llmcost check budgets.toml chat.toml --format github --step-summary
+llmcost check --baseline baseline.json --update-baseline
+llmcost check --as-of 2026-11-23 --format junit -o llmcost.xml
+
+Exit codes: 0 every limit holds (a warning does not count), 1 a limit does not hold, 2 the question is wrong.
+"""
+FORMATS = ("table", "json", "csv", "markdown", "github", "junit")
+SUMMARY_FILE = "GITHUB_STEP_SUMMARY"
+MAX_STDIN = 4_000_000
+
+
+def _option(default: Any, *names: str, **more: Any) -> Any:
+    return typer.Option(default, *names, show_default=False, **more)
+
+
+FILES = typer.Argument(
+    [],
+    metavar="[FILES]...",
+    help="Budget files, scenarios with a budget table, or - for standard input; llmcost.toml when none is named.",
+    show_default=False,
+    autocompletion=complete_preset("scenarios"),
+)
+BASELINE = _option(
+    None, "--baseline", metavar="FILE", help="Answers of an earlier check, for max_increase and changes."
+)
+UPDATE = _option(False, "--update-baseline", help="Write the answers of this check to the baseline.")
+AS_OF = _option(None, "--as-of", metavar="DATE", help="Use prices dated up to this day, and take it for today.")
+EXIT_ZERO = _option(False, "--exit-zero", help="Exit with 0 where a limit does not hold.")
+STEP_SUMMARY = _option(False, "--step-summary", help=f"Append the Markdown report to ${SUMMARY_FILE}.")
+FORMAT = _option(
+    "table", "--format", metavar="NAME", help=f"How to print: {', '.join(FORMATS)}.", envvar="LLMCOST_FORMAT"
+)
+QUIET = _option(False, "--quiet", "-q", help="Only the number of limits that fail.")
+
+
+def register(app: typer.Typer, full: bool) -> None:
+    """Add the command."""
+    del full  # few options: nothing to save
+    epilog = "Examples:\n\n" + "\n\n".join(line.strip() for line in EXAMPLES.strip().splitlines() if line.strip())
+    app.command("check", help=SUMMARY, epilog=epilog)(run)
+
+
+def run(
+    files: list[str] = FILES,
+    baseline: str | None = BASELINE,
+    update_baseline: bool = UPDATE,
+    as_of: str | None = AS_OF,
+    exit_zero: bool = EXIT_ZERO,
+    step_summary: bool = STEP_SUMMARY,
+    presets_dir: str | None = FOLDER,
+    format_: str = FORMAT,
+    json_: bool = JSON,
+    output: str | None = OUTPUT,
+    quiet: bool = QUIET,
+    no_color: bool = NO_COLOR,
+) -> int:
+    """Check budgets."""
+    from llmcost.cli import output as out
+    from llmcost.estimate.check import Asked, check
+    from llmcost.estimate.check import files as budgets
+
+    shown = out.options(format_, json_, output, explain=False, quiet=quiet, no_color=no_color, formats=FORMATS)
+    summary = _summary_file() if step_summary else None
+    day = None if as_of is None else _date(as_of)
+    catalog = out.catalog(presets_dir)
+    read = budgets.read(files or [budgets.DEFAULT], catalog, _stdin)
+    target = budgets.target(read, baseline) if update_baseline else None
+    known = [None] * len(read) if update_baseline else budgets.baselines(read, baseline)
+    asked = [Asked(file, answers) for file, answers in zip(read, known, strict=True)]
+    estimate = check(asked, catalog, as_of=day, clock=_today, renew=update_baseline)
+    if target is not None:
+        out.write(target, _as("json", estimate).encode())
+    if summary is not None:
+        _append(summary, _as("markdown", estimate))
+    code = out.deliver(estimate, shown)
+    return Exit.OK if exit_zero and code == Exit.NO else code
+
+
+def _today() -> Any:
+    import datetime as dt
+
+    return dt.date.today()
+
+
+def _date(text: str) -> Any:
+    try:
+        return units.parse_date(text)
+    except LlmcostError as error:
+        raise units.at("--as-of", error) from None
+
+
+def _stdin() -> bytes:
+    return sys.stdin.buffer.read(MAX_STDIN)
+
+
+def _summary_file() -> str:
+    name = os.environ.get(SUMMARY_FILE)
+    if not name:
+        raise LlmcostError(f"--step-summary: {SUMMARY_FILE} is not set", "GitHub Actions sets it; elsewhere use -o")
+    return name
+
+
+def _append(name: str, text: str) -> None:
+    try:
+        with open(name, "a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise LlmcostError(
+            f"--step-summary: cannot write {units.shown(name, 200)}: {error.strerror or error}"
+        ) from None
+
+
+def _as(format_name: str, estimate: Estimate) -> str:
+    from llmcost import render
+
+    return render.render(format_name, estimate, render.Options())

@@ -1,0 +1,28 @@
+"""The table of a check: verdicts, reasons, totals."""
+
+from __future__ import annotations
+
+from llmcost.render import verdicts
+from llmcost.render.table import Page
+from llmcost.render.table import _grid as grid
+from llmcost.render.table import _Head as Head
+from llmcost.result import Estimate
+
+
+def draw(page: Page, estimate: Estimate) -> None:
+    """A row per limit, the worst last, then each that does not hold with what explains it."""
+    heads, cells = verdicts.grid(estimate.arrays["rows"])
+    left = ("verdict", "budget", "limit")
+    page.line()
+    grid(page, [Head(h, "", "left" if h in left else "right", h in left) for h in heads], cells, droppable=True)
+    for row in estimate.arrays["rows"]:
+        if row["message"]:
+            page.line()
+            page.line(
+                f"{verdicts.place(row)}: {verdicts.sentence(row)}", "red" if row["verdict"] == "fail" else "yellow"
+            )
+            grid(page, [Head("", "dim"), Head("", folds=True)], [list(said) for said in verdicts.details(row)])
+    heads, cells = verdicts.totals(estimate)
+    if cells:
+        page.line()
+        grid(page, [Head(h, justify="right" if i else "left", folds=not i) for i, h in enumerate(heads)], cells)
