@@ -55,13 +55,14 @@ def _scenario() -> dict[str, Any]:
     for key in all_keys().values():
         properties[key.name] = {"description": key.help, **_key_type(key)}
     properties |= {"aliases": {"type": "array", "items": {"type": "string"}}, "sources": {"type": "array"}}
-    properties |= {table: {} for table in TABLES} | {"budget": _budgets(needed=())}
+    properties |= {table: {} for table in TABLES} | {"budget": {"$ref": "#/$defs/budgets"}}
     return {
         "$schema": DRAFT,
         "title": "llmcost scenario",
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
+        "$defs": _budgets(needed=()),
     }
 
 
@@ -73,32 +74,41 @@ def _budget_file() -> dict[str, Any]:
         "$schema": DRAFT,
         "title": "llmcost budgets",
         "type": "object",
-        "properties": {**properties, PRICE_AGE: _level(), "budget": _budgets(needed=("scenario",))},
+        "properties": {**properties, PRICE_AGE: {"$ref": "#/$defs/level"}, "budget": {"$ref": "#/$defs/budgets"}},
         "required": ["budget"],
         "additionalProperties": False,
+        "$defs": _budgets(needed=("scenario",)),
     }
 
 
 def _budgets(needed: Sequence[str]) -> dict[str, Any]:
-    """One `[budget]`, or several `[[budget]]`."""
+    """One `[budget]` or several `[[budget]]`, and what their keys may hold."""
     text = {"type": "string"}
     noted = {
         "on": {"enum": list(BOTH)}, "at": {"enum": [*QUANTILES, "median"]}, "owner": text, "reason": text,
         "expires": {**text, "format": "date"},
     }  # fmt: skip
-    limits = {}
-    for side, change in (("max", INCREASE), ("min", DECREASE)):
-        for term in LIMITED.values():
-            about = f"{'At most' if side == 'max' else 'At least'}: {term.meaning} ({term.base})"
-            limits[f"{side}_{term.name}"] = {"description": about, **_level({**noted, change: _level()})}
-    changes = {key: _level() for key in (INCREASE, DECREASE, PRICE_AGE)}
+    level = {"$ref": "#/$defs/level"}
+    limits = {
+        f"{side}_{term.name}": {"description": f"{word}: {term.meaning} ({term.base})", "$ref": f"#/$defs/{side}"}
+        for side, word in (("max", "At most"), ("min", "At least"))
+        for term in LIMITED.values()
+    }
+    changes = dict.fromkeys((INCREASE, DECREASE, PRICE_AGE), level)
     one = {
         "type": "object",
         "properties": {"name": text, "scenario": text, **noted, **changes, **limits},
         "required": list(needed),
         "additionalProperties": False,
     }
-    return {"anyOf": [one, {"type": "array", "minItems": 1, "items": one}]}
+    several = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/budget"}}
+    return {
+        "level": _level(),
+        "max": _level({**noted, INCREASE: level}),
+        "min": _level({**noted, DECREASE: level}),
+        "budget": one,
+        "budgets": {"anyOf": [{"$ref": "#/$defs/budget"}, several]},
+    }
 
 
 def _level(more: dict[str, Any] | None = None) -> dict[str, Any]:
