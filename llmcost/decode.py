@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, TypeVar, cast, get_args, get_origin
+from typing import Any, NamedTuple, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
@@ -23,9 +23,26 @@ WORDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": 
          "object": "a table", "date": "a date"}  # fmt: skip
 
 
+class Field(NamedTuple):
+    """One key of a struct, its type looked at once: a quantity of some kind, a struct, or a list of structs."""
+
+    annotation: Any
+    required: bool
+    kind: str | None
+    struct: type | None
+    many: bool
+
+
 @cache
-def _fields(struct: type) -> dict[str, msgspec.structs.FieldInfo]:
-    return {f.name: f for f in msgspec.structs.fields(struct)}
+def _fields(struct: type) -> dict[str, Field]:
+    fields = {}
+    for field in msgspec.structs.fields(struct):
+        inner, kind = unwrapped(field.type)
+        many = get_origin(inner) is list
+        item = get_args(inner)[0] if many else inner
+        known = item if isinstance(item, type) and issubclass(item, msgspec.Struct) else None
+        fields[field.name] = Field(field.type, field.required, kind, known, many)
+    return fields
 
 
 def decode(struct: type[T], data: dict[str, Any], where: str) -> T:
@@ -44,26 +61,24 @@ def _decode(struct: type, data: dict[str, Any], where: str, findings: list[Llmco
         if key not in fields:
             findings.append(LlmcostError(f"{where}: unknown key {units.shown(key)}", did_you_mean(key, fields)))
             continue
-        values[key] = _decode_value(fields[key].type, raw, f"{where}: {key}", findings)
+        values[key] = _decode_value(fields[key], raw, f"{where}: {key}", findings)
     for name, field in fields.items():
         if field.required and name not in data:
             findings.append(LlmcostError(f"{where}: missing key {name!r}"))
     return struct(**values) if len(findings) == before else None
 
 
-def _decode_value(annotation: Any, raw: Any, where: str, findings: list[LlmcostError]) -> Any:
+def _decode_value(field: Field, raw: Any, where: str, findings: list[LlmcostError]) -> Any:
     """One value: nested structs by their own fields, quantities through `units`, the rest through msgspec."""
-    inner, kind = unwrapped(annotation)
-    if get_origin(inner) is list and isinstance(raw, list) and _is_struct(get_args(inner)[0]):
-        item = get_args(inner)[0]
-        return [_decode_item(item, entry, f"{where}[{i + 1}]", findings) for i, entry in enumerate(raw)]
-    if _is_struct(inner):
-        return _decode_item(inner, raw, where, findings)
+    if field.struct is not None and not field.many:
+        return _decode_item(field.struct, raw, where, findings)
+    if field.struct is not None and isinstance(raw, list):
+        return [_decode_item(field.struct, item, f"{where}[{i + 1}]", findings) for i, item in enumerate(raw)]
     try:
-        if kind is not None and isinstance(raw, str):
-            raw = units.parse(kind, raw)
-            raw = int(raw) if kind == "whole" else raw
-        return msgspec.convert(raw, annotation)
+        if field.kind is not None and isinstance(raw, str):
+            raw = units.parse(field.kind, raw)
+            raw = int(raw) if field.kind == "whole" else raw
+        return msgspec.convert(raw, field.annotation)
     except msgspec.ValidationError as error:
         findings.append(LlmcostError(f"{where}: {_plain(error)}, got {units.shown(raw)}"))
     except LlmcostError as error:
@@ -86,11 +101,6 @@ def _plain(error: msgspec.ValidationError) -> str:
     return text[:1].lower() + text[1:]
 
 
-def _is_struct(annotation: Any) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, msgspec.Struct)
-
-
-@cache
 def unwrapped(annotation: Any) -> tuple[Any, str | None]:
     """The type without `| None` and Annotated, and the quantity kind its Meta names."""
     kind = None
