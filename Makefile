@@ -8,7 +8,7 @@ READY = $(VENV)/.ready
 .PHONY: demo test check lint types bench golden docs claims accuracy fit schemas build smoke clean help
 
 demo: $(READY) ## When does inference overtake training? A real model on real hardware at real prices
-	@$(BIN)/llmcost crossover llama-3.1-70b-chat
+	@$(BIN)/llmcost crossover llama-3.1-70b-chat --chart
 
 test: $(READY) ## Run the tests
 	$(BIN)/python -m pytest

@@ -28,6 +28,7 @@ NARROWEST_TITLE = 12  # names over columns fold down to this
 INDENT = 2
 GAP = 2  # between columns
 SIDE_BY_SIDE = ("alternatives",)  # arrays that may lose columns or turn; others are stacked
+LONGEST_NUMBER = 20  # wider values are words: a layout
 MOST_PADDING = 36  # columns of inputs line up to this
 CURVE_ROWS = 13
 ON_REQUEST = ("curve", "crossings", "sensitivity", "step", "energy", "front")  # arrays shown with --explain only
@@ -106,10 +107,14 @@ def _figures(page: Page, estimate: Estimate) -> None:
     if not found:
         return
     ranged = any(f.interval for f in found)
+    phrases = [f for f in found if ranged and not f.interval and cell_len(f.value) > LONGEST_NUMBER]
+    label = max(cell_len(f.label) for f in found)
     heads = [_Head("", "dim"), _Head(""), _Head("90 % range", "dim")]
-    rows = [[f.label, f.value, f.interval] for f in found]
+    rows = [[set_cell_size(f.label, label), f.value, f.interval] for f in found if f not in phrases]
     page.line()
     _grid(page, heads if ranged else heads[:2], rows if ranged else [row[:2] for row in rows])
+    for f in phrases:  # below, lest one of them push the ranges away from their numbers
+        page.block(Text.assemble((set_cell_size(f.label, label + GAP), "dim"), f.value))
 
 
 def _breakdown(page: Page, estimate: Estimate) -> None:

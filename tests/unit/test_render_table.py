@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 from rich.cells import cell_len
 
@@ -126,3 +127,14 @@ def test_wide_characters_are_measured() -> None:
     text = render(sample.train(inputs={"model": Input("模型" * 40, "name", "flag")}), Options(width=60))
     assert max(cell_len(line) for line in text.splitlines()) <= 60
     assert re.sub(r"\s", "", text).count("模型") == 40
+
+
+def test_a_long_phrase_does_not_push_the_ranges_away() -> None:
+    answer = sample.train()
+    phrase = "tp 4, pp 16, vpp 8, dp 128, cp 2"
+    told = render(msgspec.structs.replace(answer, result={"layout": phrase, **answer.result}), Options()).splitlines()
+    line = next(line for line in told if line.startswith("  layout"))
+    figures = told[told.index("") + 1 : told.index(line)]
+    assert line.endswith(phrase)
+    assert line.index(phrase) == min(cell_len(f[: f.index("$")]) for f in figures if "$" in f)  # values line up
+    assert max(cell_len(f) for f in figures) < 60
