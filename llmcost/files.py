@@ -24,8 +24,8 @@ def shipped_folder(name: str = "presets") -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / name
 
 
-def read_bytes(path: Path) -> bytes:
-    """A file of at most `MAX_FILE_BYTES`.
+def read_bytes(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
+    """A file, or a pipe, of at most `most` bytes.
 
     Raises
     ------
@@ -34,13 +34,13 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_FILE_BYTES + 1)
+            raw = file.read(most + 1)
     except FileNotFoundError:
         raise LlmcostError(f"no such file: {_where(path)}") from None
     except (OSError, ValueError) as error:
         raise LlmcostError(f"{_where(path)}: {getattr(error, 'strerror', None) or error}") from None
-    if len(raw) > MAX_FILE_BYTES:
-        raise LlmcostError(f"{_where(path)}: larger than {MAX_FILE_BYTES:,} bytes")
+    if len(raw) > most:
+        raise LlmcostError(f"{_where(path)}: larger than {most:,} bytes")
     return raw
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from llmcost import units
-from llmcost.errors import LlmcostError
+from llmcost.errors import LlmcostError, plainly
+from llmcost.files import read_bytes
 
 MOST_BYTES = 64_000_000
 
@@ -38,17 +39,16 @@ def _read(option: str, name: str) -> tuple[str, list[str], list[tuple[int, list[
     import io
 
     where = f"{option} {units.shown(name)}"
-    path = Path(name)
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise LlmcostError(f"{where}: larger than {MOST_BYTES:,} bytes")
-        found = list(csv.reader(io.StringIO(path.read_bytes().decode("utf-8-sig"), newline="")))
-    except OSError as error:
-        raise LlmcostError(f"{where}: {(error.strerror or str(error)).lower()}") from None
+        raw = read_bytes(Path(name), MOST_BYTES)
+    except LlmcostError as error:
+        raise units.at(option, error) from None
+    try:
+        found = list(csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
     except UnicodeDecodeError:
         raise LlmcostError(f"{where}: not UTF-8 text", "save it as CSV in UTF-8") from None
     except (csv.Error, ValueError) as error:
-        raise LlmcostError(f"{where}: not a CSV file: {units.shown(str(error), 80)}") from None
+        raise LlmcostError(f"{where}: not a CSV file: {plainly(str(error), 80)}") from None
     heads = [h.strip().lower() for h in found[0]] if found else []
     body = [(n, row) for n, row in enumerate(found[1:], 2) if any(cell.strip() for cell in row)]
     if not body and heads:

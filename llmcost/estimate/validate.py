@@ -12,8 +12,8 @@ import numpy as np
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
-from llmcost.errors import LlmcostError, did_you_mean
-from llmcost.files import MAX_DATA_BYTES, shipped_folder
+from llmcost.errors import LlmcostError, did_you_mean, plainly
+from llmcost.files import MAX_DATA_BYTES, read_bytes, shipped_folder
 from llmcost.result import Estimate
 
 Row = Mapping[str, str]
@@ -125,15 +125,11 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         Missing, too large, not UTF-8, or without a header.
     """
     shown = units.shown(str(path), 120)
+    raw = read_bytes(path, MAX_DATA_BYTES)
     try:
-        if path.stat().st_size > MAX_DATA_BYTES:
-            raise LlmcostError(f"{shown}: larger than {MAX_DATA_BYTES:,} bytes")
-        text = path.read_text("utf-8")
-        rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    except OSError as error:
-        raise LlmcostError(f"{shown}: {error.strerror or error}") from None
+        rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise LlmcostError(f"{shown}: not a CSV file: {units.shown(str(error), 80)}") from None
+        raise LlmcostError(f"{shown}: not a CSV file: {plainly(str(error), 80)}") from None
     if not rows:
         raise LlmcostError(f"{shown}: no rows")
     return [{k: v for k, v in row.items() if isinstance(k, str) and isinstance(v, str)} for row in rows]
