@@ -1,10 +1,11 @@
-"""Timings: whole commands as ratios to an empty Python process, and rates of the engine.
+"""Timings: whole commands as ratios to an empty Python process and to bare imports, and rates of the engine.
 
-A ratio survives a slow or busy machine; the absolute times printed beside it do not.
+Processor time, not the clock's, and ratios: both survive a slow or busy machine. Budgets are for an idle one.
 """
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import sys
@@ -23,33 +24,30 @@ from llmcost.estimate.subject import machine_of
 
 RUNS = 9
 BLOCK = 65_536  # arrays this long stay in the cache
-COMMANDS = {
-    "--version": ["--version"],
-    "--help": ["--help"],
-    "presets list models": ["presets", "list", "models"],
-    "train --json": [
-        "train",
-        "-m",
-        "llama-3.1-405b",
-        "--tokens",
-        "15.6T",
-        "-H",
-        "h100-sxm",
-        "--gpus",
-        "16384",
-        "--json",
-    ],
-    "train": ["train", "-m", "llama-3.1-405b", "--tokens", "15.6T", "-H", "h100-sxm", "--gpus", "16384"],
-    "serve --json": ["serve", "llama-3.1-70b-chat", "--json"],
-    "crossover --json": ["crossover", "llama-3.1-70b-chat", "--json"],
-    "check --json (4 answers)": ["check", "examples/ci/llmcost.toml", "--json"],
+RUN = "-m llama-3.1-405b --tokens 15.6T -H h100-sxm --gpus 16384"
+GIVEN = "--train-cost 150M --cost-per-request 0.05 --requests 10M/day"
+COMMANDS = {  # name -> words, and what they may take [ms]
+    "--version": ("--version", 100),
+    "--help": ("--help", None),
+    "presets list models --json": ("presets list models --json", None),
+    "train --json": (f"train {RUN} --json", 250),
+    "train": (f"train {RUN}", 300),
+    "serve --json": ("serve llama-3.1-70b-chat --json", None),
+    "crossover --json, figures given": (f"crossover {GIVEN} --json", None),
+    "crossover --json": ("crossover llama-3.1-70b-chat --json", None),
+    "check --json, 4 answers": ("check examples/ci/llmcost.toml --json", None),
 }
+COMPLETION = {"_LLMCOST_COMPLETE": "complete_bash", "COMP_WORDS": "llmcost train --model lla", "COMP_CWORD": "3"}
+IMPORTS = "import typer, msgspec, numpy"
 
 
-def _wall(command: list[str]) -> float:
-    start = time.perf_counter()
-    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - start
+def _processor(command: list[str], more: dict[str, str] | None = None) -> float:
+    """User and system seconds of a process."""
+    env = {**os.environ, "OPENBLAS_NUM_THREADS": "1", **(more or {})}
+    child = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime
 
 
 def _median(run: Callable[[], float]) -> float:
@@ -65,12 +63,20 @@ def _timed(run: Callable[[], Any]) -> float:
 
 def commands() -> None:
     """Whole processes."""
-    empty = _median(lambda: _wall([sys.executable, "-c", "pass"]))
-    print(f"{'command':28} {'wall':>9}  x empty Python process")
-    print(f"{'python -c pass':28} {empty * 1000:6.0f} ms     1.0")
-    for name, args in COMMANDS.items():
-        seconds = _median(lambda args=args: _wall([sys.executable, "-m", "llmcost", *args]))  # type: ignore[misc]
-        print(f"{name:28} {seconds * 1000:6.0f} ms  {seconds / empty:6.1f}")
+    empty = _median(lambda: _processor([sys.executable, "-c", "pass"]))
+    bare = _median(lambda: _processor([sys.executable, "-c", IMPORTS]))
+    print(f"{'processor time':32} {'':>8}  x empty  x imports  budget")
+
+    def line(name: str, seconds: float, budget: int | None = None) -> None:
+        told = f"{budget:5} ms" if budget else ""
+        print(f"{name:32} {seconds * 1000:5.0f} ms  {seconds / empty:7.1f}  {seconds / bare:9.2f}  {told}".rstrip())
+
+    line("python -c pass", empty)
+    line(IMPORTS, bare)
+    llmcost = [sys.executable, "-m", "llmcost"]
+    line("completion of a name", _median(lambda: _processor(llmcost, COMPLETION)), 100)
+    for name, (words, budget) in COMMANDS.items():
+        line(name, _median(lambda words=words: _processor([*llmcost, *words.split()])), budget)  # type: ignore[misc]
 
 
 def engine() -> None:
