@@ -7,6 +7,7 @@ from os import PathLike
 from typing import Any
 
 from llmcost.catalog import Catalog, is_path
+from llmcost.errors import LlmcostError, shown
 from llmcost.files import read_toml
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, refuse_unread, resolve
@@ -25,6 +26,8 @@ def _question(scenario: str | None, catalog: Catalog, keys: Mapping[str, Any]) -
 def _catalog(presets: Presets) -> Catalog:
     from pathlib import Path
 
+    if presets is not None and not Path(presets).is_dir():
+        raise LlmcostError(f"presets: no such folder: {shown(str(presets), 200)}")
     return Catalog([Path(presets)] if presets is not None else [])
 
 

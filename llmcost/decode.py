@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple, TypeVar, cast, get_args, get_origin
+from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
 from llmcost import spec, units
-from llmcost.errors import LlmcostError, did_you_mean, raise_all
+from llmcost.errors import LlmcostError, did_you_mean, plainly, raise_all
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -31,6 +31,7 @@ class Field(NamedTuple):
     kind: str | None
     struct: type | None
     many: bool
+    choices: tuple[str, ...]
 
 
 @cache
@@ -41,7 +42,8 @@ def _fields(struct: type) -> dict[str, Field]:
         many = get_origin(inner) is list
         item = get_args(inner)[0] if many else inner
         known = item if isinstance(item, type) and issubclass(item, msgspec.Struct) else None
-        fields[field.name] = Field(field.type, field.required, kind, known, many)
+        choices = get_args(inner) if get_origin(inner) is Literal else ()
+        fields[field.name] = Field(field.type, field.required, kind, known, many, choices)
     return fields
 
 
@@ -74,6 +76,10 @@ def _decode_value(field: Field, raw: Any, where: str, findings: list[LlmcostErro
         return _decode_item(field.struct, raw, where, findings)
     if field.struct is not None and isinstance(raw, list):
         return [_decode_item(field.struct, item, f"{where}[{i + 1}]", findings) for i, item in enumerate(raw)]
+    if field.choices and raw not in field.choices:
+        near = did_you_mean(raw, field.choices) if isinstance(raw, str) else ""
+        findings.append(LlmcostError(f"{where}: {units.shown(raw)} is not one of {', '.join(field.choices)}", near))
+        return None
     try:
         if field.kind is not None and isinstance(raw, str):
             raw = units.parse(field.kind, raw)
@@ -98,7 +104,7 @@ def _plain(error: msgspec.ValidationError) -> str:
     text = str(error).partition(", got ")[0].partition(" - at ")[0]
     for word, plain in WORDS.items():
         text = text.replace(f"`{word}`", plain)
-    return text[:1].lower() + text[1:]
+    return plainly(text[:1].lower() + text[1:])
 
 
 def unwrapped(annotation: Any) -> tuple[Any, str | None]:

@@ -44,9 +44,39 @@ class Layers(NamedTuple):
     dense: int
 
 
-def is_complete(model: Model) -> bool:
-    """Whether the architecture is known, not only a parameter count (closed models may state the layers alone)."""
-    return model.n_layers is not None and model.d_model is not None
+SIZES = ("d_model", "n_heads", "n_kv_heads", "d_head", "vocab_size")
+LATENT = ("mla_kv_lora_rank", "mla_qk_nope_dim", "mla_qk_rope_dim", "mla_v_dim")
+PARTS = ("moe_first_dense_layers", "full_attention_layers", "attention_layers", "ffn_layers", "moe_layers")
+
+
+def faults(model: Model) -> list[str]:
+    """Why nothing can be computed from an architecture: sizes that it lacks, more layers of a kind than there are.
+
+    Parameters
+    ----------
+    model : Model
+        Any model; one without `n_layers` is known by its counts, and has no faults.
+
+    Source: definition.
+
+    Examples
+    --------
+    >>> from llmcost.spec import Model
+    >>> faults(Model(title="x", n_layers=2, d_model=64, n_heads=4, n_kv_heads=4, d_head=16, d_ff=256))
+    ['missing vocab_size']
+    >>> faults(Model(title="closed", params_total=1e12))
+    []
+    """
+    if model.n_layers is None:
+        return []
+    needed = [*SIZES, *(LATENT if model.attention == "mla" else ()), *(("d_ff",) if not model.moe_experts else ())]
+    needed += ["moe_topk", "moe_d_ff"] if model.moe_experts else []
+    found = [f"missing {name}" for name in needed if getattr(model, name) is None]
+    parts = {name: getattr(model, name) or 0 for name in PARTS} | {"linear.layers": getattr(model.linear, "layers", 0)}
+    found += [f"{name} {n:,} is above n_layers {model.n_layers:,}" for name, n in parts.items() if n > model.n_layers]
+    if model.moe_experts and model.moe_topk and model.moe_topk > model.moe_experts:
+        found.append(f"moe_topk {model.moe_topk:,} is above moe_experts {model.moe_experts:,}")
+    return found
 
 
 def layers_of(model: Model) -> Layers:

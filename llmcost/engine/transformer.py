@@ -68,7 +68,7 @@ def shape_of(model: Model) -> Shape:
     Parameters
     ----------
     model : Model
-        A complete architecture (`parameters.is_complete`).
+        A complete architecture (`parameters.faults` finds none).
 
     Source: `parameters.count` and `attention.attention_of`.
 

@@ -18,7 +18,7 @@ from llmcost.engine.training import Step
 from llmcost.engine.transformer import Shape
 from llmcost.errors import LlmcostError
 from llmcost.estimate.question import Origin, Question
-from llmcost.estimate.subject import Subject
+from llmcost.estimate.subject import Subject, architecture
 
 PRETRAIN, CONTINUE, FULL, LORA, QLORA, DISTILL, RL = (
     "pretrain", "continue", "full", "lora", "qlora", "distill", "rl",
@@ -253,7 +253,7 @@ def _resident(question: Question, key: str, role: str) -> Resident | None:
         return None
     preset, found = loaded
     if preset.n_layers is not None:
-        return Resident(role, tf.shape_of(preset), found.name)
+        return Resident(role, architecture(preset, found), found.name)
     total = preset.params_total or preset.params_active
     if total is None:
         raise LlmcostError(f"{found.name} has no published architecture or size", "name another model")

@@ -231,6 +231,8 @@ def _guess(data: dict[str, Any]) -> str:
 
 def sanity(preset: Any) -> list[str]:
     """What is impossible or unsourced in a preset that decodes."""
+    from llmcost.engine.parameters import faults  # numpy, which a listing does without
+
     found = []
     names = {f.name for f in msgspec.structs.fields(type(preset))}
     for source in getattr(preset, "sources", []):
@@ -249,8 +251,7 @@ def sanity(preset: Any) -> list[str]:
         total, active = preset.params_total, preset.params_active
         if total and active and active > total:
             found.append("params_active is above params_total")
-        if preset.moe_experts and not preset.moe_topk:
-            found.append("moe_experts without moe_topk")
+        found += faults(preset)
         if preset.n_layers is None and total is None and active is None and preset.training_flops is None:
             found.append("neither an architecture, params_total nor training_flops")
     return found

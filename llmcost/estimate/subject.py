@@ -9,9 +9,10 @@ from llmcost import spec, units
 from llmcost.catalog import Found, source_of
 from llmcost.engine import spread as sp
 from llmcost.engine import transformer as tf
+from llmcost.engine.parameters import faults
 from llmcost.engine.roofline import Machine
 from llmcost.engine.transformer import Shape
-from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.errors import LlmcostError, did_you_mean, raise_all
 from llmcost.estimate.question import Number, Origin, Question, origin_of
 
 PEAKS = {
@@ -73,7 +74,7 @@ def subject(question: Question) -> Subject | None:
             "llmcost presets new model NAME for a variant",
         )
     if preset.n_layers is not None:
-        return Subject(tf.shape_of(preset), preset, found, None, None)
+        return Subject(architecture(preset, found), preset, found, None, None)
     if preset.params_total is None and preset.params_active is None:
         raise LlmcostError(
             f"{found.name} has no published architecture or size",
@@ -86,6 +87,18 @@ def subject(question: Question) -> Subject | None:
         f"llmcost presets show {found.name}",
     )
     return _from_counts(question, total, preset.params_active)._replace(preset=preset, found=found)
+
+
+def architecture(preset: spec.Model, found: Found) -> Shape:
+    """The shape of a model preset with an architecture.
+
+    Raises
+    ------
+    LlmcostError
+        What the architecture lacks.
+    """
+    raise_all([LlmcostError(f"{found.path.name}: {fault}", "llmcost presets check FILE") for fault in faults(preset)])
+    return tf.shape_of(preset)
 
 
 def _from_counts(question: Question, total: Number, active: Number | None) -> Subject:

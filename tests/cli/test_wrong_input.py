@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Cli
+from tests.conftest import ROOT, Cli
 
 TRAIN = ("train", "--model", "llama-3.1-8b", "--tokens", "15T", "--hardware", "h100-sxm", "--gpus", "1024")
 CROSS = ("crossover", "--train-cost", "150M", "--cost-per-request", "0.05", "--requests", "10M/day")
@@ -182,6 +182,38 @@ def test_messages_of_other_libraries_are_not_quoted_twice(cli: Cli, tmp_path: Pa
     err = cli("train", "--presets", str(tmp_path), "--model", "mine", "--tokens", "1T").err
     assert "mine.toml: n_layers: expected a whole number >= 1, got -3" in err
     assert "mine.toml: sources: expected a list, got 3" in err
+
+
+def test_half_an_architecture_is_refused(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "models").mkdir()
+    path = tmp_path / "models" / "mine.toml"
+    text = (ROOT / "presets" / "models" / "deepseek-v3.toml").read_text("utf-8")
+    text = text.replace("vocab_size = 129280\n", "").replace("mla_kv_lora_rank = 512\n", "")
+    path.write_text(
+        text.replace("moe_topk = 8", "moe_topk = 800").replace("n_layers = 61", "n_layers = 1"), encoding="utf-8"
+    )
+    wanted = [
+        "mine.toml: missing vocab_size",
+        "mine.toml: missing mla_kv_lora_rank",
+        "mine.toml: moe_first_dense_layers 3 is above n_layers 1",
+        "mine.toml: moe_topk 800 is above moe_experts 256",
+    ]
+    for question in (("train", "--tokens", "1T"), ("serve", "--isl", "9", "--osl", "9")):
+        run = cli(*question, "--model", str(path), "--hardware", "h200-sxm", "--price", "2/h")
+        assert run.code == 2
+        assert [line.removeprefix("error: ") for line in run.err.splitlines() if line.startswith("error: ")] == wanted
+    checked = cli("presets", "check", str(path))
+    assert checked.code == 1
+    assert all(finding in checked.out for finding in wanted)
+
+
+def test_a_word_that_is_no_choice_lists_the_choices(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(f'title = "x"\nnorm = "rsm"\nattention = "{"a" * 5000}"\nparams_total = 1e9\n')
+    err = cli("train", "--model", str(path), "--tokens", "1T").err
+    assert "mine.toml: norm: 'rsm' is not one of rms, ln, ln_nobias, none" in err
+    assert "did you mean 'rms'" in err
+    assert max(map(len, err.splitlines())) < 200
 
 
 def test_a_byte_order_mark_and_a_pipe_are_read(cli: Cli, tmp_path: Path) -> None:
