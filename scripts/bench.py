@@ -36,6 +36,8 @@ COMMANDS = {  # name -> words, and what they may take [ms]
     "crossover --json, figures given": (f"crossover {GIVEN} --json", None),
     "crossover --json": ("crossover llama-3.1-70b-chat --json", None),
     "check --json, 4 answers": ("check examples/ci/llmcost.toml --json", None),
+    "crossover --json, growing fleet": ("crossover llama-3.1-70b-chat --growth 5%/mo --json", None),
+    "the same, 10 samples": ("crossover llama-3.1-70b-chat --growth 5%/mo --samples 10 --json", None),
 }
 COMPLETION = {"_LLMCOST_COMPLETE": "complete_bash", "COMP_WORDS": "llmcost train --model lla", "COMP_CWORD": "3"}
 IMPORTS = "import typer, msgspec, numpy"

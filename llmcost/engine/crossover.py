@@ -85,7 +85,8 @@ def schedule(payments: Sequence[tuple[float, Num]]) -> Schedule:
 def first(spend: Spend, trained: Num, plan: Schedule, end: float) -> Num:
     """The first day on which inference has taken as much as training by then [d]; infinite if none by `end`.
 
-    Inside each step of the training schedule its level is fixed, so the day is that of one inverse.
+    Inside each step of the training schedule its level is fixed, so the day is that of one inverse. Before training is
+    paid there is nothing to overtake.
 
     Parameters
     ----------
@@ -115,6 +116,8 @@ def first(spend: Spend, trained: Num, plan: Schedule, end: float) -> Num:
     for day, following, level in zip(plan.days, (*plan.days[1:], math.inf), plan.levels, strict=True):
         if day > end:
             break
+        if not np.any(level):
+            continue
         reached = np.maximum(spend.reaches(np.multiply(trained, level), end), day)
         found = np.where(np.isinf(found) & (reached < following), reached, found)
         if np.all(np.isfinite(found)):
@@ -139,6 +142,8 @@ def crossings(spend: Spend, trained: float, plan: Schedule, end: float) -> list[
     for day, following, level in zip(plan.days, (*plan.days[1:], math.inf), plan.levels, strict=True):
         if day > end:
             break
+        if not level:
+            continue
         reached = float(spend.reaches(trained * level, end))
         if above and reached > day:
             found.append(Crossing(day, True))

@@ -247,9 +247,12 @@ def fleet(traffic: Traffic, pools: Sequence[Pool], end: float, exact: int) -> Se
         many = moving & (replicas >= exact)
         whole = whole + size * np.where(many, 0.5, np.ceil(replicas - 1e-9))
         smooth = smooth + np.where(many, size / capacity, 0.0)
-    amount = np.concatenate([at.amount * smooth[..., None], np.broadcast_to(whole, start.shape)[..., None]], axis=-1)
+    moving_part, steps = at.amount * smooth[..., None], whole[..., None]
+    leading = np.broadcast_shapes(moving_part.shape[:-1], whole.shape, start.shape)
+    parts = [np.broadcast_to(part, (*leading, part.shape[-1])) for part in (moving_part, steps)]
+    amount = np.concatenate(parts, axis=-1)
     exponent = np.concatenate([at.exponent, np.zeros_like(at.exponent[..., :1])], axis=-1)
-    return segments(start, amount, exponent, at.slope * smooth)
+    return segments(np.broadcast_to(start, leading), amount, exponent, np.broadcast_to(at.slope * smooth, leading))
 
 
 def _wide(traffic: Traffic) -> Traffic:
@@ -267,7 +270,7 @@ def _steps(traffic: Traffic, base: Segments, pools: Sequence[Pool], end: float, 
     for pool in pools:
         capacity = np.asarray(pool.capacity, dtype=float)[..., None]
         if traffic.kind == SERIES:
-            days.append(_passed(traffic, counts * capacity) if exact else base.start)
+            days.append(_passed(traffic, counts * capacity) if np.ndim(pool.capacity) == 0 else base.start)
         elif traffic.kind != CONSTANT:
             days.append(np.nan_to_num(reaches(_wide(traffic), counts * capacity), nan=end, posinf=end, neginf=0.0))
     leading = np.broadcast_shapes(*(d.shape[:-1] for d in days))

@@ -144,8 +144,7 @@ def when(s: Segments, total: Num, end: float) -> Num:
     room = np.minimum(_next(s, index), end) - at.start
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if s.amount.shape[-1] == 1 and not np.any(s.slope):
-            x = at.exponent[..., 0] * rest / at.amount[..., 0]
-            u = rest / at.amount[..., 0] * np.where(np.abs(x) < 1e-12, 1.0, np.log1p(x) / x)
+            u = _alone(at.amount, at.exponent, rest[..., None])[..., 0]
         elif s.amount.shape[-1] == 1 and not np.any(s.exponent):
             a = at.amount[..., 0]
             u = 2.0 * rest / (a + np.sqrt(np.maximum(a * a + 2.0 * at.slope * rest, 0.0)))
@@ -165,10 +164,21 @@ def declining(s: Segments, pace: Num) -> Segments:
     return segments(s.start, s.amount * factor[..., None], s.exponent - pace[..., None], s.slope * factor)
 
 
+def _alone(amount: Num, exponent: Num, total: Num) -> Num:
+    """When the integral of a e^(k u) is `total` [d]; infinite where it never is."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        x = exponent * total / amount
+        days = total / amount * np.where(np.abs(x) < 1e-12, 1.0, np.log1p(np.maximum(x, -1.0)) / x)
+    return np.where((amount > 0) & (x > -1.0), days, np.inf)
+
+
 def _newton(at: Segments, rest: Num, room: Num, needed: Num) -> Num:
     """Where the integral of a piece is `rest`, between 0 and `room`; right where it is `needed`."""
     low, high = np.zeros_like(rest + room), rest * 0.0 + room
-    u = high / 2.0
+    if not np.any(at.amount < 0) and not np.any(at.slope < 0):
+        # no later than any of its terms alone: an exponential far beyond the root would take Newton many steps
+        high = np.minimum(high, np.min(_alone(at.amount, at.exponent, rest[..., None]), axis=-1))
+    u = np.where(needed, high, 0.0)
     for _ in range(NEWTON_STEPS):
         over = integral(at.amount, at.exponent, at.slope, u) - rest
         low, high = np.where(over < 0, u, low), np.where(over < 0, high, u)

@@ -50,6 +50,8 @@ MAIN: dict[str, tuple[str, ...]] = {
     "presets": (),
     "check": (),
 }  # fmt: skip
+# Sentences of a crossover, under its headline.
+REMARKS = ("reason", "most_sensitive")
 # Of two crossings in dollars one is the answer, by what training holds.
 ANSWERED = {"run": "run_crossover_days", "program": "program_crossover_days"}
 # What `--quiet` prints.
@@ -254,7 +256,8 @@ def input_name(name: str) -> str:
 
 def figures(estimate: Estimate, everything: bool = False) -> list[Figure]:
     """The main block: what is known of the figures that make the answer; with `everything`, all that JSON has."""
-    result = estimate.result
+    above = REMARKS if estimate.command == "crossover" else ()  # said under the headline
+    result = {k: v for k, v in estimate.result.items() if k not in above}
     keys = [k for k in MAIN.get(estimate.command, tuple(result)) if k in result]
     if everything:
         keys += [k for k in result if k not in keys]
@@ -273,7 +276,7 @@ def remarks(estimate: Estimate) -> list[str]:
     """Sentences under the headline of a crossover: why, and what would change it."""
     if estimate.command != "crossover":
         return []
-    reason, moves = (clean(estimate.result.get(key) or "") for key in ("reason", "most_sensitive"))
+    reason, moves = (clean(estimate.result.get(key) or "") for key in REMARKS)
     told = reason.lower() in estimate.headline.lower()
     lines = [] if told else [f"{reason[:1].upper()}{reason[1:]}."]
     return [*lines, f"Most sensitive to: {moves}."] if moves else lines

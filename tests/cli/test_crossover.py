@@ -275,3 +275,52 @@ def test_every_kind_of_plot(cli: Cli, tmp_path: Path, kind: str) -> None:
     run = cli("crossover", "--train-cost", "100M..200M", *ASKED[3:], "--plot", str(path), "--plot-kind", kind)
     assert run.code == 0, run.err
     assert path.read_text("utf-8").startswith("<?xml")
+
+
+SERVED = ("crossover", "--train-cost", "5M", "--params", "8B", "--hardware", "h100-sxm", "--isl", "1000", "--osl", "200",
+          "--samples", "500")  # fmt: skip
+
+
+def test_a_series_sizes_the_fleet_in_every_sample(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("day,requests\n0,1000000\n365.25,20000000\n", "utf-8")
+    series = cli(*SERVED, "--traffic", str(path), "--horizon", "12mo", "--json").json
+    month = 365.25 / 12
+    line = cli(
+        *SERVED,
+        "--requests",
+        "1M/day",
+        "--added-requests",
+        f"{19e6 / 365.25 * month}/day",
+        "--horizon",
+        "12mo",
+        "--json",
+    )
+    for key in ("inference_usd_at_horizon", "requests_at_horizon"):
+        assert series["result"][key] == pytest.approx(line.json["result"][key], rel=1e-6)
+    assert series["ranges"]["inference_usd_at_horizon"]["p95"] == pytest.approx(
+        line.json["ranges"]["inference_usd_at_horizon"]["p95"], rel=0.02
+    )
+
+
+def test_growth_beyond_the_range_of_floats_moves_nothing(cli: Cli) -> None:
+    near = cli(*SERVED, "--requests", "10M/day", "--growth", "10%..20%/mo", "--horizon", "20y", "--json")
+    far = cli(*SERVED, "--requests", "10M/day", "--growth", "10%..20%/mo", "--horizon", "1000y", "--json")
+    assert far.code == 0
+    for key, of in near.json["ranges"].items():
+        if key.endswith("_days"):
+            assert far.json["ranges"][key]["p95"] == pytest.approx(of["p95"], rel=1e-6)
+
+
+def test_before_training_is_paid_there_is_nothing_to_overtake(cli: Cli) -> None:
+    # all of it on day 300, when inference has taken $150M of $100M
+    said = result(cli, *ASKED, "--payments", "100%@300d")
+    assert (said["crossover_days"], said["status"]) == (300.0, "crosses")
+
+
+def test_traffic_that_outgrows_the_accelerators_is_said(cli: Cli) -> None:
+    args = (*SERVED, "--requests", "10M/day", "--growth", "5%/mo", "--horizon", "3y", "--json")
+    gpus = cli(*args).json
+    assert "W051" not in str(gpus["warnings"])
+    held = cli(*args, "--serve-gpus", "40").json
+    assert any(w["code"] == "W051" and "from day" in w["message"] for w in held["warnings"])

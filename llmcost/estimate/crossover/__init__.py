@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from llmcost import units
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError, Missing, did_you_mean
@@ -62,6 +64,12 @@ def crossover(
     refused = sides.refused(both)
     if refused is not None:
         return refused
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # unbounded growth leaves the range of floats
+        return _answered(both, by, daily)
+
+
+def _answered(both: sides.Sides, by: str | None, daily: bool) -> Estimate:
+    """The answer once every value is taken."""
     horizon = sides.horizon_days(both.serving)
     course.warn_of_growth(both.serving, both.course, horizon)
     count, seed = sampling.settings(both.serving)

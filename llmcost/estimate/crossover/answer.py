@@ -12,6 +12,7 @@ from llmcost import units
 from llmcost.catalog import presets_date
 from llmcost.engine import demand
 from llmcost.engine.crossover import DAYS_PER_MONTH
+from llmcost.engine.segments import rate
 from llmcost.errors import Exit
 from llmcost.estimate import bill as billing
 from llmcost.estimate.crossover import samples as over
@@ -19,7 +20,7 @@ from llmcost.estimate.crossover import timeline
 from llmcost.estimate.crossover.samples import Sampled
 from llmcost.estimate.crossover.sides import Sides, inputs
 from llmcost.estimate.crossover.world import BASES, USD, WORDS, World
-from llmcost.result import Estimate, Range
+from llmcost.result import Estimate, Range, Warning
 
 EVER = 1e6  # days: beyond it nothing is said to come
 KINDS = {"usd": "usd", "kwh": "kwh", "co2e_kg": "kg", "flops": "count"}
@@ -139,8 +140,14 @@ def _reason(asked: Asked, status: str, main: list[dict[str, Any]]) -> str | None
     if status == BACK:
         leads = [f"day {c['day']:,.0f} {'training' if c['event'] == timeline.AGAIN else 'inference'}" for c in main[1:]]
         more = f", and {len(leads) - NAMED_TURNS} more" if len(leads) > NAMED_TURNS else ""
-        return f"training is repeated, so the lead changes: {', '.join(leads[:NAMED_TURNS])}{more}"
+        return f"training is {_paid(asked)}, so the lead changes: {', '.join(leads[:NAMED_TURNS])}{more}"
     return _why_never(asked) if status == NEVER else None
+
+
+def _paid(asked: Asked) -> str:
+    """Why training costs more later."""
+    course = asked.sides.course
+    return "repeated" if np.isfinite([course.retrain_days, course.refresh_days]).any() else "paid in stages"
 
 
 def _why_never(asked: Asked) -> str:
@@ -150,8 +157,7 @@ def _why_never(asked: Asked) -> str:
     so_far = f"by then inference takes {units.format(kind, float(spend.by(end)))} of {units.format(kind, level)}"
     if len(asked.world.plans[basis].days) > 1:
         return f"{so_far}, and training is paid again before it catches up"
-    with np.errstate(over="ignore", invalid="ignore"):
-        later, most = float(spend.reaches(level, EVER)), float(spend.by(EVER))
+    later, most = float(spend.reaches(level, EVER)), float(spend.by(EVER))
     if np.isfinite(later):
         return f"{so_far}; at this pace it would on day {later:,.0f}"
     return f"{so_far}; what a day takes shrinks so fast that it never passes {units.format(kind, most)}"
@@ -175,12 +181,27 @@ def _limited(asked: Asked, answer: Estimate) -> Estimate:
     """The same answer, refused when the traffic at launch needs more accelerators than were given."""
     plan = asked.sides.serve_plan
     given, needed = (plan.fleet_gpus if plan else None), asked.world.figures.get("gpus", 0)
-    if given is None or needed <= given:
+    if given is None:
         return answer
+    if needed <= given:
+        return _outgrown(asked, answer, given)
     reason = f"the traffic needs {float(needed):,.0f} accelerators, {given:,} are given"
     result = {**answer.result, "feasible": False, "reason": reason}
     headline = f"{reason[:1].upper()}{reason[1:]}; with enough of them: {answer.headline}"
     return structs.replace(answer, result=result, headline=headline, exit_code=int(Exit.NO))
+
+
+def _outgrown(asked: Asked, answer: Estimate, given: int) -> Estimate:
+    """The same answer, with a caveat where traffic outgrows the accelerators that were given."""
+    if asked.world.accelerators is None:
+        return answer
+    days = np.arange(0.0, asked.horizon)
+    short = rate(asked.world.accelerators, days) > given
+    if not short.any():
+        return answer
+    day = days[np.argmax(short)]
+    message = f"from day {day:,.0f} the traffic needs more than the {given:,} accelerators given"
+    return structs.replace(answer, warnings=[*answer.warnings, Warning("W051", message, "--serve-gpus")])
 
 
 def _headline(asked: Asked, result: Mapping[str, Any], ranges: Mapping[str, Range]) -> str:
@@ -204,7 +225,7 @@ def _headline(asked: Asked, result: Mapping[str, Any], ranges: Mapping[str, Rang
         text += f", range {_day(known.p5, asked.horizon)} to {_day(known.p95, asked.horizon)}"
     if asked.basis == USD:
         text += f", at {units.format('usd', result['crossover_usd'])}"
-    return text + ("; it falls behind again when training is repeated." if status == BACK else ".")
+    return text + (f"; it falls behind again because training is {_paid(asked)}." if status == BACK else ".")
 
 
 def _day(value: float | None, horizon: float) -> str:
@@ -221,6 +242,9 @@ def _most_sensitive(rows: list[dict[str, Any]]) -> str | None:
         moves = f"day {low} to {high}" if what == "days" else f"{low} to {high} requests"
         name = row["input"].replace("_", " ")
         parts.append(f"{name} {units.format_range(kind, row['low'], row['high'])} ({moves})")
+    if len(rows) > 1:
+        most = max(rows, key=lambda row: row["spread_share"])
+        parts[-1] += f"; {most['input'].replace('_', ' ')} explains {most['spread_share']:.0%} of the spread"
     return ", ".join(parts) or None
 
 

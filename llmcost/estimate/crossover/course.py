@@ -22,6 +22,7 @@ from llmcost.estimate.question import Origin, Question
 SECONDS_PER_DAY = 86_400.0
 GROWING = {"growth": demand.COMPOUND, "added_requests": demand.LINEAR, "adoption_midpoint": demand.LOGISTIC}
 OUTGROWN = 100.0  # times the traffic at launch
+LARGEST = 60.0  # logarithm of the most growth that is told
 AS_FIRST = 1.0  # training again costs what it cost first
 
 
@@ -99,9 +100,9 @@ def warn_of_growth(question: Question, course: Course, horizon: float) -> None:
     """Say when compound growth without a ceiling outgrows what anybody has seen."""
     if course.kind != demand.COMPOUND or "ceiling" in question.numbers:
         return
-    factor = (1.0 + median(question.numbers["growth"])) ** (horizon / engine.DAYS_PER_MONTH)
-    if factor > OUTGROWN:
-        grown = units.format("count", factor)
+    growth = math.log1p(median(question.numbers["growth"])) * horizon / engine.DAYS_PER_MONTH
+    if growth > math.log(OUTGROWN):
+        grown = units.format("count", math.exp(min(growth, LARGEST)))
         years = units.format("seconds", horizon * SECONDS_PER_DAY)
         question.warn("W050", f"traffic grows {grown}-fold in {years}", "--ceiling 1B/day, or a shorter --horizon")
 

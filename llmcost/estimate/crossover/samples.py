@@ -45,9 +45,8 @@ def answer(make: Maker, read: Reader, numbers: Numbers, samples: int, seed: int)
     edges = [0, *range(min(BANDED, samples), samples, CHUNK), samples]
     for at, end in pairwise(dict.fromkeys(edges)):
         part = {k: v[at:end] if isinstance(v, np.ndarray) else v for k, v in drawn.items()}
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            made = make(part, EXACT_SAMPLED)
-            parts.append(read(made))
+        made = make(part, EXACT_SAMPLED)
+        parts.append(read(made))
         kept = kept or made
     names = [k for k, v in parts[0].items() if np.ndim(v)]
     outcomes = {k: np.concatenate([part[k] for part in parts]) for k in names}
@@ -61,7 +60,7 @@ def ranges(result: dict[str, Any], outcomes: Mapping[str, Any]) -> dict[str, Ran
     found = sampling.ranges(result, {k: v for k, v in outcomes.items() if k not in crossing})
     for name in crossing:
         p5, p50, p95 = sp.quantiles(outcomes[name], (0.05, 0.5, 0.95))
-        if p5 == p95 and np.isfinite(p5):
+        if np.isclose(p5, p95, rtol=1e-9, atol=0.0) and np.isfinite(p5):
             continue
         centre = result.get(name)
         found[name] = Range(finite(p5), finite(p50) if centre is None else float(centre), finite(p95))
@@ -90,8 +89,7 @@ def sensitivity(
     for i, (label, (_, tags)) in enumerate(groups.items()):
         for tag in tags:
             p[tag][2 * i : 2 * i + 2] = ends[label]
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        found = np.broadcast_to(read(make(p, AT_ENDS))[measure], (count,))
+    found = np.broadcast_to(read(make(p, AT_ENDS))[measure], (count,))
     moving = {label: groups[label] for i, label in enumerate(groups) if found[2 * i] != found[2 * i + 1]}
     shares = _shares(moving, sampled, measure)
     what = measure.removeprefix("crossover_")

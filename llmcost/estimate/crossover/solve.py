@@ -65,7 +65,8 @@ def solve(scenario: Scenario, catalog: Catalog, what: str, at: object, answer: A
         raise units.at("--at", error) from None
     if what == PARAMS:
         return _largest(scenario, catalog, days, answer)
-    found = _traffic(scenario, catalog, days) if what == TRAFFIC else _price(scenario, catalog, days)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        found = _traffic(scenario, catalog, days) if what == TRAFFIC else _price(scenario, catalog, days)
     return _told(answer(found.scenario), found, days)
 
 

@@ -31,13 +31,15 @@ class World(NamedTuple):
     """Both curves of each measure; floats, or samples along the first axis.
 
     `figures` are training totals and serving rates at launch, `spends` what inference takes over time by measure,
-    `plans` when training is paid, `requests` the traffic; the last two are empty where no traffic was given.
+    `plans` when training is paid, `requests` the traffic, all empty where none was given; `accelerators` the fleet that
+    follows traffic which changes.
     """
 
     figures: dict[str, Num]
     spends: dict[str, Spend]
     plans: dict[str, Schedule]
     requests: Segments | None
+    accelerators: Segments | None = None
 
     def trained(self, basis: str, scope: str = billing.RUN) -> Num:
         """What the first training takes; None where it is not known."""
@@ -80,7 +82,12 @@ def world(sides: Sides, p: Mapping[str, Num], horizon: float, exact: int = EXACT
     figures["requests_per_day"] = demand.rate(traffic, 0.0)
     requests = demand.requests(traffic)
     plans = {basis: sides.course.plan(s, horizon, dollars=basis == USD) for basis in BASES}
-    return World(figures, _spends(sides, s, figures, served, traffic, requests, (horizon, exact)), plans, requests)
+    efficiency = sides.course.efficiency(s)
+    fleet = None
+    if served is not None and traffic.kind != demand.CONSTANT:
+        fleet = declining(demand.fleet(traffic, _pools(sides, served), horizon, exact), efficiency)
+    work = declining(requests, efficiency) if fleet is None else fleet
+    return World(figures, _spends(sides, s, figures, requests, work, fleet is not None), plans, requests, fleet)
 
 
 def _trained(sides: Sides, t: Mapping[str, Num]) -> dict[str, Num]:
@@ -118,21 +125,15 @@ def _served(sides: Sides, s: Mapping[str, Num], fleet: Mapping[str, Num] | None)
 
 
 def _spends(
-    sides: Sides, s: Mapping[str, Num], figures: Mapping[str, Num], fleet: Mapping[str, Num] | None,
-    traffic: demand.Traffic, requests: Segments, span: tuple[float, int],
-) -> dict[str, Spend]:  # fmt: skip
+    sides: Sides, s: Mapping[str, Num], figures: Mapping[str, Num], requests: Segments, work: Segments, sized: bool
+) -> dict[str, Spend]:
     """What inference takes over time: per request, or by the accelerators of a fleet that follows the traffic."""
-    efficiency, cheaper = sides.course.efficiency(s), sides.course.cheaper(s)
     each = {basis: figures[f"{basis}_per_request"] for basis in BASES if f"{basis}_per_request" in figures}
     before = {basis: s["served"] * each[basis] if "served" in s else 0.0 for basis in each}
-    rate, units = requests, each
-    if fleet is not None and traffic.kind != demand.CONSTANT:
-        rate = demand.fleet(traffic, _pools(sides, fleet), *span)
-        units = _per_accelerator_day(sides, s)
-    work = declining(rate, efficiency)
+    units = _per_accelerator_day(sides, s) if sized else each
     found = {basis: Spend(work, units[basis], before[basis]) for basis in (KWH, CO2E) if basis in units}
     if USD in units:
-        found[USD] = Spend(declining(work, cheaper), units[USD], before[USD])
+        found[USD] = Spend(declining(work, sides.course.cheaper(s)), units[USD], before[USD])
     if FLOPS in each:
         found[FLOPS] = Spend(requests, each[FLOPS], before[FLOPS])
     return found
