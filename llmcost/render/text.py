@@ -264,7 +264,9 @@ def figures(estimate: Estimate, everything: bool = False) -> list[Figure]:
     else:
         told = str(result.get("reason") or "").lower() in estimate.headline.lower()
         same = ANSWERED.get(str(result.get("scope")))
-        keys = [k for k in keys if result[k] is not None and not (k == "reason" and told) and k != same]
+        late = ANSWERED.values() if result.get("crossover_days") and result.get("training_usd_program") else ()
+        keys = [k for k in keys if result[k] is not None or k in late]
+        keys = [k for k in keys if not (k == "reason" and told) and k != same]
     found = [_line(estimate, key) for key in keys]
     ranks = [f"{k} {amount('whole', result[k])}" for k in RANKS if result.get(k) not in (None, 1)]
     if ranks and not everything and "layout" not in result and estimate.command in ("train", "serve"):
@@ -287,7 +289,11 @@ def _line(estimate: Estimate, key: str) -> Figure:
     label = term.label
     if key == "total_usd" and estimate.result.get("cost_definition"):
         label += f" ({clean(estimate.result['cost_definition'])})"
-    return Figure(label, figure(term, estimate.result[key]), interval(term, estimate.ranges.get(key)))
+    value = estimate.result[key]
+    if value is None and key in ANSWERED.values():
+        horizon = units.format("seconds", 86_400.0 * float(estimate.result["horizon_days"] or 0.0))
+        return Figure(label, f"beyond {horizon}", interval(term, estimate.ranges.get(key)))
+    return Figure(label, figure(term, value), interval(term, estimate.ranges.get(key)))
 
 
 class Column(NamedTuple):

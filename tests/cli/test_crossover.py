@@ -324,3 +324,9 @@ def test_traffic_that_outgrows_the_accelerators_is_said(cli: Cli) -> None:
     assert "W051" not in str(gpus["warnings"])
     held = cli(*args, "--serve-gpus", "40").json
     assert any(w["code"] == "W051" and "from day" in w["message"] for w in held["warnings"])
+
+
+def test_solving_beyond_the_horizon(cli: Cli) -> None:
+    run = cli(*ASKED, "--solve", "traffic", "--at", "2y", "--horizon", "1y")
+    assert run.code == 2
+    assert "--at lies beyond --horizon" in run.err

@@ -83,7 +83,7 @@ def estimate(asked: Asked, sensitivity: list[dict[str, Any]], by: str | None, da
     answer = Estimate(
         command="crossover",
         headline=_headline(asked, result, ranges),
-        result={k: v for k, v in result.items() if v is not None or k not in KEYS[4:8]},
+        result=result,
         ranges=ranges,
         inputs=inputs(sides),
         warnings=[*sides.training.warnings, *serving],

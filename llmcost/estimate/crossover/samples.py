@@ -77,8 +77,9 @@ def sensitivity(
 ) -> list[dict[str, Any]]:
     """One input at a time at the ends of its own 90 % range, the others at their median; the widest swing first.
 
-    `spread_share` is the squared correlation of an input with the rank of the outcome over the samples, as a share of
-    the sum over inputs (Saltelli et al. 2008, "Global Sensitivity Analysis", section 1.2.5).
+    `spread_share` is the squared correlation of an input (its logarithm where it is lognormal) with the rank of the
+    outcome over the samples, as a share of the sum over inputs: for independent inputs and an outcome that is close to
+    monotone, the part of the variance of its rank that the input explains.
     """
     groups = _groups(numbers)
     if not groups or measure not in sampled.outcomes:

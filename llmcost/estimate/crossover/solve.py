@@ -114,8 +114,8 @@ def _ask(scenario: Scenario, catalog: Catalog, days: float) -> _Asked:
         raise LlmcostError(reason, "--requests 10M/day --growth 5%/mo")
     if "served" in both.serving.numbers:
         raise LlmcostError("--solve counts from launch, and something was served before", "leave --served out")
-    sides.horizon_days(both.serving)
-    sampling.settings(both.serving)
+    if days > sides.horizon_days(both.serving):
+        raise LlmcostError("--at lies beyond --horizon", "--horizon 20y")
     return _Asked(both, {**tagged(TRAIN, both.training), **tagged(SERVE, both.serving)}, both.scope, days)
 
 
