@@ -82,11 +82,19 @@ def answer(args: str) -> dict[str, Any]:
 
 
 def value(document: Mapping[str, Any], run: Mapping[str, Any]) -> Value:
-    """What a run asks for: a result with its range, times `scale`; infinite where a crossing never comes."""
+    """What a run asks for: a result with its range, times `scale`; infinite where a crossing never comes.
+
+    With `array` it is a column of the row that `where` names, with the columns of its quantiles where they are said.
+    """
     key, scale = run["pick"], float(run.get("scale", 1.0))
-    centre = _number(document["result"].get(key))
-    of = document["ranges"].get(key, {"p5": centre, "p95": centre})
-    return Value(centre * scale, _number(of["p5"], 0.0) * scale, _number(of["p95"]) * scale, run["kind"])
+    if "array" in run:
+        row = next(r for r in document[run["array"]] if all(r[k] == v for k, v in run["where"].items()))
+        ends = {"p5": row[run.get("p5", key)], "p95": row[run.get("p95", key)]}
+        centre = _number(row[key])
+    else:
+        centre = _number(document["result"].get(key))
+        ends = document["ranges"].get(key, {"p5": centre, "p95": centre})
+    return Value(centre * scale, _number(ends["p5"], 0.0) * scale, _number(ends["p95"]) * scale, run["kind"])
 
 
 def _number(found: Any, missing: float = float("inf")) -> float:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llmcost.cli import command, crossover
+from llmcost.cli import command, compare, crossover
 from llmcost.keys import all_keys
 from llmcost.scenario import parse_value
 from scripts import claims
@@ -53,7 +53,7 @@ def test_commands_can_be_asked(args: str) -> None:
     name, *words = shlex.split(args)
     if words and not words[0].startswith("-"):
         words = words[1:]  # a scenario
-    known, own = all_keys(), set(crossover.EXTRA) if name == "crossover" else set()
+    known, own = all_keys(), {"crossover": set(crossover.EXTRA), "compare": set(compare.OPTIONS)}.get(name, set())
     for option, value in zip(words[::2], words[1::2], strict=True):
         key = option.removeprefix("--").replace("-", "_")
         assert key in own or key in command.options_of(name), f"{name} has no {option}"
