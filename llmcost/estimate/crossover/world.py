@@ -87,7 +87,9 @@ def world(sides: Sides, p: Mapping[str, Num], horizon: float, exact: int = EXACT
     if served is not None and traffic.kind != demand.CONSTANT:
         fleet = declining(demand.fleet(traffic, _pools(sides, served), horizon, exact), efficiency)
     work = declining(requests, efficiency) if fleet is None else fleet
-    return World(figures, _spends(sides, s, figures, requests, work, fleet is not None), plans, requests, fleet)
+    return World(
+        figures, _spends(sides, s, figures, requests, work, None if fleet is None else served), plans, requests, fleet
+    )
 
 
 def _trained(sides: Sides, t: Mapping[str, Num]) -> dict[str, Num]:
@@ -125,12 +127,13 @@ def _served(sides: Sides, s: Mapping[str, Num], fleet: Mapping[str, Num] | None)
 
 
 def _spends(
-    sides: Sides, s: Mapping[str, Num], figures: Mapping[str, Num], requests: Segments, work: Segments, sized: bool
-) -> dict[str, Spend]:
-    """What inference takes over time: per request, or by the accelerators of a fleet that follows the traffic."""
+    sides: Sides, s: Mapping[str, Num], figures: Mapping[str, Num], requests: Segments, work: Segments,
+    fleet: Mapping[str, Num] | None,
+) -> dict[str, Spend]:  # fmt: skip
+    """What inference takes over time: per request, or by the accelerators of a `fleet` that follows the traffic."""
     each = {basis: figures[f"{basis}_per_request"] for basis in BASES if f"{basis}_per_request" in figures}
     before = {basis: s["served"] * each[basis] if "served" in s else 0.0 for basis in each}
-    units = _per_accelerator_day(sides, s) if sized else each
+    units = each if fleet is None else _per_accelerator_day(sides, s)
     found = {basis: Spend(work, units[basis], before[basis]) for basis in (KWH, CO2E) if basis in units}
     if USD in units:
         found[USD] = Spend(declining(work, sides.course.cheaper(s)), units[USD], before[USD])
