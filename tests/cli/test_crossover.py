@@ -321,9 +321,9 @@ def test_before_training_is_paid_there_is_nothing_to_overtake(cli: Cli) -> None:
 def test_traffic_that_outgrows_the_accelerators_is_said(cli: Cli) -> None:
     args = (*SERVED, "--requests", "10M/day", "--growth", "5%/mo", "--horizon", "3y", "--json")
     gpus = cli(*args).json
-    assert "W051" not in str(gpus["warnings"])
+    assert "W054" not in str(gpus["warnings"])
     held = cli(*args, "--serve-gpus", "40").json
-    assert any(w["code"] == "W051" and "from day" in w["message"] for w in held["warnings"])
+    assert any(w["code"] == "W054" and "from day" in w["message"] for w in held["warnings"])
 
 
 def test_solving_beyond_the_horizon(cli: Cli) -> None:

@@ -201,7 +201,7 @@ def _outgrown(asked: Asked, answer: Estimate, given: int) -> Estimate:
         return answer
     day = days[np.argmax(short)]
     message = f"from day {day:,.0f} the traffic needs more than the {given:,} accelerators given"
-    return structs.replace(answer, warnings=[*answer.warnings, Warning("W051", message, "--serve-gpus")])
+    return structs.replace(answer, warnings=[*answer.warnings, Warning("W054", message, "--serve-gpus")])
 
 
 def _headline(asked: Asked, result: Mapping[str, Any], ranges: Mapping[str, Range]) -> str:
