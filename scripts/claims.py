@@ -107,14 +107,30 @@ def _finite(number: float) -> float | None:
 
 def judge(claim: Mapping[str, Any]) -> Verdict:
     """Run a claim's commands and apply its rule."""
-    for word, key in ((UNTESTABLE, "untestable"), (LATER, "later")):
-        if key in claim:
-            return Verdict(word, claim[key].format(**(named := _numbers(claim))), _labelled(claim, named))
+    if not ready(claim):
+        return Verdict(LATER, claim["later"], {})
+    if "untestable" in claim:
+        return Verdict(UNTESTABLE, claim["untestable"].format(**(named := _numbers(claim))), _labelled(claim, named))
     named = _numbers(claim)
     rules = ((HOLDS, claim["holds"]), (FALSE, claim["false"]), (HOLDS_IF, "True"))
     word = next(word for word, rule in rules if eval(rule, WORDS, named))
     text = claim["condition"] if word == HOLDS_IF else claim["answer"]
     return Verdict(word, text.format(**named), _labelled(claim, named))
+
+
+def ready(claim: Mapping[str, Any]) -> bool:
+    """Whether the options that a claim needs are there: `serve.technique` is `llmcost serve --technique`."""
+    from importlib import import_module
+
+    from llmcost.cli import command
+
+    for need in claim.get("needs", []):
+        name, _, option = need.partition(".")
+        module = import_module(f"llmcost.cli.{name}")
+        own = {k for v in vars(module).values() if isinstance(v, dict) for k in v}
+        if option not in command.options_of(name) and option not in own:
+            return False
+    return True
 
 
 def _numbers(claim: Mapping[str, Any]) -> dict[str, Value]:
@@ -160,7 +176,7 @@ def section(claim: Mapping[str, Any], verdict: Verdict) -> str:
         rows = ["| | |", "|---|---|", *rows]
         parts.append("\n".join(rows))
     commands = list(dict.fromkeys(run["args"] for run in claim.get("runs", [])))
-    if commands:
+    if commands and verdict.word != LATER:
         parts.append("```console\n" + "\n".join(f"$ llmcost {args}" for args in commands) + "\n```")
     if "rule" in claim:
         parts.append(f"Rule: {claim['rule']}")

@@ -19,7 +19,7 @@ PAGE = (ROOT / "docs" / "claims.md").read_text("utf-8")
 COUNT = 34  # claims that the page has to judge
 # Claims whose numbers come from what was given, so that no preset and no fit moves them.
 CHEAP = (1, 12, 26)
-RUNS = sorted({run["args"] for claim in CLAIMS for run in claim.get("runs", [])})
+RUNS = sorted({run["args"] for claim in CLAIMS if claims.ready(claim) for run in claim.get("runs", [])})
 
 
 def _sections() -> dict[int, str]:
@@ -38,14 +38,15 @@ def test_every_claim_has_its_section_and_its_row() -> None:
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: str(c["number"]))
 def test_a_claim_is_judged_by_a_rule_or_says_why_not(claim: dict[str, Any]) -> None:
     judged = "holds" in claim and "false" in claim and "answer" in claim
-    assert judged + ("later" in claim) + ("untestable" in claim) == 1
+    assert judged + ("untestable" in claim) == 1
+    assert ("needs" in claim) == ("later" in claim)
     assert claim["rule"]
     assert not judged or (claim["assumptions"] and (claim.get("runs") or claim.get("facts")))
     verdict = re.search(r"\n\n\*\*(.+?)\*\*: ", _sections()[claim["number"]])
     assert verdict
-    words = {"later": "Not yet", "untestable": "Not testable"}
-    expected = [word for key, word in words.items() if key in claim] or ["Holds", "Holds if", "False"]
-    assert verdict[1] in expected
+    expected = ["Not testable"] if "untestable" in claim else ["Holds", "Holds if", "False"]
+    # what waits for a command stays "Not yet" until `make claims` runs with it
+    assert verdict[1] in [*expected, *(["Not yet"] if "needs" in claim else [])]
 
 
 @pytest.mark.parametrize("args", RUNS)
