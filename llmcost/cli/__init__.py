@@ -17,20 +17,21 @@ def main(argv: list[str] | None = None) -> int:
         if args == ["--version"]:  # before the parser is imported: scripts ask this often
             from llmcost.cli.output import version_line
 
-            print(version_line(), flush=True)
-            return Exit.OK
+            print(version_line())
+            return _flushed(Exit.OK)
         from llmcost.cli.app import run
 
-        return run(args)
+        return _flushed(run(args))
     except LlmcostError as error:
         return _refuse(error)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 141
     except OSError as error:  # a full disk, a closed stream, a name the system refuses
+        _drop_output()
         return _refuse(
             LlmcostError(f"{error.strerror or error}{f': {error.filename!r}' if error.filename else ''}"[:300])
         )
@@ -43,6 +44,21 @@ def main(argv: list[str] | None = None) -> int:
         )
         print("hint: run it again with --debug and report what it prints", file=sys.stderr)
         return Exit.BUG
+
+
+def _flushed(code: int) -> int:
+    """The code, once everything is written: at exit Python would report a full disk with a code of its own."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    return code
+
+
+def _drop_output() -> None:
+    """Forget what standard output could not take, lest Python tries again at exit."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (AttributeError, OSError, ValueError):  # closed, or not a file
+        return
 
 
 def _refuse(error: LlmcostError) -> int:

@@ -237,9 +237,17 @@ def test_unreadable_files_do_not_hide_what_is_wrong_in_the_others(cli: Cli, tmp_
 
 def test_closed_and_full_streams(tmp_path: Path) -> None:
     main = [sys.executable, "-m", "llmcost"]
-    for args, shell in ((["--version"], ">/dev/full"), (["train", "-"], "<&-"), (CROSS, ">&-"), (CROSS, ">/dev/full")):
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    for args, shell in (
+        (["--version"], ">/dev/full"),
+        (["schema", "train"], ">/dev/full"),
+        (["--help"], ">/dev/full"),
+        (["train", "-"], "<&-"),
+        (CROSS, ">&-"),
+        (CROSS, ">/dev/full"),
+    ):
         done = subprocess.run(
-            ["sh", "-c", f'"$@" {shell}', "sh", *main, *args], capture_output=True, text=True, check=False
+            ["sh", "-c", f'"$@" {shell}', "sh", *main, *args], capture_output=True, text=True, check=False, env=env
         )
         assert done.returncode == 2, (args, shell)
         assert done.stderr.startswith("error: ")
@@ -248,7 +256,7 @@ def test_closed_and_full_streams(tmp_path: Path) -> None:
     gone.mkdir()
     script = f'cd {gone} && rmdir {gone} && "$@"'
     done = subprocess.run(
-        ["sh", "-c", script, "sh", *main, *CROSS, "-o", "x.json"], capture_output=True, text=True, check=False
+        ["sh", "-c", script, "sh", *main, *CROSS, "-o", "x.json"], capture_output=True, text=True, check=False, env=env
     )
     assert "cannot write 'x.json'" in done.stderr
 
