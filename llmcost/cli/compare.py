@@ -23,6 +23,7 @@ llmcost compare train-or-buy
 llmcost compare chat-70b --against api:openai/gpt-4o --cross requests
 llmcost compare --optimal --loss-of 13B --inference-tokens 2T
 llmcost compare --baseline old.json new.json
+llmcost compare --trend
 """
 ALTERNATIVES, OPTIMAL, OUTPUT = "Alternatives", "Size and data", "Output"
 
@@ -67,6 +68,9 @@ OPTIONS: dict[str, Any] = {
         OPTIMAL, None, "--inference-tokens", metavar="COUNT", help="Tokens served over the model's life: 2T."
     ),
     "law": _option(OPTIMAL, None, "--law", metavar="NAME", help="Scaling law of the headline: hoffmann, besiroglu."),
+    "trend": _option(
+        "Published costs", False, "--trend", help="How published training costs have grown, by definition."
+    ),
     "sort": _option(OUTPUT, None, "--sort", metavar="COLUMN", help="Sort by this column (default: cheapest first)."),
     "columns": _option(OUTPUT, None, "--columns", metavar="A,B,C", help="Columns to keep, of JSON and CSV too."),
     "chart": _option(OUTPUT, False, "--chart/--no-chart", help="Draw cost against speed of the machines."),
@@ -83,8 +87,13 @@ def register(app: typer.Typer, full: bool) -> None:
 
 def run(scenarios: list[tuple[str, Scenario]], catalog: Catalog, answers: list[str], **how: Any) -> Any:
     """Answer: alternatives side by side, a size for a life, or two answers of one question."""
-    baseline, optimal = how.pop("baseline"), how.pop("optimal")
+    baseline, optimal, trend = how.pop("baseline"), how.pop("optimal"), how.pop("trend")
     asked = {name for name, value in how.items() if value not in (None, [], False)}
+    if trend:
+        _refuse("--trend", asked | {k for k, v in (("baseline", baseline), ("optimal", optimal)) if v})
+        from llmcost.estimate.compare.trend import trend as published
+
+        return published(catalog)
     if baseline is not None:
         _refuse("--baseline", asked | ({"optimal"} if optimal else set()))
         return _changes(baseline, answers, scenarios, catalog)

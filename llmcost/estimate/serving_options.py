@@ -121,7 +121,11 @@ def _warn_context(question: Question, model: Subject) -> None:
 
 def too_slow(name: str, chip_name: str, grid: serving_search.Grid) -> NoFit:
     """The refusal of targets that nothing keeps."""
-    tpot, ttft = float(np.min(grid.point.tpot_seconds)), float(np.min(grid.point.ttft_seconds))
+    return missed(name, chip_name, float(np.min(grid.point.tpot_seconds)), float(np.min(grid.point.ttft_seconds)))
+
+
+def missed(name: str, chip_name: str, tpot: float, ttft: float) -> NoFit:
+    """The same, from the best times of any point [s]."""
     reach = f"best TPOT {tpot * 1000:.1f} ms, best TTFT {ttft * 1000:.0f} ms"
     return NoFit(f"no layout and batch of {name} on {chip_name} keeps the targets: {reach}", None, None)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from msgspec import structs
+
 from llmcost import spec, units
 from llmcost.catalog import Found, source_of
 from llmcost.engine import spread as sp
@@ -117,7 +119,30 @@ def chip(question: Question) -> Chip | None:
     if loaded is None:
         return None
     preset, found = loaded
+    preset = _what_if(question, preset)
     return Chip(machine_of(preset), preset, found)
+
+
+SCALED = {
+    "compute_scale": ("fp32_flops", "tf32_flops", "bf16_flops", "fp16_flops", "fp8_flops", "int8_flops", "fp4_flops"),
+    "bandwidth_scale": ("memory_bytes_per_second",),
+    "memory_scale": ("memory_bytes",),
+    "link_scale": ("link_bytes_per_second", "network_bytes_per_second"),
+    "power_scale": ("tdp_watts", "server_watts"),
+}
+
+
+def _what_if(question: Question, preset: spec.Accelerator) -> spec.Accelerator:
+    """The accelerator with some of its figures multiplied; its efficiencies stay those of its generation."""
+    changed: dict[str, float] = {}
+    for key, fields in SCALED.items():
+        scale = question.said(key)
+        if scale is not None:
+            changed |= {f: getattr(preset, f) * scale for f in fields if getattr(preset, f) is not None}
+    if not changed:
+        return preset
+    question.warn("W081", "the accelerator is a supposition: efficiencies are those measured on the real one")
+    return structs.replace(preset, **changed)
 
 
 def machine_of(preset: spec.Accelerator) -> Machine:

@@ -8,7 +8,7 @@ import pytest
 
 from llmcost import api
 from llmcost.errors import LlmcostError
-from llmcost.estimate.compare import baseline, blocks
+from llmcost.estimate.compare import baseline, blocks, lengths
 
 CHAT: dict[str, Any] = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "isl": 1000, "osl": 300, "samples": 100}
 TRAINED: dict[str, Any] = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "gpus": 64, "tokens": "1T", "samples": 100}
@@ -58,6 +58,40 @@ def test_an_axis_of_points_is_what_each_question_says(key: str, monkeypatch: pyt
         for figure, number in row.items():
             if isinstance(number, float) and figure not in ("ratio", "probability_cheapest", "p5", "p95"):
                 assert number == pytest.approx(alone[figure], rel=1e-12), figure
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{}, {"tpot": "12ms"}, {"ttft": "150ms", "gpus": 4}, {"model": "llama-3.1-70b", "hardware": "rtx4090", "gpus": 8}],
+    ids=["free", "tpot", "ttft", "memory"],
+)
+def test_lengths_as_axes_are_what_each_plan_chooses(asked: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layout, format and batch chosen for all lengths at once: row by row those of the search for each."""
+    vary: dict[str, list[Any]] = {
+        "isl": [100, 2000, 30000, 90000],
+        "osl": [10, 900],
+        "cache_hit": ["0%", "60%"],
+        "dtype": ["fp8", "bf16"],
+    }
+
+    def rows() -> dict[str, dict[str, Any]]:
+        found = api.compare(**{**CHAT, "requests": "5M/day", **asked}, vary=vary).arrays["alternatives"]
+        return {row["name"]: row for row in found}
+
+    at_once = rows()
+    monkeypatch.setattr(lengths, "together", lambda _: False)
+    apart = rows()
+    assert set(at_once) == set(apart)
+    for name, alone in apart.items():
+        for figure, number in at_once[name].items():
+            if figure in ("ratio", "probability_cheapest", "p5", "p95"):
+                continue
+            if isinstance(number, float):
+                assert number == pytest.approx(alone[figure], rel=1e-9), (name, figure)
+            elif figure == "inputs":  # what an infeasible one chose is not known when it is planned by itself
+                assert {k: v for k, v in alone[figure].items() if k in number and v != number[k]} == {}, name
+            else:
+                assert number == alone[figure], (name, figure)
 
 
 def test_a_grid_has_every_combination() -> None:

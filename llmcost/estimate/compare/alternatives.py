@@ -27,6 +27,7 @@ class Alternative(NamedTuple):
 
     name: str
     scenario: Scenario
+    fixed: frozenset[str] = frozenset()  # keys that its own table sets: an axis leaves them alone
 
 
 class Axis(NamedTuple):
@@ -186,7 +187,7 @@ def _of_file(base: Alternative, findings: list[LlmcostError]) -> list[Alternativ
         except LlmcostError as error:
             findings.extend(getattr(error, "findings", [error]))
             continue
-        found.append(Alternative(name, base.scenario._replace(layers=(flags, layer, *below))))
+        found.append(Alternative(name, base.scenario._replace(layers=(flags, layer, *below)), frozenset(layer)))
     return found
 
 

@@ -97,11 +97,12 @@ def _rows(block: Block, names: Sequence[str]) -> list[dict[str, Any]]:
     count, most = len(block.names), one.limit(block.case)
     columns = {k: np.broadcast_to(figures[k], (count,)).tolist() for k in FIGURES if k in figures}
     given = {k: v.value for k, v in block.case.inputs.items() if k in names}
-    axes = {k: v.tolist() for k, v in block.axes.items()}
+    axes = {_label(k, block): v.tolist() for k, v in {**block.axes, **block.picked}.items()}
     found = []
     for i, name in enumerate(block.names):
-        values = {k: _finite(columns[k][i]) if k in columns else None for k in FIGURES}
-        needed, reason = values["gpus"], block.case.reason
+        known = columns if not block.reasons[i] else {}
+        values = {k: _finite(known[k][i]) if k in known else None for k in FIGURES}
+        needed, reason = values["gpus"], block.reasons[i]
         if most is not None and needed is not None and needed > most:
             reason = f"the traffic needs {needed:,.0f} accelerators, {most:,} are given"
         inputs = {**given, **{k: v[i] for k, v in axes.items() if k in names}}
@@ -120,7 +121,7 @@ def differing(blocks: list[Block]) -> list[str]:
     """Names of the inputs that are not the same in every alternative: keys first, in their own order."""
     every = [block.case.inputs for block in blocks]
     names = dict.fromkeys(name for inputs in every for name in inputs)
-    axes = {key for block in blocks for key, values in block.axes.items() if len(values) > 1}
+    axes = {_label(k, b) for b in blocks for k, v in {**b.axes, **b.picked}.items() if len(v) > 1}
     first = every[0]
 
     def known(inputs: Mapping[str, Input], name: str) -> Any:
@@ -132,9 +133,15 @@ def differing(blocks: list[Block]) -> list[str]:
     return sorted(found, key=lambda n: (bare[n] not in order and n not in order, order.get(n, order.get(bare[n], 0))))
 
 
+def _label(key: str, block: Block) -> str:
+    """What an input of that key is called: with its side where a question has two."""
+    sided = f"serve_{key}"
+    return sided if key not in block.case.inputs and sided in block.case.inputs else key
+
+
 def shared(blocks: list[Block]) -> dict[str, Input]:
     """Inputs that every alternative which has them has alike."""
-    axes = {key for block in blocks for key in block.axes}
+    axes = {_label(key, block) for block in blocks for key in (*block.axes, *block.picked)}
     found: dict[str, Input] = {}
     apart: set[str] = set()
     for block in blocks:
@@ -173,9 +180,7 @@ def _sampled(blocks: list[Block], rows: list[dict[str, Any]], deciding: str) -> 
         step = max(CHUNK // count, 1)
         for start in range(0, len(kept), step):
             some = kept[start : start + step]
-            part = block._replace(
-                names=[block.names[i] for i in some], axes={k: v[some] for k, v in block.axes.items()}
-            )
+            part = block.some(some)
             found.append(np.broadcast_to(part.at(p)[deciding], (len(some), count)))
     return np.concatenate(found)
 

@@ -12,11 +12,14 @@ from llmcost.catalog import Catalog
 from llmcost.engine import spread as sp
 from llmcost.engine.spread import Spread
 from llmcost.estimate import sampling
+from llmcost.estimate import tokens as buying
 from llmcost.estimate.compare import case as one
-from llmcost.estimate.compare.alternatives import Alternative, Axis, cells, labels, name_of
+from llmcost.estimate.compare import lengths
+from llmcost.estimate.compare.alternatives import Alternative, Axis, Cell, cells, labels, name_of
 from llmcost.estimate.compare.case import HORIZON, MOVING, Case
 from llmcost.estimate.question import Number
 from llmcost.keys import SERVE, SIDES, TRAIN
+from llmcost.scenario import Scenario
 
 Array = npt.NDArray[np.float64]
 
@@ -35,6 +38,15 @@ class Block(NamedTuple):
     case: Case
     names: list[str]
     axes: dict[str, Array]
+    picked: dict[str, Any]  # what was chosen for each, where that differs
+    reasons: list[str]  # why each is not feasible; empty where it is
+
+    def some(self, index: list[int]) -> Block:
+        """A few of its alternatives."""
+        axes = {k: v[index] for k, v in self.axes.items()}
+        picked = {k: v[index] for k, v in self.picked.items()}
+        case = lengths.narrowed(self.case, index, len(self.names))
+        return Block(case, [self.names[i] for i in index], axes, picked, [self.reasons[i] for i in index])
 
     @property
     def numbers(self) -> dict[str, Number]:
@@ -64,16 +76,21 @@ def plain(key: str, alternative: Alternative) -> bool:
     bare = key.removeprefix(f"{TRAIN}_").removeprefix(f"{SERVE}_")
     if bare not in PLAIN and key not in PLAIN:
         return False
-    if alternative.scenario.has(*MOVING):
+    if _moves(alternative):
         return False
     return bare not in QUEUED or not alternative.scenario.has("ttft_p95")
+
+
+def _moves(alternative: Alternative) -> bool:
+    """Whether one day is unlike another."""
+    return alternative.scenario.has(*MOVING)
 
 
 def singles(pairs: list[tuple[Alternative, list[Axis]]]) -> list[Alternative]:
     """Every alternative as a question of its own."""
     several = len(pairs) > 1
     return [
-        Alternative(name_of(a.name, cell, labels(axes), several), a.scenario.over(cell))
+        Alternative(name_of(a.name, cell, labels(axes), several), a.scenario.over(cell), a.fixed)
         for a, axes in pairs
         for cell in cells(axes)
     ]
@@ -91,13 +108,59 @@ def planned(pairs: list[tuple[Alternative, list[Axis]]], catalog: Catalog) -> li
     several = len(pairs) > 1
     found: list[Block] = []
     for alternative, axes in pairs:
-        flat = [x for x in axes if plain(x.key, alternative) and all(isinstance(v.value, float) for v in x.values)]
+        along = lengths.together(alternative)
+        flat = [x for x in axes if _flat(x, alternative, along)]
         points, called = cells(flat), labels(axes)
-        columns = {x.key: np.array([point[x.key].value for point in points]) for x in flat}
         for cell in cells([x for x in axes if x not in flat]):
-            scenario = alternative.scenario.over({**points[0], **cell})
             names = [name_of(alternative.name, {**cell, **point}, called, several) for point in points]
-            found.append(Block(one.take(scenario, catalog, prefix), names, columns))
+            found += _blocks(alternative.scenario.over(cell), names, points, catalog, prefix)
+    return found
+
+
+def _flat(axis: Axis, alternative: Alternative, along: bool) -> bool:
+    """Whether an axis is figured as an array rather than planned value by value."""
+    if not all(isinstance(v.value, float) for v in axis.values):
+        return False
+    return plain(axis.key, alternative) or (along and axis.key in lengths.LENGTHS and not _moves(alternative))
+
+
+def _blocks(scenario: Scenario, names: list[str], points: list[Cell], catalog: Catalog, prefix: bool) -> list[Block]:
+    """One block of all points; a block for each length where one plan does not do for all."""
+    columns = {key: np.array([float(point[key].value) for point in points]) for key in points[0]}
+    varied = [key for key in lengths.LENGTHS if key in columns]
+    by_length = sorted(range(len(points)), key=lambda i: tuple(columns[k][i] for k in varied))
+    case = one.take(scenario.over(points[by_length[-1]]), catalog, prefix)
+    if not varied or isinstance(case.serve_plan, buying.Bought):
+        return [Block(case, names, columns, {}, [case.reason] * len(names))]
+    if case.reason:  # the longest is too long: plan with the shortest
+        case = one.take(scenario.over(points[by_length[0]]), catalog, prefix)
+    chosen = None if case.reason else lengths.chosen(case, columns)
+    if chosen is None:
+        return _one_by_one(
+            scenario, Block(case, names, columns, {}, []), list(range(len(names))), points, catalog, prefix
+        )
+    whole = Block(chosen.case, names, columns, chosen.picked, [reason or "" for reason in chosen.reasons])
+    apart = [i for i, reason in enumerate(chosen.reasons) if reason is None]
+    if not apart:
+        return [whole]
+    kept = [i for i, reason in enumerate(chosen.reasons) if reason is not None]
+    rest = _one_by_one(scenario, whole, apart, points, catalog, prefix)
+    return [whole.some(kept), *rest] if kept else rest
+
+
+def _one_by_one(
+    scenario: Scenario, whole: Block, index: list[int], points: list[Cell], catalog: Catalog, prefix: bool
+) -> list[Block]:
+    """A block for each length of some alternatives, planned by itself."""
+    varied = [key for key in lengths.LENGTHS if key in whole.axes]
+    by_length: dict[tuple[float, ...], list[int]] = {}
+    for i in index:
+        by_length.setdefault(tuple(float(whole.axes[k][i]) for k in varied), []).append(i)
+    found = []
+    for at in by_length.values():
+        case = one.take(scenario.over(points[at[0]]), catalog, prefix)
+        axes = {k: v[at] for k, v in whole.axes.items()}
+        found.append(Block(case, [whole.names[i] for i in at], axes, {}, [case.reason] * len(at)))
     return found
 
 

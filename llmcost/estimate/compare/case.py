@@ -231,7 +231,8 @@ def _running(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(plan, buying.Bought):
         return buying.figures(plan, p)
     if plan is not None:
-        fleet = serving.figures(plan, p)
+        with np.errstate(invalid="ignore", divide="ignore"):  # a price of cached tokens where none are
+            fleet = serving.figures(plan, p)
         return {k: fleet[k] for k in (*SERVED, "gpus") if k in fleet}
     out = {}
     for new, old, month in (

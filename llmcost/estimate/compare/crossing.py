@@ -16,7 +16,7 @@ from llmcost.engine import roots
 from llmcost.engine.spread import median
 from llmcost.errors import LlmcostError
 from llmcost.estimate import sampling, serve
-from llmcost.estimate.compare import blocks
+from llmcost.estimate.compare import blocks, lengths
 from llmcost.estimate.compare import case as one
 from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.compare.answer import money
@@ -121,6 +121,7 @@ def axis(text: str, alternatives: list[Alternative], cases: list[Case]) -> Axis:
     said = [a.scenario.get(key.name, "serve") for a in alternatives]
     values = [v.value for v in said if v is not None and isinstance(v.value, float)]
     names = (f"serve.{key.name}", f"train.{key.name}")
+    values += [v for v in (1.0,) if key.name.endswith("_scale") and not values]
     values += [median(case.numbers[n]) for case in cases for n in names if n in case.numbers]
     if not values or min(values) <= 0:
         raise LlmcostError(f"--cross {key.name}: nothing says where to look", f"--cross {key.name}=LOW..HIGH")
@@ -128,10 +129,17 @@ def axis(text: str, alternatives: list[Alternative], cases: list[Case]) -> Axis:
 
 
 def curve(alternative: Alternative, line: Axis, figure: str, catalog: Catalog) -> Curve:
-    """The cost of an alternative along an axis: figured as an axis where the key is plain, else planned anew."""
+    """The cost of an alternative along an axis: figured as an axis where the key is plain, else planned anew.
+
+    An alternative whose own table sets the key keeps it: its cost is the same everywhere.
+    """
+    if line.key.name in alternative.fixed:
+        case = one.take(alternative.scenario, catalog)
+        return Curve(alternative.name, _figured(case, "", figure), True, case)
     start = alternative.scenario.over({line.key.name: line.setting((line.low + line.high) / 2)})
     case = one.take(start, catalog)
-    if blocks.plain(line.key.name, alternative):
+    bought = alternative.scenario.get("api") is not None and line.key.name in lengths.LENGTHS
+    if bought or blocks.plain(line.key.name, alternative):
         return Curve(alternative.name, _figured(case, line.key.name, figure), True, case)
     return Curve(alternative.name, _planned(alternative, line, figure, catalog), False, case)
 

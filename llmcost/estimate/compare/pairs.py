@@ -63,10 +63,9 @@ def _sides(table: Table, deciding: str) -> list[Side]:
     streams, found, at = Streams(min(count, SAMPLES) or SAMPLES, seed), [], 0
     for block in table.blocks:
         p, draws = sampling.central(block.numbers), streams.draws(block.numbers)
-        for i, name in enumerate(block.names):
-            row = table.rows[at + i]
+        for i, row in enumerate(table.rows[at : at + len(block.names)]):
             if row["feasible"]:
-                single = block._replace(names=[name], axes={k: v[i : i + 1] for k, v in block.axes.items()})
+                single = block.some([i])
                 side = Side(row, single, p, draws, np.empty(0))
                 found.append(side._replace(totals=_totals(side)))
         at += len(block.names)
