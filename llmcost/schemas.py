@@ -25,6 +25,7 @@ _ARRAYS = {
         "pairs",
         "front",
         "optimal",
+        "trend",
         "changes",
         "changed_inputs",
     ),

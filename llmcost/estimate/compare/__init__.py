@@ -61,7 +61,14 @@ def compare(
     arrays |= {"pairs": beside} if beside else {}
     points = fronts.fronts(found)
     arrays |= {"front": points} if points else {}
-    return structs.replace(estimate, arrays=arrays, headline=estimate.headline + answer.pays(table, beside))
+    pays = answer.pays(table, beside)
+    return structs.replace(
+        estimate,
+        arrays=arrays,
+        headline=estimate.headline + pays.text,
+        result={**estimate.result, **pays.result},
+        ranges={**estimate.ranges, **pays.ranges},
+    )
 
 
 def _start(found: list[Block]) -> dt.date | None:
@@ -89,4 +96,6 @@ def _crossed(
     }
     text = crossing.headline(met, curves, line, figure, whole)
     arrays = {"crossings": rows["crossings"], **({"jumps": rows["jumps"]} if rows["jumps"] else {}), **estimate.arrays}
-    return structs.replace(estimate, headline=text, arrays=arrays)
+    first = rows["crossings"][0]["value"] if rows["crossings"] else None
+    result = {**estimate.result, "crossed": line.key.name, "cross_value": first}
+    return structs.replace(estimate, headline=text, arrays=arrays, result=result)

@@ -305,23 +305,37 @@ def headline(table: Table) -> str:
     return text + "."
 
 
-def pays(table: Table, beside: list[dict[str, Any]]) -> str:
+class Pays(NamedTuple):
+    """From which traffic on what costs most up front pays: results, their ranges, and a sentence."""
+
+    result: dict[str, Any] = {}  # noqa: RUF012 - never written to
+    ranges: dict[str, Range] = {}  # noqa: RUF012
+    text: str = ""
+
+
+def pays(table: Table, beside: list[dict[str, Any]]) -> Pays:
     """From which traffic on what costs most up front pays, against each other that it ever beats; empty without one."""
     spent = [row for row in table.rows if row["feasible"] and row["upfront_usd"]]
     if not spent or not beside:
-        return ""
+        return Pays()
     name = str(max(spent, key=lambda row: float(row["upfront_usd"]))["name"])
     mine = [row for row in beside if name in (row["name"], row["other"]) and "cheaper_above" in row]
     wins = [row for row in mine if row["cheaper_above"] == name and row["break_even_requests"]]
     if not mine:
-        return ""
+        return Pays()
+    result: dict[str, Any] = {"pays": name, "never_against": len(mine) - len(wins)}
     said = f" {name[:1].upper()}{name[1:]} pays"
     if not wins:
-        return f"{said} at no volume."
+        return Pays(result, {}, f"{said} at no volume.")
     wins.sort(key=lambda row: float(row["break_even_requests"]))
     texts = [f"{_other(row, name)} from {_volume(row)}" for row in wins[:3]]
-    never = len(mine) - len(wins)
-    return f"{said} against {', '.join(texts)} on{f', against {never} others at no volume' if never else ''}."
+    never = f", against {result['never_against']} others at no volume" if result["never_against"] else ""
+    first = wins[0]
+    keys = ("break_even_requests", "break_even_usd")
+    result |= {"pays_against": _other(first, name), **{k: first[k] for k in keys}}
+    ends = {k: [first[k.replace("even_", f"even_{q}_")] for q in ("p5", "p95")] for k in keys}
+    ranges = {k: Range(low, first[k], high) for k, (low, high) in ends.items() if low != high}
+    return Pays(result, ranges, f"{said} against {', '.join(texts)} on{never}.")
 
 
 def _other(row: Mapping[str, Any], name: str) -> str:

@@ -162,16 +162,27 @@ def _scope(question: Question, plan: training.Plan | None) -> str:
 
 
 def _served(case: Case, question: Question) -> Case:
+    if _bought(question.scenario):
+        return case._replace(serve_plan=buying.plan(question))
     given = [question.number(k) for k in ("cost_per_request", "energy_per_request")]
     if any(v is not None for v in given):
         question.number("requests")
         return case
-    if question.said("api") is not None:
-        return case._replace(serve_plan=buying.plan(question))
     plan = serving.plan(question)
     refused = serving.refusal(plan)
     reason = "" if refused is None else str(refused.result["reason"])
     return case._replace(serve_plan=plan, reason=reason)
+
+
+def _bought(scenario: Scenario) -> bool:
+    """Whether tokens are bought: an `api` was said, and no cost of a request over it."""
+    places = [
+        next((i for i, layer in enumerate(scenario.layers) if key in layer), len(scenario.layers))
+        for key in ("api", "cost_per_request")
+    ]
+    if places[0] == places[1] < len(scenario.layers):
+        raise LlmcostError("--api and --cost-per-request are two answers to one question: give one")
+    return places[0] < places[1]
 
 
 def figures(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:

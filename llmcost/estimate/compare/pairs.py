@@ -110,8 +110,19 @@ def _volume(a: Side, b: Side) -> dict[str, Any]:
         "break_even_p5_requests": _finite(sp.quantile(at[1:], 0.05)),
         "break_even_p95_requests": _finite(sp.quantile(at[1:], 0.95)),
         "break_even_usd": None if found is None else float(a.figure(TOTAL, a.centre, requests=found)),
+        **_spend(_padded(a.totals, b.totals)[:, 1:], at[1:], where[1:]),
         "cheaper_above": (a if gap[-1, 0] < 0 else b).row["name"],
     }
+
+
+def _spend(totals: Array, at: Array, where: Any) -> dict[str, Any]:
+    """Quantiles of what either costs at the volume where both cost the same: straight between the volumes looked at."""
+    index, column = np.maximum(where, 0), np.arange(len(at))
+    low, high = VOLUMES[index], VOLUMES[index + 1]
+    share = (np.where(np.isfinite(at), at, low) - low) / (high - low)
+    spent = totals[index, column] + share * (totals[index + 1, column] - totals[index, column])
+    spent = np.where(np.isfinite(at), spent, np.inf)
+    return {f"break_even_{n}_usd": _finite(sp.quantile(spent, q)) for n, q in (("p5", 0.05), ("p95", 0.95))}
 
 
 def _padded(totals: Array, other: Array) -> Array:

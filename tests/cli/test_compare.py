@@ -1,0 +1,107 @@
+"""`llmcost compare` as a user meets it: options, exit codes, files, JSON against its schema."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from llmcost import schemas
+from tests.conftest import Cli
+
+OWN = "tests/data/own-or-buy.toml"
+SCHEMA = schemas.build("compare")
+ASKED: dict[str, list[str]] = {
+    "pairs": [OWN],
+    "cross": [OWN, "--cross", "requests"],
+    "never": [OWN, "--cross", "requests=1/day..1k/day"],
+    "optimal": ["--optimal", "--loss-of", "13B", "--inference-tokens", "2T"],
+    "trend": ["--trend"],
+    "against": ["-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "1000", "--osl", "300", "--requests", "1M/day",
+                "--against", "api:openai/gpt-4o-mini", "--against", "rent:lambda", "--samples", "200"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_json_is_what_the_schema_says(cli: Cli, name: str) -> None:
+    run = cli("compare", *ASKED[name], "--json")
+    assert run.code == 0, run.err
+    jsonschema.validate(json.loads(run.out), SCHEMA)
+    for form in ("csv", "markdown", "table"):
+        assert cli("compare", *ASKED[name], "--format", form).code == 0
+
+
+def test_the_judged_line(cli: Cli) -> None:
+    """Alternatives with name, cost and feasible; crossings with a value and both names."""
+    words = ["compare", *ASKED["against"], "--json"]
+    rows = json.loads(cli(*words).out)["alternatives"]
+    assert all({"name", "usd_per_request", "usd_per_month", "feasible"} <= set(row) for row in rows)
+    crossed: dict[str, Any] = json.loads(cli(*words, "--cross", "requests").out)
+    assert all({"value", "name", "other"} <= set(row) for row in crossed["crossings"])
+    assert {row["name"] for row in crossed["alternatives"]} == {row["name"] for row in rows}
+
+
+def test_columns_and_order(cli: Cli) -> None:
+    words = ["compare", *ASKED["against"], "--sort", "usd-per-month", "--columns", "usd_per_month,price,gpus", "--json"]
+    rows = json.loads(cli(*words).out)["alternatives"]
+    assert [row["usd_per_month"] for row in rows] == sorted(row["usd_per_month"] for row in rows)
+    assert all(set(row) == {"name", "inputs", "feasible", "usd_per_month", "gpus", "reason"} for row in rows)
+    assert all(set(row["inputs"]) <= {"price"} for row in rows)
+
+
+def test_changes_between_two_files(cli: Cli, tmp_path: Path) -> None:
+    """$100M and $150M of training: 50 % up, one input changed; the question asked again says the same."""
+    old, new = (str(tmp_path / name) for name in ("old.json", "new.json"))
+    given = ["--cost-per-request", "0.05", "--requests", "10M/day"]
+    for path, cost in ((old, "100M"), (new, "150M")):
+        assert cli("crossover", "--train-cost", cost, *given, "--json", "-o", path).code == 0
+    run = cli("compare", "--baseline", old, new)
+    assert "200 to 300: +100 (+50.0 %); 1 input changed: train cost." in run.out
+    again = cli("compare", "--baseline", old, "--train-cost", "150M", *given)
+    assert again.out == run.out
+    assert "Nothing changed." in cli("compare", "--baseline", old, old).out
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([OWN, "--against", "own"], "expected api:PROVIDER/MODEL, own: or rent:PROVIDER"),
+        ([OWN, "--sort", "prise"], "no such column"),
+        ([OWN, "--columns", "usd_per_month,nope"], "'nope': no such column"),
+        ([OWN, "--loss-of", "13B"], "no effect"),
+        ([OWN, "--trend", "--vary", "requests=1/day,2/day"], "no effect"),
+        (["--optimal", "--cross", "requests"], "no effect"),
+        (["--optimal", "--loss-of", "13B", "--inference-tokens", "2T", "--model", "llama-3.1-8b"], "leave --model out"),
+        (["--baseline", "nowhere.json"], "no such file"),
+        (["answer.json"], "to compare it with what"),
+        ([OWN, "--api", "openai/gpt-99", "--isl", "10", "--osl", "10"], "has no model 'gpt-99'"),
+        ([OWN, "--plot", "x.svg"], "nothing to draw"),
+    ],
+)  # fmt: skip
+def test_wrong_questions(cli: Cli, words: list[str], says: str) -> None:
+    run = cli("compare", *words)
+    assert run.code == 2, run.out
+    assert says in run.err
+    assert run.err.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("alternative = 3", "expected [[alternative]] tables"),
+        ("[[alternative]]\nisl = 3", "alternative 1: needs a name of its own"),
+        ("[[alternative]]\nname = 'a'\ncolour = 3", "alternative 1: unknown key 'colour'"),
+        ("[[alternative]]\nname = 'a'\n[[alternative]]\nname = 'a'", "alternative 2: needs a name of its own"),
+        ("[[alternative]]\nname = 'a'\nprice = '2'", "alternative 1: price"),
+    ],
+)
+def test_wrong_tables_are_named(cli: Cli, tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "a.toml"
+    path.write_text(f"requests = '1M/day'\ncost_per_request = '0.01'\n{text}\n", encoding="utf-8")
+    run = cli("compare", str(path))
+    assert run.code == 2
+    assert says in run.err
+    assert "a.toml" in run.err
