@@ -14,7 +14,7 @@ from llmcost.scenario import Scenario, Setting
 
 MAX_ALTERNATIVES = 10_000
 AGAINST = ("api", "own", "rent")
-LAID = "flag:against"  # origin of what `--against` lays over a question
+LAID = "flag:--against"  # origin of what `--against` lays over a question
 BARE = ("model", "hardware", "provider", "region", "api")  # values that say which key they are of
 # What a provider of tokens bills by: no other key makes a difference to bought tokens.
 BOUGHT = ("api", "api_tier", "api_discount", "isl", "osl", "cache_hit", "requests", "train_cost", "horizon", "as_of")
@@ -129,7 +129,7 @@ def _parsed(key: str, said: list[str], findings: list[LlmcostError]) -> list[Set
     values = []
     for text in said:
         try:
-            values.append(sc.layer({key: text}, "flag")[key])
+            values.append(sc.layer({key: text}, "flag:--vary")[key])
         except LlmcostError as error:
             findings.append(units.at("--vary", error))
     return values

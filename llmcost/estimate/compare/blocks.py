@@ -29,6 +29,8 @@ PLAIN = (
     "energy_per_request", "tokens_per_second", "api_discount", "gpu_hours", "mfu", "goodput", "overhead",
     "experiments", "staff", "data_cost", "storage_cost", "train_cost", "train_energy", "horizon",
 )  # fmt: skip
+PLACED = ("utilization", "electricity_price", "pue")  # not plain where machines are owned: they make its price
+OWNING = ("owned", "mix")  # terms whose price is made, not quoted
 QUEUED = ("requests", "utilization")  # not plain where a p95 has to be kept: it decides how far a fleet is loaded
 
 
@@ -76,9 +78,15 @@ def plain(key: str, alternative: Alternative) -> bool:
     bare = key.removeprefix(f"{TRAIN}_").removeprefix(f"{SERVE}_")
     if bare not in PLAIN and key not in PLAIN:
         return False
-    if _moves(alternative):
+    if _moves(alternative) or (bare in (*PLACED, "requests") and _owns(alternative.scenario)):
         return False
     return bare not in QUEUED or not alternative.scenario.has("ttft_p95")
+
+
+def _owns(scenario: Scenario) -> bool:
+    """Whether any machine is owned, so that its price follows from how it is used."""
+    names = ("commitment", *(f"{side}_commitment" for side in SIDES))
+    return any(layer[name].value in OWNING for layer in scenario.layers for name in names if name in layer)
 
 
 def _moves(alternative: Alternative) -> bool:
