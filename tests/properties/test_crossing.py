@@ -93,6 +93,12 @@ def test_never_says_who_wins() -> None:
     assert "llama-3.1-70b on h100-sxm" in answer.headline
 
 
+def test_what_neither_depends_on_is_said() -> None:
+    answer = api.compare(**CHAT, requests="1M/day", against=[GPT], cross="electricity_price")
+    assert "changes the cost of neither" in answer.headline
+    assert answer.arrays["crossings"] == []
+
+
 def test_an_alternative_that_cannot_keep_a_target_does_not_win() -> None:
     """With a target that nothing keeps, tokens win at any traffic, though renting would be cheaper."""
     answer = api.compare(**CHAT, requests="1M/day", tpot="1ms", against=[GPT], cross="requests=1k/day..10M/day")

@@ -22,7 +22,7 @@ Array = npt.NDArray[np.float64]
 
 # What decides which is cheapest: the first that every feasible alternative has.
 RECURRING = ("usd_per_month", "usd_per_request", "usd_per_mtok_output", "upfront_usd")
-LASTING = ("total_usd_horizon", *RECURRING)  # where something is spent up front
+LASTING = ("total_usd_horizon", *RECURRING)  # where something is spent up front, or days are unlike
 SAMPLED_POINTS = 200_000  # draws over all alternatives: enough for ranges to two digits
 FEWEST_SAMPLES = 200
 CHUNK = 2_000_000  # points figured at once: memory stays under a few hundred megabytes
@@ -77,7 +77,8 @@ def tabulated(blocks: list[Block]) -> Table:
     names = differing(blocks)
     rows = [row for block in blocks for row in _rows(block, names)]
     feasible = [row for row in rows if row["feasible"]]
-    order = LASTING if any(row["upfront_usd"] for row in feasible) else RECURRING
+    lasting = any(row["upfront_usd"] for row in feasible) or any(block.case.moving for block in blocks)
+    order = LASTING if lasting else RECURRING
     deciding = next((k for k in order if feasible and all(row[k] is not None for row in feasible)), None)
     if deciding is None:
         return Table(blocks, rows, None, None, None)

@@ -229,6 +229,8 @@ def _pair_text(found: list[Crossing], a: Curve, b: Curve, line: Axis, figure: st
     mine = [c for c in found if (c.first, c.second) == (a.name, b.name)]
     name = line.key.name.replace("_", " ")
     span = f"{_said(line, line.low)} to {_said(line, line.high)}"
+    if not mine and _steady(a, line) and _steady(b, line):
+        return f"{name} changes the cost of neither {a.name} nor {b.name}: {_always(a, b, line)}."
     if not mine:
         return f"{a.name} and {b.name} never cost the same for {name} of {span}: {_always(a, b, line)}."
     exact = [c for c in mine if c.meeting.exact]
@@ -248,12 +250,18 @@ def _pair_text(found: list[Crossing], a: Curve, b: Curve, line: Axis, figure: st
     )
 
 
+def _steady(curve: Curve, line: Axis) -> bool:
+    """Whether an alternative costs the same along the whole axis."""
+    cost, _ = curve.at(roots.spaced(line.low, line.high, 9, line.straight))
+    return bool(np.all(cost == cost[0]))
+
+
 def _always(a: Curve, b: Curve, line: Axis) -> str:
     ends = np.array([line.low, line.high])
     (first, _), (second, _) = a.at(ends), b.at(ends)
     if not np.isfinite(first).any() and not np.isfinite(second).any():
         return "neither is feasible"
-    return f"{a.name if np.nansum(first - np.minimum(second, 1e300)) < 0 else b.name} is always cheaper"
+    return f"{a.name if (first <= second).all() else b.name} is always cheaper"
 
 
 def _said(line: Axis, value: float) -> str:
