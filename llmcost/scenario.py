@@ -110,6 +110,8 @@ def parse_value(key: Key, raw: object) -> Value:
         raise LlmcostError(f"{units.shown(raw)} is not a preset name or file", f"llmcost presets list {key.kind}")
     if key.kind == "date":
         return units.parse_date(raw)
+    if key.none and raw == "none":
+        return "none"
     value = units.parse_quantity(key.kind, raw) if key.ranged else units.parse(key.kind, raw)
     low = value if isinstance(value, float) else value.low
     if key.least is not None and low < key.least:

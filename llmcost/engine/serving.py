@@ -94,10 +94,23 @@ def _prepare(
     )
 
 
+def binding_part(work: Work, extra_compute: Num = 0.0) -> Num:
+    """What an iteration spends most time on, as an index into `BINDS` [-].
+
+    Parameters
+    ----------
+    work : Work
+        An iteration.
+    extra_compute : float or array
+        Arithmetic that is not in it [s].
+    """
+    passed = work.linear + work.experts + work.attention + work.prefill_attention + work.head - work.compute
+    parts = (np.maximum(passed, 0.0), work.compute + extra_compute, work.communication, work.fixed)
+    return np.argmax(np.stack(np.broadcast_arrays(*parts)), axis=0)
+
+
 def _binding(work: Work, extra_compute: Num, run: Num, asked: Num) -> Num:
-    memory_seconds = np.maximum(work.linear + work.experts + work.attention + work.head - work.compute, 0.0)
-    parts = np.broadcast_arrays(memory_seconds, work.compute + extra_compute, work.communication, work.fixed)
-    return np.where(np.asarray(asked) > run, 4, np.argmax(np.stack(parts), axis=0))
+    return np.where(np.asarray(asked) > run, 4, binding_part(work, extra_compute))
 
 
 def _point(plain: Work, held: Memory, **figures: Num) -> Point:
@@ -146,7 +159,7 @@ def operating_point(
     group = np.maximum(run / slots, 1.0)
     osl = np.maximum(load.osl, 1.0)
     new, chunk = state.new_tokens, calibration.chunk_tokens
-    decoding = np.minimum(group, np.maximum(chunk * osl / new, 1.0))
+    decoding = np.minimum(group, chunk * osl / new + 1.0)  # more would offer more prompt than an iteration carries
     offered = (decoding - 1.0) * new / osl
     carried = np.clip(offered, np.minimum(new, chunk), chunk)
     share = np.minimum(offered / carried, 1.0)
@@ -157,10 +170,11 @@ def operating_point(
     passes = np.maximum(new / carried, 1.0)
     prefill = extra * new / carried
     waiting = calibration.burst_share * (decoding - 1.0) * prefill
-    # beyond the point where every iteration is full of prompt, a further request waits for its share of all of it
-    waiting = waiting + (group - decoding) * (prefill + plain.total * new / carried)
     service = calibration.request_seconds + passes * mixed.total + waiting
     service = service + np.where(group > 1.0, calibration.first_steps * tpot, 0.0)
+    # a replica that is never idle finishes no more than its time allows: the others' share of it is waited for
+    taken = group * (prefill + osl * plain.total / decoding)
+    service = np.maximum(service, taken - (osl - 1.0) * tpot)
     throughput = run * osl / (service + (osl - 1.0) * tpot)
     queued = np.maximum(asked - run, 0.0) * osl / throughput
     return _point(

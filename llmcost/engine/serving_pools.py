@@ -8,7 +8,7 @@ import numpy as np
 
 from llmcost.engine.queueing import erlang_c, latency_quantile, tail_batch
 from llmcost.engine.roofline import Machine
-from llmcost.engine.serving import Point, operating_point
+from llmcost.engine.serving import Point, binding_part, operating_point
 from llmcost.engine.serving_inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving_memory import kv_elements, kv_ranks, memory
 from llmcost.engine.serving_time import iteration, rates
@@ -24,6 +24,7 @@ class PrefillPoint(NamedTuple):
     alone_seconds: Num  # latency of a prompt that finds the replica idle
     transfer_seconds: Num  # handing the KV cache to the decode pool
     tokens_per_second: Num  # new prompt tokens
+    binds: Num  # index into serving.BINDS
 
 
 class Pools(NamedTuple):
@@ -57,7 +58,8 @@ def prefill_point(
     rate = rates(machine, precision, calibration)
     seen = load.cached_isl + new / 2.0
     chunk = calibration.chunk_tokens
-    full = iteration(shape, layout, precision, rate, 0.0, 0.0, chunk, seen, calibration).total
+    work = iteration(shape, layout, precision, rate, 0.0, 0.0, chunk, seen, calibration)
+    full = work.total
     piece = np.minimum(new, chunk)
     alone = iteration(shape, layout, precision, rate, 0.0, 0.0, piece, seen, calibration).total
     cache = kv_elements(shape, load.isl) * precision.kv_bytes / (kv_ranks(shape, layout) * layout.pp)
@@ -68,6 +70,7 @@ def prefill_point(
         alone_seconds=calibration.request_seconds + new / piece * alone,
         transfer_seconds=cache / (calibration.network_efficiency * wire),
         tokens_per_second=chunk / full * slots,
+        binds=binding_part(work),
     )
 
 

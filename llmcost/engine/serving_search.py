@@ -70,8 +70,8 @@ def layouts(shape: Shape, machine: Machine, gpus: float = np.inf, largest: float
     """Valid layouts of one replica as arrays.
 
     Tensor parallelism in powers of two inside the scale-up domain and at most one rank per query head; pipeline
-    stages only across domains or where the domain is a pair of cards, up to 16; data-parallel attention with shared
-    experts for MoE models.
+    stages only across domains or where the domain is a pair of cards, up to 16; for MoE models, experts split or dealt
+    whole over the ranks, and data-parallel attention with shared experts.
 
     Parameters
     ----------
@@ -99,8 +99,12 @@ def layouts(shape: Shape, machine: Machine, gpus: float = np.inf, largest: float
     keep = fits & ((dp == 1) | shared)
     tp, pp, dp = tp[keep], pp[keep], dp[keep]
     wide = (dp > 1).astype(float)
-    experts = np.where(wide > 0, tp * dp, 1.0)
-    return Layout(tp, pp, dp, experts, wide)
+    plain = Layout(tp, pp, dp, np.where(wide > 0, tp * dp, 1.0), wide)
+    # without attention groups, experts may be dealt whole over the tensor-parallel ranks in place of being split
+    dealt = (dp == 1) & (tp > 1) & (tp <= shape.n_experts)
+    return Layout(
+        *(np.concatenate([axis, (tp if name == "ep" else axis)[dealt]]) for name, axis in plain._asdict().items())
+    )
 
 
 def search(

@@ -16,6 +16,7 @@ from llmcost.estimate.question import Question
 from llmcost.estimate.serving_lengths import Lengths
 from llmcost.estimate.serving_load import Server
 from llmcost.estimate.serving_options import SOURCE, NoFit, Options, no_fit, record, too_large, too_slow
+from llmcost.estimate.serving_targets import within
 from llmcost.estimate.subject import Chip
 
 FRONT_ROWS = 12
@@ -38,6 +39,7 @@ class Replica(NamedTuple):
     batch_max: float = 0.0
     lengths: Lengths | None = None
     static: bool = False
+    arriving: bool = False  # every prompt comes with its KV cache: it decodes alone
     fastest: tuple[float, float] = (math.nan, math.nan)  # TPOT [s], USD per Mtok of output
 
     def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
@@ -45,16 +47,17 @@ class Replica(NamedTuple):
         if self.shape is None:
             rate = p["tokens_per_second"]
             return {"output_tokens_per_second": rate, "requests_per_second_per_replica": rate / p["osl"]}
-        cached = p["isl"] * p["cache_hit"]
+        cached = p["isl"] if self.arriving else p["isl"] * p["cache_hit"]
         at = self._at(Load(p["isl"], p["osl"], cached, self.batch))
         rate = at.output_tokens_per_second / p["throughput_error"]
         out = {
             "tpot_seconds": at.tpot_seconds * p["tpot_error"],
-            "ttft_seconds": at.ttft_seconds * p["ttft_error"],
             "output_tokens_per_second": rate,
             "requests_per_second_per_replica": rate / p["osl"],
-            "prefill_share": prefill_share(at, self.static),
         }
+        if self.arriving:
+            return out
+        out |= {"ttft_seconds": at.ttft_seconds * p["ttft_error"], "prefill_share": prefill_share(at, self.static)}
         if np.any(cached):
             bare = self._at(Load(p["isl"] - cached, p["osl"], 0.0, self.batch))
             reading = (_decoding(at) - _decoding(bare)) * at.output_tokens_per_second / at.batch
@@ -84,6 +87,7 @@ class Replica(NamedTuple):
             "gpus_per_replica": self.gpus,
             "tp": int(self.layout.tp),
             "pp": int(self.layout.pp),
+            "dp": int(self.layout.dp),
             "ep": int(self.layout.ep),
             "batch": int(self.batch),
             "batch_max": int(self.batch_max),
@@ -112,7 +116,7 @@ class Replica(NamedTuple):
 
     def queue(self) -> Server | None:
         """Itself, where requests queue for it: its layout is known, and they join as they come."""
-        return None if self.shape is None or self.static else self
+        return None if self.shape is None or self.static or self.arriving else self
 
     def explain(self, question: Question, c: Mapping[str, Any]) -> None:
         """The steps of the replica's speed."""
@@ -154,7 +158,7 @@ def given_rate(question: Question) -> Replica:
 
 def choose(question: Question, asked: Options, price: float) -> Replica | NoFit:
     """The replica asked for; what was left open is what serves an output token cheapest within the targets."""
-    answer = asked.search(asked.load, asked.targets, price)
+    answer = within(question, asked, asked.load, asked.targets, price)
     grid = answer.grid
     if not len(grid.gpus_per_replica):
         return no_fit(question, asked)
@@ -167,16 +171,17 @@ def choose(question: Question, asked: Options, price: float) -> Replica | NoFit:
     layout, batch = Layout(*(float(v) for v in best.layout)), float(best.point.batch)
     which = int(best.precision_index)
     dtype, precision = asked.dtypes[which], asked.precisions[which]
-    record(question, layout, batch, dtype)
+    record(question, asked, layout, batch, dtype)
     load = asked.load._replace(batch=batch)
     at = asked.mode(asked.shape, asked.device.machine, layout, precision, load, asked.calibration)
     size = int(layout.tp * layout.pp * layout.dp)
     used = median(question.numbers["utilization"])
-    quick, kind = grid.pick(answer.fastest), "static" if asked.static else "continuous"
+    arriving = asked.phase == "decode"
+    quick, kind = grid.pick(answer.fastest), "decode" if arriving else "static" if asked.static else "continuous"
     return Replica(
         size, asked.shape, asked.device, layout, precision, asked.calibration, batch, at, answer.binds,
         front_rows(answer, used, kind), dtype, _room(asked, layout, precision), asked.lengths, asked.static,
-        (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used, kind)),
+        arriving, (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used, kind)),
     )  # fmt: skip
 
 

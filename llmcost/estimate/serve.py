@@ -25,6 +25,7 @@ from llmcost.scenario import Scenario
 
 if TYPE_CHECKING:
     from llmcost.estimate.serving_disaggregated import Pools
+    from llmcost.estimate.serving_prompts import Prompts
 
 SECONDS_PER_DAY = 86_400.0
 DAYS_PER_MONTH = 365.25 / 12
@@ -38,12 +39,13 @@ class Plan(NamedTuple):
     question: Question
     model: Subject | None
     device: Chip | None
-    replica: Replica | Pools | NoFit
+    replica: Replica | Pools | Prompts | NoFit
     place: Place | None
     requests: bool
     fleet_gpus: int | None
     sizing: Sizing | None = None
     colocated: Replica | None = None
+    phase: str = ""
 
 
 def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
@@ -68,27 +70,30 @@ def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
 def plan(question: Question) -> Plan:
     """Take every value the figures need and choose the replica."""
     model, device = subject(question), chip(question)
-    varied = lengths(question)
-    if question.number("cache_hit") is None:
+    phase = "" if question.prefix else question.said("phase") or ""
+    varied = lengths(question, phase)
+    if phase == "decode":
+        question.numbers["cache_hit"] = 0.0  # every prompt arrives cached: there is no share to say
+    elif question.number("cache_hit") is None:
         question.remember("cache_hit", 0.0, Origin("default", "docs/method.md, defaults"))
     requests = question.number("requests") is not None
     question.number("utilization", question.factor("defaults", "utilization"))
     gpus = question.said("gpus")
     price = prices.price(question, device.found.name if device else None)
-    replica, colocated = _replicas(question, model, device, gpus, median(price), varied)
+    replica, colocated = _replicas(question, model, device, gpus, median(price), varied, phase)
     where = place(question, device) if device is not None else None
     sizing = None if isinstance(replica, NoFit) else _sizing(question, replica, requests)
     if isinstance(sizing, NoFit):
         replica, sizing = sizing, None
-    return Plan(question, model, device, replica, where, requests, gpus, sizing, colocated)
+    return Plan(question, model, device, replica, where, requests, gpus, sizing, colocated, phase)
 
 
 def _replicas(
     question: Question, model: Subject | None, device: Chip | None, gpus: int | None, price: float,
-    varied: Lengths | None,
-) -> tuple[Replica | Pools | NoFit, Replica | None]:  # fmt: skip
+    varied: Lengths | None, phase: str,
+) -> tuple[Replica | Pools | Prompts | NoFit, Replica | None]:  # fmt: skip
     """What answers, and for separate pools the single pool to compare them with."""
-    if question.number("tokens_per_second") is not None:
+    if not phase and question.number("tokens_per_second") is not None:
         return given_rate(question), None
     if model is None:
         raise question.need("model", "speed follows from its architecture; or give --tokens-per-second of one replica")
@@ -96,9 +101,14 @@ def _replicas(
         raise question.need(
             "hardware", "speed follows from the accelerator; or give --tokens-per-second of one replica"
         )
-    apart = question.said("pools") == "disaggregated"
+    if phase == "prefill":
+        from llmcost.estimate import serving_prompts
+
+        asked = options(question, model, device, gpus, varied, False, phase)
+        return serving_prompts.choose(question, asked), None
+    apart = not phase and question.said("pools") == "disaggregated"
     static = not apart and question.said("batching") == "static"
-    asked = options(question, model, device, gpus, varied, static)
+    asked = options(question, model, device, gpus, varied, static, phase)
     if not apart:
         return choose(question, asked, price), None
     from llmcost.estimate import serving_disaggregated
@@ -108,7 +118,7 @@ def _replicas(
     return pools, together if isinstance(together, Replica) else None
 
 
-def _sizing(question: Question, replica: Replica | Pools, requests: bool) -> Sizing | NoFit | None:
+def _sizing(question: Question, replica: Replica | Pools | Prompts, requests: bool) -> Sizing | NoFit | None:
     """How far the fleet may be loaded for the p95 of TTFT; None where no target was given or nothing can queue."""
     server = replica.queue()
     target = None if server is None else question.said("ttft_p95")
@@ -139,7 +149,7 @@ def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
         machine_hours = replica.gpu_seconds(out) / 3600.0 / used
         out["usd_per_request"] = machine_hours * p["price"]
     out["utilization"] = used
-    out |= _token_prices(p, out)
+    out |= _token_prices(p, out, todo.phase)
     if todo.place is not None:
         out["kwh_per_request"] = todo.place.energy_kwh(machine_hours, p)
         out["wh_per_request"] = out["kwh_per_request"] * 1000.0
@@ -152,15 +162,18 @@ def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _token_prices(p: Mapping[str, Any], out: Mapping[str, Any]) -> dict[str, Any]:
+def _token_prices(p: Mapping[str, Any], out: Mapping[str, Any], phase: str) -> dict[str, Any]:
     """Each phase pays for the machine time it takes; a cached input token pays for what it adds to decoding."""
     cost, share = out["usd_per_request"], out.get("prefill_share")
-    prices = {
-        "usd_per_mtok_blended": cost / (p["isl"] + p["osl"]) * 1e6,
-        "blend_ratio": p["isl"] / p["osl"],
-    }
+    prices = {}
     if "requests_per_user" in p:
         prices["usd_per_user_month"] = cost * p["requests_per_user"] * DAYS_PER_MONTH
+    if phase == "prefill":
+        return prices | {"usd_per_mtok_input": cost / (p["isl"] * (1.0 - p["cache_hit"])) * 1e6}
+    if phase == "decode":
+        return prices | {"usd_per_mtok_output": cost / p["osl"] * 1e6}
+    prices["usd_per_mtok_blended"] = cost / (p["isl"] + p["osl"]) * 1e6
+    prices["blend_ratio"] = p["isl"] / p["osl"]
     if share is None:
         return prices
     cached = out.get("cached_share")
@@ -175,11 +188,19 @@ def _token_prices(p: Mapping[str, Any], out: Mapping[str, Any]) -> dict[str, Any
 RESULT_KEYS = (
     "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input", "usd_per_mtok_blended", "blend_ratio",
     "usd_per_request", "usd_per_user_month", "usd_per_month", "usd_per_day", "gpus", "prefill_gpus", "decode_gpus",
-    "replicas", "utilization", "tpot_seconds", "ttft_seconds", "output_tokens_per_second",
+    "replicas", "utilization", "tpot_seconds", "ttft_seconds", "input_tokens_per_second", "output_tokens_per_second",
     "requests_per_second_per_replica", "prefill_share", "wh_per_request", "co2e_kg_per_request",
     "electricity_usd_per_request", "energy_kwh_per_month", "co2e_kg_per_month",
 )  # fmt: skip
-WHEN_ASKED = ("usd_per_user_month", "prefill_gpus", "decode_gpus")  # no rows of nulls where nobody asked
+PRICED = {
+    "usd_per_mtok_output": "of output", "usd_per_mtok_blended": "of input and output", "usd_per_mtok_input": "of input",
+}  # fmt: skip
+WHEN_ASKED = (
+    "usd_per_user_month",
+    "prefill_gpus",
+    "decode_gpus",
+    "input_tokens_per_second",
+)  # no rows of nulls where nobody asked
 
 
 def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate:
@@ -220,7 +241,7 @@ def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate
 
 def _alternative(todo: Plan, p: Mapping[str, float]) -> dict[str, float | None]:
     """What the same accelerators for both phases would cost, where separate pools were asked for."""
-    if isinstance(todo.replica, Replica):
+    if isinstance(todo.replica, Replica) or todo.phase:
         return {}
     if todo.colocated is None:
         return {"usd_per_request_colocated": None, "gpus_colocated": None}
@@ -275,12 +296,12 @@ def _refusal(todo: Plan, no: NoFit) -> Estimate:
 
 def _headline(todo: Plan, r: Mapping[str, Any], spread: Mapping[str, Any]) -> str:
     name = todo.model.name if todo.model else "this model"
-    key = "usd_per_mtok_output" if r["usd_per_mtok_output"] is not None else "usd_per_mtok_blended"
-    kind = "of output" if key == "usd_per_mtok_output" else "of input and output"
-    text = f"Serving {name} costs {units.format('usd_per_mtok', r[key])} {kind}"
+    key = next(k for k in PRICED if r[k] is not None)
+    doing = {"prefill": "Prefill of", "decode": "Decoding of"}.get(todo.phase, "Serving")
+    text = f"{doing} {name} costs {units.format('usd_per_mtok', r[key])} {PRICED[key]}"
     if key in spread:
         text += f" ({units.format_range('usd_per_mtok', spread[key].p5, spread[key].p95)})"
-    if r["usd_per_mtok_input"] is not None:
+    if r["usd_per_mtok_input"] is not None and key != "usd_per_mtok_input":
         text += f" and {units.format('usd_per_mtok', r['usd_per_mtok_input'])} of input"
     text += f", {units.format('usd_per_request', r['usd_per_request'])}"
     if r["gpus"] is not None:
@@ -296,15 +317,14 @@ def _explain(todo: Plan, c: Mapping[str, Any]) -> None:
     replica = todo.replica
     assert not isinstance(replica, NoFit)
     replica.explain(q, c)
-    q.step(
-        "requests per second of a replica",
-        f"{float(c['output_tokens_per_second']):.4g} output tokens/s / {p['osl']:.0f} per request",
-        float(c["requests_per_second_per_replica"]),
-        "1/s",
-        CALIBRATION,
-    )
+    if "output_tokens_per_second" in c:
+        formula = f"{float(c['output_tokens_per_second']):.4g} output tokens/s / {p['osl']:.0f} per request"
+    else:
+        formula = f"{float(c['input_tokens_per_second']):.4g} input tokens/s / uncached tokens of a request"
+    rate = float(c["requests_per_second_per_replica"])
+    q.step("requests per second of a replica", formula, rate, "1/s", CALIBRATION)
     _explain_fleet(todo, c, p)
-    if c.get("usd_per_mtok_output") is not None:
+    if c.get("prefill_share") is not None:
         q.step(
             "output price",
             f"cost per request x (1 - prefill share {float(c['prefill_share']):.3f}"

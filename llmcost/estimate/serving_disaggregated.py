@@ -15,6 +15,8 @@ from llmcost.estimate.question import Question
 from llmcost.estimate.replica import front_rows, ranks
 from llmcost.estimate.serving_load import Server
 from llmcost.estimate.serving_options import SOURCE, NoFit, Options, no_fit, record, too_large, too_slow
+from llmcost.estimate.serving_prompts import best_layout, size_of, too_late
+from llmcost.estimate.serving_targets import within
 
 
 class Pools(NamedTuple):
@@ -34,12 +36,12 @@ class Pools(NamedTuple):
     @property
     def prefill_size(self) -> int:
         """Accelerators of a prefill replica [-]."""
-        return _size(self.prefill)
+        return int(size_of(self.prefill))
 
     @property
     def gpus(self) -> int:
         """Accelerators of a decode replica [-]."""
-        return _size(self.decode)
+        return int(size_of(self.decode))
 
     def _prefill(self, load: Load) -> serving_pools.PrefillPoint:
         a = self.asked
@@ -93,6 +95,7 @@ class Pools(NamedTuple):
             "prefill_layout": ranks(self.prefill),
             "tp": int(self.decode.tp),
             "pp": int(self.decode.pp),
+            "dp": int(self.decode.dp),
             "ep": int(self.decode.ep),
             "batch": int(self.batch),
             "dtype": self.dtype,
@@ -144,7 +147,7 @@ class Pools(NamedTuple):
 def choose(question: Question, asked: Options, price: float) -> Pools | NoFit:
     """The cheapest prefill replica within the TTFT target and the cheapest decode replica within the TPOT target."""
     arriving = asked.load._replace(cached_isl=asked.load.isl)
-    answer = asked.search(arriving, asked.targets._replace(ttft_seconds=math.inf), price)
+    answer = within(question, asked, arriving, asked.targets._replace(ttft_seconds=math.inf), price)
     grid = answer.grid
     if not len(grid.gpus_per_replica):
         return no_fit(question, asked)
@@ -156,11 +159,11 @@ def choose(question: Question, asked: Options, price: float) -> Pools | NoFit:
     if short is not None:
         return short
     precision, dtype = asked.precisions[which], asked.dtypes[which]
-    prefill = _prefill_layout(asked, precision)
-    if isinstance(prefill, NoFit):
-        return prefill
+    prefill, cost = best_layout(asked, precision)
+    if prefill is None or not math.isfinite(cost):
+        return too_late(asked, precision)
     decode = Layout(*(float(v) for v in best.layout))
-    record(question, decode, batch, dtype)
+    record(question, asked, decode, batch, dtype)
     quick, used = grid.pick(answer.fastest), median(question.numbers["utilization"])
     at = serving_pools.decode_point(
         asked.shape, asked.device.machine, decode, precision, asked.load._replace(batch=batch), asked.calibration
@@ -169,26 +172,3 @@ def choose(question: Question, asked: Options, price: float) -> Pools | NoFit:
     return Pools(
         asked, precision, dtype, prefill, decode, batch, at, answer.binds, front_rows(answer, used, "decode"), fastest
     )
-
-
-def _prefill_layout(asked: Options, precision: serving.Precision) -> Layout | NoFit:
-    """The layout whose prompts cost least, among those that hold one and keep the TTFT target."""
-    args = (asked.shape, asked.device.machine, asked.candidates, precision)
-    load = asked.load._replace(osl=1.0)
-    fits = serving.max_batch(*args, load, asked.calibration) >= 1.0
-    first = serving_pools.prefill_point(*args, load, asked.calibration)
-    seconds = first.alone_seconds + first.transfer_seconds
-    cost = np.where(fits & (seconds <= asked.targets.ttft_seconds), first.prompt_seconds * _sizes(asked), np.inf)
-    best = int(np.argmin(cost))
-    if not math.isfinite(cost[best]):
-        reach = float(np.min(np.where(fits, seconds, np.inf)))
-        return NoFit(f"no prefill layout keeps the target: best TTFT {reach * 1000:.0f} ms", None, None)
-    return Layout(*(float(axis[best]) for axis in asked.candidates))
-
-
-def _sizes(asked: Options) -> Any:
-    return asked.candidates.tp * asked.candidates.pp * asked.candidates.dp
-
-
-def _size(layout: Layout) -> int:
-    return int(layout.tp * layout.pp * layout.dp)

@@ -39,8 +39,8 @@ class Lengths(NamedTuple):
         return empirical_lengths(self.prompts + reserve * self.answers)
 
 
-def lengths(question: Question) -> Lengths | None:
-    """Take `isl` and `osl`, and how they vary; None where every request is alike.
+def lengths(question: Question, phase: str = "") -> Lengths | None:
+    """Take `isl` and `osl`, and how they vary; None where every request is alike. Prefill alone has no answers.
 
     Raises
     ------
@@ -50,10 +50,11 @@ def lengths(question: Question) -> Lengths | None:
     file = question.given("lengths")
     if file is not None:
         return _measured(question, str(file.value), origin_from(file.origin, file.source))
-    isl, osl = question.number("isl"), question.number("osl")
+    isl = question.number("isl")
+    osl = 1.0 if phase == "prefill" else question.number("osl")
     if isl is None or osl is None:
         raise question.need("isl" if isl is None else "osl", "cost follows from the lengths of a request")
-    given_rate = question.scenario.get("tokens_per_second", question.side) is not None
+    given_rate = not phase and question.scenario.get("tokens_per_second", question.side) is not None
     spread = None if given_rate else question.said("length_spread")
     if spread is None:
         return None

@@ -14,11 +14,12 @@ from llmcost.engine.spread import Spread, median
 from llmcost.engine.transformer import Shape
 from llmcost.errors import LlmcostError
 from llmcost.estimate.question import Origin, Question
+from llmcost.estimate.serving_formats import dtypes, precision, say_arithmetic
 from llmcost.estimate.serving_lengths import Lengths
-from llmcost.estimate.subject import Chip, Subject, dtype_of
+from llmcost.estimate.serving_targets import targets
+from llmcost.estimate.subject import Chip, Subject
 
 Z95 = 1.6448536269514722
-SERVE_DTYPES = ("bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4", "fp32")
 SOURCE = "docs/method.md, serving"
 
 
@@ -44,7 +45,9 @@ class Options(NamedTuple):
     targets: serving_search.Targets
     batches: Any
     lengths: Lengths | None
-    static: bool
+    static: bool  # batches that end together
+    phase: str  # prefill or decode alone; empty: both
+    default_tpot: bool  # nobody asked for the TPOT that is kept
 
     @property
     def total_points(self) -> Any:
@@ -65,32 +68,37 @@ class Options(NamedTuple):
 
 
 def options(
-    question: Question, model: Subject, device: Chip, gpus: int | None, lengths: Lengths | None, static: bool
-) -> Options:
+    question: Question, model: Subject, device: Chip, gpus: int | None, lengths: Lengths | None, static: bool,
+    phase: str = "",
+) -> Options:  # fmt: skip
     """What was asked of a replica, and what is open."""
     _need_rates(device)
     shape = _shape(question, model)
     _warn_context(question, model)
-    dtypes = _dtypes(question, model)
-    precisions = tuple(_precision(question, d) for d in dtypes)
+    formats = dtypes(question, model)
     calibration = serving.calibration_from_factors(
         question.catalog.factors("serving"), device.preset.generation, question.said("framework") or "any"
     )
-    _errors(question, calibration, static)
-    candidates = _layouts(question, shape, device, gpus)
+    calibration = _imbalance(question, shape, calibration)
+    _errors(question, calibration, static or phase == "prefill")
+    kept, default = targets(question, static, phase)
     return Options(
-        model, device, shape, dtypes, precisions, calibration, candidates, _load(question), _targets(question),
-        _batches(question), lengths, static,
+        model, device, shape, formats, tuple(precision(question, d) for d in formats), calibration,
+        _layouts(question, shape, device, gpus), _load(question, phase), kept, _batches(question, phase), lengths,
+        static, phase, default,
     )  # fmt: skip
 
 
-def record(question: Question, layout: Layout, batch: float, dtype: str) -> None:
-    """Show what was chosen among the inputs."""
-    for name, value in (("tp", layout.tp), ("pp", layout.pp), ("ep", layout.ep), ("batch", batch)):
-        if question.scenario.get(name, question.side) is None:
+def record(question: Question, asked: Options, layout: Layout, batch: float | None, dtype: str) -> None:
+    """Show what was chosen among the inputs; a replica of prompts alone has no batch, a dense model no groups."""
+    groups = layout.dp if float(asked.shape.n_experts) else None
+    chosen = {"tp": layout.tp, "pp": layout.pp, "dp": groups, "ep": layout.ep, "batch": batch}
+    for name, value in chosen.items():
+        if value is not None and question.scenario.get(name, question.side) is None:
             question.record(name, int(value), Origin("computed", SOURCE))
+    # taken once more, so that the KV cache format shown is not that of the last one tried
+    say_arithmetic(question, asked.device, precision(question, dtype), dtype)
     if question.said("dtypes") is not None:
-        _precision(question, dtype)  # its KV cache format, not that of the last one tried
         question.record("dtype", dtype, Origin("computed", SOURCE))
 
 
@@ -114,7 +122,7 @@ def _need_rates(device: Chip) -> None:
 
 def _warn_context(question: Question, model: Subject) -> None:
     longest = model.preset.max_context if model.preset else None
-    wanted = median(question.numbers["isl"]) + median(question.numbers["osl"])
+    wanted = median(question.numbers["isl"]) + median(question.numbers.get("osl", 0.0))
     if longest is not None and wanted > longest:
         question.warn("W013", f"{wanted:,.0f} tokens are more than the context of {model.name} ({longest:,})", "")
 
@@ -147,23 +155,6 @@ def _shape(question: Question, model: Subject) -> Shape:
     return tf.dense_shape(median(model.params))
 
 
-def _dtypes(question: Question, model: Subject) -> tuple[str, ...]:
-    several = question.said("dtypes")
-    return (dtype_of(question, model, SERVE_DTYPES, "bf16"),) if several is None else tuple(several.split(","))
-
-
-def _precision(question: Question, dtype: str) -> Precision:
-    """Bytes and arithmetic of a format, from the table of the calibration; the KV cache follows the arithmetic."""
-    formats = {row["name"]: row for row in question.catalog.table("serving", "formats")}
-    known = formats[dtype]
-    kv = question.said("kv_dtype")
-    if kv is None:
-        kv = "fp8" if known["compute_bits"] <= 8 else "bf16"
-        question.record("kv_dtype", kv, Origin("default", "docs/method.md, defaults"))
-    values = {**known, "kv_bytes": formats[kv]["weight_bytes"]}
-    return Precision(*(float(values[name]) for name in Precision._fields))
-
-
 def _errors(question: Question, calibration: Calibration, static: bool) -> None:
     """What the engine missed measurements by, as numbers of the question: sampled like every other."""
     for name in ("tpot", "ttft", "throughput"):
@@ -174,43 +165,54 @@ def _errors(question: Question, calibration: Calibration, static: bool) -> None:
         question.remember(f"{name}_error", spread, Origin("default", source, None, "measured"), "ratio")
 
 
-def _load(question: Question) -> Load:
-    isl, osl = median(question.numbers["isl"]), median(question.numbers["osl"])
-    return Load(isl, osl, isl * median(question.numbers["cache_hit"]), 1.0)
+def _load(question: Question, phase: str) -> Load:
+    isl, osl = median(question.numbers["isl"]), median(question.numbers.get("osl", 1.0))
+    return Load(isl, osl, isl if phase == "decode" else isl * median(question.numbers["cache_hit"]), 1.0)
 
 
-def _targets(question: Question) -> serving_search.Targets:
-    said = {key: question.said(key) for key in ("ttft", "tpot")}
-    return serving_search.Targets(*(math.inf if v is None else float(v) for v in said.values()))
+def _imbalance(question: Question, shape: Shape, calibration: Calibration) -> Calibration:
+    """The load of the busiest expert rank, said or as fitted; a model without experts has none."""
+    if not float(shape.n_experts):
+        return calibration
+    said = question.said("expert_imbalance")
+    if said is not None:
+        return calibration._replace(expert_imbalance=float(said))
+    question.record(
+        "expert_imbalance", calibration.expert_imbalance, question.factor("serving", "expert_imbalance").origin
+    )
+    return calibration
 
 
 def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None) -> Layout:
     """Layouts to try: what was said is kept, the rest is every valid one of a replica."""
-    said = {name: question.said(name) for name in ("tp", "pp", "ep")}
+    said = {name: question.said(name) for name in ("tp", "pp", "dp", "ep")}
     if said["ep"] is not None and not float(shape.n_experts):
         raise LlmcostError("--ep: this model has no experts to spread")
+    if (said["dp"] or 1) > 1 and not float(shape.n_experts):
+        raise LlmcostError("--dp: without experts to share, data-parallel groups are replicas", "leave --dp out")
     every = serving_search.layouts(shape, device.machine, math.inf if gpus is None else float(gpus))
     keep = np.ones(len(every.tp), dtype=bool)
     for name, value in said.items():
         if value is not None:
             keep &= getattr(every, name) == value
     if said["tp"] is not None:  # a replica of this many ranks was asked for
-        keep &= (every.attention_dp == 0) | (said["ep"] is not None)
+        keep &= (every.attention_dp == 0) | (said["ep"] is not None) | (said["dp"] is not None)
         keep &= (every.pp == 1) | (said["pp"] is not None)
     if keep.any():
         return Layout(*(axis[keep] for axis in every))
-    tp, pp = float(said["tp"] or 1), float(said["pp"] or 1)
-    if gpus is not None and tp * pp > gpus:
-        raise LlmcostError(f"--gpus {gpus} is fewer than --tp {tp:g} x --pp {pp:g} of one replica")
+    size = math.prod(float(said[name] or 1) for name in ("tp", "pp", "dp"))
+    if gpus is not None and size > gpus:
+        ranks = " x ".join(f"--{k} {v}" for k, v in said.items() if v is not None and k != "ep")
+        raise LlmcostError(f"--gpus {gpus} is fewer than {ranks} of one replica")
     asked = ", ".join(f"--{k} {v}" for k, v in said.items() if v is not None)
     raise LlmcostError(
         f"no valid layout with {asked} on {device.found.name}",
-        "tp is a power of two inside the scale-up domain and divides the heads; ep needs as many ranks",
+        "tp is a power of two inside the scale-up domain and divides the heads; dp is a power of two; ep is tp x dp",
     )
 
 
-def _batches(question: Question) -> Any:
-    said = question.said("batch")
+def _batches(question: Question, phase: str) -> Any:
+    said = None if phase == "prefill" else question.said("batch")
     return serving_search.BATCHES if said is None else np.array([float(said)])
 
 

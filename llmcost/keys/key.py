@@ -27,6 +27,7 @@ class Key(NamedTuple):
     short: str = ""
     least: float | None = None  # smallest value that makes sense, where the kind allows smaller ones
     most: float | None = None
+    none: bool = False  # the word `none` is an answer: no such limit
 
     @property
     def option(self) -> str:

@@ -8,6 +8,8 @@ from llmcost.keys.subject import DTYPES
 FRAMEWORKS = ("vllm", "sglang", "tensorrt-llm", "llama.cpp", "fastertransformer", "neuron", "gaudi", "other")
 BATCHING = ("continuous", "static")
 POOLS = ("colocated", "disaggregated")
+PHASES = ("prefill", "decode")
+COMPUTE_DTYPES = ("bf16", "fp16", "fp8", "int8", "fp4", "mxfp4")
 
 KEYS = (
     Key("isl", "count", "Workload", "input tokens per request: 1000", (SERVE, CROSSOVER), ranged=True, most=1e9),
@@ -23,14 +25,20 @@ KEYS = (
     Key("kv_dtype", "choice", "Serving", "KV cache format", (SERVE, CROSSOVER), choices=DTYPES),
     Key("dtypes", "choices", "Serving", "formats to choose the cheapest from, in place of one: fp8,bf16",
         (SERVE, CROSSOVER), choices=DTYPES),
+    Key("compute_dtype", "choice", "Serving", "format of the arithmetic, where it is not that of the weights",
+        (SERVE, CROSSOVER), choices=COMPUTE_DTYPES),
+    Key("expert_imbalance", "ratio", "Serving", "load of the busiest expert rank over the mean, less 1: 0.3",
+        (SERVE, CROSSOVER), most=100.0),
+    Key("phase", "choice", "Serving", "prompts without answers, or answers to prompts that arrive cached",
+        (SERVE,), choices=PHASES),
     Key("pools", "choice", "Serving", "whether the same accelerators run prompts and answers, or separate pools",
         (SERVE, CROSSOVER), choices=POOLS),
     Key("batching", "choice", "Serving", "whether requests join and leave at any step, or a batch ends together",
         (SERVE, CROSSOVER), choices=BATCHING),
     Key("batch", "whole", "Serving", "requests in flight per replica, in place of the best that fits",
         (SERVE, CROSSOVER)),
-    Key("tpot", "seconds", "Serving", "time per output token to keep: 50ms", (SERVE, CROSSOVER)),
-    Key("ttft", "seconds", "Serving", "time to first token to keep: 2s", (SERVE, CROSSOVER)),
+    Key("tpot", "seconds", "Serving", "time per output token to keep: 50ms, or none", (SERVE, CROSSOVER), none=True),
+    Key("ttft", "seconds", "Serving", "time to first token to keep: 2s, or none", (SERVE, CROSSOVER), none=True),
     Key("ttft_p95", "seconds", "Serving", "time to first token that 95 % of requests keep, random arrivals: 2s",
         (SERVE, CROSSOVER)),
     Key("utilization", "share", "Serving", "share of the fleet's capacity that traffic uses: 60%",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmcost.keys.key import CROSSOVER, TRAIN, Key
+from llmcost.keys.key import CROSSOVER, SERVE, TRAIN, Key
 
 DTYPES = ("fp32", "bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4")
 ZERO = ("0", "1", "2", "3")
@@ -18,6 +18,8 @@ KEYS = (
     Key("tp", "whole", "Layout", "tensor-parallel ranks", sided=True),
     Key("pp", "whole", "Layout", "pipeline-parallel stages", sided=True),
     Key("ep", "whole", "Layout", "expert-parallel ranks", sided=True),
+    Key("dp", "whole", "Layout", "data-parallel attention groups of a serving replica that share its experts",
+        (SERVE, CROSSOVER)),
     Key("vpp", "whole", "Layout", "virtual stages per pipeline stage", (TRAIN, CROSSOVER)),
     Key("cp", "whole", "Layout", "context-parallel ranks", (TRAIN, CROSSOVER)),
     Key("zero", "choice", "Layout", "ZeRO stage", (TRAIN, CROSSOVER), choices=ZERO),

@@ -33,10 +33,10 @@ MAIN: dict[str, tuple[str, ...]] = {
     "serve": (
         "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input", "usd_per_mtok_blended",
         "usd_per_request", "usd_per_request_colocated", "usd_per_user_month", "usd_per_month", "tpot_seconds",
-        "ttft_seconds", "ttft_p95_seconds", "output_tokens_per_second", "batch", "binds", "gpus", "prefill_gpus",
-        "decode_gpus", "gpus_colocated", "gpus_per_replica", "replicas", "utilization", "max_utilization",
-        "memory_bytes_per_gpu", "missing_bytes", "smallest_gpus", "kwh_per_request", "wh_per_request",
-        "co2e_kg_per_month", "reason",
+        "ttft_seconds", "ttft_p95_seconds", "input_tokens_per_second", "output_tokens_per_second", "batch", "binds",
+        "gpus", "prefill_gpus", "decode_gpus", "gpus_colocated", "gpus_per_replica", "replicas", "utilization",
+        "max_utilization", "memory_bytes_per_gpu", "missing_bytes", "smallest_gpus", "kwh_per_request",
+        "wh_per_request", "co2e_kg_per_month", "reason",
     ),
     "crossover": (
         "solved_requests_per_day", "solved_usd_per_hour", "solved_usd_per_request", "solved_params",
@@ -54,14 +54,11 @@ MAIN: dict[str, tuple[str, ...]] = {
 REMARKS = ("reason", "most_sensitive")
 # Of two crossings in dollars one is the answer, by what training holds.
 ANSWERED = {"run": "run_crossover_days", "program": "program_crossover_days"}
-# What `--quiet` prints.
+# What `--quiet` prints: the first of them that the answer has.
 ASKED = {
-    "train": "total_usd",
-    "serve": "usd_per_mtok_output",
-    "crossover": "crossover_days",
-    "compare": "name",
-    "check": "failed",
-}
+    "train": ("total_usd",), "serve": ("usd_per_mtok_output", "usd_per_mtok_blended", "usd_per_mtok_input"),
+    "crossover": ("crossover_days",), "compare": ("name",), "check": ("failed",),
+}  # fmt: skip
 # The array that is the answer, for CSV.
 MAIN_ARRAY = {"compare": "alternatives", "crossover": "curve", "presets": "rows", "validate": "rows", "check": "rows"}
 VALUES = ("value", "before", "after", "delta")  # columns whose unit is that of the row's key
@@ -371,8 +368,8 @@ def plain_number(value: Scalar) -> str:
 
 def quiet_line(estimate: Estimate) -> str:
     """The number asked for, exact and in base units; where there is none, why in words."""
-    key = ASKED.get(estimate.command) or next(iter(estimate.result), "")
-    value = estimate.result.get(key)
+    asked = ASKED.get(estimate.command) or tuple(estimate.result)[:1]
+    value = next((v for key in asked if (v := estimate.result.get(key)) is not None), None)
     if value is None:
         why = estimate.result.get("reason") or estimate.result.get("status") or units.NOT_KNOWN
         return clean(why)

@@ -21,6 +21,7 @@ TERMS = (
     Term("ttft_p99_seconds", "TTFT p99", "seconds", "Time to first token that 99 % of requests stay under at this traffic, random arrivals"),
     Term("latency_seconds", "latency", "seconds", "A whole request: TTFT and every further output token", also="end-to-end latency, E2EL"),
     Term("tokens_per_second_per_user", "speed per user", "count", "Output tokens per second of one request: 1 / TPOT", "tokens/s", also="interactivity, TPS/user"),
+    Term("input_tokens_per_second", "input speed", "count", "Uncached input tokens per second of one replica that runs prompts alone", "tokens/s", also="prefill throughput"),
     Term("output_tokens_per_second", "output speed", "count", "Output tokens per second of one replica; of a decode replica where pools are separate", "tokens/s", also="throughput, TPS"),
     Term("output_tokens_per_second_per_gpu", "output speed per GPU", "count", "Output tokens per second of one accelerator", "tokens/s"),
     Term("requests_per_second_per_replica", "requests per replica", "count", "Requests per second that a replica completes at full load", "requests/s"),

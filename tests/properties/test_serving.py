@@ -87,6 +87,19 @@ def test_more_of_anything_never_costs_more(name: str, isl: float, osl: float, fa
     assert cheapest(BASE._replace(memory_bytes=BASE.memory_bytes * factor)) <= base * 1.03
 
 
+@settings(max_examples=40, deadline=None)
+@given(names, st.sampled_from([1.0, 4.0, 8.0]), st.floats(100, 20_000), st.floats(1, 60), st.floats(1.0, 4.0))
+def test_a_longer_answer_never_costs_less(name: str, tp: float, isl: float, osl: float, factor: float) -> None:
+    def cost(length: float) -> float:
+        found = search(
+            SHAPES[name], BASE._replace(memory_bytes=1e12), Layout(np.array([tp]), *np.ones((4, 1))),
+            [Precision(1.0, 1.0, 8.0, 0.0, 1.0)], Load(isl, length), KNOWN, Targets(), 2.0,
+        )  # fmt: skip
+        return float(found.grid.usd_per_mtok[found.cheapest]) * length
+
+    assert cost(osl) <= cost(osl * factor) * (1 + 1e-9)
+
+
 @relaxed
 @given(names, tps, isls, osls, st.floats(1.0, 4.0))
 def test_more_memory_holds_more(name: str, tp: float, isl: float, osl: float, factor: float) -> None:
