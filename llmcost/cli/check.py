@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from llmcost import units
 from llmcost.cli.command import complete_preset
 from llmcost.cli.presets import FOLDER, JSON, NO_COLOR, OUTPUT
-from llmcost.errors import Exit, LlmcostError
+from llmcost.errors import Exit, LlmcostError, shown
 
 if TYPE_CHECKING:
     from llmcost.result import Estimate
@@ -27,7 +25,6 @@ Exit codes: 0 every limit holds (a warning does not count), 1 a limit does not h
 """
 FORMATS = ("table", "json", "csv", "markdown", "github", "junit")
 SUMMARY_FILE = "GITHUB_STEP_SUMMARY"
-MAX_STDIN = 4_000_000
 
 
 def _option(default: Any, *names: str, **more: Any) -> Any:
@@ -84,7 +81,7 @@ def run(
     summary = _summary_file() if step_summary else None
     day = None if as_of is None else _date(as_of)
     catalog = out.catalog(presets_dir)
-    read = budgets.read(files or [budgets.DEFAULT], catalog, _stdin)
+    read = budgets.read(files or [budgets.DEFAULT], catalog, out.stdin)
     target = budgets.target(read, baseline) if update_baseline else None
     known = [None] * len(read) if update_baseline else budgets.baselines(read, baseline)
     asked = [Asked(file, answers) for file, answers in zip(read, known, strict=True)]
@@ -104,14 +101,12 @@ def _today() -> Any:
 
 
 def _date(text: str) -> Any:
+    from llmcost import units
+
     try:
         return units.parse_date(text)
     except LlmcostError as error:
         raise units.at("--as-of", error) from None
-
-
-def _stdin() -> bytes:
-    return sys.stdin.buffer.read(MAX_STDIN)
 
 
 def _summary_file() -> str:
@@ -126,9 +121,7 @@ def _append(name: str, text: str) -> None:
         with open(name, "a", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise LlmcostError(
-            f"--step-summary: cannot write {units.shown(name, 200)}: {error.strerror or error}"
-        ) from None
+        raise LlmcostError(f"--step-summary: cannot write {shown(name, 200)}: {error.strerror or error}") from None
 
 
 def _as(format_name: str, estimate: Estimate) -> str:

@@ -99,7 +99,7 @@ def _scenario_file(name: str | None, presets: Catalog) -> tuple[dict[str, Any], 
     if name is None:
         return {}, "", ""
     if name == "-":
-        return parse_toml(_stdin(), "standard input"), "file:-", "standard input"
+        return parse_toml(stdin(), "standard input"), "file:-", "standard input"
     found = presets.find("scenarios", name)
     data = read_toml(found.path)
     if is_path(name):
@@ -107,7 +107,14 @@ def _scenario_file(name: str | None, presets: Catalog) -> tuple[dict[str, Any], 
     return data, found.origin, f"scenario {found.name}"
 
 
-def _stdin() -> bytes:
+def stdin() -> bytes:
+    """Standard input, bounded.
+
+    Raises
+    ------
+    LlmcostError
+        Closed, or too large.
+    """
     if sys.stdin is None:
         raise LlmcostError("standard input is closed")
     raw = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
@@ -174,7 +181,7 @@ def read_json(name: str) -> tuple[dict[str, Any], str]:
     import msgspec
 
     path = Path(name)
-    raw = _stdin() if name == "-" else read_bytes(path)
+    raw = stdin() if name == "-" else read_bytes(path)
     where = "standard input" if name == "-" else shown(path.name)
     try:
         data = msgspec.json.decode(raw)

@@ -109,7 +109,15 @@ def test_json_output_loads_no_rich() -> None:
 
 
 def test_completion_loads_no_numpy() -> None:
-    code = "import sys, os; from llmcost.cli import main; code = main([]); sys.exit(bool({'numpy', 'msgspec', 'tomllib'} & set(sys.modules)))"
+    code = """
+import sys
+from llmcost.cli import main
+try:
+    main([])
+except SystemExit:  # how completion ends
+    sys.exit(bool({"numpy", "msgspec", "tomllib"} & set(sys.modules)))
+sys.exit("not completed")
+"""
     env = {
         "_LLMCOST_COMPLETE": "complete_bash",
         "COMP_WORDS": "llmcost train --model llama-3.1-7",
