@@ -26,7 +26,6 @@ class Calibration(NamedTuple):
     attention: Num  # share of the 16-bit peak in the fused attention kernel at long sequences [-]
     attention_ramp: Num  # sequence length at which the kernel reaches half of it [tokens]
     attention_sharded: Num  # kernel of fully sharded (ZeRO-3) stacks relative to the others [-]
-    attention_fp16: Num  # share of the peak without a fused kernel: fp16 runs predate it [-]
     mixer: Num  # share of the 16-bit peak in state kernels of linear mixers [-]
     memory: Num  # share of the memory bandwidth in elementwise kernels [-]
     cast: Num  # elementwise traffic added by low-precision casts, relative to 16-bit training [-]
@@ -35,12 +34,13 @@ class Calibration(NamedTuple):
     expert_link: Num  # share of the scale-up link in the expert all-to-all [-]
     expert_network: Num  # share of the network in the expert all-to-all [-]
     expert_join: Num  # exponent that joins the expert all-to-all and compute: 1 nothing hidden [-]
-    network: Num  # share of link and network in gathers and reductions of weights and gradients [-]
+    network: Num  # share of link and network in gathers and reductions of weights, gradients and stage hand-overs [-]
     overlap: Num  # exponent that joins gathers (ZeRO-3), context-parallel rings and compute [-]
     dp_exposed: Num  # share of the gradient reduction that cannot hide [-]
     launch_dense: Num  # host time per block and micro-batch, forward and backward [s]
-    launch_expert: Num  # added per expert layer and micro-batch [s]
-    launch_join: Num  # exponent that joins host and device time: 1 additive, large the longer of the two [-]
+    launch_expert: Num  # per expert layer and micro-batch, waited for [s]
+    launch_join: Num  # exponent that joins launch_dense and device time: 1 additive, large the longer of the two [-]
+    repeat: Num  # share of a recomputed forward pass that does run again [-]
     latency: Num  # per doubling of ranks and collective [s]
     straggler: Num  # growth of the step per doubling of accelerators [-]
     step: Num  # fixed time per step [s]
@@ -53,6 +53,7 @@ class Calibration(NamedTuple):
     optimizer_bytes: Num  # per parameter [bytes]
     practice: Num  # measured step over the fastest step a free search finds for the same work [-]
     campaign: Num  # billed hours of a whole run over the hours of its steps at benchmark pace [-]
+    campaign_early: Num  # the same for models published before September 2022
     margin_bytes: Num  # context, communication buffers, fragmentation [bytes]
 
     @property

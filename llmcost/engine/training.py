@@ -106,16 +106,29 @@ def _optimizer_seconds(shape: Shape, machine: Machine, lay: Layout, cal: Calibra
     return 30.0 * mine / (machine.memory_bytes_per_second * cal.memory)
 
 
-def _rows(work: Work, shape: Shape, machine: Machine, lay: Layout, micro: Num, cal: Calibration) -> list[Num]:
+def _handover(shape: Shape, machine: Machine, lay: Layout, seq_len: Num, cal: Calibration) -> Num:
+    """Activations to the next stage and gradients back, per micro-batch and chunk, over the slowest boundary [s]."""
+    size = 2.0 * lay.micro_batch * seq_len / lay.cp / lay.tp * shape.d_model
+    crosses = group(lay.pp, lay.tp * lay.cp * lay.dp, machine.scale_up_domain).outside > 1
+    rate = np.where(crosses, machine.network_bytes_per_second, machine.link_bytes_per_second) * cal.network
+    return np.where(np.asarray(lay.pp) > 1, 2.0 * lay.vpp * size / rate, 0.0)
+
+
+def _rows(
+    work: Work, shape: Shape, machine: Machine, lay: Layout, micro: Num, seq_len: Num, cal: Calibration
+) -> list[Num]:
     """The step by kind, up to and with the optimizer [s]."""
     busy = sum(work[1:6], start=work.gemm)
-    paced = join(busy, work.launch, cal.launch_join)
+    paced = join(busy, work.launch, cal.launch_join) + work.routing
     flow, once = _reductions(shape, machine, lay, cal)
     sharded = join(paced, flow, cal.overlap)
     hidden = (1.0 - cal.dp_exposed) * once
     gradient = cal.dp_exposed * once + join(hidden, paced, 2.0) - paced
     slowest = _slowest_stage(sharded, work.head, lay, shape)
-    pipeline = micro * (slowest - sharded) + (lay.pp - 1.0) / lay.vpp * slowest
+    passed = _handover(shape, machine, lay, seq_len, cal)
+    # interleaved schedules send while they compute, plain 1F1B waits
+    waits = np.where(np.asarray(lay.vpp) > 1, join(slowest, passed, cal.overlap) - slowest, passed)
+    pipeline = micro * (slowest - sharded + waits) + (lay.pp - 1.0) / lay.vpp * (slowest + passed)
     optimizer = _optimizer_seconds(shape, machine, lay, cal)
     parts = [*work[:6], paced - busy, sharded - paced]
     return [*(micro * part for part in parts), pipeline, gradient, optimizer]
@@ -151,7 +164,7 @@ def step(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: 
     accelerators = lay.tp * lay.pp * lay.dp * lay.cp
     micro = np.maximum(1.0, run.global_batch / (lay.dp * lay.micro_batch))
     work = per_micro_batch(shape, known, lay, run, cal)
-    rows = _rows(work, shape, known, lay, micro, cal)
+    rows = _rows(work, shape, known, lay, micro, run.seq_len, cal)
     body = sum(rows[1:], start=rows[0])
     straggler = cal.straggler * np.log2(accelerators) * body
     total = body + straggler + cal.step

@@ -191,8 +191,14 @@ class Work(NamedTuple):
     tensor_parallel: Num
     context_parallel: Num
     expert_parallel: Num
-    launch: Num
+    launch: Num  # host time of launches, beside the device
+    routing: Num  # host time of expert layers: the host waits for token counts, so the device waits for the host
     head: Num  # output projection and loss, inside gemm and elementwise too
+
+
+def _repeated(lay: Layout, cal: Calibration) -> Num:
+    """Forward work done twice over forward work: XLA drops a repeated product whose result nothing reads."""
+    return recomputed_share(lay) * cal.repeat
 
 
 def _product(flops: Num, rows: Num, inner: Num, columns: Num, rate: Num, second_per_byte: Num, narrow: Num) -> Num:
@@ -224,26 +230,43 @@ def _gemm(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibratio
     head = _product(
         2.0 * tokens * shape.head_params / lay.tp, tokens, shape.d_model, shape.vocab_size / lay.tp, rate16, edge, 1.0
     )
-    return (3.0 + recomputed_share(lay)) * (layers + experts), 3.0 * head
+    return (3.0 + _repeated(lay, cal)) * (layers + experts), 3.0 * head
 
 
 def _attention(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
     """Attention and mixer states, forward and backward (fused kernels recompute scores): seconds per micro-batch."""
     tokens = lay.micro_batch * run.seq_len / lay.cp / lay.tp
-    passes = 3.0 + recomputed_share(lay)
-    fused = cal.attention * run.seq_len / (run.seq_len + cal.attention_ramp)
-    fused = fused * np.where(np.asarray(lay.zero) >= 3, cal.attention_sharded, 1.0)
-    kernel = np.where(np.asarray(run.precision) == FP16, cal.attention_fp16, fused)
+    passes = 3.0 + _repeated(lay, cal)
+    share = cal.attention * run.seq_len / (run.seq_len + cal.attention_ramp) * _head_size_factor(shape)
+    share = share * np.where(np.asarray(lay.zero) >= 3, cal.attention_sharded, 1.0)
     scores = attention_context_flops(shape, run.seq_len) - shape.linear_flops
-    flops = (passes + 0.5) * scores / kernel + passes * shape.linear_flops / cal.mixer
-    return tokens * flops / machine.bf16_flops
+    fused = (passes + 0.5) * scores / share / machine.bf16_flops
+    states = passes * shape.linear_flops / cal.mixer / machine.bf16_flops
+    rate = machine.memory_bytes_per_second * cal.memory
+    # without fusion all S x S scores pass memory: 11 bytes each forward and in recomputation, 19 backward
+    again = np.minimum(lay.recompute, 1.0)
+    moved = (30.0 + 11.0 * again) * shape.n_heads * run.seq_len * shape.attention_layers / rate
+    products = passes * 2.0 * scores / (cal.gemm_16 * machine.bf16_flops)
+    return tokens * (np.where(np.asarray(run.precision) == FP16, products + moved, fused) + states)
+
+
+def _head_size_factor(shape: Shape) -> Num:
+    """Rate of fused attention at the head size over that at 128.
+
+    Exponentials take half as long as the products at 128 (Shah et al. 2024, arXiv 2407.08608, section 3.2): as long as
+    64 more of head size, at any size.
+    """
+    layers = np.maximum(shape.attention_layers, 1.0) * np.maximum(shape.n_heads, 1.0)
+    size = (shape.attention_flops + shape.window_flops) / (4.0 * layers)
+    size = np.where(size > 0, size, 128.0)
+    return 1.5 * size / (size + 64.0)
 
 
 def _elementwise(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> tuple[Num, Num]:
     """Norms, activations, residuals, casts, token permutation; and the loss: seconds per micro-batch."""
     tokens = lay.micro_batch * run.seq_len / lay.cp / lay.tp
     rate = machine.memory_bytes_per_second * cal.memory
-    passes = 1.0 + 0.1 * (np.asarray(lay.recompute) >= SELECTIVE) + 0.23 * recomputed_share(lay)
+    passes = 1.0 + 0.1 * (np.asarray(lay.recompute) >= SELECTIVE) + 0.23 * _repeated(lay, cal)
     reads = expert_input_width(shape)
     projected = (shape.attention_params + shape.dense_ffn_params) / shape.d_model
     routed = shape.topk * shape.moe_layers * shape.expert_params / reads
@@ -258,7 +281,7 @@ def _elementwise(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Cal
 def _tensor_parallel(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
     """Gathers and scatters of activations, two of each per block forward and backward: seconds per micro-batch."""
     tokens = lay.micro_batch * run.seq_len / lay.cp
-    again = 1.0 + 0.5 * recomputed_share(lay)
+    again = 1.0 + 0.5 * _repeated(lay, cal)
     pace = (machine.link_bytes_per_second * cal.link, machine.network_bytes_per_second * cal.network, cal.latency)
     one = gather_seconds(2.0 * tokens * shape.d_model, group(lay.tp, 1.0, machine.scale_up_domain), *pace)
     blocks = np.where(np.asarray(lay.tp) > 1, 8.0 * again * one * blocks_of(shape), 0.0)
@@ -280,7 +303,7 @@ def _context_parallel(shape: Shape, machine: Machine, lay: Layout, run: Run, cal
         machine.network_bytes_per_second * cal.network,
         cal.latency * shape.attention_layers,
     )
-    return np.where(np.asarray(lay.cp) > 1, 3.0 * (1.0 + 0.5 * recomputed_share(lay)) * ring, 0.0)
+    return np.where(np.asarray(lay.cp) > 1, 3.0 * (1.0 + 0.5 * _repeated(lay, cal)) * ring, 0.0)
 
 
 def _expert_parallel(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
@@ -297,7 +320,7 @@ def _expert_parallel(shape: Shape, machine: Machine, lay: Layout, run: Run, cal:
         machine.network_bytes_per_second * cal.expert_network / np.clip(once, 1e-3, 1.0),
         cal.latency,
     )
-    again = 1.0 + 0.5 * recomputed_share(lay)
+    again = 1.0 + 0.5 * _repeated(lay, cal)
     return np.where(np.asarray(lay.ep) > 1, 4.0 * again * swap * shape.moe_layers, 0.0)
 
 
@@ -323,7 +346,8 @@ def per_micro_batch(shape: Shape, machine: Machine, layout: Layout, run: Run, ca
     context = join(attention, _context_parallel(*args), calibration.overlap) - attention
     compute = gemm + attention + elementwise
     expert = join(compute, _expert_parallel(*args), calibration.expert_join) - compute
-    again = 1.0 + recomputed_share(layout) / 3.0
-    launch = calibration.launch_dense * blocks_of(shape) + calibration.launch_expert * shape.moe_layers
-    parts = (gemm + head, attention, elementwise + loss, tensor, context, expert, again * launch, head + loss)
+    again = 1.0 + _repeated(layout, calibration) / 3.0
+    launch = again * calibration.launch_dense * blocks_of(shape)
+    routing = again * calibration.launch_expert * shape.moe_layers
+    parts = (gemm + head, attention, elementwise + loss, tensor, context, expert, launch, routing, head + loss)
     return Work(*[x / layout.pp for x in parts])

@@ -211,6 +211,8 @@ def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Predict
 def _predict(todo: Case, calibration: Calibration, spread: LogSpread) -> Prediction:
     layout = candidates(todo, calibration)
     seconds = float(np.min(step(todo.shape, todo.machine, layout, todo.run, calibration).step_seconds))
+    if not {"tp", "pp"} <= set(todo.fixed):
+        seconds *= calibration.practice  # as in a search: the fastest of many predictions flatters
     if not np.isfinite(seconds):
         return Prediction(None, None, None, "the machine's peak or bandwidth is not known")
     width = np.exp(spread.step_moe if todo.shape.n_experts else spread.step_dense)

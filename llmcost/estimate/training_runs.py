@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -23,6 +24,10 @@ DEFAULT_SEQ_LEN = {"volta": 2048.0, "ampere": 2048.0, "tpu-v3": 2048.0, "tpu-v4"
 LATER_SEQ_LEN = 4096.0
 DAYS_WANTED = 30.0  # a blank number of accelerators: as many as finish in a month
 MFU_GUESSED = 0.4
+# Stacks of earlier models had neither FlashAttention (arXiv 2205.14135, May 2022) nor selective recomputation (arXiv
+# 2205.05198, May 2022): attention kept every score, every layer was recomputed, many trained in fp16.
+EARLY = dt.date(2022, 9, 1)
+EARLY_MACHINES = ("volta", "tpu-v3")  # where the model's date is not known
 MOE_BATCH = 8.0  # tokens per step of mixtures of experts over those of dense runs of the same compute
 TOKENS_PER_GPU = 1024.0  # at least, per step: Llama 3.1 405B, 16M tokens on 16,384
 
@@ -36,6 +41,7 @@ class Whole(NamedTuple):
     n_gpus: float
     run: Run
     tokens: float
+    early: bool  # published before `EARLY`
 
 
 def batch_tokens(flops: float, moe: bool = False) -> float:
@@ -88,7 +94,14 @@ def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
     n_gpus = number(row, "n_gpus") or _enough(flops, float(machine.bf16_flops))
     sequences = max(batch_tokens(flops), TOKENS_PER_GPU * n_gpus) / seq_len
     whole_batch = float(np.exp2(np.round(np.log2(max(sequences, 8.0)))))
-    return Whole(shape, machine, accelerator.generation, n_gpus, Run(seq_len, whole_batch, precision), tokens)
+    run, early = Run(seq_len, whole_batch, precision), _is_early(row, accelerator.generation, catalog)
+    return Whole(shape, machine, accelerator.generation, n_gpus, run, tokens, early)
+
+
+def _is_early(row: Mapping[str, str], generation: str, catalog: Catalog) -> bool:
+    name = (row.get("model_id") or "").strip()
+    released = catalog.load(spec.Model, name)[0].release_date if name else None
+    return released < EARLY if released else generation in EARLY_MACHINES
 
 
 def _enough(flops: float, peak: float) -> float:
@@ -132,14 +145,15 @@ def predict_runs(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Pr
         try:
             todo = whole(row, catalog)
             calibration, spread = calibration_from_factors(factors, todo.generation)
-            answers.append(_with_campaign(gpu_hours(todo, calibration), calibration, spread))
+            factor = calibration.campaign_early if todo.early else calibration.campaign
+            answers.append(_billed(gpu_hours(todo, calibration), float(factor), spread))
         except LlmcostError as error:
             answers.append(Prediction(None, None, None, error.message))
     return answers
 
 
-def _with_campaign(hours: float, calibration: Calibration, spread: LogSpread) -> Prediction:
+def _billed(hours: float, factor: float, spread: LogSpread) -> Prediction:
     if not np.isfinite(hours):
         return Prediction(None, None, None, "the machine's peak or bandwidth is not known")
-    billed, width = hours * calibration.campaign, float(np.exp(spread.run))
+    billed, width = hours * factor, float(np.exp(spread.run))
     return Prediction(billed, billed / width, billed * width, "")

@@ -66,7 +66,7 @@ SUBJECTS = {
         "training_runs.csv",
         {"gpu_hours": "gpu_hours"},
         {},
-        {"hardware": "hardware_id", "provenance": "provenance"},
+        {"hardware": "hardware_id", "provenance": "provenance", "hours": "hours"},
     ),
 }
 
