@@ -25,6 +25,8 @@ from llmcost.estimate.training_runs import batch_tokens
 
 SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
 ROUNDING = 0.05  # a batch further off than this is said
+FED = 0.4  # matrix products take less of the step: it may be that the batch does not feed the accelerators
+STARVED = 1.25  # a step at most this much longer on half the accelerators: the other half is hardly fed
 ASKED = ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch")
 # Formats of the linear layers, by the name the engine has for each; fp4 training is NVFP4.
 PRECISION = {"bf16": "bf16", "fp16": "fp16", "fp8": "fp8", "fp4": "nvfp4"}
@@ -143,6 +145,13 @@ def predict(
         raise LlmcostError(
             f"no valid layout of {gpus:,} accelerators with {asked}", "leave one of them open, or change --gpus"
         ) from None
+    if (
+        found.fitting
+        and gpus % 2 == 0
+        and float(found.best.step.gemm_seconds) < FED * float(found.best.step.step_seconds)
+    ):
+        longer = par.on_half(shape, machine, float(gpus), run, calibration, fixed) / found.best.step.step_seconds
+        _warn_of_idle(question, float(longer), gpus, run)
     found = _of_method(found, method, shape, run, method.resident_bytes / gpus)
     width = math.exp(spread.step_moe if float(shape.n_experts) else spread.step_dense)
     # with a parameter count alone the work is 6N a token: the utilisation that gives the same time
@@ -207,6 +216,20 @@ def _smallest(
             if par.search(shape, free, float(count), run, calibration, fixed).fitting:
                 return count
     return None
+
+
+def _warn_of_idle(question: Question, longer: float, gpus: int, run: Run) -> None:
+    """Say where half the accelerators would take little longer, and cost much less."""
+    if longer > STARVED:
+        return
+    batch = units.format("count", float(run.global_batch * run.seq_len))
+    pace = f"take {longer - 1.0:.0%} longer" if longer >= 1.005 else f"be {1.0 - longer:.0%} faster"
+    question.warn(
+        "W018",
+        f"a batch of {batch} tokens hardly feeds {gpus:,} accelerators: half of them would {pace} and bill "
+        f"{1.0 - longer / 2.0:.0%} fewer GPU-hours",
+        f"--gpus {gpus // 2}, or a larger --global-batch-tokens",
+    )
 
 
 def _counted(model: Subject, shape: Shape, seq_len: float, method: Method) -> float:
