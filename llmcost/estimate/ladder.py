@@ -13,7 +13,7 @@ from llmcost.estimate import sampling
 from llmcost.estimate import serve as serving
 from llmcost.estimate.question import Question
 from llmcost.estimate.sampling import central
-from llmcost.estimate.techniques import LADDER, caveats
+from llmcost.estimate.techniques import LADDER, METHOD, caveats
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, Setting
 
@@ -93,16 +93,17 @@ def _row(step: Step, todo: serving.Plan, above: list[dict[str, Any]]) -> dict[st
         "factor": token / before.get("usd_per_mtok_output", token),
         "product": token / first.get("usd_per_mtok_output", token),
         "usd_per_request": request,
+        **(_caveat(question, step) if above else {"caveat": None, "source": None}),
         "request_factor": request / before.get("usd_per_request", request),
         "batch": todo.replica.facts().get("batch"),  # type: ignore[union-attr]
     }
-    if todo.requests:
-        row["gpus"] = float(serving.figures(todo, p)["gpus"])
-    return row | (_caveat(question, step) if above else {"caveat": None, "source": None})
+    return row | ({"gpus": float(serving.figures(todo, p)["gpus"])} if todo.requests else {})
 
 
 def _caveat(question: Question, step: Step) -> dict[str, str | None]:
     """What the techniques of a step do to quality, and why one of them changed nothing."""
+    if not step.adds:
+        return {"caveat": "the price or term that was said stands", "source": METHOD}
     told = caveats(question, tuple(said for text in step.adds for said in technique.parse(text)))
     said = [w.message for w in question.warnings if w.code == "W051" and "speculation" in step.adds]
     said += [row["caveat"] for row in told]
@@ -161,7 +162,8 @@ def _refused(answer: Estimate, step: Step, rows: list[dict[str, Any]]) -> Estima
 def _headline(first: dict[str, Any], last: dict[str, Any], span: dict[str, float]) -> str:
     token = [units.format("usd_per_mtok", row["usd_per_mtok_output"]) for row in (first, last)]
     request = [units.format("usd_per_request", row["usd_per_request"]) for row in (first, last)]
+    way = [f"{'falls' if of >= 1 else 'rises'} {max(of, 1 / of):.1f} x" for of in (span["span"], span["span_request"])]
     return (
-        f"From {first['name']!r} to {last['name']!r} the cost falls {span['span']:.1f} x per output token, "
-        f"{token[0]} to {token[1]}, and {span['span_request']:.1f} x per request, {request[0]} to {request[1]}."
+        f"From {first['name']!r} to {last['name']!r} the cost {way[0]} per output token, {token[0]} to {token[1]}, "
+        f"and {way[1]} per request, {request[0]} to {request[1]}."
     )

@@ -129,9 +129,14 @@ class Replica(NamedTuple):
             if name == "draft" and self.draft is None:
                 continue
             question.step(name, "time of one iteration spent on it", float(seconds), "s", SOURCE)
-        question.step(
-            "TPOT", f"one iteration with {self.batch:.0f} requests in flight", float(c["tpot_seconds"]), "s", SOURCE
-        )
+        told = "one iteration"
+        if self.draft is not None:
+            y, a = float(self.point.drafted), self.draft.acceptance
+            tokens, source = float(self.point.tokens_per_step), "Leviathan et al. 2023, arXiv 2211.17192, equation 1"
+            question.step("tokens per step", f"(1 - {a:g}^({y:.0f} + 1)) / (1 - {a:g})", tokens, "tokens", source)
+            told = f"one step that verifies {y:.0f} proposed tokens, over {tokens:.3g} it yields,"
+        formula = f"{told} with {self.batch:.0f} requests in flight"
+        question.step("TPOT", formula, float(c["tpot_seconds"]), "s", SOURCE)
         question.step(
             "output tokens per second",
             f"batch {self.batch:.0f} x OSL / (TTFT + (OSL - 1) x TPOT)",

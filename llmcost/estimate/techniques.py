@@ -343,8 +343,22 @@ def _small(question: Question, said: Said) -> dict[str, Any]:
         question.numbers.setdefault(name, value)
     for caveat in beside.warnings:
         question.warn(caveat.code, caveat.message, caveat.hint)
+    _refuse_large(question, todo, said.name)
     large, small = engine.routed_shares(said.values["share"], float(said.name == "cascade"))
     return {"small": todo, "shares": (float(large), float(small))}
+
+
+def _refuse_large(question: Question, todo: Plan, name: str) -> None:
+    """Refuse a small model that is not smaller than the model it stands beside."""
+    said = question.scenario.get("model", question.side)
+    if said is None or todo.model is None:
+        return
+    preset, found = question.catalog.load(spec.Model, said.value)
+    size = preset.params_active or preset.params_total
+    if preset.n_layers is not None:
+        size = float(tf.shape_of(preset).params_active)
+    if size is not None and float(todo.model.shape.params_active) >= size:
+        raise LlmcostError(f"{name}: {todo.model.name} is no smaller than {found.name}", "name a smaller model")
 
 
 def _draft(question: Question, asked: Options, said: tuple[Said, ...]) -> engine.Draft | None:

@@ -173,7 +173,7 @@ def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
     shown = words.columns(rows, words.TOLD.get(name, ()))
     heads = [_Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric) for c in shown]
     page.line()
-    _grid(page, heads, [[words.cell(c.key, row) for c in shown] for row in rows])
+    _grid(page, heads, [[words.cell(c.key, row) for c in shown] for row in rows], droppable=name == "ladder")
     if notes:
         page.line()
         _grid(page, [_Head("", justify="right"), _Head("", "dim", folds=True)], [[str(i), note] for i, note in notes])
@@ -242,7 +242,8 @@ def sourced(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]],
         note = ", ".join(x for x in (said.get("source"), said.get("confidence"), read, old) if x)
         note = "; ".join(x for x in (said.get("caveat"), note, said.get("note")) if x)
         number = numbers.setdefault(note, len(numbers) + 1) if note else None
-        found.append({**{k: v for k, v in row.items() if k not in SOURCE_COLUMNS}, "source": number})
+        shown = {k: number if k == "source" else v for k, v in row.items() if k not in SOURCE_COLUMNS or k == "source"}
+        found.append({**shown, "source": number})
     return found, [(number, note) for note, number in numbers.items()]
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import jsonschema
 import pytest
 
-from llmcost import schemas
+from llmcost import api, schemas
+from llmcost.catalog import Catalog
 from llmcost.keys.techniques import TECHNIQUES
 from tests.conftest import Cli
 
@@ -174,6 +175,8 @@ BAD = {
     "response-cache": "needs its share",
     "routing=30%": "needs its model",
     "routing=0:llama-3.1-8b": "between nothing and all",
+    "routing=30%:llama-3.1-405b": "is no smaller than",
+    "cascade=30%:llama-3.1-70b": "is no smaller than",
     "cascade=30%:lama-3.1-8b": "did you mean",
     "human=2%:-5": "negative",
     "edge=inf": "is not a share",
@@ -227,6 +230,25 @@ def test_a_file_names_itself_in_a_finding(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "q.toml"
     path.write_text('model = "llama-3.1-8b"\ntechnique = ["fp9-kv"]\n')
     assert "q.toml: technique: unknown technique 'fp9-kv'" in cli("serve", str(path)).err
+
+
+def test_csv_has_the_ladder(cli: Cli) -> None:
+    head, *rows = cli("serve", *BASE, "--ladder", "--format", "csv").out.splitlines()
+    assert head.startswith("name,usd_per_mtok_output,factor,product,usd_per_request,")
+    assert len(rows) == 7
+
+
+def test_every_technique_has_its_caveat_and_source() -> None:
+    told = {row["name"]: row for row in Catalog([]).table("techniques", "techniques")}
+    for name, technique in TECHNIQUES.items():
+        row = told.get(name) or told[technique.lever]
+        assert row["caveat"]
+        assert row["confidence"] in ("vendor", "measured", "third-party", "assumed")
+
+
+def test_python_has_the_ladder() -> None:
+    found = api.serve(model="llama-3.1-8b", hardware="h100-sxm", isl=500, osl=200, ladder=True, technique=["fp8-kv"])
+    assert [row["name"] for row in found.arrays["ladder"]] == ["as asked", "fp8-kv"]
 
 
 def test_help_names_the_techniques(cli: Cli) -> None:
