@@ -41,11 +41,14 @@ def parse(raw: object) -> tuple[Said, ...]:
     """
     items = raw if isinstance(raw, list | tuple) else [raw]
     texts = [part.strip() for item in items for part in (item.split("+") if isinstance(item, str) else [""])]
-    if not texts or len(texts) > MOST or any(not text for text in texts):
-        raise LlmcostError(
-            f"{units.shown(raw) if isinstance(raw, str) else 'an empty name'} is not a technique",
-            "write NAME or NAME=VALUE, several as a list: fp8-weights, prefix-cache=50%",
+    bad = [item for item in items if not isinstance(item, str) or not all(p.strip() for p in item.split("+"))]
+    if bad or not texts or len(texts) > MOST:
+        told = (
+            f"{units.shown(bad[0])} is not a technique"
+            if bad
+            else f"{len(texts)} techniques, from 1 to {MOST} are taken"
         )
+        raise LlmcostError(told, "write NAME or NAME=VALUE, several as a list: fp8-weights, prefix-cache=50%")
     if NONE in texts:
         if len(texts) > 1:
             raise LlmcostError("none and other techniques exclude each other", "leave none out")

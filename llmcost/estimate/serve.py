@@ -89,6 +89,8 @@ def plan(question: Question) -> Plan:
     sizing = None if isinstance(replica, NoFit) else _sizing(question, replica, requests)
     if isinstance(sizing, NoFit):
         replica, sizing = sizing, None
+    if question.applied is not None and not isinstance(replica, NoFit):
+        question.applied.refuse_unread(question.scenario)
     return Plan(question, model, device, replica, where, requests, gpus, sizing, colocated, phase)
 
 
@@ -245,7 +247,7 @@ def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate
     if question.applied is not None:
         more, listed, beside = question.applied.answer(question, replica, c)
         result, arrays, rows = result | more, arrays | listed, rows + beside
-    result |= _alternative(todo, p)
+    result |= _alternative(todo)
     return Estimate(
         command="serve",
         headline=_headline(todo, result, spread),
@@ -261,12 +263,13 @@ def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate
     )
 
 
-def _alternative(todo: Plan, p: Mapping[str, float]) -> dict[str, float | None]:
+def _alternative(todo: Plan) -> dict[str, float | None]:
     """What the same accelerators for both phases would cost, where separate pools were asked for."""
     if isinstance(todo.replica, Replica) or todo.phase:
         return {}
     if todo.colocated is None:
         return {"usd_per_request_colocated": None, "gpus_colocated": None}
+    p = sampling.central(todo.question.numbers)
     c = figures(todo._replace(replica=todo.colocated, sizing=None), p)
     todo.question.step(
         "one pool for both phases",

@@ -10,7 +10,7 @@ from llmcost.engine import techniques as engine
 from llmcost.engine import transformer as tf
 from llmcost.engine.request import request_flops
 from llmcost.engine.spread import median
-from llmcost.errors import LlmcostError
+from llmcost.errors import LlmcostError, raise_all
 from llmcost.estimate.question import Question
 from llmcost.estimate.replica import Replica, choose
 from llmcost.estimate.sampling import central
@@ -45,6 +45,7 @@ class Applied(NamedTuple):
     """What is done about the cost of a question."""
 
     said: tuple[Said, ...]
+    keys: tuple[tuple[str, str], ...] = ()  # what techniques set, each with the technique that does
     small: Plan | None = None  # what answers beside the model, in a router or cascade
     shares: tuple[float, float] = (1.0, 0.0)  # requests of the model and of the small one, of those that reach either
     stored: float = 0.0  # share of requests answered from the store
@@ -74,6 +75,19 @@ class Applied(NamedTuple):
         if "utilization" in seen:
             seen["utilization"] = engine.mixed_utilization(self.offline[0], p["utilization"], self.offline[1])
         return seen
+
+    def refuse_unread(self, scenario: Scenario) -> None:
+        """Refuse techniques that set what no part of the answer took."""
+        idle = [name for key, name in self.keys if not {key, f"serve_{key}"} & scenario.read]
+        raise_all(
+            [
+                LlmcostError(
+                    f"{name} has no effect in this question",
+                    f"other values given decide the answer: leave {name} out",
+                )
+                for name in dict.fromkeys(idle)
+            ]
+        )
 
     def figures(self, todo: Plan, p: Mapping[str, Any], model: Model) -> Figures:
         """Figures of a mean request, whoever answers it; those of the model alone under `own`."""
@@ -185,7 +199,7 @@ def take(question: Question) -> Applied:
     _refuse_twice(question.scenario, layer, setting)
     question.scenario = question.scenario.over({k: s for k, (s, _) in layer.items()})
     by = {s.technique.lever: s for s in said}
-    applied = Applied(said, **_around(question, by))
+    applied = Applied(said, tuple((k, name) for k, (_, name) in layer.items()), **_around(question, by))
     if "routing" in by:
         applied = applied._replace(**_small(question, by["routing"]))
     return applied
@@ -285,7 +299,7 @@ def _refuse_idle(scenario: Scenario, said: tuple[Said, ...]) -> None:
 
 def _refuse_twice(scenario: Scenario, layer: Mapping[str, tuple[Setting, str]], setting: Setting) -> None:
     for key, (_, name) in layer.items():
-        said = scenario.get(key, "serve")
+        said = next((of[n] for of in scenario.layers for n in (f"serve_{key}", key) if n in of), None)  # not a reading
         shortened = key in ("isl", "osl", "model")
         if said is not None and not shortened and said.origin in ("flag", setting.origin):
             option = "--" + key.replace("_", "-")

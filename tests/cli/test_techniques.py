@@ -208,6 +208,8 @@ REFUSED = (
     (("--technique", "routing=30%:llama-3.1-8b", "--technique", "cascade=30%:llama-3.1-8b"), "exclude each other"),
     (("--technique", "prefix-cache=50%", "--cache-hit", "10%"), "two answers"),
     (("--technique", "speculation", "--pools", "disaggregated"), "not modelled with separate pools"),
+    (("--technique", "commitment=1-year", "--price", "2/h"), "commitment has no effect"),
+    (("--technique", "prefix-cache=50%", "--phase", "decode"), "prefix-cache has no effect"),
     (("--ladder", "--dtype", "fp8"), "a step of the ladder decides it"),
     (("--technique", "fp8-kv", "--tokens-per-second", "1000/s"), "does not follow from techniques"),
 )  # fmt: skip
