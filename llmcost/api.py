@@ -71,9 +71,15 @@ def train(scenario: str | None = None, /, *, presets: Presets = None, **keys: An
     return _answered(answer, scenario, presets, keys)
 
 
-def serve(scenario: str | None = None, /, *, presets: Presets = None, **keys: Any) -> Estimate:
-    """What serving a model costs; parameters as in `train`, keys as in `llmcost serve`."""
-    from llmcost.estimate.serve import serve as answer
+def serve(scenario: str | None = None, /, *, presets: Presets = None, ladder: bool = False, **keys: Any) -> Estimate:
+    """What serving a model costs; parameters as in `train`, keys as in `llmcost serve`.
+
+    With `ladder`: the cost after each technique, in `arrays["ladder"]`.
+    """
+    if ladder:
+        from llmcost.estimate.ladder import ladder as answer
+    else:
+        from llmcost.estimate.serve import serve as answer
 
     return _answered(answer, scenario, presets, keys)
 

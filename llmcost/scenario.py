@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from llmcost import spec, units
+from llmcost import spec, technique, units
 from llmcost.catalog import source_for
 from llmcost.errors import LlmcostError, did_you_mean, plainly, raise_all
 from llmcost.keys import NOTES, SERVE, TABLES, TRAIN, Key, all_keys
@@ -96,6 +96,8 @@ def parse_value(key: Key, raw: object) -> Value:
     if key.kind == "payments":
         units.parse_payments(raw)
         return ", ".join(map(str, raw)) if isinstance(raw, list) else str(raw)
+    if key.kind == "techniques":
+        return tuple(said.text for said in technique.parse(raw))
     if key.kind == "file":
         if isinstance(raw, str) and raw.strip():
             return raw
@@ -156,7 +158,8 @@ def layer(values: Mapping[str, object], origin: str, where: str = "") -> dict[st
         try:
             found[name] = Setting(parse_value(keys[name], raw), origin, source_for(sources, name))
         except LlmcostError as error:
-            findings.append(units.at(f"{where}: {name}" if where else keys[name].option, error))
+            place = f"{where}: {name}" if where else keys[name].option
+            findings += [units.at(place, each) for each in getattr(error, "findings", [error])]
     raise_all(findings)
     return found
 

@@ -17,7 +17,7 @@ NAMES = ("scenario", "budget", *COMMANDS)
 _TEXT_KINDS = ("text", "date")
 _ARRAYS = {
     "train": ("step", "phases", "energy"),
-    "serve": ("front",),
+    "serve": ("front", "techniques", "ladder"),
     "compare": (
         "alternatives",
         "crossings",
@@ -120,6 +120,8 @@ def _level(more: dict[str, Any] | None = None) -> dict[str, Any]:
 
 
 def _key_type(key: Key) -> dict[str, Any]:
+    if key.kind == "techniques":
+        return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     if key.kind == "choices":
         return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"enum": list(key.choices)}}]}
     if key.choices:

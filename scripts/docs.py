@@ -12,6 +12,7 @@ from pathlib import Path
 from llmcost import units
 from llmcost.keys import KEYS
 from llmcost.terms import SECTIONS
+from scripts import techniques
 
 ROOT = Path(__file__).parent.parent
 ENV = {
@@ -109,6 +110,8 @@ def main() -> None:
     path = ROOT / "docs" / "glossary.md"
     path.write_text(glossary(path.read_text("utf-8")), "utf-8")
     (ROOT / "docs" / "cli.md").write_text(cli(), "utf-8")
+    path = ROOT / "docs" / "method-techniques.md"
+    path.write_text(techniques.page(path.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

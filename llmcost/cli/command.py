@@ -44,16 +44,29 @@ def options_of(name: str) -> dict[str, Any]:
             continue
         sided = key.name.startswith(("train_", "serve_")) and key.name not in KEYS
         options[key.name] = typer.Option(
-            None,
+            [] if key.kind == "techniques" else None,
             key.option,
             *([key.short] if key.short else []),
             help=_help(key),
             rich_help_panel=f"{key.panel}, one side" if sided else key.panel,
             metavar=_metavar(key),
             show_default=False,
-            autocompletion=complete_preset(key.kind) if key.kind in PRESET_KINDS else None,
+            autocompletion=_completion(key),
         )
     return options
+
+
+def _completion(key: Key) -> Callable[[str], list[str]] | None:
+    if key.kind == "techniques":
+        return complete_technique
+    return complete_preset(key.kind) if key.kind in PRESET_KINDS else None
+
+
+def complete_technique(incomplete: str) -> list[str]:
+    """Completion of technique names."""
+    from llmcost.keys.techniques import TECHNIQUES
+
+    return [name for name in TECHNIQUES if name.startswith(incomplete)]
 
 
 def _help(key: Key) -> str:
@@ -66,9 +79,14 @@ def _help(key: Key) -> str:
 def _metavar(key: Key) -> str:
     if key.kind in PRESET_KINDS or key.choices:
         return "NAME"
-    return {"date": "DATE", "file": "FILE", "seconds": "TIME", "share": "SHARE", "usd": "MONEY"}.get(
-        key.kind, "QUANTITY" if key.kind != "whole" else "N"
-    )
+    return {
+        "techniques": "NAME",
+        "date": "DATE",
+        "file": "FILE",
+        "seconds": "TIME",
+        "share": "SHARE",
+        "usd": "MONEY",
+    }.get(key.kind, "QUANTITY" if key.kind != "whole" else "N")
 
 
 def output_options(formats: tuple[str, ...] = ("table", "json", "csv", "markdown")) -> dict[str, Any]:
@@ -127,7 +145,7 @@ def add(
         from llmcost.cli import output as out
         from llmcost.scenario import refuse_unread
 
-        flags = {k: said[k] for k in keys if said[k] is not None}
+        flags = {k: said[k] for k in keys if said[k] not in (None, [])}
         shown = out.options(**{k: said[k] for k in (*output, *(x for x in own if x in out.SHOWN))})
         catalog = out.catalog(said["presets_dir"])
         names = said["scenario"] if many else [said["scenario"]]

@@ -53,6 +53,9 @@ class Point(NamedTuple):
     communication_row: Num
     fixed_row: Num
     prefill_row: Num  # what other requests' prompts add
+    draft_row: Num = 0.0  # of a draft model, see `techniques.speculative_point`
+    drafted: Num = 0.0  # tokens it proposes a step
+    tokens_per_step: Num = 1.0
 
     def rows(self) -> dict[str, Num]:
         """The additive parts of `tpot_seconds` [s], by name."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmcost import spec, units
 from llmcost.catalog import Catalog, Found, source_of
@@ -13,6 +13,10 @@ from llmcost.errors import LlmcostError, Missing
 from llmcost.keys import KEYS
 from llmcost.result import Input, Step, Warning
 from llmcost.scenario import Scenario, Setting
+
+if TYPE_CHECKING:
+    from llmcost.estimate import train
+    from llmcost.estimate.techniques import Applied
 
 Number = float | Spread
 
@@ -57,6 +61,8 @@ class Question:
         self.warnings: list[Warning] = []
         self.steps: list[Step] = []
         self.numbers: dict[str, Number] = {}
+        self.applied: Applied | None = None  # techniques, once the serving side has taken them
+        self.student: train.Plan | None = None  # the run of a distilled model, on the training side
 
     # what was said
 

@@ -11,11 +11,12 @@ import numpy as np
 from llmcost.engine import serving, serving_pools, serving_search
 from llmcost.engine.serving import Calibration, Layout, Load, Precision
 from llmcost.engine.spread import median
+from llmcost.engine.techniques import Draft
 from llmcost.engine.transformer import Shape
 from llmcost.estimate.question import Question
 from llmcost.estimate.serving_lengths import Lengths
 from llmcost.estimate.serving_load import Server
-from llmcost.estimate.serving_options import SOURCE, NoFit, Options, no_fit, record, too_large, too_slow
+from llmcost.estimate.serving_options import SOURCE, NoFit, Options, mode_of, no_fit, record, too_large, too_slow
 from llmcost.estimate.serving_targets import within
 from llmcost.estimate.subject import Chip
 
@@ -40,6 +41,7 @@ class Replica(NamedTuple):
     lengths: Lengths | None = None
     static: bool = False
     arriving: bool = False  # every prompt comes with its KV cache: it decodes alone
+    draft: Draft | None = None
     fastest: tuple[float, float] = (math.nan, math.nan)  # TPOT [s], USD per Mtok of output
 
     def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
@@ -67,7 +69,7 @@ class Replica(NamedTuple):
     def _at(self, load: Load) -> serving.Point:
         assert self.shape is not None
         assert self.device is not None
-        mode = serving.static_point if self.static else serving.operating_point
+        mode = mode_of(self.static, self.draft)
         return mode(self.shape, self.device.machine, self.layout, self.precision, load, self.calibration)
 
     def gpu_seconds(self, out: Mapping[str, Any]) -> Any:
@@ -124,10 +126,17 @@ class Replica(NamedTuple):
             question.step("output tokens per second", "given", float(c["output_tokens_per_second"]), "1/s", "given")
             return
         for name, seconds in self.point.rows().items():
+            if name == "draft" and self.draft is None:
+                continue
             question.step(name, "time of one iteration spent on it", float(seconds), "s", SOURCE)
-        question.step(
-            "TPOT", f"one iteration with {self.batch:.0f} requests in flight", float(c["tpot_seconds"]), "s", SOURCE
-        )
+        told = "one iteration"
+        if self.draft is not None:
+            y, a = float(self.point.drafted), self.draft.acceptance
+            tokens, source = float(self.point.tokens_per_step), "Leviathan et al. 2023, arXiv 2211.17192, equation 1"
+            question.step("tokens per step", f"(1 - {a:g}^({y:.0f} + 1)) / (1 - {a:g})", tokens, "tokens", source)
+            told = f"one step that verifies {y:.0f} proposed tokens, over {tokens:.3g} it yields,"
+        formula = f"{told} with {self.batch:.0f} requests in flight"
+        question.step("TPOT", formula, float(c["tpot_seconds"]), "s", SOURCE)
         question.step(
             "output tokens per second",
             f"batch {self.batch:.0f} x OSL / (TTFT + (OSL - 1) x TPOT)",
@@ -181,7 +190,7 @@ def choose(question: Question, asked: Options, price: float) -> Replica | NoFit:
     return Replica(
         size, asked.shape, asked.device, layout, precision, asked.calibration, batch, at, answer.binds,
         front_rows(answer, used, kind), dtype, _room(asked, layout, precision), asked.lengths, asked.static,
-        arriving, (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used, kind)),
+        arriving, asked.draft, (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used, kind)),
     )  # fmt: skip
 
 

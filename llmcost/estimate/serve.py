@@ -69,6 +69,10 @@ def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
 
 def plan(question: Question) -> Plan:
     """Take every value the figures need and choose the replica."""
+    if question.said("technique"):
+        from llmcost.estimate import techniques
+
+        question.applied = techniques.take(question)
     model, device = subject(question), chip(question)
     phase = "" if question.prefix else question.said("phase") or ""
     varied = lengths(question, phase)
@@ -85,6 +89,8 @@ def plan(question: Question) -> Plan:
     sizing = None if isinstance(replica, NoFit) else _sizing(question, replica, requests)
     if isinstance(sizing, NoFit):
         replica, sizing = sizing, None
+    if question.applied is not None and not isinstance(replica, NoFit):
+        question.applied.refuse_unread(question.scenario)
     return Plan(question, model, device, replica, where, requests, gpus, sizing, colocated, phase)
 
 
@@ -110,7 +116,8 @@ def _replicas(
     static = not apart and question.said("batching") == "static"
     asked = options(question, model, device, gpus, varied, static, phase)
     if not apart:
-        return choose(question, asked, price), None
+        pick = choose if question.applied is None else question.applied.choose
+        return pick(question, asked, price), None
     from llmcost.estimate import serving_disaggregated
 
     together = choose(question, asked, price)
@@ -124,7 +131,7 @@ def _sizing(question: Question, replica: Replica | Pools | Prompts, requests: bo
     target = None if server is None else question.said("ttft_p95")
     if server is None or target is None:
         return None
-    p = sampling.central(question.numbers)
+    p = _arriving(question)
     alone = idle_seconds(server, p)
     if alone > target:
         reason = f"no fleet keeps a p95 TTFT of {units.format('seconds', target)}"
@@ -132,8 +139,20 @@ def _sizing(question: Question, replica: Replica | Pools | Prompts, requests: bo
     return size(server, p, target, p["requests"] / SECONDS_PER_DAY if requests else None)
 
 
+def _arriving(question: Question) -> dict[str, float]:
+    """Every number at its median, as the replicas of the model see it."""
+    p = sampling.central(question.numbers)
+    return p if question.applied is None else question.applied.reaching(p)
+
+
 def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
     """Every figure of the answer from the numbers `p`, floats or samples alike."""
+    applied = todo.question.applied
+    return _figures(todo, p) if applied is None else applied.figures(todo, p, _figures)
+
+
+def _figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures of a request that one fleet serves."""
     replica = todo.replica
     assert not isinstance(replica, NoFit)
     out = replica.speed(p)
@@ -208,7 +227,7 @@ def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate
     assert not isinstance(replica, NoFit)
     result: dict[str, Any] = {key: _plain(c.get(key)) for key in RESULT_KEYS if key in c or key not in WHEN_ASKED}
     result |= replica.facts()
-    p = sampling.central(question.numbers)
+    p = _arriving(question)
     server = replica.queue()
     if todo.requests and server is not None:
         result |= quantiles(server, p, p["requests"] / SECONDS_PER_DAY, float(c["replicas"]))
@@ -222,29 +241,35 @@ def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate
             "reason": f"the traffic needs {result['gpus']:,.0f} accelerators, {todo.fleet_gpus:,} are given",
         }
         code = Exit.NO
-    _explain(todo, c)
-    result |= _alternative(todo, p)
+    arrays = {"front": list(replica.front)} if replica.front else {}
+    rows = breakdown(todo, c)
+    _explain(todo, c.get("own", c), p)
+    if question.applied is not None:
+        more, listed, beside = question.applied.answer(question, replica, c)
+        result, arrays, rows = result | more, arrays | listed, rows + beside
+    result |= _alternative(todo)
     return Estimate(
         command="serve",
         headline=_headline(todo, result, spread),
         result=result,
         ranges={k: v for k, v in spread.items() if k in result},
-        breakdown=breakdown(todo, c),
+        breakdown=rows,
         inputs=question.inputs,
         warnings=question.warnings,
         steps=question.steps,
-        arrays={"front": list(replica.front)} if replica.front else {},
+        arrays=arrays,
         presets=presets_date(question.catalog),
         exit_code=int(code),
     )
 
 
-def _alternative(todo: Plan, p: Mapping[str, float]) -> dict[str, float | None]:
+def _alternative(todo: Plan) -> dict[str, float | None]:
     """What the same accelerators for both phases would cost, where separate pools were asked for."""
     if isinstance(todo.replica, Replica) or todo.phase:
         return {}
     if todo.colocated is None:
         return {"usd_per_request_colocated": None, "gpus_colocated": None}
+    p = sampling.central(todo.question.numbers)
     c = figures(todo._replace(replica=todo.colocated, sizing=None), p)
     todo.question.step(
         "one pool for both phases",
@@ -312,8 +337,8 @@ def _headline(todo: Plan, r: Mapping[str, Any], spread: Mapping[str, Any]) -> st
     return text + "."
 
 
-def _explain(todo: Plan, c: Mapping[str, Any]) -> None:
-    q, p = todo.question, {k: median(v) for k, v in todo.question.numbers.items()}
+def _explain(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
+    q = todo.question
     replica = todo.replica
     assert not isinstance(replica, NoFit)
     replica.explain(q, c)

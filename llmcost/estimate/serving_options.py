@@ -11,6 +11,7 @@ from llmcost.engine import serving, serving_memory, serving_search
 from llmcost.engine import transformer as tf
 from llmcost.engine.serving import Calibration, Layout, Load, Precision
 from llmcost.engine.spread import Spread, median
+from llmcost.engine.techniques import Draft, speculative_point
 from llmcost.engine.transformer import Shape
 from llmcost.errors import LlmcostError
 from llmcost.estimate.question import Origin, Question
@@ -48,6 +49,7 @@ class Options(NamedTuple):
     static: bool  # batches that end together
     phase: str  # prefill or decode alone; empty: both
     default_tpot: bool  # nobody asked for the TPOT that is kept
+    draft: Draft | None = None  # proposes tokens; `shape` then holds both models, as memory does
 
     @property
     def total_points(self) -> Any:
@@ -57,7 +59,7 @@ class Options(NamedTuple):
     @property
     def mode(self) -> serving_search.Mode:
         """The engine of the batching asked for."""
-        return serving.static_point if self.static else serving.operating_point
+        return mode_of(self.static, self.draft)
 
     def search(self, load: Load, targets: serving_search.Targets, price: float) -> serving_search.Answer:
         """Every layout, format and batch, evaluated."""
@@ -65,6 +67,14 @@ class Options(NamedTuple):
             self.shape, self.device.machine, self.candidates, list(self.precisions), load, self.calibration, targets,
             price, None, self.batches, self.total_points, self.mode,
         )  # fmt: skip
+
+
+def mode_of(static: bool, draft: Draft | None) -> serving_search.Mode:
+    """The engine of a batching, with a draft model or without."""
+    mode = serving.static_point if static else serving.operating_point
+    if draft is None:
+        return mode
+    return lambda _, *point: speculative_point(mode, draft, *point)
 
 
 def options(

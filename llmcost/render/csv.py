@@ -19,7 +19,8 @@ FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 def render(estimate: Estimate, options: Options) -> str:
     """Rows with a head, comma-separated, exact numbers in base units, empty where not known."""
-    array = estimate.arrays.get("periods") or estimate.arrays.get(MAIN_ARRAY.get(estimate.command, ""))
+    main = ("periods", "ladder", MAIN_ARRAY.get(estimate.command, ""))
+    array = next((estimate.arrays[name] for name in main if estimate.arrays.get(name)), None)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
     writer.writerows(_table(array) if array else _values(estimate, options.explain))

@@ -32,7 +32,7 @@ LONGEST_NUMBER = 20  # wider values are words: a layout
 MOST_PADDING = 36  # columns of inputs line up to this
 CURVE_ROWS = 13
 ON_REQUEST = ("curve", "crossings", "sensitivity", "step", "energy", "front")  # arrays shown with --explain only
-SOURCE_COLUMNS = ("source", "confidence", "date", "age_days", "note")  # told below the table, once each
+SOURCE_COLUMNS = ("source", "confidence", "date", "age_days", "note", "caveat")  # told below the table, once each
 ORIGINS = ("given", "preset", "computed", "estimate", "default", "assumed")
 
 
@@ -173,7 +173,7 @@ def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
     shown = words.columns(rows, words.TOLD.get(name, ()))
     heads = [_Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric) for c in shown]
     page.line()
-    _grid(page, heads, [[words.cell(c.key, row) for c in shown] for row in rows])
+    _grid(page, heads, [[words.cell(c.key, row) for c in shown] for row in rows], droppable=name == "ladder")
     if notes:
         page.line()
         _grid(page, [_Head("", justify="right"), _Head("", "dim", folds=True)], [[str(i), note] for i, note in notes])
@@ -240,9 +240,10 @@ def sourced(rows: Sequence[Mapping[str, Any]]) -> tuple[list[Mapping[str, Any]],
         age = row.get("age_days")
         old = f"{age} days old" if isinstance(age, int) and age > 0 else ""
         note = ", ".join(x for x in (said.get("source"), said.get("confidence"), read, old) if x)
-        note = "; ".join(x for x in (note, said.get("note")) if x)
+        note = "; ".join(x for x in (said.get("caveat"), note, said.get("note")) if x)
         number = numbers.setdefault(note, len(numbers) + 1) if note else None
-        found.append({**{k: v for k, v in row.items() if k not in SOURCE_COLUMNS}, "source": number})
+        shown = {k: number if k == "source" else v for k, v in row.items() if k not in SOURCE_COLUMNS or k == "source"}
+        found.append({**shown, "source": number})
     return found, [(number, note) for note, number in numbers.items()]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from scripts import accuracy, ci_docs, docs
+from scripts import accuracy, ci_docs, docs, techniques
 from tests.conftest import ROOT
 
 SOURCES = [p for p in sorted((ROOT / "llmcost").rglob("*.py"))]
@@ -25,6 +25,11 @@ def test_cli_page_is_what_help_prints() -> None:
 
 def test_accuracy_page_is_what_validate_says() -> None:
     assert (ROOT / "docs" / "accuracy.md").read_text("utf-8") == accuracy.page(), "run: make accuracy"
+
+
+def test_tables_of_techniques_are_what_the_commands_say() -> None:
+    text = (ROOT / "docs" / "method-techniques.md").read_text("utf-8")
+    assert techniques.page(text) == text, "run: make docs"
 
 
 def test_every_warning_code_is_documented_and_used() -> None:

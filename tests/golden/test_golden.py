@@ -25,6 +25,8 @@ CASES = {
     "compare-optimal": ["compare", "--optimal", "--loss-of", "13B", "--inference-tokens", "2T"],
     "check": ["check", "examples/ci/llmcost.toml"],
     "check-junit": ["check", "examples/ci/llmcost.toml", "--format", "junit"],
+    "serve-ladder": ["serve", "-m", "llama-3.1-70b", "-H", "h100-sxm", "--isl", "1000", "--osl", "500", "--requests", "1M/day", "--price", "2/h", "--ladder"],
+    "serve-technique": ["serve", "-m", "llama-3.1-70b", "-H", "h100-sxm", "--isl", "1000", "--osl", "500", "--price", "2/h", "--technique", "fp8-kv", "--technique", "cascade=30%:llama-3.1-8b"],
     "presets-show": ["presets", "show", "h100-sxm"],
 }  # fmt: skip
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -61,7 +63,7 @@ def test_dollars_are_those_of_the_engines() -> None:
     """The least cost is below that of both other points, and follows from train and serve asked for that size."""
     from llmcost import api
 
-    said = {"hardware": "h100-sxm", "isl": "1000", "osl": "500", "price": "2/h"}
+    said: dict[str, Any] = {"hardware": "h100-sxm", "isl": "1000", "osl": "500", "price": "2/h"}
     answer = optimal(resolve(said), Catalog(), "13B", None, "2T", None)
     rows = {r["point"]: r for r in answer.arrays["optimal"] if r["law"] == "hoffmann"}
     assert rows["least cost"]["total_usd"] <= min(r["total_usd"] for r in rows.values())

@@ -169,6 +169,10 @@ def _served(case: Case, question: Question) -> Case:
         question.number("requests")
         return case
     plan = serving.plan(question)
+    if question.applied is not None and case.training is not None:
+        from llmcost.estimate import distillation
+
+        distillation.take(case.training, question)
     refused = serving.refusal(plan)
     reason = "" if refused is None else str(refused.result["reason"])
     return case._replace(serve_plan=plan, reason=reason)
@@ -228,12 +232,16 @@ def _trained(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:
     if "train_cost" in p:
         around = billing.total(billing.around(p, p["train_cost"])) if "experiments" in p else 0.0
         out["upfront_usd"] = p["train_cost"] + (around if case.scope == billing.PROGRAM else 0.0)
-    if case.train_plan is None:
-        return out
-    run = training.figures(case.train_plan, p)
     names = {"upfront_usd": "total_usd", "training_kwh": "energy_kwh", "training_co2e_kg": "co2e_kg"}
-    out |= {new: run[old] for new, old in names.items() if old in run}
-    return out | {k: run[k] for k in ("gpu_hours", "duration_seconds") if k in run}
+    if case.train_plan is not None:
+        run = training.figures(case.train_plan, p)
+        out |= {new: run[old] for new, old in names.items() if old in run}
+        out |= {k: run[k] for k in ("gpu_hours", "duration_seconds") if k in run}
+    if case.training is None or case.training.student is None:
+        return out
+    from llmcost.estimate import distillation
+
+    return distillation.added(case.training, out, p, names)
 
 
 def _running(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,8 @@ KEYS = (
     "training_usd_per_request_served", "horizon_days", "most_sensitive",
 )  # fmt: skip
 
+DISTILLED = "training_usd_distillation"  # only where a model is distilled
+
 
 class Asked(NamedTuple):
     """A crossover with its question taken and its worlds computed."""
@@ -111,6 +113,8 @@ def _result(asked: Asked, crossings: list[dict[str, Any]]) -> dict[str, Any]:
         "scope": asked.scope,
         "horizon_days": asked.horizon,
     }
+    if DISTILLED in asked.outcome:
+        found[DISTILLED] = float(asked.outcome[DISTILLED])
     if days is not None and asked.basis in ("usd", "kwh", "co2e_kg"):
         found[f"crossover_{asked.basis}"] = _level(asked, days)
     return found

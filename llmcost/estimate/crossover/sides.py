@@ -57,6 +57,10 @@ def take(scenario: Scenario, catalog: Catalog) -> Sides:
         )
     train_plan = None if any(v is not None for v in given_train) else train.plan(training)
     serve_plan = None if any(v is not None for v in given_serve) else serve.plan(serving)
+    if serving.applied is not None:
+        from llmcost.estimate import distillation
+
+        distillation.take(training, serving)
     return Sides(training, serving, train_plan, serve_plan, scope(training, train_plan), course)
 
 

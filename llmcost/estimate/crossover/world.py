@@ -24,6 +24,11 @@ Num = Any
 USD, KWH, CO2E, FLOPS = "usd", "kwh", "co2e_kg", "flops"
 BASES = {USD: "dollars", KWH: "electricity", CO2E: "carbon", FLOPS: "compute"}
 WORDS = {KWH: "energy", CO2E: "carbon", FLOPS: "flops"}  # what their results are called
+# What training totals are called in the figures of a run.
+RUN = {
+    "training_usd": "run_usd", "training_usd_program": "program_usd", "training_kwh": "energy_kwh",
+    "training_co2e_kg": "co2e_kg", "training_flops": "training_flops",
+}  # fmt: skip
 EXACT, EXACT_SAMPLED = 2048, 16  # replicas counted one by one, in the answer and in its samples
 
 
@@ -83,13 +88,22 @@ def world(sides: Sides, p: Mapping[str, Num], horizon: float, exact: int = EXACT
     requests = demand.requests(traffic)
     plans = {basis: sides.course.plan(s, horizon, dollars=basis == USD) for basis in BASES}
     efficiency = sides.course.efficiency(s)
-    fleet = None
-    if served is not None and traffic.kind != demand.CONSTANT:
+    fleet, each = None, figures
+    mixes = sides.serving.applied is not None and sides.serving.applied.mixes
+    if mixes and traffic.kind != demand.CONSTANT:
+        each = figures | _in_fractions(sides, s)
+    elif served is not None and traffic.kind != demand.CONSTANT:
         fleet = declining(demand.fleet(traffic, _pools(sides, served), horizon, exact), efficiency)
     work = declining(requests, efficiency) if fleet is None else fleet
-    return World(
-        figures, _spends(sides, s, figures, requests, work, None if fleet is None else served), plans, requests, fleet
-    )
+    spends = _spends(sides, s, each, requests, work, None if fleet is None else served)
+    return World(figures, spends, plans, requests, fleet)
+
+
+def _in_fractions(sides: Sides, s: Mapping[str, Num]) -> dict[str, Num]:
+    """What a request takes of several fleets, and of what is paid beside them, replicas counted in fractions."""
+    assert sides.serve_plan is not None
+    served = serve.figures(sides.serve_plan._replace(requests=False), s)
+    return {k: served[k] for k in (f"{basis}_per_request" for basis in (USD, KWH, CO2E)) if k in served}
 
 
 def _trained(sides: Sides, t: Mapping[str, Num]) -> dict[str, Num]:
@@ -99,14 +113,14 @@ def _trained(sides: Sides, t: Mapping[str, Num]) -> dict[str, Num]:
         out["training_usd_program"] = t["train_cost"] + billing.total(billing.around(t, t["train_cost"]))
     if "train_energy" in t:
         out["training_kwh"] = t["train_energy"]
-    if sides.train_plan is None:
+    if sides.train_plan is not None:
+        run = train.figures(sides.train_plan, t)
+        out |= {name: run[key] for name, key in RUN.items() if run.get(key) is not None}
+    if sides.training.student is None:
         return out
-    run = train.figures(sides.train_plan, t)
-    names = {
-        "training_usd": "run_usd", "training_usd_program": "program_usd", "training_kwh": "energy_kwh",
-        "training_co2e_kg": "co2e_kg", "training_flops": "training_flops",
-    }  # fmt: skip
-    return out | {name: run[key] for name, key in names.items() if run.get(key) is not None}
+    from llmcost.estimate import distillation
+
+    return distillation.added(sides.training, out, t, RUN)
 
 
 def _served(sides: Sides, s: Mapping[str, Num], fleet: Mapping[str, Num] | None) -> dict[str, Num]:
@@ -121,8 +135,10 @@ def _served(sides: Sides, s: Mapping[str, Num], fleet: Mapping[str, Num] | None)
     if "gpus" in fleet:
         out["gpus"] = fleet["gpus"]
     if sides.serve_plan.model is not None:
-        shape = sides.serve_plan.model.shape
-        out["flops_per_request"] = request_flops(shape, s["isl"], s["osl"], s["isl"] * s["cache_hit"])
+        work = (s["isl"], s["osl"], s["isl"] * s["cache_hit"])
+        out["flops_per_request"] = request_flops(sides.serve_plan.model.shape, *work)
+        if sides.serving.applied is not None:
+            out["flops_per_request"] = sides.serving.applied.flops(out["flops_per_request"], work)
     return out
 
 

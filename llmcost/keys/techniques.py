@@ -1,0 +1,91 @@
+"""What may be done about the cost of serving, by name: `--technique NAME[=VALUE[:VALUE]]`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from llmcost.keys.key import CROSSOVER, SERVE, Key
+from llmcost.keys.money import COMMITMENTS
+
+NONE = "none"  # no technique at all, beside others in a comparison
+STORED = ("fp32", "bf16", "fp16", "fp8", "int8", "int4", "mxfp4", "fp4")
+CACHED = ("bf16", "fp16", "fp8", "int8", "int4", "fp4")
+COMPUTED = ("bf16", "fp16", "fp8", "int8", "fp4")
+LONGEST_DRAFT = 32
+
+
+class Value(NamedTuple):
+    """One value of a technique.
+
+    `kind` is a kind of `units.KINDS`, `models` or `choice`; a share that is `inside` is neither nothing nor all.
+    """
+
+    name: str
+    kind: str
+    needed: bool = False
+    inside: bool = False
+    most: float | None = None
+    choices: tuple[str, ...] = ()
+
+
+class Technique(NamedTuple):
+    """One technique; two of the same `lever` answer the same question and exclude each other."""
+
+    name: str
+    lever: str
+    help: str
+    values: tuple[Value, ...] = ()
+    choice: str = ""  # what the name itself says: `fp8` of `fp8-weights`
+
+    @property
+    def form(self) -> str:
+        """How it is written: `speculation[=ACCEPTANCE[:TOKENS[:DRAFT]]]`."""
+        text = closing = ""
+        for i, value in enumerate(self.values):
+            sign = "=" if i == 0 else ":"
+            text += f"{sign}{value.name.upper()}" if value.needed else f"[{sign}{value.name.upper()}"
+            closing += "" if value.needed else "]"
+        return self.name + text + closing
+
+
+def _formats(lever: str, what: str, formats: tuple[str, ...]) -> tuple[Technique, ...]:
+    return tuple(Technique(f"{f}-{lever}", lever, f"{what} in {f}", choice=f) for f in formats)
+
+
+SHARE = Value("share", "share", needed=True, inside=True)
+ESCALATED = (SHARE, Value("model", "models", needed=True))
+ALL = (
+    *_formats("weights", "weights stored", STORED),
+    *_formats("activations", "arithmetic", COMPUTED),
+    *_formats("kv", "KV cache", CACHED),
+    Technique("no-batching", "batching", "one request at a time", choice="1"),
+    Technique("static-batch", "batching", "batches that start and end together", (Value("requests", "whole"),)),
+    Technique("continuous-batching", "batching", "requests join and leave at any step", (Value("requests", "whole"),)),
+    Technique("prefix-cache", "prefix", "share of input tokens found in the prefix cache",
+              (Value("share", "share", inside=True, most=0.999),)),
+    Technique("response-cache", "response", "share of requests answered from a store, at a price per lookup",
+              (SHARE._replace(most=0.999), Value("price", "usd_per_request"))),
+    Technique("speculation", "speculation", "a draft model proposes tokens, one step verifies them",
+              (Value("acceptance", "share"), Value("tokens", "whole", most=LONGEST_DRAFT), Value("draft", "draft"))),
+    Technique("distill", "model", "a smaller model trained on the answers of this one",
+              (Value("model", "models", needed=True), Value("tokens", "count"))),
+    Technique("routing", "routing", "share of requests sent to this model, the rest to a smaller one", ESCALATED),
+    Technique("cascade", "routing", "the smaller model answers first; share of requests passed on to this one",
+              ESCALATED),
+    Technique("human", "human", "share of requests handed to a person, at a price per case",
+              (SHARE._replace(inside=False), Value("price", "usd_per_request"))),
+    Technique("batch-tier", "offline", "share of requests that may wait, and the utilisation they are served at",
+              (SHARE._replace(inside=False), Value("utilization", "share", inside=True))),
+    Technique("edge", "edge", "share of requests served on the user's device, at a price per request",
+              (SHARE._replace(most=0.999), Value("price", "usd_per_request"))),
+    Technique("prompt-cut", "prompt", "share of input tokens left out", (SHARE,)),
+    Technique("output-cut", "answer", "share of output tokens left out", (SHARE,)),
+    Technique("commitment", "commitment", "rental term", (Value("term", "choice", needed=True, choices=COMMITMENTS),)),
+)  # fmt: skip
+TECHNIQUES: dict[str, Technique] = {t.name: t for t in ALL}
+BY_FORMAT = ("weights", "activations", "kv")
+PLAIN = (*(f"FORMAT-{lever}" for lever in BY_FORMAT), *(t.name for t in ALL if t.lever not in BY_FORMAT))
+KEYS = (
+    Key("technique", "techniques", "Techniques", "NAME or NAME=VALUE, any number of times: " + ", ".join(PLAIN),
+        (SERVE, CROSSOVER)),
+)  # fmt: skip
