@@ -31,8 +31,7 @@ def curve(world: World, sampled: World | None, basis: str, scope: str, days: Arr
     if sampled is not None:
         low, high = _band(sampled, basis, scope, days)
         if low is not None:
-            level = columns[f"training_{basis}"]
-            columns |= {f"inference_p5_{basis}": level * low, f"inference_p95_{basis}": level * high}
+            columns |= {f"inference_p5_{basis}": trained * low, f"inference_p95_{basis}": trained * high}
     total = columns[f"training_{basis}"] + columns[f"inference_{basis}"]
     columns["share"] = np.divide(columns[f"inference_{basis}"], total, out=np.zeros_like(total), where=total > 0)
     if basis == USD:
@@ -48,16 +47,12 @@ def rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _band(world: World, basis: str, scope: str, days: Array) -> tuple[Any, Any]:
-    """Quantiles of inference over training, so that the band meets training where the range of the crossing says.
+    """Quantiles of inference over the first training, so that the band meets training where the crossing's range says.
 
     It is computed on `NODES` days, with straight lines between them.
     """
     nodes = np.linspace(days[0], days[-1], NODES + 1)
-    trained = np.asarray(world.trained(basis, scope))
-    spent = np.asarray(world.spends[basis].by(_against(world, nodes)))
-    level = np.asarray(world.plans[basis].at(nodes))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        pace = spent / (trained * (level[:, None] if level.ndim == 1 else level))
+    pace = np.asarray(world.spends[basis].by(_against(world, nodes)) / np.asarray(world.trained(basis, scope)))
     if pace.ndim < 2 or pace.shape[1] < 2:
         return None, None
     ends = np.array([sp.quantiles(row, (0.05, 0.95)) if np.isfinite(row).all() else (0.0, 0.0) for row in pace]).T
