@@ -8,7 +8,7 @@ from typing import Any
 from llmcost.errors import LlmcostError
 from llmcost.estimate import train
 from llmcost.estimate.question import Origin, Question
-from llmcost.estimate.techniques import FILE
+from llmcost.estimate.technique_keys import FILE
 from llmcost.keys import TRAIN
 from llmcost.scenario import Setting
 

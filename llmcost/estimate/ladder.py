@@ -13,7 +13,8 @@ from llmcost.estimate import sampling
 from llmcost.estimate import serve as serving
 from llmcost.estimate.question import Question
 from llmcost.estimate.sampling import central
-from llmcost.estimate.techniques import LADDER, METHOD, caveats
+from llmcost.estimate.technique_keys import LADDER
+from llmcost.estimate.techniques import METHOD, caveats
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, Setting
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from llmcost import spec, technique, units
+from llmcost import spec, technique
 from llmcost.engine import techniques as engine
 from llmcost.engine import transformer as tf
 from llmcost.engine.request import request_flops
-from llmcost.engine.spread import median
 from llmcost.errors import LlmcostError, raise_all
+from llmcost.estimate import technique_keys
 from llmcost.estimate.question import Question
 from llmcost.estimate.replica import Replica, choose
 from llmcost.estimate.sampling import central
 from llmcost.estimate.serving_options import NoFit, Options
+from llmcost.estimate.technique_keys import FILE, factor
 from llmcost.keys.techniques import LONGEST_DRAFT
 from llmcost.result import CostRow
 from llmcost.scenario import Scenario, Setting
@@ -23,14 +24,11 @@ from llmcost.technique import Said
 if TYPE_CHECKING:
     from llmcost.estimate.serve import Plan
 
-FILE = "techniques"
-LADDER = "ladder"  # the origin of what a step of the ladder sets
 METHOD = "docs/method-techniques.md"
 LENGTHS = tuple(float(y) for y in range(9))  # draft lengths to choose from; 0 is plain decoding
 # What the layout and the size of the large model say nothing about, for the small one beside it.
 OWN = ("model", "params", "params_active", "gpus", "serve_gpus", "tp", "serve_tp", "pp", "serve_pp", "ep", "serve_ep",
        "batch", "tokens_per_second", "technique")  # fmt: skip
-ON_SPEED = ("weights", "activations", "kv", "batching", "prefix", "speculation")
 SUMMED = (
     "usd_per_request", "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input", "usd_per_mtok_blended",
     "kwh_per_request", "wh_per_request", "co2e_kg_per_request", "electricity_usd_per_request",
@@ -194,129 +192,15 @@ def take(question: Question) -> Applied:
     setting = question.scenario.get("technique", question.side)
     assert setting is not None
     said = technique.parse(setting.value)
-    _refuse_idle(question.scenario, said)
-    layer = _layer(question, said)
-    _refuse_twice(question.scenario, layer, setting)
+    technique_keys.refuse_idle(question.scenario, said)
+    layer = technique_keys.layer(question, said)
+    technique_keys.refuse_twice(question.scenario, layer, setting)
     question.scenario = question.scenario.over({k: s for k, (s, _) in layer.items()})
     by = {s.technique.lever: s for s in said}
     applied = Applied(said, tuple((k, name) for k, (_, name) in layer.items()), **_around(question, by))
     if "routing" in by:
         applied = applied._replace(**_small(question, by["routing"]))
     return applied
-
-
-def _layer(question: Question, said: tuple[Said, ...]) -> dict[str, tuple[Setting, str]]:
-    """Keys that techniques set, each with the technique that does."""
-    found: dict[str, tuple[Any, str]] = {}
-    levers = {s.technique.lever: s for s in said}
-    for s in said:
-        found |= {key: (value, s.name) for key, value in _keys(question, s).items()}
-    if {"weights", "activations"} & set(levers):
-        _formats(question, levers, found)
-    return {k: (Setting(v, f"technique:{name}"), name) for k, (v, name) in found.items()}
-
-
-def _keys(question: Question, s: Said) -> dict[str, Any]:
-    """The keys of a scenario that a technique is another name for."""
-    lever, given = s.technique.lever, s.values
-    if lever == "batching":
-        if s.name == "no-batching":
-            return {"batching": "static", "batch": 1}
-        default = {"requests": int(_factor(question, "static_batch"))} if s.name == "static-batch" else {}
-        size = {**default, **given}.get("requests")
-        return {"batching": s.name.partition("-")[0]} | ({} if size is None else {"batch": size})
-    if lever == "prefix":
-        return {"cache_hit": given.get("share", _factor(question, "prefix_cache_hit"))}
-    if lever in ("prompt", "answer"):
-        return _shortened(question, "isl" if lever == "prompt" else "osl", given["share"], s.name)
-    plain = {
-        "weights": ("dtype", s.technique.choice), "activations": ("compute_dtype", s.technique.choice),
-        "kv": ("kv_dtype", s.technique.choice), "model": ("model", given.get("model")),
-        "commitment": ("commitment", given.get("term")),
-    }  # fmt: skip
-    return dict([plain[lever]]) if lever in plain else {}
-
-
-def _shortened(question: Question, key: str, share: float, name: str) -> dict[str, Any]:
-    if question.scenario.get("lengths", question.side) is not None:
-        raise LlmcostError(f"{name} and --lengths: a sample of lengths is taken as it is", "shorten it in the file")
-    said = question.scenario.get(key, question.side)
-    if said is None:
-        raise question.need(key, f"{name} leaves out a share of it")
-    value, left = said.value, 1.0 - share
-    if isinstance(value, units.Between):
-        return {key: units.Between(value.low * left, value.high * left)}
-    if isinstance(value, units.Triangle):
-        return {key: units.Triangle(value.low * left, value.mode * left, value.high * left)}
-    return {key: value * left}
-
-
-def _formats(question: Question, levers: Mapping[str, Said], found: dict[str, tuple[Any, str]]) -> None:
-    """Weights alone are widened in every step; arithmetic alone has no narrower weights to work on; KV stays."""
-    formats = {row["name"]: row for row in question.catalog.table("serving", "formats")}
-    before = question.scenario.get("dtype", question.side)
-    base = formats[str(before.value) if before else _native(question)]
-    weights, arithmetic = levers.get("weights"), levers.get("activations")
-    stored = formats[weights.technique.choice] if weights else base
-    if arithmetic is None:
-        assert weights is not None
-        wide = {16.0: "bf16", 8.0: "int8" if base["integer"] else "fp8", 4.0: "fp4"}[base["compute_bits"]]
-        found["compute_dtype"] = (wide, weights.name)
-    elif 8.0 * stored["weight_bytes"] > 1.2 * formats[arithmetic.technique.choice]["compute_bits"]:
-        raise LlmcostError(
-            f"{arithmetic.name} needs weights no wider than that: they are in {stored['name']}",
-            f"--technique {arithmetic.technique.choice}-weights --technique {arithmetic.name}",
-        )
-    if "kv" not in levers and question.scenario.get("kv_dtype", question.side) is None:
-        name = (weights or arithmetic).name  # type: ignore[union-attr]
-        found["kv_dtype"] = ("fp8" if base["compute_bits"] <= 8 else "bf16", name)
-
-
-def _native(question: Question) -> str:
-    """The format the model comes in, where it can be computed in."""
-    said = question.scenario.get("model", question.side)
-    native = question.catalog.load(spec.Model, said.value)[0].native_dtype if said else None
-    formats = {row["name"] for row in question.catalog.table("serving", "formats")}
-    return str(native) if native in formats else "bf16"
-
-
-def _refuse_idle(scenario: Scenario, said: tuple[Said, ...]) -> None:
-    """Refuse what acts on a speed or a plan that the question does not have."""
-    given = scenario.get("tokens_per_second", "serve") is not None
-    idle = [s.name for s in said if given and s.technique.lever in ON_SPEED]
-    if idle:
-        raise LlmcostError(
-            f"--tokens-per-second and {idle[0]}: a given speed does not follow from techniques",
-            "leave --tokens-per-second out, or give the speed that they reach",
-        )
-    pools, phase = scenario.get("pools", "serve"), scenario.get("phase", "serve")
-    apart = (pools is not None and pools.value == "disaggregated") or phase is not None
-    if apart and any(s.technique.lever == "speculation" for s in said):
-        raise LlmcostError(
-            "speculation is not modelled with separate pools or one phase alone", "leave --pools and --phase out"
-        )
-
-
-def _refuse_twice(scenario: Scenario, layer: Mapping[str, tuple[Setting, str]], setting: Setting) -> None:
-    for key, (_, name) in layer.items():
-        said = next((of[n] for of in scenario.layers for n in (f"serve_{key}", key) if n in of), None)  # not a reading
-        shortened = key in ("isl", "osl", "model")
-        if said is not None and not shortened and said.origin in ("flag", setting.origin):
-            option = "--" + key.replace("_", "-")
-            if setting.origin == LADDER:
-                raise LlmcostError(
-                    f"{option} and --ladder: a step of the ladder decides it ({name})",
-                    f"leave {option} out, or give steps of your own with --technique",
-                )
-            raise LlmcostError(f"{option} and technique {name} are two answers to one question: give one")
-
-
-def _factor(question: Question, name: str) -> float:
-    """A default of a technique, shown among the inputs."""
-    factor = question.factor(FILE, name)
-    value = median(factor.value)
-    question.record(name, value, factor.origin, "share" if value < 1 else "count")
-    return value
 
 
 def _around(question: Question, by: Mapping[str, Said]) -> dict[str, Any]:
@@ -328,16 +212,16 @@ def _around(question: Question, by: Mapping[str, Said]) -> dict[str, Any]:
         if "price" in given:
             found["lookup"] = given["price"]
         else:
-            found["lookup_token"] = _factor(question, "lookup_usd_per_mtok") / 1e6
+            found["lookup_token"] = factor(question, "lookup_usd_per_mtok") / 1e6
     if "edge" in by:
         found |= {"edge": by["edge"].values["share"], "edge_usd": by["edge"].values.get("price", 0.0)}
     if "human" in by:
         given = by["human"].values
-        price = given["price"] if "price" in given else _factor(question, "human_usd_per_case")
+        price = given["price"] if "price" in given else factor(question, "human_usd_per_case")
         found |= {"human": given["share"], "human_usd": price}
     if "offline" in by:
         given = by["offline"].values
-        used = given["utilization"] if "utilization" in given else _factor(question, "offline_utilization")
+        used = given["utilization"] if "utilization" in given else factor(question, "offline_utilization")
         found["offline"] = (given["share"], used)
     return found
 
@@ -382,12 +266,12 @@ def _draft(question: Question, asked: Options, said: tuple[Said, ...]) -> engine
         return None
     acceptance = given.get("acceptance")
     if acceptance is None:
-        acceptance = _factor(question, "acceptance")
+        acceptance = factor(question, "acceptance")
     lengths = (float(given["tokens"]),) if "tokens" in given else LENGTHS
     assert max(lengths) <= LONGEST_DRAFT
     by = given.get("draft")
     if not isinstance(by, str):
-        ratio = _factor(question, "draft_cost_ratio") if by is None else by
+        ratio = factor(question, "draft_cost_ratio") if by is None else by
         return engine.Draft(asked.shape, acceptance, lengths, None, ratio)
     preset, found = question.catalog.load(spec.Model, by)
     if preset.n_layers is None:
