@@ -33,6 +33,13 @@ def test_json_is_what_the_schema_says(cli: Cli, name: str) -> None:
     assert cli("compare", *ASKED[name], "--format", "markdown" if name == "cross" else "csv").code == 0
 
 
+@pytest.mark.parametrize(
+    ("name", "line"), [("pairs", "own"), ("optimal", "69685"), ("trend", "3.4")], ids=["name", "size", "growth"]
+)
+def test_quiet_is_the_answer_alone(cli: Cli, name: str, line: str) -> None:
+    assert cli("compare", *ASKED[name], "-q").out.startswith(line)
+
+
 def test_the_judged_line(cli: Cli) -> None:
     """Alternatives with name, cost and feasible; crossings with a value and both names."""
     words = ["compare", *ASKED["against"], "--json"]
