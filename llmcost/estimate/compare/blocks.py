@@ -73,20 +73,22 @@ def laid(p: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def plain(key: str, alternative: Alternative) -> bool:
-    """Whether a key is a plain number of a question."""
+def plain(key: str, alternative: Alternative, axes: list[Axis] | None = None) -> bool:
+    """Whether a key is a plain number of a question, which the other axes may change."""
     bare = key.removeprefix(f"{TRAIN}_").removeprefix(f"{SERVE}_")
     if bare not in PLAIN and key not in PLAIN:
         return False
-    if _moves(alternative) or (bare in (*PLACED, "requests") and _owns(alternative.scenario)):
+    if _moves(alternative) or (bare in (*PLACED, "requests") and _owns(alternative.scenario, axes or [])):
         return False
     return bare not in QUEUED or not alternative.scenario.has("ttft_p95")
 
 
-def _owns(scenario: Scenario) -> bool:
-    """Whether any machine is owned, so that its price follows from how it is used."""
+def _owns(scenario: Scenario, axes: list[Axis]) -> bool:
+    """Whether any machine may be owned, so that its price follows from how it is used."""
     names = ("commitment", *(f"{side}_commitment" for side in SIDES))
-    return any(layer[name].value in OWNING for layer in scenario.layers for name in names if name in layer)
+    said = [layer[name].value for layer in scenario.layers for name in names if name in layer]
+    said += [value.value for axis in axes if axis.key in names for value in axis.values]
+    return any(value in OWNING for value in said)
 
 
 def _moves(alternative: Alternative) -> bool:
@@ -117,7 +119,7 @@ def planned(pairs: list[tuple[Alternative, list[Axis]]], catalog: Catalog) -> li
     found: list[Block] = []
     for alternative, axes in pairs:
         along = lengths.together(alternative)
-        flat = [x for x in axes if _flat(x, alternative, along)]
+        flat = [x for x in axes if _flat(x, alternative, axes, along)]
         points, called = cells(flat), labels(axes)
         for cell in cells([x for x in axes if x not in flat]):
             names = [name_of(alternative.name, {**cell, **point}, called, several) for point in points]
@@ -125,11 +127,11 @@ def planned(pairs: list[tuple[Alternative, list[Axis]]], catalog: Catalog) -> li
     return found
 
 
-def _flat(axis: Axis, alternative: Alternative, along: bool) -> bool:
+def _flat(axis: Axis, alternative: Alternative, axes: list[Axis], along: bool) -> bool:
     """Whether an axis is figured as an array rather than planned value by value."""
     if not all(isinstance(v.value, float) for v in axis.values):
         return False
-    return plain(axis.key, alternative) or (along and axis.key in lengths.LENGTHS and not _moves(alternative))
+    return plain(axis.key, alternative, axes) or (along and axis.key in lengths.LENGTHS and not _moves(alternative))
 
 
 def _blocks(scenario: Scenario, names: list[str], points: list[Cell], catalog: Catalog, prefix: bool) -> list[Block]:

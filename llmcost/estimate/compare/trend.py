@@ -49,7 +49,7 @@ def trend(catalog: Catalog) -> Estimate:
     rows = [row for name, found in every.items() for row in _rows(name, found)]
     main = next(row for row in rows if row["cost_definition"] == DEFINITION and row["subset"] == "every model")
     given = Input(f"validation/{FILE}", "name", *Origin("preset", source, None, "third-party"))
-    result = {k: v for k, v in main.items() if k != "subset"}
+    result = {"growth_per_year": main["growth_per_year"], **{k: v for k, v in main.items() if k != "subset"}}
     return Estimate(
         command="compare",
         headline=_headline(main, rows),
