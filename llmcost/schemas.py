@@ -17,7 +17,7 @@ NAMES = ("scenario", "budget", *COMMANDS)
 _TEXT_KINDS = ("text", "date")
 _ARRAYS = {
     "train": ("step", "phases", "energy"),
-    "serve": ("front",),
+    "serve": ("front", "hours", "plans", "users", "levers"),
     "compare": (
         "alternatives",
         "crossings",

@@ -67,7 +67,7 @@ def _metavar(key: Key) -> str:
     if key.kind in PRESET_KINDS or key.choices:
         return "NAME"
     return {"date": "DATE", "file": "FILE", "seconds": "TIME", "share": "SHARE", "usd": "MONEY"}.get(
-        key.kind, "QUANTITY" if key.kind != "whole" else "N"
+        key.kind, "N" if key.kind.startswith("whole") else "QUANTITY"
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmcost import spec, units
 from llmcost.catalog import Catalog, Found, source_of
@@ -13,6 +13,9 @@ from llmcost.errors import LlmcostError, Missing
 from llmcost.keys import KEYS
 from llmcost.result import Input, Step, Warning
 from llmcost.scenario import Scenario, Setting
+
+if TYPE_CHECKING:
+    from llmcost.estimate.ownership import Owned
 
 Number = float | Spread
 
@@ -57,6 +60,7 @@ class Question:
         self.warnings: list[Warning] = []
         self.steps: list[Step] = []
         self.numbers: dict[str, Number] = {}
+        self.owned: Owned | None = None  # what the price is made of, where the machines are owned
 
     # what was said
 
@@ -94,6 +98,12 @@ class Question:
     def need(self, key: str, why: str) -> Missing:
         """The error for a key that nothing provides."""
         return Missing(f"missing {KEYS[key].option}: {why}", f"llmcost {self.side} --help")
+
+    @property
+    def owns(self) -> bool:
+        """Whether the machines are owned."""
+        setting = self.scenario.peek("commitment", self.side)
+        return setting is not None and setting.value == "owned"
 
     # what it came from
 

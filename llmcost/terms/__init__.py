@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmcost.terms import check, compare, crossover, serving, training, validate
+from llmcost.terms import check, compare, crossover, fleet, serving, training, validate
 from llmcost.terms.term import Term
 
 __all__ = ["SECTIONS", "TERMS", "Term"]
@@ -10,6 +10,7 @@ __all__ = ["SECTIONS", "TERMS", "Term"]
 SECTIONS = {
     "Training": training.TERMS,
     "Serving": serving.TERMS,
+    "Fleet and users": fleet.TERMS,
     "Crossover": crossover.TERMS,
     "Comparison": compare.TERMS,
     "Validation": validate.TERMS,

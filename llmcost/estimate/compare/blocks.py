@@ -27,6 +27,7 @@ PLAIN = (
     "experiments", "staff", "data_cost", "storage_cost", "train_cost", "train_energy", "horizon",
 )  # fmt: skip
 QUEUED = ("requests", "utilization")  # not plain where a p95 has to be kept: it decides how far a fleet is loaded
+PRICED = ("utilization", "electricity_price", "pue")  # not plain where owning sets the price
 
 
 class Block(NamedTuple):
@@ -59,14 +60,16 @@ def laid(p: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def plain(key: str, alternative: Alternative) -> bool:
-    """Whether a key is a plain number of a question."""
+def plain(key: str, alternative: Alternative, owned: bool = False) -> bool:
+    """Whether a key is a plain number of a question: `owned` where the price may be made of such numbers."""
     bare = key.removeprefix(f"{TRAIN}_").removeprefix(f"{SERVE}_")
     if bare not in PLAIN and key not in PLAIN:
         return False
     if alternative.scenario.has(*MOVING):
         return False
-    return bare not in QUEUED or not alternative.scenario.has("ttft_p95")
+    if bare in QUEUED and alternative.scenario.has("ttft_p95"):
+        return False
+    return not (owned and bare in PRICED)
 
 
 def singles(pairs: list[tuple[Alternative, list[Axis]]]) -> list[Alternative]:
@@ -91,7 +94,10 @@ def planned(pairs: list[tuple[Alternative, list[Axis]]], catalog: Catalog) -> li
     several = len(pairs) > 1
     found: list[Block] = []
     for alternative, axes in pairs:
-        flat = [x for x in axes if plain(x.key, alternative) and all(isinstance(v.value, float) for v in x.values)]
+        owned = alternative.scenario.has("commitment") or any(x.key.endswith("commitment") for x in axes)
+        flat = [
+            x for x in axes if plain(x.key, alternative, owned) and all(isinstance(v.value, float) for v in x.values)
+        ]
         points, called = cells(flat), labels(axes)
         columns = {x.key: np.array([point[x.key].value for point in points]) for x in flat}
         for cell in cells([x for x in axes if x not in flat]):
