@@ -44,6 +44,10 @@ class Scenario(NamedTuple):
                     return layer[name]
         return None
 
+    def peek(self, key: str, side: str = "") -> Setting | None:
+        """As `get`, without counting the key as taken."""
+        return self._replace(read=set()).get(key, side)
+
     def has(self, *keys: str) -> bool:
         """Whether any of these keys was said, on any side."""
         names = {form for k in keys for form in (k, f"{TRAIN}_{k}", f"{SERVE}_{k}")}
@@ -123,7 +127,7 @@ def parse_value(key: Key, raw: object) -> Value:
     if key.most is not None and high > key.most:
         most = units.format(key.kind, key.most)
         raise LlmcostError(f"{units.shown(raw)} is too large: at most {most}", f"write {most} or less")
-    return int(value) if key.kind == "whole" and isinstance(value, float) else value
+    return int(value) if key.kind.startswith("whole") and isinstance(value, float) else value
 
 
 def _parse_choices(key: Key, raw: object) -> str:
@@ -150,7 +154,7 @@ def layer(values: Mapping[str, object], origin: str, where: str = "") -> dict[st
     findings: list[LlmcostError] = []
     sources = _sources(values, where, findings)
     for name, raw in values.items():
-        if name in NOTES or name in TABLES:
+        if name in NOTES or (name in TABLES and not isinstance(raw, str)):
             continue
         if name not in keys:
             findings.append(unknown_key(name, where, keys))

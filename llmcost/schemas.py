@@ -17,7 +17,7 @@ NAMES = ("scenario", "budget", *COMMANDS)
 _TEXT_KINDS = ("text", "date")
 _ARRAYS = {
     "train": ("step", "phases", "energy"),
-    "serve": ("front", "techniques", "ladder"),
+    "serve": ("front", "hours", "plans", "users", "levers", "techniques", "ladder"),
     "compare": (
         "alternatives",
         "crossings",

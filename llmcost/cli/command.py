@@ -86,7 +86,7 @@ def _metavar(key: Key) -> str:
         "seconds": "TIME",
         "share": "SHARE",
         "usd": "MONEY",
-    }.get(key.kind, "QUANTITY" if key.kind != "whole" else "N")
+    }.get(key.kind, "N" if key.kind.startswith("whole") else "QUANTITY")
 
 
 def output_options(formats: tuple[str, ...] = ("table", "json", "csv", "markdown")) -> dict[str, Any]:

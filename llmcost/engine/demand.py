@@ -210,10 +210,12 @@ def alternating_weights(terms: int) -> Array:
 
 
 class Pool(NamedTuple):
-    """Replicas of one kind: requests per day that one of them takes [1/d], and accelerators in it [-]."""
+    """Replicas of one kind: requests per day that one of them takes [1/d], accelerators in it, spares, fewest [-]."""
 
     capacity: Num
     size: Num
+    spares: float = 0.0
+    least: float = 0.0
 
 
 def fleet(traffic: Traffic, pools: Sequence[Pool], end: float, exact: int) -> Segments:
@@ -242,10 +244,11 @@ def fleet(traffic: Traffic, pools: Sequence[Pool], end: float, exact: int) -> Se
     moving = np.any(at.exponent, axis=-1) | (at.slope != 0) if traffic.kind != SERIES else np.array(False)
     smooth, whole = np.zeros(1), np.zeros(1)
     for pool in pools:
-        capacity, size = (np.asarray(x, dtype=float)[..., None] for x in pool)
+        capacity, size = (np.asarray(x, dtype=float)[..., None] for x in pool[:2])
         replicas = per_day / capacity
         many = moving & (replicas >= exact)
-        whole = whole + size * np.where(many, 0.5, np.ceil(replicas - 1e-9))
+        needed = np.where(many, 0.5, np.maximum(np.ceil(replicas - 1e-9), pool.least))
+        whole = whole + size * (needed + pool.spares)
         smooth = smooth + np.where(many, size / capacity, 0.0)
     moving_part, steps = at.amount * smooth[..., None], whole[..., None]
     leading = np.broadcast_shapes(moving_part.shape[:-1], whole.shape, start.shape)

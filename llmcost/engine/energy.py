@@ -38,6 +38,29 @@ def facility_kwh(device_hours: Num, device_watts: Num, server_factor: Num, load:
     return device_hours * device_watts * server_factor * load * pue / 1000.0
 
 
+def load(busy_load: Num, idle_load: Num, utilization: Num) -> Num:
+    """Average draw over rated power of a machine that is partly used [-]: idle + (busy - idle) x utilisation.
+
+    Parameters
+    ----------
+    busy_load, idle_load : float or array
+        Draw over rated power, fully used and idle [-].
+    utilization : float or array
+        Share of the capacity that is used [-].
+
+    Source: Fan, Weber, Barroso 2007, "Power provisioning for a warehouse-sized computer", doi:10.1145/1250662.1250673:
+    power is about linear in utilisation, from idle to busy.
+
+    Examples
+    --------
+    75 % busy and 20 % idle at a utilisation of 60 %: 0.2 + 0.55 x 0.6.
+
+    >>> round(load(0.75, 0.20, 0.6), 9)
+    0.53
+    """
+    return idle_load + (busy_load - idle_load) * utilization
+
+
 def co2e_kg(kwh: Num, kg_per_kwh: Num) -> Num:
     """Location-based emissions [kg CO2e]: energy x grid intensity (GHG Protocol Scope 2 Guidance, 2015).
 

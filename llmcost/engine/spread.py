@@ -49,6 +49,28 @@ def between(low: float, high: float, family: str) -> Spread:
     return Spread(low, float(back((forward(low) + forward(high)) / 2)), high, family)
 
 
+def product(a: Spread | float, b: Spread | float, power: float = 1.0) -> Spread | float:
+    """A x b^power as one number; the widths of two lognormals add like variances, on either side of the median.
+
+    Examples
+    --------
+    Two spreads of a factor 2: exp(sqrt 2 ln 2) = 2.665 either way of 3 x 5.
+
+    >>> found = product(Spread(1.5, 3.0, 6.0), Spread(2.5, 5.0, 10.0))
+    >>> found.p50, round(found.p95 / 15.0, 3), product(6.0, 3.0, -1.0)
+    (15.0, 2.665, 2.0)
+    """
+    mid = median(a) * median(b) ** power
+    if not isinstance(a, Spread) and not isinstance(b, Spread):
+        return float(mid)
+    (a5, a95), (b5, b95) = (interval(x) if isinstance(x, Spread) else (x, x) for x in (a, b))
+    if power < 0:
+        b5, b95 = b95, b5
+    low = math.hypot(math.log(a5 / median(a)), math.log(b5 / median(b)))
+    high = math.hypot(math.log(a95 / median(a)), math.log(b95 / median(b)))
+    return Spread(mid * math.exp(-low), mid, mid * math.exp(high))
+
+
 def median(spread: Spread | float) -> float:
     """The median of a spread; a plain number is its own median.
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from llmcost import spec
-from llmcost.catalog import source_of
 from llmcost.engine import energy, money
-from llmcost.engine.spread import Spread
 from llmcost.errors import LlmcostError
 from llmcost.estimate import prices
+from llmcost.estimate.machines import take_purchase
 from llmcost.estimate.place import Place
-from llmcost.estimate.question import Origin, Question, origin_of
+from llmcost.estimate.question import Origin, Question
 from llmcost.estimate.subject import Chip
 
 RENTAL, AMORTISED, ACQUISITION = "rental", "amortised", "acquisition"
@@ -76,9 +74,8 @@ class Bill(NamedTuple):
         }
         if "duration_seconds" in figures:
             found["power_watts"] = kwh * 3.6e6 / figures["duration_seconds"]
-        if "water_litres_per_kwh" in p:
-            found["water_litres"] = energy.water_litres(kwh, p["pue"], p["water_litres_per_kwh"])
-        return found
+        litres = self.place.water_litres(kwh, p)
+        return found if litres is None else found | {"water_litres": litres}
 
     def explain(self, question: Question, p: Mapping[str, float], figures: Mapping[str, Any]) -> None:
         """The steps from hours to dollars, and from the run to its programme."""
@@ -193,19 +190,7 @@ def _take_hardware(question: Question, device: Chip | None, definition: str) -> 
     shared = None if question.prefix else question.scenario.get("price")  # in a crossover it may mean serving
     if shared is not None or question.scenario.get("train_price") is not None:
         question.warn("W042", f"a price per hour is no part of the {definition} cost", "--cost-definition rental")
-    if question.number("purchase_price") is None:
-        if device is None:
-            raise question.need("purchase_price", "there is no accelerator to look its price up for")
-        if device.preset.purchase_usd is None:
-            raise LlmcostError(f"no purchase price known for {device.found.name}", "give one: --purchase-price 30k")
-        origin = origin_of(device.found, source_of(device.preset, "purchase_usd"))
-        question.remember("purchase_price", float(device.preset.purchase_usd), origin)
-        if not device.preset.purchase_with_server:
-            server = question.factor("programme", "server_over_chip")
-            question.remember("server_over_chip", server.value, server.origin, "ratio")
-    share = question.number("interconnect_share", question.factor("programme", "interconnect_of_cluster"))
-    if max(share[:3] if isinstance(share, Spread) else (share or 0.0,)) >= 1.0:
-        raise LlmcostError("--interconnect-share leaves nothing for the servers", "write less than 100%: 19%")
+    take_purchase(question, device)
 
 
 def _take_decline(question: Question, where: Place | None) -> None:
@@ -242,8 +227,3 @@ def _take_surroundings(question: Question) -> None:
     ):
         found = question.factor(file, factor)
         question.remember(name, found.value, found.origin, unit)
-    loaded = question.preset("region", spec.Region)
-    if loaded is not None and loaded[0].water_litres_per_kwh is not None:
-        region, place = loaded
-        origin = origin_of(place, source_of(region, "water_litres_per_kwh"))
-        question.remember("water_litres_per_kwh", float(loaded[0].water_litres_per_kwh), origin, "L/kWh")

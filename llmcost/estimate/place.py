@@ -10,6 +10,7 @@ from llmcost.catalog import source_of
 from llmcost.engine import energy
 from llmcost.estimate.question import Factor, Question, as_number, origin_of
 from llmcost.estimate.subject import Chip
+from llmcost.keys import SERVE
 
 
 class Place(NamedTuple):
@@ -17,9 +18,19 @@ class Place(NamedTuple):
 
     prefix: str = ""
 
-    def energy_kwh(self, device_hours: Any, p: Mapping[str, Any]) -> Any:
-        """Electricity at the meter for busy accelerator-hours [kWh]."""
-        return energy.facility_kwh(device_hours, p["tdp_watts"], p["server_factor"], p["average_load"], p["pue"])
+    @staticmethod
+    def load(p: Mapping[str, Any], busy: Any = 1.0) -> Any:
+        """Average draw over rated power where so much of the capacity is used [-]."""
+        return p["average_load"] if "idle_load" not in p else energy.load(p["average_load"], p["idle_load"], busy)
+
+    def energy_kwh(self, device_hours: Any, p: Mapping[str, Any], busy: Any = 1.0) -> Any:
+        """Electricity at the meter for accelerator-hours of which a share is busy [kWh]."""
+        return energy.facility_kwh(device_hours, p["tdp_watts"], p["server_factor"], self.load(p, busy), p["pue"])
+
+    def water_litres(self, kwh: Any, p: Mapping[str, Any]) -> Any:
+        """Water used on site for electricity at the meter [L]; None where no source gives it."""
+        rate = p.get("water_litres_per_kwh")
+        return None if rate is None else energy.water_litres(kwh, p["pue"], rate)
 
     def rows(self, device_hours: float, p: Mapping[str, float]) -> list[dict[str, Any]]:
         """Where the energy goes; the kWh add up to `energy_kwh`."""
@@ -33,9 +44,12 @@ class Place(NamedTuple):
         whole = self.energy_kwh(device_hours, p)
         return [{"name": k, "energy_kwh": v, "energy_share": v / whole} for k, v in parts.items()]
 
-    def explain(self, question: Question, kwh: float, kg: float, p: Mapping[str, float]) -> None:
+    def explain(self, question: Question, kwh: float, kg: float, p: Mapping[str, float], busy: float = 1.0) -> None:
         """The steps of energy and carbon."""
-        server = f"{p['tdp_watts']:.0f} W x server {p['server_factor']:.2f} x load {p['average_load']:.2f}"
+        load = f"load {self.load(p, busy):.2f}"
+        if "idle_load" in p:
+            load += f" (busy {busy:.0%} at {p['average_load']:.2f}, idle at {p['idle_load']:.2f})"
+        server = f"{p['tdp_watts']:.0f} W x server {p['server_factor']:.2f} x {load}"
         formula = f"hours x {server} x PUE {p['pue']:.2f}"
         question.step("energy", formula, kwh, "kWh", "Cottier et al. 2024, arXiv:2405.21015, appendix A.4")
         question.step(
@@ -61,7 +75,13 @@ def place(question: Question, device: Chip) -> Place | None:
     _server_factor(question, device, watts)
     load = question.factor("power", "average_load_tpu" if device.preset.vendor == "Google" else "average_load_gpu")
     question.remember("average_load", load.value, load.origin, "share")
+    if question.side == SERVE or question.owns:
+        idle = question.factor("power", "idle_load")
+        question.remember("idle_load", idle.value, idle.origin, "share")
     loaded = question.preset("region", spec.Region)
+    if loaded is not None and loaded[0].water_litres_per_kwh is not None:
+        origin = origin_of(loaded[1], source_of(loaded[0], "water_litres_per_kwh"))
+        question.remember("water_litres_per_kwh", float(loaded[0].water_litres_per_kwh), origin, "L/kWh")
     for key, field in (
         ("pue", "pue"),
         ("carbon_intensity", "co2e_kg_per_kwh"),

@@ -14,9 +14,12 @@ from typing import NamedTuple
 from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.spread import Spread
+from llmcost.engine.spread import median as median_of
 from llmcost.errors import LlmcostError, Missing
 from llmcost.estimate.question import Number, Origin, Question
+from llmcost.keys import TRAIN
 
+ON_DEMAND = "on-demand"
 MIN_PROVIDERS = 3  # fewer quotes than this do not make a market
 
 
@@ -32,10 +35,13 @@ Table = dict[tuple[str, str], dict[str, list[spec.RentalPrice]]]  # (hardware, c
 
 
 @lru_cache(maxsize=64)  # every alternative of a comparison asks again
-def price_table(catalog: Catalog, as_of: dt.date | None, hardware: str | None = None) -> Table:
+def price_table(
+    catalog: Catalog, as_of: dt.date | None, hardware: str | None = None, region: str | None = None
+) -> Table:
     """Usable quotes by accelerator, commitment and provider: the newest of each product and region up to a day.
 
-    Of one accelerator, or of all when the rule has to look at the whole market.
+    Of one accelerator, or of all when the rule has to look at the whole market. A provider that quotes the region
+    counts with its quotes there; the others with those they have.
     """
     table: Table = defaultdict(dict)
     for name in catalog.files("prices"):
@@ -48,12 +54,16 @@ def price_table(catalog: Catalog, as_of: dt.date | None, hardware: str | None = 
             newest[key] = price
         for price in newest.values():
             table[price.hardware, price.commitment].setdefault(name, []).append(price)
+    for by in table.values() if region else ():
+        for name, quotes in by.items():
+            by[name] = [q for q in quotes if f"{name}-{q.region}" == region] or quotes
     return table
 
 
 def rental_quote(
-    catalog: Catalog, hardware: str, commitment: str, provider: str | None, as_of: dt.date | None
-) -> Quote:
+    catalog: Catalog, hardware: str, commitment: str, provider: str | None, as_of: dt.date | None,
+    region: str | None = None,
+) -> Quote:  # fmt: skip
     """The rate of an accelerator under a commitment.
 
     Raises
@@ -61,23 +71,23 @@ def rental_quote(
     LlmcostError
         Nobody quotes it (up to that day); the hint says how to give one.
     """
-    table = price_table(catalog, as_of, hardware)
+    table = price_table(catalog, as_of, hardware, region)
     if provider is not None:
         return _of_provider(table, hardware, commitment, provider)
     medians = _medians(table, hardware, commitment)
     if len(medians) >= MIN_PROVIDERS:
         return _of_market(table, hardware, commitment, medians)
-    table = price_table(catalog, as_of)
-    if commitment == "on-demand" and medians:
+    table = price_table(catalog, as_of, None, region)
+    if commitment == ON_DEMAND and medians:
         return _of_market(table, hardware, commitment, medians)
-    base = _medians(table, hardware, "on-demand")
+    base = _medians(table, hardware, ON_DEMAND)
     discounts = _discounts(table, commitment)
     if not base or not discounts:
         raise LlmcostError(
             f"no price known for {hardware} ({commitment}){f' up to {as_of}' if as_of else ''}",
             "give one: --price 2.50/h (llmcost presets list prices)",
         )
-    market = _of_market(table, hardware, "on-demand", base)
+    market = _of_market(table, hardware, ON_DEMAND, base)
     discount = median(discounts)
     rate = market.rate if isinstance(market.rate, Spread) else Spread(market.rate, market.rate, market.rate)
     scaled = rate._replace(p5=rate.p5 * discount, p50=rate.p50 * discount, p95=rate.p95 * discount)
@@ -137,7 +147,7 @@ def _discounts(table: Table, commitment: str) -> list[float]:
     found = []
     for hardware, term in sorted(table):
         if term == commitment:
-            base = _medians(table, hardware, "on-demand")
+            base = _medians(table, hardware, ON_DEMAND)
             found += [m / base[p] for p, m in _medians(table, hardware, commitment).items() if p in base]
     return found
 
@@ -147,7 +157,7 @@ def _market_spread(table: Table) -> tuple[float, float]:
     ratios = []
     for hardware, term in sorted(table):
         medians = _medians(table, hardware, term)
-        if term == "on-demand" and len(medians) >= MIN_PROVIDERS:
+        if term == ON_DEMAND and len(medians) >= MIN_PROVIDERS:
             mid = median(medians.values())
             ratios += [m / mid for m in medians.values()]
     return (_quantile(sorted(ratios), 0.05), _quantile(sorted(ratios), 0.95)) if ratios else (0.5, 2.0)
@@ -157,8 +167,8 @@ def _dearer(
     table: Table, hardware: str, commitment: str, rate: float, providers: set[str]
 ) -> list[tuple[str, str, str]]:
     """A commitment that costs more than on-demand is said."""
-    base = [m for p, m in _medians(table, hardware, "on-demand").items() if p in providers]
-    if commitment == "on-demand" or not base or rate <= median(base):
+    base = [m for p, m in _medians(table, hardware, ON_DEMAND).items() if p in providers]
+    if commitment == ON_DEMAND or not base or rate <= median(base):
         return []
     return [
         (
@@ -182,13 +192,16 @@ def _quantile(ordered: list[float], share: float) -> float:
 
 
 def price(question: Question, hardware: str | None) -> Number:
-    """The rate of a question: given, or the rule's, with its caveats recorded.
+    """The rate of a question: given, or the rule's, with its caveats recorded; what owning costs where it is owned.
 
     Raises
     ------
     LlmcostError
-        Neither a price nor an accelerator with one.
+        Neither a price nor an accelerator with one, or a mix of commitments for a load that does not change.
     """
+    if question.owns:
+        return _owned(question)
+    mixed = _mixed(question)
     given = question.number("price")
     if given is not None:
         return given
@@ -197,13 +210,65 @@ def price(question: Question, hardware: str | None) -> Number:
             "missing --price or --hardware: the rate per accelerator-hour is not known",
             "--price 2.50/h, or --hardware h100-sxm",
         )
-    commitment = question.said("commitment") or "on-demand"
-    provider = question.preset("provider", spec.Provider)
-    as_of = question.said("as_of")
-    quote = rental_quote(question.catalog, hardware, commitment, provider[1].name if provider else None, as_of)
-    if question.scenario.get("commitment", question.side) is None:
-        question.record("commitment", "on-demand", Origin("default"))
+    commitment = ON_DEMAND if mixed else question.said("commitment") or ON_DEMAND
+    if not mixed and question.scenario.get("commitment", question.side) is None:
+        question.record("commitment", ON_DEMAND, Origin("default"))
+    return take_quote(question, hardware, commitment, "price")
+
+
+def _owned(question: Question) -> Number:
+    from llmcost.estimate import ownership
+
+    question.said("commitment")
+    if question.scenario.peek("price", question.side) is not None:
+        raise LlmcostError(
+            "--price and --commitment owned are two answers to one question: give one",
+            "what it cost to buy: --purchase-price 30k",
+        )
+    return question.remember("price", ownership.hour(question), Origin("computed", ownership.SOURCE))
+
+
+def _mixed(question: Question) -> bool:
+    """Whether base and peaks are rented on different terms."""
+    setting = question.scenario.peek("commitment", question.side)
+    if setting is None or setting.value != "mix":
+        return False
+    question.said("commitment")
+    if question.side == TRAIN:
+        raise LlmcostError(
+            "--commitment mix is for a load that changes through the day, and a training run is even",
+            "commit to all of it: --commitment 1-year",
+        )
+    return True
+
+
+def take_quote(question: Question, hardware: str, commitment: str, name: str) -> Number:
+    """The rate of a term, remembered under a name with its caveats."""
+    quote = _quote(question, hardware, commitment)
     for code, message, hint in quote.caveats:
         question.warn(code, message, hint)
-    question.remember("price", quote.rate, quote.origin)
+    question.remember(name, quote.rate, quote.origin, "USD/h")
     return quote.rate
+
+
+def rents(question: Question, hardware: str) -> dict[str, float | None]:
+    """The rate of each term [USD/h]; None where nobody quotes it."""
+    found: dict[str, float | None] = {}
+    for term in (ON_DEMAND, "1-year", "3-year"):
+        try:
+            found[term] = median_of(_quote(question, hardware, term).rate)
+        except LlmcostError:
+            found[term] = None
+    return found
+
+
+def _quote(question: Question, hardware: str, commitment: str) -> Quote:
+    provider = question.preset("provider", spec.Provider)
+    name, as_of = provider[1].name if provider else None, question.said("as_of")
+    return rental_quote(question.catalog, hardware, commitment, name, as_of, _region(question))
+
+
+def _region(question: Question) -> str | None:
+    """The region, where it may have quotes of its own; taking it here alone would change nothing."""
+    setting = question.scenario.peek("region", question.side)
+    return None if setting is None else question.catalog.find("regions", setting.value).name

@@ -16,6 +16,7 @@ from llmcost.scenario import Scenario, Setting
 
 if TYPE_CHECKING:
     from llmcost.estimate import train
+    from llmcost.estimate.ownership import Owned
     from llmcost.estimate.techniques import Applied
 
 Number = float | Spread
@@ -63,6 +64,7 @@ class Question:
         self.numbers: dict[str, Number] = {}
         self.applied: Applied | None = None  # techniques, once the serving side has taken them
         self.student: train.Plan | None = None  # the run of a distilled model, on the training side
+        self.owned: Owned | None = None  # what the price is made of, where the machines are owned
 
     # what was said
 
@@ -100,6 +102,12 @@ class Question:
     def need(self, key: str, why: str) -> Missing:
         """The error for a key that nothing provides."""
         return Missing(f"missing {KEYS[key].option}: {why}", f"llmcost {self.side} --help")
+
+    @property
+    def owns(self) -> bool:
+        """Whether the machines are owned."""
+        setting = self.scenario.peek("commitment", self.side)
+        return setting is not None and setting.value == "owned"
 
     # what it came from
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,25 +13,25 @@ from llmcost.catalog import Catalog, presets_date
 from llmcost.engine import energy
 from llmcost.engine.spread import median
 from llmcost.errors import Exit
-from llmcost.estimate import prices, sampling
+from llmcost.estimate import fleet as fleets
+from llmcost.estimate import offers, ownership, prices, sampling, service
+from llmcost.estimate import serving_steps as steps
+from llmcost.estimate.fleet import SECONDS_PER_DAY, Fleet
 from llmcost.estimate.place import Place, place
 from llmcost.estimate.question import Origin, Question
 from llmcost.estimate.replica import Replica, choose, given_rate
+from llmcost.estimate.service import DAYS_PER_MONTH, HOURS_PER_MONTH
 from llmcost.estimate.serving_lengths import Lengths, lengths
 from llmcost.estimate.serving_load import Sizing, idle_seconds, quantiles, size
 from llmcost.estimate.serving_options import NoFit, options
 from llmcost.estimate.subject import Chip, Subject, chip, subject
-from llmcost.result import CostRow, Estimate
+from llmcost.result import Estimate
 from llmcost.scenario import Scenario
 
 if TYPE_CHECKING:
+    from llmcost.estimate.offers import Offer
     from llmcost.estimate.serving_disaggregated import Pools
     from llmcost.estimate.serving_prompts import Prompts
-
-SECONDS_PER_DAY = 86_400.0
-DAYS_PER_MONTH = 365.25 / 12
-HOURS_PER_MONTH = DAYS_PER_MONTH * 24
-CALIBRATION = "docs/method.md, serving"
 
 
 class Plan(NamedTuple):
@@ -46,6 +47,13 @@ class Plan(NamedTuple):
     sizing: Sizing | None = None
     colocated: Replica | None = None
     phase: str = ""
+    fleet: Fleet = Fleet()
+    offers: tuple[Offer, ...] = ()
+
+    @property
+    def bound(self) -> float:
+        """The load that the p95 of TTFT allows."""
+        return math.inf if self.sizing is None else self.sizing.bound
 
 
 def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
@@ -61,7 +69,6 @@ def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
     todo = plan(question)
     if isinstance(todo.replica, NoFit):
         return _refusal(todo, todo.replica)
-    question.number("requests_per_user")
     samples, seed = sampling.settings(question)
     centre, spread = sampling.evaluate(lambda p: figures(todo, p), question.numbers, samples, seed)
     return _estimate(todo, centre, spread)
@@ -80,18 +87,22 @@ def plan(question: Question) -> Plan:
         question.numbers["cache_hit"] = 0.0  # every prompt arrives cached: there is no share to say
     elif question.number("cache_hit") is None:
         question.remember("cache_hit", 0.0, Origin("default", "docs/method.md, defaults"))
-    requests = question.number("requests") is not None
-    question.number("utilization", question.factor("defaults", "utilization"))
+    requests = offers.take_users(question)
+    fleet = fleets.take(question, requests)
     gpus = question.said("gpus")
-    price = prices.price(question, device.found.name if device else None)
+    name = device.found.name if device else None
+    price = prices.price(question, name)
+    fleet = fleets.take_mix(question, fleet, name)
+    service.take(question, requests)
     replica, colocated = _replicas(question, model, device, gpus, median(price), varied, phase)
     where = place(question, device) if device is not None else None
-    sizing = None if isinstance(replica, NoFit) else _sizing(question, replica, requests)
+    sizing = None if isinstance(replica, NoFit) else _sizing(question, replica, requests, fleet)
     if isinstance(sizing, NoFit):
         replica, sizing = sizing, None
     if question.applied is not None and not isinstance(replica, NoFit):
         question.applied.refuse_unread(question.scenario)
-    return Plan(question, model, device, replica, where, requests, gpus, sizing, colocated, phase)
+    sold = offers.take(question)
+    return Plan(question, model, device, replica, where, requests, gpus, sizing, colocated, phase, fleet, sold)
 
 
 def _replicas(
@@ -125,7 +136,9 @@ def _replicas(
     return pools, together if isinstance(together, Replica) else None
 
 
-def _sizing(question: Question, replica: Replica | Pools | Prompts, requests: bool) -> Sizing | NoFit | None:
+def _sizing(
+    question: Question, replica: Replica | Pools | Prompts, requests: bool, fleet: Fleet
+) -> Sizing | NoFit | None:
     """How far the fleet may be loaded for the p95 of TTFT; None where no target was given or nothing can queue."""
     server = replica.queue()
     target = None if server is None else question.said("ttft_p95")
@@ -136,7 +149,8 @@ def _sizing(question: Question, replica: Replica | Pools | Prompts, requests: bo
     if alone > target:
         reason = f"no fleet keeps a p95 TTFT of {units.format('seconds', target)}"
         return NoFit(f"{reason}: where nobody waits it is {units.format('seconds', alone)}", None, None)
-    return size(server, p, target, p["requests"] / SECONDS_PER_DAY if requests else None)
+    busiest = p["requests"] / SECONDS_PER_DAY / fleet.regions * fleet.peak(p) if requests else None
+    return size(server, {**p, "utilization": float(fleet.load(p))}, target, busiest)
 
 
 def _arriving(question: Question) -> dict[str, float]:
@@ -148,7 +162,8 @@ def _arriving(question: Question) -> dict[str, float]:
 def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
     """Every figure of the answer from the numbers `p`, floats or samples alike."""
     applied = todo.question.applied
-    return _figures(todo, p) if applied is None else applied.figures(todo, p, _figures)
+    out = _figures(todo, p) if applied is None else applied.figures(todo, p, _figures)
+    return out | offers.figures(todo.offers, p, out)
 
 
 def _figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
@@ -156,29 +171,46 @@ def _figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
     replica = todo.replica
     assert not isinstance(replica, NoFit)
     out = replica.speed(p)
-    used = p["utilization"] if todo.sizing is None else np.minimum(p["utilization"], todo.sizing.bound)
     if todo.requests:
-        demand = p["requests"] / SECONDS_PER_DAY
-        out |= replica.fleet(out, demand, used)
-        out["usd_per_month"] = out["gpus"] * p["price"] * HOURS_PER_MONTH
-        out["usd_per_day"] = out["gpus"] * p["price"] * 24.0
+        out |= fleets.size(todo.fleet, replica, out, p, todo.bound)
+        fleet_month = out["usd_per_hour_fleet"] * HOURS_PER_MONTH
+        out["usd_per_month"] = fleet_month + service.beside_usd(p)
+        out["usd_per_day"] = out["usd_per_month"] / DAYS_PER_MONTH
         out["usd_per_request"] = out["usd_per_day"] / p["requests"]
-        machine_hours = out["gpus"] * 24.0 / p["requests"]
+        machine_hours = out["gpus_mean"] * 24.0 / p["requests"]
     else:
-        machine_hours = replica.gpu_seconds(out) / 3600.0 / used
-        out["usd_per_request"] = machine_hours * p["price"]
-    out["utilization"] = used
+        out["utilization"] = out["planned_utilization"] = todo.fleet.planned(p, todo.bound)
+        machine_hours = replica.gpu_seconds(out) / 3600.0 / out["utilization"]
+        out["usd_per_request"] = machine_hours * p["price"] + service.per_request(p)
+    if todo.question.owned is not None:
+        out["own_usd_per_hour"] = todo.fleet.terms.reserved_price(p) if todo.fleet.mixed else p["price"]
     out |= _token_prices(p, out, todo.phase)
-    if todo.place is not None:
-        out["kwh_per_request"] = todo.place.energy_kwh(machine_hours, p)
-        out["wh_per_request"] = out["kwh_per_request"] * 1000.0
-        out["electricity_usd_per_request"] = out["kwh_per_request"] * p["electricity_price"]
-        out["co2e_kg_per_request"] = energy.co2e_kg(out["kwh_per_request"], p["carbon_intensity"])
-        if todo.requests:
-            monthly = p["requests"] * HOURS_PER_MONTH / 24.0
-            out["energy_kwh_per_month"] = out["kwh_per_request"] * monthly
-            out["co2e_kg_per_month"] = out["co2e_kg_per_request"] * monthly
-    return out
+    return out if todo.place is None else out | _energy(todo, todo.place, p, out, machine_hours)
+
+
+def _tokens(todo: Plan, p: Mapping[str, Any]) -> Any:
+    """Tokens of a request that its phases handle [-]."""
+    return {"prefill": p["isl"], "decode": p["osl"]}.get(todo.phase, p["isl"] + p["osl"])
+
+
+def _energy(todo: Plan, where: Place, p: Mapping[str, Any], out: Mapping[str, Any], hours: Any) -> dict[str, Any]:
+    """Electricity, carbon and water of the machine hours of a request, idle time included."""
+    kwh = where.energy_kwh(hours, p, np.minimum(out["utilization"], 1.0))
+    found = {
+        "kwh_per_request": kwh,
+        "wh_per_request": kwh * 1000.0,
+        "wh_per_1000_tokens": kwh * 1e6 / _tokens(todo, p),
+        "electricity_usd_per_request": kwh * p["electricity_price"],
+        "co2e_kg_per_request": energy.co2e_kg(kwh, p["carbon_intensity"]),
+    }
+    litres = where.water_litres(kwh, p)
+    if litres is not None:
+        found["water_litres_per_request"] = litres
+    if todo.requests:
+        monthly = p["requests"] * DAYS_PER_MONTH
+        found["energy_kwh_per_month"] = kwh * monthly
+        found["co2e_kg_per_month"] = found["co2e_kg_per_request"] * monthly
+    return found
 
 
 def _token_prices(p: Mapping[str, Any], out: Mapping[str, Any], phase: str) -> dict[str, Any]:
@@ -207,9 +239,11 @@ def _token_prices(p: Mapping[str, Any], out: Mapping[str, Any], phase: str) -> d
 RESULT_KEYS = (
     "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input", "usd_per_mtok_blended", "blend_ratio",
     "usd_per_request", "usd_per_user_month", "usd_per_month", "usd_per_day", "gpus", "prefill_gpus", "decode_gpus",
-    "replicas", "utilization", "tpot_seconds", "ttft_seconds", "input_tokens_per_second", "output_tokens_per_second",
-    "requests_per_second_per_replica", "prefill_share", "wh_per_request", "co2e_kg_per_request",
-    "electricity_usd_per_request", "energy_kwh_per_month", "co2e_kg_per_month",
+    "replicas", "gpus_mean", "gpus_reserved", "gpus_on_demand_mean", "gpus_spot_mean", "reserve_share",
+    "breakeven_utilization_reserved", "utilization", "requests_per_second_peak", "tpot_seconds", "ttft_seconds",
+    "input_tokens_per_second", "output_tokens_per_second", "requests_per_second_per_replica", "prefill_share",
+    "wh_per_request", "co2e_kg_per_request", "wh_per_1000_tokens", "electricity_usd_per_request",
+    "energy_kwh_per_month", "co2e_kg_per_month", "water_litres_per_request",
 )  # fmt: skip
 PRICED = {
     "usd_per_mtok_output": "of output", "usd_per_mtok_blended": "of input and output", "usd_per_mtok_input": "of input",
@@ -219,6 +253,12 @@ WHEN_ASKED = (
     "prefill_gpus",
     "decode_gpus",
     "input_tokens_per_second",
+    "gpus_reserved",
+    "gpus_on_demand_mean",
+    "gpus_spot_mean",
+    "reserve_share",
+    "breakeven_utilization_reserved",
+    "water_litres_per_request",
 )  # no rows of nulls where nobody asked
 
 
@@ -226,11 +266,15 @@ def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate
     question, replica = todo.question, todo.replica
     assert not isinstance(replica, NoFit)
     result: dict[str, Any] = {key: _plain(c.get(key)) for key in RESULT_KEYS if key in c or key not in WHEN_ASKED}
+    if not (todo.fleet.follows or todo.fleet.mixed):
+        del result["gpus_mean"]
     result |= replica.facts()
     p = _arriving(question)
     server = replica.queue()
     if todo.requests and server is not None:
-        result |= quantiles(server, p, p["requests"] / SECONDS_PER_DAY, float(c["replicas"]))
+        regions, busiest = todo.fleet.regions, float(c["requests_per_second_peak"])
+        working = float(c["replicas"]) / regions - todo.fleet.spares
+        result |= quantiles(server, p, busiest / regions, working)
     if todo.sizing is not None:
         result["max_utilization"] = todo.sizing.max_utilization
     result["feasible"] = True
@@ -241,13 +285,18 @@ def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate
             "reason": f"the traffic needs {result['gpus']:,.0f} accelerators, {todo.fleet_gpus:,} are given",
         }
         code = Exit.NO
-    arrays = {"front": list(replica.front)} if replica.front else {}
-    rows = breakdown(todo, c)
-    _explain(todo, c.get("own", c), p)
+    arrays: dict[str, Any] = {"front": list(replica.front)} if replica.front else {}
+    rows = service.breakdown(question, todo.fleet, c) if todo.requests else []
+    steps.explain(todo, c.get("own", c), p)
     if question.applied is not None:
         more, listed, beside = question.applied.answer(question, replica, c)
         result, arrays, rows = result | more, arrays | listed, rows + beside
-    result |= _alternative(todo)
+    everyone = sampling.central(question.numbers)  # techniques answer some of them beside the fleet
+    result |= _alternative(todo) | _rented(todo) | offers.results(todo.offers, everyone, c)
+    first = todo.offers[0] if todo.offers else None
+    if first is not None and first.users is not None:
+        result |= offers.sampled(first, everyone, float(c["usd_per_request"]), sampling.settings(question)[1])
+    arrays |= _hours(todo, c, p) | offers.arrays(todo.offers, everyone, c, lambda q: figures(todo, q))
     return Estimate(
         command="serve",
         headline=_headline(todo, result, spread),
@@ -276,7 +325,7 @@ def _alternative(todo: Plan) -> dict[str, float | None]:
         f"{todo.colocated.gpus} accelerators a replica, {todo.colocated.batch:.0f} requests in flight",
         float(c["usd_per_request"]),
         "USD",
-        CALIBRATION,
+        steps.SOURCE,
     )
     return {"usd_per_request_colocated": float(c["usd_per_request"]), "gpus_colocated": _plain(c.get("gpus"))}
 
@@ -285,15 +334,24 @@ def _plain(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def breakdown(todo: Plan, c: Mapping[str, Any]) -> list[CostRow]:
-    """The fleet's rental for a month of traffic; without traffic there is no bill to break down."""
-    if not todo.requests:
-        return []
-    price = median(todo.question.numbers["price"])
-    named = {"prefill_gpus": "prefill pool rental, a month", "decode_gpus": "decode pool rental, a month"}
-    rows = {k: v for k, v in named.items() if k in c} or {"gpus": "accelerator rental, a month"}
-    hours = {k: float(c[k]) * HOURS_PER_MONTH for k in rows}
-    return [CostRow(name, hours[k], "GPU-hour", price, hours[k] * price) for k, name in rows.items()]
+def _rented(todo: Plan) -> dict[str, float | None]:
+    """What an owned hour costs beside the rented ones."""
+    if todo.question.owned is None or todo.device is None:
+        return {}
+    return ownership.comparison(todo.question, prices.rents(todo.question, todo.device.found.name))
+
+
+def _hours(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> dict[str, Any]:
+    """The day of the fleet, with its power beside the even power of a training run of the same energy."""
+    assert not isinstance(todo.replica, NoFit)
+    rows = fleets.hours(todo.fleet, todo.replica, c, p, todo.bound) if todo.requests else []
+    if rows and todo.place is not None:
+        for row in rows:
+            row["power_watts"] = 1000.0 * todo.place.energy_kwh(row["gpus"], p, min(row["utilization"], 1.0))
+        even = sum(row["power_watts"] for row in rows) / len(rows)
+        for row in rows:
+            row["even_power_watts"] = even
+    return {"hours": rows} if rows else {}
 
 
 def refusal(todo: Plan) -> Estimate | None:
@@ -332,60 +390,7 @@ def _headline(todo: Plan, r: Mapping[str, Any], spread: Mapping[str, Any]) -> st
     if r["gpus"] is not None:
         chips = todo.device.found.name if todo.device else "accelerators"
         text += f": {r['gpus']:,.0f} {chips}, {units.format('usd', r['usd_per_month'])} a month"
+    text += offers.sentence(todo.offers, r)
     if not r["feasible"]:
         text += f"; {r['reason']}"
     return text + "."
-
-
-def _explain(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
-    q = todo.question
-    replica = todo.replica
-    assert not isinstance(replica, NoFit)
-    replica.explain(q, c)
-    if "output_tokens_per_second" in c:
-        formula = f"{float(c['output_tokens_per_second']):.4g} output tokens/s / {p['osl']:.0f} per request"
-    else:
-        formula = f"{float(c['input_tokens_per_second']):.4g} input tokens/s / uncached tokens of a request"
-    rate = float(c["requests_per_second_per_replica"])
-    q.step("requests per second of a replica", formula, rate, "1/s", CALIBRATION)
-    _explain_fleet(todo, c, p)
-    if c.get("prefill_share") is not None:
-        q.step(
-            "output price",
-            f"cost per request x (1 - prefill share {float(c['prefill_share']):.3f}"
-            f" - cached share {float(c.get('cached_share', 0.0)):.3f}) / {p['osl']:.0f} tokens",
-            float(c["usd_per_mtok_output"]),
-            "USD/Mtok",
-            "docs/method.md, serving",
-        )
-    if todo.place is not None:
-        todo.place.explain(q, float(c["kwh_per_request"]), float(c["co2e_kg_per_request"]), p)
-
-
-def _explain_fleet(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
-    """From the speed of a replica to the cost of a request."""
-    q, replica = todo.question, todo.replica
-    assert not isinstance(replica, NoFit)
-    if todo.sizing is not None:
-        formula = f"highest load of the fleet at which 95 % of requests have a token within {q.said('ttft_p95'):g} s"
-        q.step("highest utilisation", formula, todo.sizing.max_utilization, "share", "docs/method-serving.md, queueing")
-    if todo.requests:
-        capacity = f"{float(c['requests_per_second_per_replica']):.4g} x utilisation {float(c['utilization']):.2f}"
-        formula = f"ceil({p['requests']:,.0f} per day / 86,400 / ({capacity}))"
-        q.step("replicas", formula, float(c["replicas"]), "replicas", CALIBRATION)
-        q.step(
-            "cost per request",
-            f"{float(c['gpus']):,.0f} accelerators x {p['price']:.4g} USD/h x 24 / requests per day",
-            float(c["usd_per_request"]),
-            "USD",
-            "docs/method.md, prices",
-        )
-    else:
-        q.step(
-            "cost per request",
-            f"{float(replica.gpu_seconds(c)):.4g} accelerator-seconds / 3600 x {p['price']:.4g} USD/h"
-            f" / utilisation {float(c['utilization']):.2f}",
-            float(c["usd_per_request"]),
-            "USD",
-            "docs/method.md, prices",
-        )

@@ -79,13 +79,12 @@ class Pools(NamedTuple):
         """Accelerator time of one request at full load [s]."""
         return out["prefill_gpu_seconds"] + out["decode_gpu_seconds"]
 
-    def fleet(self, out: Mapping[str, Any], demand: Any, utilization: Any) -> dict[str, Any]:
-        """Whole replicas of both pools for a demand [1/s] at a utilisation."""
-        sizes = {"prefill": self.prefill_size, "decode": self.gpus}
-        needs = {k: out[f"{k}_gpu_seconds"] * demand / utilization for k in sizes}
-        whole = {k: np.ceil(needs[k] / sizes[k] - 1e-9) for k in sizes}
-        gpus = {f"{k}_gpus": whole[k] * sizes[k] for k in sizes}
-        return {**gpus, "gpus": gpus["prefill_gpus"] + gpus["decode_gpus"], "replicas": whole["decode"]}
+    def kinds(self, out: Mapping[str, Any]) -> list[tuple[str, int, Any]]:
+        """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
+        return [
+            ("decode", self.gpus, out["decode_gpu_seconds"]),
+            ("prefill", self.prefill_size, out["prefill_gpu_seconds"]),
+        ]
 
     def facts(self) -> dict[str, Any]:
         """What the replicas are, for the result."""

@@ -49,10 +49,9 @@ class Prompts(NamedTuple):
         """Accelerator time of one request at full load [s]."""
         return self.gpus / out["requests_per_second_per_replica"]
 
-    def fleet(self, out: Mapping[str, Any], demand: Any, utilization: Any) -> dict[str, Any]:
-        """Whole replicas for a demand [1/s] at a utilisation."""
-        replicas = np.ceil(demand / (out["requests_per_second_per_replica"] * utilization) - 1e-9)
-        return {"replicas": replicas, "gpus": replicas * self.gpus}
+    def kinds(self, out: Mapping[str, Any]) -> list[tuple[str, int, Any]]:
+        """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
+        return [("", self.gpus, self.gpu_seconds(out))]
 
     def facts(self) -> dict[str, Any]:
         """What the replica is, for the result."""

@@ -31,8 +31,13 @@ OWN = ("model", "params", "params_active", "gpus", "serve_gpus", "tp", "serve_tp
        "batch", "tokens_per_second", "technique")  # fmt: skip
 SUMMED = (
     "usd_per_request", "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input", "usd_per_mtok_blended",
-    "kwh_per_request", "wh_per_request", "co2e_kg_per_request", "electricity_usd_per_request",
+    "kwh_per_request", "wh_per_request", "wh_per_1000_tokens", "water_litres_per_request", "co2e_kg_per_request",
+    "electricity_usd_per_request",
 )  # fmt: skip
+COUNTED = (
+    "gpus", "gpus_mean", "gpus_reserved", "gpus_on_demand_mean", "gpus_spot_mean", "usd_per_hour_fleet",
+)  # fmt: skip
+SHARED = frozenset(("operations_cost", "stored_bytes"))
 PER_MONTH = {"energy_kwh_per_month": "kwh_per_request", "co2e_kg_per_month": "co2e_kg_per_request"}
 DAYS_PER_MONTH = 365.25 / 12
 Figures = dict[str, Any]
@@ -67,9 +72,11 @@ class Applied(NamedTuple):
 
     def reaching(self, p: Mapping[str, Any], share: float | None = None) -> dict[str, Any]:
         """The numbers as one of the fleets sees them: its share of the traffic, at the utilisation of the mix."""
-        seen = dict(p)
+        seen, mine = dict(p), self.shares[0] if share is None else share
         if "requests" in seen:
-            seen["requests"] = p["requests"] * self.reach * (self.shares[0] if share is None else share)
+            seen["requests"] = p["requests"] * self.reach * mine
+            for key in SHARED & p.keys():  # of the service, not of one of its fleets
+                seen[key] = p[key] * mine / sum(self.shares)
         if "utilization" in seen:
             seen["utilization"] = engine.mixed_utilization(self.offline[0], p["utilization"], self.offline[1])
         return seen
@@ -94,13 +101,12 @@ class Applied(NamedTuple):
             return own
         parts = [(self.reach * self.shares[0], own)]
         if self.small is not None:
-            small = self.small._replace(requests=todo.requests)
+            small = self.small._replace(requests=todo.requests, fleet=todo.fleet)
             parts.append((self.reach * self.shares[1], model(small, self.reaching(p, self.shares[1]))))
         out = own | {k: sum(w * f[k] for w, f in parts) for k in SUMMED if all(f.get(k) is not None for _, f in parts)}
-        if "gpus" in own:
-            out["gpus"] = sum(f["gpus"] for _, f in parts)
-            if self.small is not None:
-                out["small_gpus"] = parts[1][1]["gpus"]
+        out |= {k: sum(f[k] for _, f in parts) for k in COUNTED if k in own}
+        if self.small is not None and "gpus" in own:
+            out["small_gpus"] = parts[1][1]["gpus"]
         self._add(out, p)
         if self.small is not None:
             out["small_usd_per_request"] = parts[1][1]["usd_per_request"]

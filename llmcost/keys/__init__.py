@@ -6,12 +6,12 @@ the option `--cache-hit` is the TOML key `cache_hit`.
 
 from __future__ import annotations
 
-from llmcost.keys import buying, demand, money, serving, subject, techniques, time, training, what_if
+from llmcost.keys import buying, demand, fleet, money, serving, subject, techniques, time, training, what_if
 from llmcost.keys.key import BOTH, COMPARE, CROSSOVER, SERVE, TRAIN, Key
 
 __all__ = ["BOTH", "COMPARE", "CROSSOVER", "KEYS", "NOTES", "SERVE", "SIDES", "TABLES", "TRAIN", "Key", "all_keys"]
 
-TOPICS = (subject, what_if, training, serving, techniques, demand, buying, money, time)
+TOPICS = (subject, what_if, training, serving, techniques, fleet, demand, buying, money, time)
 KEYS: dict[str, Key] = {k.name: k for topic in TOPICS for k in topic.KEYS}
 SIDES = (TRAIN, SERVE)
 NOTES = ("title", "description", "sources", "aliases")  # what a file may say about itself

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from llmcost.keys.key import CROSSOVER, TRAIN, Key
 
-COMMITMENTS = ("on-demand", "1-year", "3-year", "spot")
+RENTALS = ("on-demand", "1-year", "3-year", "spot")
+COMMITMENTS = (*RENTALS, "mix", "owned")
 COST_DEFINITIONS = ("rental", "amortised", "acquisition")
 SCOPES = ("run", "program")
 
@@ -12,15 +13,16 @@ KEYS = (
     Key("price", "usd_per_hour", "Money", "per accelerator-hour: 2.50/h (no dollar sign: the shell eats it)",
         sided=True, ranged=True),
     Key("provider", "prices", "Money", "use this provider's price list", sided=True),
-    Key("commitment", "choice", "Money", "rental term", sided=True, choices=COMMITMENTS),
+    Key("commitment", "choice", "Money", "rental term; mix: base and peaks of a fleet; owned: what owning costs",
+        sided=True, choices=COMMITMENTS),
     Key("cost_definition", "choice", "Money", "what a training cost is", (TRAIN, CROSSOVER), choices=COST_DEFINITIONS),
     Key("scope", "choice", "Money", "the final run, or the programme around it", (TRAIN, CROSSOVER), choices=SCOPES),
     Key("purchase_price", "usd", "Money", "bought, per accelerator with its part of the server: 30k",
-        (TRAIN, CROSSOVER), ranged=True),
+        ranged=True),
     Key("hardware_age", "seconds", "Money", "from buying the hardware to the start of the run: 1y",
         (TRAIN, CROSSOVER), ranged=True),
     Key("interconnect_share", "share", "Money", "cluster network in the price of the cluster: 19%",
-        (TRAIN, CROSSOVER), ranged=True),
+        ranged=True),
     Key("experiments", "ratio", "Money", "compute of experiments and failed runs over that of the final run: 2x",
         (TRAIN, CROSSOVER), ranged=True),
     Key("staff", "ratio", "Money", "staff over all compute of the programme: 0.64", (TRAIN, CROSSOVER), ranged=True),

@@ -31,7 +31,7 @@ SIDE_BY_SIDE = ("alternatives",)  # arrays that may lose columns or turn; others
 LONGEST_NUMBER = 20  # wider values are words: a layout
 MOST_PADDING = 36  # columns of inputs line up to this
 CURVE_ROWS = 13
-ON_REQUEST = ("curve", "crossings", "sensitivity", "step", "energy", "front")  # arrays shown with --explain only
+ON_REQUEST = ("curve", "crossings", "sensitivity", "step", "energy", "front", "hours")  # with --explain only
 SOURCE_COLUMNS = ("source", "confidence", "date", "age_days", "note", "caveat")  # told below the table, once each
 ORIGINS = ("given", "preset", "computed", "estimate", "default", "assumed")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmcost.terms import check, compare, crossover, serving, techniques, training, validate
+from llmcost.terms import check, compare, crossover, fleet, serving, techniques, training, validate
 from llmcost.terms.term import Term
 
 __all__ = ["SECTIONS", "TERMS", "Term"]
@@ -11,6 +11,7 @@ SECTIONS = {
     "Training": training.TERMS,
     "Serving": serving.TERMS,
     "Techniques": techniques.TERMS,
+    "Fleet and users": fleet.TERMS,
     "Crossover": crossover.TERMS,
     "Comparison": compare.TERMS,
     "Validation": validate.TERMS,

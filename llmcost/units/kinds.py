@@ -147,6 +147,10 @@ _ALL = (
         units=dict.fromkeys(THINGS, 1.0), scales=SUFFIX, rungs=COUNT_RUNGS, whole=True, low=1.0, high=1e9,
     ),
     Kind(
+        name="whole_or_zero", base="count", noun="a whole number or zero", accepts="2, 16",
+        units=dict.fromkeys(THINGS, 1.0), scales=SUFFIX, rungs=COUNT_RUNGS, whole=True, zero=True, low=1.0, high=1e9,
+    ),
+    Kind(
         name="bytes", base="bytes", noun="a size in bytes", accepts="80GB, 80GiB, 141 GB",
         bare="{n} B or {n} GB", fold=False,
         units={"B": 1.0, "byte": 1.0, "bytes": 1.0, "bit": 0.125, "bits": 0.125}, scales={**SI, **BINARY},

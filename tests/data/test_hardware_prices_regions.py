@@ -16,7 +16,7 @@ from llmcost.catalog import Catalog
 from llmcost.decode import STRUCTS, decode
 
 PRESETS = Path(__file__).parents[2] / "presets"
-COLLECTED = dt.date(2026, 11, 23)
+COLLECTED = dt.date(2026, 11, 25)
 GENERATIONS = (
     *("volta", "turing", "ampere", "ada", "hopper", "blackwell", "rubin", "cdna2", "cdna3", "cdna4", "cdna5"),
     *("tpu-v3", "tpu-v4", "tpu-v5", "tpu-v6", "tpu-v7", "trainium", "gaudi", "groq", "cerebras", "apple"),
@@ -45,9 +45,11 @@ KIND_OF = {
 NAMING = {"title", "aliases", "kind", "sources"}  # what the file is called, not a claim about the world
 FACTOR_KEYS = {"name", "value", "low", "high", "unit", "address", "date", "confidence", "note"}
 DEFAULTS = {
-    "power": "server_factor average_load_gpu average_load_tpu pue electricity_price carbon_intensity",
+    "power": "server_factor idle_load average_load_gpu average_load_tpu pue electricity_price carbon_intensity",
     "goodput": "goodput_unknown_size gpu_hours_per_failure checkpoint_seconds restart_seconds",
     "equivalents": "home_electricity_kwh_per_year car_kg_per_year",
+    "ownership": "cost_of_capital residual_value facility_usd_per_mw facility_life_years maintenance operations_staff",
+    "fleet": "peak_to_average peak_load reaction_time usage_spread usage_tail bytes_per_token",
     "programme": "experiments_multiple share_hardware share_staff share_energy",
 }
 

@@ -149,7 +149,7 @@ def _spends(
     """What inference takes over time: per request, or by the accelerators of a `fleet` that follows the traffic."""
     each = {basis: figures[f"{basis}_per_request"] for basis in BASES if f"{basis}_per_request" in figures}
     before = {basis: s["served"] * each[basis] if "served" in s else 0.0 for basis in each}
-    units = each if fleet is None else _per_accelerator_day(sides, s)
+    units = each if fleet is None else _per_accelerator_day(sides, s, fleet)
     found = {basis: Spend(work, units[basis], before[basis]) for basis in (KWH, CO2E) if basis in units}
     if USD in units:
         found[USD] = Spend(declining(work, sides.course.cheaper(s)), units[USD], before[USD])
@@ -161,22 +161,22 @@ def _spends(
 def _pools(sides: Sides, fleet: Mapping[str, Num]) -> list[demand.Pool]:
     """Requests per day that a replica takes at the stated utilisation, for each kind of replica."""
     assert sides.serve_plan is not None
-    replica: Any = sides.serve_plan.replica
-    kinds = [(replica.gpus, fleet.get("decode_gpu_seconds"))]
-    if kinds[0][1] is None:
-        kinds = [(replica.gpus, replica.gpu_seconds(fleet))]
-    else:
-        kinds.append((replica.prefill_size, fleet["prefill_gpu_seconds"]))
-    day = SECONDS_PER_DAY * fleet["utilization"]
-    return [demand.Pool(size * day / seconds, float(size)) for size, seconds in kinds]
+    plan: Any = sides.serve_plan
+    regions, day = plan.fleet.regions, SECONDS_PER_DAY * fleet["planned_utilization"]
+    least = plan.fleet.least if plan.fleet.least > 1 else 0.0  # no traffic needs no replica
+    return [
+        demand.Pool(regions * size * day / seconds, float(regions * size), plan.fleet.spares, least)
+        for _, size, seconds in plan.replica.kinds(fleet)
+    ]
 
 
-def _per_accelerator_day(sides: Sides, s: Mapping[str, Num]) -> dict[str, Num]:
-    """What an accelerator of the fleet takes in a day."""
+def _per_accelerator_day(sides: Sides, s: Mapping[str, Num], fleet: Mapping[str, Num]) -> dict[str, Num]:
+    """What an accelerator of the fleet takes in a day, at its terms and its mean load of launch."""
     assert sides.serve_plan is not None
-    found = {USD: 24.0 * s["price"]}
+    mixed = "usd_per_hour_fleet" in fleet
+    found = {USD: 24.0 * (fleet["usd_per_hour_fleet"] / fleet["gpus_mean"] if mixed else s["price"])}
     if sides.serve_plan.place is not None:
-        found[KWH] = sides.serve_plan.place.energy_kwh(24.0, s)
+        found[KWH] = sides.serve_plan.place.energy_kwh(24.0, s, fleet["planned_utilization"])
         found[CO2E] = found[KWH] * s["carbon_intensity"]
     return found
 

@@ -1,0 +1,108 @@
+"""The bill of a service for a month: accelerators by what they are paid on, and what is not an accelerator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from llmcost.estimate import sampling
+from llmcost.estimate.fleet import Fleet
+from llmcost.estimate.ownership import Owned
+from llmcost.estimate.question import Question
+from llmcost.result import CostRow
+
+DAYS_PER_MONTH = 365.25 / 12
+HOURS_PER_MONTH = DAYS_PER_MONTH * 24
+BYTES_PER_GB = 1e9
+MONTHLY = ("operations_cost", "storage_price")
+PAIRS = (("egress_bytes", "egress_price"), ("stored_bytes", "storage_price"), ("storage_price", "stored_bytes"))
+
+
+class Row(NamedTuple):
+    """quantity x rate, floats or samples alike."""
+
+    name: str
+    quantity: Any
+    unit: str
+    rate_usd: Any
+
+
+def take(question: Question, requests: bool) -> None:
+    """Take what is paid beside accelerators.
+
+    Raises
+    ------
+    LlmcostError
+        A monthly cost without traffic to spread it over, or half of a pair.
+    """
+    for key in ("operations_cost", "egress_price", "egress_bytes", "storage_price", "stored_bytes"):
+        question.number(key)
+    for key in MONTHLY:
+        if key in question.numbers and not requests:
+            raise question.need("requests", f"--{key.replace('_', '-')} is spread over the requests of a month")
+    for key, other in PAIRS:
+        if key in question.numbers and other not in question.numbers:
+            raise question.need(other, f"it belongs to --{key.replace('_', '-')}")
+    if "egress_price" in question.numbers and "egress_bytes" not in question.numbers:
+        token = question.factor("fleet", "bytes_per_token")
+        question.remember("bytes_per_token", token.value, token.origin, "bytes")
+
+
+def per_request(p: Mapping[str, Any]) -> Any:
+    """What a request takes beside accelerators, where there is no month to share [USD]."""
+    return sum(row.quantity * row.rate_usd for row in _beside({**p, "requests": 1.0}, 1.0))
+
+
+def beside(p: Mapping[str, Any]) -> list[Row]:
+    """A month of operations, egress and storage."""
+    return _beside(p, p["requests"] * DAYS_PER_MONTH)
+
+
+def _beside(p: Mapping[str, Any], requests: Any) -> list[Row]:
+    found = []
+    if "operations_cost" in p:
+        found.append(Row("operations", 1.0, "month", p["operations_cost"]))
+    if "egress_price" in p:
+        sent = p["egress_bytes"] if "egress_bytes" in p else p["osl"] * p["bytes_per_token"]
+        found.append(Row("egress", requests * sent / BYTES_PER_GB, "GB", p["egress_price"]))
+    if "storage_price" in p:
+        found.append(Row("storage", p["stored_bytes"] / BYTES_PER_GB, "GB-month", p["storage_price"]))
+    return found
+
+
+def beside_usd(p: Mapping[str, Any]) -> Any:
+    """Operations, egress and storage of a month [USD]."""
+    return sum(row.quantity * row.rate_usd for row in beside(p))
+
+
+def breakdown(question: Question, fleet: Fleet, c: Mapping[str, Any]) -> list[CostRow]:
+    """The bill of a month; the rows add up to `usd_per_month`."""
+    p = sampling.central(question.numbers)
+    rows = [*_accelerators(question.owned, fleet, c, p), *beside(p)]
+    return [CostRow(r.name, float(r.quantity), r.unit, float(r.rate_usd), float(r.quantity * r.rate_usd)) for r in rows]
+
+
+def _accelerators(owned: Owned | None, fleet: Fleet, c: Mapping[str, Any], p: Mapping[str, float]) -> list[Row]:
+    hours = {k: c[k] * HOURS_PER_MONTH for k in c if k.endswith(("gpus", "_mean", "_reserved")) and c[k] is not None}
+    if fleet.mixed:
+        base = _owned(owned, hours["gpus_reserved"]) if owned else [
+            Row(f"{fleet.reserved} base, a month", hours["gpus_reserved"], "GPU-hour", fleet.terms.reserved_price(p))
+        ]  # fmt: skip
+        peaks = Row("on-demand peaks, a month", hours["gpus_on_demand_mean"], "GPU-hour", p["price"])
+        if "spot_share" not in p:
+            return [*base, peaks]
+        return [
+            *base,
+            peaks,
+            Row("spot peaks, a month", hours["gpus_spot_mean"], "GPU-hour", fleet.terms.spot_price(p)),
+        ]
+    if owned is not None:
+        return _owned(owned, hours["gpus_mean"])
+    if "prefill_gpus" in c and not fleet.follows:
+        named = {"prefill_gpus": "prefill pool rental, a month", "decode_gpus": "decode pool rental, a month"}
+        return [Row(name, hours[k], "GPU-hour", p["price"]) for k, name in named.items()]
+    return [Row("accelerator rental, a month", hours["gpus_mean"], "GPU-hour", p["price"])]
+
+
+def _owned(owned: Owned, hours: Any) -> list[Row]:
+    return [Row(f"owned: {name}", hours, "GPU-hour", rate) for name, rate in owned.parts.items()]

@@ -1,0 +1,61 @@
+"""How a fleet follows its traffic, what owning it takes, and what serving costs beside accelerators."""
+
+from __future__ import annotations
+
+from llmcost.keys.key import BOTH, CROSSOVER, SERVE, Key
+
+SCALING = ("fixed", "autoscale")
+RESERVED = ("1-year", "3-year", "owned")
+USAGES = ("lognormal", "pareto")
+_SERVED = (SERVE, CROSSOVER)
+
+KEYS = (
+    Key("peak_to_average", "ratio", "Fleet", "busiest hour over the mean of the traffic: 2x; the fleet is sized for it",
+        _SERVED, ranged=True, least=1.0, most=20.0),
+    Key("weekend", "share", "Fleet", "traffic of a weekend day over that of a weekday: 60%", _SERVED, ranged=True,
+        least=0.001),
+    Key("hourly", "file", "Fleet", "traffic within a day or a week: a CSV file with a column requests, a row an hour",
+        _SERVED),
+    Key("peak_load", "share", "Fleet", "share of the fleet's capacity that the busiest hour may use: 80%", _SERVED,
+        ranged=True, least=0.001),
+    Key("spares", "whole_or_zero", "Fleet", "replicas beyond those that the traffic needs, in each region: 1", _SERVED),
+    Key("serve_regions", "whole", "Fleet", "regions served, each with its own fleet and an equal share of the traffic",
+        _SERVED),
+    Key("min_replicas", "whole", "Fleet", "fewest replicas in a region, also at night", _SERVED),
+    Key("scaling", "choice", "Fleet", "whether replicas stay or follow the traffic through the day", _SERVED,
+        choices=SCALING),
+    Key("reaction_time", "seconds", "Fleet", "from the decision for a replica to its first request: 10min", _SERVED,
+        most=86_400.0),
+    Key("reserved", "choice", "Fleet", "term of the base of --commitment mix", _SERVED, choices=RESERVED),
+    Key("reserve", "share", "Fleet", "share of the busiest hour's accelerators to commit to, in place of the cheapest",
+        _SERVED),
+    Key("reserved_price", "usd_per_hour", "Fleet", "per committed accelerator-hour, used or not: 1.80/h", _SERVED,
+        ranged=True),
+    Key("spot_share", "share", "Fleet", "share of the accelerators above the base that are spot: 30%", _SERVED,
+        ranged=True),
+    Key("spot_price", "usd_per_hour", "Fleet", "per spot accelerator-hour: 1.20/h", _SERVED, ranged=True),
+    Key("hardware_life", "seconds", "Owning", "years in service of owned machines: 5y", BOTH, ranged=True,
+        least=86_400.0),
+    Key("residual_value", "share", "Owning", "share of the price that they are sold for at the end: 10%", BOTH,
+        ranged=True),
+    Key("cost_of_capital", "share", "Owning", "interest a year on what is bought: 11%", BOTH, ranged=True),
+    Key("facility_cost", "usd", "Owning", "building, power and cooling per MW of machines: 11.7M", BOTH, ranged=True),
+    Key("maintenance", "share", "Owning", "upkeep a year over the price of the machines: 4%", BOTH, ranged=True),
+    Key("operations_staff", "usd", "Owning", "staff a year per accelerator: 400", BOTH, ranged=True),
+    Key("occupancy", "share", "Owning", "share of hours in which owned accelerators are used; all are paid: 80%", BOTH,
+        ranged=True, least=0.001),
+    Key("operations_cost", "usd", "Service", "people and systems that run the service, a month: 50k", (SERVE,),
+        ranged=True),
+    Key("egress_price", "usd", "Service", "per GB sent to users: 0.09", (SERVE,), ranged=True),
+    Key("egress_bytes", "bytes", "Service", "sent to a user per request: 8kB", (SERVE,), ranged=True),
+    Key("storage_price", "usd", "Service", "per GB kept a month: 0.02", (SERVE,), ranged=True),
+    Key("stored_bytes", "bytes", "Service", "kept: conversations, logs, weights: 50TB", (SERVE,), ranged=True),
+    Key("users", "count", "Users", "users of the service, with --requests-per-user in place of --requests: 10M",
+        (SERVE,), ranged=True),
+    Key("usage", "choice", "Users", "how use spreads over users", (SERVE,), choices=USAGES),
+    Key("usage_spread", "ratio", "Users", "standard deviation of the logarithm of a user's requests, lognormal: 1.2",
+        (SERVE,), ranged=True, least=0.01, most=5.0),
+    Key("usage_tail", "ratio", "Users", "exponent of the Pareto distribution of use: 1.5", (SERVE,), ranged=True,
+        least=1.01, most=100.0),
+    Key("plan", "file", "Users", "what users pay: a TOML file with a table [plan], or several", (SERVE,)),
+)  # fmt: skip

@@ -1,0 +1,298 @@
+"""Fleets, owning, service rows and plans as a user meets them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from llmcost import schemas
+from tests.conftest import Cli
+
+SERVE = (
+    "serve",
+    "-m",
+    "llama-3.1-8b",
+    "-H",
+    "h100-sxm",
+    "--dtype",
+    "fp8",
+    "--isl",
+    "1000",
+    "--osl",
+    "300",
+    "--samples",
+    "200",
+)
+BUSY = (*SERVE, "--requests", "50M/day", "--price", "2/h")
+
+
+def asked(cli: Cli, *args: str) -> dict[str, Any]:
+    run = cli(*args, "--json")
+    assert run.code == 0, run.err
+    jsonschema.validate(run.json, schemas.build(args[0]))
+    found: dict[str, Any] = run.json
+    return found
+
+
+def result(cli: Cli, *args: str) -> dict[str, Any]:
+    found: dict[str, Any] = asked(cli, *args)["result"]
+    return found
+
+
+def adds_up(answer: dict[str, Any]) -> None:
+    rows = answer["breakdown"]
+    assert sum(r["cost_usd"] for r in rows) == pytest.approx(answer["result"]["usd_per_month"], rel=1e-9)
+    assert all(r["quantity"] * r["rate_usd"] == pytest.approx(r["cost_usd"], rel=1e-12) for r in rows)
+
+
+def test_a_peak_sizes_the_fleet_and_the_mean_load_is_an_outcome(cli: Cli) -> None:
+    r = result(cli, *BUSY, "--peak-to-average", "2.5", "--peak-load", "80%")
+    busiest = 50e6 / 86400 * 2.5
+    assert r["requests_per_second_peak"] == pytest.approx(busiest)
+    assert r["replicas"] == -(-busiest // (r["requests_per_second_per_replica"] * 0.8))
+    mean = 50e6 / 86400 / (r["replicas"] * r["requests_per_second_per_replica"])
+    assert r["utilization"] == pytest.approx(mean)
+    assert 0.29 < mean <= 0.8 / 2.5
+
+
+def test_spares_regions_and_minimum_are_replicas(cli: Cli) -> None:
+    one = result(cli, *BUSY, "--peak-to-average", "2")["replicas"]
+    assert result(cli, *BUSY, "--peak-to-average", "2", "--spares", "2")["replicas"] == one + 2
+    three = result(cli, *BUSY, "--peak-to-average", "2", "--serve-regions", "3")["replicas"]
+    assert one <= three < one + 3
+    assert three % 3 == 0
+    small = (*SERVE, "--requests", "1k/day", "--serve-regions", "10", "--min-replicas", "2", "--spares", "1")
+    assert result(cli, *small)["replicas"] == 30
+
+
+def test_following_the_traffic_costs_less_and_a_slow_reaction_more(cli: Cli) -> None:
+    shape = (*BUSY, "--peak-to-average", "3")
+    fixed, quick = result(cli, *shape), result(cli, *shape, "--scaling", "autoscale")
+    slow = result(cli, *shape, "--scaling", "autoscale", "--reaction-time", "3h")
+    held = result(cli, *shape, "--scaling", "autoscale", "--min-replicas", str(int(fixed["replicas"])))
+    assert quick["usd_per_month"] < slow["usd_per_month"] < fixed["usd_per_month"]
+    assert held["usd_per_month"] == pytest.approx(fixed["usd_per_month"])
+    assert quick["gpus"] == fixed["gpus"]
+
+
+def test_hours_of_a_file_are_the_shape(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "hours.csv"
+    path.write_text("hour,requests\n" + "".join(f"{h},{10 if h < 12 else 30}\n" for h in range(24)))
+    answer = asked(cli, *BUSY, "--hourly", str(path))
+    assert answer["inputs"]["peak_to_average"]["value"] == 1.5
+    hours = answer["hours"]
+    assert len(hours) == 24
+    assert sum(h["requests_per_second"] for h in hours) / 24 == pytest.approx(50e6 / 86400)
+    assert sum(h["power_watts"] for h in hours) == pytest.approx(24 * hours[0]["even_power_watts"])
+    monthly = answer["result"]["energy_kwh_per_month"]
+    assert hours[0]["even_power_watts"] * 365.25 / 12 * 24 / 1000 == pytest.approx(monthly)
+
+
+def test_the_base_of_a_mix_is_the_cheapest_of_all(cli: Cli) -> None:
+    mix = (*BUSY, "--commitment", "mix", "--reserved-price", "1.2/h", "--peak-to-average", "2.5")
+    answer = asked(cli, *mix)
+    adds_up(answer)
+    r = answer["result"]
+    assert r["breakeven_utilization_reserved"] == pytest.approx(0.6)
+    assert r["usd_per_month"] < result(cli, *BUSY, "--peak-to-average", "2.5")["usd_per_month"]
+    tried = [result(cli, *mix, "--reserve", f"{s}%")["usd_per_month"] for s in (0, 30, 50, 70, 100)]
+    assert r["usd_per_month"] <= min(tried) + 1e-6
+    adds_up(asked(cli, *mix, "--spot-share", "50%", "--spot-price", "1/h"))
+    adds_up(asked(cli, *mix[:-2], "--spot-share", "30%"))
+
+
+def test_owning_adds_up_and_breaks_even_where_the_formula_says(cli: Cli) -> None:
+    own = (*SERVE, "--requests", "50M/day", "--commitment", "owned", "--utilization", "60%")
+    answer = asked(cli, *own)
+    adds_up(answer)
+    r = answer["result"]
+    assert answer["inputs"]["price"]["value"] == r["own_usd_per_hour"]
+    rent = asked(cli, *SERVE)["inputs"]["price"]["value"]
+    u = r["breakeven_utilization_on_demand"]
+    there = result(cli, *own, "--occupancy", str(u))
+    assert there["own_usd_per_hour"] == pytest.approx(rent)
+    assert there["breakeven_utilization_on_demand"] == pytest.approx(u)
+    # by hand: F + E_idle is what an hour costs without use; E rises by 1.275 kW x (0.75 - 0.20) x 0.6 x 1.25 x 0.0826
+    more = 1.275 * (0.75 - 0.20) * 0.6 * 1.25 * 0.0826
+    assert u == pytest.approx((r["own_usd_per_hour"] - more) / (rent - more), rel=1e-6)
+
+
+def test_owning_by_hand(cli: Cli) -> None:
+    """$8,766 x 8/10 sold for nothing over 5 years without network: 0.16; MW at $10M, 1.275 kW, 12.5 years at 0.001 %."""
+    r = result(
+        cli, *SERVE, "--commitment", "owned", "--purchase-price", "8766", "--interconnect-share", "0%",
+        "--residual-value", "20%", "--cost-of-capital", "0%", "--hardware-life", "5y", "--facility-cost", "10M",
+        "--maintenance", "0%", "--operations-staff", "8766", "--utilization", "100%", "--pue", "1",
+        "--electricity-price", "0.10/kWh",
+    )  # fmt: skip
+    building = 10e6 * 1.275e-3 / 12.5 / 8766
+    electricity = 1.275 * 0.75 * 0.10
+    assert r["own_usd_per_hour"] == pytest.approx(0.16 + building + 1.0 + electricity, rel=1e-9)
+
+
+def test_a_training_run_takes_the_price_of_owning(cli: Cli) -> None:
+    run = ("train", "--gpu-hours", "1M", "--gpus", "1024", "-H", "h100-sxm", "--commitment", "owned")
+    answer = asked(cli, *run)
+    assert answer["result"]["total_usd"] == pytest.approx(1e6 * answer["inputs"]["price"]["value"])
+    half = asked(cli, *run, "--occupancy", "50%")
+    assert half["result"]["total_usd"] > 1.8 * answer["result"]["total_usd"]
+
+
+def test_electricity_moves_owning_also_along_an_axis(cli: Cli) -> None:
+    rows = asked(
+        cli, "compare", *SERVE[1:], "--requests", "50M/day", "--commitment", "owned",
+        "--vary", "electricity_price=0.05/kWh,0.30/kWh",
+    )["alternatives"]  # fmt: skip
+    assert rows[0]["usd_per_month"] < rows[1]["usd_per_month"]
+
+
+def test_the_service_is_in_the_bill(cli: Cli) -> None:
+    bare = asked(cli, *BUSY)
+    answer = asked(
+        cli, *BUSY, "--operations-cost", "50k", "--egress-price", "0.09", "--egress-bytes", "8kB",
+        "--stored-bytes", "50TB", "--storage-price", "0.02",
+    )  # fmt: skip
+    adds_up(answer)
+    added = 50e3 + 50e6 * 365.25 / 12 * 8e3 / 1e9 * 0.09 + 50e3 * 0.02
+    assert answer["result"]["usd_per_month"] - bare["result"]["usd_per_month"] == pytest.approx(added)
+    assert answer["result"]["usd_per_request"] == pytest.approx(
+        answer["result"]["usd_per_month"] / (50e6 * 365.25 / 12)
+    )
+
+
+def test_idle_power_is_in_the_energy(cli: Cli) -> None:
+    full, half = (asked(cli, *SERVE, "--utilization", u) for u in ("100%", "50%"))
+    p = full["inputs"]
+    ratio = (
+        half["result"]["kwh_per_request"] if "kwh_per_request" in half["result"] else half["result"]["wh_per_request"]
+    )
+    idle, busy = p["idle_load"]["value"], p["average_load"]["value"]
+    assert ratio / full["result"]["wh_per_request"] == pytest.approx(2 * (idle + busy) / 2 / busy)
+
+
+def test_a_region_with_quotes_prices_by_them(cli: Cli) -> None:
+    base = ("serve", "-m", "llama-3.1-8b", "-H", "tpu-v5e", "--isl", "100", "--osl", "100", "--provider", "gcp")
+    prices = {
+        asked(cli, *base, *(("--region", r) if r else ()))["inputs"]["price"]["value"]
+        for r in ("", "gcp-us-central1", "gcp-europe-west4")
+    }
+    assert len(prices) >= 2
+
+
+PLAN = "[plan]\nname = 'pro'\nprice = 20\nrequests_per_user = '100/day'\nusage = 'pareto'\nusage_tail = 1.5\n"
+
+
+def plan(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_plan_earns_or_loses_by_hand(cli: Cli, tmp_path: Path) -> None:
+    """Pareto, a = 1.5, mean m: users above y are (m/3/y)^1.5; the subscription pays for y = 20 / cost."""
+    r = result(cli, *SERVE, "--plan", plan(tmp_path, PLAN))
+    mean = 100 * 365.25 / 12
+    cost = r["usd_per_request"]
+    assert r["margin_usd_per_user_month"] == pytest.approx(20 - mean * cost)
+    assert r["loss_making_share"] == pytest.approx((mean / 3 / (20 / cost)) ** 1.5)
+    assert r["top_1_percent_share"] == pytest.approx(0.01 ** (1 / 3))
+    assert r["lossless_cap_requests_per_month"] == pytest.approx(20 / cost)
+
+
+def test_a_plan_may_stand_in_the_scenario(cli: Cli, tmp_path: Path) -> None:
+    text = "model = 'llama-3.1-8b'\nhardware = 'h100-sxm'\ndtype = 'fp8'\nisl = 1000\nosl = 300\n" + PLAN
+    inside = result(cli, "serve", plan(tmp_path, text))
+    assert inside == pytest.approx(result(cli, *SERVE, "--plan", plan(tmp_path, PLAN)))
+
+
+def test_users_are_traffic_and_are_drawn(cli: Cli) -> None:
+    r = result(cli, *SERVE, "--users", "1M", "--requests-per-user", "50/day")
+    assert r["requests_per_second_peak"] == pytest.approx(50e6 / 86400)
+    assert r["sampled_requests_per_user_month"] == pytest.approx(50 * 365.25 / 12, rel=0.02)
+    assert r["sampled_top_1_percent_share"] == pytest.approx(r["top_1_percent_share"], rel=0.05)
+
+
+def test_caching_is_a_lever(cli: Cli, tmp_path: Path) -> None:
+    rows = asked(cli, *SERVE, "--plan", plan(tmp_path, PLAN))["levers"]
+    margins = [row["margin_usd_per_user_month"] for row in rows]
+    assert margins == sorted(margins)
+    assert [row["cache_hit"] for row in rows] == [0.0, 0.25, 0.5, 0.75]
+
+
+WRONG = [
+    (("--peak-to-average", "0.5"), "--peak-to-average: '0.5' is too small: at least 1"),
+    (("--weekend", "20%", "--peak-to-average", "1.05"), "weekends of 20% alone make a peak of 1.3 x the average"),
+    (("--peak-to-average", "2", "--utilization", "50%"), "the mean load follows from the peak"),
+    (("--hourly", "no.csv"), "no such file"),
+    (("--commitment", "owned", "--residual-value", "120%"), "more than 100%"),
+    (("--commitment", "owned", "--hardware-life", "0y"), "--hardware-life: '0y'"),
+    (("--commitment", "owned", "--scaling", "autoscale"), "owned accelerators are paid for day and night"),
+    (("--residual-value", "10%"), "--residual-value has no effect"),
+    (("--spares", "1.5"), "it has decimals"),
+    (("--commitment", "mix", "--reserve", "140%"), "more than 100%"),
+    (("--stored-bytes", "5TB"), "missing --storage-price"),
+    (("--users", "1M", "--requests-per-user", "3/day"), "say one thing twice"),
+    (("--plan", "no.toml"), "--plan: no such file: 'no.toml'"),
+]
+
+
+@pytest.mark.parametrize(("args", "said"), WRONG, ids=[" ".join(a) for a, _ in WRONG])
+def test_wrong_questions_about_a_fleet(cli: Cli, args: tuple[str, ...], said: str) -> None:
+    run = cli(*SERVE, "--requests", "1M/day", *args)
+    assert run.code == 2
+    assert run.out == ""
+    assert said in run.err
+    assert run.err.startswith("error: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("requests\n", "no rows below the heading"),
+        ("requests\n1\n2\n", "2 rows: a day has 24, a week 168"),
+        ("requests\n" + "-1\n" * 24, "line 2: '-1' is not a number of requests"),
+        ("requests\n" + "0\n" * 24, "no requests in any hour"),
+        ("load\n" + "1\n" * 24, "no column requests"),
+    ],
+)
+def test_wrong_hours(cli: Cli, tmp_path: Path, text: str, said: str) -> None:
+    run = cli(*BUSY, "--hourly", plan(tmp_path, text))
+    assert run.code == 2
+    assert said in run.err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[plan]\nprice = -3\nusage = 'normal'\ncapp = 1\n", ("price: -3", "usage: 'normal'", "unknown key 'capp'")),
+        ("[plan]\nrequests_per_user = '1/day'\n", ("nothing is paid",)),
+        ("[plan]\nprice = 20\n", ("missing --requests-per-user",)),
+        ("[plan]\nprice = 20\noverage_price = 1\nrequests_per_user = '1/day'\n", ("overage_price without included",)),
+        ("plan = []\n", ("nothing in it",)),
+        ("plan = 3\n", ("nothing in it",)),
+    ],
+)
+def test_wrong_plans(cli: Cli, tmp_path: Path, text: str, said: tuple[str, ...]) -> None:
+    run = cli(*SERVE, "--plan", plan(tmp_path, text))
+    assert run.code == 2
+    assert all(s in run.err for s in said), run.err
+
+
+def test_the_fleet_is_about_traffic(cli: Cli) -> None:
+    run = cli(*SERVE, "--spares", "1")
+    assert run.code == 2
+    assert "missing --requests: --spares is about the fleet" in run.err
+
+
+def test_growing_traffic_keeps_spares_and_regions(cli: Cli) -> None:
+    base = (
+        "crossover", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--dtype", "fp8", "--isl", "1000", "--osl", "300",
+        "--train-cost", "1M", "--requests", "1M/day", "--growth", "10%/mo", "--price", "2/h", "--samples", "50",
+    )  # fmt: skip
+    bare, more = result(cli, *base), result(cli, *base, "--spares", "3", "--serve-regions", "2")
+    per_day = 6 * 24 * 2.0  # three spares in each of two regions
+    gained = more["inference_usd_at_horizon"] - bare["inference_usd_at_horizon"]
+    assert gained >= 0.99 * per_day * bare["horizon_days"]
