@@ -190,7 +190,9 @@ def _figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tokens(todo: Plan, p: Mapping[str, Any]) -> Any:
     """Tokens of a request that its phases handle [-]."""
-    return {"prefill": p["isl"], "decode": p["osl"]}.get(todo.phase, p["isl"] + p["osl"])
+    if todo.phase:
+        return p["isl"] if todo.phase == "prefill" else p["osl"]
+    return p["isl"] + p["osl"]
 
 
 def _energy(todo: Plan, where: Place, p: Mapping[str, Any], out: Mapping[str, Any], hours: Any) -> dict[str, Any]:
