@@ -9,7 +9,7 @@ from msgspec import structs
 from llmcost import technique, units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.errors import LlmcostError
-from llmcost.estimate import sampling
+from llmcost.estimate import sampling, serving_plan
 from llmcost.estimate import serve as serving
 from llmcost.estimate.question import Question
 from llmcost.estimate.sampling import central
@@ -62,7 +62,7 @@ def ladder(scenario: Scenario, catalog: Catalog) -> Estimate:
             step = _commitment(scenario, catalog, held)
         held |= {technique.parse(text)[0].technique.lever: text for text in step.adds}
         question = Question(_with(scenario, held), catalog, "serve")
-        todo = serving.plan(question)
+        todo = serving_plan.plan(question)
         refused = serving.refusal(todo)
         if refused is not None:
             return _refused(refused, step, rows)
@@ -79,11 +79,11 @@ def _with(scenario: Scenario, held: dict[str, str]) -> Scenario:
     return scenario.over({"technique": Setting(tuple(held.values()), LADDER)})
 
 
-def _row(step: Step, todo: serving.Plan, above: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(step: Step, todo: serving_plan.Plan, above: list[dict[str, Any]]) -> dict[str, Any]:
     """The cost after a step, beside the one before it and the first."""
     question = todo.question
     p = central(question.numbers)
-    c = serving.figures(todo._replace(requests=False), p)
+    c = serving_plan.figures(todo._replace(requests=False), p)
     if c.get("usd_per_mtok_output") is None:
         raise LlmcostError("--ladder needs a speed that follows from the model", "leave --tokens-per-second out")
     token, request = float(c["usd_per_mtok_output"]), float(c["usd_per_request"])
@@ -98,7 +98,7 @@ def _row(step: Step, todo: serving.Plan, above: list[dict[str, Any]]) -> dict[st
         "request_factor": request / before.get("usd_per_request", request),
         "batch": todo.replica.facts().get("batch"),  # type: ignore[union-attr]
     }
-    return row | ({"gpus": float(serving.figures(todo, p)["gpus"])} if todo.requests else {})
+    return row | ({"gpus": float(serving_plan.figures(todo, p)["gpus"])} if todo.requests else {})
 
 
 def _caveat(question: Question, step: Step) -> dict[str, str | None]:
@@ -112,12 +112,12 @@ def _caveat(question: Question, step: Step) -> dict[str, str | None]:
     return {"caveat": "; ".join(said) or None, "source": ", ".join(sources) or None}
 
 
-def _estimate(todo: serving.Plan, rows: list[dict[str, Any]]) -> Estimate:
+def _estimate(todo: serving_plan.Plan, rows: list[dict[str, Any]]) -> Estimate:
     """The last step with its range, and the span from the first."""
     question, first, last = todo.question, rows[0], rows[-1]
     samples, seed = sampling.settings(question)
     alone = todo._replace(requests=False)
-    c, ranges = sampling.evaluate(lambda p: serving.figures(alone, p), question.numbers, samples, seed)
+    c, ranges = sampling.evaluate(lambda p: serving_plan.figures(alone, p), question.numbers, samples, seed)
     result: dict[str, Any] = {
         "span": first["usd_per_mtok_output"] / last["usd_per_mtok_output"],
         "span_request": first["usd_per_request"] / last["usd_per_request"],
@@ -126,7 +126,7 @@ def _estimate(todo: serving.Plan, rows: list[dict[str, Any]]) -> Estimate:
         "feasible": True,
     }
     if todo.requests:
-        result["usd_per_month"] = float(serving.figures(todo, central(question.numbers))["usd_per_month"])
+        result["usd_per_month"] = float(serving_plan.figures(todo, central(question.numbers))["usd_per_month"])
     return Estimate(
         command="serve",
         headline=_headline(first, last, result),
@@ -147,7 +147,7 @@ def _commitment(scenario: Scenario, catalog: Catalog, held: dict[str, str]) -> S
     for term in RENTED:
         at = _with(scenario, {**held, "commitment": f"commitment={term}"})
         question = Question(at, catalog, "serve")
-        serving.plan(question)
+        serving_plan.plan(question)
         rates[term] = central(question.numbers)["price"]
     best = min(rates, key=lambda term: rates[term])
     return Step(f"commitment ({best})", () if best == "on-demand" else (f"commitment={best}",))

@@ -9,7 +9,7 @@ from llmcost.estimate import fleet as fleets
 from llmcost.estimate.serving_options import NoFit
 
 if TYPE_CHECKING:
-    from llmcost.estimate.serve import Plan
+    from llmcost.estimate.serving_plan import Plan
 
 SOURCE = "docs/method.md, serving"
 

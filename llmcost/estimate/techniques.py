@@ -10,7 +10,7 @@ from llmcost.engine import techniques as engine
 from llmcost.engine import transformer as tf
 from llmcost.engine.request import request_flops
 from llmcost.errors import LlmcostError, raise_all
-from llmcost.estimate import technique_keys
+from llmcost.estimate import serving_plan, technique_keys
 from llmcost.estimate.question import Question
 from llmcost.estimate.replica import Replica, choose
 from llmcost.estimate.sampling import central
@@ -22,7 +22,7 @@ from llmcost.scenario import Scenario, Setting
 from llmcost.technique import Said
 
 if TYPE_CHECKING:
-    from llmcost.estimate.serve import Plan
+    from llmcost.estimate.serving_plan import Plan
 
 METHOD = "docs/method-techniques.md"
 LENGTHS = tuple(float(y) for y in range(9))  # draft lengths to choose from; 0 is plain decoding
@@ -234,13 +234,11 @@ def _around(question: Question, by: Mapping[str, Said]) -> dict[str, Any]:
 
 def _small(question: Question, said: Said) -> dict[str, Any]:
     """The fleet of the small model: the same question, its layout and batch chosen for it."""
-    from llmcost.estimate import serve
-
     scenario = question.scenario
     layers = tuple({k: v for k, v in layer.items() if k not in OWN} for layer in scenario.layers)
     model = Setting(said.values["model"], f"technique:{said.name}")
     beside = Question(scenario._replace(layers=({"model": model}, *layers)), question.catalog, question.side)
-    todo = serve.plan(beside)
+    todo = serving_plan.plan(beside)
     if isinstance(todo.replica, NoFit):
         raise LlmcostError(f"{said.name}: {todo.replica.reason}")
     for name, value in beside.numbers.items():

@@ -13,6 +13,7 @@ from llmcost.engine.spread import median
 from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate import bill as billing
 from llmcost.estimate import serve as serving
+from llmcost.estimate import serving_plan
 from llmcost.estimate import tokens as buying
 from llmcost.estimate import train as training
 from llmcost.estimate.crossover import course as courses
@@ -48,7 +49,7 @@ class Case(NamedTuple):
     training: Question | None
     serving: Question | None
     train_plan: training.Plan | None
-    serve_plan: serving.Plan | buying.Bought | None
+    serve_plan: serving_plan.Plan | buying.Bought | None
     scope: str
     course: Course | None  # traffic over time, where there is any
     horizon_days: float | None
@@ -168,7 +169,7 @@ def _served(case: Case, question: Question) -> Case:
     if any(v is not None for v in given):
         question.number("requests")
         return case
-    plan = serving.plan(question)
+    plan = serving_plan.plan(question)
     if question.applied is not None and case.training is not None:
         from llmcost.estimate import distillation
 
@@ -210,7 +211,7 @@ def _over_time(case: Case, p: Mapping[str, Any], launch: Mapping[str, Any]) -> d
     assert case.serving is not None
     assert case.course is not None
     assert case.horizon_days is not None
-    plan = case.serve_plan if isinstance(case.serve_plan, serving.Plan) else None
+    plan = case.serve_plan if isinstance(case.serve_plan, serving_plan.Plan) else None
     if isinstance(case.serve_plan, buying.Bought):
         p = {**p, f"{SERVE}.cost_per_request": launch["usd_per_request"]}
     both = Sides(case.training or case.serving, case.serving, case.train_plan, plan, case.scope, case.course)
@@ -251,7 +252,7 @@ def _running(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:
         return buying.figures(plan, p)
     if plan is not None:
         with np.errstate(invalid="ignore", divide="ignore"):  # a price of cached tokens where none are
-            fleet = serving.figures(plan, p)
+            fleet = serving_plan.figures(plan, p)
         return {k: fleet[k] for k in (*SERVED, "gpus") if k in fleet}
     out = {}
     for new, old, month in (
@@ -267,4 +268,4 @@ def _running(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:
 
 def limit(case: Case) -> int | None:
     """Accelerators there are to serve with, where that was said."""
-    return case.serve_plan.fleet_gpus if isinstance(case.serve_plan, serving.Plan) else None
+    return case.serve_plan.fleet_gpus if isinstance(case.serve_plan, serving_plan.Plan) else None

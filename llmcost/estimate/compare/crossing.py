@@ -15,7 +15,7 @@ from llmcost.catalog import Catalog
 from llmcost.engine import roots
 from llmcost.engine.spread import median
 from llmcost.errors import LlmcostError
-from llmcost.estimate import sampling, serve
+from llmcost.estimate import sampling, serving_plan
 from llmcost.estimate.compare import blocks, lengths
 from llmcost.estimate.compare import case as one
 from llmcost.estimate.compare.alternatives import Alternative
@@ -181,7 +181,7 @@ def _planned(
 def _choice(case: Case) -> tuple[float, ...]:
     """What was chosen for a question: at other choices its cost is another curve."""
     plan = case.serve_plan
-    facts = plan.replica.facts() if isinstance(plan, serve.Plan) and not isinstance(plan.replica, NoFit) else {}
+    facts = plan.replica.facts() if isinstance(plan, serving_plan.Plan) and not isinstance(plan.replica, NoFit) else {}
     chosen = (facts.get(k, 0) for k in ("gpus_per_replica", "tp", "pp", "ep", "batch"))
     return (float(bool(case.reason)), *(float(v) for v in chosen))
 

@@ -12,8 +12,8 @@ from llmcost.engine.serving import Layout, Load, Precision
 from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.compare.case import Case
 from llmcost.estimate.replica import Replica
-from llmcost.estimate.serve import Plan
 from llmcost.estimate.serving_options import missed, options
+from llmcost.estimate.serving_plan import Plan
 
 Array = npt.NDArray[np.float64]
 

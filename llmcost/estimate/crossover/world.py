@@ -13,7 +13,7 @@ from llmcost.engine.crossover import Schedule, Spend
 from llmcost.engine.request import request_flops
 from llmcost.engine.segments import Segments, cumulative, declining
 from llmcost.estimate import bill as billing
-from llmcost.estimate import serve, train
+from llmcost.estimate import serving_plan, train
 from llmcost.estimate.crossover.course import SECONDS_PER_DAY
 from llmcost.estimate.crossover.sides import Sides
 from llmcost.estimate.question import Question
@@ -79,7 +79,7 @@ def world(sides: Sides, p: Mapping[str, Num], horizon: float, exact: int = EXACT
     """Both sides over time at the numbers `p`, floats or samples alike."""
     t = {k.split(".", 1)[1]: v for k, v in p.items() if k.startswith(TRAIN)}
     s = {k.split(".", 1)[1]: v for k, v in p.items() if k.startswith(SERVE)}
-    served = None if sides.serve_plan is None else serve.figures(sides.serve_plan, s)
+    served = None if sides.serve_plan is None else serving_plan.figures(sides.serve_plan, s)
     figures = _trained(sides, t) | _served(sides, s, served)
     if sides.course.kind is None:
         return World(figures, {}, {}, None)
@@ -102,7 +102,7 @@ def world(sides: Sides, p: Mapping[str, Num], horizon: float, exact: int = EXACT
 def _in_fractions(sides: Sides, s: Mapping[str, Num]) -> dict[str, Num]:
     """What a request takes of several fleets, and of what is paid beside them, replicas counted in fractions."""
     assert sides.serve_plan is not None
-    served = serve.figures(sides.serve_plan._replace(requests=False), s)
+    served = serving_plan.figures(sides.serve_plan._replace(requests=False), s)
     return {k: served[k] for k in (f"{basis}_per_request" for basis in (USD, KWH, CO2E)) if k in served}
 
 

@@ -1,0 +1,215 @@
+"""A serving question with its values taken, and its figures: a replica -> a fleet -> dollars per token, energy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from llmcost import units
+from llmcost.engine import energy
+from llmcost.engine.spread import median
+from llmcost.estimate import fleet as fleets
+from llmcost.estimate import offers, prices, sampling, service
+from llmcost.estimate.fleet import SECONDS_PER_DAY, Fleet
+from llmcost.estimate.place import Place, place
+from llmcost.estimate.question import Origin, Question
+from llmcost.estimate.replica import Replica, choose, given_rate
+from llmcost.estimate.service import DAYS_PER_MONTH, HOURS_PER_MONTH
+from llmcost.estimate.serving_lengths import Lengths, lengths
+from llmcost.estimate.serving_load import Sizing, idle_seconds, size
+from llmcost.estimate.serving_options import NoFit, options
+from llmcost.estimate.subject import Chip, Subject, chip, subject
+
+if TYPE_CHECKING:
+    from llmcost.estimate.offers import Offer
+    from llmcost.estimate.serving_disaggregated import Pools
+    from llmcost.estimate.serving_prompts import Prompts
+
+
+class Plan(NamedTuple):
+    """A serving question with its values taken."""
+
+    question: Question
+    model: Subject | None
+    device: Chip | None
+    replica: Replica | Pools | Prompts | NoFit
+    place: Place | None
+    requests: bool
+    fleet_gpus: int | None
+    sizing: Sizing | None = None
+    colocated: Replica | None = None
+    phase: str = ""
+    fleet: Fleet = Fleet()
+    offers: tuple[Offer, ...] = ()
+
+    @property
+    def bound(self) -> float:
+        """The load that the p95 of TTFT allows."""
+        return math.inf if self.sizing is None else self.sizing.bound
+
+
+def plan(question: Question) -> Plan:
+    """Take every value the figures need and choose the replica."""
+    if question.said("technique"):
+        from llmcost.estimate import techniques
+
+        question.applied = techniques.take(question)
+    model, device = subject(question), chip(question)
+    phase = "" if question.prefix else question.said("phase") or ""
+    varied = lengths(question, phase)
+    if phase == "decode":
+        question.numbers["cache_hit"] = 0.0  # every prompt arrives cached: there is no share to say
+    elif question.number("cache_hit") is None:
+        question.remember("cache_hit", 0.0, Origin("default", "docs/method.md, defaults"))
+    requests = offers.take_users(question)
+    fleet = fleets.take(question, requests)
+    gpus = question.said("gpus")
+    name = device.found.name if device else None
+    price = prices.price(question, name)
+    fleet = fleets.take_mix(question, fleet, name)
+    service.take(question, requests)
+    replica, colocated = _replicas(question, model, device, gpus, median(price), varied, phase)
+    where = place(question, device) if device is not None else None
+    sizing = None if isinstance(replica, NoFit) else _sizing(question, replica, requests, fleet)
+    if isinstance(sizing, NoFit):
+        replica, sizing = sizing, None
+    if question.applied is not None and not isinstance(replica, NoFit):
+        question.applied.refuse_unread(question.scenario)
+    sold = offers.take(question)
+    return Plan(question, model, device, replica, where, requests, gpus, sizing, colocated, phase, fleet, sold)
+
+
+def _replicas(
+    question: Question, model: Subject | None, device: Chip | None, gpus: int | None, price: float,
+    varied: Lengths | None, phase: str,
+) -> tuple[Replica | Pools | Prompts | NoFit, Replica | None]:  # fmt: skip
+    """What answers, and for separate pools the single pool to compare them with."""
+    if not phase and question.number("tokens_per_second") is not None:
+        return given_rate(question), None
+    if model is None:
+        raise question.need("model", "speed follows from its architecture; or give --tokens-per-second of one replica")
+    if device is None:
+        raise question.need(
+            "hardware", "speed follows from the accelerator; or give --tokens-per-second of one replica"
+        )
+    if phase == "prefill":
+        from llmcost.estimate import serving_prompts
+
+        asked = options(question, model, device, gpus, varied, False, phase)
+        return serving_prompts.choose(question, asked), None
+    apart = not phase and question.said("pools") == "disaggregated"
+    static = not apart and question.said("batching") == "static"
+    asked = options(question, model, device, gpus, varied, static, phase)
+    if not apart:
+        pick = choose if question.applied is None else question.applied.choose
+        return pick(question, asked, price), None
+    from llmcost.estimate import serving_disaggregated
+
+    together = choose(question, asked, price)
+    pools = serving_disaggregated.choose(question, asked, price)
+    return pools, together if isinstance(together, Replica) else None
+
+
+def _sizing(
+    question: Question, replica: Replica | Pools | Prompts, requests: bool, fleet: Fleet
+) -> Sizing | NoFit | None:
+    """How far the fleet may be loaded for the p95 of TTFT; None where no target was given or nothing can queue."""
+    server = replica.queue()
+    target = None if server is None else question.said("ttft_p95")
+    if server is None or target is None:
+        return None
+    p = arriving(question)
+    alone = idle_seconds(server, p)
+    if alone > target:
+        reason = f"no fleet keeps a p95 TTFT of {units.format('seconds', target)}"
+        return NoFit(f"{reason}: where nobody waits it is {units.format('seconds', alone)}", None, None)
+    busiest = p["requests"] / SECONDS_PER_DAY / fleet.regions * fleet.peak(p) if requests else None
+    return size(server, {**p, "utilization": float(fleet.load(p))}, target, busiest)
+
+
+def arriving(question: Question) -> dict[str, float]:
+    """Every number at its median, as the replicas of the model see it."""
+    p = sampling.central(question.numbers)
+    return p if question.applied is None else question.applied.reaching(p)
+
+
+def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
+    """Every figure of the answer from the numbers `p`, floats or samples alike."""
+    applied = todo.question.applied
+    out = _figures(todo, p) if applied is None else applied.figures(todo, p, _figures)
+    return out | offers.figures(todo.offers, p, out)
+
+
+def _figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
+    """Figures of a request that one fleet serves."""
+    replica = todo.replica
+    assert not isinstance(replica, NoFit)
+    out = replica.speed(p)
+    if todo.requests:
+        out |= fleets.size(todo.fleet, replica, out, p, todo.bound)
+        fleet_month = out["usd_per_hour_fleet"] * HOURS_PER_MONTH
+        out["usd_per_month"] = fleet_month + service.beside_usd(p)
+        out["usd_per_day"] = out["usd_per_month"] / DAYS_PER_MONTH
+        out["usd_per_request"] = out["usd_per_day"] / p["requests"]
+        machine_hours = out["gpus_mean"] * 24.0 / p["requests"]
+    else:
+        out["utilization"] = out["planned_utilization"] = todo.fleet.planned(p, todo.bound)
+        machine_hours = replica.gpu_seconds(out) / 3600.0 / out["utilization"]
+        out["usd_per_request"] = machine_hours * p["price"] + service.per_request(p)
+    if todo.question.owned is not None:
+        out["own_usd_per_hour"] = todo.fleet.terms.reserved_price(p) if todo.fleet.mixed else p["price"]
+    out |= _token_prices(p, out, todo.phase)
+    return out if todo.place is None else out | _energy(todo, todo.place, p, out, machine_hours)
+
+
+def _tokens(todo: Plan, p: Mapping[str, Any]) -> Any:
+    """Tokens of a request that its phases handle [-]."""
+    if todo.phase:
+        return p["isl"] if todo.phase == "prefill" else p["osl"]
+    return p["isl"] + p["osl"]
+
+
+def _energy(todo: Plan, where: Place, p: Mapping[str, Any], out: Mapping[str, Any], hours: Any) -> dict[str, Any]:
+    """Electricity, carbon and water of the machine hours of a request, idle time included."""
+    kwh = where.energy_kwh(hours, p, np.minimum(out["utilization"], 1.0))
+    found = {
+        "kwh_per_request": kwh,
+        "wh_per_request": kwh * 1000.0,
+        "wh_per_1000_tokens": kwh * 1e6 / _tokens(todo, p),
+        "electricity_usd_per_request": kwh * p["electricity_price"],
+        "co2e_kg_per_request": energy.co2e_kg(kwh, p["carbon_intensity"]),
+    }
+    litres = where.water_litres(kwh, p)
+    if litres is not None:
+        found["water_litres_per_request"] = litres
+    if todo.requests:
+        monthly = p["requests"] * DAYS_PER_MONTH
+        found["energy_kwh_per_month"] = kwh * monthly
+        found["co2e_kg_per_month"] = found["co2e_kg_per_request"] * monthly
+    return found
+
+
+def _token_prices(p: Mapping[str, Any], out: Mapping[str, Any], phase: str) -> dict[str, Any]:
+    """Each phase pays for the machine time it takes; a cached input token pays for what it adds to decoding."""
+    cost, share = out["usd_per_request"], out.get("prefill_share")
+    prices = {}
+    if "requests_per_user" in p:
+        prices["usd_per_user_month"] = cost * p["requests_per_user"] * DAYS_PER_MONTH
+    if phase == "prefill":
+        return prices | {"usd_per_mtok_input": cost / (p["isl"] * (1.0 - p["cache_hit"])) * 1e6}
+    if phase == "decode":
+        return prices | {"usd_per_mtok_output": cost / p["osl"] * 1e6}
+    prices["usd_per_mtok_blended"] = cost / (p["isl"] + p["osl"]) * 1e6
+    prices["blend_ratio"] = p["isl"] / p["osl"]
+    if share is None:
+        return prices
+    cached = out.get("cached_share")
+    if cached is not None:
+        prices["usd_per_mtok_cached_input"] = cost * cached / (p["isl"] * p["cache_hit"]) * 1e6
+    decoding = 1.0 - share - (0.0 if cached is None else cached)
+    prices["usd_per_mtok_output"] = cost * decoding / p["osl"] * 1e6
+    prices["usd_per_mtok_input"] = cost * share / (p["isl"] * (1.0 - p["cache_hit"])) * 1e6
+    return prices
