@@ -108,6 +108,11 @@ def take(question: Question, requests: bool) -> Fleet:
         return _counted(question, requests)
     if mixed and not requests:
         raise question.need("requests", "a mix of commitments follows from the traffic through the day")
+    if question.applied is not None and question.applied.offline[0] > 0.0:
+        raise LlmcostError(
+            "work that may wait is told by the mean load, and a peak tells the load hour by hour",
+            "leave the peak out, or give the shape that is left: --hourly FILE without --technique batch-tier",
+        )
     said = question.scenario.peek("utilization", question.side)
     if said is not None and said.origin == "flag":
         raise LlmcostError(

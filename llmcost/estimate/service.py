@@ -48,9 +48,26 @@ def take(question: Question, requests: bool) -> None:
         question.remember("bytes_per_token", token.value, token.origin, "bytes")
 
 
-def per_request(p: Mapping[str, Any]) -> Any:
-    """What a request takes beside accelerators, where there is no month to share [USD]."""
-    return sum(row.quantity * row.rate_usd for row in _beside({**p, "requests": 1.0}, 1.0))
+def figures(p: Mapping[str, Any], out: Mapping[str, Any], requests: bool) -> dict[str, Any]:
+    """What a request and the traffic cost with what is paid beside accelerators; nothing where nothing is.
+
+    Every request counts, whoever answers it: an answer from a store is sent to its user too.
+    """
+    each = _beside({**p, "requests": 1.0}, 1.0)
+    if not each:
+        return {}
+    if not requests:
+        return {"usd_per_request": out["usd_per_request"] + _total(each)}
+    monthly = _total(beside(p))
+    added = {"usd_per_month": monthly, "usd_per_day": monthly / DAYS_PER_MONTH}
+    added["usd_per_request"] = monthly / (p["requests"] * DAYS_PER_MONTH)
+    if "requests_per_user" in p:
+        added["usd_per_user_month"] = added["usd_per_request"] * p["requests_per_user"] * DAYS_PER_MONTH
+    return {k: out[k] + v for k, v in added.items()}
+
+
+def _total(rows: list[Row]) -> Any:
+    return sum(row.quantity * row.rate_usd for row in rows)
 
 
 def beside(p: Mapping[str, Any]) -> list[Row]:
@@ -68,11 +85,6 @@ def _beside(p: Mapping[str, Any], requests: Any) -> list[Row]:
     if "storage_price" in p:
         found.append(Row("storage", p["stored_bytes"] / BYTES_PER_GB, "GB-month", p["storage_price"]))
     return found
-
-
-def beside_usd(p: Mapping[str, Any]) -> Any:
-    """Operations, egress and storage of a month [USD]."""
-    return sum(row.quantity * row.rate_usd for row in beside(p))
 
 
 def breakdown(question: Question, fleet: Fleet, c: Mapping[str, Any]) -> list[CostRow]:

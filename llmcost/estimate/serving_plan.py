@@ -140,6 +140,7 @@ def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
     """Every figure of the answer from the numbers `p`, floats or samples alike."""
     applied = todo.question.applied
     out = _figures(todo, p) if applied is None else applied.figures(todo, p, _figures)
+    out |= service.figures(p, out, todo.requests)
     return out | offers.figures(todo.offers, p, out)
 
 
@@ -150,15 +151,14 @@ def _figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
     out = replica.speed(p)
     if todo.requests:
         out |= fleets.size(todo.fleet, replica, out, p, todo.bound)
-        fleet_month = out["usd_per_hour_fleet"] * HOURS_PER_MONTH
-        out["usd_per_month"] = fleet_month + service.beside_usd(p)
-        out["usd_per_day"] = out["usd_per_month"] / DAYS_PER_MONTH
+        out["usd_per_month"] = out["usd_per_hour_fleet"] * HOURS_PER_MONTH
+        out["usd_per_day"] = out["usd_per_hour_fleet"] * 24.0
         out["usd_per_request"] = out["usd_per_day"] / p["requests"]
         machine_hours = out["gpus_mean"] * 24.0 / p["requests"]
     else:
         out["utilization"] = out["planned_utilization"] = todo.fleet.planned(p, todo.bound)
         machine_hours = replica.gpu_seconds(out) / 3600.0 / out["utilization"]
-        out["usd_per_request"] = machine_hours * p["price"] + service.per_request(p)
+        out["usd_per_request"] = machine_hours * p["price"]
     if todo.question.owned is not None:
         out["own_usd_per_hour"] = todo.fleet.terms.reserved_price(p) if todo.fleet.mixed else p["price"]
     out |= _token_prices(p, out, todo.phase)

@@ -163,6 +163,15 @@ def test_the_service_is_in_the_bill(cli: Cli) -> None:
     )
 
 
+def test_the_bill_adds_up_with_techniques(cli: Cli) -> None:
+    paid = ("--operations-cost", "50k", "--egress-price", "0.09", "--egress-bytes", "8kB")
+    answer = asked(cli, *BUSY, *paid, "--technique", "response-cache=50%")
+    adds_up(answer)
+    bare = result(cli, *BUSY, "--technique", "response-cache=50%")
+    added = 50e3 + 50e6 * 365.25 / 12 * 8e3 / 1e9 * 0.09
+    assert answer["result"]["usd_per_month"] - bare["usd_per_month"] == pytest.approx(added)
+
+
 def test_idle_power_is_in_the_energy(cli: Cli) -> None:
     full, half = (asked(cli, *SERVE, "--utilization", u) for u in ("100%", "50%"))
     p = full["inputs"]
@@ -227,6 +236,7 @@ WRONG = [
     (("--weekend", "20%", "--peak-to-average", "1.05"), "weekends of 20% alone make a peak of 1.3 x the average"),
     (("--peak-to-average", "2", "--utilization", "50%"), "the mean load follows from the peak"),
     (("--hourly", "no.csv"), "no such file"),
+    (("--peak-to-average", "2", "--technique", "batch-tier=50%"), "work that may wait"),
     (("--commitment", "owned", "--residual-value", "120%"), "more than 100%"),
     (("--commitment", "owned", "--hardware-life", "0y"), "--hardware-life: '0y'"),
     (("--commitment", "owned", "--scaling", "autoscale"), "owned accelerators are paid for day and night"),
