@@ -71,13 +71,20 @@ OPTIONS: dict[str, Any] = {
     "trend": _option(
         "Published costs", False, "--trend", help="How published training costs have grown, by definition."
     ),
+    "workers": _option(
+        ALTERNATIVES,
+        "",
+        "--workers",
+        metavar="N",
+        help="Plan large grids in N processes, or at the address of a dask scheduler: 4, tcp://host:8786.",
+    ),
     "sort": _option(OUTPUT, None, "--sort", metavar="COLUMN", help="Sort by this column (default: cheapest first)."),
     "columns": _option(OUTPUT, None, "--columns", metavar="A,B,C", help="Columns to keep, of JSON and CSV too."),
     "chart": _option(OUTPUT, False, "--chart/--no-chart", help="Draw cost against speed of the machines."),
     "plot": _option(OUTPUT, None, "--plot", metavar="FILE", help="Draw it into FILE.svg, .png or .pdf."),
 }
 LIFETIME = ("loss_of", "loss", "inference_tokens", "law")
-SIDE_BY_SIDE = ("vary", "against", "cross", "sort", "columns")
+SIDE_BY_SIDE = ("vary", "against", "cross", "workers", "sort", "columns")
 
 
 def register(app: typer.Typer, full: bool) -> None:
@@ -88,7 +95,7 @@ def register(app: typer.Typer, full: bool) -> None:
 def run(scenarios: list[tuple[str, Scenario]], catalog: Catalog, answers: list[str], **how: Any) -> Any:
     """Answer: alternatives side by side, a size for a life, or two answers of one question."""
     baseline, optimal, trend = how.pop("baseline"), how.pop("optimal"), how.pop("trend")
-    asked = {name for name, value in how.items() if value not in (None, [], False)}
+    asked = {name for name, value in how.items() if value not in (None, [], False, "")}
     if trend:
         _refuse("--trend", asked | {k for k, v in (("baseline", baseline), ("optimal", optimal)) if v})
         from llmcost.estimate.compare.trend import trend as published

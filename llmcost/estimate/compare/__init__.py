@@ -26,6 +26,7 @@ def compare(
     cross: str | None = None,
     sort: str | None = None,
     columns: str | None = None,
+    workers: str = "",
 ) -> Estimate:
     """Alternatives side by side.
 
@@ -43,6 +44,8 @@ def compare(
         `KEY` or `KEY=LOW..HIGH`: where along it two alternatives cost the same.
     sort, columns : str, optional
         The column to sort by (cheapest first without one), and the columns to keep: `a,b,c`.
+    workers : str
+        How many processes plan them, or the address of a dask scheduler; empty: this process.
 
     Raises
     ------
@@ -50,7 +53,7 @@ def compare(
         Unknown keys or values (all at once), fewer than two alternatives, or a question none can answer.
     """
     asked = alternatives.every(bases, vary or [], against or [])
-    found = planned(asked, catalog)
+    found = planned(asked, catalog, workers)
     alternatives.refuse_unread(asked)
     table = answer.tabulated(found)
     estimate = answer.estimate(table, catalog, sort, columns)

@@ -106,8 +106,18 @@ def singles(pairs: list[tuple[Alternative, list[Axis]]]) -> list[Alternative]:
     ]
 
 
-def planned(pairs: list[tuple[Alternative, list[Axis]]], catalog: Catalog) -> list[Block]:
-    """Every alternative, planned.
+class Job(NamedTuple):
+    """What is planned in one go: a question, and the points of it that differ in numbers alone."""
+
+    scenario: Scenario
+    names: list[str]
+    points: list[Cell]
+    catalog: Catalog
+    prefix: bool
+
+
+def planned(pairs: list[tuple[Alternative, list[Axis]]], catalog: Catalog, where: str = "") -> list[Block]:
+    """Every alternative, planned: here, or `where` the workers are.
 
     Raises
     ------
@@ -116,15 +126,27 @@ def planned(pairs: list[tuple[Alternative, list[Axis]]], catalog: Catalog) -> li
     """
     prefix = any(all(one.sides(a.scenario.over({x.key: x.values[0] for x in axes}))) for a, axes in pairs)
     several = len(pairs) > 1
-    found: list[Block] = []
+    jobs: list[Job] = []
     for alternative, axes in pairs:
         along = lengths.together(alternative)
         flat = [x for x in axes if _flat(x, alternative, axes, along)]
         points, called = cells(flat), labels(axes)
         for cell in cells([x for x in axes if x not in flat]):
             names = [name_of(alternative.name, {**cell, **point}, called, several) for point in points]
-            found += _blocks(alternative.scenario.over(cell), names, points, catalog, prefix)
-    return found
+            jobs.append(Job(alternative.scenario.over(cell), names, points, catalog, prefix))
+    if not where:
+        return [block for job in jobs for block in _blocks(*job)]
+    from llmcost.estimate.compare import workers
+
+    return [block for blocks in workers.run(where, _job, jobs, _asked) for block in blocks]
+
+
+def _job(job: Job) -> list[Block]:
+    return _blocks(*job)
+
+
+def _asked(job: Job) -> Scenario:
+    return job.scenario
 
 
 def _flat(axis: Axis, alternative: Alternative, axes: list[Axis], along: bool) -> bool:
