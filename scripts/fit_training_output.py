@@ -20,6 +20,7 @@ from llmcost.engine.training_work import model_flops_per_token, peak_flops
 from llmcost.errors import LlmcostError
 from llmcost.estimate import training_rows as tr
 from llmcost.estimate import training_runs as runs
+from llmcost.estimate.cells import number as number_in
 from llmcost.estimate.subject import machine_of
 
 ROOT = Path(__file__).parent.parent
@@ -129,7 +130,7 @@ def run_rows(catalog: Catalog) -> list[Row]:
     """Model FLOPs over billed hours x dense 16-bit peak, of runs whose hours describe the pre-training."""
     cells: dict[tuple[str, str], list[Sample]] = defaultdict(list)
     for row in tr.read_rows(ROOT / RUNS):
-        hours = tr.number(row, "gpu_hours")
+        hours = number_in(row, "gpu_hours")
         if hours is None or row["hours"] != "comparable":
             continue
         try:
@@ -213,7 +214,7 @@ def practice(catalog: Catalog) -> float:
 
 def campaign(catalog: Catalog) -> tuple[list[str], Any, list[str], Any]:
     """Published over predicted GPU-hours of runs: ids, log ratios, generations or "early", whether comparable."""
-    rows = [r for r in tr.read_rows(ROOT / RUNS) if tr.number(r, "gpu_hours")]
+    rows = [r for r in tr.read_rows(ROOT / RUNS) if number_in(r, "gpu_hours")]
     found = runs.predict_runs(rows, catalog)
     names, ratios, kinds, plain = [], [], [], []
     for row, answer in zip(rows, found, strict=True):

@@ -9,27 +9,35 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost import spec
 from llmcost.catalog import Catalog
-from llmcost.engine import transformer as tf
 from llmcost.engine.roofline import Machine
 from llmcost.engine.serving import Calibration, Layout, Load, Point, Precision, operating_point, static_point
 from llmcost.engine.serving_inputs import calibration_from_factors
 from llmcost.engine.serving_memory import max_batch, memory
 from llmcost.engine.transformer import Shape
-from llmcost.errors import LlmcostError
+from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.estimate import cells, described
+from llmcost.estimate.cells import number, positive
 from llmcost.estimate.subject import machine_of
-from llmcost.estimate.training_rows import number
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 QUANTITIES = ("tpot", "ttft", "output_tokens_per_s")
 STATIC = ("static-batch", "interactive", "prefill-only")
 LOADS = (*STATIC, "closed-loop", "offline", "server", "decode-only")
 ARCHITECTURE = (
-    "model_id", "params_total", "n_layers", "d_model", "n_heads", "n_kv_heads", "d_head", "d_ff", "vocab",
-    "attention_kind", "moe_experts", "moe_topk",
+    "model_id", "params_total", "params_active", "n_layers", "d_model", "n_heads", "n_kv_heads", "d_head", "d_ff",
+    "vocab", "attention_kind", "moe_experts", "moe_topk", "ep",
 )  # fmt: skip
+# Spellings of a format in configuration files and names of checkpoints.
+FORMAT_NAMES = {
+    "bfloat16": "bf16", "float16": "fp16", "half": "fp16", "float32": "fp32", "fp8_e4m3": "fp8", "fp8_e5m2": "fp8",
+    "e4m3": "fp8", "fp8-dynamic": "fp8", "w8a8": "int8", "w4a16": "int4", "awq": "int4", "gptq": "int4",
+}  # fmt: skip
+UNSTATED_FORMATS = ("bf16", "fp8", "int4")
+QUANT_SCALES = 0.5  # a 16-bit scale per block of 32 weights (llama.cpp Q4_0, Q5_0, Q8_0)
 Z95 = 1.6448536269514722
+# Measured rows did fit: our count of what an engine holds may be this much too high.
+MEASURED_SLACK = 1.15
 # Rows of a text-generation test at an unstated length: llama-bench style tests generate up to 512 tokens.
 UNSTATED_OSL = 512.0
 
@@ -74,52 +82,16 @@ class Prediction(NamedTuple):
 
 
 def shape_of_row(row: Mapping[str, str], catalog: Catalog) -> Shape:
-    """Shape of the row's model: its preset or its architecture columns; windows only where the engine ran them.
+    """Shape of the row's model: its preset or its columns; windows only where the engine ran them.
 
     Raises
     ------
     LlmcostError
         The row names no model and describes none.
     """
-    name = (row.get("model_id") or "").strip()
-    if name:
-        preset, _ = catalog.load(spec.Model, name)
-        if preset.n_layers is None:
-            raise LlmcostError(f"{name} has no known architecture")
-        shape = tf.shape_of(preset)
-    else:
-        shape = tf.shape_of(_described(row))
-    kind = (row.get("attention_kind") or "").strip()
-    return _unwindowed(shape) if kind and "SWA" not in kind else shape
-
-
-def _described(row: Mapping[str, str]) -> spec.Model:
-    cells = {name: number(row, name) for name in ("n_layers", "d_model", "n_heads", "d_ff", "vocab")}
-    if None in cells.values():
-        raise LlmcostError("the row names no model and describes none")
-    layers, d, heads, width, vocabulary = (round(v) for v in cells.values() if v is not None)
-    experts, total = number(row, "moe_experts"), number(row, "params_total")
-
-    def model(gated: bool) -> spec.Model:
-        return spec.Model(
-            title="row",
-            n_layers=layers,
-            d_model=d,
-            n_heads=heads,
-            n_kv_heads=round(number(row, "n_kv_heads") or heads),
-            d_head=round(number(row, "d_head") or d / heads),
-            d_ff=0 if experts else width,
-            ffn_gated=gated,
-            vocab_size=vocabulary,
-            moe_experts=round(experts) if experts else None,
-            moe_topk=round(number(row, "moe_topk") or 1) if experts else None,
-            moe_d_ff=width if experts else None,
-        )
-
-    if total is None:
-        return model(True)
-    # the columns do not say whether FFNs are gated: whichever count is nearer the stated one (in billions)
-    return min((model(True), model(False)), key=lambda m: abs(math.log(tf.shape_of(m).params_total / (total * 1e9))))
+    shape = described.shape_of_row(row, catalog)
+    kind = cells.text(row, "attention_kind")
+    return _unwindowed(shape) if kind and "SWA" not in kind.upper() else shape
 
 
 def _unwindowed(shape: Shape) -> Shape:
@@ -134,35 +106,44 @@ def _unwindowed(shape: Shape) -> Shape:
     )
 
 
-def precision_of_row(row: Mapping[str, str], formats: Mapping[str, Mapping[str, Any]]) -> tuple[float, ...]:
+def precision_of_row(
+    row: Mapping[str, str], formats: Mapping[str, Mapping[str, Any]], most_bytes: float = math.inf
+) -> tuple[float, ...]:
     """Precision of a row from the formats of the calibration preset.
 
-    A blank weight format is 16-bit; a blank KV format follows the arithmetic: 8 bits where it is 8 or 4.
+    A blank weight format is 16-bit, or the widest of 8 and 4 bits with no more than `most_bytes` per parameter; a
+    blank KV format follows the arithmetic: 8 bits where it is 8 or 4.
 
     Raises
     ------
     LlmcostError
         A format that is not known.
     """
-    name = (row.get("weight_precision") or "bf16").strip()
-    known = dict(formats.get(name, {}))
-    bits = re.search(r"([\d.]+) bpw\)", name)
-    if bits and not known:
-        known = dict(formats["int4"]) | {"weight_bytes": float(bits[1]) / 8, "attention_bytes": float(bits[1]) / 8}
-    if not known:
-        raise LlmcostError(f"unknown weight precision {name!r}")
-    compute = (row.get("compute_precision") or "").strip()
-    if compute:
-        if compute not in formats:
-            raise LlmcostError(f"unknown compute precision {compute!r}")
-        asked = float(formats[compute]["compute_bits"])
-        known["weight_only"] = bool(known["weight_only"]) or float(known["weight_bytes"]) * 8 < asked * 0.75
-        known["compute_bits"] = asked
-    cache = (row.get("kv_precision") or "").strip()
+    fitting = (name for name in UNSTATED_FORMATS if float(formats[name]["weight_bytes"]) <= most_bytes)
+    stated = cells.text(row, "weight_precision") or next(fitting, UNSTATED_FORMATS[0])
+    known = _format(stated, "weight", formats)
+    asked = cells.text(row, "compute_precision")
+    if asked:
+        bits = float(_format(asked, "compute", formats)["compute_bits"])
+        known["weight_only"] = bool(known["weight_only"]) or float(known["weight_bytes"]) * 8 < bits * 0.75
+        known["compute_bits"] = bits
+    cache = FORMAT_NAMES.get(name := cells.text(row, "kv_precision").lower(), name)
     kv = formats[cache]["weight_bytes"] if cache in formats else 1.0 if float(known["compute_bits"]) <= 8 else 2.0
     return tuple(
         float({**known, "kv_bytes": kv}[name]) for name in Precision._fields
     )  # the presets' keys are the engine's field names
+
+
+def _format(name: str, what: str, formats: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A number format by name; `... (4.15 bpw)` and llama.cpp's Q2 to Q8 are weight-only formats of that many bits."""
+    plain = FORMAT_NAMES.get(low := name.lower(), low)
+    if plain in formats:
+        return dict(formats[plain])
+    stated, quants = re.search(r"([\d.]+) bpw\)", low), re.match(r"i?q(\d)_", low)
+    bits = float(stated[1]) if stated else float(quants[1]) + QUANT_SCALES if quants else 0.0
+    if not bits:
+        raise LlmcostError(f"unknown {what} precision {name[:40]!r}", did_you_mean(plain, formats))
+    return dict(formats["int4"]) | {"weight_bytes": bits / 8, "attention_bytes": bits / 8}
 
 
 def layout_of_row(row: Mapping[str, str], shape: Shape) -> tuple[float, ...]:
@@ -176,12 +157,12 @@ def layout_of_row(row: Mapping[str, str], shape: Shape) -> tuple[float, ...]:
     LlmcostError
         Neither accelerators nor tensor-parallel degree are stated.
     """
-    tp, pp, dp = number(row, "tp"), number(row, "pp") or 1.0, number(row, "dp") or 1.0
-    gpus = number(row, "n_gpus") or (tp * pp * dp if tp else None)
+    tp, pp, dp = positive(row, "tp"), positive(row, "pp") or 1.0, positive(row, "dp") or 1.0
+    gpus = positive(row, "n_gpus") or (tp * pp * dp if tp else None)
     if gpus is None:
         raise LlmcostError("n_gpus is blank")
     left = max(gpus / (pp * dp), 1.0)
-    tp, ep = min(tp or left, left), number(row, "ep") or 1.0
+    tp, ep = min(tp or left, left), positive(row, "ep") or 1.0
     shared = dp > 1 and float(shape.n_experts) > 0 and ep > tp
     return tp, pp, dp, min(ep, tp * dp if shared else tp), float(shared)
 
@@ -198,7 +179,7 @@ class Lookup:
 
     def shape(self, row: Mapping[str, str]) -> Shape:
         """Shape of the row's model."""
-        key = tuple((row.get(name) or "").strip() for name in ARCHITECTURE)
+        key = tuple(cells.text(row, name) for name in ARCHITECTURE)
         if key not in self._shapes:
             self._shapes[key] = shape_of_row(row, self._catalog)
         return self._shapes[key]
@@ -206,7 +187,7 @@ class Lookup:
     def machine(self, name: str) -> tuple[Machine, str]:
         """An accelerator as the engine takes it, and its generation."""
         if name not in self._machines:
-            preset, _ = self._catalog.load(spec.Accelerator, name)
+            preset = cells.accelerator(self._catalog, name)
             self._machines[name] = machine_of(preset), preset.generation
         return self._machines[name]
 
@@ -222,23 +203,23 @@ def case(row: Mapping[str, str], known: Lookup) -> Case:
     isl, osl = number(row, "isl_eff"), number(row, "osl_eff")
     if isl is None:
         raise LlmcostError("isl_eff is blank: the prompt length is not stated")
-    load = (row.get("load") or "closed-loop").strip()
-    if load not in LOADS:
-        raise LlmcostError(f"unknown load {load!r}")
-    machine, generation = known.machine((row.get("hardware_id") or "").strip())
+    load = re.sub(r"[\s_]+", "-", cells.text(row, "load").lower())
+    load = load if load in LOADS else "closed-loop"
+    machine, generation = known.machine(cells.text(row, "hardware_id"))
     shape = known.shape(row)
-    batch = number(row, "concurrency_or_batch")
+    batch, layout = positive(row, "concurrency_or_batch"), layout_of_row(row, shape)
+    memory_bytes = float(machine.memory_bytes) * layout[0] * layout[1]
     return Case(
         shape,
         machine,
-        layout_of_row(row, shape),
-        precision_of_row(row, known.formats),
+        layout,
+        precision_of_row(row, known.formats, memory_bytes / float(shape.params_total)),
         isl,
         UNSTATED_OSL if osl is None else osl,
         math.nan if batch is None else batch,
         load,
         generation,
-        (row.get("framework_id") or "any").strip(),
+        cells.text(row, "framework_id").lower() or "any",
     )
 
 
@@ -283,11 +264,11 @@ def points(cases: Cases, calibration: Calibration) -> Point:
     return Point(*[np.where(cases.static, a, b) for a, b in zip(still, moving, strict=True)])
 
 
-def weights_fit(cases: Cases, calibration: Calibration) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Whether the weights alone fit the accelerators of each row."""
+def weights_fit(cases: Cases, calibration: Calibration, slack: float = 1.0) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether the weights alone fit the accelerators of each row, or exceed them by no more than the slack."""
     load = Load(cases.isl, cases.osl)
     held = memory(cases.shape, cases.machine, cases.layout, cases.precision, load, calibration)
-    fit = held.weights_bytes <= cases.machine.memory_bytes * calibration.memory_capacity
+    fit = held.weights_bytes <= cases.machine.memory_bytes * calibration.memory_capacity * slack
     return np.asarray(fit, dtype=bool)
 
 
@@ -315,7 +296,7 @@ def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Predict
 def _predict(cases: Cases, factors: list[dict[str, Any]]) -> list[Prediction]:
     calibration = calibrations(cases, factors)
     with np.errstate(invalid="ignore", divide="ignore"):
-        at, fits = points(cases, calibration), weights_fit(cases, calibration)
+        at, fits = points(cases, calibration), weights_fit(cases, calibration, MEASURED_SLACK)
     first = np.where(cases.static, calibration.ttft_alone_log_spread, calibration.ttft_log_spread)
     spreads = (calibration.tpot_log_spread, first, calibration.throughput_log_spread)
     centres = (at.tpot_seconds, at.ttft_seconds, at.output_tokens_per_second)

@@ -12,14 +12,16 @@ import numpy as np
 from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine import parallelism as par
-from llmcost.engine import transformer as tf
 from llmcost.engine.calibration import Calibration, LogSpread, calibration_from_factors
 from llmcost.engine.memory import Layout
 from llmcost.engine.roofline import Machine
 from llmcost.engine.training import step
 from llmcost.engine.training_work import PRECISIONS, Run
 from llmcost.engine.transformer import Shape
-from llmcost.errors import LlmcostError
+from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.estimate import cells
+from llmcost.estimate.cells import number, positive
+from llmcost.estimate.described import shape_of_row
 from llmcost.estimate.subject import machine_of
 
 LAYOUT = ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
@@ -54,80 +56,6 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def number(row: Mapping[str, str], name: str) -> float | None:
-    """A cell as a number; None where blank or absent.
-
-    Raises
-    ------
-    LlmcostError
-        The cell is not a number.
-    """
-    text = (row.get(name) or "").strip()
-    if not text:
-        return None
-    try:
-        return float(text)
-    except ValueError as error:
-        raise LlmcostError(f"{name} is not a number: {text[:40]!r}") from error
-
-
-def _whole(row: Mapping[str, str], name: str) -> int | None:
-    value = number(row, name)
-    return None if value is None else round(value)
-
-
-def described_model(row: Mapping[str, str]) -> spec.Model | None:
-    """The model that the architecture columns describe; None where they do not suffice."""
-    layers, d, heads = _whole(row, "n_layers"), _whole(row, "d_model"), _whole(row, "n_heads")
-    width, vocabulary = _whole(row, "d_ff"), _whole(row, "vocab")
-    if layers is None or d is None or heads is None or width is None or vocabulary is None:
-        return None
-    experts = _whole(row, "moe_experts") or 0
-    return spec.Model(
-        title="row",
-        n_layers=layers,
-        d_model=d,
-        n_heads=heads,
-        n_kv_heads=_whole(row, "n_kv_heads") or heads,
-        d_head=_whole(row, "d_head") or d // heads,
-        d_ff=0 if experts else width,
-        ffn_gated=number(row, "ffn_gated") != 0.0,
-        vocab_size=vocabulary,
-        # tied where the stated count leaves no room for a second V d
-        tied_embeddings=_is_tied(row, layers, d, heads, width, vocabulary) if not experts else False,
-        moe_experts=experts or None,
-        moe_topk=_whole(row, "moe_topk") if experts else None,
-        moe_d_ff=width if experts else None,
-    )
-
-
-def _is_tied(row: Mapping[str, str], layers: int, d: int, heads: int, width: int, vocabulary: int) -> bool:
-    total = number(row, "n_params_total")
-    if total is None:
-        return False
-    head = _whole(row, "d_head") or d // heads
-    kv = _whole(row, "n_kv_heads") or heads
-    matrices = 2 if number(row, "ffn_gated") == 0.0 else 3
-    blocks = layers * (2 * d * heads * head + 2 * d * kv * head + matrices * d * width)
-    return total - blocks < 1.5 * vocabulary * d
-
-
-def shape_of_row(row: Mapping[str, str], catalog: Catalog) -> Shape | None:
-    """Shape of the row's model: its preset, its architecture columns, or its parameter count alone."""
-    name = (row.get("model_id") or "").strip()
-    if name:
-        preset, _ = catalog.load(spec.Model, name)
-        if preset.n_layers is not None:
-            return tf.shape_of(preset)
-        total = preset.params_total
-        return tf.dense_shape(float(total)) if total else None
-    model = described_model(row)
-    if model is not None:
-        return tf.shape_of(model)
-    params = number(row, "n_params_total")
-    return tf.dense_shape(params) if params else None
-
-
 def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     """The inputs of a row; blank layout cells stay open.
 
@@ -137,36 +65,39 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
         An input is missing, unknown or not a number.
     """
     shape = shape_of_row(row, catalog)
-    if shape is None:
-        raise LlmcostError("the row names no model and describes none")
-    accelerator, _ = catalog.load(spec.Accelerator, (row.get("hardware_id") or "").strip())
-    precision = (row.get("precision_id") or "bf16").strip()
+    accelerator = cells.accelerator(catalog, cells.text(row, "hardware_id"))
+    precision = cells.text(row, "precision_id").lower() or "bf16"
     if precision not in PRECISIONS:
-        raise LlmcostError(f"unknown precision {precision!r}")
-    needed = {name: number(row, name) for name in ("n_gpus", "seq_len", "global_batch_seqs")}
+        raise LlmcostError(f"unknown precision {precision[:40]!r}", did_you_mean(precision, PRECISIONS))
+    fixed = _stated_layout(row)
+    needed = {name: positive(row, name) for name in ("n_gpus", "seq_len", "global_batch_seqs")}
+    if needed["n_gpus"] is None and {"tp", "pp", "dp"} <= set(fixed):
+        needed["n_gpus"] = fixed["tp"] * fixed["pp"] * fixed["dp"] * fixed.get("cp", 1.0)
     if None in needed.values():
         raise LlmcostError("missing " + ", ".join(k for k, v in needed.items() if v is None))
     values = {name: value for name, value in needed.items() if value is not None}
-    fixed = {name: value for name in LAYOUT if (value := number(row, name)) is not None}
     if accelerator.generation.startswith("tpu") and "micro_batch" in fixed:
         # GSPMD programs state the batch per chip (MaxText: per_device_batch_size), others per replica
         fixed["micro_batch"] *= fixed.get("tp", 1.0) * fixed.get("cp", 1.0) * fixed.get("pp", 1.0)
-    shard = number(row, "zero_shard_group")
-    if shard is not None:
-        fixed["shard"] = shard
-    recompute = (row.get("recompute_id") or "").strip()
-    if recompute in RECOMPUTE:
-        fixed["recompute"] = RECOMPUTE[recompute]
     run = Run(values["seq_len"], values["global_batch_seqs"], PRECISIONS[precision])
     return Case(shape, machine_of(accelerator), accelerator.generation, values["n_gpus"], run, fixed)
 
 
+def _stated_layout(row: Mapping[str, str]) -> dict[str, float]:
+    """What a row says of its layout; a degree of zero says nothing."""
+    degrees = {name: positive(row, name) for name in LAYOUT} | {"zero": number(row, "zero")}
+    degrees["shard"] = number(row, "zero_shard_group")
+    degrees["recompute"] = RECOMPUTE.get(cells.text(row, "recompute_id").lower())
+    return {name: value for name, value in degrees.items() if value is not None}
+
+
 def candidates(todo: Case, calibration: Calibration) -> Layout:
     """Layouts of a measured row that fit; the least greedy one if none does."""
-    every = par.layouts(todo.shape, todo.machine, todo.n_gpus, todo.run, todo.fixed)
-    if not len(every.tp):
-        every = par.layouts(todo.shape, todo.machine, todo.n_gpus, todo.run, todo.fixed | _loosened(todo))
-    if not len(every.tp):
+    for fixed in (todo.fixed, todo.fixed | _loosened(todo), todo.fixed | _loosened(todo) | _multiplied(todo)):
+        every = par.layouts(todo.shape, todo.machine, todo.n_gpus, todo.run, fixed)
+        if len(every.tp):
+            break
+    else:
         raise LlmcostError("no valid layout: the degrees of parallelism do not multiply to the accelerators")
     args = (todo.shape, todo.machine, every, todo.run, calibration)
     every = par.settle(*args, slack=MEASURED_SLACK)
@@ -179,6 +110,17 @@ def candidates(todo: Case, calibration: Calibration) -> Layout:
 def _loosened(todo: Case) -> dict[str, float]:
     """What to give where a stated batch does not divide: one sequence per micro-batch, no virtual stages."""
     return {"micro_batch": todo.fixed.get("micro_batch", 1.0), "vpp": todo.fixed.get("vpp", 1.0)}
+
+
+def _multiplied(todo: Case) -> dict[str, float]:
+    """What to give where the stated degrees do not multiply to the accelerators: some idle, data-parallel for the rest.
+
+    Tensor, pipeline and context degrees that are not stated are 1; experts spread over what there is.
+    """
+    degrees = {name: todo.fixed.get(name, 1.0) for name in ("tp", "pp", "cp")}
+    used = degrees["tp"] * degrees["pp"] * degrees["cp"]
+    ranks = max(1.0, todo.n_gpus // used)
+    return degrees | {"dp": ranks, "ep": todo.fixed.get("ep", 1.0)}
 
 
 def constants(catalog: Catalog) -> dict[str, tuple[Calibration, LogSpread]]:

@@ -8,17 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 
-from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine import parallelism as par
-from llmcost.engine import transformer as tf
 from llmcost.engine.calibration import Calibration, LogSpread, calibration_from_factors
 from llmcost.engine.roofline import Machine
 from llmcost.engine.training_work import PRECISIONS, Run, model_flops_per_token
 from llmcost.engine.transformer import Shape
 from llmcost.errors import LlmcostError
+from llmcost.estimate import cells
+from llmcost.estimate.cells import positive
+from llmcost.estimate.described import shape_of_row
 from llmcost.estimate.subject import machine_of
-from llmcost.estimate.training_rows import Prediction, number
+from llmcost.estimate.training_rows import Prediction
 
 DEFAULT_SEQ_LEN = {"volta": 2048.0, "ampere": 2048.0, "tpu-v3": 2048.0, "tpu-v4": 2048.0}
 LATER_SEQ_LEN = 4096.0
@@ -60,20 +61,6 @@ def batch_tokens(flops: float, moe: bool = False) -> float:
     return (MOE_BATCH if moe else 1.0) * 4e6 * float((flops / 1e24) ** (1 / 3))
 
 
-def _shape(row: Mapping[str, str], catalog: Catalog) -> Shape:
-    name = (row.get("model_id") or "").strip()
-    if name:
-        preset, _ = catalog.load(spec.Model, name)
-        if preset.n_layers is not None:
-            return tf.shape_of(preset)
-    total, active = number(row, "params_total"), number(row, "params_active")
-    if total is None:
-        raise LlmcostError("no model and no parameter count")
-    if active is not None and active < 0.9 * total:
-        raise LlmcostError("a mixture of experts without its architecture")
-    return tf.dense_shape(total)
-
-
 def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
     """The inputs of a run; what it does not state is chosen by rule.
 
@@ -82,16 +69,16 @@ def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
     LlmcostError
         No tokens, no accelerator, no model.
     """
-    tokens, hardware = number(row, "tokens"), (row.get("hardware_id") or "").strip()
+    tokens, hardware = positive(row, "tokens"), cells.text(row, "hardware_id")
     if tokens is None or not hardware:
         raise LlmcostError("no tokens" if tokens is None else "no accelerator")
-    shape = _shape(row, catalog)
-    accelerator, _ = catalog.load(spec.Accelerator, hardware)
+    shape = shape_of_row(row, catalog)
+    accelerator = cells.accelerator(catalog, hardware)
     machine = machine_of(accelerator)
-    seq_len = number(row, "seq_len") or DEFAULT_SEQ_LEN.get(accelerator.generation, LATER_SEQ_LEN)
+    seq_len = positive(row, "seq_len") or DEFAULT_SEQ_LEN.get(accelerator.generation, LATER_SEQ_LEN)
     flops = tokens * float(model_flops_per_token(shape, seq_len))
-    precision = PRECISIONS.get((row.get("precision") or "bf16").strip(), PRECISIONS["bf16"])
-    n_gpus = number(row, "n_gpus") or _enough(flops, float(machine.bf16_flops))
+    precision = PRECISIONS.get(cells.text(row, "precision").lower() or "bf16", PRECISIONS["bf16"])
+    n_gpus = positive(row, "n_gpus") or _enough(flops, float(machine.bf16_flops))
     sequences = max(batch_tokens(flops), TOKENS_PER_GPU * n_gpus) / seq_len
     whole_batch = float(np.exp2(np.round(np.log2(max(sequences, 8.0)))))
     run, early = Run(seq_len, whole_batch, precision), _is_early(row, accelerator.generation, catalog)
@@ -99,8 +86,10 @@ def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
 
 
 def _is_early(row: Mapping[str, str], generation: str, catalog: Catalog) -> bool:
-    name = (row.get("model_id") or "").strip()
-    released = catalog.load(spec.Model, name)[0].release_date if name else None
+    try:
+        released = cells.model(catalog, cells.text(row, "model_id")).release_date
+    except LlmcostError:
+        released = None
     return released < EARLY if released else generation in EARLY_MACHINES
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.errors import LlmcostError, did_you_mean, plainly
+from llmcost.estimate.cells import number
 from llmcost.files import MAX_DATA_BYTES, read_bytes, shipped_folder
 from llmcost.result import Estimate
 
@@ -132,7 +133,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         raise LlmcostError(f"{shown}: not a CSV file: {plainly(str(error), 80)}") from None
     if not rows:
         raise LlmcostError(f"{shown}: no rows")
-    return [{k: v for k, v in row.items() if isinstance(k, str) and isinstance(v, str)} for row in rows]
+    return [{k.strip().lower(): v for k, v in row.items() if isinstance(k, str) and isinstance(v, str)} for row in rows]
 
 
 def _score(subject: str, what: Subject, rows: list[dict[str, str]], catalog: Catalog) -> tuple[list[Scored], list[Row]]:
@@ -140,29 +141,28 @@ def _score(subject: str, what: Subject, rows: list[dict[str, str]], catalog: Cat
     scored: list[Scored] = []
     origins: list[Row] = []
     answers = predict(rows, catalog)
-    for number, (row, answer) in enumerate(zip(rows, answers, strict=True)):
+    for place, (row, answer) in enumerate(zip(rows, answers, strict=True), 1):
         for quantity, column in what.quantities.items():
-            measured = _measured(row.get(column, "")) * what.scale.get(quantity, 1.0)
+            measured = _measured(row, column) * what.scale.get(quantity, 1.0)
             if not measured > 0:
                 continue
-            name = row.get("id") or str(number + 1)
+            name = (row.get("id") or "").strip() or str(place)
             scored.append(Scored(name, quantity, measured, *_finite(answer[quantity])))
             origins.append(row)
     return scored, origins
 
 
-def _measured(text: str) -> float:
+def _measured(row: Row, column: str) -> float:
     try:
-        value = float(text)
-    except ValueError:
+        return number(row, column) or 0.0
+    except LlmcostError:
         return 0.0
-    return value if np.isfinite(value) else 0.0
 
 
 def _finite(
     answer: tuple[float | None, float | None, float | None, str],
 ) -> tuple[float | None, float | None, float | None, str]:
-    if answer[0] is None or not np.isfinite(answer[0]):
+    if any(value is None or not np.isfinite(value) or value <= 0 for value in answer[:3]):
         return None, None, None, answer[3] or "not predictable"
     return answer
 
