@@ -218,7 +218,9 @@ class Pool(NamedTuple):
     least: float = 0.0
 
 
-def fleet(traffic: Traffic, pools: Sequence[Pool], end: float, exact: int) -> Segments:
+def fleet(
+    traffic: Traffic, pools: Sequence[Pool], end: float, exact: int, standing: Num = 0.0, each: Num = 0.0
+) -> Segments:
     """Accelerators over time: each pool in whole replicas that follow the traffic [-].
 
     Steps are placed exactly while a pool has fewer than `exact` replicas. Beyond that its size is that of the traffic
@@ -235,6 +237,17 @@ def fleet(traffic: Traffic, pools: Sequence[Pool], end: float, exact: int) -> Se
         Last day that matters [d].
     exact : int
         Most replicas that are counted one by one [-].
+    standing, each : float or array, optional
+        What stands whatever the traffic, and what a request per day adds in fractions, in the unit of the sizes:
+        dollars a day where a size is what a replica costs.
+
+    Examples
+    --------
+    250 requests a day on replicas of 100, $7 a day each, $5 a day of operations and $0.01 a request: 21 + 5 + 2.5.
+
+    >>> from llmcost.engine.segments import cumulative
+    >>> float(cumulative(fleet(constant(250.0), [Pool(100.0, 7.0)], 365.0, 16, 5.0, 0.01), 10.0))
+    285.0
     """
     base = requests(traffic)
     start = np.minimum(_steps(traffic, base, pools, end, exact), end)
@@ -242,7 +255,7 @@ def fleet(traffic: Traffic, pools: Sequence[Pool], end: float, exact: int) -> Se
     per_day = rate(_wide(traffic), middle)
     at = _shifted(base, start, middle)
     moving = np.any(at.exponent, axis=-1) | (at.slope != 0) if traffic.kind != SERIES else np.array(False)
-    smooth, whole = np.zeros(1), np.zeros(1)
+    whole, smooth = (np.asarray(x, dtype=float)[..., None] for x in (standing, each))
     for pool in pools:
         capacity, size = (np.asarray(x, dtype=float)[..., None] for x in pool[:2])
         replicas = per_day / capacity

@@ -53,7 +53,7 @@ class Offer(NamedTuple):
     def tariff(self, p: Mapping[str, Any]) -> Tariff:
         """What a user pays and may do in a month."""
         s = self.said
-        tokens = p["isl"] * s.get("price_per_mtok_input", 0.0) + p["osl"] * s.get("price_per_mtok_output", 0.0)
+        tokens = p["isl"] * s.get("price_per_mtok_input", 0.0) + p.get("osl", 0.0) * s.get("price_per_mtok_output", 0.0)
         return Tariff(
             s.get("price", 0.0), s.get("price_per_request", 0.0) + tokens / 1e6, s.get("overage_price", 0.0),
             s.get("included", math.inf) * DAYS_PER_MONTH, s.get("cap", math.inf) * DAYS_PER_MONTH,

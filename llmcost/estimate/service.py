@@ -14,6 +14,7 @@ from llmcost.result import CostRow
 DAYS_PER_MONTH = 365.25 / 12
 HOURS_PER_MONTH = DAYS_PER_MONTH * 24
 BYTES_PER_GB = 1e9
+PAID = ("operations_cost", "egress_price", "storage_price")
 MONTHLY = ("operations_cost", "storage_price")
 PAIRS = (("egress_bytes", "egress_price"), ("stored_bytes", "storage_price"), ("storage_price", "stored_bytes"))
 
@@ -44,6 +45,8 @@ def take(question: Question, requests: bool) -> None:
         if key in question.numbers and other not in question.numbers:
             raise question.need(other, f"it belongs to --{key.replace('_', '-')}")
     if "egress_price" in question.numbers and "egress_bytes" not in question.numbers:
+        if "osl" not in question.numbers:
+            raise question.need("egress_bytes", "prefill alone sends no answer whose length would tell")
         token = question.factor("fleet", "bytes_per_token")
         question.remember("bytes_per_token", token.value, token.origin, "bytes")
 
@@ -53,11 +56,10 @@ def figures(p: Mapping[str, Any], out: Mapping[str, Any], requests: bool) -> dic
 
     Every request counts, whoever answers it: an answer from a store is sent to its user too.
     """
-    each = _beside({**p, "requests": 1.0}, 1.0)
-    if not each:
+    if not any(key in p for key in PAID):
         return {}
     if not requests:
-        return {"usd_per_request": out["usd_per_request"] + _total(each)}
+        return {"usd_per_request": out["usd_per_request"] + per_request(p)}
     monthly = _total(beside(p))
     added = {"usd_per_month": monthly, "usd_per_day": monthly / DAYS_PER_MONTH}
     added["usd_per_request"] = monthly / (p["requests"] * DAYS_PER_MONTH)
@@ -70,21 +72,35 @@ def _total(rows: list[Row]) -> Any:
     return sum(row.quantity * row.rate_usd for row in rows)
 
 
+def per_request(p: Mapping[str, Any]) -> Any:
+    """What a request takes beside accelerators: its answer is sent [USD]."""
+    return _total(_egress(p, 1.0))
+
+
+def standing_usd(p: Mapping[str, Any]) -> Any:
+    """What a month takes whatever the traffic: operations and storage [USD]."""
+    return _total(_standing(p))
+
+
 def beside(p: Mapping[str, Any]) -> list[Row]:
     """A month of operations, egress and storage."""
-    return _beside(p, p["requests"] * DAYS_PER_MONTH)
+    return [*_standing(p), *_egress(p, p["requests"] * DAYS_PER_MONTH)]
 
 
-def _beside(p: Mapping[str, Any], requests: Any) -> list[Row]:
+def _standing(p: Mapping[str, Any]) -> list[Row]:
     found = []
     if "operations_cost" in p:
         found.append(Row("operations", 1.0, "month", p["operations_cost"]))
-    if "egress_price" in p:
-        sent = p["egress_bytes"] if "egress_bytes" in p else p["osl"] * p["bytes_per_token"]
-        found.append(Row("egress", requests * sent / BYTES_PER_GB, "GB", p["egress_price"]))
     if "storage_price" in p:
         found.append(Row("storage", p["stored_bytes"] / BYTES_PER_GB, "GB-month", p["storage_price"]))
     return found
+
+
+def _egress(p: Mapping[str, Any], requests: Any) -> list[Row]:
+    if "egress_price" not in p:
+        return []
+    sent = p["egress_bytes"] if "egress_bytes" in p else p["osl"] * p["bytes_per_token"]
+    return [Row("egress", requests * sent / BYTES_PER_GB, "GB", p["egress_price"])]
 
 
 def breakdown(question: Question, fleet: Fleet, c: Mapping[str, Any]) -> list[CostRow]:

@@ -119,7 +119,8 @@ class Applied(NamedTuple):
         device = (1.0 - self.stored) * self.edge * self.edge_usd
         out["beside_usd_per_request"] = lookup + device + self.human * self.human_usd
         out["usd_per_request"] = out["usd_per_request"] + out["beside_usd_per_request"]
-        out["usd_per_mtok_blended"] = out["usd_per_mtok_blended"] + lookup / (p["isl"] + p["osl"]) * 1e6
+        if out.get("usd_per_mtok_blended") is not None:  # one phase alone has no blend
+            out["usd_per_mtok_blended"] = out["usd_per_mtok_blended"] + lookup / (p["isl"] + p["osl"]) * 1e6
         if out.get("usd_per_mtok_input") is not None:
             out["usd_per_mtok_input"] = out["usd_per_mtok_input"] + lookup / (p["isl"] * (1.0 - p["cache_hit"])) * 1e6
         if "requests_per_user" in p:

@@ -111,3 +111,12 @@ def test_wrong_tables_are_named(cli: Cli, tmp_path: Path, text: str, says: str) 
     assert run.code == 2
     assert says in run.err
     assert "a.toml" in run.err
+
+
+def test_a_given_training_cost_beside_traffic_over_time(cli: Cli) -> None:
+    said = ("--train-cost", "1M", "--requests", "1M/day", "--growth", "5%/mo", "--isl", "1000", "--osl", "200")
+    vary = ("--vary", "model=llama-3.1-8b,llama-3.2-3b")
+    for row in cli("compare", "--hardware", "h100-sxm", *said, *vary, "--json").json["alternatives"]:
+        model = "llama-3.2-3b" if "3b" in row["name"] else "llama-3.1-8b"
+        alone = cli("crossover", "--hardware", "h100-sxm", *said, "--model", model, "--json").json["result"]
+        assert row["crossover_days"] == pytest.approx(alone["crossover_days"], rel=1e-9)

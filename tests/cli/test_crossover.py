@@ -330,3 +330,48 @@ def test_solving_beyond_the_horizon(cli: Cli) -> None:
     run = cli(*ASKED, "--solve", "traffic", "--at", "2y", "--horizon", "1y")
     assert run.code == 2
     assert "--at lies beyond --horizon" in run.err
+
+
+SERVICE = (
+    'model = "llama-3.1-8b"\nhardware = "h100-sxm"\nisl = 1000\nosl = 200\nrequests = "10M/day"\nprice = "2/h"\n'
+    'train_cost = "1M"\n'
+)
+BESIDE = {"operations": 'operations_cost = "1M"\n', "egress": 'egress_price = 0.09\negress_bytes = "10MB"\n'}
+
+
+@pytest.mark.parametrize("beside", BESIDE)
+@pytest.mark.parametrize("technique", [(), ("--technique", "routing=50%:llama-3.2-1b")])
+def test_what_is_paid_beside_accelerators_stays_where_traffic_grows(
+    cli: Cli, beside: str, technique: tuple[str, ...]
+) -> None:
+    # growth of nearly nothing is no growth; replicas in fractions leave a few dollars of 9,000 a day
+    still, growing = (
+        cli("crossover", "-", *technique, *growth, "--json", stdin=SERVICE + BESIDE[beside]).json["result"]
+        for growth in ((), ("--growth", "0.0001%/mo"))
+    )
+    assert growing["crossover_days"] == pytest.approx(still["crossover_days"], rel=0.01)
+    # 1M a month over 30.4375 days, or 10M x 10 MB x 0.09 USD a GB
+    paid = {"operations": 1e6 / 30.4375, "egress": 10e6 * 0.01 * 0.09}[beside]
+    assert still["inference_usd_per_day"] > paid
+    assert growing["inference_usd_at_horizon"] > paid * 3652.5
+
+
+def test_nothing_over_time_without_traffic(cli: Cli) -> None:
+    for option in (
+        ("--served", "1B"),
+        ("--price-decline", "30%/yr"),
+        ("--retrain-every", "12mo"),
+        ("--discount", "5%/yr"),
+    ):
+        run = cli("crossover", "--train-cost", "150M", "--cost-per-request", "0.05", *option)
+        assert run.code == 2
+        assert f"{option[0]} has no effect in this question" in run.err
+
+
+def test_a_crossing_that_does_not_come_has_no_median(cli: Cli) -> None:
+    # 150M / (0.05 x 800k a day) = 3,750 days, beyond 3,652.5; traffic is 821k or more in nearly half of the samples
+    args = ("--train-cost", "150M", "--cost-per-request", "0.05", "--requests", "400k/day..1.6M/day", "--json")
+    answer = cli("crossover", *args).json
+    assert answer["result"]["crossover_days"] is None
+    assert answer["ranges"]["crossover_days"]["p50"] is None
+    assert answer["ranges"]["crossover_days"]["p5"] == pytest.approx(150e6 / (0.05 * 1.6e6), rel=0.02)

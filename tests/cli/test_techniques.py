@@ -264,3 +264,31 @@ def test_the_ladder_reads_at_eighty_columns(cli: Cli) -> None:
     out = cli("serve", *BASE, "--ladder").out
     assert out.startswith("From 'fp16 static batch 8' to 'commitment (")
     assert "speculation where it helps" in out
+
+
+@pytest.mark.parametrize("technique", ["response-cache=20%", "cascade=30%:llama-3.2-1b"])
+def test_a_bill_with_egress_adds_up(cli: Cli, technique: str) -> None:
+    args = ("--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--isl", "1000", "--osl", "200", "--price", "2/h")
+    more = ("--requests", "10M/day", "--egress-price", "0.09", "--egress-bytes", "10kB", "--technique", technique)
+    answer = cli("serve", *args, *more, "--json").json
+    rows = {row["name"]: row for row in answer["breakdown"]}
+    assert sum(row["cost_usd"] for row in rows.values()) == pytest.approx(answer["result"]["usd_per_month"], rel=1e-9)
+    assert rows["egress"]["quantity"] == pytest.approx(10e6 * 30.4375 * 1e-5)  # 10 kB a request
+
+
+@pytest.mark.parametrize("phase", ["prefill", "decode"])
+@pytest.mark.parametrize("technique", ["response-cache=20%", "human=1%"])
+def test_techniques_beside_one_phase(cli: Cli, phase: str, technique: str) -> None:
+    lengths = ("--isl", "1000") if phase == "prefill" else ("--isl", "1000", "--osl", "200")
+    args = ("--model", "llama-3.1-8b", "--hardware", "h100-sxm", *lengths, "--requests", "100M/day", "--phase", phase)
+    plain, with_it = (cli("serve", *args, *t, "--json") for t in ((), ("--technique", technique)))
+    assert with_it.code == 0, with_it.err
+    assert with_it.json["result"]["usd_per_request"] != plain.json["result"]["usd_per_request"]
+
+
+def test_prefill_alone_sends_no_answer(cli: Cli) -> None:
+    args = ("--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--isl", "1000", "--phase", "prefill")
+    run = cli("serve", *args, "--egress-price", "0.09")
+    assert run.code == 2
+    assert "missing --egress-bytes" in run.err
+    assert cli("serve", *args, "--requests", "100M/day", "--users", "1M").code == 0

@@ -86,6 +86,8 @@ def take(question: Question) -> Course:
     if start is None and first is not None:
         start = first
         question.record("start", first, Origin("computed", "the first day of --traffic"))
+    if kind is None:
+        return Course(None, None)  # nothing is over time: what is said of it is left unread, and refused
     for key in ("served", "price_decline", "efficiency_gain", "discount"):
         question.number(key)
     said = question.said("payments")

@@ -55,15 +55,18 @@ def answer(make: Maker, read: Reader, numbers: Numbers, samples: int, seed: int)
 
 
 def ranges(result: dict[str, Any], outcomes: Mapping[str, Any]) -> dict[str, Range]:
-    """90 % intervals: of crossings the quantiles themselves, in which one that never comes is infinite."""
+    """90 % intervals: of crossings the quantiles themselves, in which one that never comes is infinite.
+
+    Where the answer at the centre is that it never comes, its median is that too, whatever half of the samples do.
+    """
     crossing = [k for k in outcomes if "crossover" in k]
     found = sampling.ranges(result, {k: v for k, v in outcomes.items() if k not in crossing})
     for name in crossing:
-        p5, p50, p95 = sp.quantiles(outcomes[name], (0.05, 0.5, 0.95))
+        p5, p95 = sp.quantiles(outcomes[name], (0.05, 0.95))
         if np.isclose(p5, p95, rtol=1e-9, atol=0.0) and np.isfinite(p5):
             continue
-        centre = result.get(name)
-        found[name] = Range(finite(p5), finite(p50) if centre is None else float(centre), finite(p95))
+        centre = result[name]
+        found[name] = Range(finite(p5), None, None) if centre is None else Range(finite(p5), float(centre), finite(p95))
     return found
 
 

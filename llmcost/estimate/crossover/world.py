@@ -13,7 +13,7 @@ from llmcost.engine.crossover import Schedule, Spend
 from llmcost.engine.request import request_flops
 from llmcost.engine.segments import Segments, cumulative, declining
 from llmcost.estimate import bill as billing
-from llmcost.estimate import serving_plan, train
+from llmcost.estimate import service, serving_plan, train
 from llmcost.estimate.crossover.course import SECONDS_PER_DAY
 from llmcost.estimate.crossover.sides import Sides
 from llmcost.estimate.question import Question
@@ -96,6 +96,17 @@ def world(sides: Sides, p: Mapping[str, Num], horizon: float, exact: int = EXACT
         fleet = declining(demand.fleet(traffic, _pools(sides, served), horizon, exact), efficiency)
     work = declining(requests, efficiency) if fleet is None else fleet
     spends = _spends(sides, s, each, requests, work, None if fleet is None else served)
+    if served is not None and traffic.kind != demand.CONSTANT:
+        standing, sent = service.standing_usd(s) / engine.DAYS_PER_MONTH, service.per_request(s)
+        usd = spends[USD].each
+        if fleet is not None:  # per accelerator-day, and what is paid beside accelerators is not in it
+            pools = [pool._replace(size=pool.size * usd) for pool in _pools(sides, served)]
+        else:  # per request, in which there is no month to share
+            pools, sent = [], usd
+        if np.any(standing) or (fleet is not None and np.any(sent)):
+            dollars = demand.fleet(traffic, pools, horizon, exact, standing, sent)
+            pace = efficiency + sides.course.cheaper(s)
+            spends[USD] = Spend(declining(dollars, pace), 1.0, spends[USD].already)
     return World(figures, spends, plans, requests, fleet)
 
 
@@ -110,7 +121,8 @@ def _trained(sides: Sides, t: Mapping[str, Num]) -> dict[str, Num]:
     out: dict[str, Num] = {}
     if "train_cost" in t:
         out["training_usd"] = t["train_cost"]
-        out["training_usd_program"] = t["train_cost"] + billing.total(billing.around(t, t["train_cost"]))
+        if "experiments" in t:  # something was said of a programme
+            out["training_usd_program"] = t["train_cost"] + billing.total(billing.around(t, t["train_cost"]))
     if "train_energy" in t:
         out["training_kwh"] = t["train_energy"]
     if sides.train_plan is not None:
