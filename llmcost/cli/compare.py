@@ -102,8 +102,9 @@ def run(scenarios: list[tuple[str, Scenario]], catalog: Catalog, answers: list[s
 
         return published(catalog)
     if baseline is not None:
-        _refuse("--baseline", asked | ({"optimal"} if optimal else set()))
-        return _changes(baseline, answers, scenarios, catalog)
+        kept = {name: how[name] for name in SIDE_BY_SIDE if name in asked}
+        _refuse("--baseline", (asked - set(kept)) | ({"optimal"} if optimal else set()))
+        return _changes(baseline, answers, scenarios, catalog, kept)
     if answers:
         raise LlmcostError(f"{shown(answers[0])} is an answer: to compare it with what?", "--baseline old.json")
     if not optimal:
@@ -127,8 +128,10 @@ def _refuse(what: str, others: set[str]) -> None:
         raise LlmcostError(f"{names} {'has' if len(others) == 1 else 'have'} no effect with {what}", "leave it out")
 
 
-def _changes(baseline: str, answers: list[str], scenarios: list[tuple[str, Scenario]], catalog: Catalog) -> Any:
-    """What changed since a baseline."""
+def _changes(
+    baseline: str, answers: list[str], scenarios: list[tuple[str, Scenario]], catalog: Catalog, kept: dict[str, Any]
+) -> Any:
+    """What changed since a baseline; alternatives are named as they were when it was made."""
     from llmcost.cli.output import read_json
     from llmcost.estimate.compare import Alternative, compare
     from llmcost.estimate.compare import baseline as two
@@ -136,12 +139,14 @@ def _changes(baseline: str, answers: list[str], scenarios: list[tuple[str, Scena
     old, name = read_json(baseline)
     if len(answers) > 1:
         raise LlmcostError("--baseline compares with one newer answer", "llmcost compare --baseline old.json new.json")
+    kind = two.command_of(old, name)
+    if answers or kind != "compare":
+        _refuse("a newer answer" if answers else f"a baseline of {kind}", set(kept))
     if answers:
         new, other = read_json(answers[0])
         return two.diff(old, new, (name, other), catalog)
-    kind = two.command_of(old, name)
     if kind == "compare":
-        fresh = compare([Alternative(*s) for s in scenarios], catalog)
+        fresh = compare([Alternative(*s) for s in scenarios], catalog, **kept)
     else:
         fresh = two.asked(kind, scenarios[0][1], catalog)
     return two.diff(old, two.document(fresh), (name, "the question"), catalog)

@@ -21,6 +21,16 @@ from llmcost.estimate.serving_targets import within
 from llmcost.estimate.subject import Chip
 
 FRONT_ROWS = 12
+# What takes the time of one iteration of T tokens, b of them decoded: symbols of docs/method-serving.md.
+ROWS = {
+    "linear": "2 W T / (tp peak eta_c) + (W bytes / tp + activations) / (bandwidth eta_m), W weights outside experts",
+    "experts": "2 P_e k T / (ranks peak eta_c) + P_e E_v bytes / (ranks bandwidth eta_m), E_v = E (1 - (1 - k/E)^T)",
+    "attention": "b KV(ISL + OSL/2) bytes / (tp bandwidth eta_kv) + b FLOPs / (tp peak eta_a)",
+    "head": "2 V d b / (tp peak eta_c) + V d bytes / (tp bandwidth eta_m)",
+    "communication": "2 L (2 (n-1)/n 2 T d / link + alpha log2 n) of tp, and all-to-all of ep",
+    "fixed": "launches of a layer x L + scheduling of a step and of each request",
+    "prefill": "(ISL - cached) / OSL prompt tokens for each one decoded: their products, attention and links",
+}
 
 
 class Replica(NamedTuple):
@@ -127,7 +137,7 @@ class Replica(NamedTuple):
         for name, seconds in self.point.rows().items():
             if name == "draft" and self.draft is None:
                 continue
-            question.step(name, "time of one iteration spent on it", float(seconds), "s", SOURCE)
+            question.step(name, ROWS.get(name, "time of one iteration spent on it"), float(seconds), "s", SOURCE)
         told = "one iteration"
         if self.draft is not None:
             y, a = float(self.point.drafted), self.draft.acceptance

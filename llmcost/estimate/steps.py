@@ -128,6 +128,7 @@ def predict(
         return None
     shape = assumed_shape(question, model)
     fitted, spread = calibration_from_factors(question.catalog.factors("training"), device.preset.generation)
+    _warn_of_borrowed(question, device.preset.generation)
     calibration = method.calibration(fitted, shape)
     published = model if method.name in PRETRAINING else None
     run = Run(
@@ -216,6 +217,23 @@ def _smallest(
             if par.search(shape, free, float(count), run, calibration, fixed).fitting:
                 return count
     return None
+
+
+def _warn_of_borrowed(question: Question, generation: str) -> None:
+    """Say so where no measured step of this kind of accelerator is in the fit."""
+    fitted = {
+        kind
+        for row in question.catalog.factors("training")
+        if row["name"] == "log_spread_step_dense" and isinstance(row["generation"], list)
+        for kind in row["generation"]
+    }
+    if generation not in fitted:
+        question.warn(
+            "W019",
+            f"no training step measured on {generation} is in the fit: constants come from its largest measured matrix "
+            "product or from other accelerators, and the range is wider",
+            "--mfu 40%",
+        )
 
 
 def _warn_of_idle(question: Question, longer: float, gpus: int, run: Run) -> None:

@@ -156,7 +156,8 @@ def _chart(page: Page, estimate: Estimate) -> None:
 
 def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
     rows = [row for row in array if isinstance(row, Mapping)] if isinstance(array, list | tuple) else []
-    asked = page.options.explain or (estimate.command == "compare" and name == "crossings" and len(rows) > 1)
+    several = len(rows) > 1 or bool(estimate.arrays.get("jumps"))
+    asked = page.options.explain or (estimate.command == "compare" and name == "crossings" and several)
     if not rows or (name in ON_REQUEST and not asked):
         return
     if estimate.command == "validate" and name == "rows" and not page.options.explain:
@@ -262,7 +263,9 @@ def _steps(page: Page, estimate: Estimate) -> None:
 def _inputs(page: Page, estimate: Estimate) -> None:
     """What went in and can be said otherwise, grouped by where it came from; constants of the method are counted."""
     groups: dict[str, list[str]] = {origin: [] for origin in ORIGINS}
-    options = {name: given for name, given in estimate.inputs.items() if words.is_option(name)}
+    options = {
+        name: given for name, given in estimate.inputs.items() if words.is_option(name) or words.is_package(given)
+    }
     for name, given in options.items():
         groups.setdefault(words.mark(given), []).append(f"{words.input_name(name)} {words.input_text(given)}")
     groups = {origin: items for origin, items in groups.items() if items}

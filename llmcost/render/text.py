@@ -254,6 +254,11 @@ def is_option(name: str) -> bool:
     return name in KEYS or (side in SIDES and rest in KEYS)
 
 
+def is_package(given: Input) -> bool:
+    """Whether an input is the data of a package: its version and age are part of the answer."""
+    return given.origin.startswith("package:")
+
+
 def input_name(name: str) -> str:
     """`serve price` for `serve_price`; the value has the unit."""
     return clean(name).removesuffix("_seconds").replace("_", " ")

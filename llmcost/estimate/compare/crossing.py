@@ -241,12 +241,12 @@ def _pair_text(found: list[Crossing], a: Curve, b: Curve, line: Axis, figure: st
         if not exact:
             how = f"change places at {name} {_said(line, at.x)}, where a step of the fleet jumps over the other's cost"
         return f"{a.name} and {b.name} {how}: above it {above} is cheaper."
-    some = (
-        f"cost the same at {len(exact)} values of {name}" if exact else f"change places at {len(mine)} values of {name}"
-    )
+    stepped = len(mine) - len(exact)
+    some = [f"cost the same at {len(exact)} value{'s' * (len(exact) > 1)} of {name}"] if exact else []
+    some += [f"change places at {stepped} where a step of the fleet jumps over the other's cost"] if stepped else []
     return (
-        f"{a.name} and {b.name} {some} between {_said(line, mine[0].meeting.x)} and {_said(line, last.x)}: "
-        f"above the last {above} is cheaper."
+        f"{a.name} and {b.name} {' and '.join(some)}, between {name} {_said(line, mine[0].meeting.x)} and "
+        f"{_said(line, last.x)}: above the last {above} is cheaper."
     )
 
 

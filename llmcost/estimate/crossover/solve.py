@@ -179,8 +179,14 @@ def _largest(scenario: Scenario, catalog: Catalog, days: float, answer: Answer) 
     if scenario.has("model"):
         raise LlmcostError("--solve params varies the size, and --model fixes it", "--params 70B in place of --model")
 
+    refused: list[LlmcostError] = []
+
     def later(params: float) -> bool:
-        both = sides.take(_sized(scenario, params), catalog)
+        try:
+            both = sides.take(_sized(scenario, params), catalog)
+        except LlmcostError as error:  # a size that these accelerators cannot lay out is no answer; others may be
+            refused.append(error)
+            return False
         if sides.refused(both) is not None:
             return False
         made = world(both, sampling.central({**tagged(TRAIN, both.training), **tagged(SERVE, both.serving)}), days)
@@ -191,6 +197,8 @@ def _largest(scenario: Scenario, catalog: Catalog, days: float, answer: Answer) 
         return not np.isfinite(reached)
 
     fine = [later(float(n)) for n in SIZES]
+    if len(refused) == len(SIZES):
+        raise refused[-1]
     if not any(fine):
         smallest = units.format("count", SIZES[0])
         reason = f"no model of {smallest} parameters or more stays below its training cost for so long"
