@@ -62,7 +62,7 @@ def hour(question: Question) -> Number:
     LlmcostError
         No accelerator, no purchase price, or no power of it.
     """
-    device = chip(question)
+    device = chip(question, predicted=False)
     if device is None:
         raise LlmcostError("missing --hardware: owning is priced by what is bought", "--hardware h100-sxm")
     take_purchase(question, device)

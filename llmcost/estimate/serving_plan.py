@@ -57,12 +57,13 @@ def plan(question: Question) -> Plan:
         from llmcost.estimate import techniques
 
         question.applied = techniques.take(question)
-    model, device = subject(question), chip(question)
     phase = "" if question.prefix else question.said("phase") or ""
+    given = not phase and question.scenario.peek("tokens_per_second", question.side) is not None
+    model, device = subject(question), chip(question, predicted=not given)
     varied = lengths(question, phase)
     if phase == "decode":
         question.numbers["cache_hit"] = 0.0  # every prompt arrives cached: there is no share to say
-    elif question.number("cache_hit") is None:
+    elif (given and not question.prefix) or question.number("cache_hit") is None:  # a given rate holds it already
         question.remember("cache_hit", 0.0, Origin("default", "docs/method.md, defaults"))
     requests = offers.take_users(question)
     fleet = fleets.take(question, requests)

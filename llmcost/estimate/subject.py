@@ -113,32 +113,36 @@ def _from_counts(question: Question, total: Number, active: Number | None) -> Su
     return Subject(tf.shape_from_counts(whole, part), None, None, total, active if active is not None else total)
 
 
-def chip(question: Question) -> Chip | None:
-    """The accelerator a question is about, or None when none was named."""
+def chip(question: Question, predicted: bool = True) -> Chip | None:
+    """The accelerator a question is about, or None when none was named.
+
+    Where its time is given and not `predicted`, only its power may be supposed: the rest is left unread, and refused.
+    """
     loaded = question.preset("hardware", spec.Accelerator)
     if loaded is None:
         return None
     preset, found = loaded
-    preset = _what_if(question, preset)
+    preset = _what_if(question, preset, tuple(SCALED) if predicted else (POWER,))
     return Chip(machine_of(preset), preset, found)
 
 
+POWER = "power_scale"
 SCALED = {
     "compute_scale": ("fp32_flops", "tf32_flops", "bf16_flops", "fp16_flops", "fp8_flops", "int8_flops", "fp4_flops"),
     "bandwidth_scale": ("memory_bytes_per_second",),
     "memory_scale": ("memory_bytes",),
     "link_scale": ("link_bytes_per_second", "network_bytes_per_second"),
-    "power_scale": ("tdp_watts", "server_watts"),
+    POWER: ("tdp_watts", "server_watts"),
 }
 
 
-def _what_if(question: Question, preset: spec.Accelerator) -> spec.Accelerator:
+def _what_if(question: Question, preset: spec.Accelerator, keys: tuple[str, ...]) -> spec.Accelerator:
     """The accelerator with some of its figures multiplied; its efficiencies stay those of its generation."""
     changed: dict[str, float] = {}
-    for key, fields in SCALED.items():
+    for key in keys:
         scale = question.said(key)
         if scale is not None:
-            changed |= {f: getattr(preset, f) * scale for f in fields if getattr(preset, f) is not None}
+            changed |= {f: getattr(preset, f) * scale for f in SCALED[key] if getattr(preset, f) is not None}
     if not changed:
         return preset
     question.warn("W081", "the accelerator is a supposition: efficiencies are those measured on the real one")

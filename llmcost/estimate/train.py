@@ -61,9 +61,9 @@ def plan(question: Question) -> Plan:
     if not question.scenario.has(*GIVEN_WORK):
         raise Missing("nothing to train: give --model and --tokens, or --gpu-hours", "llmcost train --help")
     model = subject(question)
-    device = chip(question)
-    gpus = question.said("gpus")
     hours = question.number("gpu_hours")
+    device = chip(question, predicted=hours is None)
+    gpus = question.said("gpus")
     method = methods.take(question, model)
     work = _take_work(question, model, method, needed=hours is None)
     timed = pace.Timed(work)

@@ -361,3 +361,35 @@ def test_no_is_an_answer_with_exit_code_1(cli: Cli, args: tuple[str, ...]) -> No
     assert answer["result"]["feasible"] is False
     assert answer["result"]["reason"].lower()[:20] in answer["headline"].lower()
     assert cli(*args).code == 1
+
+
+RATED = (
+    "--model",
+    "llama-3.1-8b",
+    "--hardware",
+    "h100-sxm",
+    "--isl",
+    "1000",
+    "--osl",
+    "200",
+    "--tokens-per-second",
+    "900/s",
+)
+TIMED = ("--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--gpu-hours", "1M")
+
+
+@pytest.mark.parametrize(
+    ("asked", "idle"),
+    [
+        (("serve", *RATED), ("--cache-hit", "30%")),
+        (("serve", *RATED), ("--bandwidth-scale", "2")),
+        (("train", *TIMED), ("--compute-scale", "2")),
+    ],
+)
+def test_what_a_given_speed_leaves_without_effect(cli: Cli, asked: tuple[str, ...], idle: tuple[str, ...]) -> None:
+    run = cli(*asked, *idle)
+    assert run.code == 2
+    assert f"{idle[0]} has no effect in this question" in run.err
+    watts = [cli(*asked, *power, "--json").json["result"] for power in ((), ("--power-scale", "2"))]
+    key = "energy_kwh" if asked[0] == "train" else "wh_per_request"
+    assert watts[1][key] > watts[0][key]
