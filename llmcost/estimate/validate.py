@@ -163,7 +163,12 @@ def _finite(
     answer: tuple[float | None, float | None, float | None, str],
 ) -> tuple[float | None, float | None, float | None, str]:
     if any(value is None or not np.isfinite(value) or value <= 0 for value in answer[:3]):
-        return None, None, None, answer[3] or "not predictable"
+        return (
+            None,
+            None,
+            None,
+            answer[3] or "no finite prediction above zero: no prompt, or an absurd size",
+        )
     return answer
 
 

@@ -82,6 +82,15 @@ def test_a_stated_layout_is_predicted(cli: Cli, tmp_path: Path, layout: dict[str
     assert row["predicted"] is not None, row["reason"]
 
 
+def test_a_blank_degree_takes_the_accelerators_left_over(cli: Cli, tmp_path: Path) -> None:
+    # 64 accelerators in 8 data-parallel groups: 8 each, in tensor or pipeline parallel, and no more
+    whole = TRAINING | {"model_id": "llama-3.1-70b", "n_gpus": "64", "global_batch_seqs": "256", "dp": "8", "cp": "1"}
+    stated = whole | {"tp": "8", "pp": "1"}
+    blank_tp, blank_pp, both = (stated | {"tp": ""}, stated | {"pp": ""}, stated)
+    got = _rows(cli, tmp_path / "a.csv", "training", blank_tp, blank_pp, both)
+    assert got[0]["predicted"] == got[1]["predicted"] == got[2]["predicted"] is not None
+
+
 @pytest.mark.parametrize(
     ("spelled", "name"),
     [
@@ -137,8 +146,10 @@ def test_dense_counts_widen_the_ffn_within_reason() -> None:
 
 def test_counts_alone_make_a_mixture_of_that_size() -> None:
     shape = sparse_shape(46.7e9, 12.9e9)
-    assert shape.params_total == pytest.approx(46.7e9, rel=0.05)
-    assert shape.params_active == pytest.approx(12.9e9, rel=0.01)
+    experts = shape.expert_params * shape.moe_layers
+    visited = shape.params_active - shape.topk * experts
+    assert visited + shape.n_experts * experts == pytest.approx(46.7e9) == shape.params_total
+    assert shape.params_active == pytest.approx(12.9e9)
 
 
 def test_windows_are_read_from_the_kind_of_attention() -> None:
