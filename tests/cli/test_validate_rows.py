@@ -167,3 +167,10 @@ def test_weights_without_a_stated_format_take_one_that_fits(cli: Cli, tmp_path: 
     stated = row | {"weight_precision": "fp8"}
     (blank, said) = _rows(cli, tmp_path / "a.csv", "serving", row, stated)
     assert blank["predicted"] == said["predicted"] is not None
+
+
+def test_the_class_is_that_of_the_model_named(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    _rows(cli, path, "training", TRAINING, TRAINING | {"model_id": "qwen3-30b-a3b"}, TRAINING | {"model_id": "x"})
+    groups = cli("validate", "training", "--data", str(path), "--json").json["groups"]
+    assert {g["name"]: g["n"] for g in groups if g["by"] == "class"} == {"dense": 1, "moe": 1, "not stated": 1}
