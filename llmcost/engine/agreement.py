@@ -8,7 +8,8 @@ from llmcost.engine.transformer import Shape, dense_shape
 
 TOLERANCE = 0.05  # counts are rounded, with or without norms, biases and positions
 WIDEST = 4.0  # FFNs that had to be more than this much wider or narrower: the count is of something else
-SPARSE_WIDTH = 8.0  # experts a token visits where only the counts are known
+VISITED, VISITED_FEW = 8.0, 2.0  # experts a token visits where only the counts are known; of few large experts
+FEW = 6.0  # experts per visited expert: 4 in Mixtral and Grok-1, 8 and more in models of many small ones
 
 
 def agree(shape: Shape, total: float | None, active: float | None) -> Shape:
@@ -103,33 +104,35 @@ def _always(shape: Shape, more: float, stated: float) -> Shape:
 def sparse_shape(total: float, active: float) -> Shape:
     """Shape assumed for a mixture of experts of which only the counts are known.
 
-    Layers, width and attention of a dense model of the active size (`dense_shape`); its FFNs are the k = 8 experts a
-    token visits, and as many more stand beside them as the total asks for. An assumption.
+    Layers, width and attention of a dense model of the active size (`dense_shape`), whose FFNs F are the k experts that
+    a token visits: E / k = 1 + (total - active) / F. E is the power of two for which k is nearest 8, or 2 where the
+    ratio is below 6 (few large experts), so that experts can be dealt over accelerators; k need not be whole. An
+    assumption.
 
     Parameters
     ----------
     total, active : float
         Parameters [-].
 
-    Source: definition of the counts; k = 8 as in DeepSeek-V3 (arXiv 2412.19437) and Qwen3 (arXiv 2505.09388).
+    Source: definition of the counts; k = 8 as in DeepSeek-V3 (arXiv 2412.19437) and Qwen3 (arXiv 2505.09388), 2 of 8
+    as in Mixtral (arXiv 2401.04088).
 
     Examples
     --------
     >>> s = sparse_shape(671e9, 37e9)
-    >>> abs(float(s.params_total) / 671e9 - 1) < 0.01, round(float(s.params_active) / 1e9), float(s.topk)
-    (True, 37, 8.0)
+    >>> round(float(s.params_total) / 1e9), round(float(s.params_active) / 1e9), 5.6 < s.topk < 11.4
+    (671, 37, True)
     """
     base = dense_shape(active)
-    layers = float(base.n_layers)
-    expert = float(base.dense_ffn_params) / (SPARSE_WIDTH * layers)
-    more = max(1.0, round((total - active) / (expert * layers)))  # experts beside the visited ones, whole
-    expert_total = expert * layers * (SPARSE_WIDTH + more)
+    layers, ffn = float(base.n_layers), float(base.dense_ffn_params)
+    ratio = 1.0 + (total - active) / ffn
+    experts = 2.0 ** round(math.log2((VISITED_FEW if ratio < FEW else VISITED) * ratio))
     return base._replace(
-        params_total=float(base.params_active) + expert_total - float(base.dense_ffn_params),
+        params_total=float(total),
         dense_ffn_params=0.0,
         dense_layers=0.0,
-        expert_params=expert,
-        n_experts=SPARSE_WIDTH + more,
-        topk=SPARSE_WIDTH,
+        expert_params=ffn * ratio / (experts * layers),
+        n_experts=experts,
+        topk=experts / ratio,
         moe_layers=layers,
     )

@@ -130,6 +130,7 @@ def layouts(
     dp, wide = whole(tp, pp, cp, etp)
     rounds = run.global_batch / (dp * micro)
     good = (dp == np.floor(dp)) & (dp >= 1)
+    good = good & ((tp * pp * cp * dp == n_gpus) | ({"tp", "pp", "cp", "dp"} <= set(given)))
     good = good & ((rounds >= 1) & (rounds == np.floor(rounds)) | ("micro_batch" in given))
     good = good & (("ep" in given) | ((tp * cp * dp) % (ep * wide) == 0))
     good = good & (("etp" in given) | (wide == 1) | ((ep * wide <= tp * cp * dp) & (tp > 1) & (etp == 0)))

@@ -16,7 +16,7 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate import cells
 from llmcost.estimate.cells import flag, number, positive
 
-VOCABULARY = 128256  # where not stated: Llama 3
+VOCABULARIES = (128256, 32000, 50257)  # where not stated: as Llama 3, Llama 2 or GPT-2, whichever fits the count
 HEAD = 128  # width of a head where the number of heads is not stated
 SIZES_NEEDED = ("n_layers", "d_model")
 # Multi-head latent attention as all but few models have it: DeepSeek-V2, V3 and R1, Kimi K2, Mistral Large 3.
@@ -74,21 +74,24 @@ def described_shape(row: Mapping[str, str], total: float | None, active: float |
     gated, experts = flag(row, "ffn_gated"), positive(row, "moe_experts")
     gates = (True, False) if gated is None else (gated,)
     ties = (False,) if experts or total is None else (False, True)
-    shapes = [tf.shape_of(_model(row, g, t, total)) for t, g in itertools.product(ties, gates)]
+    known = positive(row, "vocab")
+    vocabularies = VOCABULARIES if known is None else (max(round(known), 1),)
+    choices = itertools.product(vocabularies, ties, gates)
+    shapes = [tf.shape_of(_model(row, *choice, total)) for choice in choices]
     if total is None:
         return shapes[0]
     wanted = total
     return agree(min(shapes, key=lambda s: abs(math.log(s.params_total / wanted))), total, active)
 
 
-def _model(row: Mapping[str, str], gated: bool, tied: bool, total: float | None) -> spec.Model:
+def _model(row: Mapping[str, str], vocabulary: int, tied: bool, gated: bool, total: float | None) -> spec.Model:
     def whole(name: str, otherwise: float) -> int:
         return max(round(positive(row, name) or otherwise), 1)
 
     layers, d = whole("n_layers", 1), whole("d_model", 1)
     heads = whole("n_heads", max(d / HEAD, 1))
     kv, head = whole("n_kv_heads", heads), whole("d_head", d / heads)
-    vocabulary, experts = whole("vocab", VOCABULARY), round(positive(row, "moe_experts") or 0)
+    experts = round(positive(row, "moe_experts") or 0)
     if experts == 1:
         experts = 0
     matrices, copies = 3.0 if gated else 2.0, max(experts, 1)

@@ -113,14 +113,13 @@ def _loosened(todo: Case) -> dict[str, float]:
 
 
 def _multiplied(todo: Case) -> dict[str, float]:
-    """What to give where the stated degrees do not multiply to the accelerators: some idle, data-parallel for the rest.
+    """What to give where the stated degrees do not multiply to the accelerators: they stay, the others are 1.
 
-    Tensor, pipeline and context degrees that are not stated are 1; experts spread over what there is.
+    Data-parallel ranks are those stated, or as many as there are accelerators for; some stay idle.
     """
-    degrees = {name: todo.fixed.get(name, 1.0) for name in ("tp", "pp", "cp")}
+    degrees = {name: todo.fixed.get(name, 1.0) for name in ("tp", "pp", "cp", "ep")}
     used = degrees["tp"] * degrees["pp"] * degrees["cp"]
-    ranks = max(1.0, todo.n_gpus // used)
-    return degrees | {"dp": ranks, "ep": todo.fixed.get("ep", 1.0)}
+    return degrees | {"dp": todo.fixed.get("dp", max(1.0, todo.n_gpus // used))}
 
 
 def constants(catalog: Catalog) -> dict[str, tuple[Calibration, LogSpread]]:
@@ -153,7 +152,7 @@ def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Predict
 def _predict(todo: Case, calibration: Calibration, spread: LogSpread) -> Prediction:
     layout = candidates(todo, calibration)
     seconds = float(np.min(step(todo.shape, todo.machine, layout, todo.run, calibration).step_seconds))
-    if not {"tp", "pp"} <= set(todo.fixed):
+    if not {"tp", "pp"} <= set(todo.fixed) and len(set(zip(layout.tp, layout.pp, strict=True))) > 1:
         seconds *= calibration.practice  # as in a search: the fastest of many predictions flatters
     if not np.isfinite(seconds):
         return Prediction(None, None, None, "the machine's peak or bandwidth is not known")

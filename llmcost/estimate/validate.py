@@ -50,6 +50,12 @@ class Subject(NamedTuple):
     groups: dict[str, str]  # name of the grouping -> background column
 
 
+# What tells a model in the rows of any subject.
+ARCHITECTURE = (
+    "model_id", "n_params_total", "n_params_active", "params_total", "params_active", "n_layers", "d_model", "n_heads",
+    "n_kv_heads", "d_head", "d_ff", "ffn_gated", "vocab", "attention_kind", "moe_experts", "moe_topk", "ep",
+)  # fmt: skip
+
 SUBJECTS = {
     "training": Subject(
         "training_measured.csv",
@@ -110,7 +116,7 @@ def validate(catalog: Catalog, subject: str, data: str | None) -> Estimate:
         result={"subject": subject, "file": path.name, **statistics(scored)},
         arrays={
             "summary": statistics(scored),
-            "groups": _groups(what, scored, origins),
+            "groups": _groups(what, scored, origins, catalog),
             "rows": [{**s._asdict(), "error_pct": s.error_pct} for s in scored],
         },
         presets=presets_date(catalog),
@@ -163,7 +169,12 @@ def _finite(
     answer: tuple[float | None, float | None, float | None, str],
 ) -> tuple[float | None, float | None, float | None, str]:
     if any(value is None or not np.isfinite(value) or value <= 0 for value in answer[:3]):
-        return None, None, None, answer[3] or "not predictable"
+        return (
+            None,
+            None,
+            None,
+            answer[3] or "no finite prediction above zero: no prompt, or an absurd size",
+        )
     return answer
 
 
@@ -219,25 +230,34 @@ def statistics(scored: list[Scored]) -> dict[str, Any]:
     return out | {k: float(v) for k, v in zip(keys, values, strict=True)}
 
 
-def _groups(what: Subject, scored: list[Scored], origins: list[Row]) -> list[dict[str, Any]]:
+def _groups(what: Subject, scored: list[Scored], origins: list[Row], catalog: Catalog) -> list[dict[str, Any]]:
     found = []
+    classes = _classes(origins, catalog)
     for by, column in {"quantity": "", **what.groups, "class": ""}.items():
         members: dict[tuple[str, str], list[Scored]] = {}
-        for s, row in zip(scored, origins, strict=True):
-            name = s.quantity if by == "quantity" else row.get(column, "") if column else _model_class(row)
+        for s, row, kind in zip(scored, origins, classes, strict=True):
+            name = s.quantity if by == "quantity" else row.get(column, "") if column else kind
             members.setdefault((name or "not stated", s.quantity), []).append(s)
         for (name, quantity), rows in sorted(members.items()):
             found.append({"by": by, "name": name, "quantity": quantity, **statistics(rows)})
     return found
 
 
-def _model_class(row: Row) -> str:
-    try:
-        moe = float(row.get("moe_experts") or 0) > 0
-        total, active = (float(row.get(k) or 0) for k in ("params_total", "params_active"))
-    except ValueError:
-        return "not stated"
-    return "moe" if moe or (active and active < 0.9 * total) else "dense"
+def _classes(rows: list[Row], catalog: Catalog) -> list[str]:
+    """`moe` or `dense` by the model that each row names or describes."""
+    from llmcost.estimate.described import shape_of_row
+
+    known: dict[tuple[str, ...], str] = {}
+    found = []
+    for row in rows:
+        key = tuple(row.get(column, "") for column in ARCHITECTURE)
+        if key not in known:
+            try:
+                known[key] = "moe" if shape_of_row(row, catalog).n_experts else "dense"
+            except LlmcostError:
+                known[key] = "not stated"
+        found.append(known[key])
+    return found
 
 
 def _headline(subject: str, scored: list[Scored]) -> str:

@@ -82,6 +82,15 @@ def test_a_stated_layout_is_predicted(cli: Cli, tmp_path: Path, layout: dict[str
     assert row["predicted"] is not None, row["reason"]
 
 
+def test_a_blank_degree_takes_the_accelerators_left_over(cli: Cli, tmp_path: Path) -> None:
+    # 64 accelerators in 8 data-parallel groups: 8 each, in tensor or pipeline parallel, and no more
+    whole = TRAINING | {"model_id": "llama-3.1-70b", "n_gpus": "64", "global_batch_seqs": "256", "dp": "8", "cp": "1"}
+    stated = whole | {"tp": "8", "pp": "1"}
+    blank_tp, blank_pp, both = (stated | {"tp": ""}, stated | {"pp": ""}, stated)
+    got = _rows(cli, tmp_path / "a.csv", "training", blank_tp, blank_pp, both)
+    assert got[0]["predicted"] == got[1]["predicted"] == got[2]["predicted"] is not None
+
+
 @pytest.mark.parametrize(
     ("spelled", "name"),
     [
@@ -137,8 +146,10 @@ def test_dense_counts_widen_the_ffn_within_reason() -> None:
 
 def test_counts_alone_make_a_mixture_of_that_size() -> None:
     shape = sparse_shape(46.7e9, 12.9e9)
-    assert shape.params_total == pytest.approx(46.7e9, rel=0.05)
-    assert shape.params_active == pytest.approx(12.9e9, rel=0.01)
+    experts = shape.expert_params * shape.moe_layers
+    visited = shape.params_active - shape.topk * experts
+    assert visited + shape.n_experts * experts == pytest.approx(46.7e9) == shape.params_total
+    assert shape.params_active == pytest.approx(12.9e9)
 
 
 def test_windows_are_read_from_the_kind_of_attention() -> None:
@@ -156,3 +167,10 @@ def test_weights_without_a_stated_format_take_one_that_fits(cli: Cli, tmp_path: 
     stated = row | {"weight_precision": "fp8"}
     (blank, said) = _rows(cli, tmp_path / "a.csv", "serving", row, stated)
     assert blank["predicted"] == said["predicted"] is not None
+
+
+def test_the_class_is_that_of_the_model_named(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    _rows(cli, path, "training", TRAINING, TRAINING | {"model_id": "qwen3-30b-a3b"}, TRAINING | {"model_id": "x"})
+    groups = cli("validate", "training", "--data", str(path), "--json").json["groups"]
+    assert {g["name"]: g["n"] for g in groups if g["by"] == "class"} == {"dense": 1, "moe": 1, "not stated": 1}
