@@ -26,6 +26,7 @@ ENV = {
 BLOCK = re.compile(r"(<!-- run: llmcost (?P<args>[^\n]*) -->\n```(?P<kind>\w+)\n)(?P<body>.*?)(```\n)", re.DOTALL)
 RESULTS = "\n## Results\n"
 BEGIN, END = "<!-- scenario-keys:begin -->\n", "<!-- scenario-keys:end -->\n"
+ALL = ("train", "serve", "crossover", "compare")  # their --help shows the options of most questions
 COMMANDS = (
     "",
     "train",
@@ -65,10 +66,11 @@ def readme(text: str) -> str:
 
 def cli() -> str:
     """Every `--help`, in the order of the commands."""
-    parts = ["# Command line\n\nThe text of every `--help`; `make docs` writes this file.\n"]
+    parts = ["# Command line\n\nEvery option of every command; `make docs` writes this file.\n"]
     for name in COMMANDS:
         title = f"llmcost {name}".strip()
-        parts.append(f"## {title}\n\n```text\n{run(f'{name} --help')}```\n")
+        told = "--help-all" if name in ALL else "--help"
+        parts.append(f"## {title}\n\n```text\n{run(f'{name} {told}')}```\n")
     return "\n".join(parts)
 
 
