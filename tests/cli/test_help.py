@@ -47,3 +47,9 @@ def test_the_words_of_other_tools_lead_to_ours(said: str, here: str, cli: Cli) -
     assert run.code == 2
     assert f"no such option: {said}" in run.err
     assert f"here it is {here}" in run.err
+
+
+def test_quiet_prints_what_solve_was_asked_for(cli: Cli) -> None:
+    # 150M / 0.05 requests in 365.25 days
+    asked = ["--train-cost", "150M", "--cost-per-request", "0.05", "--solve", "traffic", "--at", "12mo", "-q"]
+    assert float(cli("crossover", *asked).out) == pytest.approx(3e9 / 365.25, rel=1e-6)
