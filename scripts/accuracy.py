@@ -8,6 +8,7 @@ from typing import Any
 
 from llmcost.catalog import Catalog
 from llmcost.estimate.validate import validate
+from scripts.docs import also
 
 ROOT = Path(__file__).parent.parent
 TITLES = {
@@ -25,6 +26,8 @@ INTRO = """# Accuracy
 An error is 100 (predicted / measured - 1); medians and means are of its absolute value, the bias is the geometric mean of predicted over measured, less one.
 A prediction reads the input columns of a row and nothing else. Constants are physical, shared by all rows of a chip generation or a serving
 framework; no row, source or model has one of its own.
+
+{also}
 
 The tables "over all rows" contain the rows the constants were fitted to. The tables "left out" do not: they are what to expect of a source, a
 machine or a model that is new.
@@ -95,7 +98,7 @@ def never_fitted(subject: str) -> str:
 
 def page() -> str:
     """The whole document."""
-    parts = [INTRO]
+    parts = [INTRO.replace("{also}", also("accuracy.md"))]
     for subject, title in TITLES.items():
         whole = f"## {title}\n\n### Over all rows\n\n{measured(subject)}\n{unseen(subject)}"
         parts.append("\n".join(filter(None, [whole, never_fitted(subject)])))

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from llmcost import units
+from scripts.docs import also
 
 ROOT = Path(__file__).parent.parent
 DATA = Path(__file__).with_suffix(".toml")
@@ -30,6 +31,8 @@ What is said in public of the cost of training and inference, put to llmcost. `m
 `scripts/claims.toml`: the commands, the assumptions with their sources, and the rule that turns numbers into a verdict
 were fixed before the commands were run. A range is the 90 % interval of the answer. A claim that does not hold is a
 result like any other.
+
+{also}
 
 - **holds**: the rule is met. **false**: its opposite is. **holds if**: it depends, and the condition says on what.
 - **not testable**: no command can decide it, and why. **not yet**: the command that decides it is not there yet.
@@ -192,7 +195,9 @@ def page(judged: list[tuple[dict[str, Any], Verdict]]) -> str:
     summary = f"{len(judged)} claims: " + ", ".join(f"{counted[w]} {w}" for w in words if counted[w]) + "."
     table = ["| # | claim | verdict |", "|---|---|---|"]
     table += [f"| {c['number']} | {c['text']} | {v.word} |" for c, v in judged]
-    return "\n".join([INTRO, summary, "", *table, "", *(section(c, v) for c, v in judged)])
+    return "\n".join(
+        [INTRO.replace("{also}", also("claims.md")), summary, "", *table, "", *(section(c, v) for c, v in judged)]
+    )
 
 
 def main() -> None:

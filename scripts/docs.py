@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -26,6 +27,16 @@ ENV = {
 BLOCK = re.compile(r"(<!-- run: llmcost (?P<args>[^\n]*) -->\n```(?P<kind>\w+)\n)(?P<body>.*?)(```\n)", re.DOTALL)
 RESULTS = "\n## Results\n"
 BEGIN, END = "<!-- scenario-keys:begin -->\n", "<!-- scenario-keys:end -->\n"
+PAGES = {
+    "method": "method.md",
+    "accuracy": "accuracy.md",
+    "claims": "claims.md",
+    "comparison": "method-compare.md",
+    "budgets in CI": "ci.md",
+    "glossary": "glossary.md",
+    "command line": "cli.md",
+}
+ALL = ("train", "serve", "crossover", "compare")  # their --help shows the options of most questions
 COMMANDS = (
     "",
     "train",
@@ -54,21 +65,37 @@ def run(args: str) -> str:
 
 
 def readme(text: str) -> str:
-    """README text with every marked block filled in."""
+    """README text with every marked block filled in; `| jq .a.b` after a command takes that part of its JSON."""
 
     def fill(match: re.Match[str]) -> str:
         prompt = f"$ llmcost {match['args']}\n" if match["kind"] == "console" else ""
-        return match[1] + prompt + run(match["args"]) + match[5]
+        args, _, path = match["args"].partition(" | jq .")
+        return match[1] + prompt + (_part(run(args), path) if path else run(args)) + match[5]
 
     return BLOCK.sub(fill, text)
 
 
+def _part(document: str, path: str) -> str:
+    part = json.loads(document)
+    for name in path.split("."):
+        part = part[name]
+    return json.dumps(part, indent=2) + "\n"
+
+
+def also(page: str) -> str:
+    """Where a page leads: the other pages."""
+    links = ", ".join(f"[{words}]({name})" for words, name in PAGES.items() if name != page)
+    return f"See also: {links}."
+
+
 def cli() -> str:
     """Every `--help`, in the order of the commands."""
-    parts = ["# Command line\n\nThe text of every `--help`; `make docs` writes this file.\n"]
+    intro = "Every option of every command; `make docs` writes this file."
+    parts = [f"# Command line\n\n{intro}\n\n{also('cli.md')}\n"]
     for name in COMMANDS:
         title = f"llmcost {name}".strip()
-        parts.append(f"## {title}\n\n```text\n{run(f'{name} --help')}```\n")
+        told = "--help-all" if name in ALL else "--help"
+        parts.append(f"## {title}\n\n```text\n{run(f'{name} {told}')}```\n")
     return "\n".join(parts)
 
 

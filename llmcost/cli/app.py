@@ -13,6 +13,14 @@ HELP = """What a language model costs to train, to serve, and when serving overt
 
 Start with: llmcost crossover --train-cost 150M --cost-per-request 0.05 --requests 10M/day
 """
+ELSEWHERE = {  # what other tools call it
+    "--accelerator": "--hardware h100-sxm",
+    "--gpu": "--hardware h100-sxm, and --gpus for their number",
+    "--input-tokens": "--isl 1000",
+    "--output-tokens": "--osl 500",
+    "--qps": "--requests 250/s",
+    "--rps": "--requests 250/s",
+}
 COMMANDS = ("train", "serve", "crossover", "compare", "check", "presets", "validate", "schema")
 
 
@@ -68,8 +76,11 @@ def run(args: list[str]) -> int:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         if not message:
             return Exit.OK  # help was shown
-        words = ["llmcost", *(command.name for command in path[1:]), "--help"]
-        raise LlmcostError(_one_line(message), " ".join(words)) from None
+        line = " ".join(["llmcost", *(command.name for command in path[1:]), "--help"])
+        said = str(getattr(error, "option_name", ""))
+        if said in ELSEWHERE:
+            raise LlmcostError(f"no such option: {said}", f"here it is {ELSEWHERE[said]}; {line}") from None
+        raise LlmcostError(_one_line(message), line) from None
     except typer.Abort:
         return Exit.INTERRUPTED
     return int(code or 0)

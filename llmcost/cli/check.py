@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from llmcost.cli.command import complete_preset
+from llmcost.cli.help import examples
 from llmcost.cli.presets import FOLDER, JSON, NO_COLOR, OUTPUT
 from llmcost.errors import Exit, LlmcostError, shown
 
@@ -54,8 +55,7 @@ QUIET = _option(False, "--quiet", "-q", help="Only the number of limits that fai
 def register(app: typer.Typer, full: bool) -> None:
     """Add the command."""
     del full  # few options: nothing to save
-    epilog = "Examples:\n\n" + "\n\n".join(line.strip() for line in EXAMPLES.strip().splitlines() if line.strip())
-    app.command("check", help=SUMMARY, epilog=epilog)(run)
+    app.command("check", help=f"{SUMMARY}\n\n{examples(EXAMPLES)}", short_help=SUMMARY)(run)
 
 
 def run(

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from llmcost.cli import help as shown_help
 from llmcost.errors import Exit
 from llmcost.keys import COMPARE, CROSSOVER, KEYS, Key, all_keys
 
@@ -73,7 +74,7 @@ def _help(key: Key) -> str:
     text = key.help[:1].upper() + key.help[1:]
     if key.choices:
         text += f" ({', '.join(key.choices)})"
-    return text + "."
+    return text.replace("[", "\\[") + "."  # a bracket would be read as markup
 
 
 def _metavar(key: Key) -> str:
@@ -124,6 +125,7 @@ def add(
     summary: str,
     examples: str,
     run: Runner,
+    common: tuple[str, ...] = (),
     extra: dict[str, Any] | None = None,
     full: bool = True,
     many: bool = False,
@@ -132,8 +134,8 @@ def add(
 
     `run(scenario, catalog, **extra)` answers; the options in `extra` are the command's own. With `many` the command
     takes several scenarios, and `run` gets (name, scenario) pairs and the names of `answers` (files that end in .json).
+    The short help shows the options in `common`, in that order.
     """
-    epilog = "Examples:\n\n" + "\n\n".join(line.strip() for line in examples.strip().splitlines())
     if not full:
         app.command(name, help=summary)(_stub)
         return
@@ -166,9 +168,11 @@ def add(
         autocompletion=complete_preset("scenarios"),
     )
     body.__name__ = name
-    body.__signature__ = _signature({"scenario": argument, **keys, **own, **output})  # type: ignore[attr-defined]
+    body.__signature__ = _signature({"scenario": argument, "help_all": shown_help.help_all(), **keys, **own, **output})  # type: ignore[attr-defined]
     body.__annotations__ = {}
-    app.command(name, help=summary, epilog=epilog, no_args_is_help=True)(body)
+    text = f"{summary}\n\n{shown_help.examples(examples)}"
+    cls = type("Command", (shown_help.ScannedCommand,), {"common": common})
+    app.command(name, cls=cls, help=text, short_help=summary, no_args_is_help=True)(body)
 
 
 def _signature(defaults: dict[str, Any]) -> inspect.Signature:

@@ -25,6 +25,10 @@ llmcost compare --optimal --loss-of 13B --inference-tokens 2T
 llmcost compare --baseline old.json new.json
 llmcost compare --trend
 """
+COMMON = (
+    *("vary", "against", "cross", "baseline", "optimal", "sort", "columns"),
+    *("model", "hardware", "dtype", "isl", "osl", "requests", "tokens", "gpus", "price"),
+)
 ALTERNATIVES, OPTIMAL, OUTPUT = "Alternatives", "Size and data", "Output"
 
 
@@ -89,7 +93,7 @@ SIDE_BY_SIDE = ("vary", "against", "cross", "workers", "sort", "columns")
 
 def register(app: typer.Typer, full: bool) -> None:
     """Add the command."""
-    command.add(app, "compare", SUMMARY, EXAMPLES, run, extra=OPTIONS, full=full, many=True)
+    command.add(app, "compare", SUMMARY, EXAMPLES, run, COMMON, extra=OPTIONS, full=full, many=True)
 
 
 def run(scenarios: list[tuple[str, Scenario]], catalog: Catalog, answers: list[str], **how: Any) -> Any:

@@ -15,9 +15,15 @@ if TYPE_CHECKING:
 SUMMARY = "When cumulative inference spend overtakes training spend."
 EXAMPLES = """
 llmcost crossover --train-cost 150M --cost-per-request 0.05 --requests 10M/day
-llmcost crossover chat-70b --start 2027-01-01
+llmcost crossover llama-3.1-70b-chat --chart
+llmcost crossover llama-3.1-70b-chat --growth 10%/mo --start 2027-01-01 --by quarter
+llmcost crossover --train-cost 150M --cost-per-request 0.05 --solve traffic --at 12mo
 llmcost crossover --train-energy 59257kWh --energy-per-request 1.0e-4kWh --json
 """
+COMMON = (
+    *("train_cost", "cost_per_request", "requests", "growth", "horizon", "start", "solve", "at"),
+    *("model", "hardware", "train_gpus", "tokens", "isl", "osl", "price", "chart", "plot", "by"),
+)
 PANEL: dict[str, Any] = {"rich_help_panel": "Output", "show_default": False}
 QUESTION: dict[str, Any] = {"rich_help_panel": "Turned round", "show_default": False}
 CHART = typer.Option(None, "--chart/--no-chart", help="Draw the curves (default: on a terminal).", **PANEL)
@@ -38,7 +44,7 @@ EXTRA = {"solve": SOLVE, "at": AT, "chart": CHART, "plot": PLOT, "plot_kind": KI
 
 def register(app: typer.Typer, full: bool) -> None:
     """Add the command."""
-    command.add(app, "crossover", SUMMARY, EXAMPLES, run, extra=EXTRA, full=full)
+    command.add(app, "crossover", SUMMARY, EXAMPLES, run, COMMON, extra=EXTRA, full=full)
 
 
 def run(

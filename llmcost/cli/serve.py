@@ -19,6 +19,23 @@ llmcost serve --model llama-3.1-8b --hardware l40s --isl 500 --osl 200 --request
 llmcost serve chat-70b --technique fp8-kv --technique prefix-cache=50%
 llmcost serve --model llama-3.1-70b --hardware h100-sxm --isl 1000 --osl 500 --requests 1M/day --ladder
 """
+COMMON = (
+    *(
+        "model",
+        "params",
+        "hardware",
+        "gpus",
+        "dtype",
+        "isl",
+        "osl",
+        "requests",
+        "cache_hit",
+        "ttft",
+        "ttft_p95",
+        "tpot",
+    ),
+    *("utilization", "technique", "ladder", "price", "provider", "commitment", "region"),
+)
 
 
 LADDER = typer.Option(
@@ -32,7 +49,7 @@ LADDER = typer.Option(
 
 def register(app: typer.Typer, full: bool) -> None:
     """Add the command."""
-    command.add(app, "serve", SUMMARY, EXAMPLES, run, extra={"ladder": LADDER}, full=full)
+    command.add(app, "serve", SUMMARY, EXAMPLES, run, COMMON, extra={"ladder": LADDER}, full=full)
 
 
 def run(scenario: Scenario, catalog: Catalog, ladder: bool) -> Any:

@@ -18,11 +18,15 @@ llmcost train --model llama-3.1-405b --tokens 15.6T --hardware h100-sxm --gpus 1
 llmcost train --params 70B --tokens 15T --hardware tpu-v5p --gpus 8960 --mfu 40% --explain
 llmcost train --model deepseek-v3 --gpu-hours 2.788M --price 2/h --json
 """
+COMMON = (
+    *("model", "params", "tokens", "hardware", "gpus", "dtype", "method", "mfu", "gpu_hours"),
+    *("price", "provider", "commitment", "region"),
+)
 
 
 def register(app: typer.Typer, full: bool) -> None:
     """Add the command."""
-    command.add(app, "train", SUMMARY, EXAMPLES, run, full=full)
+    command.add(app, "train", SUMMARY, EXAMPLES, run, COMMON, full=full)
 
 
 def run(scenario: Scenario, catalog: Catalog) -> Any:

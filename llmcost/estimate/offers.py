@@ -31,6 +31,7 @@ SIDE_BY_SIDE = (
     "name", "revenue_usd_per_user_month", "cost_usd_per_user_month", "margin_usd_per_user_month", "loss_making_share",
     "top_1_percent_share", "breakeven_cap_requests_per_month", "breakeven_overage_usd_per_request",
 )  # fmt: skip
+LEAST_TAIL = KEYS["usage_tail"].least or 1.01
 USE = ("usage", "usage_spread", "usage_tail", "users")
 Figures = Callable[[Mapping[str, Any]], dict[str, Any]]
 
@@ -61,7 +62,10 @@ class Offer(NamedTuple):
 
     def spread(self, p: Mapping[str, Any]) -> Users:
         """How a month's requests spread over users."""
-        return Users(self.kind, p[self.mean] * DAYS_PER_MONTH, p[self.tail])
+        tail = p[self.tail]
+        if self.kind == usage.PARETO:  # samples of an assumed exponent may fall below 1, where there is no mean
+            tail = np.maximum(tail, LEAST_TAIL)
+        return Users(self.kind, p[self.mean] * DAYS_PER_MONTH, tail)
 
 
 def take_users(question: Question) -> bool:

@@ -9,10 +9,11 @@ ZERO = ("0", "1", "2", "3")
 RECOMPUTE = ("none", "selective", "full")
 
 KEYS = (
-    Key("model", "models", "Model", "model preset or file.toml", short="-m"),
+    Key("model", "models", "Model", "model preset (llmcost presets list models) or file.toml", short="-m"),
     Key("params", "count", "Model", "parameters, in place of a model: 70B", ranged=True),
     Key("params_active", "count", "Model", "parameters active per token (mixture of experts): 37B", ranged=True),
-    Key("hardware", "hardware", "Hardware", "accelerator preset or file.toml", sided=True, short="-H"),
+    Key("hardware", "hardware", "Hardware", "accelerator preset (llmcost presets list hardware) or file.toml",
+        sided=True, short="-H"),
     Key("gpus", "whole", "Hardware", "number of accelerators", sided=True),
     Key("dtype", "choice", "Hardware", "compute and weight format", sided=True, choices=DTYPES),
     Key("tp", "whole", "Layout", "tensor-parallel ranks", sided=True),

@@ -216,7 +216,8 @@ def _pairs(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     page.line()
     _grid(page, heads, sheet.cells)
     if len(rows) > len(told[: alternatives.MOST_PAIRS]):
-        page.block(Text(f"{len(rows) - len(told[: alternatives.MOST_PAIRS])} more pairs in --json", style="dim"))
+        more = len(rows) - min(len(told), alternatives.MOST_PAIRS)
+        page.block(Text(f"{more} more {'pair' if more == 1 else 'pairs'} in --json", style="dim"))
 
 
 def _width(sheet: Any, titles: int = NATURAL) -> int:

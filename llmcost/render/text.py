@@ -62,10 +62,12 @@ MAIN: dict[str, tuple[str, ...]] = {
 REMARKS = ("reason", "most_sensitive")
 # Of two crossings in dollars one is the answer, by what training holds.
 ANSWERED = {"run": "run_crossover_days", "program": "program_crossover_days"}
+# What `--solve` found.
+SOLVED = ("solved_requests_per_day", "solved_usd_per_hour", "solved_usd_per_request", "solved_params")
 # What `--quiet` prints: the first of them that the answer has.
 ASKED = {
     "train": ("total_usd",), "serve": ("usd_per_mtok_output", "usd_per_mtok_blended", "usd_per_mtok_input"),
-    "crossover": ("crossover_days",), "compare": ("name",), "check": ("failed",),
+    "crossover": (*SOLVED, "crossover_days"), "compare": ("name",), "check": ("failed",),
 }  # fmt: skip
 # The array that is the answer, for CSV.
 MAIN_ARRAY = {"compare": "alternatives", "crossover": "curve", "presets": "rows", "validate": "rows", "check": "rows"}

@@ -17,7 +17,7 @@ TERMS = (
     Term("tpot_seconds", "TPOT", "seconds", "Time per output token after the first, of one request", also="inter-token latency, ITL, TBT"),
     Term("ttft_seconds", "TTFT", "seconds", "Time to first token with the batch full: waiting for prompts in front, and the prompt's prefill, mean", also="time to first token"),
     Term("ttft_p50_seconds", "TTFT p50", "seconds", "Time to first token that half of the requests stay under at this traffic, random arrivals"),
-    Term("ttft_p95_seconds", "TTFT p95", "seconds", "Time to first token that 95 % of requests stay under at this traffic, random arrivals"),
+    Term("ttft_p95_seconds", "TTFT p95 at this load", "seconds", "Time to first token that 95 % of requests stay under at this traffic, random arrivals"),
     Term("ttft_p99_seconds", "TTFT p99", "seconds", "Time to first token that 99 % of requests stay under at this traffic, random arrivals"),
     Term("latency_seconds", "latency", "seconds", "A whole request: TTFT and every further output token", also="end-to-end latency, E2EL"),
     Term("tokens_per_second_per_user", "speed per user", "count", "Output tokens per second of one request: 1 / TPOT", "tokens/s", also="interactivity, TPS/user"),

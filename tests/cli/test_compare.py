@@ -120,3 +120,11 @@ def test_a_given_training_cost_beside_traffic_over_time(cli: Cli) -> None:
         model = "llama-3.2-3b" if "3b" in row["name"] else "llama-3.1-8b"
         alone = cli("crossover", "--hardware", "h100-sxm", *said, "--model", model, "--json").json["result"]
         assert row["crossover_days"] == pytest.approx(alone["crossover_days"], rel=1e-9)
+
+
+def test_a_given_training_cost_under_growth(cli: Cli) -> None:
+    # 10k $/day x 30.4375 = $304,375 a month at launch; (1.1^12 - 1) / ln 1.1 = 22.43651 such months in the year, + $1M;
+    # training is overtaken when 1.1^m = 1 + ln 1.1 x 1M / 304,375: m = 2.85821 months
+    own = cli("compare", OWN, "--growth", "10%/mo", "--json").json["alternatives"][0]
+    assert own["total_usd_horizon"] == pytest.approx(7_829_113, rel=1e-5)
+    assert own["crossover_days"] == pytest.approx(2.85821 * 30.4375, rel=1e-4)

@@ -211,6 +211,16 @@ def test_a_plan_earns_or_loses_by_hand(cli: Cli, tmp_path: Path) -> None:
     assert r["lossless_cap_requests_per_month"] == pytest.approx(20 / cost)
 
 
+def test_an_assumed_exponent_keeps_its_mean(cli: Cli, tmp_path: Path) -> None:
+    """Samples of the assumed exponent reach below 1, where a Pareto distribution has no mean: none of them may count."""
+    users = ("--users", "10M", "--requests-per-user", "3/day", "--usage", "pareto")
+    run = cli(*SERVE, *users, "--plan", plan(tmp_path, "[plan]\nprice = 20\n"), "--json")
+    assert "RuntimeWarning" not in run.err
+    assert run.json["ranges"]["margin_usd_per_user_month"]["p5"] < 20
+    # the low end of the assumed exponent, 1.16: 0.01^(1 - 1/1.16) = 0.530 of all requests come from 1 % of users
+    assert run.json["ranges"]["top_1_percent_share"]["p95"] == pytest.approx(0.530, abs=0.02)
+
+
 def test_a_plan_may_stand_in_the_scenario(cli: Cli, tmp_path: Path) -> None:
     text = "model = 'llama-3.1-8b'\nhardware = 'h100-sxm'\ndtype = 'fp8'\nisl = 1000\nosl = 300\n" + PLAN
     inside = result(cli, "serve", plan(tmp_path, text))

@@ -46,3 +46,10 @@ def test_the_glossary_has_every_scenario_key() -> None:
 def test_nothing_is_told_to_install_the_other_package() -> None:
     for path in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
         assert "pip install llmcost\n" not in path.read_text("utf-8")
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
+        links = re.findall(r"\]\(([\w./-]+\.md)\)", page.read_text("utf-8"))
+        assert links, f"{page.name} leads nowhere"
+        assert [link for link in links if not (page.parent / link).exists()] == []

@@ -150,7 +150,7 @@ class Bench(NamedTuple):
         if limit.relative and self.baseline is None:
             raise LlmcostError(
                 f"{limit.place}: {limit.name} needs a baseline to count from",
-                '--baseline FILE, or baseline = "FILE" in the budget file',
+                'baseline = "FILE" in the budget file, or --baseline FILE; llmcost check --update-baseline writes it',
             )
         now, was = _measured(limit, answer), Measure(None)
         if then is not None:
