@@ -82,8 +82,8 @@ def render(estimate: Estimate, options: Options) -> str:
                 cells[y][x] = mark if efficient else mark.lower()
     bar, tick, corner, flat, down = "│┤└─┬" if options.unicode else "|++-+"
     lines = [
-        " " * left
-        + " $/Mtok of output against tokens/s per user; capitals: nothing here is cheaper and faster"[: columns + 1]
+        " " * left + " $/Mtok out against tokens/s a user",
+        " " * left + " capitals: none cheaper and faster",
     ]
     lines += [
         f"{rows.get(y, ''):>{left - 1}} {tick if y in rows else bar}{''.join(row)}" for y, row in enumerate(cells)

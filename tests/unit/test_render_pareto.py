@@ -26,7 +26,9 @@ ROWS = [_row("a", 10.0, 1.0, True), _row("a", 100.0, 10.0, False), _row("b", 100
 def test_points_are_where_they_belong() -> None:
     """Axes from 10 to 100 tokens/s and from $1 to $10: cheap and slow at the lower left, dear and fast at the upper right."""
     lines = pareto.render(_estimate(ROWS), Options(width=80)).splitlines()
-    body = [line.split("┤" if "┤" in line else "│", 1)[1] for line in lines[1 : 1 + pareto.HEIGHT]]
+    body = [
+        line.split("┤" if "┤" in line else "│", 1)[1] for line in lines[2 : 2 + pareto.HEIGHT]
+    ]  # below two lines of title
     assert body[-1].startswith("A")
     assert body[0].endswith("a")
     row = next(i for i, line in enumerate(body) if line.endswith("B"))
