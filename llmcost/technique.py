@@ -71,7 +71,7 @@ def _one(text: str) -> Said:
     if technique is None:
         raise LlmcostError(
             f"unknown technique {units.shown(name)}",
-            did_you_mean(name, TECHNIQUES) or "llmcost serve --help lists them: fp8-weights, prefix-cache=50%, ...",
+            did_you_mean(name, TECHNIQUES) or "llmcost serve --help-all lists them: fp8-weights, prefix-cache=50%, ...",
         )
     parts = [part.strip() for part in rest.split(":")] if equals else []
     if len(parts) > len(technique.values) or any(not part for part in parts):

@@ -267,33 +267,3 @@ class ReinforcementFlops(NamedTuple):
     rollout: Num  # generation: priced by the serving engine where there is one, counted here at 2N
     scoring: Num  # reference policy, reward and value models, forward
     update: Num  # policy and value training, per pass over the rollouts
-
-
-def reinforcement_flops(
-    policy: Num, reward: Num = 0.0, value: Num = 0.0, reference: Num = 1.0, epochs: Num = 1.0
-) -> ReinforcementFlops:
-    r"""Reinforcement learning from rollouts, per generated token [FLOP].
-
-    .. math:: 2N \;+\; 2N r + 2 N_r + 2 N_v \;+\; e (6N + 6N_v)
-
-    Parameters
-    ----------
-    policy, reward, value : float or array
-        Parameters of the policy N, reward model N_r (0: a rule) and value model N_v (0: group-relative, GRPO) [-].
-    reference : float or array
-        1 where a frozen reference policy is evaluated, else 0 [-].
-    epochs : float or array
-        Passes e over the rollouts [-].
-
-    Source: Ouyang et al. 2022, arXiv 2203.02155 (PPO: four models); Shao et al. 2024, arXiv 2402.03300, section 4.1
-    (GRPO: no value model).
-
-    Examples
-    --------
-    7B GRPO with a rule as reward: 14 + 14 + 42 GFLOP per token.
-
-    >>> [float(x) / 1e9 for x in reinforcement_flops(7e9)]
-    [14.0, 14.0, 42.0]
-    """
-    scoring = 2.0 * (reference * policy + reward + value)
-    return ReinforcementFlops(2.0 * policy, scoring, epochs * 6.0 * (policy + np.asarray(value)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmcost import spec, units
@@ -10,7 +10,7 @@ from llmcost.catalog import Catalog, Found, source_of
 from llmcost.engine import spread as sp
 from llmcost.engine.spread import Spread
 from llmcost.errors import LlmcostError, Missing
-from llmcost.keys import KEYS
+from llmcost.keys import KEYS, SERVE, TRAIN
 from llmcost.result import Input, Step, Warning
 from llmcost.scenario import Scenario, Setting
 
@@ -195,3 +195,14 @@ def origin_from(origin: str, source: spec.Source | None) -> Origin:
 def unit_of(kind: str) -> str:
     """The unit word of a kind in JSON: base units only."""
     return units.KINDS[kind].base if kind in units.KINDS else "name"
+
+
+def merged_inputs(questions: Iterable[Question]) -> dict[str, Input]:
+    """Inputs of both sides; what both have alike goes under its own name."""
+    every = {name: value for question in questions for name, value in question.inputs.items()}
+    merged: dict[str, Input] = {}
+    for name, value in every.items():
+        side, _, rest = name.partition("_")
+        twin = {TRAIN: f"{SERVE}_{rest}", SERVE: f"{TRAIN}_{rest}"}.get(side, "")
+        merged[rest if every.get(twin) == value else name] = value
+    return merged

@@ -15,7 +15,7 @@ TERMS = (
     Term("usd_per_month", "per month", "usd", "What the fleet costs a month", "USD/month"),
     Term("usd_per_day", "per day", "usd", "What the fleet costs a day", "USD/day"),
     Term("tpot_seconds", "TPOT", "seconds", "Time per output token after the first, of one request", also="inter-token latency, ITL, TBT"),
-    Term("ttft_seconds", "TTFT", "seconds", "Time to first token with the batch full: waiting for prompts in front, and the prompt's prefill, mean", also="time to first token"),
+    Term("ttft_seconds", "TTFT, batch full", "seconds", "Time to first token with the batch full: waiting for prompts in front, and the prompt's prefill, mean", also="time to first token"),
     Term("ttft_p50_seconds", "TTFT p50", "seconds", "Time to first token that half of the requests stay under at this traffic, random arrivals"),
     Term("ttft_p95_seconds", "TTFT p95 at this load", "seconds", "Time to first token that 95 % of requests stay under at this traffic, random arrivals"),
     Term("ttft_p99_seconds", "TTFT p99", "seconds", "Time to first token that 99 % of requests stay under at this traffic, random arrivals"),

@@ -20,7 +20,7 @@ from llmcost.estimate.crossover import course as courses
 from llmcost.estimate.crossover.course import Course
 from llmcost.estimate.crossover.sides import Sides
 from llmcost.estimate.crossover.world import USD, world
-from llmcost.estimate.question import Number, Question
+from llmcost.estimate.question import Number, Question, merged_inputs
 from llmcost.keys import SERVE, TRAIN
 from llmcost.keys.demand import KEYS as OVER_TIME
 from llmcost.result import Input, Warning
@@ -74,13 +74,7 @@ class Case(NamedTuple):
     @property
     def inputs(self) -> dict[str, Input]:
         """Inputs of both sides; what both have alike goes under its own name."""
-        every = {name: value for q in self.questions for name, value in q.inputs.items()}
-        merged: dict[str, Input] = {}
-        for name, value in every.items():
-            side, _, rest = name.partition("_")
-            twin = {TRAIN: f"{SERVE}_{rest}", SERVE: f"{TRAIN}_{rest}"}.get(side, "")
-            merged[rest if every.get(twin) == value else name] = value
-        return merged
+        return merged_inputs(self.questions)
 
     @property
     def warnings(self) -> list[Warning]:

@@ -13,7 +13,7 @@ from llmcost.estimate import bill as billing
 from llmcost.estimate import serve, serving_plan, train
 from llmcost.estimate.crossover import course as courses
 from llmcost.estimate.crossover.course import Course
-from llmcost.estimate.question import Question
+from llmcost.estimate.question import Question, merged_inputs
 from llmcost.keys import SERVE, TRAIN
 from llmcost.result import Estimate, Input
 from llmcost.scenario import Scenario
@@ -98,10 +98,4 @@ def refused(sides: Sides) -> Estimate | None:
 
 def inputs(sides: Sides) -> dict[str, Input]:
     """Inputs of both sides; what both have alike goes under its own name."""
-    every = {**sides.training.inputs, **sides.serving.inputs}
-    merged: dict[str, Input] = {}
-    for name, value in every.items():
-        side, _, rest = name.partition("_")
-        twin = {TRAIN: f"{SERVE}_{rest}", SERVE: f"{TRAIN}_{rest}"}.get(side, "")
-        merged[rest if every.get(twin) == value else name] = value
-    return merged
+    return merged_inputs((sides.training, sides.serving))
