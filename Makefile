@@ -10,8 +10,8 @@ READY = $(VENV)/.ready
 demo: $(READY) ## When does inference overtake training? A real model on real hardware at real prices
 	@$(BIN)/llmcost crossover llama-3.1-70b-chat --chart
 
-test: $(READY) ## Run the tests
-	$(BIN)/python -m pytest
+test: $(READY) ## Run the tests, on every core
+	$(BIN)/python -m pytest --numprocesses auto
 
 check: lint types smoke test ## All that CI runs: lint, types, the built wheel, tests
 
