@@ -10,7 +10,7 @@ TERMS = (
     Term("deciding", "ranked by", "text", "The figure that decides which is cheapest: the first that all feasible alternatives have"),
     Term("held_equal", "held equal", "text", "What alternatives are taken to have alike, beginning with the quality of their answers, which is not predicted"),
     Term("infeasible", "not feasible", "whole", "Alternatives that do not fit or miss a target"),
-    Term("probability_cheapest", "chance", "share", "Share of samples in which the alternative is the cheapest; alternatives share the draws of what they have alike", symbol="P"),
+    Term("probability_cheapest", "chance cheapest", "share", "Share of samples in which the alternative is the cheapest; alternatives share the draws of what they have alike", symbol="P"),
     Term("count", "count", "whole", "How many alternatives, presets or rows there are"),
     Term("total_usd_horizon", "total at horizon", "usd", "Training and inference spend to the end of the horizon", also="total cost of ownership, TCO"),
     Term("upfront_usd", "up front", "usd", "Spend before the first request"),

@@ -15,6 +15,7 @@ from llmcost.estimate import sampling
 from llmcost.estimate.compare import case as one
 from llmcost.estimate.compare.blocks import Block, Streams, centre
 from llmcost.estimate.compare.case import FIGURES
+from llmcost.estimate.crossover.world import EXACT_SAMPLED
 from llmcost.keys import KEYS
 from llmcost.result import Estimate, Input, Range, Warning
 
@@ -182,7 +183,7 @@ def _sampled(blocks: list[Block], rows: list[dict[str, Any]], deciding: str) -> 
         for start in range(0, len(kept), step):
             some = kept[start : start + step]
             part = block.some(some)
-            found.append(np.broadcast_to(part.at(p)[deciding], (len(some), count)))
+            found.append(np.broadcast_to(part.at(p, EXACT_SAMPLED)[deciding], (len(some), count)))
     return np.concatenate(found)
 
 
@@ -299,7 +300,7 @@ def headline(table: Table) -> str:
     dearest = max(feasible, key=lambda row: row["ratio"] or 1.0)
     if dearest["ratio"] and dearest["ratio"] > 1:
         other = dearest["name"] if len(feasible) == 2 else "the dearest"
-        text += f"; {other} costs {dearest['ratio']:.2f} x as much"
+        text += f"; {other} costs {units.number(dearest['ratio'])} x as much"
     chance = cheapest["probability_cheapest"]
     if chance is not None and len(feasible) > 1 and chance < 0.995:
         text += f"; it is cheapest in {100 * chance:.0f} % of samples"

@@ -17,6 +17,7 @@ from llmcost.estimate.compare import case as one
 from llmcost.estimate.compare import lengths
 from llmcost.estimate.compare.alternatives import Alternative, Axis, Cell, cells, labels, name_of
 from llmcost.estimate.compare.case import HORIZON, MOVING, Case
+from llmcost.estimate.crossover.world import EXACT
 from llmcost.estimate.question import Number
 from llmcost.keys import SERVE, SIDES, TRAIN
 from llmcost.scenario import Scenario
@@ -55,9 +56,9 @@ class Block(NamedTuple):
         """The numbers that all of them have in common."""
         return self.case.numbers
 
-    def at(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def at(self, p: Mapping[str, Any], exact: int = EXACT) -> dict[str, Any]:
         """Figures of every alternative, as a column each: (alternatives, 1) against any shape of `p`."""
-        return one.figures(self.case, laid(p, {k: v[:, None] for k, v in self.axes.items()}))
+        return one.figures(self.case, laid(p, {k: v[:, None] for k, v in self.axes.items()}), exact)
 
 
 def laid(p: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from llmcost.estimate import train as training
 from llmcost.estimate.crossover import course as courses
 from llmcost.estimate.crossover.course import Course
 from llmcost.estimate.crossover.sides import Sides
-from llmcost.estimate.crossover.world import USD, world
+from llmcost.estimate.crossover.world import EXACT, USD, world
 from llmcost.estimate.question import Number, Question, merged_inputs
 from llmcost.keys import SERVE, TRAIN
 from llmcost.keys.demand import KEYS as OVER_TIME
@@ -184,14 +184,17 @@ def _bought(scenario: Scenario) -> bool:
     return places[0] < places[1]
 
 
-def figures(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:
-    """Every figure of an alternative from the numbers `p`: floats, samples or an axis of points alike."""
+def figures(case: Case, p: Mapping[str, Any], exact: int = EXACT) -> dict[str, Any]:
+    """Every figure of an alternative from the numbers `p`: floats, samples or an axis of points alike.
+
+    Fleets that grow count up to `exact` replicas one by one, as `crossover` does.
+    """
     t = {k.split(".", 1)[1]: v for k, v in p.items() if k.startswith(f"{TRAIN}.")}
     s = {k.split(".", 1)[1]: v for k, v in p.items() if k.startswith(f"{SERVE}.")}
     out = _trained(case, t) if case.training is not None else {}
     out |= _running(case, s)
     if case.course is not None and case.moving:
-        return out | _over_time(case, p, out)
+        return out | _over_time(case, p, out, exact)
     if "usd_per_month" in out:
         out["total_usd_horizon"] = out.get("upfront_usd", 0.0) + out["usd_per_month"] * p[HORIZON] / DAYS_PER_MONTH
         if "upfront_usd" in out:
@@ -200,7 +203,7 @@ def figures(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def _over_time(case: Case, p: Mapping[str, Any], launch: Mapping[str, Any]) -> dict[str, Any]:
+def _over_time(case: Case, p: Mapping[str, Any], launch: Mapping[str, Any], exact: int) -> dict[str, Any]:
     """Total and crossing where days are not alike, as `crossover` has them; bought tokens have their cost at launch."""
     assert case.serving is not None
     assert case.course is not None
@@ -209,7 +212,7 @@ def _over_time(case: Case, p: Mapping[str, Any], launch: Mapping[str, Any]) -> d
     if isinstance(case.serve_plan, buying.Bought):
         p = {**p, f"{SERVE}.cost_per_request": launch["usd_per_request"]}
     both = Sides(case.training or case.serving, case.serving, case.train_plan, plan, case.scope, case.course)
-    course = world(both, p, case.horizon_days)
+    course = world(both, p, case.horizon_days, exact)
     if USD not in course.spends:
         return {}
     total, trained = course.spends[USD].by(case.horizon_days), course.trained(USD, case.scope)
