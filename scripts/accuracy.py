@@ -43,8 +43,8 @@ NOTES = """## What is not modelled
 - **Training.** The release of the training software: one configuration differs by up to 60 % between releases of one stack. Mixture-of-experts stacks other than the one that
   holds most rows are extrapolation (27 % median when it is left out). Fully sharded training on Hopper is predicted about 10 % too fast. AMD and Gaudi have no training rows in the fit:
   their matrix efficiency is borrowed from published matrix benchmarks, Trainium's from two published steps, with the wider range.
-- **Whole runs.** What a card counts as GPU-hours (restarts, evaluation, post-training, several models in one figure) differs; cards that are off by more than 2.5 x of every plausible efficiency are
-  marked not comparable: not in the fit, and still scored here. Of the 44 others, each left out of the fit in turn, the median error is 16.7 %, the mean 27.1 %, and 89 % lie inside the range (p95/p5 2.94).
+- **Whole runs.** What a card counts as GPU-hours (restarts, evaluation, post-training, several models in one figure) differs, and some contradict their own tokens (group `hours`, by a look at the implied efficiency): all are in the
+  fit, whose error has heavy tails, and all are scored here. Rows without GPU-hours are listed by `validate` and not scored.
 - **Serving.** Time to first token depends on the benchmark's warm-up and first wave, which no input column tells: its range is wide. Speculative decoding that a source did not label. Pipeline
   stages under continuous batching have no measured row. Consumer cards in prefill.
 - **Everywhere.** Prices are quotes, not contracts. Quality of the model is not predicted.
@@ -86,8 +86,8 @@ def unseen(subject: str) -> str:
         return ""
     with path.open(encoding="utf-8", newline="") as file:
         heads, *rows = list(csv.reader(file))
-    shown = table([h.replace("_", " ") for h in heads], rows)
-    return f"### Left out\n\nWritten by `python -m scripts.fit_{subject}`; the constants of each line were fitted without its rows.\n\n{shown}\n"
+    shown, script = table([h.replace("_", " ") for h in heads], rows), "training" if subject == "runs" else subject
+    return f"### Left out\n\nWritten by `python -m scripts.fit_{script}`; the constants of each line were fitted without its rows.\n\n{shown}\n"
 
 
 def never_fitted(subject: str) -> str:

@@ -25,6 +25,7 @@ from llmcost.engine.transformer import Shape
 from llmcost.errors import LlmcostError
 from llmcost.estimate import training_rows as tr
 from scripts import fit_training_output as out
+from scripts import fit_training_runs as whole
 
 ROOT = Path(__file__).parent.parent
 MEASURED = "validation/training_measured.csv"
@@ -99,7 +100,6 @@ WIDTHS = {"dense": (0.25, 0.33), "moe": (0.5, 0.56)}
 # Errors inside a source go together: a source of n groups weighs TRUST x sqrt(n).
 TRUST = 2.4
 CONFIDENCE = {"practice": "measured", "link_per_memory": "measured", "network_per_link": "measured"}
-RUN_WIDTH = 0.54  # whole runs: p95/p5 just below 3
 CAPS = {"gemm_16": 0.97, "dp_exposed": 0.95}
 
 
@@ -125,11 +125,7 @@ class Data(NamedTuple):
 def plain_calibration(**values: float) -> Calibration:
     """Constants before any fit: what candidates need to know about memory."""
     fields = {name: prior.start for name, prior in PRIORS.items()}
-    fields |= (
-        {name: value[0] for name, value in ASSUMED.items()}
-        | {"power_reference": 0.0, "campaign": 1.0, "campaign_early": 1.0}
-        | values
-    )
+    fields |= {name: value[0] for name, value in ASSUMED.items()} | {"power_reference": 0.0} | values
     return Calibration(**fields)
 
 
@@ -194,7 +190,6 @@ def constants(x: Array, families: Array) -> Calibration:
     fields = {name: np.minimum(np.exp(v), CAPS.get(name, np.inf)) for name, v in values.items()}
     fields |= {name: np.full(len(families), value[0]) for name, value in ASSUMED.items()}
     fields["repeat"] = np.where(families == names.index("tpu"), XLA_REPEAT, 1.0)
-    fields["campaign"] = fields["campaign_early"] = np.ones(len(families))
     fields["power_reference"] = np.where(families == names.index("blackwell"), BLACKWELL_WATTS, 0.0)
     for name in ("expert_join", "overlap", "launch_join"):
         fields[name] = np.maximum(fields[name], 1.0)
@@ -302,50 +297,12 @@ def main() -> None:
     practice = out.practice(Catalog())
     out.write_calibration(rows_of(best, catalog, practice=practice))
     print(f"measured over searched step: {practice:.3f}")
-    names, ratios, kinds, plain = out.campaign(Catalog())
-    families = np.array([kind if kind == out.EARLY else family_of(kind) for kind in kinds])
-    factors = report_runs(names, ratios, families, plain)
-    out.write_calibration(rows_of(best, catalog, practice=practice, campaign=factors))
+    published = whole.load(Catalog())
+    out.write_left_out("runs", whole.left_out(published))
+    out.write_calibration(rows_of(best, catalog, practice=practice) + whole.rows_of(published))
 
 
-def fit_campaign(ratios: Array, families: Array) -> tuple[dict[str, float], Array]:
-    """Published over predicted hours per family, drawn to the median of all by one run; errors of runs left out, log.
-
-    The empty family is what a generation without runs takes.
-    """
-
-    def levels(use: Array) -> dict[str, float]:
-        middle = float(np.median(ratios[use]))
-        found = {"": middle}
-        for family in sorted(set(families[use]) - {""}):
-            own = ratios[use & (families == family)]
-            found[family] = float((np.median(own) * len(own) + middle) / (len(own) + 1))
-        return found
-
-    left = []
-    for i in range(len(ratios)):
-        level = levels(np.arange(len(ratios)) != i)
-        left.append(level.get(families[i], level[""]) - ratios[i])
-    return {k: float(np.exp(v)) for k, v in levels(np.ones(len(ratios), bool)).items()}, np.array(left)
-
-
-def report_runs(names: list[str], ratios: Array, families: Array, plain: Array) -> dict[str, float]:
-    """Print runs as a table, return the campaign factor per family."""
-    factors, left = fit_campaign(ratios[plain], families[plain])
-    print("\n| run | published / predicted |\n|---|---|")
-    for name, ratio, family, good in sorted(zip(names, ratios, families, plain, strict=True), key=lambda t: t[1]):
-        level = factors.get(family, factors[""])
-        print(f"| {name} | {np.exp(ratio) / level:.2f}{'' if good else ' (not comparable)'} |")
-    size = 100 * np.abs(np.expm1(left))
-    inside = np.mean(np.abs(left) <= RUN_WIDTH)
-    print(f"\nruns left out one at a time: n {len(left)}, median {np.median(size):.1f} %, mean {size.mean():.1f} %")
-    print(f"inside the 90 % range (p95/p5 {np.exp(2 * RUN_WIDTH):.2f}): {inside:.2f}; campaign factors {factors}")
-    return factors
-
-
-def rows_of(
-    x: Array, catalog: Catalog, practice: float = 1.0, campaign: dict[str, float] | None = None
-) -> list[dict[str, Any]]:
+def rows_of(x: Array, catalog: Catalog, practice: float = 1.0) -> list[dict[str, Any]]:
     """Every factor for any generation, then what the families of the fit have of their own."""
     link, network = out.known_links(catalog)
     values = {name: float(v[0]) for name, v in zip(Calibration._fields, constants(x, np.array([-1])), strict=True)}
@@ -362,20 +319,12 @@ def rows_of(
     rows.append(out.factor("power_reference", BLACKWELL_WATTS, reference, ["blackwell"], "geometric mean", "measured"))
     xla = "XLA drops the last product of a recomputed block, a third of its FFN: nothing reads it"
     rows.append(out.factor("repeat", XLA_REPEAT, "share", list(TPU), xla, "assumed"))
-    note = "published GPU-hours over those of the steps: restarts, evaluation, slower production software"
-    for family, value in (campaign or {"": 1.0, out.EARLY: 1.0}).items():
-        name = "campaign_early" if family == out.EARLY else "campaign"
-        row = out.factor(name, value, "ratio", list(FAMILY.get(family, ())) or "any", note, "measured")
-        rows.append(row | {"address": f"{out.RUNS}, {out.SCRIPT}"})
     rows += out.borrowed_rows({family: constants(x, np.array([i])).gemm_16[0] for i, family in enumerate(FAMILY)})
     fitted = [name for members in FAMILY.values() for name in members]
     for name, narrow, wide in (("step_dense", *WIDTHS["dense"]), ("step_moe", *WIDTHS["moe"])):
         note = "half-width of the 90 % interval in log time, from errors of sources left out"
         rows.append(out.factor(f"log_spread_{name}", wide, "log", "any", note + ", generations left out", "measured"))
         rows.append(out.factor(f"log_spread_{name}", narrow, "log", fitted, note, "measured"))
-    rows.append(
-        out.factor("log_spread_run", RUN_WIDTH, "log", "any", "the same for GPU-hours of whole runs", "measured")
-    )
     return rows
 
 

@@ -28,7 +28,6 @@ FOLDER = ROOT / "presets" / "calibration"
 MEASURED, RUNS = "validation/training_measured.csv", "validation/training_runs.csv"
 SCRIPT = "scripts/fit_training.py"
 READ = dt.date(2026, 11, 23)
-EARLY = "early"  # whole runs of models published before the software that later ones share
 HEAD = "# Written by scripts/fit_training.py from validation/; edit the script, not this file.\n\n"
 Row = dict[str, Any]
 
@@ -210,20 +209,3 @@ def practice(catalog: Catalog) -> float:
             key = (row["model"], row["hardware_id"], row["n_gpus"], row["precision_id"], row["global_batch_seqs"])
             ratios[key] = float(row["measured_step_s"]) / found.best.step.step_seconds
     return float(np.median(list(ratios.values())))
-
-
-def campaign(catalog: Catalog) -> tuple[list[str], Any, list[str], Any]:
-    """Published over predicted GPU-hours of runs: ids, log ratios, generations or "early", whether comparable."""
-    rows = [r for r in tr.read_rows(ROOT / RUNS) if number_in(r, "gpu_hours")]
-    found = runs.predict_runs(rows, catalog)
-    names, ratios, kinds, plain = [], [], [], []
-    for row, answer in zip(rows, found, strict=True):
-        if answer.seconds is None:
-            print(f"run skipped: {row['id']}: {answer.reason}")
-            continue
-        todo = runs.whole(row, catalog)
-        names.append(row["id"])
-        ratios.append(np.log(float(row["gpu_hours"]) / answer.seconds))
-        kinds.append(EARLY if todo.early else todo.generation)
-        plain.append(row["hours"] == "comparable")
-    return names, np.array(ratios), kinds, np.array(plain)

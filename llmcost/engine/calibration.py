@@ -52,8 +52,6 @@ class Calibration(NamedTuple):
     gradient_bytes: Num  # per parameter [bytes]
     optimizer_bytes: Num  # per parameter [bytes]
     practice: Num  # measured step over the fastest step a free search finds for the same work [-]
-    campaign: Num  # billed hours of a whole run over the hours of its steps at benchmark pace [-]
-    campaign_early: Num  # the same for models published before September 2022
     margin_bytes: Num  # context, communication buffers, fragmentation [bytes]
 
     @property
@@ -67,7 +65,6 @@ class LogSpread(NamedTuple):
 
     step_dense: float
     step_moe: float
-    run: float
 
 
 def _value(rows: Mapping[str, list[Mapping[str, Any]]], name: str, generation: str) -> float:
@@ -84,6 +81,37 @@ def _value(rows: Mapping[str, list[Mapping[str, Any]]], name: str, generation: s
     if chosen is None:
         raise LlmcostError(f"no calibration factor {name!r} for generation {generation!r}", "llmcost presets check")
     return float(chosen["value"])
+
+
+def values_of(rows: Iterable[Mapping[str, Any]], names: Iterable[str], generation: str) -> list[float]:
+    """Values of the named factors for a generation; one without a row of its own takes the value for any.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Parsed `[[factors]]`: name, value, generation (a name, a list of names, or "any").
+    names : iterable of str
+        Factors wanted.
+    generation : str
+        Chip generation of the accelerator preset.
+
+    Source: presets/calibration/training.toml.
+
+    Raises
+    ------
+    LlmcostError
+        A factor is missing.
+
+    Examples
+    --------
+    >>> rows = [{"name": "a", "value": 1.0, "generation": "any"}, {"name": "a", "value": 2.0, "generation": ["volta"]}]
+    >>> values_of(rows, ["a"], "volta"), values_of(rows, ["a"], "hopper")
+    ([2.0], [1.0])
+    """
+    by_name: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_name.setdefault(row["name"], []).append(row)
+    return [_value(by_name, name, generation) for name in names]
 
 
 def calibration_from_factors(rows: Iterable[Mapping[str, Any]], generation: str) -> tuple[Calibration, LogSpread]:
@@ -113,11 +141,9 @@ def calibration_from_factors(rows: Iterable[Mapping[str, Any]], generation: str)
     >>> calibration_from_factors(rows, "hopper")[0].gemm_16, calibration_from_factors(rows, "cdna3")[0].gemm_16
     (0.75, 1.0)
     """
-    by_name: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        by_name.setdefault(row["name"], []).append(row)
-    constants = Calibration(*[_value(by_name, name, generation) for name in Calibration._fields])
-    spread = LogSpread(*[_value(by_name, f"log_spread_{name}", generation) for name in LogSpread._fields])
+    known = list(rows)
+    constants = Calibration(*values_of(known, Calibration._fields, generation))
+    spread = LogSpread(*values_of(known, [f"log_spread_{name}" for name in LogSpread._fields], generation))
     return constants, spread
 
 

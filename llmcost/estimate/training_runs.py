@@ -8,9 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from llmcost import spec
 from llmcost.catalog import Catalog
+from llmcost.engine import campaign as cp
 from llmcost.engine import parallelism as par
-from llmcost.engine.calibration import Calibration, LogSpread, calibration_from_factors
+from llmcost.engine.calibration import Calibration, calibration_from_factors
 from llmcost.engine.roofline import Machine
 from llmcost.engine.training_work import PRECISIONS, Run, model_flops_per_token
 from llmcost.engine.transformer import Shape
@@ -29,7 +31,11 @@ MFU_GUESSED = 0.4
 # 2205.05198, May 2022): attention kept every score, every layer was recomputed, many trained in fp16.
 EARLY = dt.date(2022, 9, 1)
 EARLY_MACHINES = ("volta", "tpu-v3")  # where the model's date is not known
+# Large models were trained on few tokens until arXiv 2203.15556 (March 2022, table 1) showed that 20 per parameter are
+# best: one of unknown date on a machine of those years with less than twice that is taken to be early.
+EARLY_TOKENS, EARLY_PARAMS, OLD_MACHINES = 40.0, 1e10, (*EARLY_MACHINES, "ampere", "tpu-v4")
 MOE_BATCH = 8.0  # tokens per step of mixtures of experts over those of dense runs of the same compute
+LEAST_BATCH = 5e5  # tokens per step of the smallest models of arXiv 2005.14165, table 2.1
 TOKENS_PER_GPU = 1024.0  # at least, per step: Llama 3.1 405B, 16M tokens on 16,384
 
 
@@ -39,30 +45,37 @@ class Whole(NamedTuple):
     shape: Shape
     machine: Machine
     generation: str
-    n_gpus: float
+    n_gpus: float  # as stated, else as many as finish in a month
+    stated_gpus: float  # nan where the row does not state them
     run: Run
     tokens: float
-    early: bool  # published before `EARLY`
+    early: bool  # its software is of before `EARLY`
+
+    @property
+    def overtrained(self) -> bool:
+        """More tokens per active parameter than `engine.campaign.OVERTRAINED`."""
+        return bool(self.tokens > cp.OVERTRAINED * float(self.shape.params_active))
 
 
 def batch_tokens(flops: float, moe: bool = False) -> float:
     """Tokens per step where a run does not state them [-].
 
     4M tokens at 1e24 FLOP, growing with the cube root of compute: GPT-3 175B 3.1e23 FLOP, 3.2M tokens; Llama 2 70B
-    8.3e23, 4M; Llama 3.1 405B 3.8e25, 16M. Mixtures of experts train with 8 x that, the geometric mean of OLMoE (3 x),
-    DeepSeek-V2 (9 x), DeepSeek-V3 (10 x), GLM-4.5 (10 x) and Kimi K2 (12 x).
+    8.3e23, 4M; Llama 3.1 405B 3.8e25, 16M; at least the 0.5M of the smallest GPT-3 models. Mixtures of experts train
+    with 8 x that, the geometric mean of OLMoE (3 x), DeepSeek-V2 (9 x), DeepSeek-V3 (10 x), GLM-4.5 (10 x) and Kimi K2
+    (12 x).
 
     Source: arXiv 2005.14165 table 2.1, 2307.09288 section 2.2, 2407.21783 section 3.4.1; 2409.02060, 2405.04434 section
     3.1.2, 2412.19437 section 4.2, 2508.06471, 2507.20534.
 
-    >>> [round(batch_tokens(f) / 1e6, 1) for f in (3.1e23, 8.3e23, 3.8e25)]
-    [2.7, 3.8, 13.4]
+    >>> [round(batch_tokens(f) / 1e6, 1) for f in (2.3e20, 3.1e23, 8.3e23, 3.8e25)]
+    [0.5, 2.7, 3.8, 13.4]
     """
-    return (MOE_BATCH if moe else 1.0) * 4e6 * float((flops / 1e24) ** (1 / 3))
+    return (MOE_BATCH if moe else 1.0) * max(LEAST_BATCH, 4e6 * float((flops / 1e24) ** (1 / 3)))
 
 
 def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
-    """The inputs of a run; what it does not state is chosen by rule.
+    """The inputs of a run; what it does not state its model's preset does, or a rule.
 
     Raises
     ------
@@ -72,25 +85,35 @@ def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
     tokens, hardware = positive(row, "tokens"), cells.text(row, "hardware_id")
     if tokens is None or not hardware:
         raise LlmcostError("no tokens" if tokens is None else "no accelerator")
-    shape = shape_of_row(row, catalog)
+    shape, model = shape_of_row(row, catalog), _preset(row, catalog)
     accelerator = cells.accelerator(catalog, hardware)
     machine = machine_of(accelerator)
-    seq_len = positive(row, "seq_len") or DEFAULT_SEQ_LEN.get(accelerator.generation, LATER_SEQ_LEN)
+    otherwise = DEFAULT_SEQ_LEN.get(accelerator.generation, LATER_SEQ_LEN)
+    seq_len = positive(row, "seq_len") or (model and model.training_seq_len) or otherwise
     flops = tokens * float(model_flops_per_token(shape, seq_len))
     precision = PRECISIONS.get(cells.text(row, "precision").lower() or "bf16", PRECISIONS["bf16"])
-    n_gpus = positive(row, "n_gpus") or _enough(flops, float(machine.bf16_flops))
-    sequences = max(batch_tokens(flops), TOKENS_PER_GPU * n_gpus) / seq_len
-    whole_batch = float(np.exp2(np.round(np.log2(max(sequences, 8.0)))))
-    run, early = Run(seq_len, whole_batch, precision), _is_early(row, accelerator.generation, catalog)
-    return Whole(shape, machine, accelerator.generation, n_gpus, run, tokens, early)
+    stated = positive(row, "n_gpus")
+    n_gpus = stated or _enough(flops, float(machine.bf16_flops))
+    batch = (model and model.training_batch_tokens) or batch_tokens(flops, bool(shape.n_experts))
+    sequences = max(float(batch), TOKENS_PER_GPU * n_gpus) / seq_len
+    run = Run(float(seq_len), float(np.exp2(np.round(np.log2(max(sequences, 8.0))))), precision)
+    early = _is_early(model, accelerator.generation, float(shape.params_active), tokens)
+    return Whole(shape, machine, accelerator.generation, n_gpus, stated or np.nan, run, tokens, early)
 
 
-def _is_early(row: Mapping[str, str], generation: str, catalog: Catalog) -> bool:
+def _preset(row: Mapping[str, str], catalog: Catalog) -> spec.Model | None:
+    """The model that a row names, if it is known."""
     try:
-        released = cells.model(catalog, cells.text(row, "model_id")).release_date
+        return cells.model(catalog, cells.text(row, "model_id"))
     except LlmcostError:
-        released = None
-    return released < EARLY if released else generation in EARLY_MACHINES
+        return None
+
+
+def _is_early(model: spec.Model | None, generation: str, active: float, tokens: float) -> bool:
+    if model is not None and model.release_date:
+        return model.release_date < EARLY
+    large = active >= EARLY_PARAMS and tokens < EARLY_TOKENS * active
+    return generation in EARLY_MACHINES or (large and generation in OLD_MACHINES)
 
 
 def _enough(flops: float, peak: float) -> float:
@@ -126,6 +149,12 @@ def power_of_two(n: float) -> float:
     return float(np.exp2(np.maximum(0.0, np.round(np.log2(n)))))
 
 
+def powers(todo: Whole, hours: float) -> tuple[float, ...]:
+    """How much each factor of a campaign counts for a run of so many accelerator-hours of steps."""
+    machine = todo.machine
+    return cp.exponents(hours, machine.memory_bytes, machine.bf16_flops, todo.shape.params_active, todo.early)
+
+
 def predict_runs(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Prediction]:
     """GPU-hours of whole runs with the 90 % interval, in order; a run that cannot be predicted says why."""
     factors = catalog.factors("training")
@@ -133,16 +162,16 @@ def predict_runs(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Pr
     for row in rows:
         try:
             todo = whole(row, catalog)
-            calibration, spread = calibration_from_factors(factors, todo.generation)
-            factor = calibration.campaign_early if todo.early else calibration.campaign
-            answers.append(_billed(gpu_hours(todo, calibration), float(factor), spread))
+            hours = gpu_hours(todo, calibration_from_factors(factors, todo.generation)[0])
+            answers.append(_billed(todo, hours, cp.campaign_from_factors(factors, todo.generation)))
         except LlmcostError as error:
             answers.append(Prediction(None, None, None, error.message))
     return answers
 
 
-def _billed(hours: float, factor: float, spread: LogSpread) -> Prediction:
+def _billed(todo: Whole, hours: float, campaign: cp.Campaign) -> Prediction:
     if not np.isfinite(hours):
         return Prediction(None, None, None, "the machine's peak or bandwidth is not known")
-    billed, width = hours * factor, float(np.exp(spread.run))
-    return Prediction(billed, billed / width, billed * width, "")
+    billed = hours * float(cp.overhead(campaign, powers(todo, hours)))
+    p5, p50, p95 = cp.billed_hours(billed, todo.overtrained, todo.stated_gpus, campaign)
+    return Prediction(float(p50), float(p5), float(p95), "")

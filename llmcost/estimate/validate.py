@@ -25,11 +25,14 @@ Answers = list[dict[str, Answer]]  # of each row, by quantity
 
 
 class Scored(NamedTuple):
-    """One measured quantity of one row, with its prediction or the reason there is none."""
+    """One measured quantity of one row, with its prediction or the reason there is none.
+
+    A row that has no figure at all to compare with is kept, with neither, and its reason.
+    """
 
     id: str
     quantity: str
-    measured: float
+    measured: float | None
     predicted: float | None
     p5: float | None
     p95: float | None
@@ -38,7 +41,9 @@ class Scored(NamedTuple):
     @property
     def error_pct(self) -> float | None:
         """100 (predicted / measured - 1) [%]."""
-        return None if self.predicted is None else 100.0 * (self.predicted / self.measured - 1.0)
+        if self.predicted is None or self.measured is None:
+            return None
+        return 100.0 * (self.predicted / self.measured - 1.0)
 
 
 class Subject(NamedTuple):
@@ -108,7 +113,7 @@ def validate(catalog: Catalog, subject: str, data: str | None) -> Estimate:
             f"{units.shown(path.name)}: no column {' or '.join(what.quantities.values())} to compare with"
         )
     scored, origins = _score(subject, what, rows, catalog)
-    if not scored:
+    if all(s.measured is None for s in scored):
         raise LlmcostError(f"{units.shown(path.name)}: no row has a measurement")
     return Estimate(
         command="validate",
@@ -148,14 +153,33 @@ def _score(subject: str, what: Subject, rows: list[dict[str, str]], catalog: Cat
     origins: list[Row] = []
     answers = predict(rows, catalog)
     for place, (row, answer) in enumerate(zip(rows, answers, strict=True), 1):
+        name = (row.get("id") or "").strip() or str(place)
+        mine = []
         for quantity, column in what.quantities.items():
             measured = _measured(row, column) * what.scale.get(quantity, 1.0)
-            if not measured > 0:
-                continue
-            name = (row.get("id") or "").strip() or str(place)
-            scored.append(Scored(name, quantity, measured, *_finite(answer[quantity])))
-            origins.append(row)
+            if measured > 0:
+                mine.append(Scored(name, quantity, measured, *_finite(answer[quantity])))
+        scored += mine or [_unmeasured(name, row, what)]
+        origins += [row] * max(len(mine), 1)
     return scored, origins
+
+
+def _unmeasured(name: str, row: Row, what: Subject) -> Scored:
+    """A row without a figure, under the first quantity that the file has a column for."""
+    known = {quantity: column for quantity, column in what.quantities.items() if column in row}
+    return Scored(name, next(iter(known)), None, None, None, None, f"nothing measured: {_nothing(row, known)}")
+
+
+def _nothing(row: Row, columns: Mapping[str, str]) -> str:
+    """Why none of the columns holds a figure."""
+    for column in columns.values():
+        try:
+            if number(row, column) is not None:
+                return f"{column} is zero"
+        except LlmcostError as error:
+            return error.message
+    *others, last = columns.values()
+    return f"{', '.join(others)} and {last} are blank" if others else f"{last} is blank"
 
 
 def _measured(row: Row, column: str) -> float:
@@ -208,9 +232,13 @@ def _answer(p: Any) -> Answer:
 
 
 def statistics(scored: list[Scored]) -> dict[str, Any]:
-    """Errors of predicted rows; `n` counts them all, `skipped` those without a prediction."""
+    """Errors of predicted rows; `n` counts the measured ones, `skipped` those of them without a prediction.
+
+    A row with nothing to compare with is no failure of the prediction: it counts as `unmeasured` alone.
+    """
     done = [s for s in scored if s.predicted is not None and s.p5 is not None and s.p95 is not None]
-    out: dict[str, Any] = {"n": len(scored), "skipped": len(scored) - len(done)}
+    n = sum(s.measured is not None for s in scored)
+    out: dict[str, Any] = {"n": n, "skipped": n - len(done), "unmeasured": len(scored) - n}
     keys = ("median_ape_pct", "mape_pct", "p90_ape_pct", "bias_pct", "coverage_90_pct", "median_range_ratio")
     if not done:
         return out | dict.fromkeys(keys)
@@ -232,6 +260,8 @@ def statistics(scored: list[Scored]) -> dict[str, Any]:
 
 def _groups(what: Subject, scored: list[Scored], origins: list[Row], catalog: Catalog) -> list[dict[str, Any]]:
     found = []
+    measured = [(s, row) for s, row in zip(scored, origins, strict=True) if s.measured is not None]
+    scored, origins = [s for s, _ in measured], [row for _, row in measured]
     classes = _classes(origins, catalog)
     for by, column in {"quantity": "", **what.groups, "class": ""}.items():
         members: dict[tuple[str, str], list[Scored]] = {}
@@ -239,7 +269,8 @@ def _groups(what: Subject, scored: list[Scored], origins: list[Row], catalog: Ca
             name = s.quantity if by == "quantity" else row.get(column, "") if column else kind
             members.setdefault((name or "not stated", s.quantity), []).append(s)
         for (name, quantity), rows in sorted(members.items()):
-            found.append({"by": by, "name": name, "quantity": quantity, **statistics(rows)})
+            errors = {k: v for k, v in statistics(rows).items() if k != "unmeasured"}
+            found.append({"by": by, "name": name, "quantity": quantity, **errors})
     return found
 
 
@@ -264,10 +295,13 @@ def _headline(subject: str, scored: list[Scored]) -> str:
     parts = []
     for quantity in dict.fromkeys(s.quantity for s in scored):
         s = statistics([x for x in scored if x.quantity == quantity])
+        if not s["n"]:
+            continue
         if s["median_ape_pct"] is None:
             parts.append(f"{quantity}: none of {s['n']:,} rows could be predicted")
             continue
         error = f"median error {s['median_ape_pct']:.1f}%, mean {s['mape_pct']:.1f}%"
         inside = f"{s['coverage_90_pct']:.0f}% inside the 90 % range"
         parts.append(f"{quantity}: {error} over {s['n'] - s['skipped']:,} rows, {inside}, {s['skipped']:,} skipped")
-    return f"{subject}: " + "; ".join(parts) + "."
+    blank = statistics(scored)["unmeasured"]
+    return f"{subject}: " + "; ".join(parts) + (f"; {blank:,} with nothing measured." if blank else ".")

@@ -90,9 +90,17 @@ def test_a_measurement_is_not_an_input_of_another(cli: Cli, tmp_path: Path, subj
 def test_the_report_counts_every_row(cli: Cli, subject: str) -> None:
     answer = cli("validate", subject, "--json").json
     measured = sum(bool(row[c]) and float(row[c]) > 0 for row in _rows(subject, 1) for c in MEASURED[subject])
-    assert answer["summary"]["n"] == len(answer["rows"]) == measured
+    listed = {r["id"] for r in answer["rows"]}
+    assert all(row["id"] in listed for row in _rows(subject, 1))
+    summary, unmeasured = answer["summary"], [r for r in answer["rows"] if r["measured"] is None]
+    assert summary["n"] == len(answer["rows"]) - len(unmeasured) == measured
+    assert (
+        summary["unmeasured"]
+        == len(unmeasured)
+        == {"training": 0, "runs": 3, "serving": summary["unmeasured"]}[subject]
+    )
     skipped = [r for r in answer["rows"] if r["predicted"] is None]
-    assert answer["summary"]["skipped"] == len(skipped)
+    assert summary["skipped"] == len(skipped) - len(unmeasured)
     assert all(r["reason"] for r in skipped)
     for row in answer["rows"]:
         if row["predicted"] is not None:
@@ -101,6 +109,25 @@ def test_the_report_counts_every_row(cli: Cli, subject: str) -> None:
     by = {g["by"] for g in answer["groups"]}
     for group in by:
         assert sum(g["n"] for g in answer["groups"] if g["by"] == group) == measured
+
+
+def test_a_row_without_a_figure_is_listed_and_not_counted(cli: Cli, tmp_path: Path) -> None:
+    """A row with one of several figures is scored on that one; a row with none, or with no number, says so."""
+    path = tmp_path / "rows.csv"
+    row = "llama-3.1-8b,h100-sxm,1,1024,128,8,closed-loop"
+    heads = "id,model_id,hardware_id,tp,isl_eff,osl_eff,concurrency_or_batch,load,tpot_ms,output_tokens_per_s"
+    path.write_text(f"{heads}\na,{row},10,\nb,{row},,\nc,{row},0,\nd,{row},fast,\n")
+    answer = cli("validate", "serving", "--data", str(path), "--json").json
+    assert [(r["id"], r["quantity"]) for r in answer["rows"]] == [(name, "tpot") for name in "abcd"]
+    assert answer["rows"][0]["error_pct"] is not None
+    reasons = [r["reason"] for r in answer["rows"][1:]]
+    assert reasons[:2] == [
+        "nothing measured: tpot_ms and output_tokens_per_s are blank", "nothing measured: tpot_ms is zero",
+    ]  # fmt: skip
+    assert reasons[2] == "nothing measured: tpot_ms is not a number: 'fast'"
+    found = {key: answer["summary"][key] for key in ("n", "skipped", "unmeasured")}
+    assert found == {"n": 1, "skipped": 0, "unmeasured": 3}
+    assert answer["headline"].endswith("; 3 with nothing measured.")
 
 
 def test_statistics_by_hand() -> None:

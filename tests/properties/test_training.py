@@ -39,8 +39,7 @@ def constants() -> Calibration:
         "expert_join": 1.5, "network": 0.65, "overlap": 3.0, "dp_exposed": 0.25, "launch_dense": 4e-4,
         "launch_expert": 3e-3, "launch_join": 1.1, "latency": 1e-5, "straggler": 0.008, "step": 0.02, "power": 1.0,
         "power_reference": 0.0, "link_per_memory": 0.12, "network_per_link": 0.1, "weight_bytes": 2.0,
-        "gradient_bytes": 2.0, "optimizer_bytes": 12.0, "practice": 1.1, "campaign": 1.2, "campaign_early": 1.9,
-        "margin_bytes": 1e9,
+        "gradient_bytes": 2.0, "optimizer_bytes": 12.0, "practice": 1.1, "margin_bytes": 1e9,
     }  # fmt: skip
     return Calibration(**values)
 
