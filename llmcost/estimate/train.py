@@ -125,8 +125,9 @@ def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
         assert todo.work is not None
         out["goodput"] = pace.goodput_of(p)
         chip_seconds = sum(phase.seconds(p) for phase in todo.work.phases)
-        one = len(todo.work.phases) == 1
-        out["mfu"] = p["mfu"] if one else out["training_flops"] / (p["peak_flops"] * chip_seconds)
+        out["mfu"] = p["mfu"]
+        if len(todo.work.phases) > 1:
+            out["run_mfu"] = out["training_flops"] / (p["peak_flops"] * chip_seconds)
         out["compute_gpu_hours"] = chip_seconds / SECONDS_PER_HOUR
         out["gpu_hours"] = out["compute_gpu_hours"] / out["goodput"] * p["overhead"]
         if todo.gpus:
@@ -212,9 +213,9 @@ def _refusal(todo: Plan, no: steps.Predicted) -> Estimate:
 
 RESULT_KEYS = (
     "total_usd", "run_usd", "program_usd", "gpu_hours", "compute_gpu_hours", "duration_seconds", "compute_seconds",
-    "training_flops", "hardware_flops", "flops_per_token", "hardware_flops_per_token", "tokens", "mfu", "goodput",
-    "energy_kwh", "electricity_usd", "power_watts", "co2e_kg", "embodied_co2e_kg", "water_litres", "homes_year",
-    "cars_year",
+    "training_flops", "hardware_flops", "flops_per_token", "hardware_flops_per_token", "tokens", "mfu", "run_mfu",
+    "goodput", "energy_kwh", "electricity_usd", "power_watts", "co2e_kg", "embodied_co2e_kg", "water_litres",
+    "homes_year", "cars_year",
 )  # fmt: skip
 
 
@@ -243,9 +244,10 @@ def _explain(todo: Plan, c: Mapping[str, Any]) -> None:
     if todo.work is not None:
         methods.explain(q, todo.method, todo.work, p, c)
     if not todo.hours_given:
+        used = f"MFU of the run {c['run_mfu']:.3f}" if "run_mfu" in c else f"MFU {c['mfu']:.3f}"
         q.step(
             "compute GPU-hours",
-            f"training FLOPs / (peak {p['peak_flops']:.4g} FLOP/s x MFU {c['mfu']:.3f}) / 3600",
+            f"training FLOPs / (peak {p['peak_flops']:.4g} FLOP/s x {used}) / 3600",
             c["compute_gpu_hours"],
             "h",
             "docs/method.md, training",

@@ -26,8 +26,8 @@ _WORDED = ("count", "whole", "ratio")  # kinds whose text has no unit of its own
 # The figures of the short answer, most wanted first; `--explain` shows all of them.
 MAIN: dict[str, tuple[str, ...]] = {
     "train": (
-        "total_usd", "program_usd", "gpu_hours", "duration_seconds", "usd_per_mtok_trained", "mfu", "goodput",
-        "training_flops", "layout", "runner_up", "memory_bytes_per_gpu", "missing_bytes", "smallest_gpus",
+        "total_usd", "program_usd", "gpu_hours", "duration_seconds", "usd_per_mtok_trained", "mfu", "run_mfu",
+        "goodput", "training_flops", "layout", "runner_up", "memory_bytes_per_gpu", "missing_bytes", "smallest_gpus",
         "energy_kwh", "co2e_kg", "reason",
     ),
     "serve": (

@@ -117,6 +117,12 @@ def test_decoding_is_slower_than_its_flops(cli: Cli) -> None:
     assert phases["rollouts"]["training_flops"] == pytest.approx(phases["reference policy"]["training_flops"])
     assert phases["rollouts"]["compute_gpu_hours"] > 2 * phases["reference policy"]["compute_gpu_hours"]
     assert "W016" in [w["code"] for w in cli(*args, "--json").json["warnings"]]
+    # one name for one thing: the step's MFU in inputs and result, that of all phases beside it (H100: 989.4 TFLOP/s)
+    found = answer["result"]
+    assert found["mfu"] == answer["inputs"]["mfu"]["value"]
+    seconds = 3600 * sum(row["compute_gpu_hours"] for row in answer["phases"])
+    assert found["run_mfu"] == pytest.approx(found["training_flops"] / (989.4e12 * seconds), rel=1e-3)
+    assert found["run_mfu"] < found["mfu"]
 
 
 @pytest.mark.parametrize(
