@@ -150,6 +150,8 @@ def _estimate(todo: Plan, centre: dict[str, Any], spread: dict[str, Any]) -> Est
     question = todo.question
     _explain(todo, centre)
     result = {key: centre.get(key) for key in RESULT_KEYS}
+    if "run_mfu" in centre:  # one phase has no other
+        result["run_mfu"] = centre["run_mfu"]
     result["gpus"] = todo.gpus
     if result["tokens"] is None and "tokens" in question.numbers:
         result["tokens"] = median(question.numbers["tokens"])
@@ -213,8 +215,8 @@ def _refusal(todo: Plan, no: steps.Predicted) -> Estimate:
 
 RESULT_KEYS = (
     "total_usd", "run_usd", "program_usd", "gpu_hours", "compute_gpu_hours", "duration_seconds", "compute_seconds",
-    "training_flops", "hardware_flops", "flops_per_token", "hardware_flops_per_token", "tokens", "mfu", "run_mfu",
-    "goodput", "energy_kwh", "electricity_usd", "power_watts", "co2e_kg", "embodied_co2e_kg", "water_litres",
+    "training_flops", "hardware_flops", "flops_per_token", "hardware_flops_per_token", "tokens", "mfu", "goodput",
+    "energy_kwh", "electricity_usd", "power_watts", "co2e_kg", "embodied_co2e_kg", "water_litres",
     "homes_year", "cars_year",
 )  # fmt: skip
 
