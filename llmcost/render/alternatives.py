@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from llmcost import units
 from llmcost.keys import KEYS
 from llmcost.render import text as words
+from llmcost.render.columns import RANGE, Column, cell, columns
 
 Row = Mapping[str, Any]
 
@@ -16,8 +17,8 @@ MOST_INPUTS = 3  # columns of inputs beside the names that say the rest
 FEW = 5  # alternatives that may stand side by side
 WIDE = 100  # columns from which few alternatives stand side by side
 UNSHOWN = ("inputs", "feasible", "reason", *words.UNLABELLED)
-RANGE = "90 % range"
 MOST_PAIRS = 12
+FIGURE, INPUT = 1, 2  # what gives way where there is no room: inputs, then figures from the right, but not the range
 PAIRS = (
     ("name", "cheaper here", False), ("other", "than", False), ("probability_cheaper", "chance", True),
     ("break_even_requests", "same cost at (requests/day)", True), ("p5", RANGE, True),
@@ -29,28 +30,28 @@ PAIRS = (
 class Sheet(NamedTuple):
     """Cells of a comparison: a head and a column of cells each."""
 
-    heads: list[words.Column]
+    heads: list[Column]
     cells: list[list[str]]  # by row
 
     def turned(self) -> Sheet:
         """Alternatives as columns: the first column becomes the heads."""
-        heads = [words.Column("", self.heads[0].head, False)]
-        heads += [words.Column("name", row[0], True) for row in self.cells]
+        heads = [Column("", self.heads[0].head, False)]
+        heads += [Column("name", row[0], True) for row in self.cells]
         kept = [(i, head) for i, head in enumerate(self.heads) if i and any(row[i] for row in self.cells)]
         return Sheet(heads, [[head.head, *(row[i] for row in self.cells)] for i, head in kept])
 
 
 def sheet(rows: Sequence[Row]) -> Sheet:
     """The cells of a comparison: names, the inputs that differ, then figures."""
-    found = words.columns(rows, UNSHOWN)
+    found = columns(rows, UNSHOWN)
     names, figures = found[:1], found[1:]
     keys = _inputs(rows)
     heads = [*names, *(_input_head(key) for key in keys), *figures]
     cells = [
         [
-            *(words.cell(c.key, row) for c in names),
+            *(cell(c.key, row) for c in names),
             *(_input(key, row.get("inputs", {}).get(key)) for key in keys),
-            *(words.cell(c.key, row) for c in figures),
+            *(cell(c.key, row) for c in figures),
         ]
         for row in rows
     ]
@@ -64,7 +65,8 @@ def _with_range(plain: Sheet, rows: Sequence[Row]) -> Sheet:
     if of is None or at is None:
         return plain
     term = words.term_of(of)
-    heads = [*plain.heads[: at + 1], words.Column("p5", RANGE, True), *plain.heads[at + 1 :]]
+    spared = [head if i in (0, at) else head._replace(spare=head.spare or FIGURE) for i, head in enumerate(plain.heads)]
+    heads = [*spared[: at + 1], Column("p5", RANGE, True), *spared[at + 1 :]]
     cells = []
     for row, line in zip(rows, plain.cells, strict=True):
         low, high = row.get("p5"), row.get("p95")
@@ -95,8 +97,8 @@ def _bare(key: str) -> str:
     return key if key in KEYS else key.removeprefix("train_").removeprefix("serve_")
 
 
-def _input_head(key: str) -> words.Column:
-    return words.Column(key, words.input_name(key), False)
+def _input_head(key: str) -> Column:
+    return Column(key, words.input_name(key), False, INPUT)
 
 
 def _input(key: str, value: Any) -> str:
@@ -108,7 +110,7 @@ def _input(key: str, value: Any) -> str:
 
 def pairs(rows: Sequence[Row]) -> Sheet:
     """Two alternatives at a time: how sure the order is, and from which traffic and day on it is another."""
-    heads = [words.Column(key, head, numeric) for key, head, numeric in PAIRS]
+    heads = [Column(key, head, numeric) for key, head, numeric in PAIRS]
     cells = [
         [
             words.clean(row["name"]),

@@ -1,7 +1,8 @@
-"""The crossover as a picture in the terminal: two curves, their interval, the crossing."""
+"""The crossover as a picture in the terminal: two curves, their intervals, the crossing with its own range."""
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from llmcost import units
 from llmcost.render import Options
 from llmcost.render.text import trimmed
-from llmcost.result import Estimate
+from llmcost.result import Estimate, Range
 
 WIDTH, WIDEST, NARROWEST = 80, 110, 44  # of the whole picture: in a pipe, at most, at least
 HEIGHT, FEWEST = 15, 12  # rows of the curves, and columns that they need
@@ -23,19 +24,25 @@ BASES = {
     "flops": ("count", "FLOPs"),
 }
 BLANK = chr(0x2800)  # a braille cell without dots; cells join by their bits
-COLORS = {"training": "36", "inference": "35", "band": "2", "crossing": "1", "axis": "2"}
+COLORS = {
+    "training": "36", "inference": "35", "training band": "2;36", "inference band": "2;35", "crossing": "1",
+    "axis": "2",
+}  # fmt: skip
+BANDS = {"training": (0, "╌", "~"), "inference": (2, "·", ".")}  # place in a pattern of four, characters
 _ZEROS = re.compile(r"(\.\d*?)0+(?=\D|$)")
 
 Row = Mapping[str, Any]
 
 
 class Curve(NamedTuple):
-    """What is drawn: a measure, its rows, and the crossing where there is one."""
+    """What is drawn: a measure, its rows, the crossing where there is one, and the 90 % range of its day."""
 
     basis: str
     rows: Sequence[Row]
     crossing: tuple[float, float] | None
     top: float
+    span: Range | None = None
+    start: dt.date | None = None
 
     @property
     def end(self) -> float:
@@ -46,6 +53,31 @@ class Curve(NamedTuple):
         """A column as (day, value) pairs; empty where it is missing."""
         key = f"{name}_{self.basis}"
         return [(float(r["day"]), float(r[key])) for r in self.rows if r.get(key) is not None]
+
+    def band(self, name: str) -> tuple[list[tuple[float, float]], list[tuple[float, float]]]:
+        """The 5 % and the 95 % quantile of a curve; empty where it is certain."""
+        return self.points(f"{name}_p5"), self.points(f"{name}_p95")
+
+    def ends(self) -> tuple[float, float] | None:
+        """First and last day of the crossing's range inside the picture; an open end is that of the picture."""
+        if self.span is None or self.span.p5 is None or self.span.p5 >= self.end:
+            return None
+        last = math.inf if self.span.p95 is None else self.span.p95
+        return max(self.span.p5, 0.0), min(last, self.end)
+
+    def open_ended(self) -> bool:
+        """Whether the range of the crossing goes on beyond the picture."""
+        return self.span is not None and (self.span.p95 is None or self.span.p95 > self.end)
+
+    def span_text(self, dated: bool = True) -> str:
+        """The range of the crossing in words: days, and dates where the launch is dated."""
+        assert self.span is not None
+        last = "or later" if self.span.p95 is None else f"to {self.span.p95:,.0f}"
+        text = f"crossing, 90 % range: day {self.span.p5:,.0f} {last}"
+        if self.start is None or not dated:
+            return text
+        days = (d for d in (self.span.p5, self.span.p95) if d is not None)
+        return f"{text}, {' to '.join((self.start + dt.timedelta(days=round(d))).isoformat() for d in days)}"
 
     def at(self, name: str, day: float) -> float:
         """A column's value at a day, between its rows."""
@@ -61,7 +93,8 @@ def render(estimate: Estimate, options: Options) -> str:
     canvas = Canvas(found, width, options.unicode)
     if canvas.columns < FEWEST:
         return ""
-    canvas.band()
+    for name in BANDS:
+        canvas.band(name)
     for name in ("training", "inference"):
         canvas.line(name)
     canvas.mark()
@@ -77,7 +110,9 @@ def curve(estimate: Estimate) -> Curve | None:
     top = max(float(r[f"{name}_{basis}"]) for r in rows for name in ("training", "inference"))
     if not (math.isfinite(top) and top > 0):
         return None
-    bare = Curve(basis, rows, None, top)
+    said = estimate.inputs.get("start")
+    start = dt.date.fromisoformat(str(said.value)) if said is not None else None
+    bare = Curve(basis, rows, None, top, estimate.ranges.get("crossover_days"), start)
     day = estimate.result.get("crossover_days")
     if not isinstance(day, int | float) or not rows[0]["day"] <= day <= bare.end:
         return bare
@@ -179,7 +214,7 @@ class Canvas:
             for x, char in enumerate(row):
                 if char not in (" ", BLANK):
                     old, style = self.cells[y][x]
-                    joined = chr(ord(old) | ord(char)) if self.unicode and style in COLORS and style != "band" else char
+                    joined = chr(ord(old) | ord(char)) if self.unicode and style in ("training", "inference") else char
                     self.cells[y][x] = (joined, name)
                     if name == "training":
                         self.level[x] = y
@@ -198,17 +233,18 @@ class Canvas:
             grid[self.row(interpolated(points, (x + 0.5) / self.columns * self.what.end))][x] = char
         return ["".join(row) for row in grid]
 
-    def band(self) -> None:
-        """The 90 % interval of inference, as light dots."""
-        low, high = self.what.points("inference_p5"), self.what.points("inference_p95")
+    def band(self, name: str) -> None:
+        """The 90 % interval of a curve, as a light pattern; where two overlap, both show."""
+        low, high = self.what.band(name)
         if not low or not high:
             return
+        place, fine, plain = BANDS[name]
         for x in range(self.columns):
             day = (x + 0.5) / self.columns * self.what.end
             top, bottom = interpolated(high, day), interpolated(low, day)
             for y in range(self.row(top) if top <= self.what.top else 0, self.row(bottom) + 1):
-                if (x + y) % 2 == 0:
-                    self.cells[y][x] = ("⠂" if self.unicode else ".", "band")
+                if (x + 2 * y) % 4 == place:
+                    self.cells[y][x] = (fine if self.unicode else plain, f"{name} band")
 
     def mark(self) -> None:
         """The crossing: a dot, a drop line and what it says."""
@@ -261,13 +297,36 @@ class Canvas:
             start = max(0, at - (len(label) - 1) // 2)
             below[start : start + len(label)] = label
         zero = tick_label(self.kind, 0.0)
-        lines.append(paint(f"{zero:>{self.left - 1}} {corner}{''.join(base)}", "axis"))
+        below_all = [(char, "axis") for char in f"{zero:>{self.left - 1}} {corner}{''.join(base)}"]
+        self._bracket(below_all)
+        lines.append(_runs(below_all, paint))
         lines.append(paint(f"{' ' * (self.left + 1)}{''.join(below).rstrip()}  {word}"[: self.width], "axis"))
+        if self.what.ends() is not None:
+            key = "┣━┫ " if self.unicode else "[=] "
+            text = self.what.span_text(len(key + self.what.span_text()) <= self.width)
+            indent = " " * max(0, min(self.left + 1, self.width - len(key + text)))
+            lines.append(indent + paint(key + text, "crossing"))
         return trimmed("\n".join(lines) + "\n")
 
+    def _bracket(self, axis: list[tuple[str, str]]) -> None:
+        """The range of the crossing over the time axis: a bracket, open where it goes on."""
+        ends = self.what.ends()
+        if ends is None:
+            return
+        first, last = (self.left + 1 + self.column(day) for day in ends)
+        opened, line, tick, closed, further = "┣━┯┫▶" if self.unicode else "[=+]>"
+        ticked = [char in "┬+" for char, _ in axis]
+        axis[first : last + 1] = [(tick if t else line, "crossing") for t in ticked[first : last + 1]]
+        axis[first] = (opened, "crossing")
+        axis[last] = (further if self.what.open_ended() else closed, "crossing")
+        if self.what.crossing is not None:
+            at = self.left + 1 + self.column(self.what.crossing[0])
+            axis[at] = ("╋" if self.unicode else "O", "crossing")
+
     def _title(self, paint: Callable[[str, str], str]) -> str:
-        banded = any(style == "band" for row in self.cells for _, style in row)
-        note = (" · " if self.unicode else ", ") + "dots: 90 % range" if banded else ""
+        banded = [name for name in BANDS if all(self.what.band(name))]
+        note = (" · " if self.unicode else ", ") + "dotted: 90 % range" + (" of each" if len(banded) > 1 else "")
+        note = note if banded else ""
         indent = " " * (self.left + 1)
         what = next(
             text

@@ -10,6 +10,7 @@ from typing import Any
 from llmcost import __version__, units
 from llmcost.render import Options
 from llmcost.render import text as words
+from llmcost.render.columns import cell, columns
 from llmcost.result import Estimate
 
 # Characters with a meaning in GitHub Markdown; a dollar only where it could open a formula.
@@ -102,10 +103,10 @@ def _alternatives(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _array(rows: Sequence[Mapping[str, Any]]) -> str:
-    columns = words.columns(rows, words.UNLABELLED)
-    right = [i for i, column in enumerate(columns) if column.numeric]
-    cells = [[words.cell(c.key, row) for c in columns] for row in rows]
-    return table([c.head for c in columns], cells, right)
+    shown = columns(rows, words.UNLABELLED)
+    right = [i for i, column in enumerate(shown) if column.numeric]
+    cells = [[cell(c.key, row) for c in shown] for row in rows]
+    return table([c.head for c in shown], cells, right)
 
 
 def _caveats(estimate: Estimate) -> list[str]:

@@ -24,6 +24,7 @@ BARS = 10  # inputs of a tornado
 # Okabe and Ito 2008, "Color Universal Design": told apart with any colour vision, and in grey.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 TRAINING, INFERENCE, INK, FAINT = "#0072B2", "#D55E00", "#222222", "#8a8a8a"
+CURVES = {"training": (TRAINING, "---"), "inference": (INFERENCE, "///")}  # told apart without colour too
 STYLE: Any = {
     "svg.hashsalt": "llmcost", "svg.fonttype": "path", "pdf.fonttype": 42, "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -136,6 +137,8 @@ def _amortisation(estimate: Estimate) -> Drawing:
     unit = {"mtok": "million tokens", "request": "request"}[of]
 
     def draw(axes: Axes) -> None:
+        from matplotlib.ticker import LogLocator
+
         for name, color, style in (("training", TRAINING, "-"), ("inference", INFERENCE, "--")):
             key = f"{name}_usd_per_{of}_served"
             points = [(row["day"], row[key]) for row in rows if row.get(key)]
@@ -151,6 +154,7 @@ def _amortisation(estimate: Estimate) -> Drawing:
                 annotation_clip=False,
             )
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.yaxis.set_major_formatter(lambda y, _: units.format("usd", y))
         axes.yaxis.set_minor_formatter(lambda *_: "")
         at, labels, word = chart.time_axis(rows[-1]["day"], 10)
@@ -164,19 +168,29 @@ def _amortisation(estimate: Estimate) -> Drawing:
             axes.axvline(day, color=FAINT, linewidth=1, linestyle=(0, (3, 3)))
             top = ("data", "axes fraction")
             axes.annotate(f" day {day:,.0f}", (day, 0.97), xycoords=top, va="top", fontweight="bold")
+            found = chart.curve(estimate)
+            if found is not None:
+                _span(axes, found)
 
     return draw
 
 
 def _draw(axes: Axes, curve: chart.Curve) -> None:
     kind, noun = chart.BASES[curve.basis]
-    low, high = curve.points("inference_p5"), curve.points("inference_p95")
-    if low and high:
-        days = [day for day, _ in low]
-        axes.fill_between(days, [y for _, y in low], [y for _, y in high], color=INFERENCE, alpha=0.15, linewidth=0)
-    for name, color in (("training", TRAINING), ("inference", INFERENCE)):
+    banded = False
+    for name, (color, hatch) in CURVES.items():
+        style = "steps-post" if name == "training" else "default"  # training is paid at once
+        low, high = curve.band(name)
+        if low and high:
+            banded, days = True, [day for day, _ in low]
+            under, over = ([y for _, y in side] for side in (low, high))
+            look: Any = {"linewidth": 0, "step": "post" if name == "training" else None}
+            axes.fill_between(days, under, over, facecolor=color, alpha=0.14, **look)
+            axes.fill_between(days, under, over, facecolor="none", edgecolor=color, alpha=0.28, hatch=hatch, **look)
+            for side in (under, over):
+                axes.plot(days, side, color=color, linewidth=0.7, alpha=0.7, drawstyle=style)
         points = curve.points(name)
-        axes.plot(*zip(*points, strict=True), color=color, linewidth=2, solid_capstyle="round")
+        axes.plot(*zip(*points, strict=True), color=color, linewidth=2, zorder=3, drawstyle=style)
     _name_ends(axes, curve, kind)
     top = 1.08 * curve.top
     axes.set_xlim(0, curve.end)
@@ -187,7 +201,8 @@ def _draw(axes: Axes, curve: chart.Curve) -> None:
     at, labels, word = chart.time_axis(curve.end, 10)
     axes.set_xticks(at, labels)
     axes.set_xlabel(f"{word} after launch")
-    axes.set_ylabel(f"cumulative {noun}" + (", 90 % range shaded" if low and high else ""))
+    _span(axes, curve)
+    axes.set_ylabel(f"cumulative {noun}" + (", 90 % ranges hatched" if banded else ""))
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
 
@@ -198,9 +213,23 @@ def _name_ends(axes: Axes, curve: chart.Curve, kind: str) -> None:
     gap = 0.09 * curve.top
     heights = [ends[0][0], min(ends[1][0], ends[0][0] - gap)]
     for height, (value, name) in zip(heights, ends, strict=True):
-        color = TRAINING if name == "training" else INFERENCE
+        color = CURVES[name][0]
         label = f" {name}\n {units.format(kind, value)}"
         axes.annotate(label, (curve.end, height), color=color, va="center", ha="left", annotation_clip=False)
+
+
+def _span(axes: Axes, curve: chart.Curve) -> None:
+    """The range of the crossing: shaded, with a bracket over the time axis, and in words below it."""
+    ends = curve.ends()
+    if ends is None:
+        return
+    axes.axvspan(*ends, color=INK, alpha=0.06, linewidth=0, zorder=0)
+    where = axes.get_xaxis_transform()
+    look: Any = {"color": INK, "clip_on": False, "zorder": 4, "transform": where}
+    axes.plot(ends, [0.02, 0.02], linewidth=2.5, solid_capstyle="butt", **look)
+    for day, mark in zip(ends, ("|", ">" if curve.open_ended() else "|"), strict=True):
+        axes.plot([day], [0.02], marker=mark, markersize=9, markeredgewidth=2, **look)
+    axes.set_xlabel(f"{axes.get_xlabel()}\n|—| {curve.span_text()}")
 
 
 def _mark(axes: Axes, curve: chart.Curve, kind: str) -> None:
@@ -213,4 +242,5 @@ def _mark(axes: Axes, curve: chart.Curve, kind: str) -> None:
     axes.annotate(
         f"day {day:,.0f}, {units.format(kind, level)}", (day, level), xytext=(-8 if left else 10, 10 if left else -14),
         textcoords="offset points", ha="right" if left else "left", fontweight="bold",
+        bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.75, "linewidth": 0}, zorder=6,
     )  # fmt: skip

@@ -1,17 +1,16 @@
 """The answer for a terminal: first the sentence, then the figures behind it, then what they rest on.
 
-Nothing is ever cut. Where the terminal is too narrow for a table, words fold; then `compare` drops columns from the
-right and says which; every other table is stacked, one value a line. In a pipe everything has its natural width.
+Nothing is ever cut, and in a pipe everything has its natural width; `grid` says what gives way in a narrow terminal.
 """
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console, ConsoleRenderable
+from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -19,47 +18,20 @@ from rich.text import Text
 from llmcost import units
 from llmcost.render import Options
 from llmcost.render import text as words
+from llmcost.render.columns import cell, columns, thinned
+from llmcost.render.grid import GAP, INDENT, NARROWEST_TITLE, Head, Page, grid
 from llmcost.result import Estimate
 
 NATURAL = 100_000  # columns of a pipe: more than anything needs
 PROSE = 100  # lists of inputs fold here in a pipe too, and on wide screens
-NARROWEST_WORDS = 16  # columns of words fold down to this
-NARROWEST_TITLE = 12  # names over columns fold down to this
-INDENT = 2
-GAP = 2  # between columns
-SIDE_BY_SIDE = ("alternatives",)  # arrays that may lose columns or turn; others are stacked
+SIDE_BY_SIDE = ("alternatives",)  # arrays that may turn
+DROPPABLE = ("ladder", "periods")  # arrays that may lose columns; others are stacked
 LONGEST_NUMBER = 20  # wider values are words: a layout
 MOST_PADDING = 36  # columns of inputs line up to this
 CURVE_ROWS = 13
 ON_REQUEST = ("curve", "crossings", "sensitivity", "step", "energy", "front", "hours")  # with --explain only
 SOURCE_COLUMNS = ("source", "confidence", "date", "age_days", "note", "caveat")  # told below the table, once each
 ORIGINS = ("given", "preset", "computed", "estimate", "default", "assumed")
-
-
-class Page(NamedTuple):
-    """Where the answer is drawn."""
-
-    console: Console
-    options: Options
-
-    @property
-    def room(self) -> int:
-        """Columns between the indent and the right edge."""
-        return self.console.width - INDENT
-
-    @property
-    def text(self) -> str:
-        """What is drawn so far."""
-        assert isinstance(self.console.file, io.StringIO)
-        return self.console.file.getvalue()
-
-    def line(self, text: str = "", style: str = "") -> None:
-        """One paragraph at the left edge."""
-        self.console.print(Text(text, style=style))
-
-    def block(self, what: ConsoleRenderable) -> None:
-        """Something under the indent."""
-        self.console.print(Padding(what, (0, 0, 0, INDENT), expand=False))
 
 
 def render(estimate: Estimate, options: Options) -> str:
@@ -109,10 +81,10 @@ def _figures(page: Page, estimate: Estimate) -> None:
     ranged = any(f.interval for f in found)
     phrases = [f for f in found if ranged and not f.interval and cell_len(f.value) > LONGEST_NUMBER]
     label = max(cell_len(f.label) for f in found)
-    heads = [_Head("", "dim"), _Head(""), _Head("90 % range", "dim")]
+    heads = [Head("", "dim"), Head(""), Head("90 % range", "dim")]
     rows = [[set_cell_size(f.label, label), f.value, f.interval] for f in found if f not in phrases]
     page.line()
-    _grid(page, heads if ranged else heads[:2], rows if ranged else [row[:2] for row in rows])
+    grid(page, heads if ranged else heads[:2], rows if ranged else [row[:2] for row in rows])
     for f in phrases:  # below, lest one of them push the ranges away from their numbers
         page.block(Text.assemble((set_cell_size(f.label, label + GAP), "dim"), f.value))
 
@@ -132,8 +104,8 @@ def _breakdown(page: Page, estimate: Estimate) -> None:
     if len(rows) > 1:
         rows.append(["total", "", "", _usd(sum(r.cost_usd for r in estimate.breakdown))])
     page.line()
-    heads = [_Head("", "dim"), *(_Head(h, justify="right") for h in ("quantity", "rate", "cost"))]
-    _grid(page, heads, rows, total=len(rows) > 1)
+    heads = [Head("", "dim"), *(Head(h, justify="right") for h in ("quantity", "rate", "cost"))]
+    grid(page, heads, rows, total=len(rows) > 1)
 
 
 def _usd(value: float) -> str:
@@ -170,14 +142,14 @@ def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
     if name == "pairs":
         _pairs(page, rows)
         return
-    rows, notes = sourced(words.thinned(rows, CURVE_ROWS) if name == "curve" else rows)
-    shown = words.columns(rows, words.TOLD.get(name, ()))
-    heads = [_Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric) for c in shown]
+    rows, notes = sourced(thinned(rows, CURVE_ROWS) if name == "curve" else rows)
+    shown = columns(rows, words.TOLD.get(name, ()))
+    heads = [Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric, spare=c.spare) for c in shown]
     page.line()
-    _grid(page, heads, [[words.cell(c.key, row) for c in shown] for row in rows], droppable=name == "ladder")
+    grid(page, heads, [[cell(c.key, row) for c in shown] for row in rows], droppable=name in DROPPABLE)
     if notes:
         page.line()
-        _grid(page, [_Head("", justify="right"), _Head("", "dim", folds=True)], [[str(i), note] for i, note in notes])
+        grid(page, [Head("", justify="right"), Head("", "dim", folds=True)], [[str(i), note] for i, note in notes])
 
 
 def _side_by_side(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -191,13 +163,11 @@ def _side_by_side(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
         if _width(turned, NARROWEST_TITLE) <= page.room:
             sheet = turned
     heads = [
-        _Head(
-            c.head, justify="right" if c.numeric else "left", folds=not c.numeric, titled=c.numeric and c.key == "name"
-        )
+        Head(c.head, "", "right" if c.numeric else "left", not c.numeric, c.numeric and c.key == "name", c.spare)
         for c in sheet.heads
     ]
     page.line()
-    _grid(page, heads, sheet.cells, droppable=True)
+    grid(page, heads, sheet.cells, droppable=True)
     for line in alternatives.reasons(shown):
         page.block(Text(line, style="yellow"))
     if len(rows) > len(shown):
@@ -212,9 +182,9 @@ def _pairs(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     if not told:
         return
     sheet = alternatives.pairs(told[: alternatives.MOST_PAIRS])
-    heads = [_Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric) for c in sheet.heads]
+    heads = [Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric) for c in sheet.heads]
     page.line()
-    _grid(page, heads, sheet.cells)
+    grid(page, heads, sheet.cells)
     if len(rows) > len(told[: alternatives.MOST_PAIRS]):
         more = len(rows) - min(len(told), alternatives.MOST_PAIRS)
         page.block(Text(f"{more} more {'pair' if more == 1 else 'pairs'} in --json", style="dim"))
@@ -329,72 +299,3 @@ def _inputs_in_full(page: Page, estimate: Estimate) -> None:
             read = f", read {words.clean(given.date)}" if given.date else ""
             source = Text(words.clean(given.source) + read, style="dim", overflow="fold")
             page.block(Padding(source, (0, 0, 0, INDENT), expand=False))
-
-
-class _Head(NamedTuple):
-    """A column of a grid; one that folds is made of words, any other is never broken or cut."""
-
-    text: str
-    style: str = ""
-    justify: Literal["left", "right"] = "left"
-    folds: bool = False
-    titled: bool = False  # its heading is a name, which folds; what is below does not
-
-
-def _grid(page: Page, heads: list[_Head], rows: list[list[str]], droppable: bool = False, total: bool = False) -> None:
-    """A table that fits: at its natural width, else with words folded, else with fewer columns or stacked."""
-    kept = len(heads)
-    widths = _widths(heads, rows, page.room)
-    while droppable and widths is None and kept > 2:
-        kept -= 1
-        widths = _widths(heads[:kept], rows, page.room)
-    if widths is None:
-        _stack(page, heads, rows)
-        return
-    page.block(_table(heads[:kept], [row[:kept] for row in rows], widths, total))
-    if kept < len(heads):
-        gone = ", ".join(head.text for head in heads[kept:])
-        page.block(Text(f"no room for {gone}: a wider terminal or --json shows them", style="dim"))
-
-
-def _widths(heads: list[_Head], rows: list[list[str]], room: int) -> list[int] | None:
-    """Columns of each column; words give way first, down to `NARROWEST_WORDS`; None where that is not enough."""
-    widths = [max([cell_len(head.text), *(cell_len(row[i]) for row in rows)]) for i, head in enumerate(heads)]
-    least = [min(w, NARROWEST_WORDS) if head.folds else w for w, head in zip(widths, heads, strict=True)]
-    for i, head in enumerate(heads):
-        if head.titled:
-            least[i] = max([min(cell_len(head.text), NARROWEST_TITLE), *(cell_len(row[i]) for row in rows)])
-    over = sum(widths) + GAP * (len(widths) - 1) - room
-    if over > sum(widths) - sum(least):
-        return None
-    while over > 0:
-        widest = max((i for i in range(len(widths)) if widths[i] > least[i]), key=lambda i: widths[i])
-        widths[widest] -= 1
-        over -= 1
-    return widths
-
-
-def _table(heads: list[_Head], rows: list[list[str]], widths: list[int], total: bool) -> Table:
-    shown = any(head.text for head in heads)
-    table = Table(
-        box=None, show_edge=False, pad_edge=False, padding=(0, GAP, 0, 0), show_header=shown, header_style="dim"
-    )
-    for head, width in zip(heads, widths, strict=True):
-        table.add_column(Text(head.text), style=head.style, justify=head.justify, width=width, overflow="fold")
-    for number, row in enumerate(rows):
-        last = total and number == len(rows) - 1
-        table.add_row(*(Text(value) for value in row), style="bold" if last else "")
-    return table
-
-
-def _stack(page: Page, heads: list[_Head], rows: list[list[str]]) -> None:
-    """One value a line: the first cell as a title, with the values that have no heading; the others under it."""
-    wide = max((cell_len(head.text) for head in heads[1:]), default=0)
-    for row in rows:
-        cells = list(zip(heads[1:], row[1:], strict=True))
-        title = "  ".join([row[0], *(value for head, value in cells if value and not head.text)])
-        page.block(Text(title, style="bold", overflow="fold"))
-        for head, value in cells:
-            if value and head.text:
-                line = Text.assemble((head.text.ljust(wide + GAP), "dim"), value, overflow="fold")
-                page.block(Padding(line, (0, 0, 0, INDENT), expand=False))

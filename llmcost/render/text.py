@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from llmcost import units
@@ -71,7 +71,6 @@ ASKED = {
 }  # fmt: skip
 # The array that is the answer, for CSV.
 MAIN_ARRAY = {"compare": "alternatives", "crossover": "curve", "presets": "rows", "validate": "rows", "check": "rows"}
-VALUES = ("value", "before", "after", "delta")  # columns whose unit is that of the row's key
 TOLD = {"changed_inputs": ("unit",)}  # columns of arrays that other cells say
 UNLABELLED = ("range_of", "p5", "p95")  # columns whose unit depends on the question: JSON and CSV only
 RANKS = ("tp", "pp", "vpp", "dp", "cp", "ep")
@@ -306,66 +305,6 @@ def _line(estimate: Estimate, key: str) -> Figure:
         horizon = units.format("seconds", 86_400.0 * float(estimate.result["horizon_days"] or 0.0))
         return Figure(label, f"beyond {horizon}", interval(term, estimate.ranges.get(key)))
     return Figure(label, figure(term, value), interval(term, estimate.ranges.get(key)))
-
-
-class Column(NamedTuple):
-    """A column of an array: its key, its heading with the unit, and whether it holds numbers."""
-
-    key: str
-    head: str
-    numeric: bool
-
-
-def columns(rows: Iterable[Mapping[str, Any]], skip: Iterable[str] = ()) -> list[Column]:
-    """The columns that hold anything, in the order in which they first appear."""
-    rows, keys = list(rows), dict[str, None]()
-    for row in rows:
-        keys |= dict.fromkeys(k for k, v in row.items() if v not in (None, "") and not (k == "unit" and "low" in row))
-    return [Column(key, _head(term_of(key)), _is_numeric(key, rows)) for key in keys if key not in skip]
-
-
-def _is_numeric(key: str, rows: list[Mapping[str, Any]]) -> bool:
-    """Whether a column lines up at the right; values of named keys are in different units and do not."""
-    if key in VALUES and any("key" in row for row in rows):
-        return False
-    return all(_is_number(row.get(key)) for row in rows if row.get(key) is not None)
-
-
-def _head(term: Term) -> str:
-    tail = suffix(term)
-    return term.label if not tail or tail == "x" or needless(term) else f"{term.label} ({tail.strip()})"
-
-
-def _is_number(value: Any) -> bool:
-    return (isinstance(value, int | float) or hasattr(value, "tolist")) and not isinstance(value, bool)
-
-
-def cell(key: str, row: Mapping[str, Any]) -> str:
-    """One cell of an array, without the unit that the head has; the value of a named key with its own unit.
-
-    >>> cell("gpus", {"gpus": 8}), cell("value", {"key": "tdp_watts", "value": 700.0}), cell("gpus", {})
-    ('8', '700 W', '')
-    """
-    value = row.get(key)
-    if value is None:
-        return ""
-    if key in ("low", "high") and "unit" in row:
-        return in_unit(str(row["unit"]), value)
-    if key in VALUES and isinstance(row.get("key"), str):
-        given = row.get("unit")
-        return figure(term_of(row["key"].rpartition(": ")[2]), value) if given is None else in_unit(given, value)
-    return bare(term_of(key), value)
-
-
-def thinned(rows: Sequence[Any], count: int) -> list[Any]:
-    """At most `count` rows, evenly spaced, both ends among them.
-
-    >>> thinned(list(range(61)), 4)
-    [0, 20, 40, 60]
-    """
-    if len(rows) <= count:
-        return list(rows)
-    return [rows[round(i * (len(rows) - 1) / (count - 1))] for i in range(count)]
 
 
 def plain_number(value: Scalar) -> str:

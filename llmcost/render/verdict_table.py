@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from llmcost.render import verdicts
-from llmcost.render.table import Page
-from llmcost.render.table import _grid as grid
-from llmcost.render.table import _Head as Head
+from llmcost.render.grid import Head, Page, grid
 from llmcost.result import Estimate
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -375,3 +376,32 @@ def test_a_crossing_that_does_not_come_has_no_median(cli: Cli) -> None:
     assert answer["result"]["crossover_days"] is None
     assert answer["ranges"]["crossover_days"]["p50"] is None
     assert answer["ranges"]["crossover_days"]["p5"] == pytest.approx(150e6 / (0.05 * 1.6e6), rel=0.02)
+
+
+def test_both_curves_have_bands_of_their_own(cli: Cli) -> None:
+    # ranges are p5..p95 of lognormals. Training: 80M..200M again. Inference: 10M a day at 0.02..0.08, so after a year
+    # 3.6525e9 x 0.02 and x 0.08. The crossing has a narrower range than the edges of the bands: (ln 2.5)^2 + (ln 4)^2
+    # squared under a root in the logarithm, exp(1.662 / 2) either side of its centre
+    args = ("--train-cost", "80M..200M", "--cost-per-request", "0.02..0.08", "--requests", "10M/day", "--by", "month")
+    answer = cli("crossover", *args, "--horizon", "1y", "--json").json
+    last = answer["periods"][-1]
+    assert last["training_p5_usd"] == pytest.approx(80e6, rel=0.02)
+    assert last["training_p95_usd"] == pytest.approx(200e6, rel=0.02)
+    assert last["inference_p5_usd"] == pytest.approx(3.6525e9 * 0.02, rel=0.02)
+    assert last["inference_p95_usd"] == pytest.approx(3.6525e9 * 0.08, rel=0.02)
+    for name in ("training", "inference"):  # what the answer says of the horizon is what the band says there
+        of = answer["ranges"][f"{name}_usd_at_horizon"]
+        assert [last[f"{name}_{q}_usd"] for q in ("p5", "p95")] == pytest.approx([of["p5"], of["p95"]])
+    days = answer["ranges"]["crossover_days"]
+    assert days["p5"] == pytest.approx(days["p50"] * math.exp(-math.hypot(math.log(2.5), math.log(4)) / 2), rel=0.02)
+
+
+def test_training_repeated_at_an_uncertain_cost_has_a_wider_band_each_time(cli: Cli) -> None:
+    args = (*ASKED, "--retrain-every", "6mo", "--retrain-cost", "0.5x..2x", "--horizon", "2y", "--by", "month")
+    rows = cli(*args, "--json").json["periods"]
+    # certain at first; then 1 + n x (0.5..2) with one factor for all n, at its median 1
+    assert rows[0]["training_p5_usd"] == rows[0]["training_p95_usd"] == pytest.approx(100e6)
+    for row in rows:
+        n = int(row["day"] // (6 * 365.25 / 12))
+        assert row["training_p5_usd"] == pytest.approx(100e6 * (1 + n * 0.5), rel=0.03)
+        assert row["training_p95_usd"] == pytest.approx(100e6 * (1 + n * 2), rel=0.03)

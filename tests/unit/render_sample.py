@@ -49,6 +49,7 @@ def crossover(basis: str = "usd", end: float = 600.0, band: bool = True, **chang
         day = end * i / 60
         row = {"day": day, f"training_{basis}": 150e6, f"inference_{basis}": 0.5e6 * day}
         if band:
+            row |= {f"training_p5_{basis}": 120e6, f"training_p95_{basis}": 190e6}
             row |= {f"inference_p5_{basis}": 0.3e6 * day, f"inference_p95_{basis}": 0.8e6 * day}
         rows.append(row)
     fields: dict[str, Any] = {

@@ -58,16 +58,32 @@ def test_the_picture_names_the_curves_and_the_crossing() -> None:
     assert "training $150M" in text
     assert " day 300, $150M " in text
     assert "90 % range" in lines[0]
-    assert lines[-1].endswith("months")
+    assert lines[-2].endswith("months")
+    assert lines[-1].endswith("┣━┫ crossing, 90 % range: day 188 or later")
     dot = next(line for line in lines if "●" in line)
     x = dot.index("●")
-    below = lines[lines.index(dot) + 1 : -2]
+    below = lines[lines.index(dot) + 1 : -3]
     assert below
     assert all(line[x] == "┊" for line in below)
     axis = len("$300M") + 2
     # 300 of 600 days: the middle of the curves' columns
-    columns = lines[-2].rstrip().rindex("─") - axis
-    assert abs((x - axis) / columns - 0.5) < 0.05
+    base = lines[-3]
+    assert abs((x - axis) / (len(base) - 1 - axis) - 0.5) < 0.05
+    # the crossing's own range: a bracket on the time axis from day 188, open to the right
+    assert base[x] == "╋"
+    assert abs((base.index("┣") - axis) / (len(base) - 1 - axis) - 188 / 600) < 0.05
+    assert base.endswith("▶")
+
+
+@pytest.mark.parametrize("unicode", [True, False])
+def test_each_curve_has_a_band_of_its_own(unicode: bool) -> None:
+    lines = render(sample.crossover(), Options(width=80, unicode=unicode)).splitlines()
+    of_training, of_inference = ("╌", "·") if unicode else ("~", ".")
+    held = [i for i, line in enumerate(lines[1:16]) if of_training in line]
+    # training lies between $120M and $190M of $300M over 15 rows: rows 5 to 9 from the top
+    assert held
+    assert set(held) <= set(range(5, 10))
+    assert sum(of_inference in line for line in lines[1:16]) >= 12
 
 
 @pytest.mark.parametrize("width", [44, 60, 80, 110, 300])

@@ -23,6 +23,7 @@ from llmcost.estimate.crossover.world import BASES, USD, WORDS, World
 from llmcost.result import Estimate, Range, Warning
 
 EVER = 1e6  # days: beyond it nothing is said to come
+LATEST = 4.0  # times the crossing: the most of its range that a picture shows
 KINDS = {"usd": "usd", "kwh": "kwh", "co2e_kg": "kg", "flops": "count"}
 UNITS = {"usd": "USD", "kwh": "kWh", "co2e_kg": "kg CO2e", "flops": "FLOP"}
 METHOD = "docs/method-crossover.md"
@@ -75,10 +76,12 @@ def estimate(asked: Asked, sensitivity: list[dict[str, Any]], by: str | None, da
     result["most_sensitive"] = _most_sensitive(sensitivity)
     arrays: dict[str, Any] = {"crossings": crossings} if crossings else {}
     if world.requests is not None:
-        days = _days(asked, crossings, daily)
+        days = _days(asked, crossings, ranges, daily)
         arrays["curve"] = timeline.curve(world, asked.sampled.world, asked.basis, asked.scope, days)
     if by is not None and world.requests is not None:
-        arrays["periods"] = timeline.periods(world, by, asked.basis, asked.scope, asked.horizon, start)
+        arrays["periods"] = timeline.periods(
+            world, asked.sampled.world, by, asked.basis, asked.scope, asked.horizon, start
+        )
     if sensitivity:
         arrays["sensitivity"] = sensitivity
     serving = [w for w in sides.serving.warnings if w not in sides.training.warnings]
@@ -172,12 +175,16 @@ def _probability(asked: Asked) -> float | None:
     return None if days is None else float(np.mean(np.isfinite(days)))
 
 
-def _days(asked: Asked, crossings: list[dict[str, Any]], daily: bool) -> Any:
-    """Days of the curve: every day to the horizon, or a grid to twice the crossing for a picture."""
+def _days(asked: Asked, crossings: list[dict[str, Any]], ranges: Mapping[str, Range], daily: bool) -> Any:
+    """Days of the curve: every day to the horizon, or a grid beyond the crossing and its range for a picture."""
     if daily:
         return np.append(np.arange(0.0, asked.horizon), asked.horizon)
     main = [c["day"] for c in crossings if (c["basis"], c["scope"]) == (asked.basis, asked.scope) and c["day"] > 0]
-    end = min(asked.horizon, max(2.0 * main[0], 1.25 * main[-1])) if main else asked.horizon
+    if not main:
+        return np.linspace(0.0, asked.horizon, timeline.POINTS + 1)
+    known = ranges.get("crossover_days")
+    late = min((known.p95 if known else None) or 0.0, LATEST * main[0])  # a range far beyond would hide the crossing
+    end = min(asked.horizon, max(2.0 * main[0], 1.25 * main[-1], 1.05 * late))
     return np.linspace(0.0, end, timeline.POINTS + 1)
 
 

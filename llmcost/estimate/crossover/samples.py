@@ -16,8 +16,7 @@ from llmcost.keys import KEYS
 from llmcost.result import Input, Range
 
 CHUNK = 32_768  # samples answered at once: what bounds the memory of a million
-RANKED = 10_000  # first samples, which the shares of the spread are computed from
-BANDED = 4_000  # and those behind the bands of curves
+FIRST = 10_000  # first samples: behind the bands of the curves and the shares of the spread
 AT_ENDS = 64  # replicas counted one by one where an input stands at an end of its range
 
 Numbers = Mapping[str, float | Spread]
@@ -42,7 +41,7 @@ def answer(make: Maker, read: Reader, numbers: Numbers, samples: int, seed: int)
         return NOTHING
     drawn = sampling.draws(numbers, samples, seed, streams(numbers))
     parts, kept = [], None
-    edges = [0, *range(min(BANDED, samples), samples, CHUNK), samples]
+    edges = [0, *range(min(FIRST, samples), samples, CHUNK), samples]
     for at, end in pairwise(dict.fromkeys(edges)):
         part = {k: v[at:end] if isinstance(v, np.ndarray) else v for k, v in drawn.items()}
         made = make(part, EXACT_SAMPLED)
@@ -50,7 +49,7 @@ def answer(make: Maker, read: Reader, numbers: Numbers, samples: int, seed: int)
         kept = kept or made
     names = [k for k, v in parts[0].items() if np.ndim(v)]
     outcomes = {k: np.concatenate([part[k] for part in parts]) for k in names}
-    inputs = {k: v[:RANKED] for k, v in drawn.items() if isinstance(v, np.ndarray)}
+    inputs = {k: v[:FIRST] for k, v in drawn.items() if isinstance(v, np.ndarray)}
     return Sampled(outcomes, kept, inputs)
 
 
@@ -137,7 +136,7 @@ def _groups(numbers: Numbers) -> dict[str, tuple[Spread, list[str]]]:
 
 def _shares(groups: Mapping[str, tuple[Spread, list[str]]], sampled: Sampled, measure: str) -> dict[str, float]:
     """Which input explains how much of the spread; nothing where the outcome does not vary."""
-    outcome = sampled.outcomes[measure][:RANKED]
+    outcome = sampled.outcomes[measure][:FIRST]
     ordered = np.sort(outcome)
     rank = np.searchsorted(ordered, outcome, "left") + np.searchsorted(ordered, outcome, "right")
     rank = rank - rank.mean()

@@ -15,28 +15,38 @@ from llmcost.engine.segments import Array, cumulative
 from llmcost.estimate import bill as billing
 from llmcost.estimate.crossover.world import BASES, USD, World
 
-POINTS, NODES = 120, 40  # of a curve that is drawn, and of its band
+POINTS, NODES = 120, 20  # of a curve that is drawn, and of the quantiles around it
 PERIODS = {"month": 1, "quarter": 3}  # months in each
 OVERTAKES, AGAIN = "inference overtakes training", "training overtakes inference again"
 
 
 def curve(world: World, sampled: World | None, basis: str, scope: str, days: Array) -> list[dict[str, Any]]:
-    """Cumulative training and inference on some days, with the 90 % interval of inference."""
-    trained = world.trained(basis, scope)
-    columns = {
-        "day": days,
-        f"training_{basis}": trained * world.plans[basis].at(days),
-        f"inference_{basis}": world.spends[basis].by(days),
-    }
-    if sampled is not None:
-        low, high = _band(sampled, basis, scope, days)
-        if low is not None:
-            columns |= {f"inference_p5_{basis}": trained * low, f"inference_p95_{basis}": trained * high}
+    """Cumulative training and inference on some days, each with the 90 % interval that it has on its own."""
+    columns = {"day": days} | _cumulative(world, sampled, basis, scope, days)
     total = columns[f"training_{basis}"] + columns[f"inference_{basis}"]
     columns["share"] = np.divide(columns[f"inference_{basis}"], total, out=np.zeros_like(total), where=total > 0)
     if basis == USD:
         columns |= _amortised(world, days, columns["training_usd"], columns["inference_usd"])
     return rows(columns)
+
+
+def _cumulative(world: World, sampled: World | None, basis: str, scope: str, days: Array) -> dict[str, Any]:
+    """Both curves, each followed by its 5 % and 95 % quantile where it is uncertain.
+
+    The quantiles are of each curve on its own, as of any other figure: ratios to the median of the samples, at the
+    centre. Worlds that are dear to train may be dear to serve, so bands do not meet where the crossing's range ends.
+    """
+    both = {
+        "training": (world.trained(basis, scope) * world.plans[basis].at(days), _training_ratios),
+        "inference": (world.spends[basis].by(days), _inference_ratios),
+    }
+    found = {}
+    for name, (centre, ratios) in both.items():
+        found[f"{name}_{basis}"] = centre
+        ends = None if sampled is None else ratios(sampled, basis, scope, days)
+        if ends is not None:
+            found |= {f"{name}_p5_{basis}": centre * ends[0], f"{name}_p95_{basis}": centre * ends[1]}
+    return found
 
 
 def rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
@@ -46,19 +56,42 @@ def rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
 
 
-def _band(world: World, basis: str, scope: str, days: Array) -> tuple[Any, Any]:
-    """Quantiles of inference over the first training, so that the band meets training where the crossing's range says.
+def _training_ratios(world: World, basis: str, scope: str, days: Array) -> Any:
+    """Quantiles of training over its median on some days; between `NODES` of many steps they are interpolated."""
+    plan = world.plans[basis]
+    last = int(np.searchsorted(plan.days, days[-1], side="right"))
+    nodes = np.unique(np.linspace(0, last - 1, min(last, NODES + 1)).round().astype(int))
+    trained = np.asarray(world.trained(basis, scope), dtype=float)
+    if not any(np.ndim(plan.levels[i]) for i in nodes):
+        nodes = nodes[:1]  # the steps are the same in every sample
+        ends = _ratios([trained])
+    else:
+        ends = _ratios(np.broadcast_arrays(*(trained * plan.levels[i] for i in nodes)))
+    step = np.searchsorted(plan.days, days, side="right") - 1
+    return None if ends is None else [np.interp(step, nodes, end) for end in ends]
 
-    It is computed on `NODES` days, with straight lines between them.
-    """
-    nodes = np.linspace(days[0], days[-1], NODES + 1)
-    pace = np.asarray(world.spends[basis].by(_against(world, nodes)) / np.asarray(world.trained(basis, scope)))
-    if pace.ndim < 2 or pace.shape[1] < 2:
-        return None, None
-    ends = np.array([sp.quantiles(row, (0.05, 0.95)) if np.isfinite(row).all() else (0.0, 0.0) for row in pace]).T
-    if np.array_equal(ends[0], ends[1]):
-        return None, None
-    return tuple(np.interp(days, nodes, end) for end in ends)
+
+def _inference_ratios(world: World, basis: str, _scope: str, days: Array) -> Any:
+    """Quantiles of inference over its median on some days, interpolated between `NODES`, closer at the start."""
+    nodes = days[0] + (days[-1] - days[0]) * np.linspace(0.0, 1.0, NODES + 1) ** 2
+    ends = _ratios(np.asarray(world.spends[basis].by(_against(world, nodes))))
+    return None if ends is None else [np.interp(days, nodes, end) for end in ends]
+
+
+def _ratios(samples: Any) -> Any:
+    """5 % and 95 % quantiles over the median of each row of samples; None where nothing varies, as at launch."""
+    if np.ndim(samples[0]) == 0 or len(samples[0]) < 2:
+        return None
+    found = np.ones((2, len(samples)))
+    for i, row in enumerate(samples):
+        p5, p50, p95 = sp.quantiles(row, (0.05, 0.5, 0.95))
+        if np.isfinite([p5, p50, p95]).all() and p50 > 0:
+            found[:, i] = p5 / p50, p95 / p50
+        elif i:
+            found[:, i] = found[:, i - 1]
+    if len(samples) > 1 and not np.any(samples[0]):  # nothing is spent yet: the first spread there is
+        found[:, 0] = found[:, 1]
+    return None if np.array_equal(found[0], found[1]) else found
 
 
 def _against(world: World, days: Array) -> Any:
@@ -79,30 +112,32 @@ def _amortised(world: World, days: Any, training: Any, spent: Any) -> dict[str, 
         return {f"training_usd_per_{of}_served": training / amount, f"inference_usd_per_{of}_served": spent / amount}
 
 
-def periods(world: World, by: str, basis: str, scope: str, end: float, start: dt.date | None) -> list[dict[str, Any]]:
+def periods(
+    world: World, sampled: World | None, by: str, basis: str, scope: str, end: float, start: dt.date | None
+) -> list[dict[str, Any]]:
     """A row for each month or quarter up to the horizon; what periods hold adds up to the totals."""
     assert world.requests is not None
     length = PERIODS[by] * DAYS_PER_MONTH
     count = math.ceil(end / length - 1e-9)
     edges = np.append(np.arange(count) * length, end)
-    trained = world.trained(basis, scope) * world.plans[basis].at(edges)
-    spent, served = world.spends[basis].by(edges), cumulative(world.requests, edges)
-    paid = np.diff(trained)
+    both = _cumulative(world, sampled, basis, scope, edges)
+    trained, spent = both[f"training_{basis}"], both[f"inference_{basis}"]
+    served, paid = cumulative(world.requests, edges), np.diff(trained)
     paid[0] += trained[0]  # what is paid by launch belongs to the first period
     columns = {
         by: np.arange(1, count + 1), "day": edges[1:], "period_requests": np.diff(served),
         f"period_training_{basis}": paid, f"period_inference_{basis}": np.diff(spent),
-        f"training_{basis}": trained[1:], f"inference_{basis}": spent[1:],
+        **{name: values[1:] for name, values in both.items()},
         "share": spent[1:] / np.where(trained[1:] + spent[1:] > 0, trained[1:] + spent[1:], 1.0),
     }  # fmt: skip
     if basis == USD:
         columns |= _amortised(world, edges[1:], trained[1:], spent[1:])
-    found = rows(columns)
-    for row in found:
-        row[by] = int(row[by])
-        if start is not None:
-            row["date"] = date(start, row["day"])
-    return found
+    return [_dated(row | {by: int(row[by])}, by, start) for row in rows(columns)]
+
+
+def _dated(row: dict[str, Any], by: str, start: dt.date | None) -> dict[str, Any]:
+    """A period with its last day as a date beside its number, where launch is dated."""
+    return row if start is None else {by: row[by], "date": date(start, row["day"]), **row}
 
 
 def crossings(world: World, end: float, start: dt.date | None) -> list[dict[str, Any]]:
