@@ -101,7 +101,7 @@ class Question:
 
     def need(self, key: str, why: str) -> Missing:
         """The error for a key that nothing provides."""
-        return Missing(f"missing {KEYS[key].option}: {why}", f"llmcost {self.side} --help")
+        return Missing(f"missing {KEYS[key].option}: {why}", KEYS[key].next_step)
 
     @property
     def owns(self) -> bool:

@@ -44,6 +44,8 @@ def take(question: Question, requests: bool) -> None:
     for key, other in PAIRS:
         if key in question.numbers and other not in question.numbers:
             raise question.need(other, f"it belongs to --{key.replace('_', '-')}")
+    if "egress_price" in question.numbers and question.applied is not None:
+        question.numbers["sent_share"] = question.applied.sent
     if "egress_price" in question.numbers and "egress_bytes" not in question.numbers:
         if "osl" not in question.numbers:
             raise question.need("egress_bytes", "prefill alone sends no answer whose length would tell")
@@ -54,7 +56,7 @@ def take(question: Question, requests: bool) -> None:
 def figures(p: Mapping[str, Any], out: Mapping[str, Any], requests: bool) -> dict[str, Any]:
     """What a request and the traffic cost with what is paid beside accelerators; nothing where nothing is.
 
-    Every request counts, whoever answers it: an answer from a store is sent to its user too.
+    An answer from a store is sent to its user too; one made on the user's device is not (`sent_share`).
     """
     if not any(key in p for key in PAID):
         return {}
@@ -100,6 +102,7 @@ def _egress(p: Mapping[str, Any], requests: Any) -> list[Row]:
     if "egress_price" not in p:
         return []
     sent = p["egress_bytes"] if "egress_bytes" in p else p["osl"] * p["bytes_per_token"]
+    sent = sent * p.get("sent_share", 1.0)
     return [Row("egress", requests * sent / BYTES_PER_GB, "GB", p["egress_price"])]
 
 

@@ -73,7 +73,7 @@ def subject(question: Question) -> Subject | None:
     if params is not None or active is not None:
         raise LlmcostError(
             "--params and --model are two answers to one question: give one",
-            "llmcost presets new model NAME for a variant",
+            f"llmcost presets new models NAME --from {found.name}, for a variant",
         )
     if preset.n_layers is not None:
         return Subject(architecture(preset, found), preset, found, None, None)

@@ -66,6 +66,11 @@ class Applied(NamedTuple):
         return (1.0 - self.stored) * (1.0 - self.edge)
 
     @property
+    def sent(self) -> float:
+        """Share of requests whose answer leaves the data centre: a device has its own already."""
+        return 1.0 - (1.0 - self.stored) * self.edge
+
+    @property
     def mixes(self) -> bool:
         """Whether a request is more than one pass through one fleet."""
         return self.reach < 1.0 or self.small is not None or self.lookup + self.lookup_token + self.human > 0.0

@@ -19,7 +19,8 @@ from llmcost.result import CostRow, Estimate
 from llmcost.scenario import Scenario
 
 SECONDS_PER_HOUR = 3600.0
-GIVEN_WORK = ("gpu_hours", "training_flops", "tokens", "rollout_tokens", "model", "params", "params_active")
+TOKENS = ("tokens", "rollout_tokens")
+GIVEN_WORK = ("gpu_hours", "training_flops", *TOKENS, "model", "params", "params_active")
 
 
 class Plan(NamedTuple):
@@ -60,7 +61,9 @@ def plan(question: Question) -> Plan:
     """Take every value the figures need; explain what is missing."""
     if not question.scenario.has(*GIVEN_WORK):
         raise Missing("nothing to train: give --model and --tokens, or --gpu-hours", "llmcost train --help")
-    model = subject(question)
+    # beside given hours a size does nothing without tokens; what is not taken is refused
+    sized = question.scenario.has("model", *TOKENS) or question.scenario.peek("gpu_hours", question.side) is None
+    model = subject(question) if sized else None
     hours = question.number("gpu_hours")
     device = chip(question, predicted=hours is None)
     gpus = question.said("gpus")

@@ -33,3 +33,15 @@ class Key(NamedTuple):
     def option(self) -> str:
         """`--cache-hit` for `cache_hit`."""
         return "--" + self.name.replace("_", "-")
+
+    @property
+    def next_step(self) -> str:
+        """What to type where it is missing: with the first value that its help names, or where its names are listed.
+
+        >>> Key("tokens", "count", "Training", "training tokens: 15T").next_step
+        '--tokens 15T'
+        """
+        example = self.help.rpartition(": ")[2].split(", ")[0]
+        if " " not in example:
+            return f"{self.option} {example}"
+        return f"llmcost presets list {self.kind}" if f"presets list {self.kind}" in self.help else self.option

@@ -14,7 +14,7 @@ KEYS = (
     Key("params_active", "count", "Model", "parameters active per token (mixture of experts): 37B", ranged=True),
     Key("hardware", "hardware", "Hardware", "accelerator preset (llmcost presets list hardware) or file.toml",
         sided=True, short="-H"),
-    Key("gpus", "whole", "Hardware", "number of accelerators", sided=True),
+    Key("gpus", "whole", "Hardware", "number of accelerators: 8", sided=True),
     Key("dtype", "choice", "Hardware", "compute and weight format", sided=True, choices=DTYPES),
     Key("tp", "whole", "Layout", "tensor-parallel ranks", sided=True),
     Key("pp", "whole", "Layout", "pipeline-parallel stages", sided=True),

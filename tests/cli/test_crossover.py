@@ -405,3 +405,15 @@ def test_training_repeated_at_an_uncertain_cost_has_a_wider_band_each_time(cli: 
         n = int(row["day"] // (6 * 365.25 / 12))
         assert row["training_p5_usd"] == pytest.approx(100e6 * (1 + n * 0.5), rel=0.03)
         assert row["training_p95_usd"] == pytest.approx(100e6 * (1 + n * 2), rel=0.03)
+
+
+def test_a_missing_option_is_what_to_type(cli: Cli) -> None:
+    run = cli(*ASKED, "--refresh-every", "3mo")
+    assert run.code == 2
+    assert "hint: --refresh-cost 1%" in run.err
+
+
+def test_a_size_beside_given_hours_is_refused_where_it_does_nothing(cli: Cli) -> None:
+    hours = ("train", "--gpu-hours", "1M", "--price", "2/h", "--params", "70B")
+    assert "--params has no effect" in cli(*hours).err
+    assert cli(*hours, "--tokens", "1T", "--json").json["result"]["training_flops"] == pytest.approx(6 * 70e9 * 1e12)

@@ -209,7 +209,7 @@ def refuse_unread(asked: list[tuple[Alternative, list[Axis]]]) -> None:
     keys = dict.fromkeys(axis.key for _, axes in asked for axis in axes)
     raise_all(
         [
-            LlmcostError(f"--vary {key} has no effect in this question", "llmcost compare --help")
+            LlmcostError(f"--vary {key} has no effect in this question", f"other values decide: leave --vary {key} out")
             for key in keys
             if key not in read
         ]

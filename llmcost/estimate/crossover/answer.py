@@ -1,4 +1,4 @@
-"""The answer of a crossover: what is in the result, its ranges, its arrays and its sentence."""
+"""The answer of a crossover: what is in the result, its ranges and its arrays."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from llmcost.engine.segments import rate
 from llmcost.errors import Exit
 from llmcost.estimate import bill as billing
 from llmcost.estimate.crossover import samples as over
-from llmcost.estimate.crossover import timeline
+from llmcost.estimate.crossover import sentence, timeline
 from llmcost.estimate.crossover.samples import Sampled
+from llmcost.estimate.crossover.sentence import ALREADY, BACK, CROSSES, NEVER, NO_TRAFFIC
 from llmcost.estimate.crossover.sides import Sides, inputs
 from llmcost.estimate.crossover.world import BASES, USD, WORDS, World
 from llmcost.result import Estimate, Range, Warning
@@ -34,10 +35,7 @@ FORMULAS = {
     demand.LOGISTIC: "K / (1 + exp(-k (t - m)))",
     demand.SERIES: "straight lines between the rows of the file",
 }
-NO_TRAFFIC, CROSSES, BACK, ALREADY, NEVER = (
-    "no traffic given", "crosses", "crosses and falls back", "already crossed", "not within the horizon",
-)  # fmt: skip
-NAMED, NAMED_TURNS = 3, 6  # inputs that the answer names as moving it most; changes of the lead that it tells
+NAMED_TURNS = 6  # changes of the lead that the answer tells
 KEYS = (
     "crossover_days", "crossover_months", "crossover_date", "crossover_requests", "crossover_tokens", "crossover_usd",
     "crossover_kwh", "crossover_co2e_kg", "basis", "status", "reason", "probability_crossed", "run_crossover_days",
@@ -73,7 +71,7 @@ def estimate(asked: Asked, sensitivity: list[dict[str, Any]], by: str | None, da
     result = _result(asked, crossings)
     ranges = over.ranges(result, {k: v for k, v in asked.sampled.outcomes.items() if k in KEYS})
     _explain(asked, result)
-    result["most_sensitive"] = _most_sensitive(sensitivity)
+    result["most_sensitive"] = sentence.most_sensitive(sensitivity)
     arrays: dict[str, Any] = {"crossings": crossings} if crossings else {}
     if world.requests is not None:
         days = _days(asked, crossings, ranges, daily)
@@ -87,7 +85,7 @@ def estimate(asked: Asked, sensitivity: list[dict[str, Any]], by: str | None, da
     serving = [w for w in sides.serving.warnings if w not in sides.training.warnings]
     answer = Estimate(
         command="crossover",
-        headline=_headline(asked, result, ranges),
+        headline=sentence.headline(_told(asked, result, ranges)),
         result=result,
         ranges=ranges,
         inputs=inputs(sides),
@@ -215,54 +213,14 @@ def _outgrown(asked: Asked, answer: Estimate, given: int) -> Estimate:
     return structs.replace(answer, warnings=[*answer.warnings, Warning("W054", message, "--serve-gpus")])
 
 
-def _headline(asked: Asked, result: Mapping[str, Any], ranges: Mapping[str, Range]) -> str:
-    what = BASES[asked.basis] + (", programme included," if asked.scope == billing.PROGRAM else "")
-    days, status = result["crossover_days"], result["status"]
-    if status == NO_TRAFFIC:
-        return f"Inference overtakes training in {what} after {result['crossover_requests']:,.0f} requests."
-    if status == NEVER:
-        window = units.format("seconds", asked.horizon * 86400.0)
-        chance = result["probability_crossed"]
-        rest = f" ({chance:.0%} of samples do)" if chance else ""
-        return f"Inference does not overtake training in {what} within {window} of launch{rest}."
-    if status == ALREADY:
-        return f"Inference has already overtaken training in {what} at launch."
-    when = f"on {result['crossover_date']}, " if result["crossover_date"] else "on "
-    text = f"Inference overtakes training {when}day {days:,.0f} (month {int(days / DAYS_PER_MONTH) + 1}) after launch"
-    if asked.basis != USD or asked.scope == billing.PROGRAM:
-        text = text.replace("training ", f"training in {what} ", 1)
-    known = ranges.get("crossover_days")
-    if known is not None:
-        text += f", range {_day(known.p5, asked.horizon)} to {_day(known.p95, asked.horizon)}"
-    if asked.basis == USD:
-        text += f", at {units.format('usd', result['crossover_usd'])}"
-    return text + (f"; it falls behind again because training is {_paid(asked)}." if status == BACK else ".")
-
-
-def _day(value: float | None, horizon: float) -> str:
-    return f"{value:,.0f}" if value is not None else f"beyond {horizon:,.0f}"
-
-
-def _most_sensitive(rows: list[dict[str, Any]]) -> str | None:
-    """The widest swings in words: `price $2.44 to $11.92/h (day 870 to 240)`."""
-    parts = []
-    for row in rows[:NAMED]:
-        what = "days" if "days_at_low" in row else "requests"
-        kind = next((k.name for k in units.KINDS.values() if k.base == row["unit"]), "count")
-        low, high = (_end(row[f"{what}_at_{end}"]) for end in ("low", "high"))
-        moves = f"day {low} to {high}" if what == "days" else f"{low} to {high} requests"
-        name = row["input"].replace("_", " ")
-        parts.append(f"{name} {units.format_range(kind, row['low'], row['high'])} ({moves})")
-    if len(rows) > 1:
-        most = max(rows, key=lambda row: row["spread_share"])
-        parts[-1] += f"; {most['input'].replace('_', ' ')} explains {most['spread_share']:.0%} of the spread"
-    return ", ".join(parts) or None
-
-
-def _end(value: float | None) -> str:
-    if value is None:
-        return "never"
-    return units.format("count", value) if value >= 1e5 else f"{value:,.0f}"
+def _told(asked: Asked, result: Mapping[str, Any], ranges: Mapping[str, Range]) -> sentence.Told:
+    """The answer as its sentence needs it."""
+    program = asked.scope == billing.PROGRAM
+    what = BASES[asked.basis] + (", programme included," if program else "")
+    days = asked.sampled.outcomes.get("crossover_days")
+    at_launch = None if days is None else float(np.mean(days <= 0.0))
+    named = program or asked.basis != USD
+    return sentence.Told(result, ranges.get("crossover_days"), asked.horizon, what, named, _paid(asked), at_launch)
 
 
 def _explain(asked: Asked, result: Mapping[str, Any]) -> None:

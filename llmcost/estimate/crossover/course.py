@@ -165,7 +165,7 @@ def _every(question: Question, what: str, default: float | None) -> float:
             raise LlmcostError(f"--{what}-cost without --{what}-every: how often?", f"--{what}-every 12mo")
         return math.inf
     if cost is None and default is None:
-        raise question.need(f"{what}_cost", "what a fine-tuning costs, over the training: 1%")
+        raise question.need(f"{what}_cost", "what a fine-tuning costs, over the training")
     if question.number(f"{what}_cost") is None:
         origin = Origin("default", "docs/method-crossover.md: as the first time")
         question.remember(f"{what}_cost", float(default or 0.0), origin)
