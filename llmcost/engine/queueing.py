@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
 Num = Any
 
 POINTS = 64  # quantile points that stand for a distribution of lengths
+ROUNDING = 1e-12  # of a rate
+TAIL = 0.9  # quantiles that speak of the slow requests
 MANY = 2000  # servers beyond which the limit of many servers stands for the recursion
 
 
@@ -107,98 +110,146 @@ def mean_wait_seconds(servers: Num, rate: Num, service: Num, ca2: Num = 1.0, cs2
     """
     spare = np.divide(servers, service) - rate
     waits = erlang_c(servers, np.multiply(rate, service))
-    return np.where(spare > 0, waits / np.where(spare > 0, spare, 1.0) * (np.add(ca2, cs2) / 2.0), np.inf)
+    keeps_up = spare > ROUNDING * np.asarray(rate)
+    return np.where(keeps_up, waits / np.where(keeps_up, spare, 1.0) * (np.add(ca2, cs2) / 2.0), np.inf)
 
 
-def latency_quantile(
-    quantile: Num, servers: Num, rate: Num, services: Num, ca2: Num = 1.0, extra: Num = 0.0, speed: Num = 1.0
-) -> Num:
-    r"""Quantile of wait plus service [s]; infinite at and beyond full load.
+class Wait(NamedTuple):
+    """A wait of random arrivals: none for some, exponential for the others."""
 
-    The wait is 0 with probability 1 - C and exponential otherwise, with the mean that Allen and Cunneen give; it is
-    added to the distribution of service times, and the sum is inverted by bisection.
+    share: Num  # of requests that wait [-]
+    mean_seconds: Num  # over all requests; infinite at and beyond full load
 
-    .. math:: P(T > t) = \frac1n \sum_i [s_i > t] + [s_i \le t] C e^{-(t - s_i) C / W}
+
+def wait(servers: Num, rate: Num, service: Num, ca2: Num = 1.0, cs2: Num = 1.0) -> Wait:
+    """The wait for one of several servers.
 
     Parameters
     ----------
-    quantile : float or array
-        0.5, 0.95, ... [-].
-    servers, rate : float or array
-        Servers [-] and arrivals [1/s].
-    services : array
-        Equally likely service times along the last axis [s]; the other arguments broadcast with the other axes.
-    ca2 : float or array
-        Squared coefficient of variation of gaps [-].
-    extra : float or array
-        Seconds that every request adds without occupying a server [s].
-    speed : float or array
-        Latency of a request that does not wait, over its service time [-].
+    servers, rate, service, ca2, cs2
+        As in `mean_wait_seconds`.
+
+    Source: `erlang_c` and `mean_wait_seconds`.
+    """
+    share = erlang_c(servers, np.multiply(rate, service))
+    return Wait(share, mean_wait_seconds(servers, rate, service, ca2, cs2))
+
+
+class Latency(NamedTuple):
+    r"""Waits and what follows them, which takes one of several equally likely times.
+
+    A wait is 0 with probability 1 - C and exponential otherwise, with the mean that Allen and Cunneen give; it is
+    added to the distribution of the other times, and the sum is inverted by bisection. Several waits are long at the
+    same time, when much arrives, so that their quantiles add up:
+
+    .. math:: P(T > t) = \frac1n \sum_i [s_i > t] + [s_i \le t] P(W > t - s_i),\quad
+        P(W > t) = p: \sum_w \frac{W_w}{C_w} \max(\ln(C_w / p), 0) = t
+
+    or the share that a wait of its own kind exceeds where that is larger, 1 - prod (1 - C_w exp(-t C_w / W_w)).
+
+    A wait rarer than 1 - q would count for nothing in the quantile q. From `TAIL` on, a quantile is therefore no less
+    than the mean wait added to the quantile of what follows, so that it is not below the mean.
 
     Source: as `mean_wait_seconds`; the exponential tail of the wait is exact for M/M/c and the heavy-traffic limit
     otherwise (Kingman 1962, doi:10.1111/j.2517-6161.1962.tb00465.x).
 
     Examples
     --------
-    One server, half busy, fixed service of 1 s: half the requests do not wait at all.
+    One server, half busy, fixed service of 1 s: half the requests do not wait at all, the mean is that of
+    `mean_wait_seconds` and the service.
 
-    >>> print(round(float(latency_quantile(0.5, 1, 0.5, [1.0])), 9))
-    1.0
+    >>> once = latency(1, 0.5, [1.0])
+    >>> print(round(float(once.quantile(0.5)), 9), float(once.mean_seconds))
+    1.0 1.5
+    """
+
+    waits: tuple[Wait, ...]
+    seconds: Num  # times of a request that does not wait, along the last axis
+
+    @property
+    def mean_seconds(self) -> Num:
+        """Mean over all requests [s]; infinite at and beyond full load."""
+        return self.waited_seconds + np.mean(self.seconds, axis=-1)
+
+    @property
+    def waited_seconds(self) -> Num:
+        """Mean of all waits together [s]."""
+        return sum(wait.mean_seconds for wait in self.waits)
+
+    def quantile(self, quantile: Num) -> Num:
+        """Seconds that a share of requests stays under [s]; infinite at and beyond full load."""
+        mean = self.waited_seconds
+        shape = np.broadcast_shapes(np.shape(quantile), np.shape(mean), np.shape(self.seconds)[:-1])
+        finite, more = np.isfinite(mean), self._longer
+        miss = np.broadcast_to(1.0 - np.asarray(quantile, dtype=float), shape)
+        low = np.zeros(shape)
+        high = np.broadcast_to(np.max(self.seconds, axis=-1), shape) + 1e-12
+        for wait in self.waits:
+            high = high + _tail(wait) * np.log(np.maximum(len(self.waits) * wait.share / miss, 1.0))
+        for _ in range(48):
+            middle = (low + high) / 2.0
+            left = middle[..., None] - self.seconds
+            late = np.where(left < 0, 1.0, more(left)).mean(axis=-1) > miss
+            low, high = np.where(late, middle, low), np.where(late, high, middle)
+        least = np.where(np.asarray(quantile) >= TAIL, mean + _step_quantile(self.seconds, quantile, shape), 0.0)
+        return np.where(finite, np.maximum(high, least), np.inf)
+
+    @property
+    def _longer(self) -> Callable[[Num], Num]:
+        """The share of requests that wait longer than a time, along the last axis [-].
+
+        The time that a share p waits is the largest over the k most frequent waits, and so is p for a time. Together
+        they are no shorter than the longest of them would be if they had nothing to do with each other.
+        """
+        shares = np.stack(np.broadcast_arrays(*(np.maximum(wait.share, 1e-300) for wait in self.waits)))
+        tails = np.stack(np.broadcast_arrays(*(_tail(wait) for wait in self.waits), shares[0])[:-1])
+        order = np.argsort(-shares, axis=0)
+        shares, tails = np.take_along_axis(shares, order, 0), np.take_along_axis(tails, order, 0)
+        sums = np.maximum(np.cumsum(tails, axis=0), 1e-300)[..., None]
+        logs = np.cumsum(tails * np.log(shares), axis=0)[..., None]
+
+        def longer(time: Num) -> Num:
+            time = np.maximum(time, 0.0)
+            each = shares[..., None] * np.exp(-time / np.maximum(tails, 1e-300)[..., None])
+            apart = 1.0 - np.prod(1.0 - each, axis=0)
+            return np.maximum(np.exp(np.max((logs - time) / sums, axis=0)), apart)
+
+        return longer
+
+
+def _tail(wait: Wait) -> Num:
+    """Mean of a wait over the requests that do wait [s]; 0 where it grows without end."""
+    return np.where(np.isfinite(wait.mean_seconds), wait.mean_seconds, 0.0) / np.maximum(wait.share, 1e-300)
+
+
+def _step_quantile(points: Num, quantile: Num, shape: tuple[int, ...]) -> Num:
+    """Quantile of equally likely values along the last axis."""
+    count = np.shape(points)[-1]
+    ordered = np.broadcast_to(np.sort(points, axis=-1), (*shape, count))
+    at = np.clip(np.ceil(np.multiply(quantile, count)).astype(int) - 1, 0, count - 1)
+    return np.take_along_axis(ordered, np.broadcast_to(at, shape)[..., None], axis=-1)[..., 0]
+
+
+def latency(servers: Num, rate: Num, services: Num, ca2: Num = 1.0, seconds: Num | None = None) -> Latency:
+    """Latency of a queue in front of several servers.
+
+    Parameters
+    ----------
+    servers, rate : float or array
+        Servers [-] and arrivals [1/s].
+    services : array
+        Equally likely service times along the last axis [s]; the other arguments broadcast with the other axes.
+    ca2 : float or array
+        Squared coefficient of variation of gaps [-].
+    seconds : array, optional
+        What a request takes that does not wait, along the last axis [s]; None: its service.
+
+    Source: `Latency`.
     """
     services = np.atleast_1d(np.asarray(services, dtype=float))
     mean = services.mean(axis=-1)
     cs2 = services.var(axis=-1) / np.maximum(mean, 1e-300) ** 2
-    waits = erlang_c(servers, np.multiply(rate, mean))
-    mean_wait = mean_wait_seconds(servers, rate, mean, ca2, cs2)
-    shape = np.broadcast_shapes(np.shape(quantile), np.shape(mean_wait), np.shape(speed))
-    latency = services * np.expand_dims(np.broadcast_to(speed, shape), -1)
-    tail = np.where(np.isfinite(mean_wait), mean_wait / np.maximum(waits, 1e-300), 0.0)
-    miss = np.broadcast_to(1.0 - np.asarray(quantile, dtype=float), shape)
-    low = np.zeros(shape)
-    high = latency.max(axis=-1) + np.broadcast_to(tail, shape) * np.log(np.maximum(waits / miss, 1.0)) + 1e-12
-    for _ in range(48):
-        middle = (low + high) / 2.0
-        late = _late_share(middle, latency, waits, tail)
-        low, high = np.where(late > miss, middle, low), np.where(late > miss, high, middle)
-    return np.where(np.isfinite(mean_wait), high + extra, np.inf)
-
-
-def _late_share(time: Num, latency: Num, waits: Num, tail: Num) -> Num:
-    left = np.expand_dims(time, -1) - latency
-    scale = np.expand_dims(np.maximum(np.broadcast_to(tail, np.shape(time)), 1e-300), -1)
-    waits = np.expand_dims(np.broadcast_to(waits, np.shape(time)), -1)
-    late = np.where(left < 0, 1.0, waits * np.exp(-np.maximum(left, 0.0) / scale))
-    return late.mean(axis=-1)
-
-
-def highest_rate(
-    target_seconds: Num, quantile: Num, servers: Num, services: Num, ca2: Num = 1.0, extra: Num = 0.0, speed: Num = 1.0
-) -> Num:
-    """Highest arrival rate at which the quantile of the latency stays within a target [1/s]; 0 where none does.
-
-    The highest utilisation that keeps the target is this rate times the mean service over the servers.
-
-    Parameters
-    ----------
-    target_seconds, quantile, servers, services, ca2, extra, speed
-        As in `latency_quantile`.
-
-    Source: inversion of `latency_quantile`, which grows with the rate.
-
-    Examples
-    --------
-    >>> rate = highest_rate(3.0, 0.95, 1, [1.0])
-    >>> bool(abs(latency_quantile(0.95, 1, rate, [1.0]) - 3.0) < 1e-6)
-    True
-    """
-    mean = np.atleast_1d(np.asarray(services, dtype=float)).mean(axis=-1)
-    low = np.zeros(np.broadcast_shapes(np.shape(mean), np.shape(servers), np.shape(target_seconds), np.shape(quantile)))
-    high = low + np.divide(servers, mean)
-    for _ in range(48):
-        middle = (low + high) / 2.0
-        keeps = latency_quantile(quantile, servers, middle, services, ca2, extra, speed) <= target_seconds
-        low, high = np.where(keeps, middle, low), np.where(keeps, high, middle)
-    return low
+    return Latency((wait(servers, rate, mean, ca2, cs2),), services if seconds is None else seconds)
 
 
 def lognormal_lengths(mean: float, coefficient_of_variation: float) -> Num:

@@ -1,4 +1,4 @@
-"""Separate prefill and decode pools, and open-loop traffic: the batch that a request rate sustains, and its TTFT."""
+"""Separate prefill and decode pools, and the batch that memory holds where lengths vary."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine.queueing import erlang_c, latency_quantile, tail_batch
+from llmcost.engine.queueing import tail_batch
 from llmcost.engine.roofline import Machine
 from llmcost.engine.serving import Point, binding_part, operating_point
 from llmcost.engine.serving_inputs import Calibration, Layout, Load, Precision
@@ -120,73 +120,6 @@ def pools(
         ttft_seconds=first.alone_seconds + first.transfer_seconds,
         tpot_seconds=then.tpot_seconds,
     )
-
-
-class Traffic(NamedTuple):
-    """Replicas under open-loop arrivals."""
-
-    point: Point  # the batch the arrivals keep in flight
-    utilization: Num  # arrivals over the highest rate the replicas sustain [-]
-    ttft_seconds: Num  # at the quantile asked for; infinite when overloaded
-    slot_wait: Num  # share of requests that find every batch slot taken [-]
-
-
-def open_loop(
-    shape: Shape,
-    machine: Machine,
-    layout: Layout,
-    precision: Precision,
-    load: Load,
-    calibration: Calibration,
-    requests_per_second: Num,
-    replicas: Num = 1.0,
-    quantile: Num = 0.95,
-    prompt_points: Num | None = None,
-    ca2: Num = 1.0,
-    steps: int = 64,
-) -> Traffic:
-    r"""TTFT under random arrivals: the batch follows from the rate, the wait from a queue in front of prefill.
-
-    The batch in flight is the one whose throughput is the rate (Little's law). The prefill of each replica is a
-    server whose service is the occupancy of a prompt; batch slots are a second stage, of replicas times slots
-    servers with the whole life of a request as service. Both waits add to the prefill itself.
-
-    Parameters
-    ----------
-    shape, machine, layout, precision, load, calibration
-        One configuration (scalars); `load.batch` bounds the batch of a replica, infinity leaves it to memory.
-    requests_per_second : float or array
-        Arrivals over all replicas [1/s].
-    replicas, quantile, ca2 : float or array
-        Replicas [-], quantile of TTFT [-], squared coefficient of variation of gaps [-].
-    prompt_points : array, optional
-        Equally likely new prompt lengths [tokens]: see `queueing.lognormal_lengths`; None is a fixed length.
-    steps : int
-        Batches tried between 1 and the bound [-].
-
-    Source: docs/method.md, "serving"; Allen 1990, section 5.3.
-    """
-    ones = load._replace(batch=np.inf)
-    bound = operating_point(shape, machine, layout, precision, ones, calibration).batch
-    batch = np.geomspace(1.0, np.maximum(np.minimum(bound, load.batch), 1.0), steps)
-    tried = operating_point(shape, machine, layout, precision, load._replace(batch=batch), calibration)
-    sustained = np.maximum.accumulate(tried.output_tokens_per_second) / np.maximum(load.osl, 1.0)
-    each = np.divide(requests_per_second, replicas)
-    flight = np.interp(each, sustained, batch)
-    at = operating_point(shape, machine, layout, precision, load._replace(batch=flight), calibration)
-    new = np.maximum(np.subtract(load.isl, load.cached_isl), 1.0)
-    points = np.array([new]) if prompt_points is None else np.asarray(prompt_points, dtype=float)
-    services = np.expand_dims(at.occupancy_seconds, -1) * points / new
-    life = at.occupancy_seconds + load.osl * at.tpot_seconds
-    slots = np.floor(np.multiply(replicas, batch[-1]))
-    full = erlang_c(slots, np.minimum(np.multiply(requests_per_second, life), slots * 0.999999))
-    room = np.maximum(slots / life - requests_per_second, 1e-9)
-    queued = np.where(each > sustained[-1], np.inf, full / room)
-    # the token comes after the front end, the rest of the iteration under way, and every stage of the pipeline
-    extra = calibration.request_seconds + 0.5 * at.tpot_seconds + queued
-    lag = np.multiply(layout.dp, layout.pp)
-    ttft = latency_quantile(quantile, replicas, requests_per_second, services, ca2, extra, lag)
-    return Traffic(at, each / sustained[-1], ttft, full)
 
 
 def tail_max_batch(

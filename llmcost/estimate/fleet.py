@@ -261,6 +261,11 @@ def size(
     return found
 
 
+def gpu_seconds(replica: Replica | Pools | Prompts, out: Mapping[str, Any]) -> Any:
+    """Accelerator time of one request at full load, by every kind of replica [s]."""
+    return sum(seconds for _, _, seconds in replica.kinds(out))
+
+
 def _through_the_day(fleet: Fleet, kinds: Any, each: Any, load: Any, p: Mapping[str, Any]) -> dict[str, Any]:
     """Accelerators paid for in the mean, and by which terms."""
     counts, share = curve(fleet, kinds, each, load, p)

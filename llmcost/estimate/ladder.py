@@ -13,6 +13,7 @@ from llmcost.estimate import sampling, serving_plan
 from llmcost.estimate import serve as serving
 from llmcost.estimate.question import Question
 from llmcost.estimate.sampling import central
+from llmcost.estimate.serving_latency import at_load
 from llmcost.estimate.technique_keys import LADDER
 from llmcost.estimate.techniques import METHOD, caveats
 from llmcost.result import Estimate
@@ -118,6 +119,7 @@ def _estimate(todo: serving_plan.Plan, rows: list[dict[str, Any]]) -> Estimate:
     samples, seed = sampling.settings(question)
     alone = todo._replace(requests=False)
     c, ranges = sampling.evaluate(lambda p: serving_plan.figures(alone, p), question.numbers, samples, seed)
+    c, ranges = at_load(alone, c, ranges)
     result: dict[str, Any] = {
         "span": first["usd_per_mtok_output"] / last["usd_per_mtok_output"],
         "span_request": first["usd_per_request"] / last["usd_per_request"],

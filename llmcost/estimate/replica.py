@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine import serving, serving_pools, serving_search
+from llmcost.engine import serving, serving_pools, serving_search, serving_traffic
 from llmcost.engine.serving import Calibration, Layout, Load, Precision
 from llmcost.engine.spread import median
 from llmcost.engine.techniques import Draft
 from llmcost.engine.transformer import Shape
 from llmcost.estimate.question import Question
 from llmcost.estimate.serving_lengths import Lengths
-from llmcost.estimate.serving_load import Server
+from llmcost.estimate.serving_load import Server, Under
 from llmcost.estimate.serving_options import SOURCE, NoFit, Options, mode_of, no_fit, record, too_large, too_slow
 from llmcost.estimate.serving_targets import within
 from llmcost.estimate.subject import Chip
@@ -50,6 +50,7 @@ class Replica(NamedTuple):
     batch_max: float = 0.0
     lengths: Lengths | None = None
     static: bool = False
+    stands: bool = False  # its batch was said: that many are in flight at any load
     arriving: bool = False  # every prompt comes with its KV cache: it decodes alone
     draft: Draft | None = None
     fastest: tuple[float, float] = (math.nan, math.nan)  # TPOT [s], USD per Mtok of output
@@ -59,22 +60,26 @@ class Replica(NamedTuple):
         if self.shape is None:
             rate = p["tokens_per_second"]
             return {"output_tokens_per_second": rate, "requests_per_second_per_replica": rate / p["osl"]}
-        cached = p["isl"] if self.arriving else p["isl"] * p["cache_hit"]
-        at = self._at(Load(p["isl"], p["osl"], cached, self.batch))
+        at = self._at(self._load(p))
         rate = at.output_tokens_per_second / p["throughput_error"]
         out = {
-            "tpot_seconds": at.tpot_seconds * p["tpot_error"],
+            "tpot_full_seconds": at.tpot_seconds * p["tpot_error"],
             "output_tokens_per_second": rate,
             "requests_per_second_per_replica": rate / p["osl"],
         }
         if self.arriving:
             return out
-        out |= {"ttft_seconds": at.ttft_seconds * p["ttft_error"], "prefill_share": prefill_share(at, self.static)}
+        out |= {"ttft_full_seconds": at.ttft_seconds * p["ttft_error"], "prefill_share": prefill_share(at, self.static)}
+        cached = p["isl"] * p["cache_hit"]
         if np.any(cached):
             bare = self._at(Load(p["isl"] - cached, p["osl"], 0.0, self.batch))
             reading = (_decoding(at) - _decoding(bare)) * at.output_tokens_per_second / at.batch
             out["cached_share"] = np.clip(reading, 0.0, 1.0 - out["prefill_share"])
         return out
+
+    def _load(self, p: Mapping[str, Any]) -> Load:
+        cached = p["isl"] if self.arriving else p["isl"] * p["cache_hit"]
+        return Load(p["isl"], p["osl"], cached, self.batch)
 
     def _at(self, load: Load) -> serving.Point:
         assert self.shape is not None
@@ -82,13 +87,23 @@ class Replica(NamedTuple):
         mode = mode_of(self.static, self.draft)
         return mode(self.shape, self.device.machine, self.layout, self.precision, load, self.calibration)
 
-    def gpu_seconds(self, out: Mapping[str, Any]) -> Any:
-        """Accelerator time of one request at full load [s]."""
-        return self.gpus / out["requests_per_second_per_replica"]
+    def under(self, p: Mapping[str, Any], share: Any, replicas: Any) -> Under:
+        """So many of them at a share of what they can do."""
+        assert self.shape is not None
+        assert self.device is not None
+        load, mode = self._load(p), mode_of(self.static, self.draft)
+        points = serving_traffic.loaded(
+            mode, self.shape, self.device.machine, self.layout, self.precision, load, self.calibration, share
+        )
+        if self.arriving:
+            return Under(points.at, None)
+        prompts = None if self.lengths is None else self.lengths.prompt_points()
+        first = serving_traffic.first_token(points, self.layout, load, self.calibration, share, replicas, prompts)
+        return Under(points.at, first)
 
     def kinds(self, out: Mapping[str, Any]) -> list[tuple[str, int, Any]]:
         """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
-        return [("", self.gpus, self.gpu_seconds(out))]
+        return one_kind(self.gpus, out)
 
     def facts(self) -> dict[str, Any]:
         """What the replica is, for the result."""
@@ -96,38 +111,21 @@ class Replica(NamedTuple):
             return {"gpus_per_replica": self.gpus}
         return {
             "gpus_per_replica": self.gpus,
-            "tp": int(self.layout.tp),
-            "pp": int(self.layout.pp),
-            "dp": int(self.layout.dp),
-            "ep": int(self.layout.ep),
+            **degrees(self.layout),
             "batch": int(self.batch),
             "batch_max": int(self.batch_max),
             "dtype": self.dtype,
             "weight_bytes": float(self.point.weights_bytes) * self.gpus,
             "kv_bytes_per_request": float(self.point.kv_bytes_per_request),
-            "tokens_per_second_per_user": 1.0 / float(self.point.tpot_seconds),
             "output_tokens_per_second_per_gpu": float(self.point.output_tokens_per_second) / self.gpus,
             "binds": self.binds,
             "fastest_tpot_seconds": self.fastest[0],
             "fastest_usd_per_mtok_output": self.fastest[1],
         }
 
-    def ttft(self, p: Mapping[str, float], requests_per_second: Any, replicas: Any, quantile: Any) -> Any:
-        """TTFT of random arrivals over so many replicas [s]; infinite beyond capacity."""
-        assert self.shape is not None
-        assert self.device is not None
-        load = Load(p["isl"], p["osl"], p["isl"] * p["cache_hit"], self.batch)
-        points = None
-        if self.lengths is not None:
-            points = self.lengths.prompt_points() * max(load.isl - load.cached_isl, 1.0)
-        return serving_pools.open_loop(
-            self.shape, self.device.machine, self.layout, self.precision, load, self.calibration,
-            requests_per_second, replicas, quantile, points,
-        ).ttft_seconds  # fmt: skip
-
-    def queue(self) -> Server | None:
-        """Itself, where requests queue for it: its layout is known, and they join as they come."""
-        return None if self.shape is None or self.static or self.arriving else self
+    def server(self) -> Server | None:
+        """Itself, where requests come as they like: its layout is known, and no batch was said."""
+        return None if self.shape is None or self.stands else self
 
     def explain(self, question: Question, c: Mapping[str, Any]) -> None:
         """The steps of the replica's speed."""
@@ -145,7 +143,7 @@ class Replica(NamedTuple):
             question.step("tokens per step", f"(1 - {a:g}^({y:.0f} + 1)) / (1 - {a:g})", tokens, "tokens", source)
             told = f"one step that verifies {y:.0f} proposed tokens, over {tokens:.3g} it yields,"
         formula = f"{told} with {self.batch:.0f} requests in flight"
-        question.step("TPOT", formula, float(c["tpot_seconds"]), "s", SOURCE)
+        question.step("TPOT, batch full", formula, float(c["tpot_full_seconds"]), "s", SOURCE)
         question.step(
             "output tokens per second",
             f"batch {self.batch:.0f} x OSL / (TTFT + (OSL - 1) x TPOT)",
@@ -195,12 +193,19 @@ def choose(question: Question, asked: Options, price: float) -> Replica | NoFit:
     size = int(layout.tp * layout.pp * layout.dp)
     used = median(question.numbers["utilization"])
     arriving = asked.phase == "decode"
+    stands = asked.static or stated(question)
     quick, kind = grid.pick(answer.fastest), "decode" if arriving else "static" if asked.static else "continuous"
     return Replica(
         size, asked.shape, asked.device, layout, precision, asked.calibration, batch, at, answer.binds,
         front_rows(answer, used, kind), dtype, _room(asked, layout, precision), asked.lengths, asked.static,
-        arriving, asked.draft, (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used, kind)),
+        stands, arriving, asked.draft, (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used, kind)),
     )  # fmt: skip
+
+
+def stated(question: Question) -> bool:
+    """Whether a batch was said that is in flight at any load: where a p95 is to be kept, it bounds what arrives."""
+    scenario, side = question.scenario, question.side
+    return scenario.peek("batch", side) is not None and scenario.peek("ttft_p95", side) is None
 
 
 def _room(asked: Options, layout: Layout, precision: Precision) -> float:
@@ -228,7 +233,7 @@ def front_rows(answer: serving_search.Answer, utilization: float, kind: str) -> 
             {
                 "usd_per_mtok_output": _usd_per_mtok(point, utilization, kind),
                 "tokens_per_second_per_user": 1.0 / float(point.point.tpot_seconds),
-                **({} if kind == "decode" else {"ttft_seconds": float(point.point.ttft_seconds)}),
+                **({} if kind == "decode" else {"ttft_full_seconds": float(point.point.ttft_seconds)}),
                 "batch": int(point.point.batch),
                 "gpus_per_replica": int(point.gpus_per_replica),
                 "layout": ranks(point.layout),
@@ -237,7 +242,16 @@ def front_rows(answer: serving_search.Answer, utilization: float, kind: str) -> 
     return tuple(rows)
 
 
+def one_kind(gpus: int, out: Mapping[str, Any]) -> list[tuple[str, int, Any]]:
+    """The only kind of a replica that answers alone: no name, its accelerators, and their time for a request [s]."""
+    return [("", gpus, gpus / out["requests_per_second_per_replica"])]
+
+
+def degrees(layout: Layout) -> dict[str, int]:
+    """Parallel ranks of a replica, for the result."""
+    return {name: int(getattr(layout, name)) for name in ("tp", "pp", "dp", "ep")}
+
+
 def ranks(layout: Layout) -> str:
     """`tp 8, pp 2` of a layout."""
-    named = ((n, int(getattr(layout, n))) for n in ("tp", "pp", "dp", "ep"))
-    return ", ".join(f"{n} {v}" for n, v in named if v > 1) or "tp 1"
+    return ", ".join(f"{n} {v}" for n, v in degrees(layout).items() if v > 1) or "tp 1"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
@@ -13,14 +13,11 @@ from llmcost.estimate import offers, ownership, prices, sampling, service
 from llmcost.estimate import serving_steps as steps
 from llmcost.estimate.question import Question
 from llmcost.estimate.replica import Replica
-from llmcost.estimate.serving_load import quantiles
+from llmcost.estimate.serving_latency import at_load
 from llmcost.estimate.serving_options import NoFit
-from llmcost.estimate.serving_plan import Plan, arriving, figures, plan
+from llmcost.estimate.serving_plan import STANDING, Plan, arriving, figures, plan
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario
-
-if TYPE_CHECKING:
-    pass
 
 
 def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
@@ -38,7 +35,7 @@ def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
         return _refusal(todo, todo.replica)
     samples, seed = sampling.settings(question)
     centre, spread = sampling.evaluate(lambda p: figures(todo, p), question.numbers, samples, seed)
-    return _estimate(todo, centre, spread)
+    return _estimate(todo, *at_load(todo, centre, spread))
 
 
 RESULT_KEYS = (
@@ -46,6 +43,8 @@ RESULT_KEYS = (
     "usd_per_request", "usd_per_user_month", "usd_per_month", "usd_per_day", "gpus", "prefill_gpus", "decode_gpus",
     "replicas", "gpus_mean", "gpus_reserved", "gpus_on_demand_mean", "gpus_spot_mean", "reserve_share",
     "breakeven_utilization_reserved", "utilization", "requests_per_second_peak", "tpot_seconds", "ttft_seconds",
+    "ttft_p50_seconds", "ttft_p95_seconds", "ttft_p99_seconds", "requests_in_flight", "tokens_per_second_per_user",
+    "tpot_full_seconds", "ttft_full_seconds", "ttft_idle_seconds",
     "input_tokens_per_second", "output_tokens_per_second", "requests_per_second_per_replica", "prefill_share",
     "wh_per_request", "co2e_kg_per_request", "wh_per_1000_tokens", "electricity_usd_per_request",
     "energy_kwh_per_month", "co2e_kg_per_month", "water_litres_per_request",
@@ -54,17 +53,12 @@ PRICED = {
     "usd_per_mtok_output": "of output", "usd_per_mtok_blended": "of input and output", "usd_per_mtok_input": "of input",
 }  # fmt: skip
 WHEN_ASKED = (
-    "usd_per_user_month",
-    "prefill_gpus",
-    "decode_gpus",
-    "input_tokens_per_second",
-    "gpus_reserved",
-    "gpus_on_demand_mean",
-    "gpus_spot_mean",
-    "reserve_share",
-    "breakeven_utilization_reserved",
-    "water_litres_per_request",
-)  # no rows of nulls where nobody asked
+    "usd_per_user_month", "prefill_gpus", "decode_gpus", "input_tokens_per_second", "gpus_reserved",
+    "gpus_on_demand_mean", "gpus_spot_mean", "reserve_share", "breakeven_utilization_reserved",
+    "water_litres_per_request", "ttft_p50_seconds", "ttft_p95_seconds", "ttft_p99_seconds", "requests_in_flight",
+    "tokens_per_second_per_user", "tpot_full_seconds", "ttft_full_seconds", "ttft_idle_seconds",
+)  # fmt: skip
+# no rows of nulls where nobody asked
 
 
 def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate:
@@ -73,13 +67,11 @@ def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate
     result: dict[str, Any] = {key: _plain(c.get(key)) for key in RESULT_KEYS if key in c or key not in WHEN_ASKED}
     if not (todo.fleet.follows or todo.fleet.mixed):
         del result["gpus_mean"]
+    if replica.server() is None:  # a batch that stands: nothing to tell apart from its latencies
+        for full in STANDING.values():
+            result.pop(full, None)
     result |= replica.facts()
     p = arriving(question)
-    server = replica.queue()
-    if todo.requests and server is not None:
-        regions, busiest = todo.fleet.regions, float(c["requests_per_second_peak"])
-        working = float(c["replicas"]) / regions - todo.fleet.spares
-        result |= quantiles(server, p, busiest / regions, working)
     if todo.sizing is not None:
         result["max_utilization"] = todo.sizing.max_utilization
     result["feasible"] = True

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine import queueing, serving, serving_pools
+from llmcost.engine import serving, serving_pools, serving_traffic
 from llmcost.engine.serving import Layout, Load
 from llmcost.engine.spread import median
 from llmcost.estimate.question import Question
-from llmcost.estimate.replica import front_rows, ranks
-from llmcost.estimate.serving_load import Server
+from llmcost.estimate.replica import degrees, front_rows, ranks, stated
+from llmcost.estimate.serving_load import Server, Under
 from llmcost.estimate.serving_options import SOURCE, NoFit, Options, no_fit, record, too_large, too_slow
 from llmcost.estimate.serving_prompts import best_layout, size_of, too_late
 from llmcost.estimate.serving_targets import within
@@ -32,6 +32,7 @@ class Pools(NamedTuple):
     binds: str
     front: tuple[dict[str, Any], ...]
     fastest: tuple[float, float]
+    stands: bool = False  # its batch was said: that many are in flight at any load
 
     @property
     def prefill_size(self) -> int:
@@ -61,8 +62,8 @@ class Pools(NamedTuple):
         answer = self.gpus * p["osl"] / then.output_tokens_per_second * slower
         rate = then.output_tokens_per_second / slower
         out = {
-            "tpot_seconds": then.tpot_seconds * p["tpot_error"],
-            "ttft_seconds": (first.alone_seconds + first.transfer_seconds) * p["ttft_error"],
+            "ttft_idle_seconds": (first.alone_seconds + first.transfer_seconds) * p["ttft_error"],
+            "tpot_full_seconds": then.tpot_seconds * p["tpot_error"],
             "output_tokens_per_second": rate,
             "requests_per_second_per_replica": rate / p["osl"],
             "prefill_gpu_seconds": prompt,
@@ -74,10 +75,6 @@ class Pools(NamedTuple):
             saved = 1.0 - then.output_tokens_per_second / bare.output_tokens_per_second
             out["cached_share"] = np.maximum(saved, 0.0) * (1.0 - out["prefill_share"])
         return out
-
-    def gpu_seconds(self, out: Mapping[str, Any]) -> Any:
-        """Accelerator time of one request at full load [s]."""
-        return out["prefill_gpu_seconds"] + out["decode_gpu_seconds"]
 
     def kinds(self, out: Mapping[str, Any]) -> list[tuple[str, int, Any]]:
         """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
@@ -92,37 +89,34 @@ class Pools(NamedTuple):
             "gpus_per_replica": self.gpus,
             "prefill_gpus_per_replica": self.prefill_size,
             "prefill_layout": ranks(self.prefill),
-            "tp": int(self.decode.tp),
-            "pp": int(self.decode.pp),
-            "dp": int(self.decode.dp),
-            "ep": int(self.decode.ep),
+            **degrees(self.decode),
             "batch": int(self.batch),
             "dtype": self.dtype,
             "weight_bytes": float(self.point.weights_bytes) * self.gpus,
             "kv_bytes_per_request": float(self.point.kv_bytes_per_request),
-            "tokens_per_second_per_user": 1.0 / float(self.point.tpot_seconds),
             "binds": self.binds,
             "fastest_tpot_seconds": self.fastest[0],
             "fastest_usd_per_mtok_output": self.fastest[1],
         }
 
-    def ttft(self, p: Mapping[str, float], requests_per_second: Any, replicas: Any, quantile: Any) -> Any:
-        """TTFT of random arrivals over as many prefill replicas as the decode replicas need [s]."""
-        first = self._prefill(Load(p["isl"], p["osl"], p["isl"] * p["cache_hit"], self.batch))
-        out = self.speed(p)
-        per_decode = out["prefill_gpu_seconds"] * out["requests_per_second_per_replica"] / self.prefill_size
-        servers = np.maximum(np.ceil(np.multiply(replicas, per_decode) - 1e-9), 1.0)
-        lengths = self.asked.lengths
-        points = np.ones(1) if lengths is None else lengths.prompt_points()
-        known = self.asked.calibration
-        extra = known.request_seconds + first.transfer_seconds
-        stretch = (first.alone_seconds - known.request_seconds) / first.prompt_seconds
-        return queueing.latency_quantile(
-            quantile, servers, requests_per_second, first.prompt_seconds * points, 1.0, extra, stretch
+    def under(self, p: Mapping[str, Any], share: Any, replicas: Any) -> Under:
+        """So many decode replicas at a share of what they can do, with as many prefill replicas as they need."""
+        a, load = self.asked, Load(p["isl"], p["osl"], p["isl"] * p["cache_hit"], self.batch)
+        first, points = self._prefill(load), serving_traffic.loaded(
+            serving_pools.decode_point, a.shape, a.device.machine, self.decode, self.precision, load, a.calibration,
+            share,
+        )  # fmt: skip
+        at = points.full if self.stands else points.at
+        most = points.full.output_tokens_per_second / p["osl"]
+        servers = np.maximum(np.ceil(replicas * most * first.prompt_seconds - 1e-9), 1.0)
+        prompts = None if a.lengths is None else a.lengths.prompt_points()
+        first_token = serving_traffic.first_token_of_pool(
+            first, a.calibration, share * replicas * most, servers, prompts, first.transfer_seconds
         )
+        return Under(at, first_token)
 
-    def queue(self) -> Server:
-        """Itself."""
+    def server(self) -> Server:
+        """Itself: prompts queue for it."""
         return self
 
     def explain(self, question: Question, c: Mapping[str, Any]) -> None:
@@ -134,9 +128,8 @@ class Pools(NamedTuple):
         for name, seconds in self.point.rows().items():
             if name != "prefill":
                 question.step(name, "time of one decode iteration spent on it", float(seconds), "s", SOURCE)
-        question.step(
-            "TPOT", f"one iteration with {self.batch:.0f} requests in flight", float(c["tpot_seconds"]), "s", SOURCE
-        )
+        formula = f"one iteration with {self.batch:.0f} requests in flight"
+        question.step("TPOT, batch full", formula, float(c["tpot_full_seconds"]), "s", SOURCE)
         question.step(
             "decode", f"{self.gpus} accelerators x OSL / {float(c['output_tokens_per_second']):.4g} tokens/s",
             float(c["decode_gpu_seconds"]), "s", SOURCE,
@@ -169,5 +162,6 @@ def choose(question: Question, asked: Options, price: float) -> Pools | NoFit:
     )
     fastest = (float(quick.point.tpot_seconds), float(quick.usd_per_mtok) / used)
     return Pools(
-        asked, precision, dtype, prefill, decode, batch, at, answer.binds, front_rows(answer, used, "decode"), fastest
-    )
+        asked, precision, dtype, prefill, decode, batch, at, answer.binds, front_rows(answer, used, "decode"), fastest,
+        stated(question),
+    )  # fmt: skip

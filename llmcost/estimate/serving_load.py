@@ -1,4 +1,4 @@
-"""Random arrivals: the first token at the traffic, and the fleet that keeps it for 95 % of requests."""
+"""Latencies at a load: requests in flight, TPOT and TTFT of random arrivals, and the fleet that keeps a p95."""
 
 from __future__ import annotations
 
@@ -8,20 +8,30 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from llmcost.engine.queueing import Latency
+from llmcost.engine.serving import Point
+
 QUANTILES = {"ttft_p50_seconds": 0.5, "ttft_p95_seconds": 0.95, "ttft_p99_seconds": 0.99}
 P95 = 0.95
 STEPS = 64  # loads tried between none and all, twice
 IDLE = 1e-6  # share of capacity at which a request waits for nobody
 
 
+class Under(NamedTuple):
+    """Replicas under a load; what they do not do has no figure."""
+
+    point: Point | None  # where each decodes
+    first_token: Latency | None
+
+
 class Server(Protocol):
-    """What a queue needs of a replica."""
+    """What a load needs of a replica."""
 
     def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
         """Its figures, `requests_per_second_per_replica` among them."""
 
-    def ttft(self, p: Mapping[str, float], requests_per_second: Any, replicas: Any, quantile: Any) -> Any:
-        """TTFT of random arrivals over so many replicas [s]."""
+    def under(self, p: Mapping[str, Any], share: Any, replicas: Any) -> Under:
+        """So many of them at a share of what they can do [-]."""
 
 
 class Sizing(NamedTuple):
@@ -31,18 +41,43 @@ class Sizing(NamedTuple):
     bound: float  # the load its whole replicas are sized for; infinite where the stated utilisation is stricter
 
 
-def quantiles(
-    server: Server, p: Mapping[str, float], requests_per_second: float, replicas: float
-) -> dict[str, float | None]:
-    """TTFT that half, 95 % and 99 % of requests stay under at this traffic [s]; None beyond capacity."""
-    found = np.ravel(server.ttft(p, requests_per_second, replicas, np.array(list(QUANTILES.values()))))
-    return {k: float(v) if math.isfinite(v) else None for k, v in zip(QUANTILES, found, strict=True)}
+def latencies(
+    server: Server, p: Mapping[str, Any], share: Any, replicas: Any, quantiles: bool = True
+) -> dict[str, Any]:
+    """What a user meets at a load: infinite where the queue of random arrivals grows without end.
+
+    Parameters
+    ----------
+    server, p
+        A replica and the numbers of the question.
+    share, replicas : float or array
+        Arrivals over what the replicas can do [-], and how many there are [-].
+    quantiles : bool
+        Whether those of TTFT are wanted beside its mean.
+    """
+    at, found = server.under(p, share, replicas), {}
+    if at.point is not None:
+        tpot = at.point.tpot_seconds * p["tpot_error"]
+        found = {"tpot_seconds": tpot, "tokens_per_second_per_user": 1.0 / tpot, "requests_in_flight": at.point.batch}
+    if at.first_token is None:
+        return found
+    found["ttft_seconds"] = at.first_token.mean_seconds * p["ttft_error"]
+    if quantiles:
+        each = np.ravel(at.first_token.quantile(np.array(list(QUANTILES.values()))))
+        found |= {k: float(v) * p["ttft_error"] for k, v in zip(QUANTILES, each, strict=True)}
+    return found
+
+
+def _p95(server: Server, p: Mapping[str, float], share: Any, replicas: float) -> Any:
+    """p95 of TTFT at each of several loads [s]."""
+    first = server.under(p, np.asarray(share), replicas).first_token
+    assert first is not None
+    return np.ravel(first.quantile(P95))
 
 
 def idle_seconds(server: Server, p: Mapping[str, float]) -> float:
     """p95 of TTFT where requests wait for nobody [s]: no fleet does better."""
-    alone = _capacity(server, p) * IDLE
-    return float(np.ravel(server.ttft(p, alone, 1.0, P95))[0])
+    return float(_p95(server, p, IDLE, 1.0)[0])
 
 
 def size(server: Server, p: Mapping[str, float], target_seconds: float, demand: float | None) -> Sizing:
@@ -50,36 +85,31 @@ def size(server: Server, p: Mapping[str, float], target_seconds: float, demand: 
 
     Without a demand [1/s]: one replica. The target is kept by an idle replica.
     """
-    capacity = _capacity(server, p)
-
-    def keeps(replicas: float, rate: float) -> bool:
-        return bool(np.ravel(server.ttft(p, rate, replicas, P95))[0] <= target_seconds)
-
     if demand is None:
-        most = _highest(server, p, target_seconds, 1.0, capacity)
+        most = _highest(server, p, target_seconds, 1.0)
         return Sizing(most, most)
+    capacity = float(server.speed(p)["requests_per_second_per_replica"])
+
+    def keeps(replicas: float) -> bool:
+        return bool(_p95(server, p, demand / (replicas * capacity), replicas)[0] <= target_seconds)
+
     least = math.ceil(demand / (capacity * p["utilization"]) - 1e-9)
-    if keeps(least, demand):
-        return Sizing(_highest(server, p, target_seconds, least, capacity), math.inf)
+    if keeps(least):
+        return Sizing(_highest(server, p, target_seconds, least), math.inf)
     low, high = least, 2 * least
-    while not keeps(high, demand):
+    while not keeps(high):
         low, high = high, 2 * high
     while high - low > 1:
         middle = (low + high) // 2
-        low, high = (low, middle) if keeps(middle, demand) else (middle, high)
-    return Sizing(_highest(server, p, target_seconds, high, capacity), demand / (high * capacity))
+        low, high = (low, middle) if keeps(middle) else (middle, high)
+    return Sizing(_highest(server, p, target_seconds, high), demand / (high * capacity))
 
 
-def _capacity(server: Server, p: Mapping[str, float]) -> float:
-    return float(server.speed(p)["requests_per_second_per_replica"])
-
-
-def _highest(server: Server, p: Mapping[str, float], target_seconds: float, replicas: float, capacity: float) -> float:
+def _highest(server: Server, p: Mapping[str, float], target_seconds: float, replicas: float) -> float:
     """Highest share of the capacity that keeps the target, by two passes over a grid [-]."""
     low, high = 0.0, 1.0
     for _ in range(2):
         shares = np.linspace(low, high, STEPS + 1)[1:]
-        seconds = server.ttft(p, shares * capacity * replicas, replicas, P95)
-        kept = int(np.sum(np.logical_and.accumulate(seconds <= target_seconds)))
+        kept = int(np.sum(np.logical_and.accumulate(_p95(server, p, shares, replicas) <= target_seconds)))
         low, high = (shares[kept - 1] if kept else low), (shares[kept] if kept < STEPS else high)
     return float(low)

@@ -12,7 +12,7 @@ from llmcost import units
 from llmcost.engine import energy
 from llmcost.engine.spread import median
 from llmcost.estimate import fleet as fleets
-from llmcost.estimate import offers, prices, sampling, service
+from llmcost.estimate import offers, prices, sampling, service, serving_load
 from llmcost.estimate.fleet import SECONDS_PER_DAY, Fleet
 from llmcost.estimate.place import Place, place
 from llmcost.estimate.question import Origin, Question
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from llmcost.estimate.offers import Offer
     from llmcost.estimate.serving_disaggregated import Pools
     from llmcost.estimate.serving_prompts import Prompts
+
+STANDING = {"tpot_seconds": "tpot_full_seconds", "ttft_seconds": "ttft_full_seconds"}
 
 
 class Plan(NamedTuple):
@@ -74,7 +76,7 @@ def plan(question: Question) -> Plan:
     service.take(question, requests)
     replica, colocated = _replicas(question, model, device, gpus, median(price), varied, phase)
     where = place(question, device) if device is not None else None
-    sizing = None if isinstance(replica, NoFit) else _sizing(question, replica, requests, fleet)
+    sizing = None if isinstance(replica, NoFit) else _sizing(question, replica, requests, fleet, phase)
     if isinstance(sizing, NoFit):
         replica, sizing = sizing, None
     if question.applied is not None and not isinstance(replica, NoFit):
@@ -115,10 +117,10 @@ def _replicas(
 
 
 def _sizing(
-    question: Question, replica: Replica | Pools | Prompts, requests: bool, fleet: Fleet
+    question: Question, replica: Replica | Pools | Prompts, requests: bool, fleet: Fleet, phase: str
 ) -> Sizing | NoFit | None:
     """How far the fleet may be loaded for the p95 of TTFT; None where no target was given or nothing can queue."""
-    server = replica.queue()
+    server = None if phase == "decode" else replica.server()
     target = None if server is None else question.said("ttft_p95")
     if server is None or target is None:
         return None
@@ -158,12 +160,31 @@ def _figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
         machine_hours = out["gpus_mean"] * 24.0 / p["requests"]
     else:
         out["utilization"] = out["planned_utilization"] = todo.fleet.planned(p, todo.bound)
-        machine_hours = replica.gpu_seconds(out) / 3600.0 / out["utilization"]
+        machine_hours = fleets.gpu_seconds(replica, out) / 3600.0 / out["utilization"]
         out["usd_per_request"] = machine_hours * p["price"]
     if todo.question.owned is not None:
         out["own_usd_per_hour"] = todo.fleet.terms.reserved_price(p) if todo.fleet.mixed else p["price"]
     out |= _token_prices(p, out, todo.phase)
     return out if todo.place is None else out | _energy(todo, todo.place, p, out, machine_hours)
+
+
+def latencies(todo: Plan, p: Mapping[str, Any], out: Mapping[str, Any], quantiles: bool = True) -> dict[str, Any]:
+    """TPOT and TTFT at the load, from the numbers `p` and the figures they give: at the peak, of random arrivals.
+
+    A batch that was said, or that ends together, is as full as it was said to be: its latencies stand.
+    """
+    replica, applied = todo.replica, todo.question.applied
+    assert not isinstance(replica, NoFit)
+    server, out = replica.server(), out.get("own", out)
+    if server is None:
+        return {name: out[full] for name, full in STANDING.items() if full in out}
+    if applied is not None:
+        p = applied.reaching(p)
+    if not todo.requests:
+        return serving_load.latencies(server, p, todo.fleet.load(p, todo.bound), 1.0, quantiles)
+    working = out["replicas"] / todo.fleet.regions - todo.fleet.spares
+    each = out["requests_per_second_peak"] / todo.fleet.regions / working
+    return serving_load.latencies(server, p, each / out["requests_per_second_per_replica"], working, quantiles)
 
 
 def _tokens(todo: Plan, p: Mapping[str, Any]) -> Any:

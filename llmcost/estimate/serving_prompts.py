@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine import queueing, serving, serving_memory, serving_pools
+from llmcost.engine import serving, serving_memory, serving_pools, serving_traffic
 from llmcost.engine.serving import BINDS, Layout, Load
 from llmcost.estimate.question import Question
-from llmcost.estimate.replica import ranks
-from llmcost.estimate.serving_load import Server
+from llmcost.estimate.replica import degrees, one_kind, ranks
+from llmcost.estimate.serving_load import Server, Under
 from llmcost.estimate.serving_options import SOURCE, NoFit, Options, no_fit, record
 
 
@@ -36,22 +36,18 @@ class Prompts(NamedTuple):
         return serving_pools.prefill_point(a.shape, a.device.machine, self.layout, self.precision, load, a.calibration)
 
     def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
-        """Latency and rates at the numbers `p`."""
+        """Rates at the numbers `p`."""
         at = self.point(_load(p))
         seconds = at.prompt_seconds * p["throughput_error"]
         return {
-            "ttft_seconds": at.alone_seconds * p["ttft_error"],
+            "ttft_idle_seconds": at.alone_seconds * p["ttft_error"],
             "input_tokens_per_second": at.tokens_per_second / p["throughput_error"],
             "requests_per_second_per_replica": 1.0 / seconds,
         }
 
-    def gpu_seconds(self, out: Mapping[str, Any]) -> Any:
-        """Accelerator time of one request at full load [s]."""
-        return self.gpus / out["requests_per_second_per_replica"]
-
     def kinds(self, out: Mapping[str, Any]) -> list[tuple[str, int, Any]]:
         """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
-        return [("", self.gpus, self.gpu_seconds(out))]
+        return one_kind(self.gpus, out)
 
     def facts(self) -> dict[str, Any]:
         """What the replica is, for the result."""
@@ -59,26 +55,20 @@ class Prompts(NamedTuple):
         held = serving_memory.weights_bytes(a.shape, self.layout, self.precision)
         return {
             "gpus_per_replica": self.gpus,
-            "tp": int(self.layout.tp),
-            "pp": int(self.layout.pp),
-            "dp": int(self.layout.dp),
-            "ep": int(self.layout.ep),
+            **degrees(self.layout),
             "dtype": self.dtype,
             "weight_bytes": float(held) * self.gpus,
             "binds": BINDS[int(self.point(a.load).binds)],
         }
 
-    def ttft(self, p: Mapping[str, float], requests_per_second: Any, replicas: Any, quantile: Any) -> Any:
-        """TTFT of random arrivals over so many replicas [s]; infinite beyond capacity."""
-        at, known = self.point(_load(p)), self.asked.calibration
-        lengths = self.asked.lengths
-        points = np.ones(1) if lengths is None else lengths.prompt_points()
-        stretch = (at.alone_seconds - known.request_seconds) / at.prompt_seconds
-        return queueing.latency_quantile(
-            quantile, replicas, requests_per_second, at.prompt_seconds * points, 1.0, known.request_seconds, stretch
-        )
+    def under(self, p: Mapping[str, Any], share: Any, replicas: Any) -> Under:
+        """So many of them at a share of what they can do."""
+        at, lengths = self.point(_load(p)), self.asked.lengths
+        rate = share * replicas / at.prompt_seconds
+        prompts = None if lengths is None else lengths.prompt_points()
+        return Under(None, serving_traffic.first_token_of_pool(at, self.asked.calibration, rate, replicas, prompts))
 
-    def queue(self) -> Server:
+    def server(self) -> Server:
         """Itself: prompts queue for it."""
         return self
 
@@ -92,7 +82,7 @@ class Prompts(NamedTuple):
             float(at.prompt_seconds), "s", SOURCE,
         )  # fmt: skip
         question.step(
-            "TTFT", "front end + the prompt on an idle replica", float(c["ttft_seconds"]), "s", SOURCE
+            "TTFT, nobody waiting", "front end + the prompt", float(c["ttft_idle_seconds"]), "s", SOURCE
         )  # fmt: skip
         question.step(
             "input tokens per second", f"{new:.0f} / {float(at.prompt_seconds):.4g} s",

@@ -31,7 +31,8 @@ def table(tmp_path: Path, text: str | bytes) -> str:
 
 
 def test_varying_lengths_take_memory_and_slow_the_first_token(cli: Cli) -> None:
-    fixed, varied = result(cli, *FIXED, *LOAD), result(cli, *FIXED, *LOAD, "--length-spread", "1.5")
+    long = (*OPEN, "--isl", "8000", "--osl", "200", *LOAD)
+    fixed, varied = result(cli, *long), result(cli, *long, "--length-spread", "1.5")
     assert varied["batch_max"] < fixed["batch_max"]
     assert varied["ttft_p95_seconds"] > 1.5 * fixed["ttft_p95_seconds"]
 

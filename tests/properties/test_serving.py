@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmcost.catalog import Catalog
-from llmcost.engine.queueing import erlang_c, latency_quantile, lognormal_lengths
+from llmcost.engine.queueing import erlang_c, latency, lognormal_lengths
 from llmcost.engine.roofline import Machine
 from llmcost.engine.serving import (
     Layout,
@@ -21,8 +21,8 @@ from llmcost.engine.serving import (
     static_point,
 )
 from llmcost.engine.serving_memory import max_batch
-from llmcost.engine.serving_pools import open_loop
 from llmcost.engine.serving_search import Targets, layouts, search
+from llmcost.engine.serving_traffic import first_token, loaded
 from llmcost.engine.transformer import Shape, dense_shape
 from tests.published.test_serving import machine, shape
 
@@ -188,15 +188,50 @@ def test_waiting_is_a_share_and_grows_with_load(servers: int, load: float) -> No
 @given(st.integers(1, 32), st.floats(0.05, 0.9), st.floats(0.0, 2.0), st.floats(0.1, 0.99))
 def test_latency_quantiles_are_ordered(servers: int, load: float, variation: float, quantile: float) -> None:
     services = lognormal_lengths(1.0, variation)
-    here = float(latency_quantile(quantile, servers, load * servers, services))
-    assert here <= float(latency_quantile(min(quantile + 0.009, 0.999), servers, load * servers, services)) + 1e-9
-    assert here <= float(latency_quantile(quantile, servers, min(load * 1.05, 0.99) * servers, services)) + 1e-9
+    here = latency(servers, load * servers, services)
+    low, high = here.quantile(quantile), here.quantile(min(quantile + 0.009, 0.999))
+    assert low <= high + 1e-9
+    assert low <= latency(servers, min(load * 1.05, 0.99) * servers, services).quantile(quantile) + 1e-9
+    assert here.mean_seconds <= here.quantile(0.95) + 1e-9
 
 
-def test_open_loop_waits_longer_with_more_arrivals() -> None:
-    rates = np.linspace(0.2, 3.9, 12)
-    load, precision = Load(1000.0, 1000.0, 0.0, np.inf), Precision(1.0, 1.0, 8.0, 0.0, 1.0)
-    traffic = open_loop(SHAPES["gqa"], BASE, Layout(2.0), precision, load, KNOWN, rates)
-    ttft = np.asarray(traffic.ttft_seconds)
-    assert np.all((np.diff(ttft) >= -1e-9) | np.isinf(ttft[1:]))
-    assert np.all(np.diff(traffic.utilization) > 0)
+LOADS = np.array([0.01, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99])
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    names,
+    formats,
+    tps,
+    isls,
+    st.floats(8, 8_000),
+    st.integers(1, 800),
+    st.sampled_from([1.0, 3.0, 40.0]),
+    st.floats(0.0, 1.5),
+)
+def test_latencies_rise_with_load_up_to_those_of_the_full_batch(
+    name: str, precision: Precision, tp: float, isl: float, osl: float, batch: int, replicas: float, variation: float
+) -> None:
+    layout, load = Layout(tp, ep=tp), Load(isl, osl, 0.0, float(batch))
+    args = (SHAPES[name], BASE._replace(memory_bytes=1e13), layout, precision, load, KNOWN)
+    full = operating_point(*args)
+    points = loaded(operating_point, *args, LOADS)
+    at = points.at
+    first = first_token(points, layout, load, KNOWN, LOADS, replicas, lognormal_lengths(1.0, variation))
+    found = [at.batch, at.tpot_seconds, first.mean_seconds, *(first.quantile(q) for q in (0.5, 0.95, 0.99))]
+    for values in found:
+        assert np.all((np.diff(values) >= -1e-9 * np.abs(values[:-1])) | np.isinf(values[1:]))
+    mean, p50, p95, p99 = found[2:]
+    assert np.all(mean <= p95 * (1 + 1e-9))
+    assert np.all(p50 <= p95 * (1 + 1e-9))
+    assert np.all(p95 <= p99 * (1 + 1e-9))
+    assert np.all(at.tpot_seconds <= full.tpot_seconds * (1 + 1e-9))
+    # Little: what is in flight is what arrives while a request lives, once there is more than one
+    lives = at.batch * osl / at.output_tokens_per_second
+    kept = np.asarray(at.batch > 1.0 + 1e-9)
+    assert np.allclose(
+        (LOADS * full.output_tokens_per_second / osl * lives)[kept], np.asarray(at.batch)[kept], rtol=5e-3
+    )
+    brim = loaded(operating_point, *args, 1.0).at
+    assert float(brim.batch) == float(full.batch)
+    assert float(brim.tpot_seconds) == float(full.tpot_seconds)

@@ -14,8 +14,7 @@ from llmcost.engine.queueing import (
     empirical_lengths,
     erlang_b,
     erlang_c,
-    highest_rate,
-    latency_quantile,
+    latency,
     lognormal_lengths,
     mean_wait_seconds,
 )
@@ -34,6 +33,7 @@ from llmcost.engine.serving_memory import kv_elements, weights_bytes
 from llmcost.engine.serving_pools import decode_point, prefill_point
 from llmcost.engine.serving_search import Targets, layouts, search, smallest_fit
 from llmcost.engine.serving_time import distinct_experts, peak_flops
+from llmcost.engine.serving_traffic import Loaded, first_token, loaded
 from llmcost.engine.transformer import Shape
 from llmcost.estimate.serving_rows import predict
 from llmcost.estimate.subject import machine_of
@@ -164,7 +164,7 @@ def test_single_server_wait() -> None:
     assert float(mean_wait_seconds(1, 0.8, 1.0, 1.0, 3.0)) == pytest.approx(0.8 / 0.2 * 2.0)
     # M/M/1 sojourn: exponential with mean 1/(mu - lambda); p95 = ln 20 / 0.2, service points stand for exponential
     services = -np.log1p(-(np.arange(4000) + 0.5) / 4000)
-    assert float(latency_quantile(0.95, 1, 0.8, services)) == pytest.approx(np.log(20.0) / 0.2, rel=0.03)
+    assert float(latency(1, 0.8, services).quantile(0.95)) == pytest.approx(np.log(20.0) / 0.2, rel=0.03)
 
 
 def simulate(servers: int, rate: float, services: np.ndarray, seed: int = 1, count: int = 60_000) -> np.ndarray:
@@ -188,16 +188,40 @@ def simulate(servers: int, rate: float, services: np.ndarray, seed: int = 1, cou
 def test_p95_against_a_simulated_queue(servers: int, load: float, variation: float) -> None:
     services = lognormal_lengths(1.0, variation)
     rate = load * servers
-    found = float(latency_quantile(0.95, servers, rate, services))
-    assert found == pytest.approx(float(np.quantile(simulate(servers, rate, services), 0.95)), rel=0.15)
+    found, spent = latency(servers, rate, services), simulate(servers, rate, services)
+    assert float(found.quantile(0.95)) == pytest.approx(float(np.quantile(spent, 0.95)), rel=0.15)
+    assert float(found.mean_seconds) == pytest.approx(float(spent.mean()), rel=0.15)
 
 
-def test_highest_rate_keeps_the_target() -> None:
-    services = lognormal_lengths(0.2, 1.0)
-    rate = float(highest_rate(1.0, 0.95, 4, services))
-    assert 0 < rate < 4 / 0.2
-    simulated = float(np.quantile(simulate(4, rate, services), 0.95))
-    assert simulated == pytest.approx(1.0, rel=0.15)
+def simulated_replica(points: Loaded, share: float, isl: float, osl: float, chunk: float, count: int) -> np.ndarray:
+    """A replica of one lane, iteration by iteration: time to first token of every request, front end left out."""
+    empty, own = float(points.at.tpot_seconds - points.at.prefill_row), float(points.at.prefill_seconds) / isl
+    rate = share * float(points.full.output_tokens_per_second) / osl
+    come = np.cumsum(np.random.default_rng(1).exponential(1.0 / rate, count))
+    left, spent, time, head, tail = np.full(count, isl), np.empty(count), 0.0, 0, 0
+    while head < count:
+        if tail == head:
+            time = max(time, come[head] + (time - come[head]) % empty)  # others decode: it comes at any place
+        tail = max(tail, int(np.searchsorted(come, time, "right")))
+        carried, first = 0.0, head
+        while head < tail and carried < chunk:
+            run = min(left[head], chunk - carried)
+            carried, left[head] = carried + run, left[head] - run
+            head += left[head] <= 0
+        time += empty + own * carried
+        spent[first:head] = time - come[first:head]
+    return spent[count // 10 :]
+
+
+@pytest.mark.parametrize(("isl", "osl"), [(1000.0, 1000.0), (4000.0, 500.0), (500.0, 20.0)])
+@pytest.mark.parametrize("share", [0.3, 0.7])
+def test_first_tokens_against_a_simulated_replica(isl: float, osl: float, share: float) -> None:
+    chip, known, load = machine("h100-sxm")._replace(memory_bytes=1e12), constants(), Load(isl, osl, 0.0, 256.0)
+    points = loaded(operating_point, shape("llama-3.1-70b"), chip, Layout(8.0), FP8, load, known, share)
+    spent = simulated_replica(points, share, isl, osl, known.chunk_tokens, 20_000) + known.request_seconds
+    found = first_token(points, Layout(8.0), load, known, share)
+    assert float(found.mean_seconds) == pytest.approx(float(spent.mean()), rel=0.15)
+    assert float(found.quantile(0.95)) == pytest.approx(float(np.quantile(spent, 0.95)), rel=0.15)
 
 
 def test_lengths_keep_their_mean() -> None:

@@ -58,7 +58,11 @@ class Block(NamedTuple):
 
     def at(self, p: Mapping[str, Any], exact: int = EXACT) -> dict[str, Any]:
         """Figures of every alternative, as a column each: (alternatives, 1) against any shape of `p`."""
-        return one.figures(self.case, laid(p, {k: v[:, None] for k, v in self.axes.items()}), exact)
+        return one.figures(self.case, self.laid(p), exact)
+
+    def laid(self, p: Mapping[str, Any]) -> dict[str, Any]:
+        """The numbers `p` with its axes laid over, as a column."""
+        return laid(p, {k: v[:, None] for k, v in self.axes.items()})
 
 
 def laid(p: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,5 +230,7 @@ class Streams:
 
 
 def centre(block: Block) -> dict[str, Any]:
-    """Figures of a block at the medians: one value per alternative, or one for all."""
-    return {k: np.asarray(v)[..., 0] if np.ndim(v) else v for k, v in block.at(sampling.central(block.numbers)).items()}
+    """Figures of a block at the medians, its latencies among them: one value per alternative, or one for all."""
+    p = sampling.central(block.numbers)
+    found = block.at(p) | one.latencies(block.case, block.laid(p))
+    return {k: np.asarray(v)[..., 0] if np.ndim(v) else v for k, v in found.items()}

@@ -13,7 +13,7 @@ from llmcost.engine.spread import median
 from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate import bill as billing
 from llmcost.estimate import serve as serving
-from llmcost.estimate import serving_plan
+from llmcost.estimate import serving_latency, serving_plan
 from llmcost.estimate import tokens as buying
 from llmcost.estimate import train as training
 from llmcost.estimate.crossover import course as courses
@@ -33,7 +33,7 @@ HORIZON = "horizon_days"
 MOVING = tuple(key.name for key in OVER_TIME)  # keys that make one day unlike another
 # Figures of what is served, under the names of `serve`.
 SERVED = (
-    "usd_per_month", "usd_per_request", "usd_per_mtok_input", "usd_per_mtok_output", "tpot_seconds", "ttft_seconds",
+    "usd_per_month", "usd_per_request", "usd_per_mtok_input", "usd_per_mtok_output",
     "energy_kwh_per_month", "co2e_kg_per_month", "kwh_per_request",
 )  # fmt: skip
 FIGURES = (
@@ -201,6 +201,16 @@ def figures(case: Case, p: Mapping[str, Any], exact: int = EXACT) -> dict[str, A
             with np.errstate(divide="ignore"):
                 out["crossover_days"] = np.divide(out["upfront_usd"], out["usd_per_month"]) * DAYS_PER_MONTH
     return out
+
+
+def latencies(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:
+    """TPOT and TTFT of what is served, at its load; nothing is known of tokens that are bought."""
+    plan = case.serve_plan
+    if not isinstance(plan, serving_plan.Plan):
+        return {}
+    s = {k.split(".", 1)[1]: v for k, v in p.items() if k.startswith(f"{SERVE}.")}
+    with np.errstate(invalid="ignore", divide="ignore"):  # a price of cached tokens where none are
+        return serving_latency.column(plan, s, serving_plan.figures(plan, s))
 
 
 def _over_time(case: Case, p: Mapping[str, Any], launch: Mapping[str, Any], exact: int) -> dict[str, Any]:

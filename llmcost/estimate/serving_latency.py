@@ -1,0 +1,46 @@
+"""Latencies of an answer: at its load, beside those of the full batch, with the ranges of the engine's error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from llmcost.estimate import sampling
+from llmcost.estimate.serving_plan import Plan, latencies
+from llmcost.result import Range
+
+# What ranges as what: an error of the engine is the same at any load.
+RANGED = {"tpot_seconds": ("tpot_full_seconds",)} | dict.fromkeys(
+    ("ttft_seconds", "ttft_p50_seconds", "ttft_p95_seconds", "ttft_p99_seconds"),
+    ("ttft_full_seconds", "ttft_idle_seconds"),
+)
+
+
+def at_load(todo: Plan, c: Mapping[str, Any], spread: Mapping[str, Range]) -> tuple[dict[str, Any], dict[str, Range]]:
+    """The figures of an answer and their ranges, with its latencies; null where a queue grows without end."""
+    question = todo.question
+    every = latencies(todo, sampling.central(question.numbers), c)
+    found = {k: float(v) for k, v in every.items()}
+    known: dict[str, Any] = {k: v if math.isfinite(v) else None for k, v in found.items()}
+    if not all(map(math.isfinite, found.values())):
+        question.warn(
+            "W052",
+            "at this load random arrivals queue without end: their TTFT has no mean",
+            "leave room: --utilization 90%",
+        )
+    ranges = {
+        name: Range(*(float(known[name] * q / of.p50) for q in (of.p5, of.p50, of.p95)))
+        for name, fulls in RANGED.items()
+        if known.get(name) is not None
+        for of in (spread[k] for k in fulls if k in spread)
+    }
+    return {**c, **known}, {**spread, **ranges}
+
+
+def column(todo: Plan, p: Mapping[str, Any], out: Mapping[str, Any]) -> dict[str, Any]:
+    """TPOT and mean TTFT of many alternatives at once, infinite where a queue grows without end."""
+    found = latencies(todo, p, out, quantiles=False)
+    return {k: np.asarray(found[k]) for k in ("ttft_seconds", "tpot_seconds") if k in found}
