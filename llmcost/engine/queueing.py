@@ -180,7 +180,7 @@ class Latency(NamedTuple):
         """Seconds that a share of requests stays under [s]; infinite at and beyond full load."""
         mean = self.waited_seconds
         shape = np.broadcast_shapes(np.shape(quantile), np.shape(mean), np.shape(self.seconds)[:-1])
-        finite, more = np.isfinite(mean), self._longer
+        finite, longer = np.isfinite(mean), self._longer(shape)
         miss = np.broadcast_to(1.0 - np.asarray(quantile, dtype=float), shape)
         low = np.zeros(shape)
         high = np.broadcast_to(np.max(self.seconds, axis=-1), shape) + 1e-12
@@ -189,20 +189,19 @@ class Latency(NamedTuple):
         for _ in range(48):
             middle = (low + high) / 2.0
             left = middle[..., None] - self.seconds
-            late = np.where(left < 0, 1.0, more(left)).mean(axis=-1) > miss
+            late = np.where(left < 0, 1.0, longer(left)).mean(axis=-1) > miss
             low, high = np.where(late, middle, low), np.where(late, high, middle)
         least = np.where(np.asarray(quantile) >= TAIL, mean + _step_quantile(self.seconds, quantile, shape), 0.0)
         return np.where(finite, np.maximum(high, least), np.inf)
 
-    @property
-    def _longer(self) -> Callable[[Num], Num]:
-        """The share of requests that wait longer than a time, along the last axis [-].
+    def _longer(self, shape: tuple[int, ...]) -> Callable[[Num], Num]:
+        """The share of requests that wait longer than a time, times of a shape and along a last axis [-].
 
         The time that a share p waits is the largest over the k most frequent waits, and so is p for a time. Together
         they are no shorter than the longest of them would be if they had nothing to do with each other.
         """
-        shares = np.stack(np.broadcast_arrays(*(np.maximum(wait.share, 1e-300) for wait in self.waits)))
-        tails = np.stack(np.broadcast_arrays(*(_tail(wait) for wait in self.waits), shares[0])[:-1])
+        shares = np.stack([np.broadcast_to(np.maximum(wait.share, 1e-300), shape) for wait in self.waits])
+        tails = np.stack([np.broadcast_to(_tail(wait), shape) for wait in self.waits])
         order = np.argsort(-shares, axis=0)
         shares, tails = np.take_along_axis(shares, order, 0), np.take_along_axis(tails, order, 0)
         sums = np.maximum(np.cumsum(tails, axis=0), 1e-300)[..., None]

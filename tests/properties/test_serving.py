@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -219,6 +220,9 @@ def test_latencies_rise_with_load_up_to_those_of_the_full_batch(
     at = points.at
     first = first_token(points, layout, load, KNOWN, LOADS, replicas, lognormal_lengths(1.0, variation))
     found = [at.batch, at.tpot_seconds, first.mean_seconds, *(first.quantile(q) for q in (0.5, 0.95, 0.99))]
+    one = first_token(loaded(operating_point, *args, LOADS[3]), layout, load, KNOWN, LOADS[3], replicas,
+                      lognormal_lengths(1.0, variation))  # fmt: skip
+    assert one.quantile(np.array([0.5, 0.95, 0.99])) == pytest.approx([values[3] for values in found[3:]])
     for values in found:
         assert np.all((np.diff(values) >= -1e-9 * np.abs(values[:-1])) | np.isinf(values[1:]))
     mean, p50, p95, p99 = found[2:]
