@@ -23,8 +23,20 @@ from scipy.optimize import least_squares  # type: ignore[import-untyped]
 
 from llmcost.catalog import Catalog
 from llmcost.engine.serving_inputs import Calibration
+from llmcost.engine.serving_spread import FirstTokenSpread
 from llmcost.errors import LlmcostError
-from llmcost.estimate.serving_rows import Case, Cases, Lookup, case, gather, points, weights_fit
+from llmcost.estimate.serving_rows import (
+    Z95,
+    Case,
+    Cases,
+    Lookup,
+    cases_of_row,
+    fastest,
+    first_token_kind,
+    gather,
+    points,
+    weights_fit,
+)
 from scripts.serving_constants import FITTED, FORMATS, SOURCED, Constant
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,7 +52,8 @@ WEIGHTS = {"tpot": 1.0, "ttft": 0.4, "throughput": 0.7}
 SOFT = 0.07  # residuals beyond 7 % count linearly: some rows ran with speculative decoding, unlabelled
 FAR = 0.8  # errors beyond count no further: a first token that waited for a compilation tells nothing of the engine
 PRIOR = 0.2  # pull of a constant to its start, per e-fold: keeps constants that few rows see physical
-ENOUGH = 60  # rows of a framework that make a spread of its own
+ENOUGH = 40  # rows of a framework that make a spread of its own
+LEAST = 0.03  # no spread is smaller: measurements repeat to a few per cent
 # Why a row is scored but not fitted.
 EXCLUDED = {
     "MTP speculative decoding": "speculative decoding",
@@ -68,14 +81,14 @@ def load() -> Data:
         every = list(csv.DictReader(file))
     known = Lookup(Catalog())
     kept: list[dict[str, str]] = []
-    cases: list[Case] = []
+    options: list[list[Case]] = []
     for row in every:
         try:
-            cases.append(case(row, known))
+            options.append(cases_of_row(row, known))
             kept.append(row)
         except LlmcostError:
             continue
-    gathered = gather(cases)
+    gathered = gather(fastest(options, known.factors))
     measured = {q: np.array([_number(r, c) * scale for r in kept]) for q, (c, scale) in COLUMNS.items()}
     groups = [_group(r) for r in kept]
     count = Counter(groups)
@@ -180,33 +193,43 @@ def score(data: Data, missed: dict[str, Array], test: str, labels: list[str] | N
 
 def half_width(error: Array) -> float:
     """Standard deviation that makes a centred 90 % interval cover 90 % of the errors."""
-    return float(np.quantile(np.abs(error), 0.9) / 1.6448536269514722)
+    return float(np.quantile(np.abs(error), 0.9) / Z95)
 
 
-def spreads(data: Data, tests: list[dict[str, Array]]) -> list[Constant]:
+def two_widths(error: Array) -> tuple[float, float]:
+    """Standard deviations below and above whose 5 % and 95 % quantiles are those of ln(measured / predicted)."""
+    low, high = np.quantile(-error, (0.05, 0.95)) / Z95
+    return max(-float(low), LEAST), max(float(high), LEAST)
+
+
+def spreads(data: Data, best: Array, tests: list[dict[str, Array]]) -> list[Constant]:
     """Spread of ln(measured / predicted) over rows left out: one for all, and one per framework with enough rows.
 
-    What will be asked is a mixture of other configurations, models and machines: their errors are pooled. A first
-    token that waits for nobody is better known than one that meets the prompts of others.
+    What will be asked is a mixture of other configurations, models and machines: their errors are pooled. First tokens
+    have a spread below and one above, by what a prompt may have to wait for.
     """
     found = []
     frameworks = np.array(data.cases.framework)
-    everywhere = np.ones(len(frameworks), dtype=bool)
-    kinds = {
-        "tpot": ("tpot", everywhere),
-        "ttft": ("ttft", ~data.cases.static),
-        "ttft_alone": ("ttft", data.cases.static),
-        "throughput": ("throughput", everywhere),
-    }
+    with np.errstate(all="ignore"):
+        met = first_token_kind(data.cases, points(data.cases, calibration(data, best)))
+    kinds = {"tpot": ("tpot", met >= 0), "throughput": ("throughput", met >= 0)}
+    for i, side in enumerate(FirstTokenSpread._fields[::2]):
+        kinds["ttft_" + side.removesuffix("_low")] = ("ttft", met == i)
     for kind, (quantity, among) in kinds.items():
         measured = data.scored & np.isfinite(data.measured[quantity]) & among
         for name in ("any", *sorted(set(data.cases.framework))):
             here = measured if name == "any" else measured & (frameworks == name)
             if name != "any" and here.sum() < ENOUGH:
                 continue
-            value = half_width(np.concatenate([missed[quantity][here] for missed in tests]))
+            error = np.concatenate([missed[quantity][here] for missed in tests])
             note = f"90 % of {here.sum()} rows, each left out with its configuration, model and machine, are inside"
-            found.append(Constant(f"{kind}_log_spread", "any", name, value, 0.0, 0.0, "ratio", note))
+            values = dict(zip(("_low", "_high"), two_widths(error), strict=True))
+            if quantity != "ttft":
+                values = {"": half_width(error)}
+            found += [
+                Constant(f"{kind}{side}_log_spread", "any", name, value, 0.0, 0.0, "ratio", note)
+                for side, value in values.items()
+            ]
     return found
 
 
@@ -287,7 +310,7 @@ def main() -> None:
     with TABLE.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([HEADER, *lines])
     constants = np.array([best, *refits["source never fitted"]])
-    spread = spreads(data, [missed[test] for test in [*keys][:3]])
+    spread = spreads(data, best, [missed[test] for test in [*keys][:3]])
     TARGET.write_text(toml(best, (constants.min(axis=0), constants.max(axis=0)), spread), encoding="utf-8")
 
 

@@ -132,6 +132,18 @@ def _point(plain: Work, held: Memory, **figures: Num) -> Point:
     )
 
 
+def _front_seconds(shape: Shape, layout: Layout, passes: Num, calibration: Calibration) -> Num:
+    """What precedes and accompanies a prompt's work: the front end, its ranks, launches outside CUDA graphs [s]."""
+    launches = calibration.prompt_moe_seconds * shape.moe_layers * shape.topk / 8.0
+    return calibration.request_seconds + calibration.rank_seconds * np.log2(layout.tp) + passes * launches
+
+
+def _first_steps(shape: Shape, layout: Layout, calibration: Calibration) -> Num:
+    """Iterations a request waits besides its own prefill [-]: the running one, and what the engine waits for."""
+    gathering = calibration.gather_steps * (np.asarray(shape.n_experts) == 0)
+    return calibration.first_steps + gathering + calibration.balance_steps * layout.attention_dp
+
+
 def operating_point(
     shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
 ) -> Point:
@@ -173,8 +185,8 @@ def operating_point(
     passes = np.maximum(new / carried, 1.0)
     prefill = extra * new / carried
     waiting = calibration.burst_share * (decoding - 1.0) * prefill
-    service = calibration.request_seconds + passes * mixed.total + waiting
-    service = service + np.where(group > 1.0, calibration.first_steps * tpot, 0.0)
+    service = _front_seconds(shape, layout, passes, calibration) + passes * mixed.total + waiting
+    service = service + np.where(group > 1.0, _first_steps(shape, layout, calibration) * tpot, 0.0)
     # a replica that is never idle finishes no more than its time allows: the others' share of it is waited for
     taken = group * (prefill + osl * plain.total / decoding)
     service = np.maximum(service, taken - (osl - 1.0) * tpot)

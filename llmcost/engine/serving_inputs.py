@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 Num = Any  # float or numpy array; everything broadcasts
@@ -46,6 +47,8 @@ class Calibration(NamedTuple):
     compute_efficiency_4: Num = 0.5
     weight_only_efficiency: Num = 0.6  # of the 16-bit rate, when weights are widened on the fly [-]
     attention_efficiency: Num = 0.4  # prefill attention, share of the 16-bit peak [-]
+    half_sums: Num = 0.0  # 1: 16-bit products are summed in 16 bits, for which GeForce chips have their full rate [-]
+    score_bytes: Num = 0.0  # memory traffic per attention score of a prompt; fused attention has none [bytes]
     bandwidth_efficiency: Num = 0.8  # reading weights, share of datasheet bandwidth [-]
     kv_efficiency: Num = 0.6  # reading the KV cache, share of datasheet bandwidth [-]
     link_efficiency: Num = 0.6  # collectives, share of link bandwidth [-]
@@ -64,17 +67,20 @@ class Calibration(NamedTuple):
     sequence_seconds: Num = 5e-6  # scheduling, sampling and text per sequence and iteration [s]
     link_seconds: Num = 6e-6  # start-up of one collective per doubling of ranks [s]
     request_seconds: Num = 10e-3  # front end per request before its first token [s]
+    rank_seconds: Num = 0.0  # of it, per doubling of the tensor-parallel ranks the request is handed to [s]
+    prompt_moe_seconds: Num = 0.0  # launches of a prompt's pass per MoE layer and eight choices [s]
     burst_share: Num = 0.08  # share of other requests' prefill met before the first token, not between tokens [-]
     first_steps: Num = 0.5  # iterations a request waits besides its prefill before the client has a token [-]
+    gather_steps: Num = 0.0  # iterations a dense model's server waits to gather prompts [-]
+    balance_steps: Num = 0.0  # iterations attention groups that share experts wait for one another's prompts [-]
     chunk_tokens: Num = 8192.0  # prompt tokens an iteration may carry [tokens]
     pipeline_tokens: Num = 2048.0  # prompt tokens of one micro-batch on its way through pipeline stages [tokens]
     batch_limit: Num = 2048.0  # sequences an engine runs at once [-]
     memory_capacity: Num = 1.06  # real over nominal memory: "80 GB" is sold as 80 GiB less a reserve [-]
     memory_share: Num = 0.9  # of what weights and activations leave free, given to the KV cache [-]
+    share_of_all: Num = 0.0  # 1: memory_share is of all memory and weights are paid from it, as vLLM counts [-]
     kv_reserve: Num = 1.0  # share of the answer's KV set aside on admission [-]
     tpot_log_spread: Num = 0.2  # standard deviation of ln(measured / predicted) [-]
-    ttft_log_spread: Num = 0.5  # where requests join as they come, and may wait for others' prompts
-    ttft_alone_log_spread: Num = 0.5  # where a prompt, or a static batch of them, waits for nobody
     throughput_log_spread: Num = 0.2
 
 
@@ -98,10 +104,26 @@ def calibration_from_factors(rows: list[dict[str, Any]], generation: str, framew
     >>> calibration_from_factors(rows, "hopper", "vllm").overlap
     4.0
     """
+    return Calibration(**picked(rows, Calibration._fields, generation, framework))
+
+
+def picked(rows: list[dict[str, Any]], names: Iterable[str], generation: str, framework: str) -> dict[str, float]:
+    """Value of each name that the rows know: of several rows the most specific, then the last.
+
+    Parameters
+    ----------
+    rows : list of dict
+        `[[factors]]` tables: name, value, generation, framework.
+    names : iterable of str
+        What is asked for.
+    generation, framework : str
+        Hardware generation and serving framework.
+    """
+    asked = set(names)
     best: dict[str, tuple[int, float]] = {}
     for row in rows:
         name = row["name"]
-        if name not in Calibration._fields:
+        if name not in asked:
             continue
         own_framework, own_generation = row.get("framework", "any"), row.get("generation", "any")
         if own_framework not in ("any", framework) or own_generation not in ("any", generation):
@@ -109,4 +131,4 @@ def calibration_from_factors(rows: list[dict[str, Any]], generation: str, framew
         rank = 2 * (own_framework != "any") + (own_generation != "any")
         if name not in best or rank >= best[name][0]:
             best[name] = (rank, float(row["value"]))
-    return Calibration(**{name: value for name, (_, value) in best.items()})
+    return {name: value for name, (_, value) in best.items()}

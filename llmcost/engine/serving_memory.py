@@ -103,23 +103,28 @@ def memory(
 
     .. math:: usable = (capacity \cdot c - weights - activations) \cdot share
 
+    An engine whose share is of all memory (`share_of_all`) pays weights and activations from it:
+
+    .. math:: usable = capacity \cdot c \cdot share - weights - activations
+
     Parameters
     ----------
     shape, machine, layout, precision, load, calibration
         The point; `load.isl` and `load.osl` set the KV cache set aside for one request.
 
-    Source: the accounting of TensorRT-LLM (KV share of the memory left free, 0.9 by default) and vLLM
-    (`gpu_memory_utilization` 0.9); activations as the widest intermediate of a full prompt chunk.
+    Source: the accounting of TensorRT-LLM (KV share of the memory left free, 0.9 by default) and of vLLM
+    (`gpu_memory_utilization`, 0.9 of the device); activations as the widest intermediate of a full prompt chunk.
     """
     weights = weights_bytes(shape, layout, precision)
     chunk = np.minimum(calibration.chunk_tokens, np.maximum(load.isl, 1.0) * np.maximum(load.batch, 1.0))
     width = 4.0 * shape.d_model + 3.0 * shape.ffn_width / layout.tp
     activations = 2.0 * chunk * width + 4.0 * load.batch * shape.vocab_size / layout.tp
-    free = machine.memory_bytes * calibration.memory_capacity - weights - activations
-    usable = free * calibration.memory_share
+    given = np.maximum(calibration.memory_share, calibration.share_of_all)  # of what weights leave
+    taken = calibration.memory_share / given  # of the device, before weights
+    usable = (machine.memory_bytes * calibration.memory_capacity * taken - weights - activations) * given
     held = load.isl + calibration.kv_reserve * load.osl
     request = kv_elements(shape, held) * precision.kv_bytes / (kv_ranks(shape, layout) * layout.pp)
-    missing = np.maximum(request - usable, 0.0) / calibration.memory_share
+    missing = np.maximum(request - usable, 0.0) / given
     return Memory(weights, activations, request, usable, missing)
 
 
@@ -138,6 +143,7 @@ def max_batch(
     groups = layout.dp
     one = memory(shape, machine, layout, precision, load._replace(batch=1.0), calibration)
     # Logits and activations of the batch are paid from the same memory: 4 bytes per logit and sequence.
-    per_request = one.kv_bytes_per_request + 4.0 * calibration.memory_share * shape.vocab_size / layout.tp
+    given = np.maximum(calibration.memory_share, calibration.share_of_all)
+    per_request = one.kv_bytes_per_request + 4.0 * given * shape.vocab_size / layout.tp
     fit = np.floor(np.maximum(one.usable_bytes, 0.0) / per_request)
     return groups * np.minimum(fit, calibration.batch_limit)

@@ -57,6 +57,8 @@ def _seconds(flops: Num, read: Num, flops_per_second: Num, bytes_per_second: Num
 def peak_flops(machine: Machine, precision: Precision) -> tuple[Num, Num]:
     """Dense peak of the asked format, or of the next wider one the chip has [FLOP/s], and its width [bits].
 
+    A narrow unit slower than the 16-bit one is not used (INT8 on a B300): its peak is that of 16 bits.
+
     Parameters
     ----------
     machine, precision
@@ -78,7 +80,7 @@ def peak_flops(machine: Machine, precision: Precision) -> tuple[Num, Num]:
     in_eight = (asked <= 8) & np.isfinite(eight)
     in_four = (asked <= 4) & np.isfinite(machine.fp4_flops)
     peak = np.where(in_four, machine.fp4_flops, np.where(in_eight, eight, machine.bf16_flops))
-    return peak, np.where(in_four, 4.0, np.where(in_eight, 8.0, 16.0))
+    return np.fmax(peak, machine.bf16_flops), np.where(in_four, 4.0, np.where(in_eight, 8.0, 16.0))
 
 
 def links(machine: Machine, calibration: Calibration) -> tuple[Num, Num, Num]:
@@ -103,23 +105,28 @@ def links(machine: Machine, calibration: Calibration) -> tuple[Num, Num, Num]:
 def rates(machine: Machine, precision: Precision, calibration: Calibration) -> Rates:
     """Attainable rates of a point: datasheet peaks times calibrated efficiencies.
 
-    Weights stored in a format the chip does not compute in are widened in every step, and cost efficiency.
+    Weights stored in a format the chip does not compute in are widened in every step, and cost efficiency. A format it
+    does compute in attains at least what the chip attains in 16 bits: shares fitted to different rows may not cross.
+    With `half_sums` the 16-bit peak is half the INT8 rate where that is more: a GeForce sums in 32 bits half as fast.
 
     Parameters
     ----------
     machine, precision, calibration
         Peaks, formats, and the shares of the peaks that are reached.
 
-    Source: definition; the shares are fitted.
+    Source: definition; the shares are fitted; NVIDIA GA102 white paper, table 3 (142 and 71 TFLOP/s on an RTX 3090).
     """
+    if np.any(calibration.half_sums):
+        full = np.fmax(machine.int8_flops / 2.0, machine.bf16_flops)
+        machine = machine._replace(bf16_flops=np.where(calibration.half_sums, full, machine.bf16_flops))
     peak, bits = peak_flops(machine, precision)
     link, network, domain = links(machine, calibration)
-    native = np.where(bits <= 4, calibration.compute_efficiency_4, calibration.compute_efficiency_8)
+    narrow = np.where(bits <= 4, calibration.compute_efficiency_4, calibration.compute_efficiency_8)
     widened = (np.asarray(precision.weight_only) > 0) | (bits > np.asarray(precision.compute_bits))
-    share = np.where(bits >= 16, calibration.compute_efficiency_16, native)
-    efficiency = np.where(widened, calibration.weight_only_efficiency, share)
+    sixteen = machine.bf16_flops * calibration.compute_efficiency_16
+    native = np.where(bits >= 16, sixteen, np.maximum(peak * narrow, sixteen))
     return Rates(
-        matrix_flops=peak * efficiency,
+        matrix_flops=np.where(widened, peak * calibration.weight_only_efficiency, native),
         attention_flops=machine.bf16_flops * calibration.attention_efficiency,
         memory=machine.memory_bytes_per_second * calibration.bandwidth_efficiency,
         kv=machine.memory_bytes_per_second * calibration.kv_efficiency,
@@ -270,6 +277,31 @@ def exchange_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, cal
     return shape.moe_layers * np.where(apart, np.maximum(near, far) + latency, 0.0)
 
 
+def prompt_attention_seconds(
+    shape: Shape, layout: Layout, rate: Rates, tokens: Num, context: Num, calibration: Calibration
+) -> Num:
+    """Attention of prompt tokens to the tokens before them [s].
+
+    Fused attention keeps its scores on the chip; an engine that stores them moves `score_bytes` for each, a score for
+    every 4 d_head FLOPs.
+
+    Parameters
+    ----------
+    shape, layout, rate, calibration
+        The point.
+    tokens, context : float or array
+        Prompt tokens [tokens], and the earlier tokens each sees on average [tokens].
+
+    Source: Dao et al. 2022 (FlashAttention), arXiv 2205.14135, section 3.
+    """
+    seen = shape.attention_flops * context + shape.window_flops * np.minimum(context, shape.window)
+    time = tokens * (seen + shape.linear_flops) / layout.tp / rate.attention_flops
+    if not np.any(calibration.score_bytes):
+        return time
+    scores = tokens * seen / (4.0 * shape.d_head) / layout.tp
+    return time + calibration.score_bytes * scores / rate.memory
+
+
 def iteration(
     shape: Shape,
     layout: Layout,
@@ -302,8 +334,7 @@ def iteration(
     scores = shape.attention_flops_absorbed * context + shape.window_flops_absorbed * np.minimum(context, shape.window)
     attend = decoding * (scores + shape.linear_flops) / layout.tp
     attention = _seconds(attend, read, rate.attention_flops, rate.kv, overlap)
-    seen = shape.attention_flops * prompt_context + shape.window_flops * np.minimum(prompt_context, shape.window)
-    prefill = prompt_tokens * (seen + shape.linear_flops) / layout.tp / rate.attention_flops
+    prefill = prompt_attention_seconds(shape, layout, rate, prompt_tokens, prompt_context, calibration)
     head_params = shape.head_params / layout.tp
     head_bytes = head_params * precision.head_bytes
     head = _seconds(2.0 * head_params * decoding, head_bytes, rate.matrix_flops, rate.memory, overlap)

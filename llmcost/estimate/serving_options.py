@@ -10,6 +10,7 @@ import numpy as np
 from llmcost.engine import serving, serving_memory, serving_search
 from llmcost.engine import transformer as tf
 from llmcost.engine.serving import Calibration, Layout, Load, Precision
+from llmcost.engine.serving_spread import kind_of, sides, spread_from_factors
 from llmcost.engine.spread import Spread, median
 from llmcost.engine.techniques import Draft, speculative_point
 from llmcost.engine.transformer import Shape
@@ -86,11 +87,11 @@ def options(
     shape = _shape(question, model)
     _warn_context(question, model)
     formats = dtypes(question, model)
-    calibration = serving.calibration_from_factors(
-        question.catalog.factors("serving"), device.preset.generation, question.said("framework") or "any"
-    )
+    factors, framework = question.catalog.factors("serving"), question.said("framework") or "any"
+    calibration = serving.calibration_from_factors(factors, device.preset.generation, framework)
     calibration = _imbalance(question, shape, calibration)
-    _errors(question, calibration, static or phase == "prefill")
+    kind = kind_of(static or phase == "prefill", False, shape.n_experts > 0, False)
+    _errors(question, calibration, sides(spread_from_factors(factors, device.preset.generation, framework), kind))
     kept, default = targets(question, static, phase)
     return Options(
         model, device, shape, formats, tuple(precision(question, d) for d in formats), calibration,
@@ -165,12 +166,15 @@ def _shape(question: Question, model: Subject) -> Shape:
     return tf.dense_shape(median(model.params))
 
 
-def _errors(question: Question, calibration: Calibration, static: bool) -> None:
+def _errors(question: Question, calibration: Calibration, first_token: tuple[float, float]) -> None:
     """What the engine missed measurements by, as numbers of the question: sampled like every other."""
-    for name in ("tpot", "ttft", "throughput"):
-        kind = "ttft_alone" if name == "ttft" and static else name
-        sigma = float(getattr(calibration, f"{kind}_log_spread"))
-        spread = Spread(math.exp(-Z95 * sigma), 1.0, math.exp(Z95 * sigma))
+    spreads = {
+        "tpot": (calibration.tpot_log_spread, calibration.tpot_log_spread),
+        "ttft": first_token,
+        "throughput": (calibration.throughput_log_spread, calibration.throughput_log_spread),
+    }
+    for name, (low, high) in spreads.items():
+        spread = Spread(math.exp(-Z95 * float(low)), 1.0, math.exp(Z95 * float(high)))
         source = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
         question.remember(f"{name}_error", spread, Origin("default", source, None, "measured"), "ratio")
 

@@ -14,10 +14,12 @@ from llmcost.engine.roofline import Machine
 from llmcost.engine.serving import Calibration, Layout, Load, Point, Precision, operating_point, static_point
 from llmcost.engine.serving_inputs import calibration_from_factors
 from llmcost.engine.serving_memory import max_batch, memory
+from llmcost.engine.serving_spread import FULL, MANY, FirstTokenSpread, kind_of, sides, spread_from_factors
 from llmcost.engine.transformer import Shape
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate import cells, described
 from llmcost.estimate.cells import number, positive
+from llmcost.estimate.serving_row_layouts import layouts_of_row
 from llmcost.estimate.subject import machine_of
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -146,27 +148,6 @@ def _format(name: str, what: str, formats: Mapping[str, Mapping[str, Any]]) -> d
     return dict(formats["int4"]) | {"weight_bytes": bits / 8, "attention_bytes": bits / 8}
 
 
-def layout_of_row(row: Mapping[str, str], shape: Shape) -> tuple[float, ...]:
-    """Layout of a row: a blank tensor-parallel degree takes the accelerators left over.
-
-    Ranks smaller than an accelerator (two cores of one chip) are merged. Data-parallel groups of a model whose
-    experts span more than one of them share the experts.
-
-    Raises
-    ------
-    LlmcostError
-        Neither accelerators nor tensor-parallel degree are stated.
-    """
-    tp, pp, dp = positive(row, "tp"), positive(row, "pp") or 1.0, positive(row, "dp") or 1.0
-    gpus = positive(row, "n_gpus") or (tp * pp * dp if tp else None)
-    if gpus is None:
-        raise LlmcostError("n_gpus is blank")
-    left = max(gpus / (pp * dp), 1.0)
-    tp, ep = min(tp or left, left), positive(row, "ep") or 1.0
-    shared = dp > 1 and float(shape.n_experts) > 0 and ep > tp
-    return tp, pp, dp, min(ep, tp * dp if shared else tp), float(shared)
-
-
 class Lookup:
     """Presets that rows name, each looked up once."""
 
@@ -192,8 +173,8 @@ class Lookup:
         return self._machines[name]
 
 
-def case(row: Mapping[str, str], known: Lookup) -> Case:
-    """The inputs of a row.
+def cases_of_row(row: Mapping[str, str], known: Lookup) -> list[Case]:
+    """The inputs of a row, once for every layout that may be meant.
 
     Raises
     ------
@@ -207,12 +188,12 @@ def case(row: Mapping[str, str], known: Lookup) -> Case:
     load = load if load in LOADS else "closed-loop"
     machine, generation = known.machine(cells.text(row, "hardware_id"))
     shape = known.shape(row)
-    batch, layout = positive(row, "concurrency_or_batch"), layout_of_row(row, shape)
-    memory_bytes = float(machine.memory_bytes) * layout[0] * layout[1]
-    return Case(
+    batch, layouts = positive(row, "concurrency_or_batch"), layouts_of_row(row, shape)
+    memory_bytes = float(machine.memory_bytes) * layouts[0][0] * layouts[0][1]
+    stated = Case(
         shape,
         machine,
-        layout,
+        layouts[0],
         precision_of_row(row, known.formats, memory_bytes / float(shape.params_total)),
         isl,
         UNSTATED_OSL if osl is None else osl,
@@ -221,6 +202,28 @@ def case(row: Mapping[str, str], known: Lookup) -> Case:
         generation,
         cells.text(row, "framework_id").lower() or "any",
     )
+    return [stated._replace(layout=layout) for layout in layouts]
+
+
+def fastest(options: list[list[Case]], factors: list[dict[str, Any]]) -> list[Case]:
+    """Of the layouts each row may mean, the one with most tokens per second; of prefill-only ones the first to answer.
+
+    A layout whose weights do not fit is taken only where none does.
+    """
+    several = [i for i, cases in enumerate(options) if len(cases) > 1]
+    chosen = [cases[0] for cases in options]
+    if not several:
+        return chosen
+    cases = gather([case for i in several for case in options[i]])
+    calibration = calibrations(cases, factors)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        at, fits = points(cases, calibration), weights_fit(cases, calibration)
+        speed = np.where(cases.prefill_only, 1.0 / at.ttft_seconds, at.output_tokens_per_second)
+    rank = np.where(fits & np.isfinite(speed), speed, -1.0)
+    ends = np.cumsum([len(options[i]) for i in several])
+    for i, scores in zip(several, np.split(rank, ends[:-1]), strict=True):
+        chosen[i] = options[i][int(np.argmax(scores))]
+    return chosen
 
 
 def gather(cases: list[Case]) -> Cases:
@@ -264,6 +267,20 @@ def points(cases: Cases, calibration: Calibration) -> Point:
     return Point(*[np.where(cases.static, a, b) for a, b in zip(still, moving, strict=True)])
 
 
+def first_token_kind(cases: Cases, at: Point) -> Array:
+    """What first tokens of each row may have to wait for, see `kind_of`; a batch that is not stated fills memory."""
+    held = (cases.layout.attention_dp > 0) | ~(cases.batch <= FULL * np.maximum(at.max_batch, 1.0))
+    many = ~(cases.batch <= MANY * cases.layout.dp)
+    return np.asarray(kind_of(cases.static, held, cases.shape.n_experts > 0, many))
+
+
+def first_token_sides(cases: Cases, at: Point, factors: list[dict[str, Any]]) -> tuple[Array, Array]:
+    """Standard deviations of ln(measured / predicted) of each row's TTFT below and above the median."""
+    pairs = list(zip(cases.generation, cases.framework, strict=True))
+    known = {pair: tuple(spread_from_factors(factors, *pair)) for pair in sorted(set(pairs))}
+    return sides(FirstTokenSpread(*np.array([known[pair] for pair in pairs]).T), first_token_kind(cases, at))
+
+
 def weights_fit(cases: Cases, calibration: Calibration, slack: float = 1.0) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Whether the weights alone fit the accelerators of each row, or exceed them by no more than the slack."""
     load = Load(cases.isl, cases.osl)
@@ -280,16 +297,16 @@ def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Predict
     """
     known = Lookup(catalog)
     answers: list[Prediction | None] = []
-    todo: list[Case] = []
+    todo: list[list[Case]] = []
     for row in rows:
         try:
-            todo.append(case(row, known))
+            todo.append(cases_of_row(row, known))
             answers.append(None)
         except LlmcostError as error:
             answers.append(Prediction({}, error.message))
     if not todo:
         return [a for a in answers if a is not None]
-    found = iter(_predict(gather(todo), known.factors))
+    found = iter(_predict(gather(fastest(todo, known.factors)), known.factors))
     return [next(found) if answer is None else answer for answer in answers]
 
 
@@ -297,18 +314,21 @@ def _predict(cases: Cases, factors: list[dict[str, Any]]) -> list[Prediction]:
     calibration = calibrations(cases, factors)
     with np.errstate(invalid="ignore", divide="ignore"):
         at, fits = points(cases, calibration), weights_fit(cases, calibration, MEASURED_SLACK)
-    first = np.where(cases.static, calibration.ttft_alone_log_spread, calibration.ttft_log_spread)
-    spreads = (calibration.tpot_log_spread, first, calibration.throughput_log_spread)
+    spreads = (
+        (calibration.tpot_log_spread, calibration.tpot_log_spread),
+        first_token_sides(cases, at, factors),
+        (calibration.throughput_log_spread, calibration.throughput_log_spread),
+    )
     centres = (at.tpot_seconds, at.ttft_seconds, at.output_tokens_per_second)
-    widths = [np.broadcast_to(np.exp(Z95 * np.asarray(s)), fits.shape) for s in spreads]
+    widths = [[np.broadcast_to(np.exp(Z95 * np.asarray(s)), fits.shape) for s in pair] for pair in spreads]
     answers = []
     for i in range(len(fits)):
         if not fits[i]:
             answers.append(Prediction({}, "the weights do not fit the memory of the stated accelerators"))
             continue
         values = {
-            name: (float(c[i] / w[i]), float(c[i]), float(c[i] * w[i]))
-            for name, c, w in zip(QUANTITIES, centres, widths, strict=True)
+            name: (float(c[i] / low[i]), float(c[i]), float(c[i] * high[i]))
+            for name, c, (low, high) in zip(QUANTITIES, centres, widths, strict=True)
             if np.isfinite(c[i]) and not (cases.prefill_only[i] and name != "ttft")
         }
         answers.append(Prediction(values, "" if values else "the machine's peak or bandwidth is not known"))
