@@ -1,7 +1,8 @@
-"""The cheapest layout, precision and batch of many loads at once."""
+"""The cheapest layout, precision and batch of every size of replica, for many loads at once."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from llmcost.engine.roofline import Machine
 from llmcost.engine.serving import operating_point
 from llmcost.engine.serving_inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving_memory import max_batch
-from llmcost.engine.serving_search import BATCHES, Targets
+from llmcost.engine.serving_search import BATCHES, Grid, Targets, by_size
 from llmcost.engine.transformer import Shape
 
 Num = Any
@@ -18,26 +19,69 @@ Num = Any
 CHUNK = 100_000  # operating points at a time: temporaries stay in the cache
 
 
-class Choice(NamedTuple):
-    """What serves each load cheapest: one element per load; `feasible` where anything does.
+class Sizes(NamedTuple):
+    """What serves an output token cheapest on every number of accelerators that holds a replica.
 
-    The best TPOT and TTFT of any point that fits say by how much a target is missed; infinite where nothing fits.
+    gpus : (sizes,) accelerators of a replica, ascending [-].
+    layout, precision, precision_index, batch : (..., sizes).
+    output_tokens_per_second : (..., sizes) of a full replica [1/s]; zero where no replica of that size is a choice.
     """
 
+    gpus: Num
     layout: Layout
     precision: Precision
     precision_index: Num
     batch: Num
-    feasible: Num
+    output_tokens_per_second: Num
+
+    def at(self, load: Num) -> Sizes:
+        """The sizes of a load, or of several."""
+        return self._mapped(lambda values: values[load])
+
+    def pick(self, index: Num) -> Sizes:
+        """The size of an index, or of several; where there are loads, indices are (loads, 1)."""
+
+        def one(values: Num) -> Num:
+            return values[index] if np.ndim(values) == 1 else np.take_along_axis(values, index, axis=-1)
+
+        return self._mapped(one)
+
+    def _mapped(self, of: Callable[[Num], Num]) -> Sizes:
+        """Every field but `gpus`."""
+        layout, precision = Layout(*map(of, self.layout)), Precision(*map(of, self.precision))
+        speed = self.output_tokens_per_second
+        return Sizes(self.gpus, layout, precision, of(self.precision_index), of(self.batch), of(speed))
+
+    @property
+    def gpu_seconds(self) -> Num:
+        """Accelerator time of an output token, replicas being full [s]; infinite where there is no choice."""
+        with np.errstate(divide="ignore"):
+            return self.gpus / self.output_tokens_per_second
+
+
+class Choice(NamedTuple):
+    """The sizes of every load (loads, sizes), and the best TPOT and TTFT of any point that fits (loads,) [s].
+
+    The best times say by how much a target is missed; they are infinite where nothing fits.
+    """
+
+    sizes: Sizes
     best_tpot_seconds: Num
     best_ttft_seconds: Num
 
 
-def cheapest(
+def of_grid(grid: Grid) -> Sizes:
+    """The sizes among the points of a search."""
+    best = grid.pick(by_size(grid))
+    speed = best.point.output_tokens_per_second
+    return Sizes(best.gpus_per_replica, best.layout, best.precision, best.precision_index, best.point.batch, speed)
+
+
+def of_loads(
     shape: Shape, machine: Machine, candidates: Layout, precisions: list[Precision], load: Load,
     calibration: Calibration, targets: Targets, batches: Num = BATCHES,
 ) -> Choice:  # fmt: skip
-    """The choice of `serving_search.search` for every load of an array.
+    """The sizes in `serving_search.search` for every load of an array.
 
     Parameters
     ----------
@@ -53,11 +97,14 @@ def cheapest(
     layout = Layout(*[np.asarray(v, dtype=float)[row] for v in candidates])
     columns = np.array([[float(v) for v in p] for p in precisions]).T
     precision = Precision(*[c[form] for c in columns])
-    tried, size = np.asarray(batches, dtype=float)[step], layout.tp * layout.pp * layout.dp
+    tried, gpus = np.asarray(batches, dtype=float)[step], layout.tp * layout.pp * layout.dp
+    sizes = np.array(sorted(set(gpus.tolist())))
+    of_size = [np.flatnonzero(gpus == size) for size in sizes]
     lengths = np.broadcast_arrays(load.isl, load.osl, load.cached_isl)
     isl, osl, cached = (np.asarray(v, dtype=float) for v in lengths)
-    picked, feasible = np.empty(len(isl), dtype=int), np.empty(len(isl), dtype=bool)
-    held, tpot, ttft = np.empty((3, len(isl)))
+    picked = np.empty((len(isl), len(sizes)), dtype=int)
+    held, speed = np.empty((2, *picked.shape))
+    tpot, ttft = np.empty((2, len(isl)))
     width = max(CHUNK // len(tried), 1)
     for start in range(0, len(isl), width):
         part = slice(start, start + width)
@@ -67,13 +114,15 @@ def cheapest(
         point = operating_point(shape, machine, layout, precision, some._replace(batch=batch), calibration)
         meets = (point.tpot_seconds <= targets.tpot_seconds) & (point.ttft_seconds <= targets.ttft_seconds)
         fits = limit >= 1.0
-        cost = np.where(meets & fits, size / point.output_tokens_per_second, np.inf)
-        best = cost.min(axis=1)
-        pace = np.where(cost == best[:, None], point.tpot_seconds, np.inf)
-        picked[part] = np.argmin(pace, axis=1)
-        held[part] = batch[np.arange(len(best)), picked[part]]
-        feasible[part] = np.isfinite(best)
+        rate = np.where(meets & fits, point.output_tokens_per_second, 0.0)
+        rows = np.arange(len(rate))
+        for i, at in enumerate(of_size):
+            best = rate[:, at].max(axis=1)
+            pace = np.where(rate[:, at] == best[:, None], point.tpot_seconds[:, at], np.inf)
+            picked[part, i] = at[np.argmin(pace, axis=1)]
+            held[part, i] = batch[rows, picked[part, i]]
+            speed[part, i] = best
         tpot[part] = np.where(fits, point.tpot_seconds, np.inf).min(axis=1)
         ttft[part] = np.where(fits, point.ttft_seconds, np.inf).min(axis=1)
     chosen = Layout(*[np.asarray(v)[picked] for v in layout]), Precision(*[v[picked] for v in precision])
-    return Choice(*chosen, form[picked], held, feasible, tpot, ttft)
+    return Choice(Sizes(sizes, *chosen, form[picked], held, speed), tpot, ttft)

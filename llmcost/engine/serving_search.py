@@ -200,6 +200,18 @@ def _choose(grid: Grid) -> Answer:
     return Answer(grid, cheapest, fastest, front, binding(grid, cheapest))
 
 
+def by_size(grid: Grid) -> Num:
+    """Indices of the cheapest point of every size of replica that keeps the targets, the smallest first.
+
+    A small fleet pays for whole replicas: a smaller one may cost less although its tokens are dearer when it is full.
+    """
+    kept = np.flatnonzero(grid.meets)
+    size = np.asarray(grid.gpus_per_replica)[kept]
+    order = np.lexsort((grid.point.tpot_seconds[kept], grid.usd_per_mtok[kept], size))
+    first = np.concatenate([[True], np.diff(size[order]) > 0]) if len(kept) else np.zeros(0, bool)
+    return kept[order][first]
+
+
 def binding(grid: Grid, index: int) -> str:
     """What stops a point from being cheaper: memory, a latency target, or the rate that fills its iterations.
 

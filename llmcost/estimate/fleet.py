@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,16 +16,13 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate import csv_file, prices, sampling
 from llmcost.estimate.question import Origin, Question
 
-if TYPE_CHECKING:
-    from llmcost.estimate.replica import Replica
-    from llmcost.estimate.serving_disaggregated import Pools
-    from llmcost.estimate.serving_prompts import Prompts
-
 SOURCE = "docs/method-fleet.md, fleet"
 SECONDS_PER_DAY = 86_400.0
 DAY_OR_WEEK = (week.HOURS_PER_DAY, week.HOURS_PER_DAY * week.DAYS_PER_WEEK)
 SHAPING = ("peak_to_average", "weekend", "hourly", "peak_load")
 COUNTED = ("spares", "serve_regions", "min_replicas")
+# Kinds of replica: name, accelerators, accelerator time of one request at full load [s].
+Kinds = Sequence[tuple[str, Any, Any]]
 
 
 class Terms(NamedTuple):
@@ -235,13 +232,10 @@ def _over_demand(question: Question, hardware: str | None, term: str, name: str)
     return ratio
 
 
-def size(
-    fleet: Fleet, replica: Replica | Pools | Prompts, out: Mapping[str, Any], p: Mapping[str, Any], bound: Any
-) -> dict[str, Any]:
+def size(fleet: Fleet, kinds: Kinds, p: Mapping[str, Any], bound: Any = math.inf) -> dict[str, Any]:
     """Replicas, accelerators, and what they cost an hour, for the traffic `requests` of the numbers `p`."""
     demand = p["requests"] / SECONDS_PER_DAY
     each, load = demand / fleet.regions, fleet.load(p, bound)
-    kinds = replica.kinds(out)
     whole = {}
     for name, gpus, seconds in kinds:
         needed = engine.whole_replicas(each * fleet.peak(p), gpus / seconds, load, fleet.least)
@@ -261,12 +255,12 @@ def size(
     return found
 
 
-def gpu_seconds(replica: Replica | Pools | Prompts, out: Mapping[str, Any]) -> Any:
+def gpu_seconds(kinds: Kinds) -> Any:
     """Accelerator time of one request at full load, by every kind of replica [s]."""
-    return sum(seconds for _, _, seconds in replica.kinds(out))
+    return sum(seconds for _, _, seconds in kinds)
 
 
-def _through_the_day(fleet: Fleet, kinds: Any, each: Any, load: Any, p: Mapping[str, Any]) -> dict[str, Any]:
+def _through_the_day(fleet: Fleet, kinds: Kinds, each: Any, load: Any, p: Mapping[str, Any]) -> dict[str, Any]:
     """Accelerators paid for in the mean, and by which terms."""
     counts, share = curve(fleet, kinds, each, load, p)
     if not fleet.mixed:
@@ -291,7 +285,7 @@ def _through_the_day(fleet: Fleet, kinds: Any, each: Any, load: Any, p: Mapping[
     }
 
 
-def curve(fleet: Fleet, kinds: Any, each: Any, load: Any, p: Mapping[str, Any]) -> tuple[Any, Any]:
+def curve(fleet: Fleet, kinds: Kinds, each: Any, load: Any, p: Mapping[str, Any]) -> tuple[Any, Any]:
     """Accelerators held through the day, and the share of the time of each count [-]."""
     rates, total, share = fleet.rates(p), 0.0, np.ones(1)
     for _, gpus, seconds in kinds:
@@ -299,17 +293,17 @@ def curve(fleet: Fleet, kinds: Any, each: Any, load: Any, p: Mapping[str, Any]) 
         hourly = np.asarray(each)[..., None] * rates
         needed = engine.whole_replicas(hourly, capacity, np.asarray(load)[..., None], fleet.least)
         counts, share = week.held(needed, fleet.reaction_hours)
-        total = total + (counts + fleet.spares) * fleet.regions * gpus
+        total = total + (counts + fleet.spares) * fleet.regions * np.asarray(gpus)[..., None]
     return np.asarray(total), share
 
 
 def hours(
-    fleet: Fleet, replica: Replica | Pools | Prompts, out: Mapping[str, Any], p: Mapping[str, float], bound: float
+    fleet: Fleet, kinds: Kinds, out: Mapping[str, Any], p: Mapping[str, float], bound: float
 ) -> list[dict[str, float]]:
     """The day, or the week, hour by hour: traffic, accelerators, load; empty where no shape was asked for."""
     if not fleet.peaked:
         return []
-    demand, kinds, rates = p["requests"] / SECONDS_PER_DAY, replica.kinds(out), fleet.rates(p)
+    demand, rates = p["requests"] / SECONDS_PER_DAY, fleet.rates(p)
     if fleet.follows:
         whole = fleet._replace(reaction_hours=float(math.ceil(fleet.reaction_hours)))
         gpus, _ = curve(whole, kinds, demand / fleet.regions, fleet.load(p, bound), p)

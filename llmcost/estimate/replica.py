@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine import serving, serving_pools, serving_search, serving_traffic
+from llmcost.engine import serving, serving_choice, serving_pools, serving_search, serving_traffic
 from llmcost.engine.serving import Calibration, Layout, Load, Precision
+from llmcost.engine.serving_choice import Sizes
 from llmcost.engine.spread import median
 from llmcost.engine.techniques import Draft
 from llmcost.engine.transformer import Shape
+from llmcost.estimate import serving_sizes
+from llmcost.estimate.fleet import Fleet
 from llmcost.estimate.question import Question
 from llmcost.estimate.serving_lengths import Lengths
 from llmcost.estimate.serving_load import Server, Under
@@ -54,6 +57,7 @@ class Replica(NamedTuple):
     arriving: bool = False  # every prompt comes with its KV cache: it decodes alone
     draft: Draft | None = None
     fastest: tuple[float, float] = (math.nan, math.nan)  # TPOT [s], USD per Mtok of output
+    sizes: Sizes | None = None  # what it was chosen from, where the traffic decided
 
     def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
         """TPOT, TTFT, tokens per second and prefill share at the numbers `p`."""
@@ -172,14 +176,21 @@ def given_rate(question: Question) -> Replica:
     return Replica(int(question.said("tp") or 1) * int(question.said("pp") or 1))
 
 
-def choose(question: Question, asked: Options, price: float) -> Replica | NoFit:
-    """The replica asked for; what was left open is what serves an output token cheapest within the targets."""
+def choose(question: Question, asked: Options, price: float, fleet: Fleet | None = None) -> Replica | NoFit:
+    """The replica asked for; what was left open is what serves an output token cheapest within the targets.
+
+    For a fleet whose traffic is known its size is what carries that traffic for least, replicas being whole.
+    """
     answer = within(question, asked, asked.load, asked.targets, price)
     grid = answer.grid
     if not len(grid.gpus_per_replica):
         return no_fit(question, asked)
     if answer.cheapest < 0:
         return too_slow(asked.model.name, asked.device.found.name, grid)
+    sizes = None
+    if fleet is not None and grid.point.tpot_seconds[answer.cheapest] <= asked.targets.tpot_seconds:
+        sizes = serving_choice.of_grid(grid)
+        answer = serving_sizes.for_traffic(answer, fleet, serving_sizes.arriving(question), sizes)
     best = grid.pick(answer.cheapest)
     short = too_large(question, float(best.point.batch))
     if short is not None:
@@ -199,6 +210,7 @@ def choose(question: Question, asked: Options, price: float) -> Replica | NoFit:
         size, asked.shape, asked.device, layout, precision, asked.calibration, batch, at, answer.binds,
         front_rows(answer, used, kind), dtype, _room(asked, layout, precision), asked.lengths, asked.static,
         stands, arriving, asked.draft, (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used, kind)),
+        sizes,
     )  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from llmcost.estimate.question import Question
 from llmcost.estimate.replica import Replica
 from llmcost.estimate.serving_latency import at_load
 from llmcost.estimate.serving_options import NoFit
-from llmcost.estimate.serving_plan import STANDING, Plan, arriving, figures, plan
+from llmcost.estimate.serving_plan import STANDING, Plan, figures, plan
+from llmcost.estimate.serving_sizes import arriving
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario
 
@@ -141,7 +142,7 @@ def _rented(todo: Plan) -> dict[str, float | None]:
 def _hours(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> dict[str, Any]:
     """The day of the fleet, with its power beside the even power of a training run of the same energy."""
     assert not isinstance(todo.replica, NoFit)
-    rows = fleets.hours(todo.fleet, todo.replica, c, p, todo.bound) if todo.requests else []
+    rows = fleets.hours(todo.fleet, todo.replica.kinds(c), c, p, todo.bound) if todo.requests else []
     if rows and todo.place is not None:
         for row in rows:
             row["power_watts"] = 1000.0 * todo.place.energy_kwh(row["gpus"], p, min(row["utilization"], 1.0))

@@ -12,7 +12,7 @@ from llmcost import units
 from llmcost.engine import energy
 from llmcost.engine.spread import median
 from llmcost.estimate import fleet as fleets
-from llmcost.estimate import offers, prices, sampling, service, serving_load
+from llmcost.estimate import offers, prices, service, serving_load
 from llmcost.estimate.fleet import SECONDS_PER_DAY, Fleet
 from llmcost.estimate.place import Place, place
 from llmcost.estimate.question import Origin, Question
@@ -21,6 +21,7 @@ from llmcost.estimate.service import DAYS_PER_MONTH, HOURS_PER_MONTH
 from llmcost.estimate.serving_lengths import Lengths, lengths
 from llmcost.estimate.serving_load import Sizing, idle_seconds, size
 from llmcost.estimate.serving_options import NoFit, options
+from llmcost.estimate.serving_sizes import arriving, decide
 from llmcost.estimate.subject import Chip, Subject, chip, subject
 
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def plan(question: Question) -> Plan:
     price = prices.price(question, name)
     fleet = fleets.take_mix(question, fleet, name)
     service.take(question, requests)
-    replica, colocated = _replicas(question, model, device, gpus, median(price), varied, phase)
+    carried = fleet if decide(question, requests) else None
+    replica, colocated = _replicas(question, model, device, gpus, median(price), varied, phase, carried)
     where = place(question, device) if device is not None else None
     sizing = None if isinstance(replica, NoFit) else _sizing(question, replica, requests, fleet, phase)
     if isinstance(sizing, NoFit):
@@ -87,7 +89,7 @@ def plan(question: Question) -> Plan:
 
 def _replicas(
     question: Question, model: Subject | None, device: Chip | None, gpus: int | None, price: float,
-    varied: Lengths | None, phase: str,
+    varied: Lengths | None, phase: str, fleet: Fleet | None,
 ) -> tuple[Replica | Pools | Prompts | NoFit, Replica | None]:  # fmt: skip
     """What answers, and for separate pools the single pool to compare them with."""
     if not phase and question.number("tokens_per_second") is not None:
@@ -108,10 +110,10 @@ def _replicas(
     asked = options(question, model, device, gpus, varied, static, phase)
     if not apart:
         pick = choose if question.applied is None else question.applied.choose
-        return pick(question, asked, price), None
+        return pick(question, asked, price, fleet), None
     from llmcost.estimate import serving_disaggregated
 
-    together = choose(question, asked, price)
+    together = choose(question, asked, price, fleet)
     pools = serving_disaggregated.choose(question, asked, price)
     return pools, together if isinstance(together, Replica) else None
 
@@ -133,12 +135,6 @@ def _sizing(
     return size(server, {**p, "utilization": float(fleet.load(p))}, target, busiest)
 
 
-def arriving(question: Question) -> dict[str, float]:
-    """Every number at its median, as the replicas of the model see it."""
-    p = sampling.central(question.numbers)
-    return p if question.applied is None else question.applied.reaching(p)
-
-
 def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
     """Every figure of the answer from the numbers `p`, floats or samples alike."""
     applied = todo.question.applied
@@ -153,14 +149,14 @@ def _figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
     assert not isinstance(replica, NoFit)
     out = replica.speed(p)
     if todo.requests:
-        out |= fleets.size(todo.fleet, replica, out, p, todo.bound)
+        out |= fleets.size(todo.fleet, replica.kinds(out), p, todo.bound)
         out["usd_per_month"] = out["usd_per_hour_fleet"] * HOURS_PER_MONTH
         out["usd_per_day"] = out["usd_per_hour_fleet"] * 24.0
         out["usd_per_request"] = out["usd_per_day"] / p["requests"]
         machine_hours = out["gpus_mean"] * 24.0 / p["requests"]
     else:
         out["utilization"] = out["planned_utilization"] = todo.fleet.planned(p, todo.bound)
-        machine_hours = fleets.gpu_seconds(replica, out) / 3600.0 / out["utilization"]
+        machine_hours = fleets.gpu_seconds(replica.kinds(out)) / 3600.0 / out["utilization"]
         out["usd_per_request"] = machine_hours * p["price"]
     if todo.question.owned is not None:
         out["own_usd_per_hour"] = todo.fleet.terms.reserved_price(p) if todo.fleet.mixed else p["price"]

@@ -63,7 +63,7 @@ def _fleet(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
     else:
         q.step(
             "cost per request",
-            f"{float(fleets.gpu_seconds(replica, c)):.4g} accelerator-seconds / 3600 x {p['price']:.4g} USD/h"
+            f"{float(fleets.gpu_seconds(replica.kinds(c))):.4g} accelerator-seconds / 3600 x {p['price']:.4g} USD/h"
             f" / utilisation {float(c['utilization']):.2f}",
             float(c["usd_per_request"]),
             "USD",

@@ -11,6 +11,7 @@ from llmcost.engine import transformer as tf
 from llmcost.engine.request import request_flops
 from llmcost.errors import LlmcostError, raise_all
 from llmcost.estimate import serving_plan, technique_keys
+from llmcost.estimate.fleet import Fleet
 from llmcost.estimate.question import Question
 from llmcost.estimate.replica import Replica, choose
 from llmcost.estimate.sampling import central
@@ -166,19 +167,19 @@ class Applied(NamedTuple):
         p = central(question.numbers)
         return found, {"techniques": caveats(question, self.said)}, self.rows(p) if "requests" in p else []
 
-    def choose(self, question: Question, asked: Options, price: float) -> Replica | NoFit:
+    def choose(self, question: Question, asked: Options, price: float, fleet: Fleet | None) -> Replica | NoFit:
         """The replica, with a draft model where one was asked for; where its length is open, where it pays."""
         found = _draft(question, asked, self.said)
         if found is None:
-            return choose(question, asked, price)
-        drafted = choose(question, asked._replace(shape=found.held, draft=found), price)
+            return choose(question, asked, price, fleet)
+        drafted = choose(question, asked._replace(shape=found.held, draft=found), price, fleet)
         if 0.0 not in found.lengths:
             return drafted
-        plain = choose(question, asked, price)
+        plain = choose(question, asked, price, fleet)
         if isinstance(drafted, NoFit) or (isinstance(plain, Replica) and _seconds(plain) <= _seconds(drafted)):
             question.warn("W051", "speculation does not pay at the batch that is cheapest: plain decoding is taken", "")
             return plain
-        return choose(question, asked._replace(shape=found.held, draft=found), price)
+        return choose(question, asked._replace(shape=found.held, draft=found), price, fleet)
 
 
 def _seconds(replica: Replica) -> float:

@@ -28,7 +28,7 @@ SIDE_BY_SIDE = ("alternatives",)  # arrays that may turn
 DROPPABLE = ("ladder", "periods")  # arrays that may lose columns; others are stacked
 LONGEST_NUMBER = 20  # wider values are words: a layout
 MOST_PADDING = 36  # columns of inputs line up to this
-CURVE_ROWS = 13
+THINNED, THINNED_ROWS = ("curve", "crossings"), 13  # of which both ends and evenly spaced rows are shown
 ON_REQUEST = ("curve", "crossings", "sensitivity", "step", "energy", "front", "hours")  # with --explain only
 SOURCE_COLUMNS = ("source", "confidence", "date", "age_days", "note", "caveat")  # told below the table, once each
 ORIGINS = ("given", "preset", "computed", "estimate", "default", "assumed")
@@ -142,7 +142,7 @@ def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
     if name == "pairs":
         _pairs(page, rows)
         return
-    rows, notes = sourced(thinned(rows, CURVE_ROWS) if name == "curve" else rows)
+    rows, notes = sourced(thinned(rows, THINNED_ROWS) if name in THINNED else rows)
     shown = columns(rows, words.TOLD.get(name, ()))
     heads = [Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric, spare=c.spare) for c in shown]
     page.line()

@@ -8,7 +8,7 @@ import pytest
 
 from llmcost import api
 from llmcost.errors import LlmcostError
-from llmcost.estimate.compare import baseline, blocks, lengths
+from llmcost.estimate.compare import baseline, blocks, replicas
 
 CHAT: dict[str, Any] = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "isl": 1000, "osl": 300, "samples": 100}
 TRAINED: dict[str, Any] = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "gpus": 64, "tokens": "1T", "samples": 100}
@@ -79,7 +79,7 @@ def test_lengths_as_axes_are_what_each_plan_chooses(asked: dict[str, Any], monke
         return {row["name"]: row for row in found}
 
     at_once = rows()
-    monkeypatch.setattr(lengths, "together", lambda _: False)
+    monkeypatch.setattr(replicas, "together", lambda _: False)
     apart = rows()
     assert set(at_once) == set(apart)
     for name, alone in apart.items():

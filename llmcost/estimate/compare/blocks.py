@@ -14,7 +14,7 @@ from llmcost.engine.spread import Spread
 from llmcost.estimate import sampling
 from llmcost.estimate import tokens as buying
 from llmcost.estimate.compare import case as one
-from llmcost.estimate.compare import lengths
+from llmcost.estimate.compare import replicas
 from llmcost.estimate.compare.alternatives import Alternative, Axis, Cell, cells, labels, name_of
 from llmcost.estimate.compare.case import HORIZON, MOVING, Case
 from llmcost.estimate.crossover.world import EXACT
@@ -32,7 +32,8 @@ PLAIN = (
 )  # fmt: skip
 PLACED = ("utilization", "electricity_price", "pue")  # not plain where machines are owned: they make its price
 OWNING = ("owned", "mix")  # terms whose price is made, not quoted
-QUEUED = ("requests", "utilization")  # not plain where a p95 has to be kept: it decides how far a fleet is loaded
+# Not plain where a p95 has to be kept, which decides how far a fleet is loaded, or where speculation has to pay.
+QUEUED = ("requests", "utilization")
 
 
 class Block(NamedTuple):
@@ -48,7 +49,7 @@ class Block(NamedTuple):
         """A few of its alternatives."""
         axes = {k: v[index] for k, v in self.axes.items()}
         picked = {k: v[index] for k, v in self.picked.items()}
-        case = lengths.narrowed(self.case, index, len(self.names))
+        case = replicas.narrowed(self.case, index, len(self.names))
         return Block(case, [self.names[i] for i in index], axes, picked, [self.reasons[i] for i in index])
 
     @property
@@ -85,15 +86,26 @@ def plain(key: str, alternative: Alternative, axes: list[Axis] | None = None) ->
         return False
     if _moves(alternative) or (bare in (*PLACED, "requests") and _owns(alternative.scenario, axes or [])):
         return False
-    return bare not in QUEUED or not alternative.scenario.has("ttft_p95")
+    if bare == "price" and "mix" in _said("commitment", alternative.scenario, axes or []):
+        return False
+    return bare not in QUEUED or not (alternative.scenario.has("ttft_p95") or _speculates(alternative, axes or []))
 
 
 def _owns(scenario: Scenario, axes: list[Axis]) -> bool:
     """Whether any machine may be owned, so that its price follows from how it is used."""
-    names = ("commitment", *(f"{side}_commitment" for side in SIDES))
-    said = [layer[name].value for layer in scenario.layers for name in names if name in layer]
-    said += [value.value for axis in axes if axis.key in names for value in axis.values]
-    return any(value in OWNING for value in said)
+    return any(value in OWNING for value in _said("commitment", scenario, axes))
+
+
+def _speculates(alternative: Alternative, axes: list[Axis]) -> bool:
+    """Whether a draft model may propose tokens, which pays at some loads and not at others."""
+    return any("speculation" in str(value) for value in _said("technique", alternative.scenario, axes))
+
+
+def _said(name: str, scenario: Scenario, axes: list[Axis]) -> list[object]:
+    """Every value of a key, on either side."""
+    names = (name, *(f"{side}_{name}" for side in SIDES))
+    said: list[object] = [layer[key].value for layer in scenario.layers for key in names if key in layer]
+    return said + [value.value for axis in axes if axis.key in names for value in axis.values]
 
 
 def _moves(alternative: Alternative) -> bool:
@@ -133,7 +145,7 @@ def planned(pairs: list[tuple[Alternative, list[Axis]]], catalog: Catalog, where
     several = len(pairs) > 1
     jobs: list[Job] = []
     for alternative, axes in pairs:
-        along = lengths.together(alternative)
+        along = replicas.together(alternative)
         flat = [x for x in axes if _flat(x, alternative, axes, along)]
         points, called = cells(flat), labels(axes)
         for cell in cells([x for x in axes if x not in flat]):
@@ -158,20 +170,20 @@ def _flat(axis: Axis, alternative: Alternative, axes: list[Axis], along: bool) -
     """Whether an axis is figured as an array rather than planned value by value."""
     if not all(isinstance(v.value, float) for v in axis.values):
         return False
-    return plain(axis.key, alternative, axes) or (along and axis.key in lengths.LENGTHS and not _moves(alternative))
+    return plain(axis.key, alternative, axes) or (along and axis.key in replicas.LENGTHS and not _moves(alternative))
 
 
 def _blocks(scenario: Scenario, names: list[str], points: list[Cell], catalog: Catalog, prefix: bool) -> list[Block]:
     """One block of all points; a block for each length where one plan does not do for all."""
     columns = {key: np.array([float(point[key].value) for point in points]) for key in points[0]}
-    varied = [key for key in lengths.LENGTHS if key in columns]
+    varied = [key for key in replicas.LENGTHS if key in columns]
     by_length = sorted(range(len(points)), key=lambda i: tuple(columns[k][i] for k in varied))
     case = one.take(scenario.over(points[by_length[-1]]), catalog, prefix)
     if not varied or isinstance(case.serve_plan, buying.Bought):
-        return [Block(case, names, columns, {}, [case.reason] * len(names))]
+        return [_sized(case, names, columns)]
     if case.reason:  # the longest is too long: plan with the shortest
         case = one.take(scenario.over(points[by_length[0]]), catalog, prefix)
-    chosen = None if case.reason else lengths.chosen(case, columns)
+    chosen = None if case.reason else replicas.chosen(case, columns)
     if chosen is None:
         return _one_by_one(
             scenario, Block(case, names, columns, {}, []), list(range(len(names))), points, catalog, prefix
@@ -189,7 +201,7 @@ def _one_by_one(
     scenario: Scenario, whole: Block, index: list[int], points: list[Cell], catalog: Catalog, prefix: bool
 ) -> list[Block]:
     """A block for each length of some alternatives, planned by itself."""
-    varied = [key for key in lengths.LENGTHS if key in whole.axes]
+    varied = [key for key in replicas.LENGTHS if key in whole.axes]
     by_length: dict[tuple[float, ...], list[int]] = {}
     for i in index:
         by_length.setdefault(tuple(float(whole.axes[k][i]) for k in varied), []).append(i)
@@ -197,8 +209,14 @@ def _one_by_one(
     for at in by_length.values():
         case = one.take(scenario.over(points[at[0]]), catalog, prefix)
         axes = {k: v[at] for k, v in whole.axes.items()}
-        found.append(Block(case, [whole.names[i] for i in at], axes, {}, [case.reason] * len(at)))
+        found.append(_sized(case, [whole.names[i] for i in at], axes))
     return found
+
+
+def _sized(case: Case, names: list[str], axes: dict[str, Array]) -> Block:
+    """A block of one plan, each alternative with the size of replica that its traffic asks for."""
+    found, picked = replicas.sized(case, {k: v[:, None] for k, v in axes.items()})
+    return Block(found, names, axes, picked, [case.reason] * len(names))
 
 
 class Streams:

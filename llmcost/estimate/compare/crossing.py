@@ -16,7 +16,7 @@ from llmcost.engine import roots
 from llmcost.engine.spread import median
 from llmcost.errors import LlmcostError
 from llmcost.estimate import sampling, serving_plan
-from llmcost.estimate.compare import blocks, lengths
+from llmcost.estimate.compare import blocks, replicas
 from llmcost.estimate.compare import case as one
 from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.compare.answer import money
@@ -138,7 +138,7 @@ def curve(alternative: Alternative, line: Axis, figure: str, catalog: Catalog) -
         return Curve(alternative.name, _figured(case, "", figure), True, case)
     start = alternative.scenario.over({line.key.name: line.setting((line.low + line.high) / 2)})
     case = one.take(start, catalog)
-    bought = alternative.scenario.get("api") is not None and line.key.name in lengths.LENGTHS
+    bought = alternative.scenario.get("api") is not None and line.key.name in replicas.LENGTHS
     if bought or blocks.plain(line.key.name, alternative):
         return Curve(alternative.name, _figured(case, line.key.name, figure), True, case)
     return Curve(alternative.name, _planned(alternative, line, figure, catalog), False, case)
@@ -150,7 +150,8 @@ def _figured(case: Case, key: str, figure: str) -> Callable[[Array], tuple[Array
     def at(x: Array) -> tuple[Array, Array]:
         if case.reason:
             return np.full(x.shape, np.inf), np.zeros((len(x), 1))
-        out = one.figures(case, blocks.laid(p, {key: x}))
+        changed, _ = replicas.sized(case, {key: x})
+        out = one.figures(changed, blocks.laid(p, {key: x}))
         gpus = np.broadcast_to(out.get("gpus", 0.0), x.shape)
         most = one.limit(case)
         cost = np.broadcast_to(out[figure], x.shape)

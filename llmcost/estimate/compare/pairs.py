@@ -14,6 +14,7 @@ from llmcost.engine import spread as sp
 from llmcost.engine.crossover import DAYS_PER_MONTH
 from llmcost.estimate import sampling
 from llmcost.estimate.compare import case as one
+from llmcost.estimate.compare import replicas
 from llmcost.estimate.compare.answer import Table, sample_count
 from llmcost.estimate.compare.blocks import Block, Streams, laid
 
@@ -38,7 +39,8 @@ class Side(NamedTuple):
     def figure(self, name: str, p: dict[str, Any], **values: Any) -> Array:
         """A figure at numbers `p`, some of them replaced."""
         fixed = {k: v[0] for k, v in self.block.axes.items()}
-        return np.asarray(one.figures(self.block.case, laid(p, {**fixed, **values})).get(name, 0.0), dtype=float)
+        case, _ = replicas.sized(self.block.case, values)
+        return np.asarray(one.figures(case, laid(p, {**fixed, **values})).get(name, 0.0), dtype=float)
 
 
 def pairs(table: Table, start: dt.date | None) -> list[dict[str, Any]]:

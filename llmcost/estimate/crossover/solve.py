@@ -13,7 +13,7 @@ from llmcost.catalog import Catalog
 from llmcost.engine import demand
 from llmcost.engine import spread as sp
 from llmcost.engine.crossover import DAYS_PER_MONTH
-from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.errors import Exit, LlmcostError, did_you_mean
 from llmcost.estimate import sampling
 from llmcost.estimate.crossover import sides
 from llmcost.estimate.crossover.course import SECONDS_PER_DAY
@@ -28,6 +28,8 @@ SOLVABLE = (TRAFFIC, PRICE, PARAMS)
 SCALED = ("requests", "ceiling", "added_requests")  # what more traffic multiplies
 FIRST_GUESS = 1e6  # requests per day where none were said
 HALVINGS, STEPS = 60, 8  # of a bracket; of a fixed point over samples
+REPLANS = 12  # times that the replicas may change on the way to a traffic
+LEAST = 1e-9  # requests per day, over a first guess of them, that nobody asks for
 SIZES = np.geomspace(1e8, 1e13, 13)  # parameters that are tried before the search is narrowed
 CLOSE = 1e-3  # of the largest model, relative
 METHOD = "docs/method-crossover.md, turned round"
@@ -120,16 +122,38 @@ def _ask(scenario: Scenario, catalog: Catalog, days: float) -> _Asked:
 
 
 def _traffic(scenario: Scenario, catalog: Catalog, days: float) -> Solved:
-    """Requests per day at launch; growth keeps its shape, and a ceiling moves along."""
+    """Requests per day at launch; growth keeps its shape, and a ceiling moves along.
+
+    Replicas are those that the traffic asks for. What is found with those of a guess is too little where others carry
+    it for less, so it is looked for again with them; traffic only rises by that, and sizes of replicas are few.
+    """
     if scenario.get("requests", SERVE) is None:
         scenario = scenario.over({"requests": Setting(FIRST_GUESS, "computed")})
+    before = 0.0
+    for _ in range(REPLANS):
+        found = _reached(scenario, catalog, days)
+        value = float(found.value or 0.0)
+        if abs(value - before) <= 1e-9 * value:
+            break
+        scenario, before = found.scenario, value
+    if before < LEAST:
+        raise LlmcostError(
+            "inference overtakes training by then at any traffic: the smallest fleet alone costs as much",
+            "an earlier --at, or tokens that are bought: --cost-per-request",
+            Exit.NO,
+        )
+    return found
+
+
+def _reached(scenario: Scenario, catalog: Catalog, days: float) -> Solved:
+    """The traffic, with the replicas that the scenario's own traffic asks for."""
     asked = _ask(scenario, catalog, days)
     centre = sampling.central(asked.numbers)
     high = float(asked.ratio(centre, EXACT))
     while float(asked.ratio(asked.scaled(centre, SCALED, high), EXACT)) > 1:
         high *= 2.0
     low = high / 2.0
-    while float(asked.ratio(asked.scaled(centre, SCALED, low), EXACT)) <= 1 and low > 1e-12:
+    while float(asked.ratio(asked.scaled(centre, SCALED, low), EXACT)) <= 1 and low > LEAST:
         high, low = low, low / 2.0
     for _ in range(HALVINGS):
         middle = (low * high) ** 0.5

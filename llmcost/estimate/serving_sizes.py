@@ -1,0 +1,52 @@
+"""Which size of replica carries the traffic for least: replicas are whole, and a small fleet pays for all of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from llmcost.engine import serving_search
+from llmcost.engine.serving_choice import Sizes
+from llmcost.engine.serving_search import Answer
+from llmcost.estimate import fleet as fleets
+from llmcost.estimate import sampling
+from llmcost.estimate.fleet import Fleet
+from llmcost.estimate.question import Question
+from llmcost.keys.demand import MOVING_TRAFFIC
+
+Num = Any
+
+
+def decide(question: Question, requests: bool) -> bool:
+    """Whether the size of a replica follows from the traffic: it is known, and the same every day."""
+    return requests and not question.scenario.has(*MOVING_TRAFFIC)
+
+
+def arriving(question: Question, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Every number at its median, some with other values, as the replicas of the model see it."""
+    p = {**sampling.central(question.numbers), **(values or {})}
+    return p if question.applied is None else question.applied.reaching(p)
+
+
+def for_traffic(answer: Answer, fleet: Fleet, p: Mapping[str, Any], sizes: Sizes) -> Answer:
+    """The answer of a search with the point that carries the traffic for least in place of the cheapest when full."""
+    index = int(serving_search.by_size(answer.grid)[cheapest(fleet, p, sizes)])
+    return answer._replace(cheapest=index, binds=serving_search.binding(answer.grid, index))
+
+
+def cheapest(fleet: Fleet, p: Mapping[str, Any], sizes: Sizes) -> Num:
+    """Index of the size whose fleet of whole replicas costs least at the traffic `requests` of the numbers `p`.
+
+    Of fleets that cost the same, the one whose tokens are cheapest when it is full: it has most room. Where a number
+    is an array, there is an answer for each of its elements.
+    """
+    column = {k: v[..., None] if np.ndim(v) else v for k, v in p.items()}
+    seconds = sizes.gpu_seconds
+    possible = np.isfinite(seconds)
+    request = np.where(possible, seconds, 1.0) * column["osl"]
+    paid = fleets.size(fleet, [("", sizes.gpus, request)], column)["usd_per_hour_fleet"]
+    paid = np.where(possible, paid, np.inf)
+    equal = paid <= paid.min(axis=-1, keepdims=True) * (1.0 + 1e-9)
+    return np.argmin(np.where(equal, seconds, np.inf), axis=-1)
