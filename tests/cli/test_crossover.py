@@ -417,3 +417,24 @@ def test_a_size_beside_given_hours_is_refused_where_it_does_nothing(cli: Cli) ->
     hours = ("train", "--gpu-hours", "1M", "--price", "2/h", "--params", "70B")
     assert "--params has no effect" in cli(*hours).err
     assert cli(*hours, "--tokens", "1T", "--json").json["result"]["training_flops"] == pytest.approx(6 * 70e9 * 1e12)
+
+
+def test_no_traffic_is_little_enough(cli: Cli) -> None:
+    # one H100 at 2 $/h costs 2 x 24 x 365.25 = $17,532 a year, whatever it answers
+    asked = (
+        "crossover",
+        "-m",
+        "llama-3.1-8b",
+        "-H",
+        "h100-sxm",
+        "--isl",
+        "1000",
+        "--osl",
+        "300",
+        "--serve-price",
+        "2/h",
+    )
+    run = cli(*asked, "--train-cost", "17k", "--solve", "traffic", "--at", "12mo")
+    assert run.code == 1
+    assert "at any traffic" in run.err
+    assert cli(*asked, "--train-cost", "18k", "--solve", "traffic", "--at", "12mo").code == 0

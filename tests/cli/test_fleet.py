@@ -6,9 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import numpy as np
 import pytest
 
 from llmcost import schemas
+from llmcost.engine.serving import Layout, Precision
+from llmcost.engine.serving_choice import Sizes
+from llmcost.estimate.fleet import Fleet
+from llmcost.estimate.serving_sizes import cheapest
 from tests.conftest import Cli
 
 SERVE = (
@@ -316,3 +321,43 @@ def test_growing_traffic_keeps_spares_and_regions(cli: Cli) -> None:
     per_day = 6 * 24 * 2.0  # three spares in each of two regions
     gained = more["inference_usd_at_horizon"] - bare["inference_usd_at_horizon"]
     assert gained >= 0.99 * per_day * bare["horizon_days"]
+
+
+SPARSE = ("serve", "-m", "qwen3-30b-a3b", "-H", "h100-sxm", "--osl", "300", "--samples", "100")
+
+
+def test_no_size_of_replica_carries_the_traffic_for_less(cli: Cli) -> None:
+    # by trying every size: replicas are whole, so the one with the cheapest tokens when it is full is not always it
+    dense = ("serve", "-m", "llama-3.1-70b", "-H", "h100-sxm", "--dtype", "fp8", "--osl", "300", "--samples", "100")
+    for requests in ("300k/day", "3M/day"):
+        asked = (*dense, "--isl", "1000", "--requests", requests)
+        best = result(cli, *asked)
+        tried = [result(cli, *asked, "--tp", tp)["usd_per_month"] for tp in ("1", "2", "4", "8")]
+        assert best["usd_per_month"] == pytest.approx(min(tried), rel=1e-9)
+
+
+def test_longer_prompts_never_cost_a_small_fleet_less(cli: Cli) -> None:
+    costs = [result(cli, *SPARSE, "--requests", "1M/day", "--isl", n)["usd_per_month"] for n in ("100", "1000", "5000")]
+    assert costs == sorted(costs)
+
+
+def test_alternatives_of_traffic_have_the_replicas_of_each_asked_alone(cli: Cli) -> None:
+    asked = ("-m", "qwen3-30b-a3b", "-H", "h100-sxm", "--isl", "1000", "--osl", "300", "--samples", "100")
+    for more in (("--dtypes", "bf16,fp8"), ("--length-spread", "1", "--peak-to-average", "3")):
+        vary = ("--vary", "requests=30k/day,1M/day,20M/day")
+        for row in cli("compare", *asked, *more, *vary, "--json").json["alternatives"]:
+            alone = result(cli, "serve", *asked, *more, "--requests", row["name"].removeprefix("requests "))
+            for name in ("usd_per_month", "gpus", "tpot_seconds"):
+                assert row[name] == pytest.approx(alone[name], rel=1e-9), (more, row["name"], name)
+
+
+def test_the_size_of_a_replica_by_hand() -> None:
+    # replicas of 1, 2, 4 accelerators answer 1, 3, 10 requests a second at 1 $/h each. 0.9/s: 1 x 1. 2.5/s: 1 x 2, not
+    # 3 x 1 or 1 x 4. 12/s: 4 x 2 and 2 x 4 cost 8 both, the larger ones have the cheaper tokens; 12 x 1 costs 12.
+    three = Layout(*[np.array([1.0, 2.0, 4.0])] + [np.ones(3)] * (len(Layout._fields) - 1))
+    formats = Precision(*[np.ones(3)] * len(Precision._fields))
+    speed = np.array([1.0, 3.0, 10.0]) * 10.0
+    sizes = Sizes(three.tp, three, formats, np.zeros(3, int), np.ones(3), speed)
+    p = {"requests": 86_400 * np.array([0.9, 2.5, 12.0]), "utilization": 1.0, "price": 1.0, "osl": 10.0}
+    assert three.tp[cheapest(Fleet(), p, sizes)].tolist() == [1.0, 2.0, 4.0]
+    assert three.tp[cheapest(Fleet(), {**p, "requests": 86_400 * 2.5}, sizes)] == 2.0
