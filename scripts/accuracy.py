@@ -41,7 +41,7 @@ UNSEEN = (
 NOTES = """## What is not modelled
 
 - **Training.** The release of the training software: one configuration differs by up to 60 % between releases of one stack. Mixture-of-experts stacks other than the one that
-  holds most rows are extrapolation (27 % median when it is left out). Fully sharded training on Hopper is predicted about 10 % too fast. AMD and Gaudi have no training rows in the fit:
+  holds most rows are extrapolation (21 % median when each source is left out). Fully sharded training on Hopper is predicted about 10 % too fast. AMD and Gaudi have no training rows in the fit:
   their matrix efficiency is borrowed from published matrix benchmarks, Trainium's from two published steps, with the wider range.
 - **Whole runs.** What a card counts as GPU-hours (restarts, evaluation, post-training, several models in one figure) differs, and some contradict their own tokens (group `hours`, by a look at the implied efficiency): all are in the
   fit, whose error has heavy tails, and all are scored here. Rows without GPU-hours are listed by `validate` and not scored.

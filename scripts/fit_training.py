@@ -54,6 +54,7 @@ PRIORS = {
     "mixer": Prior(0.05, 0.7, "share", "of the 16-bit peak in state kernels of Mamba-2 layers"),
     "memory": Prior(0.7, 0.35, "share", "of the memory bandwidth in norms, activations, casts, losses, optimizer"),
     "cast": Prior(0.3, 0.8, "ratio", "traffic of low-precision casts over the other elementwise traffic"),
+    "cast_fp4": Prior(2.0, 0.5, "ratio", "casts of NVFP4 recipes (transforms, two scales, random rounding) over those"),
     "dispatch": Prior(6.0, 0.7, "passes", "memory passes over each token copy routed to an expert"),
     "link": Prior(0.75, 0.5, "ratio", "of the scale-up link in tensor and context parallelism; above 1 where hidden"),
     "expert_link": Prior(0.5, 0.7, "ratio", "of the scale-up link in the expert all-to-all"),
@@ -64,6 +65,7 @@ PRIORS = {
     "dp_exposed": Prior(0.25, 0.5, "share", "of the gradient reduction that cannot hide behind the last micro-batch"),
     "launch_dense": Prior(1e-3, 0.5, "s", "host time per block and micro-batch, forward and backward"),
     "launch_expert": Prior(2e-3, 0.8, "s", "host time per expert layer and micro-batch, waited for: token counts"),
+    "launch_held": Prior(1e-4, 0.7, "s", "the same per expert held: products of each are launched apart"),
     "launch_join": Prior(3.0, 0.4, "exponent", "joins launch_dense and device time: 1 = additive"),
     "straggler": Prior(0.006, 0.7, "ratio", "growth of the step per doubling of accelerators"),
     "step": Prior(0.01, 0.8, "s", "fixed per step: data, logging, scheduler"),
@@ -96,7 +98,7 @@ ASSUMED = {
 XLA_REPEAT = 0.75  # dead code: the last product of a block, about a quarter of its forward FLOPs (1/3 of the FFN)
 BLACKWELL_WATTS = 0.49e-12  # W s/FLOP: geometric mean of B200, GB200, B300, GB300 TDP over 16-bit peak
 # Half-widths of the 90 % interval in log time: generations with rows, generations without.
-WIDTHS = {"dense": (0.25, 0.33), "moe": (0.5, 0.56)}
+WIDTHS = {"dense": (0.23, 0.33), "moe": (0.45, 0.56)}
 # Errors inside a source go together: a source of n groups weighs TRUST x sqrt(n).
 TRUST = 2.4
 CONFIDENCE = {"practice": "measured", "link_per_memory": "measured", "network_per_link": "measured"}

@@ -272,7 +272,9 @@ def _elementwise(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Cal
     routed = shape.topk * shape.moe_layers * shape.expert_params / reads
     # bytes forward and backward: 16 passes over each residual element, 6 over each projected one, 2 bytes each
     moved = 2.0 * (16.0 * shape.d_model * shape.n_layers + 6.0 * (projected + routed))
-    moved = moved * np.where(np.asarray(run.precision) >= FP8, 1.0 + cal.cast, 1.0)
+    code = np.asarray(run.precision)
+    four, eight = (code >= NVFP4) & ~np.isnan(machine.fp4_flops), (code >= FP8) & ~np.isnan(machine.fp8_flops)
+    moved = moved * (1.0 + cal.cast * np.select([four, eight], [cal.cast_fp4, 1.0], 0.0))
     copies = 2.0 * cal.dispatch * shape.topk * shape.moe_layers * reads
     loss = 24.0 * shape.vocab_size * tokens / rate  # fp32 logits: written, read, gradient
     return passes * tokens * (moved + copies) / rate, loss
@@ -348,6 +350,7 @@ def per_micro_batch(shape: Shape, machine: Machine, layout: Layout, run: Run, ca
     expert = join(compute, _expert_parallel(*args), calibration.expert_join) - compute
     again = 1.0 + _repeated(layout, calibration) / 3.0
     launch = again * calibration.launch_dense * blocks_of(shape)
-    routing = again * calibration.launch_expert * shape.moe_layers
+    held = np.maximum(shape.n_experts, 1.0) / layout.ep
+    routing = again * (calibration.launch_expert + calibration.launch_held * held) * shape.moe_layers
     parts = (gemm + head, attention, elementwise + loss, tensor, context, expert, launch, routing, head + loss)
     return Work(*[x / layout.pp for x in parts])

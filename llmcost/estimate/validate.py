@@ -115,12 +115,14 @@ def validate(catalog: Catalog, subject: str, data: str | None) -> Estimate:
     scored, origins = _score(subject, what, rows, catalog)
     if all(s.measured is None for s in scored):
         raise LlmcostError(f"{units.shown(path.name)}: no row has a measurement")
+    summary = statistics(scored)
+    shown = {key: value for key, value in summary.items() if key != "unmeasured" or value}
     return Estimate(
         command="validate",
         headline=_headline(subject, scored),
-        result={"subject": subject, "file": path.name, **statistics(scored)},
+        result={"subject": subject, "file": path.name, **shown},
         arrays={
-            "summary": statistics(scored),
+            "summary": summary,
             "groups": _groups(what, scored, origins, catalog),
             "rows": [{**s._asdict(), "error_pct": s.error_pct} for s in scored],
         },

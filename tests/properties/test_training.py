@@ -37,7 +37,7 @@ def constants() -> Calibration:
         "attention": 0.4, "attention_ramp": 600.0, "attention_sharded": 0.8, "repeat": 1.0, "mixer": 0.02,
         "memory": 0.75, "cast": 0.4, "dispatch": 6.0, "link": 1.2, "expert_link": 0.7, "expert_network": 0.7,
         "expert_join": 1.5, "network": 0.65, "overlap": 3.0, "dp_exposed": 0.25, "launch_dense": 4e-4,
-        "launch_expert": 3e-3, "launch_join": 1.1, "latency": 1e-5, "straggler": 0.008, "step": 0.02, "power": 1.0,
+        "launch_expert": 3e-3, "launch_held": 1e-4, "cast_fp4": 2.0, "launch_join": 1.1, "latency": 1e-5, "straggler": 0.008, "step": 0.02, "power": 1.0,
         "power_reference": 0.0, "link_per_memory": 0.12, "network_per_link": 0.1, "weight_bytes": 2.0,
         "gradient_bytes": 2.0, "optimizer_bytes": 12.0, "practice": 1.1, "margin_bytes": 1e9,
     }  # fmt: skip
@@ -106,6 +106,8 @@ def test_a_missing_format_runs_at_the_next_wider_one() -> None:
     layout = Layout(1.0, 1.0, 1.0, 8.0, 1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 0.0)
     narrow, wide = Run(4096.0, 64.0, NVFP4), Run(4096.0, 64.0, FP8)
     assert seconds(DENSE, H100, layout, narrow) == seconds(DENSE, H100, layout, wide)
+    bare = H100._replace(fp8_flops=math.nan)
+    assert seconds(DENSE, bare, layout, wide) == seconds(DENSE, bare, layout, Run(4096.0, 64.0, BF16))
 
 
 def test_unknown_links_are_borrowed_not_nan() -> None:
