@@ -42,7 +42,15 @@ def _answered(
     return estimate
 
 
-def train(scenario: str | None = None, /, *, presets: Presets = None, **keys: Any) -> Estimate:
+def train(
+    scenario: str | None = None,
+    /,
+    *,
+    presets: Presets = None,
+    solve: str | None = None,
+    at: str | None = None,
+    **keys: Any,
+) -> Estimate:
     """What a training run costs.
 
     Parameters
@@ -51,6 +59,8 @@ def train(scenario: str | None = None, /, *, presets: Presets = None, **keys: An
         Scenario preset or `.toml` path; `keys` go over it.
     presets : path, optional
         Folder of your own presets.
+    solve, at : str, optional
+        Turn the question round: `solve="gpus", at="30d"`.
     **keys
         Any option of `llmcost train`, with `_` for `-`.
 
@@ -66,9 +76,11 @@ def train(scenario: str | None = None, /, *, presets: Presets = None, **keys: An
     >>> train(model="deepseek-v3", gpu_hours="2.788M", price="2/h").result["total_usd"]
     5576000.0
     """
+    from functools import partial
+
     from llmcost.estimate.train import train as answer
 
-    return _answered(answer, scenario, presets, keys)
+    return _answered(partial(answer, solve=solve, at=at), scenario, presets, keys)
 
 
 def serve(scenario: str | None = None, /, *, presets: Presets = None, ladder: bool = False, **keys: Any) -> Estimate:

@@ -17,20 +17,25 @@ EXAMPLES = """
 llmcost train --model llama-3.1-405b --tokens 15.6T --hardware h100-sxm --gpus 16384
 llmcost train --params 70B --tokens 15T --hardware tpu-v5p --gpus 8960 --mfu 40% --explain
 llmcost train --model deepseek-v3 --gpu-hours 2.788M --price 2/h --json
+llmcost train --model llama-3.1-70b --tokens 2T --hardware h100-sxm --solve gpus --at 30d
 """
 COMMON = (
     *("model", "params", "tokens", "hardware", "gpus", "dtype", "method", "mfu", "gpu_hours"),
-    *("price", "provider", "commitment", "region"),
+    *("price", "provider", "commitment", "region", "solve", "at"),
 )
+QUESTION: dict[str, Any] = {"rich_help_panel": "Turned round", "show_default": False}
+SOLVE = typer.Option(None, "--solve", metavar="NAME", help="Find the gpus that end the run by --at.", **QUESTION)
+AT = typer.Option(None, "--at", metavar="TIME", help="When the run is to end, from its start: 30d.", **QUESTION)
+EXTRA = {"solve": SOLVE, "at": AT}
 
 
 def register(app: typer.Typer, full: bool) -> None:
     """Add the command."""
-    command.add(app, "train", SUMMARY, EXAMPLES, run, COMMON, full=full)
+    command.add(app, "train", SUMMARY, EXAMPLES, run, COMMON, extra=EXTRA, full=full)
 
 
-def run(scenario: Scenario, catalog: Catalog) -> Any:
+def run(scenario: Scenario, catalog: Catalog, solve: str | None = None, at: str | None = None) -> Any:
     """Answer."""
     from llmcost.estimate.train import train
 
-    return train(scenario, catalog)
+    return train(scenario, catalog, solve=solve, at=at)

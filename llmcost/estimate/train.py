@@ -9,7 +9,7 @@ from llmcost import units
 from llmcost.catalog import Catalog, presets_date, source_of
 from llmcost.engine import energy
 from llmcost.engine.spread import median
-from llmcost.errors import Exit, Missing
+from llmcost.errors import Exit, LlmcostError, Missing
 from llmcost.estimate import bill as billing
 from llmcost.estimate import methods, pace, sampling, steps
 from llmcost.estimate.place import Place, place
@@ -39,14 +39,20 @@ class Plan(NamedTuple):
     misfit: steps.Predicted | None = None  # the phase that does not fit
 
 
-def train(scenario: Scenario, catalog: Catalog) -> Estimate:
-    """What a training run costs.
+def train(scenario: Scenario, catalog: Catalog, solve: str | None = None, at: str | None = None) -> Estimate:
+    """What a training run costs; with `solve` and `at`, on as many accelerators as it needs to end by then.
 
     Raises
     ------
     LlmcostError
         Unknown names, impossible values, or too little said; each with the next command.
     """
+    if solve is not None:
+        from llmcost.estimate import deadline
+
+        return deadline.solve(scenario, catalog, solve, at, lambda one: train(one, catalog))
+    if at is not None:
+        raise LlmcostError("--at without --solve: what is to be found?", "--solve gpus --at 30d")
     question = Question(scenario, catalog, "train")
     todo = plan(question)
     refused = refusal(todo)

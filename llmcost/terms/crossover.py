@@ -20,7 +20,7 @@ TERMS = (
     Term("reason", "reason", "text", "Why there is no answer, why it never happens, or why the lead changes more than once"),
     Term("most_sensitive", "most sensitive to", "text", "The inputs whose own range moves the crossing most, one at a time, with the crossing at either end"),
     Term("basis", "measured in", "text", "What is compared: `usd`, `kwh`, `co2e_kg` or `flops`"),
-    Term("at_days", "asked for", "count", "When the crossing is to fall, from launch", "days"),
+    Term("at_days", "asked for", "count", "When it is asked for: a crossing, from launch; the end of a run, from its start", "days"),
     Term("solved_requests_per_day", "traffic needed", "per_day", "Requests per day at launch at which the crossing falls on that day"),
     Term("solved_usd_per_hour", "price needed", "usd_per_hour", "Price of an accelerator-hour of serving at which it falls on that day"),
     Term("solved_usd_per_request", "price needed", "usd_per_request", "Cost of a request at which it falls on that day"),

@@ -1,0 +1,62 @@
+"""`train --solve gpus --at TIME`: the accelerators that a run needs to end in time."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmcost.estimate.deadline import fewest
+from tests.conftest import Cli
+
+DENSE = ("train", "--params", "70B", "--tokens", "2T", "--hardware", "h100-sxm", "--mfu", "40%", "--goodput", "100%")
+
+
+def test_accelerators_by_hand(cli: Cli) -> None:
+    """6 x 70e9 x 2e12 / (989.4e12 x 0.4) / 86,400 / 30 = 818.9 accelerators: 103 machines of eight."""
+    answer = cli(*DENSE, "--solve", "gpus", "--at", "30d", "--json").json
+    assert answer["result"]["gpus"] == 824
+    assert answer["result"]["at_days"] == 30.0
+    assert answer["result"]["duration_seconds"] == pytest.approx(30 * 86400 * 818.9 / 824, rel=1e-3)
+    assert answer["inputs"]["gpus"]["origin"] == "computed"
+    assert answer["headline"].startswith("824 accelerators are enough for 30.0 d. Training")
+
+
+def test_the_answer_is_that_of_the_number_found(cli: Cli) -> None:
+    args = ("train", "--model", "llama-3.1-8b", "--tokens", "1T", "--hardware", "h100-sxm")
+    solved = cli(*args, "--solve", "gpus", "--at", "20d", "--json").json
+    gpus = solved["result"]["gpus"]
+    direct = cli(*args, "--gpus", str(gpus), "--json").json
+    assert {k: v for k, v in solved["result"].items() if k != "at_days"} == direct["result"]
+    assert direct["result"]["duration_seconds"] <= 20 * 86400
+    fewer = cli(*args, "--gpus", str(gpus - 8), "--json").json["result"]
+    dearer = fewer["gpu_hours"] > 1.01 * direct["result"]["gpu_hours"]
+    assert dearer or fewer["duration_seconds"] > 20 * 86400
+
+
+def test_too_soon_is_an_answer(cli: Cli) -> None:
+    run = cli("train", "--model", "llama-3.1-405b", "--tokens", "15.6T", "--hardware", "h100-sxm",
+              "--solve", "gpus", "--at", "1d", "--json")  # fmt: skip
+    assert run.code == 1
+    assert run.json["result"]["feasible"] is False
+    assert run.json["headline"].startswith("No number of accelerators ends in 24.0 h: ")
+
+
+def test_a_dearer_count_is_passed_over() -> None:
+    """1,000 accelerator-seconds in 14.2 s: 72, or 80 where 72 lay out badly and would take 1,020 of them."""
+    assert fewest(lambda n: 1000 / n, 14.2).gpus == 72
+    assert fewest(lambda n: 1000 / (n * (0.98 if n == 72 else 1.0)), 14.2).gpus == 80
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        (("--solve", "gpus"), "--solve without --at"),
+        (("--at", "3d"), "--at without --solve"),
+        (("--solve", "gpu", "--at", "3d"), "'gpu' is not one of gpus"),
+        (("--solve", "gpus", "--at", "0d"), "--at: '0d' is not a duration"),
+        (("--solve", "gpus", "--at", "3d", "--gpus", "8"), "--gpus fixes it"),
+    ],
+)
+def test_wrong_questions(cli: Cli, extra: tuple[str, ...], said: str) -> None:
+    run = cli(*DENSE, *extra)
+    assert run.code == 2
+    assert said in run.err
