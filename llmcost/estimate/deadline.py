@@ -10,10 +10,11 @@ from msgspec import structs
 
 from llmcost import units
 from llmcost.catalog import Catalog
-from llmcost.errors import Exit, LlmcostError, did_you_mean
+from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate import sampling
 from llmcost.estimate.question import Question
 from llmcost.estimate.train import figures, plan
+from llmcost.estimate.turned import asked_seconds
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, Setting
 
@@ -46,19 +47,9 @@ def solve(scenario: Scenario, catalog: Catalog, what: str, at: object, answer: A
     LlmcostError
         Not something to solve for, no time, or a number of accelerators that is given.
     """
-    if what not in SOLVABLE:
-        near = did_you_mean(what, SOLVABLE) or "--solve gpus --at 30d"
-        raise LlmcostError(f"--solve: {units.shown(what)} is not one of {', '.join(SOLVABLE)}", near)
-    if at is None:
-        raise LlmcostError("--solve without --at: when is the run to end?", "--at 30d")
+    limit = asked_seconds(what, at, SOLVABLE, "when is the run to end?", "30d")
     if scenario.has("gpus"):
         raise LlmcostError("--solve gpus finds the number of accelerators, and --gpus fixes it", "leave --gpus out")
-    try:
-        limit = units.parse("seconds", at)
-    except LlmcostError as error:
-        raise units.at("--at", error) from None
-    if not 0 < limit < math.inf:
-        raise LlmcostError(f"--at: {units.shown(str(at))} is no time to end in", "--at 30d")
     refused: list[LlmcostError] = []
     laid_out: list[int] = []
 

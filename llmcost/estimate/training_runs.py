@@ -82,10 +82,11 @@ def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
     LlmcostError
         No tokens, no accelerator, no model.
     """
-    tokens, hardware = positive(row, "tokens"), cells.text(row, "hardware_id")
-    if tokens is None or not hardware:
-        raise LlmcostError("no tokens" if tokens is None else "no accelerator")
-    shape, model = shape_of_row(row, catalog), _preset(row, catalog)
+    model, hardware = _preset(row, catalog), cells.text(row, "hardware_id")
+    tokens = float(positive(row, "tokens") or (model.training_tokens if model else 0.0) or 0.0)
+    if not tokens or not hardware:
+        raise LlmcostError("no accelerator" if tokens else "no tokens")
+    shape = shape_of_row(row, catalog)
     accelerator = cells.accelerator(catalog, hardware)
     machine = machine_of(accelerator)
     otherwise = DEFAULT_SEQ_LEN.get(accelerator.generation, LATER_SEQ_LEN)

@@ -14,6 +14,7 @@ from llmcost.engine.roofline import Machine
 from llmcost.engine.training import step
 from llmcost.engine.training_work import BF16, FP16, Run, per_micro_batch
 from llmcost.engine.transformer import Shape, shape_of
+from llmcost.errors import LlmcostError
 from llmcost.estimate import training_runs as runs
 from llmcost.spec import Model
 from tests.conftest import Cli
@@ -101,6 +102,15 @@ def test_early_runs_by_the_date_of_the_model(model: str, hardware: str, tokens: 
     row = {"model_id": model, "params_total": "1e10", "tokens": tokens, "hardware_id": hardware}
     assert runs.whole(row, Catalog()).early is early
     assert dt.date(2022, 5, 27) < runs.EARLY
+
+
+def test_what_a_run_does_not_state_its_model_does() -> None:
+    """Llama 3.1 405B: 15.6T tokens at 8,192, 16M per step (arXiv 2407.21783, sections 3.1 and 3.4.1)."""
+    row = {"model_id": "llama-3.1-405b", "hardware_id": "h100-sxm", "n_gpus": "16384"}
+    todo = runs.whole(row, Catalog())
+    assert (todo.tokens, todo.run.seq_len, todo.run.global_batch) == (15.6e12, 8192.0, 2048.0)
+    with pytest.raises(LlmcostError, match="no tokens"):
+        runs.whole({"params_total": "8.3e9", "hardware_id": "h100-sxm"}, Catalog())
 
 
 @pytest.mark.parametrize(("gpus", "said"), [(64, False), (8192, True)])

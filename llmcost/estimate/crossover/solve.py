@@ -13,12 +13,13 @@ from llmcost.catalog import Catalog
 from llmcost.engine import demand
 from llmcost.engine import spread as sp
 from llmcost.engine.crossover import DAYS_PER_MONTH
-from llmcost.errors import Exit, LlmcostError, did_you_mean
+from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate import sampling
 from llmcost.estimate.crossover import sides
 from llmcost.estimate.crossover.course import SECONDS_PER_DAY
 from llmcost.estimate.crossover.sides import Sides
 from llmcost.estimate.crossover.world import EXACT, EXACT_SAMPLED, USD, streams, tagged, world
+from llmcost.estimate.turned import asked_seconds
 from llmcost.keys import SERVE, TRAIN
 from llmcost.result import Estimate, Range
 from llmcost.scenario import Scenario, Setting
@@ -55,16 +56,7 @@ def solve(scenario: Scenario, catalog: Catalog, what: str, at: object, answer: A
     LlmcostError
         Not something to solve for, no time, or a question that leaves nothing to vary.
     """
-    if what not in SOLVABLE:
-        known = ", ".join(SOLVABLE)
-        near = did_you_mean(what, SOLVABLE) or "--solve traffic --at 12mo"
-        raise LlmcostError(f"--solve: {units.shown(what)} is not one of {known}", near)
-    if at is None:
-        raise LlmcostError("--solve without --at: when is the crossing to be?", "--at 12mo")
-    try:
-        days = units.parse("seconds", at) / SECONDS_PER_DAY
-    except LlmcostError as error:
-        raise units.at("--at", error) from None
+    days = asked_seconds(what, at, SOLVABLE, "when is the crossing to be?", "12mo") / SECONDS_PER_DAY
     if what == PARAMS:
         return _largest(scenario, catalog, days, answer)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):

@@ -1,0 +1,32 @@
+"""Questions turned round: what `--solve` is to find, and the time that `--at` says."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmcost import units
+from llmcost.errors import LlmcostError, did_you_mean
+
+
+def asked_seconds(what: str, at: object, solvable: Sequence[str], when: str, example: str) -> float:
+    """The time in `--at` [s], for something that can be solved for.
+
+    Raises
+    ------
+    LlmcostError
+        Not something to solve for, no time, or none that can be read.
+
+    Examples
+    --------
+    >>> asked_seconds("gpus", "30d", ["gpus"], "when is the run to end?", "30d")
+    2592000.0
+    """
+    if what not in solvable:
+        near = did_you_mean(what, solvable) or f"--solve {solvable[0]} --at {example}"
+        raise LlmcostError(f"--solve: {units.shown(what)} is not one of {', '.join(solvable)}", near)
+    if at is None:
+        raise LlmcostError(f"--solve without --at: {when}", f"--at {example}")
+    try:
+        return units.parse("seconds", at)
+    except LlmcostError as error:
+        raise units.at("--at", error) from None
