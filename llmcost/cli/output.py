@@ -166,7 +166,9 @@ def _unicode() -> bool:
     """Whether the reader can show more than ASCII: by the encoding, on a terminal by its locale too."""
     if sys.stdout is None or "utf" not in (sys.stdout.encoding or "").lower():
         return False
-    locale = os.environ.get("LC_ALL") or os.environ.get("LC_CTYPE") or os.environ.get("LANG") or "UTF-8"
+    everything, kind, language = (os.environ.get(name) or "" for name in ("LC_ALL", "LC_CTYPE", "LANG"))
+    coerced = kind == "C.UTF-8" and language in ("C", "POSIX")  # by Python itself at its start: PEP 538
+    locale = everything or ("" if coerced else kind) or language or "UTF-8"
     return not sys.stdout.isatty() or "utf" in locale.lower()
 
 

@@ -213,15 +213,43 @@ class Pool(NamedTuple):
     """Replicas of one kind: requests per day that one of them takes [1/d], accelerators in it, spares, fewest [-]."""
 
     capacity: Num
-    size: Num
+    size: Num = 1.0
     spares: float = 0.0
     least: float = 0.0
 
 
-def fleet(
-    traffic: Traffic, pools: Sequence[Pool], end: float, exact: int, standing: Num = 0.0, each: Num = 0.0
-) -> Segments:
-    """Accelerators over time: each pool in whole replicas that follow the traffic [-].
+class Measure(NamedTuple):
+    """What a fleet takes a day, in any unit: dollars, kWh, accelerators.
+
+    `sizes` are those of a replica of each pool, `standing` stands whatever the traffic, `each` is what a request adds
+    in fractions. `launch`, where known, is what it takes at launch: what the pools leave of it (they are rounded to the
+    mean beyond `exact`, or merged) stays as it is while traffic grows, and shrinks with traffic that shrinks.
+    """
+
+    sizes: Sequence[Num]
+    standing: Num = 0.0
+    each: Num = 0.0
+    launch: Num | None = None
+
+
+def fleet(traffic: Traffic, pools: Sequence[Pool], end: float, exact: int) -> Segments:
+    """Accelerators over time: each pool in whole replicas that follow the traffic [-]; see `measures`.
+
+    Examples
+    --------
+    250 requests a day on replicas of 100, 8 accelerators each: 24.
+
+    >>> from llmcost.engine.segments import cumulative
+    >>> float(cumulative(fleet(constant(250.0), [Pool(100.0, 8.0)], 365.0, 16), 10.0))
+    240.0
+    """
+    return measures(traffic, pools, [Measure([pool.size for pool in pools])], end, exact)[0]
+
+
+def measures(
+    traffic: Traffic, pools: Sequence[Pool], wanted: Sequence[Measure], end: float, exact: int
+) -> list[Segments]:
+    """What pools of whole replicas that follow the traffic take over time, in each measure.
 
     Steps are placed exactly while a pool has fewer than `exact` replicas. Beyond that its size is that of the traffic
     plus half a replica, the mean of rounding up: what this leaves out is below 1/8 of a replica for the time of one
@@ -232,21 +260,21 @@ def fleet(
     traffic : Traffic
         Requests per day.
     pools : sequence of Pool
-        Capacities and sizes.
+        Capacities, spares and fewest replicas.
+    wanted : sequence of Measure
+        What is counted.
     end : float
         Last day that matters [d].
     exact : int
         Most replicas that are counted one by one [-].
-    standing, each : float or array, optional
-        What stands whatever the traffic, and what a request per day adds in fractions, in the unit of the sizes:
-        dollars a day where a size is what a replica costs.
 
     Examples
     --------
     250 requests a day on replicas of 100, $7 a day each, $5 a day of operations and $0.01 a request: 21 + 5 + 2.5.
 
     >>> from llmcost.engine.segments import cumulative
-    >>> float(cumulative(fleet(constant(250.0), [Pool(100.0, 7.0)], 365.0, 16, 5.0, 0.01), 10.0))
+    >>> dollars = measures(constant(250.0), [Pool(100.0)], [Measure([7.0], 5.0, 0.01)], 365.0, 16)
+    >>> float(cumulative(dollars[0], 10.0))
     285.0
     """
     base = requests(traffic)
@@ -255,14 +283,31 @@ def fleet(
     per_day = rate(_wide(traffic), middle)
     at = _shifted(base, start, middle)
     moving = np.any(at.exponent, axis=-1) | (at.slope != 0) if traffic.kind != SERIES else np.array(False)
-    whole, smooth = (np.asarray(x, dtype=float)[..., None] for x in (standing, each))
-    for pool in pools:
-        capacity, size = (np.asarray(x, dtype=float)[..., None] for x in pool[:2])
-        replicas = per_day / capacity
-        many = moving & (replicas >= exact)
-        needed = np.where(many, 0.5, np.maximum(np.ceil(replicas - 1e-9), pool.least))
-        whole = whole + size * (needed + pool.spares)
-        smooth = smooth + np.where(many, size / capacity, 0.0)
+    held = [_held(pool, per_day, moving, exact) for pool in pools]
+    return [_measured(one, held, traffic, at, start) for one in wanted]
+
+
+def _held(pool: Pool, per_day: Array, moving: Any, exact: int) -> tuple[Num, Num]:
+    """Replicas of a pool in each piece: whole ones, and what a request per day adds where there are many."""
+    capacity = np.asarray(pool.capacity, dtype=float)[..., None]
+    replicas = per_day / capacity
+    many = moving & (replicas >= exact)
+    needed = np.where(many, 0.5, np.maximum(np.ceil(replicas - 1e-9), pool.least))
+    return needed + pool.spares, np.where(many, 1.0 / capacity, 0.0)
+
+
+def _measured(one: Measure, held: Sequence[tuple[Num, Num]], traffic: Traffic, at: Segments, start: Array) -> Segments:
+    """The pieces of a measure."""
+    whole, smooth = (np.asarray(x, dtype=float)[..., None] for x in (one.standing, one.each))
+    for size, (needed, added) in zip(one.sizes, held, strict=True):
+        wide = np.asarray(size, dtype=float)[..., None]
+        whole, smooth = whole + wide * needed, smooth + wide * added
+    if one.launch is not None and traffic.kind != SERIES:
+        launch = np.asarray(traffic.launch, dtype=float)
+        left = np.asarray(one.launch - whole[..., 0] - smooth[..., 0] * launch)[..., None]
+        grows = np.greater_equal(traffic.pace, 0.0)[..., None]
+        whole = whole + np.where(grows, left, 0.0)
+        smooth = smooth + np.where(grows, 0.0, left / launch[..., None])
     moving_part, steps = at.amount * smooth[..., None], whole[..., None]
     leading = np.broadcast_shapes(moving_part.shape[:-1], whole.shape, start.shape)
     parts = [np.broadcast_to(part, (*leading, part.shape[-1])) for part in (moving_part, steps)]

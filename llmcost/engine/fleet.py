@@ -74,6 +74,55 @@ def best_commitment(counts: Array, share: Array, committed: Num, by_the_hour: Nu
     return np.where(ratio < 1.0, found, 0.0)
 
 
+def commitment_weights(
+    rates: Array, share: Array, committed: Num, by_the_hour: Num, reserve: float | None = None
+) -> tuple[Array, Array]:
+    r"""What one more accelerator that an hour needs costs, and how long it is paid for, in the mean [USD/h], [-].
+
+    A base of what hour q needs, at c an hour, and what other hours need beyond it, at d: cost and paid accelerators are
+
+    .. math:: c N_q + d \sum_{h > q} s_h (N_h - N_q), \quad N_q + \sum_{h > q} s_h (N_h - N_q)
+
+    which are sums over hours of N_h times these weights, whatever the traffic: hours keep their order.
+
+    Parameters
+    ----------
+    rates : array
+        Traffic of each hour over its mean, shape (..., M) [-].
+    share : array
+        Share of the time of each hour, shape (M,) [-].
+    committed, by_the_hour : float or array
+        Price of a committed hour c and of an hour by demand d [USD/h].
+    reserve : float, optional
+        The base as a share of what the busiest hour needs; without it the base is the one that costs least.
+
+    Examples
+    --------
+    Loads of 1 to 4 for a quarter of the time each, c/d = 0.6: the base of `best_commitment` is 2, for 1.95 by hand.
+
+    >>> loads = np.array([1.0, 2.0, 3.0, 4.0])
+    >>> usd, paid = commitment_weights(loads, np.full(4, 0.25), 0.6, 1.0)
+    >>> round(float((usd * loads).sum()), 12), float((paid * loads).sum())
+    (1.95, 2.75)
+    """
+    c, d = (np.asarray(x, dtype=float)[..., None] for x in (committed, by_the_hour))
+    if reserve is not None:
+        base, part = np.argmax(rates, axis=-1)[..., None], np.asarray(reserve)
+        beyond_it = rates > reserve * np.max(rates, axis=-1, keepdims=True)
+    else:
+        order = np.argsort(rates, axis=-1, kind="stable")
+        first = np.argmax(1.0 - np.cumsum(share[order], axis=-1) <= c / d + 1e-12, axis=-1)[..., None]
+        wide = np.broadcast_shapes(order.shape[:-1], first.shape[:-1])
+        base = np.take_along_axis(np.broadcast_to(order, (*wide, order.shape[-1])), first, -1)
+        part = np.where(c < d, 1.0, 0.0)  # where committing saves nothing there is no base
+        level = np.take_along_axis(np.broadcast_to(rates, (*wide, rates.shape[-1])), base, -1)
+        beyond_it = (rates > level) | (part == 0.0)
+    above = (share * beyond_it).sum(axis=-1, keepdims=True)
+    at_base = part * (np.arange(rates.shape[-1]) == base)
+    usd = d * share * beyond_it + at_base * np.maximum(c - d * above, 0.0)
+    return usd, share * beyond_it + at_base * (1.0 - above)
+
+
 def beyond(counts: Array, share: Array, committed: Num) -> Num:
     """Mean number of accelerators above the committed ones [-].
 

@@ -213,7 +213,8 @@ def take_mix(question: Question, fleet: Fleet, hardware: str | None) -> Fleet:
         if term == "owned":
             from llmcost.estimate import ownership
 
-            question.remember("reserved_price", ownership.hour(question), Origin("computed", ownership.SOURCE))
+            own = ownership.hour(question, "reserved_price")
+            question.remember("reserved_price", own, Origin("computed", ownership.SOURCE))
         else:
             terms = terms._replace(reserved=_over_demand(question, hardware, term, "reserved_price"))
     if question.number("spot_share") is not None and question.number("spot_price") is None:

@@ -78,6 +78,8 @@ def take_users(question: Question) -> bool:
     """
     users, each = question.number("users"), question.number("requests_per_user")
     requests = question.number("requests")
+    if requests is None:
+        requests = question.numbers.get("requests")  # the mean of a series of traffic
     if users is None:
         return requests is not None
     if requests is not None and each is not None:

@@ -21,7 +21,7 @@ from llmcost.keys import SERVE
 SOURCE = "docs/method-fleet.md, owning"
 SECONDS_PER_YEAR = engine.HOURS_PER_YEAR * 3600.0
 SHARED = ("tdp_watts", "server_factor", "average_load", "idle_load", "pue", "electricity_price", "utilization")
-# Every number that only the price is made of: they are in it, so the answer is not sampled over them again.
+# Every number that only the price is made of. They are in it, so an answer is sampled over the one or over the others.
 OWN = (
     "purchase_price", "server_over_chip", "interconnect_share", "hardware_life", "residual_value", "cost_of_capital",
     "facility_cost", "facility_life_years", "maintenance", "operations_staff", "occupancy",
@@ -40,6 +40,13 @@ class Owned(NamedTuple):
     in_use: float
     idle: float
     occupancy: float
+    serves: bool
+    key: str  # the number it stands for: `price`, or `reserved_price` of a base
+    numbers: Mapping[str, Number]  # what that alone is made of
+
+    def price(self, p: Mapping[str, Any]) -> Any:
+        """The price at other numbers than the medians: `p` holds `numbers`, and those of power and load."""
+        return _total(p, self.serves)
 
     @property
     def usd_per_hour(self) -> float:
@@ -54,8 +61,8 @@ class Owned(NamedTuple):
         return found if found <= 1.0 else None
 
 
-def hour(question: Question) -> Number:
-    """What an owned accelerator costs per hour in use [USD/h]; kept in `question.owned` with its parts.
+def hour(question: Question, key: str) -> Number:
+    """What an owned accelerator costs per hour in use, for the number `key` [USD/h]; parts are in `question.owned`.
 
     Raises
     ------
@@ -75,7 +82,8 @@ def hour(question: Question) -> Number:
     names = (*SHARED, *OWN)
     numbers = {k: v for k, v in question.numbers.items() if k in names}
     serves = question.side == SERVE
-    question.owned = _owned(sampling.central(numbers), serves)
+    own = {k: v for k, v in numbers.items() if k in OWN}
+    question.owned = _owned(sampling.central(numbers), serves)._replace(key=key, numbers=own)
     centre = question.owned.usd_per_hour
     found: Number = centre
     if sampling.uncertain(numbers):
@@ -106,7 +114,7 @@ def _take(question: Question) -> None:
 def _owned(p: Mapping[str, float], serves: bool) -> Owned:
     rates, in_use, idle = _rates(p, serves)
     parts = {k: float(v) for k, v in _spread_over_use(rates, in_use, idle, p).items()}
-    return Owned(parts, float(sum(rates.values())), float(in_use), float(idle), p["occupancy"])
+    return Owned(parts, float(sum(rates.values())), float(in_use), float(idle), p["occupancy"], serves, "", {})
 
 
 def _total(p: Mapping[str, Any], serves: bool) -> Any:

@@ -225,7 +225,7 @@ def _owned(question: Question) -> Number:
             "--price and --commitment owned are two answers to one question: give one",
             "what it cost to buy: --purchase-price 30k",
         )
-    return question.remember("price", ownership.hour(question), Origin("computed", ownership.SOURCE))
+    return question.remember("price", ownership.hour(question, "price"), Origin("computed", ownership.SOURCE))
 
 
 def _mixed(question: Question) -> bool:

@@ -15,6 +15,7 @@ from llmcost.render.text import trimmed
 from llmcost.result import Estimate, Range
 
 WIDTH, WIDEST, NARROWEST = 80, 110, 44  # of the whole picture: in a pipe, at most, at least
+SOON = 10.0  # days: below it a day is too coarse to tell
 HEIGHT, FEWEST = 15, 12  # rows of the curves, and columns that they need
 DAYS_PER_MONTH, DAYS_PER_YEAR = 365.25 / 12, 365.25
 BASES = {
@@ -72,8 +73,10 @@ class Curve(NamedTuple):
     def span_text(self, dated: bool = True) -> str:
         """The range of the crossing in words: days, and dates where the launch is dated."""
         assert self.span is not None
-        last = "or later" if self.span.p95 is None else f"to {self.span.p95:,.0f}"
-        text = f"crossing, 90 % range: day {self.span.p5:,.0f} {last}"
+        first, last = self.span.p5 or 0.0, self.span.p95
+        soon = last is not None and last < SOON
+        second = "or later" if last is None else f"to {day_text(last, soon).removeprefix('day ')}"
+        text = f"crossing, 90 % range: {day_text(first, soon)} {second}"
         if self.start is None or not dated:
             return text
         days = (d for d in (self.span.p5, self.span.p95) if d is not None)
@@ -119,6 +122,17 @@ def curve(estimate: Estimate) -> Curve | None:
     stated = estimate.result.get(f"crossover_{basis}")
     level = float(stated) if isinstance(stated, int | float) else bare.at("training", float(day))
     return bare._replace(crossing=(float(day), level), top=max(top, level))
+
+
+def day_text(day: float, soon: bool | None = None) -> str:
+    """When it is, after launch; within ten days in hours and days, unless it is told beside a later one.
+
+    >>> day_text(529.3), day_text(0.52), day_text(0.52, False)
+    ('day 529', '12.5 h', 'day 1')
+    """
+    if day == 0.0 or not (day < SOON if soon is None else soon):
+        return f"day {day:,.0f}"
+    return units.format("seconds", 86_400.0 * day)
 
 
 def interpolated(points: Sequence[tuple[float, float]], x: float) -> float:
@@ -256,7 +270,7 @@ class Canvas:
         for below in range(y + 1, HEIGHT):
             self.cells[below][x] = ("┊" if self.unicode else ":", "axis")
         self.cells[y][x] = ("●" if self.unicode else "O", "crossing")
-        at_day = f" day {day:,.0f}"
+        at_day = f" {day_text(day)}"
         for label in (f"{at_day}, {units.format(self.kind, level)} ", f"{at_day} "):
             place = self._beside(x, y, len(label))
             if place is not None:
@@ -330,7 +344,12 @@ class Canvas:
         indent = " " * (self.left + 1)
         what = next(
             text
-            for text in (f"cumulative {self.noun} since launch{note}", f"{self.noun} since launch{note}", self.noun)
+            for text in (
+                f"cumulative {self.noun} since launch{note}",
+                f"{self.noun} since launch{note}",
+                f"{self.noun}{note}",
+                self.noun,
+            )
             if len(indent + text) <= self.width or text == self.noun
         )
         return paint(indent + what, "axis")

@@ -119,7 +119,9 @@ def _tornado(estimate: Estimate) -> Drawing:
         axes.set_yticks(range(len(rows)), [input_name(row["input"]) for row in rows])
         axes.set_ylim(len(rows) - 0.4, -0.9)
         axes.set_xlim(min(known) - 0.28 * span, max(known) + 0.28 * span)
-        axes.annotate(f"day {centre:,.0f}", (centre, -0.5), ha="center", va="bottom", fontweight="bold", fontsize=9)
+        axes.annotate(
+            chart.day_text(float(centre)), (centre, -0.5), ha="center", va="bottom", fontweight="bold", fontsize=9
+        )
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("days after launch; input at its 5 % end (plain), 95 % end (hatched)", fontsize=9)
@@ -167,7 +169,7 @@ def _amortisation(estimate: Estimate) -> Drawing:
         if isinstance(day, int | float) and 0 < day <= rows[-1]["day"]:
             axes.axvline(day, color=FAINT, linewidth=1, linestyle=(0, (3, 3)))
             top = ("data", "axes fraction")
-            axes.annotate(f" day {day:,.0f}", (day, 0.97), xycoords=top, va="top", fontweight="bold")
+            axes.annotate(f" {chart.day_text(day)}", (day, 0.97), xycoords=top, va="top", fontweight="bold")
             found = chart.curve(estimate)
             if found is not None:
                 _span(axes, found)
@@ -240,7 +242,8 @@ def _mark(axes: Axes, curve: chart.Curve, kind: str) -> None:
     axes.plot([day], [level], marker="o", markersize=7, color=INK, markeredgecolor="white", zorder=5)
     left = day > 0.4 * curve.end
     axes.annotate(
-        f"day {day:,.0f}, {units.format(kind, level)}", (day, level), xytext=(-8 if left else 10, 10 if left else -14),
+        f"{chart.day_text(day)}, {units.format(kind, level)}", (day, level),
+        xytext=(-8 if left else 10, 10 if left else -14),
         textcoords="offset points", ha="right" if left else "left", fontweight="bold",
         bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.75, "linewidth": 0}, zorder=6,
     )  # fmt: skip

@@ -133,3 +133,45 @@ def test_an_open_interval_is_calibrated_too() -> None:
     assert answer.ranges["crossover_days"].p95 is None
     assert answer.result["probability_crossed"] == pytest.approx(np.mean(true <= 8 * 365.25), abs=0.02)
     assert np.mean(true < (answer.ranges["crossover_days"].p5 or 0.0)) == pytest.approx(0.05, abs=0.01)
+
+
+FLEETS: list[dict[str, Any]] = [
+    {}, {"scaling": "autoscale"}, {"serve_commitment": "mix", "reserved": "owned"},
+    {"serve_commitment": "mix", "reserve": "50%", "spot_share": "30%"},
+    {"technique": "cascade=30%:llama-3.2-1b"}, {"technique": "edge=30%", "serve_commitment": "mix"},
+]  # fmt: skip
+SERVED: dict[str, Any] = {
+    "model": "llama-3.1-8b", "hardware": "h100-sxm", "isl": 1000, "osl": 300, "train_cost": "1M", "samples": 200,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("fleet", FLEETS)
+def test_hardly_any_growth_is_hardly_any_change(fleet: dict[str, Any]) -> None:
+    asked = {**SERVED, **fleet, "requests": "3M/day"}
+    still, moving = (api.crossover(**asked, **g) for g in ({}, {"growth": "0.000001%/mo"}))
+    for key in ("crossover_days", "inference_usd_at_horizon", "energy_crossover_days"):
+        assert (moving.result[key] or 1.0) == pytest.approx(still.result[key] or 1.0, rel=1e-5)
+    days, of = (answer.ranges["inference_usd_at_horizon"] for answer in (still, moving))
+    assert (of.p5, of.p95) == pytest.approx((days.p5, days.p95), rel=1e-5)
+
+
+@pytest.mark.parametrize("fleet", FLEETS)
+def test_a_growing_fleet_is_the_fleet_of_each_day(fleet: dict[str, Any]) -> None:
+    # every day sized by itself, its mix solved again, summed over ten years in which traffic grows ninefold
+    from llmcost.catalog import Catalog
+    from llmcost.estimate import sampling, serving_plan
+    from llmcost.estimate.crossover import sides
+    from llmcost.scenario import resolve
+
+    asked = {**SERVED, **fleet, "requests": "1M/day", "added_requests": "66k/day"}
+    taken = sides.take(resolve(asked), Catalog([]))
+    assert taken.serve_plan is not None
+    p = sampling.central(taken.serving.numbers)
+    days = np.arange(0.05, END, 0.1)
+    per_day = 1e6 + 66e3 * days / engine.DAYS_PER_MONTH
+    of_day = serving_plan.figures(taken.serve_plan, {**p, "requests": per_day})
+    found = api.crossover(**asked).result
+    if taken.serve_plan.fleet.reserve is None:
+        assert found["inference_usd_at_horizon"] == pytest.approx(of_day["usd_per_day"].sum() * 0.1, rel=2e-3)
+    else:  # the base is a share of the busiest hour, and here not rounded to whole accelerators again
+        assert found["inference_usd_at_horizon"] == pytest.approx(of_day["usd_per_day"].sum() * 0.1, rel=2e-2)

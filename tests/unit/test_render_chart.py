@@ -151,3 +151,30 @@ def test_figures_say_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LlmcostError, match="needs matplotlib") as caught:
         plot(sample.crossover(), ".svg")
     assert "plot" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("said", "unicode"),
+    [
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, False),  # what Python makes of LANG=C: PEP 538
+        ({"LANG": "C.UTF-8"}, True), ({"LC_ALL": "C", "LANG": "de_DE.UTF-8"}, False), ({}, True),
+        ({"LC_CTYPE": "C.UTF-8"}, True),
+    ],
+)  # fmt: skip
+def test_a_terminal_says_by_its_locale_what_it_shows(
+    monkeypatch: pytest.MonkeyPatch, said: dict[str, str], unicode: bool
+) -> None:
+    from llmcost.cli import output
+
+    class Terminal:
+        encoding = "utf-8"
+
+        def isatty(self) -> bool:
+            return True
+
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.stdout", Terminal())
+    assert output._unicode() is unicode

@@ -44,8 +44,9 @@ KEYS = (
     "training_usd", "training_usd_program", "cost_definition", "scope", "training_kwh", "training_co2e_kg",
     "training_flops", "usd_per_request", "kwh_per_request", "co2e_kg_per_request", "flops_per_request",
     "requests_per_day", "inference_usd_per_day", "requests_at_horizon", "inference_usd_at_horizon",
-    "training_usd_at_horizon", "inference_share", "inference_share_program", "training_usd_per_mtok_served",
-    "training_usd_per_request_served", "horizon_days", "most_sensitive",
+    "training_usd_at_horizon", "training_usd_program_at_horizon", "inference_share", "inference_share_program",
+    "training_usd_per_mtok_served", "training_usd_per_request_served", "horizon_days",
+    "most_sensitive",
 )  # fmt: skip
 
 DISTILLED = "training_usd_distillation"  # only where a model is distilled
@@ -178,11 +179,13 @@ def _days(asked: Asked, crossings: list[dict[str, Any]], ranges: Mapping[str, Ra
     if daily:
         return np.append(np.arange(0.0, asked.horizon), asked.horizon)
     main = [c["day"] for c in crossings if (c["basis"], c["scope"]) == (asked.basis, asked.scope) and c["day"] > 0]
-    if not main:
-        return np.linspace(0.0, asked.horizon, timeline.POINTS + 1)
     known = ranges.get("crossover_days")
-    late = min((known.p95 if known else None) or 0.0, LATEST * main[0])  # a range far beyond would hide the crossing
-    end = min(asked.horizon, max(2.0 * main[0], 1.25 * main[-1], 1.05 * late))
+    last = (known.p95 if known else None) or 0.0
+    if main:
+        last = min(last, LATEST * main[0])  # a range far beyond would hide the crossing
+        end = min(asked.horizon, max(2.0 * main[0], 1.25 * main[-1], 1.05 * last))
+    else:
+        end = min(asked.horizon, 2.0 * last or asked.horizon)
     return np.linspace(0.0, end, timeline.POINTS + 1)
 
 

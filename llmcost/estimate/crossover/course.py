@@ -199,7 +199,7 @@ def _series(question: Question) -> tuple[Any, Any, dt.date | None]:
     if not values.any():
         raise LlmcostError(f"--traffic {units.shown(name)}: no requests in any row")
     mean = float(np.trapezoid(values, days) / (days[-1] - days[0])) if len(days) > 1 else float(values[0])
-    question.record("requests", mean, Origin("computed", f"mean of {len(days):,} rows of {name}"))
+    question.remember("requests", mean, Origin("computed", f"mean of {len(days):,} rows of {name}"))
     first = dt.date.fromordinal(int(days[0])) if dated else None
     return days - days[0] if dated else days, values, first
 

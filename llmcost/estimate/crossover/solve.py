@@ -33,6 +33,7 @@ REPLANS = 12  # times that the replicas may change on the way to a traffic
 LEAST = 1e-9  # requests per day, over a first guess of them, that nobody asks for
 SIZES = np.geomspace(1e8, 1e13, 13)  # parameters that are tried before the search is narrowed
 CLOSE = 1e-3  # of the largest model, relative
+DEARER = 1.25  # times the price that is found: the second point of a line
 METHOD = "docs/method-crossover.md, turned round"
 
 Answer = Callable[[Scenario], Estimate]
@@ -160,20 +161,106 @@ def _reached(scenario: Scenario, catalog: Catalog, days: float) -> Solved:
 
 
 def _price(scenario: Scenario, catalog: Catalog, days: float) -> Solved:
-    """What an accelerator-hour of serving, or a request, has to cost; spend is linear in it."""
-    asked = _ask(scenario, catalog, days)
+    """What an accelerator-hour of serving, or a request, has to cost.
+
+    The question is asked again at each price that is tried: a committed base keeps its own rate, the best base moves
+    with the rate of the peaks, and what is paid beside accelerators has no part in it.
+    """
+    asked = _ask(_rented(scenario), catalog, days)
     if asked.sides.course.kind is None:
         raise LlmcostError("--solve price needs traffic", "--requests 10M/day")
     key = "cost_per_request" if "cost_per_request" in asked.sides.serving.numbers else "price"
+    name, kind = (key, "usd_per_request") if key == "cost_per_request" else (f"{SERVE}_{key}", "usd_per_hour")
+
+    def priced(value: float) -> Scenario:
+        return scenario.over({name: Setting(value, "computed")})
+
+    def spent(value: float) -> float:
+        """Inference over training on the day, less 1."""
+        tried = _ask(priced(value), catalog, days)
+        return 1.0 / float(tried.ratio(sampling.central(tried.numbers), EXACT)) - 1.0
+
     centre = sampling.central(asked.numbers)
-    value = centre[f"{SERVE}.{key}"] * float(asked.ratio(centre, EXACT))
-    kind = "usd_per_request" if key == "cost_per_request" else "usd_per_hour"
-    said = {key if key == "cost_per_request" else f"{SERVE}_{key}": Setting(value, "computed")}
-    return Solved(scenario.over(said), f"solved_{kind}", kind, value, _range(asked, (key,), key, value))
+    value = _root(spent, centre[f"{SERVE}.{key}"] * float(asked.ratio(centre, EXACT)))
+    dearer = _ask(priced(value * DEARER), catalog, days)
+    span = _price_range(_ask(priced(value), catalog, days), dearer, value)
+    return Solved(priced(value), f"solved_{kind}", kind, value, span)
+
+
+def _root(spent: Callable[[float], float], guess: float) -> float:
+    """Where a function that rises with the price is zero: what is linear in it is found at once.
+
+    Raises
+    ------
+    LlmcostError
+        It is above zero, or below, at any price.
+    """
+    low, high = guess, guess
+    below = above = spent(guess)
+    while above < 0.0 and high < guess / CLOSE:
+        high *= 2.0
+        above = spent(high)
+    while below > 0.0 and low > CLOSE * CLOSE * guess:
+        low /= 2.0
+        below = spent(low)
+    if above < 0.0:
+        raise LlmcostError(
+            "inference does not overtake training by then at any price on demand: what is committed keeps its own rate",
+            "a later --at, or all of it on one term: --serve-commitment on-demand",
+            Exit.NO,
+        )
+    if below > 0.0:
+        raise LlmcostError(
+            "inference overtakes training by then at any price: what is paid beside it costs as much",
+            "an earlier --at",
+            Exit.NO,
+        )
+    for _ in range(HALVINGS):
+        if min(-below, above) < 1e-12 or high - low <= 1e-12 * high:
+            break
+        middle = low - below * (high - low) / (above - below)
+        at = spent(middle)
+        if at > 0.0:
+            high, above, below = middle, at, below / 2.0 if abs(at) > abs(above) / 2.0 else below
+        else:
+            low, below, above = middle, at, above / 2.0 if abs(at) > abs(below) / 2.0 else above
+    return low if -below < above else high
+
+
+def _price_range(asked: _Asked, dearer: _Asked, value: float) -> Range | None:
+    """The 90 % interval of the price: each world needs its own, on the line through its spend at two prices."""
+    if not sampling.uncertain(asked.numbers):
+        return None
+    spent = []
+    for one in (asked, dearer):
+        samples, seed = sampling.settings(one.sides.serving)
+        spent.append(1.0 / one.ratio(sampling.draws(one.numbers, samples, seed, streams(one.numbers)), EXACT_SAMPLED))
+    found = value * np.maximum(1.0 + (1.0 - spent[0]) * (DEARER - 1.0) / (spent[1] - spent[0]), 0.0)
+    if np.ndim(found) == 0:
+        return None
+    p5, p50, p95 = (sp.quantile(found, q) for q in (0.05, 0.5, 0.95))
+    return Range(value * p5 / p50, value, value * p95 / p50) if p50 > 0 else None
+
+
+def _rented(scenario: Scenario) -> Scenario:
+    """The question, unless its machines are owned and have no price.
+
+    Raises
+    ------
+    LlmcostError
+        Serving is on owned machines.
+    """
+    said = scenario.peek("commitment", SERVE)
+    if said is not None and said.value == "owned":
+        raise LlmcostError(
+            "--solve price is about machines that are rented, and these are owned",
+            "--solve traffic, or rent: --commitment on-demand",
+        )
+    return scenario
 
 
 def _range(asked: _Asked, names: tuple[str, ...], key: str, centre: float) -> Range | None:
-    """The 90 % interval of what is solved for: its own samples are replaced by the one each world needs."""
+    """The 90 % interval of a traffic: its own samples are replaced by the one each world needs."""
     fixed = {f"{SERVE}.{n}" for n in names}
     numbers = {k: sp.median(v) if k in fixed else v for k, v in asked.numbers.items()}
     if not sampling.uncertain(numbers):
@@ -181,7 +268,7 @@ def _range(asked: _Asked, names: tuple[str, ...], key: str, centre: float) -> Ra
     samples, seed = sampling.settings(asked.sides.serving)
     drawn = sampling.draws(numbers, samples, seed, streams(numbers))
     scale: Any = 1.0
-    for _ in range(STEPS if len(names) > 1 else 1):
+    for _ in range(STEPS):
         scale = scale * asked.ratio(asked.scaled(drawn, names, scale), EXACT_SAMPLED)
     found = np.asarray(scale) * drawn[f"{SERVE}.{key}"]
     if found.ndim == 0:

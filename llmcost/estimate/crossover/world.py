@@ -13,8 +13,8 @@ from llmcost.engine.crossover import Schedule, Spend
 from llmcost.engine.request import request_flops
 from llmcost.engine.segments import Segments, cumulative, declining
 from llmcost.estimate import bill as billing
-from llmcost.estimate import service, serving_plan, train
-from llmcost.estimate.crossover.course import SECONDS_PER_DAY
+from llmcost.estimate import serving_plan, train
+from llmcost.estimate.crossover import growth
 from llmcost.estimate.crossover.sides import Sides
 from llmcost.estimate.question import Question
 from llmcost.keys import SERVE, TRAIN
@@ -36,8 +36,8 @@ class World(NamedTuple):
     """Both curves of each measure; floats, or samples along the first axis.
 
     `figures` are training totals and serving rates at launch, `spends` what inference takes over time by measure,
-    `plans` when training is paid, `requests` the traffic, all empty where none was given; `accelerators` the fleet that
-    follows traffic which changes.
+    `plans` when training is paid, `requests` the traffic, all empty where none was given; `accelerators` those that the
+    busiest hour needs, where traffic changes and their number was given.
     """
 
     figures: dict[str, Num]
@@ -60,8 +60,19 @@ class World(NamedTuple):
 
 
 def tagged(side: str, question: Question) -> dict[str, Any]:
-    """Numbers of a side under names that tell the sides apart."""
-    return {f"{side}.{name}": value for name, value in question.numbers.items()}
+    """Numbers of a side under names that tell the sides apart; an owned hour is what it is made of."""
+    numbers: dict[str, Any] = dict(question.numbers)
+    if question.owned is not None:
+        numbers.pop(question.owned.key, None)
+        numbers |= question.owned.numbers
+    return {f"{side}.{name}": value for name, value in numbers.items()}
+
+
+def _of_side(side: str, question: Question, p: Mapping[str, Num]) -> dict[str, Num]:
+    """The numbers of a side under their own names, with the price of an owned hour where its parts are among them."""
+    found = {k.split(".", 1)[1]: v for k, v in p.items() if k.startswith(side)}
+    owned = question.owned
+    return found if owned is None or owned.key in found else found | {owned.key: owned.price(found)}
 
 
 def streams(numbers: Mapping[str, Any]) -> dict[str, str]:
@@ -77,8 +88,7 @@ def streams(numbers: Mapping[str, Any]) -> dict[str, str]:
 
 def world(sides: Sides, p: Mapping[str, Num], horizon: float, exact: int = EXACT) -> World:
     """Both sides over time at the numbers `p`, floats or samples alike."""
-    t = {k.split(".", 1)[1]: v for k, v in p.items() if k.startswith(TRAIN)}
-    s = {k.split(".", 1)[1]: v for k, v in p.items() if k.startswith(SERVE)}
+    t, s = _of_side(TRAIN, sides.training, p), _of_side(SERVE, sides.serving, p)
     served = None if sides.serve_plan is None else serving_plan.figures(sides.serve_plan, s)
     figures = _trained(sides, t) | _served(sides, s, served)
     if sides.course.kind is None:
@@ -87,34 +97,19 @@ def world(sides: Sides, p: Mapping[str, Num], horizon: float, exact: int = EXACT
     figures["requests_per_day"] = demand.rate(traffic, 0.0)
     requests = demand.requests(traffic)
     plans = {basis: sides.course.plan(s, horizon, dollars=basis == USD) for basis in BASES}
+    spends = _spends(sides, s, figures, requests)
+    if served is None or sides.serve_plan is None or traffic.kind == demand.CONSTANT:
+        return World(figures, spends, plans, requests)
+    grown = growth.follow(sides.serve_plan, s, served, traffic, horizon, exact)
     efficiency = sides.course.efficiency(s)
-    fleet, each = None, figures
-    mixes = sides.serving.applied is not None and sides.serving.applied.mixes
-    if mixes and traffic.kind != demand.CONSTANT:
-        each = figures | _in_fractions(sides, s)
-    elif served is not None and traffic.kind != demand.CONSTANT:
-        fleet = declining(demand.fleet(traffic, _pools(sides, served), horizon, exact), efficiency)
-    work = declining(requests, efficiency) if fleet is None else fleet
-    spends = _spends(sides, s, each, requests, work, None if fleet is None else served)
-    if served is not None and traffic.kind != demand.CONSTANT:
-        standing, sent = service.standing_usd(s) / engine.DAYS_PER_MONTH, service.per_request(s)
-        usd = spends[USD].each
-        if fleet is not None:  # per accelerator-day, and what is paid beside accelerators is not in it
-            pools = [pool._replace(size=pool.size * usd) for pool in _pools(sides, served)]
-        else:  # per request, in which there is no month to share
-            pools, sent = [], usd
-        if np.any(standing) or (fleet is not None and np.any(sent)):
-            dollars = demand.fleet(traffic, pools, horizon, exact, standing, sent)
-            pace = efficiency + sides.course.cheaper(s)
-            spends[USD] = Spend(declining(dollars, pace), 1.0, spends[USD].already)
-    return World(figures, spends, plans, requests, fleet)
-
-
-def _in_fractions(sides: Sides, s: Mapping[str, Num]) -> dict[str, Num]:
-    """What a request takes of several fleets, and of what is paid beside them, replicas counted in fractions."""
-    assert sides.serve_plan is not None
-    served = serving_plan.figures(sides.serve_plan._replace(requests=False), s)
-    return {k: served[k] for k in (f"{basis}_per_request" for basis in (USD, KWH, CO2E)) if k in served}
+    usd = declining(grown.usd, efficiency + sides.course.cheaper(s))
+    spends[USD] = spends[USD]._replace(rate=usd, each=1.0)
+    if grown.kwh is not None:
+        kwh = declining(grown.kwh, efficiency)
+        spends[KWH] = spends[KWH]._replace(rate=kwh, each=1.0)
+        spends[CO2E] = spends[CO2E]._replace(rate=kwh, each=s["carbon_intensity"])
+    gpus = None if grown.gpus is None else declining(grown.gpus, efficiency)
+    return World(figures, spends, plans, requests, gpus)
 
 
 def _trained(sides: Sides, t: Mapping[str, Num]) -> dict[str, Num]:
@@ -154,43 +149,13 @@ def _served(sides: Sides, s: Mapping[str, Num], fleet: Mapping[str, Num] | None)
     return out
 
 
-def _spends(
-    sides: Sides, s: Mapping[str, Num], figures: Mapping[str, Num], requests: Segments, work: Segments,
-    fleet: Mapping[str, Num] | None,
-) -> dict[str, Spend]:  # fmt: skip
-    """What inference takes over time: per request, or by the accelerators of a `fleet` that follows the traffic."""
+def _spends(sides: Sides, s: Mapping[str, Num], figures: Mapping[str, Num], requests: Segments) -> dict[str, Spend]:
+    """What inference takes over time where every request takes what it does at launch, but for falling prices."""
     each = {basis: figures[f"{basis}_per_request"] for basis in BASES if f"{basis}_per_request" in figures}
-    before = {basis: s["served"] * each[basis] if "served" in s else 0.0 for basis in each}
-    units = each if fleet is None else _per_accelerator_day(sides, s, fleet)
-    found = {basis: Spend(work, units[basis], before[basis]) for basis in (KWH, CO2E) if basis in units}
-    if USD in units:
-        found[USD] = Spend(declining(work, sides.course.cheaper(s)), units[USD], before[USD])
-    if FLOPS in each:
-        found[FLOPS] = Spend(requests, each[FLOPS], before[FLOPS])
-    return found
-
-
-def _pools(sides: Sides, fleet: Mapping[str, Num]) -> list[demand.Pool]:
-    """Requests per day that a replica takes at the stated utilisation, for each kind of replica."""
-    assert sides.serve_plan is not None
-    plan: Any = sides.serve_plan
-    regions, day = plan.fleet.regions, SECONDS_PER_DAY * fleet["planned_utilization"]
-    least = plan.fleet.least if plan.fleet.least > 1 else 0.0  # no traffic needs no replica
-    return [
-        demand.Pool(regions * size * day / seconds, float(regions * size), plan.fleet.spares, least)
-        for _, size, seconds in plan.replica.kinds(fleet)
-    ]
-
-
-def _per_accelerator_day(sides: Sides, s: Mapping[str, Num], fleet: Mapping[str, Num]) -> dict[str, Num]:
-    """What an accelerator of the fleet takes in a day, at its terms and its mean load of launch."""
-    assert sides.serve_plan is not None
-    mixed = "usd_per_hour_fleet" in fleet
-    found = {USD: 24.0 * (fleet["usd_per_hour_fleet"] / fleet["gpus_mean"] if mixed else s["price"])}
-    if sides.serve_plan.place is not None:
-        found[KWH] = sides.serve_plan.place.energy_kwh(24.0, s, fleet["planned_utilization"])
-        found[CO2E] = found[KWH] * s["carbon_intensity"]
-    return found
+    efficiency = sides.course.efficiency(s)
+    work = declining(requests, efficiency)
+    rates = {USD: declining(work, sides.course.cheaper(s)), KWH: work, CO2E: work, FLOPS: requests}
+    return {basis: Spend(rates[basis], x, s["served"] * x if "served" in s else 0.0) for basis, x in each.items()}
 
 
 def outcome(world: World, basis: str, scope: str, end: float) -> dict[str, Num]:
