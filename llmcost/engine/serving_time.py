@@ -25,6 +25,7 @@ class Rates(NamedTuple):
     link: Num  # collectives inside the scale-up domain [bytes/s]
     network: Num  # collectives across domains, per accelerator [bytes/s]
     domain: Num  # accelerators in a scale-up domain [-]
+    operand_bytes: Num  # a number that a matrix product takes in [bytes]
     peak_flops: Num  # dense peak of the format in use, before efficiency [FLOP/s]
 
 
@@ -133,6 +134,7 @@ def rates(machine: Machine, precision: Precision, calibration: Calibration) -> R
         link=link,
         network=network,
         domain=domain,
+        operand_bytes=np.where(widened, 2.0, bits / 8.0),
         peak_flops=peak,
     )
 
@@ -198,7 +200,8 @@ def expert_seconds(
     """Routed experts of all layers for `tokens` tokens per attention group [s], and the arithmetic part of it [s].
 
     Each visited expert is read once and its matrix product padded by a tile; every routed copy of a token passes
-    memory; the busiest rank sets the pace.
+    memory, half the times in the format that products take in and half in the 16 bits they hand on; the busiest rank
+    sets the pace.
 
     Parameters
     ----------
@@ -218,7 +221,8 @@ def expert_seconds(
     scale = shape.moe_layers * shape.expert_params * busiest / ranks
     copies = shape.moe_layers * gathered * shape.topk / dealt * busiest  # on a rank, each of full width
     inner = shape.expert_params / np.maximum(shape.d_model, 1.0) * dealt / ranks
-    passed = 2.0 * copies * (calibration.copy_passes * shape.d_model + calibration.width_passes * inner)
+    routed = calibration.copy_passes * shape.d_model * (1.0 + rate.operand_bytes / 2.0)
+    passed = copies * (routed + 2.0 * calibration.width_passes * inner)
     flops, read = 2.0 * scale * rows, scale * visited * precision.weight_bytes + passed
     time = _seconds(flops, read, rate.matrix_flops, rate.memory, calibration.overlap)
     return time, flops / rate.matrix_flops
