@@ -56,6 +56,8 @@ class Point(NamedTuple):
     draft_row: Num = 0.0  # of a draft model, see `techniques.speculative_point`
     drafted: Num = 0.0  # tokens it proposes a step
     tokens_per_step: Num = 1.0
+    front_seconds: Num = 0.0  # of a first token, besides iterations
+    first_steps: Num = 0.5  # iterations a first token waits besides those of its prompt
 
     def rows(self) -> dict[str, Num]:
         """The additive parts of `tpot_seconds` [s], by name."""
@@ -185,8 +187,8 @@ def operating_point(
     passes = np.maximum(new / carried, 1.0)
     prefill = extra * new / carried
     waiting = calibration.burst_share * (decoding - 1.0) * prefill
-    service = _front_seconds(shape, layout, passes, calibration) + passes * mixed.total + waiting
-    service = service + np.where(group > 1.0, _first_steps(shape, layout, calibration) * tpot, 0.0)
+    front, steps = _front_seconds(shape, layout, passes, calibration), _first_steps(shape, layout, calibration)
+    service = front + passes * mixed.total + waiting + np.where(group > 1.0, steps * tpot, 0.0)
     # a replica that is never idle finishes no more than its time allows: the others' share of it is waited for
     taken = group * (prefill + osl * plain.total / decoding)
     service = np.maximum(service, taken - (osl - 1.0) * tpot)
@@ -205,6 +207,8 @@ def operating_point(
         prefill_share=share * extra / (plain.total + share * extra),
         binds=_binding(plain, share * (mixed.compute - plain.compute), run, asked),
         prefill_row=between * share * extra,
+        front_seconds=front,
+        first_steps=steps,
     )
 
 

@@ -147,8 +147,8 @@ def first_token(
     life = at.batch * osl / at.output_tokens_per_second
     busy = np.minimum(share * most * life, 1.0)  # an idle replica has no iteration under way
     lengths, place = _places(prompts)
-    under_way = np.maximum(calibration.first_steps - 0.5 + place, 0.0)
-    seconds = _last(calibration.request_seconds + own) + _last(idle.prefill_seconds) * (lengths - 1.0)
+    under_way = np.maximum(_last(at.first_steps) - 0.5 + place, 0.0)
+    seconds = _last(at.front_seconds + own) + _last(idle.prefill_seconds) * (lengths - 1.0)
     seconds = seconds + _last(busy * at.tpot_seconds) * under_way
     queued = queueing.latency(replicas, share * most * replicas, _last(service) * lengths, ca2, seconds)
     slots = np.multiply(replicas, np.maximum(np.floor(full.batch), 1.0))

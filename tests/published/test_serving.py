@@ -216,7 +216,8 @@ def simulated_replica(points: Loaded, share: float, isl: float, osl: float, chun
 @pytest.mark.parametrize(("isl", "osl"), [(1000.0, 1000.0), (4000.0, 500.0), (500.0, 20.0)])
 @pytest.mark.parametrize("share", [0.3, 0.7])
 def test_first_tokens_against_a_simulated_replica(isl: float, osl: float, share: float) -> None:
-    chip, known, load = machine("h100-sxm")._replace(memory_bytes=1e12), constants(), Load(isl, osl, 0.0, 256.0)
+    chip, load = machine("h100-sxm")._replace(memory_bytes=1e12), Load(isl, osl, 0.0, 256.0)
+    known = constants()._replace(first_steps=0.5)  # the simulated server hands a token on when it has it
     points = loaded(operating_point, shape("llama-3.1-70b"), chip, Layout(8.0), FP8, load, known, share)
     spent = simulated_replica(points, share, isl, osl, known.chunk_tokens, 20_000) + known.request_seconds
     found = first_token(points, Layout(8.0), load, known, share)
