@@ -122,10 +122,12 @@ def parse_value(key: Key, raw: object) -> Value:
     low = value if isinstance(value, float) else value.low
     if key.least is not None and low < key.least:
         least = units.format(key.kind, key.least)
-        raise LlmcostError(f"{units.shown(raw)} is too small: at least {least}", f"write {least} or more")
+        raise LlmcostError(
+            f"{units.shown(raw)} is too small: at least {least}", f"write {least.replace(' ', '')} or more"
+        )
     high = value if isinstance(value, float) else value.high
     if key.most is not None and high > key.most:
-        most = units.format(key.kind, key.most)
+        most = units.format(key.kind, key.most).replace(" ", "")
         raise LlmcostError(f"{units.shown(raw)} is too large: at most {most}", f"write {most} or less")
     return int(value) if key.kind.startswith("whole") and isinstance(value, float) else value
 

@@ -74,11 +74,15 @@ class Limit(Struct, frozen=True, kw_only=True):
 
 
 class Budget(Struct, frozen=True, kw_only=True):
-    """Limits on the answers of one scenario; `scenario` is None where the file itself is the scenario."""
+    """Limits on the answers of one scenario; `scenario` is None where the file itself is the scenario.
+
+    `place` is where the scenario is named, for a message.
+    """
 
     name: str
     scenario: str | None
     limits: tuple[Limit, ...]
+    place: str = ""
 
 
 class BudgetFile(Struct, frozen=True, kw_only=True):

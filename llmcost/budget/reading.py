@@ -23,7 +23,7 @@ from llmcost.budget.limits import (
     place,
 )
 from llmcost.budget.lines import Path, key_lines
-from llmcost.errors import LlmcostError, did_you_mean, raise_all
+from llmcost.errors import LlmcostError, did_you_mean, nearest, raise_all
 from llmcost.keys import BOTH, NOTES, TABLES, all_keys
 from llmcost.terms import TERMS
 
@@ -64,11 +64,19 @@ class Table(NamedTuple):
             self.refuse(key, f"{name}: {error.message}", error.hint)
         return None
 
-    def known(self, keys: tuple[str, ...], what: str) -> None:
-        """Refuse every key but these."""
-        for key in self.values:
-            if key not in keys:
-                self.refuse(key, f"{what}: unknown key {units.shown(key)}", did_you_mean(key, keys))
+    def known(self, keys: tuple[str, ...], what: str) -> bool:
+        """Refuse every key but these; whether there is none."""
+        strange = [key for key in self.values if key not in keys]
+        for key in strange:
+            self.refuse(key, f"{what}: unknown key {units.shown(key)}, expected {', '.join(keys)}", self.meant(key))
+        return not strange
+
+    def meant(self, key: str) -> str:
+        """What an unknown key of a limit may have been: a name spelled nearly so, else its level by another name."""
+        typo = [name for name in nearest(key, (*LEVELS, *NOTED, INCREASE, DECREASE)) if abs(len(name) - len(key)) < 3]
+        if typo or "fail" in self.values:
+            return f"did you mean {' or '.join(map(repr, typo))}?" if typo else ""
+        return f"the level that fails is called fail: {{ fail = {_toml(self.values[key])} }}"
 
 
 def read(label: str, text: str, data: Mapping[str, Any]) -> BudgetFile:
@@ -132,7 +140,8 @@ def _budget(table: Table, title: str, alone: bool) -> Budget:
     limits += _price_age(table, shared)
     if not limits and not table.findings:
         table.refuse("name", f"budget {units.shown(name)} has no limit", 'max_total_usd = "1.2M"')
-    return Budget(name=name, scenario=scenario, limits=tuple(limits))
+    where = place(table.label, table.line("scenario"))
+    return Budget(name=name, scenario=scenario, limits=tuple(limits), place=where)
 
 
 def _price_age(table: Table, said: Mapping[str, Any]) -> list[Limit]:
@@ -154,14 +163,14 @@ def _limits(table: Table, name: str, shared: Mapping[str, Any]) -> list[Limit]:
         levels = table.take(name, parse)
         return [] if levels is None else _made(table, name, levels, shared, key=key, upper=upper)
     inside = table._replace(path=(*table.path, name), values=raw)
-    inside.known((*LEVELS, *NOTED, change), name)
+    known = inside.known((*LEVELS, *NOTED, change), name)
     own = {**shared, **_noted(inside)}
     found: list[Limit] = []
     said = {level: raw[level] for level in LEVELS if level in raw}
     if said:
         levels = table._replace(values={name: said}).take(name, parse)
         found += [] if levels is None else _made(table, name, levels, own, key=key, upper=upper)
-    elif change not in raw:
+    elif known and change not in raw:
         table.refuse(name, f"{name}: neither fail, warn nor {change}", f'{name} = "1.2M", or {{ fail = "1.2M" }}')
     relative = inside.take(change, _levels(_share))
     if relative is not None:
@@ -252,6 +261,11 @@ def _one_of(names: tuple[str, ...]) -> Parse:
         raise LlmcostError(f"{units.shown(raw)} is not one of {', '.join(names)}", near)
 
     return parse
+
+
+def _toml(raw: Any) -> str:
+    """A value as a hint has it."""
+    return f'"{units.shown(raw)[1:-1]}"' if isinstance(raw, str) else units.shown(raw, 20)
 
 
 def _text(raw: Any) -> str:

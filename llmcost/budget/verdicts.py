@@ -27,6 +27,13 @@ MEETING = {
 CHANGE = Term("increase", "increase", "share", "")
 
 
+# Figures of a fleet, which is there for some traffic.
+OF_TRAFFIC = (
+    "usd_per_month", "usd_per_day", "gpus", "replicas", "requests_per_second_peak", "energy_kwh_per_month",
+    "co2e_kg_per_month",
+)  # fmt: skip
+
+
 class Measure(NamedTuple):
     """What is held against a limit; infinite for a crossing that stays out, None (and why) where it is not known."""
 
@@ -58,9 +65,15 @@ def measure(key: str, at: str, result: Mapping[str, Any], ranges: Mapping[str, R
     if value is None and out:
         return Measure(math.inf, *ends)
     if value is None:
-        why = str(result.get("reason") or f"this answer has no {key}")
+        why = str(result.get("reason") or _unknown(key, result))
         return Measure(None, *ends, problem=f"{key} cannot be computed: {why}")
     return Measure(float(value), *ends)
+
+
+def _unknown(key: str, result: Mapping[str, Any]) -> str:
+    if key in OF_TRAFFIC and "usd_per_request" in result:
+        return 'the scenario has no traffic: give it some, as in requests = "1M/day"'
+    return f"this answer has no {key}"
 
 
 def _stays_out(key: str, result: Mapping[str, Any]) -> bool:

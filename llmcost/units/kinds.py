@@ -25,7 +25,8 @@ class Kind(Struct, frozen=True, kw_only=True):
     `base` is the unit of the parsed number; `noun` completes "'40' is not ..."; `accepts` lists spellings, the first
     one being the model for hints; `bare` is the spelling to propose when a number without a unit is refused (empty:
     a plain number is fine). `scales` are prefixes of `units`; `refused` holds ambiguous units with reason and hint.
-    In both `{n}` stands for the number. Magnitudes lie in `low`..`high`, or below `low` where `zero` is fine.
+    In both `{n}` stands for the number. A spelling that is proposed has no space in it: it is pasted into a shell.
+    Magnitudes lie in `low`..`high`, or below `low` where `zero` is fine.
     `distribution` is what a two-dot range means. `rungs` and `tail` are for printing.
     """
 
@@ -128,13 +129,13 @@ def _bit_or_byte(tail: str) -> dict[str, tuple[str, str]]:
     found = {}
     for p in "kKmMgGtTpP":
         scale = "k" if p in "kK" else p.upper()
-        answer = ("bit or byte?", f"write {{n}} {scale}B{tail} or {{n}} {scale}bit{tail}")
+        answer = ("bit or byte?", f"write {{n}}{scale}B{tail} or {{n}}{scale}bit{tail}")
         found.update(dict.fromkeys((f"{p}{tail}", f"{p}b{tail}", f"{p}B{tail}", f"{p}bps", f"{p}Bps"), answer))
     return found
 
 
 def _milli_or_mega(unit: str) -> dict[str, tuple[str, str]]:
-    return dict.fromkeys((f"m{unit}", f"m{unit.lower()}"), ("milli or mega?", f"write {{n}} M{unit}"))
+    return dict.fromkeys((f"m{unit}", f"m{unit.lower()}"), ("milli or mega?", f"write {{n}}M{unit}"))
 
 
 _ALL = (
@@ -151,28 +152,28 @@ _ALL = (
         units=dict.fromkeys(THINGS, 1.0), scales=SUFFIX, rungs=COUNT_RUNGS, whole=True, zero=True, low=1.0, high=1e9,
     ),
     Kind(
-        name="bytes", base="bytes", noun="a size in bytes", accepts="80GB, 80GiB, 141 GB",
-        bare="{n} B or {n} GB", fold=False,
+        name="bytes", base="bytes", noun="a size in bytes", accepts="80GB, 80GiB, 0.5TB",
+        bare="{n}B or {n}GB", fold=False,
         units={"B": 1.0, "byte": 1.0, "bytes": 1.0, "bit": 0.125, "bits": 0.125}, scales={**SI, **BINARY},
         rungs=_si("B", "kMGTPE"), low=0.125, high=1e24, refused=_bit_or_byte(""),
     ),
     Kind(
-        name="bytes_per_second", base="bytes/s", noun="a data rate", bare="{n} B/s or {n} GB/s", fold=False,
-        accepts="3.35 TB/s, 450 GB/s, 400 Gbit/s, 400Gbps",
+        name="bytes_per_second", base="bytes/s", noun="a data rate", bare="{n}B/s or {n}GB/s", fold=False,
+        accepts="3.35TB/s, 450GB/s, 400Gbit/s, 400Gbps",
         units={"B/s": 1.0, "byte/s": 1.0, "bytes/s": 1.0, "bit/s": 0.125, "bits/s": 0.125, "bps": 0.125},
         scales={**SI, **BINARY}, rungs=_si("B/s", "kMGTPE"), high=1e21, refused=_bit_or_byte("/s"),
     ),
     Kind(
-        name="flops", base="FLOP/s", noun="a compute rate", accepts="989 TFLOP/s, 989 TFLOPS, 1979 TOPS",
-        bare="{n} FLOP/s or {n} TFLOP/s", scales=FOLDED_SI, rungs=_si("FLOP/s", "kMGTPEZ"), high=1e27,
+        name="flops", base="FLOP/s", noun="a compute rate", accepts="989TFLOP/s, 989TFLOPS, 1979TOPS",
+        bare="{n}FLOP/s or {n}TFLOP/s", scales=FOLDED_SI, rungs=_si("FLOP/s", "kMGTPEZ"), high=1e27,
         units=dict.fromkeys(("flop/s", "flops", "flops/s", "op/s", "ops", "ops/s"), 1.0),
     ),
     Kind(
-        name="usd", base="USD", noun="an amount of money", accepts="150M, 30k, 1.2M USD, 5576000", money=True,
+        name="usd", base="USD", noun="an amount of money", accepts="150M, 30k, 5576000", money=True,
         units={"": 1.0, "$": 1.0, "usd": 1.0, "dollars": 1.0}, scales=SUFFIX, rungs=COUNT_RUNGS, high=1e15,
     ),
     Kind(
-        name="usd_per_hour", base="USD/h", noun="a price per hour", accepts="2.50/h, 2.50 USD/h", bare="{n}/h",
+        name="usd_per_hour", base="USD/h", noun="a price per hour", accepts="2.50/h, 2.50USD/h", bare="{n}/h",
         money=True, scales=SUFFIX, rungs=COUNT_RUNGS, tail="/h", high=1e9,
         units={**_per(DOLLARS, GPU_HOUR), **_per(DOLLARS, _reciprocal(PERIODS, HOUR))}, refused=_PER_M,
     ),
@@ -188,12 +189,12 @@ _ALL = (
     ),
     Kind(
         name="usd_per_request", base="USD/request", noun="a price per request", money=True, high=1e9,
-        accepts="0.05, 0.05/request, 50/1k requests", scales=SUFFIX, rungs=COUNT_RUNGS, tail="/request",
+        accepts="0.05, 0.05/request, 50/1000req", scales=SUFFIX, rungs=COUNT_RUNGS, tail="/request",
         units={"": 1.0, "$": 1.0, "usd": 1.0, **_per(DOLLARS, PER_REQUEST)},
     ),
     Kind(
-        name="seconds", base="s", noun="a duration", accepts="30d, 36mo, 3y, 2w, 1.5h, 10min, 90 s, 500ms",
-        bare="{n} s or {n} d", units=TIMES, scales=NONE, rungs=TIME_RUNGS, high=1000 * YEAR,
+        name="seconds", base="s", noun="a duration", accepts="30d, 36mo, 3y, 2w, 1.5h, 10min, 90s, 500ms",
+        bare="{n}s or {n}d", units=TIMES, scales=NONE, rungs=TIME_RUNGS, high=1000 * YEAR,
         refused={"m": _MINUTES_OR_MONTHS, "M": _MINUTES_OR_MONTHS,
                  **dict.fromkeys(("Ms", "MS"), ("milliseconds or megaseconds?", "write {n}ms"))},
     ),
@@ -207,16 +208,16 @@ _ALL = (
     ),
     Kind(
         name="per_day", base="1/day", noun="a number of requests per day", bare="{n}/day or {n}/s",
-        accepts="10M/day, 250/s, 1M requests/day, 3B/month", scales=SUFFIX, rungs=COUNT_RUNGS, tail="/day",
+        accepts="10M/day, 250/s, 3B/month", scales=SUFFIX, rungs=COUNT_RUNGS, tail="/day",
         units={**_per(REQUESTS, _reciprocal(PERIODS, DAY)), "qps": DAY, "rps": DAY}, high=1e20, refused=_PER_M,
     ),
     Kind(
-        name="tokens_per_day", base="tokens/day", noun="a number of tokens per day", bare="{n} tokens/day",
-        accepts="4.1B tokens/day, 50k tokens/s", scales=SUFFIX, rungs=COUNT_RUNGS, tail=" tokens/day", high=1e24,
+        name="tokens_per_day", base="tokens/day", noun="a number of tokens per day", bare="{n}tokens/day",
+        accepts="4.1Btokens/day, 50ktokens/s", scales=SUFFIX, rungs=COUNT_RUNGS, tail=" tokens/day", high=1e24,
         units=_per(TOKENS, _reciprocal(PERIODS, DAY)), refused=_PER_M,
     ),
     Kind(
-        name="per_second", base="1/s", noun="a rate per second", accepts="4391/s, 4391 tokens/s, 100/min",
+        name="per_second", base="1/s", noun="a rate per second", accepts="4391/s, 100/min",
         bare="{n}/s", scales=SUFFIX, rungs=COUNT_RUNGS, tail="/s", high=1e20,
         units={**_per((*TOKENS, *REQUESTS[1:]), _reciprocal(PERIODS, 1.0)), "qps": 1.0, "rps": 1.0}, refused=_PER_M,
     ),
@@ -236,28 +237,28 @@ _ALL = (
         distribution="logitnormal", refused=_PER_PERIOD,
     ),
     Kind(
-        name="kwh", base="kWh", noun="an amount of energy", accepts="59257kWh, 1.3 GWh, 0.3Wh, 1.0e-4kWh",
-        bare="{n} kWh", fold=False, scales=SI, units={"Wh": 1e-3, "wh": 1e-3}, high=1e18,
+        name="kwh", base="kWh", noun="an amount of energy", accepts="59257kWh, 1.3GWh, 0.3Wh, 1.0e-4kWh",
+        bare="{n}kWh", fold=False, scales=SI, units={"Wh": 1e-3, "wh": 1e-3}, high=1e18,
         rungs=tuple((u, s / 1e3, s / 1e3) for u, s, _ in _si("Wh", "kMGTP")), refused=_milli_or_mega("Wh"),
     ),
     Kind(
-        name="watts", base="W", noun="a power", accepts="700W, 10.2 kW, 150MW", bare="{n} W", fold=False, scales=SI,
+        name="watts", base="W", noun="a power", accepts="700W, 10.2kW, 150MW", bare="{n}W", fold=False, scales=SI,
         units={"W": 1.0, "w": 1.0, "watt": 1.0, "watts": 1.0}, rungs=_si("W", "kMGTP"), high=1e18,
         refused=_milli_or_mega("W"),
     ),
     Kind(
-        name="kg", base="kg", noun="a mass", accepts="510 t, 51.7 kg, 12 g", bare="{n} kg", fold=False, zero=True,
+        name="kg", base="kg", noun="a mass", accepts="510t, 51.7kg, 12g", bare="{n}kg", fold=False, zero=True,
         scales=NONE, high=1e18, rungs=_rungs((" mg", 1e-6), (" g", 1e-3), (" kg", 1.0), (" t", 1e3), (" kt", 1e6),
                                              (" Mt", 1e9), (" Gt", 1e12)),
         units={f"{u}{c}": s for c in ("", "CO2", "CO2e", "CO2eq") for u, s in (
             ("mg", 1e-6), ("g", 1e-3), ("kg", 1.0), ("Kg", 1.0), ("KG", 1.0), ("t", 1e3), ("tonne", 1e3),
             ("tonnes", 1e3), ("kt", 1e6), ("Mt", 1e9), ("Gt", 1e12))},
-        refused={**dict.fromkeys(("ton", "tons", "T"), ("tons differ by country", "write {n} t for 1000 kg each")),
-                 **dict.fromkeys(("MT", "mt"), ("metric tons or megatons?", "write {n} t or {n} Mt"))},
+        refused={**dict.fromkeys(("ton", "tons", "T"), ("tons differ by country", "write {n}t, of 1000 kg each")),
+                 **dict.fromkeys(("MT", "mt"), ("metric tons or megatons?", "write {n}t or {n}Mt"))},
     ),
     Kind(
-        name="kg_per_kwh", base="kg/kWh", noun="a carbon intensity", accepts="369.5 g/kWh, 0.37 kg/kWh",
-        bare="{n} g/kWh or {n} kg/kWh", scales=NONE, zero=True, high=100.0,
+        name="kg_per_kwh", base="kg/kWh", noun="a carbon intensity", accepts="370g/kWh, 0.37kg/kWh",
+        bare="{n}g/kWh or {n}kg/kWh", scales=NONE, zero=True, high=100.0,
         rungs=((" g/kWh", 1e-3, 0.0), (" kg/kWh", 1.0, 1.0)),
         units={f"{m}{c}/{e}": s / size for c in CARBON for m, s in (("g", 1e-3), ("kg", 1.0), ("t", 1e3))
                for e, size in (("kwh", 1.0), ("mwh", 1e3))},

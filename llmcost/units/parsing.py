@@ -224,8 +224,25 @@ def _eaten(kind: Kind, text: str, reason: str) -> LlmcostError:
 
 
 def _without_unit(kind: Kind, text: object, number: str) -> LlmcostError:
-    hint = f"write {kind.bare.format(n=number)}" if 0 < len(number) <= 20 else ""
-    return refuse(kind, text, "it has no unit", hint)
+    reason = "it is negative, and has no unit" if number.startswith("-") and not kind.negative else "it has no unit"
+    return refuse(kind, text, reason, _spelled(kind, number, f"write {kind.bare}"))
+
+
+def _spelled(kind: Kind, number: str, template: str) -> str:
+    """A hint with the number in it, of those of its spellings that are accepted; empty where none is."""
+    if not 0 < len(number) <= 20:
+        return ""
+    said, comma, note = template.format(n=number).removeprefix("write ").partition(",")
+    accepted = [spelling for spelling in said.split(" or ") if _accepts(kind, spelling)]
+    return f"write {' or '.join(accepted)}{comma}{note}" if accepted else ""
+
+
+def _accepts(kind: Kind, text: str) -> bool:
+    try:
+        parse(kind.name, text)
+    except LlmcostError:
+        return False
+    return True
 
 
 def _bad_unit(kind: Kind, text: str, reading: Reading) -> LlmcostError:
@@ -233,7 +250,7 @@ def _bad_unit(kind: Kind, text: str, reading: Reading) -> LlmcostError:
     number = reading.number
     if reading.unit in kind.refused:
         reason, hint = kind.refused[reading.unit]
-        return refuse(kind, text, reason, hint.format(n=number) if len(number) <= 20 else "")
+        return refuse(kind, text, reason, _spelled(kind, number, hint))
     if not reading.unit:
         return _without_unit(kind, text, number)
     if kind.tail and (reading.unit in kind.scales or reading.unit.lower() in kind.scales):

@@ -219,7 +219,9 @@ def test_near_names_and_all_findings_of_all_files(cli: Cli, repo: Path) -> None:
     (repo / "c.toml").write_text(
         budget("max_total_usd = 1", scenario="x.toml") + budget("max_total_usd = 1", scenario="y.toml")
     )
-    assert len([line for line in cli("check", "c.toml").err.splitlines() if line.startswith("error: ")]) == 2
+    errors = [line for line in cli("check", "c.toml").err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 2
+    assert errors[0].startswith("error: c.toml:3: scenario: no such file: 'x.toml'")
 
 
 def test_exit_codes_under_pipefail(repo: Path) -> None:

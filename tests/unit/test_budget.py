@@ -121,7 +121,9 @@ WRONG = {  # text, what the message names, what the hint says
     "bad value": (HEAD + 'max_total_usd = "15 GB"', "f.toml:4: max_total_usd: '15 GB'", ""),
     "bad level": (HEAD + 'max_total_usd = { warn = "x" }', "f.toml:4: max_total_usd: warn: 'x'", ""),
     "no level": (HEAD + 'max_total_usd = { owner = "x" }', "neither fail, warn nor max_increase", ""),
-    "unknown in level": (HEAD + "max_total_usd = { fial = 1 }", "unknown key 'fial'", "fail"),
+    "unknown in level": (HEAD + "max_total_usd = { fial = 1 }", "unknown key 'fial', expected fail, warn, on,", "'fail'"),
+    "a level called max": (HEAD + 'max_total_usd = { max = "5k", max_increase = 1 }', "unknown key 'max'", '{ fail = "5k" }'),
+    "a level called limit": (HEAD + "max_total_usd = { limit = 5 }", "unknown key 'limit'", "{ fail = 5 }"),
     "warns beyond": (HEAD + "max_total_usd = { warn = 3, fail = 2 }", "would never warn", ""),
     "warns below": (HEAD + "min_mfu = { warn = 0.1, fail = 0.2 }", "would never warn", ""),
     "at": (HEAD + 'at = "p99"\nmax_total_usd = 1', "f.toml:4: at: 'p99' is not one of p5, p50, p95", "p95"),
@@ -184,6 +186,7 @@ def test_headroom_and_words() -> None:
 
 
 def test_not_known_is_a_failure_and_so_is_an_expired_exception() -> None:
+    assert "requests =" in measure("gpus", "p50", {"gpus": None, "usd_per_request": 1.0}, {}).problem
     assert judge(limit(), Measure(None, problem="why")) == (FAIL, None, "why")
     expired = judge(limit(expires=dt.date(2026, 1, 1)), Measure(1.0), expired=True)
     assert (expired.word, expired.message) == (FAIL, "the exception expired on 2026-01-01")

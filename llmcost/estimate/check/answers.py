@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from llmcost import units
 from llmcost.budget.limits import Budget, BudgetFile, Limit
-from llmcost.catalog import Catalog, is_path
+from llmcost.catalog import Catalog, Found, is_path
 from llmcost.errors import Exit, LlmcostError, Missing
 from llmcost.estimate.compare.case import sides
 from llmcost.estimate.crossover import crossover
@@ -69,13 +69,21 @@ def subject(
         found = Subject(file.label, file.scenario, f"file:{os.path.basename(file.label)}", as_of, usual_as_of)
     elif is_path(name):
         label = os.path.normpath(os.path.join(os.path.dirname(file.label), name)).replace(os.sep, "/")
-        path = catalog.find("scenarios", label if is_path(label) else f"./{label}").path
+        path = _find(budget, catalog, label if is_path(label) else f"./{label}").path
         found = Subject(label, read_toml(path), f"file:{path.name}", as_of, usual_as_of)
     else:
-        preset = catalog.find("scenarios", name)
+        preset = _find(budget, catalog, name)
         found = Subject(preset.name, read_toml(preset.path), preset.origin, as_of, usual_as_of)
     found.question()  # a wrong value is a finding once, not once a command
     return found
+
+
+def _find(budget: Budget, catalog: Catalog, name: str) -> Found:
+    try:
+        return catalog.find("scenarios", name)
+    except LlmcostError as error:
+        hint = "a path counts from the folder of the budget file" if is_path(name) else error.hint
+        raise LlmcostError(f"{budget.place}: scenario: {error.message}", hint) from None
 
 
 class Answers:
