@@ -89,7 +89,8 @@ class Catalog:
         if is_path(name):
             path = Path(name)
             if not path.exists():
-                raise LlmcostError(f"no such file: {shown(name)}", f"llmcost presets list {kind}")
+                hint = self._published(name) if kind == "models" else ""
+                raise LlmcostError(f"no such file: {shown(name)}", hint or f"llmcost presets list {kind}")
             return Found(kind, path.stem, path, True)
         files = self.files(kind)
         wanted = name.strip().lower()
@@ -102,6 +103,18 @@ class Catalog:
             f"unknown {SINGULAR[kind]} {shown(name)}",
             did_you_mean(wanted, [*files, *aliases]) or f"llmcost presets list {kind}",
         )
+
+    def _published(self, name: str) -> str:
+        """What to say to the name that a model is published under, `meta-llama/Llama-3.1-70B-Instruct`."""
+        owner, _, model = name.strip().lower().partition("/")
+        if not owner or not model or "/" in model or model.endswith(".toml") or owner in (".", "..", "~"):
+            return ""
+        plain = re.sub(r"(-(instruct|chat|it|base|hf|thinking|fp8|bf16|awq|gptq|int4|[0-9]{4}))+$", "", model)
+        known = [*self.files("models"), *self.aliases("models")]
+        exact = next((known_as for known_as in (model, plain) if known_as in known), "")
+        if exact:
+            return f"here it is '{exact}'"
+        return did_you_mean(plain, known) or "llmcost presets import config.json makes a preset of its configuration"
 
     def aliases(self, kind: str) -> dict[str, str]:
         """Alias to file name. Read as text, so that completion and look-up parse no TOML."""

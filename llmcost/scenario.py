@@ -14,7 +14,7 @@ import msgspec
 from llmcost import spec, technique, units
 from llmcost.catalog import source_for
 from llmcost.errors import LlmcostError, did_you_mean, plainly, raise_all
-from llmcost.keys import NOTES, SERVE, TABLES, TRAIN, Key, all_keys
+from llmcost.keys import ELSEWHERE, NOTES, SERVE, TABLES, TRAIN, Key, all_keys
 
 Value = Any  # float, int, str, date, units.Between or units.Triangle
 
@@ -74,12 +74,20 @@ def refuse_unread(scenarios: Iterable[Scenario]) -> None:
         [
             LlmcostError(
                 f"{keys[n].option} has no effect in this question",
-                f"other values given decide the answer: leave {keys[n].option} out",
+                f"{_deciding(keys[n], [keys[f] for f in flags if f in read])}: leave {keys[n].option} out",
             )
             for n in flags
             if n not in read
         ]
     )
+
+
+def _deciding(idle: Key, taken: list[Key]) -> str:
+    """What decides in place of an idle option, as far as its topic tells: what was said of the same one."""
+    same = [key.option for key in taken if key.panel == idle.panel]
+    if not same:
+        return "other values given decide the answer"
+    return f"{' and '.join(', '.join(same).rsplit(', ', 1))} {'decides' if len(same) == 1 else 'decide'} the answer"
 
 
 def parse_value(key: Key, raw: object) -> Value:
@@ -93,8 +101,7 @@ def parse_value(key: Key, raw: object) -> Value:
     if key.kind == "choice":
         if type(raw) in (str, int) and str(raw) in key.choices:
             return str(raw)
-        near = did_you_mean(raw, key.choices) if isinstance(raw, str) else ""
-        raise LlmcostError(f"{units.shown(raw)} is not one of {', '.join(key.choices)}", near)
+        raise LlmcostError(f"{units.shown(raw)} is not one of {', '.join(key.choices)}", _meant(key, raw))
     if key.kind == "choices":
         return _parse_choices(key, raw)
     if key.kind == "payments":
@@ -130,6 +137,14 @@ def parse_value(key: Key, raw: object) -> Value:
         most = units.format(key.kind, key.most).replace(" ", "")
         raise LlmcostError(f"{units.shown(raw)} is too large: at most {most}", f"write {most} or less")
     return int(value) if key.kind.startswith("whole") and isinstance(value, float) else value
+
+
+def _meant(key: Key, raw: object) -> str:
+    """The choice that a word of other tools stands for, or the nearest names."""
+    if not isinstance(raw, str):
+        return ""
+    word = ELSEWHERE.get(raw.strip().lower(), "")
+    return f"here it is {word!r}" if word in key.choices else did_you_mean(raw, key.choices)
 
 
 def _parse_choices(key: Key, raw: object) -> str:

@@ -136,7 +136,7 @@ def _parsed(row: Any, where: str) -> dict[str, Any]:
         try:
             if name not in KEYS:
                 raise sc.unknown_key(name, "", KEYS)
-            said[name] = str(raw) if name == "name" else sc.parse_value(KEYS[name], raw)
+            said[name] = str(raw) if name == "name" else sc.parse_value(KEYS[name], _a_month(name, raw))
         except LlmcostError as error:
             findings.append(units.at(where if name not in KEYS else f"{where}: {name}", error))
     raise_all(findings)
@@ -145,6 +145,16 @@ def _parsed(row: Any, where: str) -> dict[str, Any]:
     if not any(k.startswith("price") for k in said):
         raise LlmcostError(f"{where}: nothing is paid", "price = 20, or price_per_mtok_output = '15/Mtok'")
     return said
+
+
+def _a_month(name: str, raw: object) -> object:
+    """A subscription written with its period, `20/mo` or `240/y`, as dollars a month; anything else as it is."""
+    if name != "price" or not isinstance(raw, str) or "/" not in raw:
+        return raw
+    try:
+        return float(f"{units.parse('usd_per_hour', raw) * 24.0 * DAYS_PER_MONTH:.12g}")
+    except LlmcostError:
+        return raw
 
 
 def _offer(question: Question, said: Mapping[str, Any], several: bool) -> Offer:

@@ -111,13 +111,20 @@ def _of_provider(table: Table, hardware: str, commitment: str, provider: str) ->
         offers = f"it has {', '.join(has[:6])}" if has else "it has neither"
         raise LlmcostError(
             f"provider {provider} quotes no {hardware} {commitment}: {offers}",
-            "leave --provider out, or give --price 2.50/h",
+            f"{_who_else(table, hardware, commitment)}, or give --price 2.50/h",
         )
     rates = [q.usd_per_hour for q in quotes]
     mid = median(rates)
     rate: Number = Spread(min(rates), mid, max(rates)) if min(rates) < max(rates) else mid
     caveats = _dearer(table, hardware, commitment, mid, {provider})
     return Quote(rate, _origin(quotes, f"preset:prices/{provider}", f"{len(quotes)} quotes of {provider}"), caveats)
+
+
+def _who_else(table: Table, hardware: str, commitment: str) -> str:
+    others = sorted(table.get((hardware, commitment), {}))
+    if not others:
+        return "no provider has it: leave the provider out for a price estimated from other terms"
+    return f"{', '.join(others[:6])}{' and others have' if others[6:] else ' has' if len(others) == 1 else ' have'} it"
 
 
 def _of_market(table: Table, hardware: str, commitment: str, medians: dict[str, float]) -> Quote:

@@ -9,12 +9,34 @@ from __future__ import annotations
 from llmcost.keys import buying, demand, fleet, money, serving, subject, techniques, time, training, what_if
 from llmcost.keys.key import BOTH, COMPARE, CROSSOVER, SERVE, TRAIN, Key
 
-__all__ = ["BOTH", "COMPARE", "CROSSOVER", "KEYS", "NOTES", "SERVE", "SIDES", "TABLES", "TRAIN", "Key", "all_keys"]
+__all__ = [
+    "BOTH",
+    "COMPARE",
+    "CROSSOVER",
+    "ELSEWHERE",
+    "KEYS",
+    "NOTES",
+    "SERVE",
+    "SIDES",
+    "TABLES",
+    "TRAIN",
+    "Key",
+    "all_keys",
+]
 
 TOPICS = (subject, what_if, training, serving, techniques, fleet, demand, buying, money, time)
 KEYS: dict[str, Key] = {k.name: k for topic in TOPICS for k in topic.KEYS}
 SIDES = (TRAIN, SERVE)
 NOTES = ("title", "description", "sources", "aliases")  # what a file may say about itself
+ELSEWHERE = {  # choices by what others call them
+    "sft": "full", "finetune": "full", "fine-tune": "full", "fine-tuning": "full", "instruct": "full",
+    "peft": "lora", "adapter": "lora", "adapters": "lora", "pretraining": "pretrain", "pre-training": "pretrain",
+    "cpt": "continue", "continued": "continue", "distillation": "distill",
+    **dict.fromkeys(("rlhf", "rlvr", "ppo", "grpo", "reinforcement"), "rl"),
+    "reserved": "1-year", "committed": "1-year", "ondemand": "on-demand", "on_demand": "on-demand",
+    "preemptible": "spot", "own": "owned", "buy": "owned", "float8": "fp8", "bfloat16": "bf16", "half": "fp16",
+    "float16": "fp16", "float32": "fp32",
+}  # fmt: skip
 TABLES = ("alternative", "budget", "plan")  # read by other parts of the tool
 
 

@@ -240,10 +240,13 @@ def test_users_are_traffic_and_are_drawn(cli: Cli) -> None:
 
 
 def test_caching_is_a_lever(cli: Cli, tmp_path: Path) -> None:
-    rows = asked(cli, *SERVE, "--plan", plan(tmp_path, PLAN))["levers"]
+    monthly = PLAN.replace("price = 20", "price = '20/mo'")  # the same subscription, its period said
+    answer = asked(cli, *SERVE, "--plan", plan(tmp_path, monthly))
+    rows = answer["levers"]
     margins = [row["margin_usd_per_user_month"] for row in rows]
     assert margins == sorted(margins)
     assert [row["cache_hit"] for row in rows] == [0.0, 0.25, 0.5, 0.75]
+    assert answer["result"]["revenue_usd_per_user_month"] == 20.0
 
 
 WRONG = [

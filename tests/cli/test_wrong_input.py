@@ -139,6 +139,25 @@ def test_hints_name_the_command(cli: Cli) -> None:
     assert "did you mean" not in cli("presets", "show", "nosuch").err  # nothing is near
 
 
+HINTS = [
+    (("--model", "meta-llama/Llama-3.1-8B-Instruct"), "here it is 'llama-3.1-8b'"),
+    (("--model", "someone/unheard-of"), "llmcost presets import config.json"),
+    (("--method", "sft"), "here it is 'full'"),
+    (
+        ("--method", "rl", "--rollout-tokens", "1B"),
+        "--method and --rollout-tokens decide the answer: leave --tokens out",
+    ),
+    (("--provider", "aws", "--commitment", "3-year"), "gcp has it, or give --price 2.50/h"),
+]
+
+
+@pytest.mark.parametrize(("args", "hint"), HINTS, ids=lambda a: " ".join(a)[:40])
+def test_what_a_newcomer_types_has_a_hint_of_its_own(cli: Cli, args: tuple[str, ...], hint: str) -> None:
+    run = cli(*_said(*TRAIN, *args))
+    assert run.code == 2, run
+    assert f"hint: {hint}" in run.err
+
+
 FILES = {
     "broken": b"model = ",
     "binary": b"\x00\xff\xfe",
