@@ -14,6 +14,7 @@ Num = Any  # float or numpy array; everything broadcasts
 # Units of the exponents below; where they are cut off, nothing is measured beyond.
 A100_FLOPS, H100_FLOPS = 312e12, 989e12  # dense 16-bit peaks
 ROOMY_BYTES = 80e9
+CROWDED, TIGHT = 7e9, 2.1e10  # active parameters from which half of that begins to force layouts, and does
 FILLING = 7e10  # active parameters whose products fill an H100
 LONG_HOURS = 1e4
 OVERTRAINED = 1000.0  # tokens per active parameter: fifty times the optimum of arXiv 2203.15556
@@ -23,9 +24,9 @@ POINTS = 4001
 class Campaign(NamedTuple):
     """What published runs add to their steps; sources in presets/calibration/training.toml."""
 
-    campaign: Num  # billed hours over those of the steps: long runs on 80 GB accelerators [-]
+    campaign: Num  # billed hours over those of the steps, every run [-]
     campaign_early: Num  # times, for stacks of before September 2022 [-]
-    campaign_memory: Num  # times, for long runs on half the memory or less [-]
+    campaign_memory: Num  # times, for large models on half of 80 GB or less [-]
     campaign_small: Num  # times, per decade of active parameters below 70B at the peak of an H100 [-]
     campaign_short: Num  # times, per decade of hours below 10,000 [-]
     run_scale: Num  # of Student's t (2 degrees of freedom) of the log of billed hours [log]
@@ -81,17 +82,19 @@ def exponents(hours: Num, memory_bytes: Num, flops: Num, active: Num, early: Num
 
     Examples
     --------
-    A 7B model for 1,000 hours on an H100: one decade below 70B, one below 10,000 hours.
+    A 7B model for 1,000 hours on an H100: one decade below 70B, one below 10,000 hours. A 70B model on A100 of 40 GB.
 
     >>> [float(x) for x in exponents(1e3, 80e9, 989e12, 7e9, False)]
     [1.0, 0.0, 0.0, 1.0, -1.0]
+    >>> [float(x) for x in exponents(1e5, 40e9, 312e12, 7e10, True)]
+    [1.0, 1.0, 1.0, 0.0, 0.0]
     """
     tight = np.clip(np.log2(ROOMY_BYTES / np.asarray(memory_bytes)), 0.0, 1.0)
-    long = np.clip(np.log10(np.asarray(hours) / LONG_HOURS) + 0.5, 0.0, 1.0)
+    large = np.clip(np.log(np.asarray(active) / CROWDED) / np.log(TIGHT / CROWDED), 0.0, 1.0)
     fast = np.clip(np.log(np.asarray(flops) / A100_FLOPS) / np.log(H100_FLOPS / A100_FLOPS), 0.0, 1.5)
     small = np.clip(np.log10(FILLING / np.asarray(active)), 0.0, 2.0)
     short = np.clip(np.log10(LONG_HOURS / np.asarray(hours)), 0.0, 2.0)
-    return np.ones_like(tight), np.asarray(early, dtype=float), tight * long, fast * small, -short
+    return np.ones_like(tight), np.asarray(early, dtype=float), tight * large, fast * small, 0.0 - short
 
 
 def overhead(campaign: Campaign, powers: tuple[Num, ...]) -> Num:
