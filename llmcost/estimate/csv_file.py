@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -27,6 +28,23 @@ def rows(option: str, name: str, columns: Sequence[str], hint: str = "") -> list
         raise LlmcostError(f"{where}: no column {' and '.join(missing)}", hint)
     places = [heads.index(c) for c in columns]
     return [(f"{where}: line {n}", [row[p].strip() if p < len(row) else "" for p in places]) for n, row in body]
+
+
+def number(text: str, where: str, what: str, hint: str, most: float, zero: bool = True) -> float:
+    """A cell as a number up to `most`, zero or above it.
+
+    Raises
+    ------
+    LlmcostError
+        It is not `what` it has to be.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= most or (value == 0 and not zero):
+        raise LlmcostError(f"{where}: {units.shown(text)} is not {what}", hint)
+    return value
 
 
 def headings(option: str, name: str) -> list[str]:

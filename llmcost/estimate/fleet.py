@@ -20,6 +20,7 @@ SOURCE = "docs/method-fleet.md, fleet"
 SECONDS_PER_DAY = 86_400.0
 DAY_OR_WEEK = (week.HOURS_PER_DAY, week.HOURS_PER_DAY * week.DAYS_PER_WEEK)
 SHAPING = ("peak_to_average", "weekend", "hourly", "peak_load")
+REQUESTS = ("a number of requests", "zero or a positive number", 1e18)  # a cell of traffic
 COUNTED = ("spares", "serve_regions", "min_replicas")
 # Kinds of replica: name, accelerators, accelerator time of one request at full load [s].
 Kinds = Sequence[tuple[str, Any, Any]]
@@ -174,7 +175,7 @@ def read_hours(name: str) -> Any:
         Not 24 or 168 rows, or an hour that is not a number of requests.
     """
     rows = csv_file.rows("--hourly", name, ("requests",))
-    values = np.array([_requests(cells[0], where) for where, cells in rows])
+    values = np.array([csv_file.number(cells[0], where, *REQUESTS) for where, cells in rows])
     if len(values) not in DAY_OR_WEEK:
         raise LlmcostError(
             f"--hourly {units.shown(name)}: {len(values)} rows: a day has 24, a week 168", "one row for each hour"
@@ -182,16 +183,6 @@ def read_hours(name: str) -> Any:
     if values.max() <= 0:
         raise LlmcostError(f"--hourly {units.shown(name)}: no requests in any hour")
     return values / values.mean()
-
-
-def _requests(text: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1e18:
-        raise LlmcostError(f"{where}: {units.shown(text)} is not a number of requests", "zero or a positive number")
-    return value
 
 
 def take_mix(question: Question, fleet: Fleet, hardware: str | None) -> Fleet:

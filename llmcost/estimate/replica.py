@@ -244,7 +244,7 @@ def front_rows(answer: serving_search.Answer, utilization: float, kind: str) -> 
         rows.append(
             {
                 "usd_per_mtok_output": _usd_per_mtok(point, utilization, kind),
-                "tokens_per_second_per_user": 1.0 / float(point.point.tpot_seconds),
+                "tokens_per_second_per_user_full": 1.0 / float(point.point.tpot_seconds),
                 **({} if kind == "decode" else {"ttft_full_seconds": float(point.point.ttft_seconds)}),
                 "batch": int(point.point.batch),
                 "gpus_per_replica": int(point.gpus_per_replica),

@@ -13,9 +13,9 @@ from llmcost.engine.serving import Layout, Load
 from llmcost.engine.spread import median
 from llmcost.estimate.question import Question
 from llmcost.estimate.replica import degrees, front_rows, ranks, stated
-from llmcost.estimate.serving_load import Server, Under
+from llmcost.estimate.serving_load import Arrivals, Server, Under
 from llmcost.estimate.serving_options import SOURCE, NoFit, Options, no_fit, record, too_large, too_slow
-from llmcost.estimate.serving_prompts import best_layout, size_of, too_late
+from llmcost.estimate.serving_prompts import cheapest, size_of, too_late, tried
 from llmcost.estimate.serving_targets import within
 
 
@@ -136,7 +136,7 @@ class Pools(NamedTuple):
         )  # fmt: skip
 
 
-def choose(question: Question, asked: Options, price: float) -> Pools | NoFit:
+def choose(question: Question, asked: Options, price: float, arrivals: Arrivals) -> Pools | NoFit:
     """The cheapest prefill replica within the TTFT target and the cheapest decode replica within the TPOT target."""
     arriving = asked.load._replace(cached_isl=asked.load.isl)
     answer = within(question, asked, arriving, asked.targets._replace(ttft_seconds=math.inf), price)
@@ -151,9 +151,10 @@ def choose(question: Question, asked: Options, price: float) -> Pools | NoFit:
     if short is not None:
         return short
     precision, dtype = asked.precisions[which], asked.dtypes[which]
-    prefill, cost = best_layout(asked, precision)
-    if prefill is None or not math.isfinite(cost):
-        return too_late(asked, precision)
+    each = tried(asked, precision, arrivals)
+    prefill, cost = cheapest(asked, each)
+    if not math.isfinite(cost):
+        return too_late([each])
     decode = Layout(*(float(v) for v in best.layout))
     record(question, asked, decode, batch, dtype)
     quick, used = grid.pick(answer.fastest), median(question.numbers["utilization"])

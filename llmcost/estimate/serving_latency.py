@@ -37,7 +37,8 @@ def at_load(todo: Plan, c: Mapping[str, Any], spread: Mapping[str, Range]) -> tu
         if known.get(name) is not None
         for of in (spread[k] for k in fulls if k in spread)
     }
-    return {**c, **known}, {**spread, **ranges}
+    own = {"own": {**c["own"], **known}} if "own" in c else {}
+    return {**c, **known, **own}, {**spread, **ranges}
 
 
 def column(todo: Plan, p: Mapping[str, Any], out: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost import units
 from llmcost.engine.queueing import empirical_lengths, lognormal_lengths
 from llmcost.engine.spread import median
 from llmcost.errors import LlmcostError
@@ -15,6 +13,7 @@ from llmcost.estimate import csv_file
 from llmcost.estimate.question import Origin, Question, origin_from
 
 COLUMNS = ("isl", "osl")
+LENGTH = ("a length", "a positive number of tokens", 1e9, False)  # a cell of lengths
 
 
 class Lengths(NamedTuple):
@@ -81,15 +80,5 @@ def read(name: str) -> tuple[Any, Any]:
         No such file, not CSV, a column missing, no rows, or a length that is not a positive number.
     """
     rows = csv_file.rows("--lengths", name, COLUMNS)
-    found = np.array([[_length(cell, where) for cell in cells] for where, cells in rows])
+    found = np.array([[csv_file.number(cell, where, *LENGTH) for cell in cells] for where, cells in rows])
     return found[:, 0], found[:, 1]
-
-
-def _length(text: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 < value <= 1e9:
-        raise LlmcostError(f"{where}: {units.shown(text)} is not a length", "a positive number of tokens")
-    return value

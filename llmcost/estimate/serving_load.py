@@ -34,6 +34,19 @@ class Server(Protocol):
         """So many of them at a share of what they can do [-]."""
 
 
+class Arrivals(NamedTuple):
+    """What replicas are chosen for, before their number is known."""
+
+    share: float  # of what they can do [-]
+    per_second: float | None  # in the busiest hour of a region; None: one replica at the share
+
+    def of(self, service: Any) -> tuple[Any, Any]:
+        """Arrivals [1/s], and as many servers of that service time [s] as keep the share [-]."""
+        if self.per_second is None:
+            return self.share / service, 1.0
+        return self.per_second, np.maximum(np.ceil(self.per_second * service / self.share - 1e-9), 1.0)
+
+
 class Sizing(NamedTuple):
     """How far a fleet may be loaded for the p95 of TTFT to keep its target."""
 
@@ -80,11 +93,12 @@ def idle_seconds(server: Server, p: Mapping[str, float]) -> float:
     return float(_p95(server, p, IDLE, 1.0)[0])
 
 
-def size(server: Server, p: Mapping[str, float], target_seconds: float, demand: float | None) -> Sizing:
-    """The smallest fleet whose p95 keeps the target, at no more than the stated utilisation.
+def size(server: Server, p: Mapping[str, float], target_seconds: float, arrivals: Arrivals) -> Sizing:
+    """The smallest fleet whose p95 keeps the target, at no more than the stated load.
 
-    Without a demand [1/s]: one replica. The target is kept by an idle replica.
+    Without traffic: one replica. The target is kept by an idle replica.
     """
+    demand = arrivals.per_second
     if demand is None:
         most = _highest(server, p, target_seconds, 1.0)
         return Sizing(most, most)
@@ -93,7 +107,7 @@ def size(server: Server, p: Mapping[str, float], target_seconds: float, demand: 
     def keeps(replicas: float) -> bool:
         return bool(_p95(server, p, demand / (replicas * capacity), replicas)[0] <= target_seconds)
 
-    least = math.ceil(demand / (capacity * p["utilization"]) - 1e-9)
+    least = int(arrivals.of(1.0 / capacity)[1])
     if keeps(least):
         return Sizing(_highest(server, p, target_seconds, least), math.inf)
     low, high = least, 2 * least

@@ -90,6 +90,9 @@ def options(
     factors, framework = question.catalog.factors("serving"), question.said("framework") or "any"
     calibration = serving.calibration_from_factors(factors, device.preset.generation, framework)
     calibration = _imbalance(question, shape, calibration)
+    if not static and phase != "decode":
+        carried = question.factor("serving", "chunk_tokens")
+        question.record("chunk_tokens", calibration.chunk_tokens, carried.origin, "tokens")
     kind = kind_of(static or phase == "prefill", False, shape.n_experts > 0, False)
     _errors(question, calibration, sides(spread_from_factors(factors, device.preset.generation, framework), kind))
     kept, default = targets(question, static, phase)

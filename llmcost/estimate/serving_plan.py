@@ -19,7 +19,7 @@ from llmcost.estimate.question import Origin, Question
 from llmcost.estimate.replica import Replica, choose, given_rate
 from llmcost.estimate.service import DAYS_PER_MONTH, HOURS_PER_MONTH
 from llmcost.estimate.serving_lengths import Lengths, lengths
-from llmcost.estimate.serving_load import Sizing, idle_seconds, size
+from llmcost.estimate.serving_load import Arrivals, Sizing, idle_seconds, size
 from llmcost.estimate.serving_options import NoFit, options
 from llmcost.estimate.serving_sizes import arriving, decide
 from llmcost.estimate.subject import Chip, Subject, chip, subject
@@ -76,9 +76,12 @@ def plan(question: Question) -> Plan:
     fleet = fleets.take_mix(question, fleet, name)
     service.take(question, requests)
     carried = fleet if decide(question, requests) else None
-    replica, colocated = _replicas(question, model, device, gpus, median(price), varied, phase, carried)
+    p = arriving(question)
+    busiest = p["requests"] / SECONDS_PER_DAY / fleet.regions * fleet.peak(p) if requests else None
+    arrivals = Arrivals(float(fleet.load(p)), busiest)
+    replica, colocated = _replicas(question, model, device, gpus, median(price), varied, phase, carried, arrivals)
     where = place(question, device) if device is not None else None
-    sizing = None if isinstance(replica, NoFit) else _sizing(question, replica, requests, fleet, phase)
+    sizing = None if isinstance(replica, NoFit) else _sizing(question, replica, arrivals, phase)
     if isinstance(sizing, NoFit):
         replica, sizing = sizing, None
     if question.applied is not None and not isinstance(replica, NoFit):
@@ -89,7 +92,7 @@ def plan(question: Question) -> Plan:
 
 def _replicas(
     question: Question, model: Subject | None, device: Chip | None, gpus: int | None, price: float,
-    varied: Lengths | None, phase: str, fleet: Fleet | None,
+    varied: Lengths | None, phase: str, fleet: Fleet | None, arrivals: Arrivals,
 ) -> tuple[Replica | Pools | Prompts | NoFit, Replica | None]:  # fmt: skip
     """What answers, and for separate pools the single pool to compare them with."""
     if not phase and question.number("tokens_per_second") is not None:
@@ -104,7 +107,7 @@ def _replicas(
         from llmcost.estimate import serving_prompts
 
         asked = options(question, model, device, gpus, varied, False, phase)
-        return serving_prompts.choose(question, asked), None
+        return serving_prompts.choose(question, asked, price, arrivals), None
     apart = not phase and question.said("pools") == "disaggregated"
     static = not apart and question.said("batching") == "static"
     asked = options(question, model, device, gpus, varied, static, phase)
@@ -114,12 +117,12 @@ def _replicas(
     from llmcost.estimate import serving_disaggregated
 
     together = choose(question, asked, price, fleet)
-    pools = serving_disaggregated.choose(question, asked, price)
+    pools = serving_disaggregated.choose(question, asked, price, arrivals)
     return pools, together if isinstance(together, Replica) else None
 
 
 def _sizing(
-    question: Question, replica: Replica | Pools | Prompts, requests: bool, fleet: Fleet, phase: str
+    question: Question, replica: Replica | Pools | Prompts, arrivals: Arrivals, phase: str
 ) -> Sizing | NoFit | None:
     """How far the fleet may be loaded for the p95 of TTFT; None where no target was given or nothing can queue."""
     server = None if phase == "decode" else replica.server()
@@ -131,8 +134,7 @@ def _sizing(
     if alone > target:
         reason = f"no fleet keeps a p95 TTFT of {units.format('seconds', target)}"
         return NoFit(f"{reason}: where nobody waits it is {units.format('seconds', alone)}", None, None)
-    busiest = p["requests"] / SECONDS_PER_DAY / fleet.regions * fleet.peak(p) if requests else None
-    return size(server, {**p, "utilization": float(fleet.load(p))}, target, busiest)
+    return size(server, p, target, arrivals)
 
 
 def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
@@ -164,6 +166,18 @@ def _figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
     return out if todo.place is None else out | _energy(todo, todo.place, p, out, machine_hours)
 
 
+def load(todo: Plan, p: Mapping[str, Any], out: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Arrivals at the peak over what the replicas that meet them can do [-], and how many those are [-].
+
+    Without traffic: the stated load, of one replica. `p` and `out` are the numbers and figures of the model alone.
+    """
+    if not todo.requests:
+        return todo.fleet.load(p, todo.bound), 1.0
+    working = out["replicas"] / todo.fleet.regions - todo.fleet.spares
+    each = out["requests_per_second_peak"] / todo.fleet.regions / working
+    return each / out["requests_per_second_per_replica"], working
+
+
 def latencies(todo: Plan, p: Mapping[str, Any], out: Mapping[str, Any], quantiles: bool = True) -> dict[str, Any]:
     """TPOT and TTFT at the load, from the numbers `p` and the figures they give: at the peak, of random arrivals.
 
@@ -176,11 +190,7 @@ def latencies(todo: Plan, p: Mapping[str, Any], out: Mapping[str, Any], quantile
         return {name: out[full] for name, full in STANDING.items() if full in out}
     if applied is not None:
         p = applied.reaching(p)
-    if not todo.requests:
-        return serving_load.latencies(server, p, todo.fleet.load(p, todo.bound), 1.0, quantiles)
-    working = out["replicas"] / todo.fleet.regions - todo.fleet.spares
-    each = out["requests_per_second_peak"] / todo.fleet.regions / working
-    return serving_load.latencies(server, p, each / out["requests_per_second_per_replica"], working, quantiles)
+    return serving_load.latencies(server, p, *load(todo, p, out), quantiles)
 
 
 def _tokens(todo: Plan, p: Mapping[str, Any]) -> Any:

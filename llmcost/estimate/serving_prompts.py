@@ -10,9 +10,10 @@ import numpy as np
 
 from llmcost.engine import serving, serving_memory, serving_pools, serving_traffic
 from llmcost.engine.serving import BINDS, Layout, Load
+from llmcost.engine.spread import median
 from llmcost.estimate.question import Question
 from llmcost.estimate.replica import degrees, one_kind, ranks
-from llmcost.estimate.serving_load import Server, Under
+from llmcost.estimate.serving_load import Arrivals, Server, Under
 from llmcost.estimate.serving_options import SOURCE, NoFit, Options, no_fit, record
 
 
@@ -57,9 +58,15 @@ class Prompts(NamedTuple):
             "gpus_per_replica": self.gpus,
             **degrees(self.layout),
             "dtype": self.dtype,
+            "batch_max": int(self._room()),
             "weight_bytes": float(held) * self.gpus,
             "binds": BINDS[int(self.point(a.load).binds)],
         }
+
+    def _room(self) -> float:
+        a = self.asked
+        load = a.load._replace(osl=1.0)
+        return float(serving.max_batch(a.shape, a.device.machine, self.layout, self.precision, load, a.calibration))
 
     def under(self, p: Mapping[str, Any], share: Any, replicas: Any) -> Under:
         """So many of them at a share of what they can do."""
@@ -99,44 +106,68 @@ def size_of(layout: Layout) -> Any:
     return layout.tp * layout.pp * layout.dp
 
 
-def choose(question: Question, asked: Options) -> Prompts | NoFit:
+class Tried(NamedTuple):
+    """Every layout of a format: what a prompt takes of its accelerators, and the first token; infinite without one."""
+
+    gpu_seconds: Any
+    ttft_seconds: Any
+
+
+def choose(question: Question, asked: Options, price: float, arrivals: Arrivals) -> Prompts | NoFit:
     """The layout and format whose prompts cost least, among those that hold one and keep the TTFT target."""
-    found = [(best_layout(asked, p), p, d) for p, d in zip(asked.precisions, asked.dtypes, strict=True)]
-    fit = [(layout, cost, p, d) for (layout, cost), p, d in found if layout is not None]
-    if not fit:
+    every = [tried(asked, precision, arrivals) for precision in asked.precisions]
+    kept = [cheapest(asked, one) for one in every]
+    if not any(np.isfinite(one.gpu_seconds).any() for one in every):
         return no_fit(question, asked)
-    layout, cost, precision, dtype = min(fit, key=lambda choice: choice[1])
-    if not math.isfinite(cost):
-        return too_late(asked, precision)
-    record(question, asked, layout, None, dtype)
-    return Prompts(asked, precision, dtype, layout)
+    which = int(np.argmin([seconds for _, seconds in kept]))
+    layout, seconds = kept[which]
+    if not math.isfinite(seconds):
+        return too_late(every)
+    record(question, asked, layout, None, asked.dtypes[which])
+    new, used = max(asked.load.isl - asked.load.cached_isl, 1.0), median(question.numbers["utilization"])
+    usd = price / 3600.0 / used / new * 1e6
+    return Prompts(asked, asked.precisions[which], asked.dtypes[which], layout, front(asked, every, usd))
 
 
-def best_layout(asked: Options, precision: serving.Precision) -> tuple[Layout | None, float]:
-    """The layout whose prompts take least accelerator time, and that time [s]; none holds one, or none in time."""
-    fits, first = _tried(asked, precision)
-    if not fits.any():
-        return None, math.inf
-    seconds = first.alone_seconds + _transfer(asked, first)
-    kept = fits & (seconds <= asked.targets.ttft_seconds)
-    cost = np.where(kept, first.prompt_seconds * size_of(asked.candidates), np.inf)
-    best = int(np.argmin(cost))
-    return Layout(*(float(axis[best]) for axis in asked.candidates)), float(cost[best])
+def cheapest(asked: Options, of: Tried) -> tuple[Layout, float]:
+    """The layout whose prompts take least accelerator time in time, and that time [s]: infinite where none does."""
+    cost = np.where(of.ttft_seconds <= asked.targets.ttft_seconds, of.gpu_seconds, np.inf)
+    at = int(np.argmin(cost))
+    return Layout(*(float(axis[at]) for axis in asked.candidates)), float(cost[at])
 
 
-def too_late(asked: Options, precision: serving.Precision) -> NoFit:
+def front(asked: Options, every: list[Tried], usd: float) -> tuple[dict[str, Any], ...]:
+    """Layouts that no other beats on both cost and first token, cheapest first.
+
+    `usd` is the price of a million prompt tokens that take a second of an accelerator each prompt.
+    """
+    cost, late = (np.concatenate(axis) for axis in zip(*every, strict=True))
+    order = [i for i in np.lexsort((late, cost)) if late[i] <= asked.targets.ttft_seconds and np.isfinite(late[i])]
+    rows: list[dict[str, Any]] = []
+    for i in order:
+        if rows and late[i] >= rows[-1]["ttft_seconds"]:
+            continue
+        layout = Layout(*(float(axis[i % len(axis)]) for axis in asked.candidates))
+        row = {"usd_per_mtok_input": float(cost[i]) * usd, "ttft_seconds": float(late[i])}
+        rows.append(row | {"gpus_per_replica": int(size_of(layout)), "layout": ranks(layout)})
+    return tuple(rows)
+
+
+def too_late(every: list[Tried]) -> NoFit:
     """The refusal of a TTFT target that no layout keeps."""
-    fits, first = _tried(asked, precision)
-    reach = float(np.min(np.where(fits, first.alone_seconds + _transfer(asked, first), np.inf)))
-    return NoFit(f"no prefill layout keeps the target: best TTFT {reach * 1000:.0f} ms", None, None)
+    reach = min(float(np.min(one.ttft_seconds)) for one in every)
+    told = f"best TTFT {reach * 1000:.0f} ms" if math.isfinite(reach) else "at full load prompts queue without end"
+    return NoFit(f"no prefill layout keeps the target at this load: {told}", None, None)
 
 
-def _transfer(asked: Options, first: serving_pools.PrefillPoint) -> Any:
-    """The hand-over of the KV cache, where a decode pool waits for it [s]."""
-    return 0.0 if asked.phase == "prefill" else first.transfer_seconds
-
-
-def _tried(asked: Options, precision: serving.Precision) -> tuple[Any, serving_pools.PrefillPoint]:
+def tried(asked: Options, precision: serving.Precision, arrivals: Arrivals) -> Tried:
+    """Cost and mean TTFT of every layout under the arrivals; a decode pool also waits for the KV cache."""
     args = (asked.shape, asked.device.machine, asked.candidates, precision, asked.load._replace(osl=1.0))
     fits = serving.max_batch(*args, asked.calibration) >= 1.0
-    return fits, serving_pools.prefill_point(*args, asked.calibration)
+    at = serving_pools.prefill_point(*args, asked.calibration)
+    handed = 0.0 if asked.phase == "prefill" else at.transfer_seconds
+    rate, servers = arrivals.of(at.prompt_seconds)
+    prompts = None if asked.lengths is None else asked.lengths.prompt_points()
+    first = serving_traffic.first_token_of_pool(at, asked.calibration, rate, servers, prompts, handed)
+    cost = np.where(fits, at.prompt_seconds * size_of(asked.candidates), np.inf)
+    return Tried(cost, np.where(fits, first.mean_seconds, np.inf))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmcost.estimate import fleet as fleets
 from llmcost.estimate.serving_options import NoFit
-
-if TYPE_CHECKING:
-    from llmcost.estimate.serving_plan import Plan
+from llmcost.estimate.serving_plan import Plan, load
 
 SOURCE = "docs/method.md, serving"
+LOADED = "docs/method-serving.md, at a load"
 
 
 def explain(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
@@ -26,6 +25,7 @@ def explain(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
     rate = float(c["requests_per_second_per_replica"])
     q.step("requests per second of a replica", formula, rate, "1/s", SOURCE)
     _fleet(todo, c, p)
+    _latencies(todo, c, p)
     if c.get("prefill_share") is not None:
         q.step(
             "output price",
@@ -38,6 +38,24 @@ def explain(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
     if todo.place is not None:
         kwh, kg = float(c["kwh_per_request"]), float(c["co2e_kg_per_request"])
         todo.place.explain(q, kwh, kg, p, min(float(c["utilization"]), 1.0))
+
+
+def _latencies(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
+    """What users meet at the load."""
+    assert not isinstance(todo.replica, NoFit)
+    if todo.replica.server() is None:
+        return
+    share, replicas = load(todo, p, c)
+    told = f"load {float(share):.3g} of {float(replicas):,.0f} replica{'s' if replicas > 1 else ''}"
+    if "requests_in_flight" in c:
+        flight = float(c["requests_in_flight"])
+        formula = f"{told}: arrivals of each x life of a request (Little)"
+        todo.question.step("requests in flight", formula, flight, "requests", LOADED)
+        formula = f"one iteration with {flight:.3g} requests in flight"
+        todo.question.step("TPOT", formula, float(c["tpot_seconds"]), "s", LOADED)
+    if c.get("ttft_seconds") is not None:
+        formula = f"{told}: waits (Erlang C) + front end + iteration under way + own prompt"
+        todo.question.step("TTFT, mean", formula, float(c["ttft_seconds"]), "s", LOADED)
 
 
 def _fleet(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None:

@@ -15,7 +15,7 @@ from llmcost.result import Estimate
 WIDTH, WIDEST, NARROWEST = 80, 110, 44
 HEIGHT = 16
 MARKS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-COST, SPEED = "usd_per_mtok_output", "tokens_per_second_per_user"
+COST, SPEED = "usd_per_mtok_output", "tokens_per_second_per_user_full"
 
 
 class Front(NamedTuple):
@@ -83,7 +83,7 @@ def render(estimate: Estimate, options: Options) -> str:
     bar, tick, corner, flat, down = "│┤└─┬" if options.unicode else "|++-+"
     lines = [
         " " * left + " $/Mtok out against tokens/s a user",
-        " " * left + " capitals: none cheaper and faster",
+        " " * left + " batches full; capitals: unbeaten",
     ]
     lines += [
         f"{rows.get(y, ''):>{left - 1}} {tick if y in rows else bar}{''.join(row)}" for y, row in enumerate(cells)
@@ -130,7 +130,7 @@ def draw(axes: Any, found: Sequence[Front], palette: Sequence[str]) -> None:
         axis.set_ticks(at, [units.format("usd", v) if kind else f"{v:g}" for v in at])
         axis.set_ticks([], minor=True)
         (axes.set_xlim if span == 0 else axes.set_ylim)(low, high)
-    axes.set_xlabel("output tokens/s per user")
+    axes.set_xlabel("output tokens/s per user, batches full")
     axes.set_ylabel("USD per million output tokens")
     axes.grid(color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)

@@ -176,7 +176,9 @@ def figure(term: Term, value: Any) -> str:
     >>> figure(TERMS["total_usd"], 5576000.0), figure(TERMS["crossover_days"], 300.0), figure(TERMS["mfu"], 0.384)
     ('$5.58M', '300 days', '38.4%')
     """
-    if value is None or isinstance(value, str):
+    if value is None:
+        return term.absent
+    if isinstance(value, str):
         return amount(term.kind, value)
     return bare(term, value) + ("" if needless(term) else suffix(term))
 

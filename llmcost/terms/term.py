@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from llmcost.units import KINDS
+from llmcost.units import KINDS, NOT_KNOWN
 
 
 class Term(Struct, frozen=True):
     """One result key or array column.
 
     `kind` is a kind of `units.KINDS`, or `text` or `bool`; `unit` the base unit where the kind does not say it (`days`
-    of a count, `USD/month` of money); `symbol` the letter in formulas; `also` other names the field has for it.
+    of a count, `USD/month` of money); `symbol` the letter in formulas; `also` other names the field has for it;
+    `absent` what null says of it.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Term(Struct, frozen=True):
     unit: str = ""
     symbol: str = ""
     also: str = ""
+    absent: str = NOT_KNOWN
 
     @property
     def base(self) -> str:

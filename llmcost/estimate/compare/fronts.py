@@ -9,7 +9,7 @@ from llmcost.estimate.serving_options import NoFit
 from llmcost.estimate.serving_plan import Plan
 
 MOST = 12  # alternatives whose fronts are kept: more cannot be told apart in a picture
-COST, SPEED = "usd_per_mtok_output", "tokens_per_second_per_user"
+COST, SPEED = "usd_per_mtok_output", "tokens_per_second_per_user_full"
 
 
 def fronts(blocks: list[Block]) -> list[dict[str, Any]]:
@@ -20,6 +20,7 @@ def fronts(blocks: list[Block]) -> list[dict[str, Any]]:
         for name in block.names
         if not block.case.reason and isinstance(block.case.serve_plan, Plan)
         for point in _points(block.case.serve_plan)
+        if SPEED in point
     ]
     if not 0 < len({row["name"] for row in rows}) <= MOST:
         return []

@@ -24,6 +24,7 @@ GROWING = {"growth": demand.COMPOUND, "added_requests": demand.LINEAR, "adoption
 OUTGROWN = 100.0  # times the traffic at launch
 LARGEST = 60.0  # logarithm of the most growth that is told
 AS_FIRST = 1.0  # training again costs what it cost first
+REQUESTS = ("a number of requests", "requests per day: 1000000", 1e20)  # a cell of traffic
 
 
 class Course(NamedTuple):
@@ -189,7 +190,7 @@ def _series(question: Question) -> tuple[Any, Any, dt.date | None]:
     hint = "the first line names the columns: date,requests or day,requests"
     found = csv_file.rows("--traffic", name, (column, "requests"), hint)
     days = np.array([_day(cells[0], where, dated) for where, cells in found])
-    values = np.array([_requests(cells[1], where) for where, cells in found])
+    values = np.array([csv_file.number(cells[1], where, *REQUESTS) for where, cells in found])
     late = np.flatnonzero(np.diff(days) <= 0)
     if len(late):
         raise LlmcostError(
@@ -213,14 +214,4 @@ def _day(text: str, where: str, dated: bool) -> float:
         value = math.nan
     if not abs(value) <= 1e7:
         raise LlmcostError(f"{where}: {units.shown(text)} is not a day", "days since launch: 0, 30.5, 61")
-    return value
-
-
-def _requests(text: str, where: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not 0 <= value <= 1e20:
-        raise LlmcostError(f"{where}: {units.shown(text)} is not a number of requests", "requests per day: 1000000")
     return value
