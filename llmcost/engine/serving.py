@@ -36,7 +36,6 @@ class Point(NamedTuple):
     tpot_seconds: Num  # mean time between tokens of one request
     ttft_seconds: Num  # first token without open-loop queueing; closed loop: with the prompts in front
     prefill_seconds: Num  # machine time one prompt adds
-    occupancy_seconds: Num  # time the replica's prefill is taken by one prompt: the service time of queueing
     output_tokens_per_second: Num  # of the replica
     batch: Num  # requests in flight after the memory bound
     max_batch: Num  # requests that fit
@@ -200,7 +199,6 @@ def operating_point(
         tpot_seconds=tpot,
         ttft_seconds=service + queued,
         prefill_seconds=prefill,
-        occupancy_seconds=passes * mixed.total / slots,
         output_tokens_per_second=throughput,
         batch=run,
         max_batch=limit,
@@ -249,7 +247,6 @@ def static_point(
         tpot_seconds=plain.total,
         ttft_seconds=ttft,
         prefill_seconds=prefill / batch,
-        occupancy_seconds=prefill / batch,
         output_tokens_per_second=batch * osl / total,
         batch=batch,
         max_batch=limit,

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from llmcost import units
 from llmcost.estimate import sampling
 from llmcost.estimate.serving_plan import Plan, latencies
 from llmcost.result import Range
@@ -31,6 +32,7 @@ def at_load(todo: Plan, c: Mapping[str, Any], spread: Mapping[str, Range]) -> tu
             "at this load random arrivals queue without end: their TTFT has no mean",
             "leave room: --utilization 90%",
         )
+    _warn_of_target(todo, known.get("ttft_seconds"))
     ranges = {
         name: Range(*(float(known[name] * q / of.p50) for q in (of.p5, of.p50, of.p95)))
         for name, fulls in RANGED.items()
@@ -39,6 +41,19 @@ def at_load(todo: Plan, c: Mapping[str, Any], spread: Mapping[str, Range]) -> tu
     }
     own = {"own": {**c["own"], **known}} if "own" in c else {}
     return {**c, **known, **own}, {**spread, **ranges}
+
+
+def _warn_of_target(todo: Plan, ttft: float | None) -> None:
+    """Say where waiting at the load takes the mean TTFT past a target that full batches keep."""
+    said = todo.question.scenario.peek("ttft", todo.question.side)
+    if said is None or said.value == "none" or ttft is None or ttft <= float(said.value):
+        return
+    todo.question.warn(
+        "W053",
+        f"waiting takes the mean TTFT to {units.format('seconds', ttft)} at this load: full batches keep"
+        f" {units.format('seconds', float(said.value))}, random arrivals do not",
+        f"--ttft-p95 {float(said.value):g}s sizes the fleet for them",
+    )
 
 
 def column(todo: Plan, p: Mapping[str, Any], out: Mapping[str, Any]) -> dict[str, Any]:

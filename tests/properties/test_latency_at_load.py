@@ -71,3 +71,16 @@ def test_full_replicas_have_full_batches_and_queues_without_end() -> None:
     assert answer.result["requests_in_flight"] == answer.result["batch"]
     assert [answer.result[k] for k in LATENCIES[1:]] == [None] * 4
     assert "W052" in [w.code for w in answer.warnings]
+
+
+def test_a_target_that_waiting_misses_is_told() -> None:
+    said: dict[str, Any] = {
+        "model": "llama-3.1-70b",
+        "hardware": "h200-sxm",
+        "dtype": "fp8",
+        "isl": "8000",
+        "osl": "300",
+        "samples": 50,
+    }
+    codes = {u: [w.code for w in api.serve(**said, ttft="5s", utilization=u).warnings] for u in ("60%", "99%")}
+    assert codes == {"60%": [], "99%": ["W053"]}
