@@ -55,6 +55,7 @@ class Fleet(NamedTuple):
     reserved: str = ""
     reserve: float | None = None
     terms: Terms = Terms()
+    days: Any = None  # traffic of days to come over that at launch, where they differ
 
     def said(self) -> str:
         """What is added to the replicas that the traffic needs, as a formula."""

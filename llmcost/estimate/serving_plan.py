@@ -21,7 +21,7 @@ from llmcost.estimate.service import DAYS_PER_MONTH, HOURS_PER_MONTH
 from llmcost.estimate.serving_lengths import Lengths, lengths
 from llmcost.estimate.serving_load import Arrivals, Sizing, idle_seconds, size
 from llmcost.estimate.serving_options import NoFit, options
-from llmcost.estimate.serving_sizes import arriving, decide
+from llmcost.estimate.serving_sizes import arriving
 from llmcost.estimate.subject import Chip, Subject, chip, subject
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Plan(NamedTuple):
         return math.inf if self.sizing is None else self.sizing.bound
 
 
-def plan(question: Question) -> Plan:
-    """Take every value the figures need and choose the replica."""
+def plan(question: Question, days: Any = None) -> Plan:
+    """Take every value the figures need and choose the replica, for the traffic of `days` over that at launch."""
     if question.said("technique"):
         from llmcost.estimate import techniques
 
@@ -75,7 +75,7 @@ def plan(question: Question) -> Plan:
     price = prices.price(question, name)
     fleet = fleets.take_mix(question, fleet, name)
     service.take(question, requests)
-    carried = fleet if decide(question, requests) else None
+    carried = fleet._replace(days=days) if requests else None
     p = arriving(question)
     busiest = p["requests"] / SECONDS_PER_DAY / fleet.regions * fleet.peak(p) if requests else None
     arrivals = Arrivals(float(fleet.load(p)), busiest)

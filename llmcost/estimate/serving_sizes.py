@@ -14,14 +14,8 @@ from llmcost.estimate import fleet as fleets
 from llmcost.estimate import sampling
 from llmcost.estimate.fleet import Fleet
 from llmcost.estimate.question import Question
-from llmcost.keys.demand import MOVING_TRAFFIC
 
 Num = Any
-
-
-def decide(question: Question, requests: bool) -> bool:
-    """Whether the size of a replica follows from the traffic: it is known, and the same every day."""
-    return requests and not question.scenario.has(*MOVING_TRAFFIC)
 
 
 def arriving(question: Question, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
@@ -40,13 +34,18 @@ def cheapest(fleet: Fleet, p: Mapping[str, Any], sizes: Sizes) -> Num:
     """Index of the size whose fleet of whole replicas costs least at the traffic `requests` of the numbers `p`.
 
     Of fleets that cost the same, the one whose tokens are cheapest when it is full: it has most room. Where a number
-    is an array, there is an answer for each of its elements.
+    is an array, there is an answer for each of its elements. Where days differ, it is the mean of them that counts.
     """
     column = {k: v[..., None] if np.ndim(v) else v for k, v in p.items()}
+    if fleet.days is not None:
+        column["requests"] = p["requests"] * fleet.days[:, None]
     seconds = sizes.gpu_seconds
     possible = np.isfinite(seconds)
     request = np.where(possible, seconds, 1.0) * column["osl"]
-    paid = fleets.size(fleet, [("", sizes.gpus, request)], column)["usd_per_hour_fleet"]
+    with np.errstate(over="ignore", invalid="ignore"):  # unbounded growth leaves the range of floats
+        paid = fleets.size(fleet, [("", sizes.gpus, request)], column)["usd_per_hour_fleet"]
+    if fleet.days is not None:
+        paid = paid.mean(axis=0)
     paid = np.where(possible, paid, np.inf)
     equal = paid <= paid.min(axis=-1, keepdims=True) * (1.0 + 1e-9)
     return np.argmin(np.where(equal, seconds, np.inf), axis=-1)

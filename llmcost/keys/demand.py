@@ -6,9 +6,6 @@ from llmcost.keys.key import CROSSOVER, Key
 
 _HERE = (CROSSOVER,)
 
-# What makes the traffic of one day unlike that of another.
-MOVING_TRAFFIC = ("growth", "added_requests", "ceiling", "adoption_midpoint", "traffic")
-
 KEYS = (
     Key("growth", "growth", "Traffic over time", "compound growth of traffic: 10%/mo, 2x/y", _HERE, ranged=True),
     Key("added_requests", "per_day", "Traffic over time", "requests per day that every month adds (linear): 500k/day",

@@ -438,3 +438,26 @@ def test_no_traffic_is_little_enough(cli: Cli) -> None:
     assert run.code == 1
     assert "at any traffic" in run.err
     assert cli(*asked, "--train-cost", "18k", "--solve", "traffic", "--at", "12mo").code == 0
+
+
+def test_replicas_follow_the_growth_of_the_traffic(cli: Cli) -> None:
+    # no growth is constant traffic; a fleet that will be large has the replicas of a large one
+    asked = (
+        "crossover",
+        "-m",
+        "qwen3-30b-a3b",
+        "-H",
+        "h100-sxm",
+        "--isl",
+        "1000",
+        "--osl",
+        "300",
+        "--train-cost",
+        "200k",
+    )
+    none, still, grown = (
+        cli(*asked, "--requests", "1M/day", "--samples", "100", *more, "--json").json
+        for more in ((), ("--growth", "0%/mo"), ("--growth", "20%/mo", "--ceiling", "500M/day"))
+    )
+    assert still["result"]["crossover_days"] == pytest.approx(none["result"]["crossover_days"], rel=1e-6)
+    assert grown["inputs"]["batch"]["value"] > still["inputs"]["batch"]["value"]

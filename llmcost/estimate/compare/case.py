@@ -9,16 +9,15 @@ import numpy as np
 
 from llmcost.catalog import Catalog
 from llmcost.engine.crossover import DAYS_PER_MONTH
-from llmcost.engine.spread import median
 from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate import bill as billing
+from llmcost.estimate import sampling, serving_latency, serving_plan
 from llmcost.estimate import serve as serving
-from llmcost.estimate import serving_latency, serving_plan
 from llmcost.estimate import tokens as buying
 from llmcost.estimate import train as training
 from llmcost.estimate.crossover import course as courses
 from llmcost.estimate.crossover.course import Course
-from llmcost.estimate.crossover.sides import Sides
+from llmcost.estimate.crossover.sides import Sides, horizon_days
 from llmcost.estimate.crossover.world import EXACT, USD, world
 from llmcost.estimate.question import Number, Question, merged_inputs
 from llmcost.keys import SERVE, TRAIN
@@ -131,18 +130,14 @@ def _planned(case: Case) -> Case:
             return case._replace(reason=str(refused.result["reason"]))
     if serve is None:
         return case
-    case = _served(case, serve)
-    if case.reason:
-        return case
     course = courses.take(serve)
-    if course.kind is None:
+    days = None if course.kind is None else horizon_days(serve)
+    case = _served(case, serve, None if days is None else course.shape(sampling.central(serve.numbers), days))
+    if case.reason or days is None:
         return case
-    factor = serve.factor("defaults", "horizon")
-    seconds = median(serve.number("horizon", factor) or factor.value)
-    del serve.numbers["horizon"]
     if case.moving:
-        courses.warn_of_growth(serve, course, seconds / 86400.0)
-    return case._replace(course=course, horizon_days=seconds / 86400.0)
+        courses.warn_of_growth(serve, course, days)
+    return case._replace(course=course, horizon_days=days)
 
 
 def _scope(question: Question, plan: training.Plan | None) -> str:
@@ -156,14 +151,14 @@ def _scope(question: Question, plan: training.Plan | None) -> str:
     return scope
 
 
-def _served(case: Case, question: Question) -> Case:
+def _served(case: Case, question: Question, days: Any) -> Case:
     if _bought(question.scenario):
         return case._replace(serve_plan=buying.plan(question))
     given = [question.number(k) for k in ("cost_per_request", "energy_per_request")]
     if any(v is not None for v in given):
         question.number("requests")
         return case
-    plan = serving_plan.plan(question)
+    plan = serving_plan.plan(question, days)
     if question.applied is not None and case.training is not None:
         from llmcost.estimate import distillation
 

@@ -23,6 +23,7 @@ SECONDS_PER_DAY = 86_400.0
 GROWING = {"growth": demand.COMPOUND, "added_requests": demand.LINEAR, "adoption_midpoint": demand.LOGISTIC}
 OUTGROWN = 100.0  # times the traffic at launch
 LARGEST = 60.0  # logarithm of the most growth that is told
+SHAPE_DAYS = 24  # behind the size of a replica
 AS_FIRST = 1.0  # training again costs what it cost first
 REQUESTS = ("a number of requests", "requests per day: 1000000", 1e20)  # a cell of traffic
 
@@ -50,6 +51,17 @@ class Course(NamedTuple):
         if self.kind == demand.LOGISTIC:
             return demand.logistic(launch, ceiling, s["adoption_midpoint"] / SECONDS_PER_DAY)
         return demand.constant(launch)
+
+    def shape(self, s: Mapping[str, Any], horizon: float) -> Any:
+        """Work for machines of launch on days evenly spread to the horizon, over that of launch [-].
+
+        None where every day is alike, or where a file gives the days. A later dollar counts like an early one.
+        """
+        if self.kind in (None, demand.CONSTANT, demand.SERIES):
+            return None
+        days = (np.arange(SHAPE_DAYS) + 0.5) / SHAPE_DAYS * horizon
+        with np.errstate(over="ignore"):  # unbounded growth leaves the range of floats
+            return demand.rate(self.traffic(s), days) / s["requests"] * np.exp(-self.efficiency(s) * days)
 
     def efficiency(self, s: Mapping[str, Any]) -> Any:
         """Pace at which the same machines serve more [1/d]."""

@@ -10,7 +10,7 @@ from llmcost.catalog import Catalog
 from llmcost.engine import spread as sp
 from llmcost.errors import Missing
 from llmcost.estimate import bill as billing
-from llmcost.estimate import serve, serving_plan, train
+from llmcost.estimate import sampling, serve, serving_plan, train
 from llmcost.estimate.crossover import course as courses
 from llmcost.estimate.crossover.course import Course
 from llmcost.estimate.question import Question, merged_inputs
@@ -56,7 +56,10 @@ def take(scenario: Scenario, catalog: Catalog) -> Sides:
             "llmcost crossover --train-cost 150M --cost-per-request 0.05 --requests 10M/day",
         )
     train_plan = None if any(v is not None for v in given_train) else train.plan(training)
-    serve_plan = None if any(v is not None for v in given_serve) else serving_plan.plan(serving)
+    serve_plan = None
+    if not any(v is not None for v in given_serve):
+        shape = course.shape(sampling.central(serving.numbers), horizon_days(serving))
+        serve_plan = serving_plan.plan(serving, shape)
     if serving.applied is not None:
         from llmcost.estimate import distillation
 
