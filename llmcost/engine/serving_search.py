@@ -19,7 +19,7 @@ Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point]
 
 LATENCY, CAPACITY = "latency target", "HBM capacity"
 # a set, not np.unique: that imports numpy.ma, a tenth of a command's start-up
-BATCHES = np.array(sorted({float(round(b)) for b in np.geomspace(1.0, 8192.0, 80)}))
+BATCHES = np.array(sorted({float(round(b)) for b in np.geomspace(1.0, 8192.0, 160)}))
 DEGREES = tuple(float(2**i) for i in range(8))  # 1 to 128
 
 

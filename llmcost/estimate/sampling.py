@@ -56,20 +56,21 @@ def uncertain(numbers: Mapping[str, float | Spread]) -> bool:
 
 
 def ranges(centre: Figures, sampled: Figures) -> dict[str, Range]:
-    """The 90 % interval of each figure that varies, as quantiles of its ratio to the sample median.
+    """The 90 % interval of each figure that varies: the quantiles of its samples, around the answer at the centre.
 
     The centre is the answer with every input at its median, which is the median of any figure monotone in one
-    combination of its inputs; dividing by the sample median keeps the two equal, so parts still add up to totals.
+    combination of its inputs. Where the figure moves in steps, as whole replicas do, or is a sum, the median of the
+    samples may be another; the interval then still holds what can happen, and the centre too.
     """
     found: dict[str, Range] = {}
     for name, values in sampled.items():
         at = centre.get(name)
         if not isinstance(values, np.ndarray) or values.ndim == 0 or not isinstance(at, float | int) or at == 0:
             continue
-        p5, p50, p95 = sp.quantiles(values, (0.05, 0.5, 0.95))
-        if p5 == p95 or not np.isfinite([p5, p50, p95]).all() or p50 <= 0:
+        p5, p95 = sp.quantiles(values, (0.05, 0.95))
+        if p5 == p95 or not np.isfinite([p5, p95]).all():
             continue
-        found[name] = Range(float(at * (p5 / p50)), float(at), float(at * (p95 / p50)))
+        found[name] = Range(min(float(p5), float(at)), float(at), max(float(p95), float(at)))
     return found
 
 

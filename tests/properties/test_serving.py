@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from llmcost.catalog import Catalog
@@ -73,6 +73,7 @@ def test_a_better_machine_is_never_slower(
 
 @settings(max_examples=40, deadline=None)
 @given(names, st.floats(200, 4_000), st.floats(50, 2_000), st.floats(1.0, 4.0), st.floats(0.02, 0.5))
+@example("mla", 774.0, 772.0, 2.0, 0.02)
 def test_more_of_anything_never_costs_more(name: str, isl: float, osl: float, factor: float, tpot: float) -> None:
     def cheapest(chip: Machine) -> float:
         found = search(
