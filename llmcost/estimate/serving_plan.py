@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from llmcost import units
 from llmcost.engine import energy
 from llmcost.engine.spread import median
 from llmcost.estimate import fleet as fleets
 from llmcost.estimate import offers, prices, service, serving_load
-from llmcost.estimate.fleet import SECONDS_PER_DAY, Fleet
+from llmcost.estimate import serving_in_time as in_time
+from llmcost.estimate.fleet import Fleet
 from llmcost.estimate.place import Place, place
 from llmcost.estimate.question import Origin, Question
 from llmcost.estimate.replica import Replica, choose, given_rate
 from llmcost.estimate.service import DAYS_PER_MONTH, HOURS_PER_MONTH
 from llmcost.estimate.serving_lengths import Lengths, lengths
-from llmcost.estimate.serving_load import Arrivals, Sizing, idle_seconds, size
+from llmcost.estimate.serving_load import Arrivals, Sizing
 from llmcost.estimate.serving_options import NoFit, options
 from llmcost.estimate.serving_sizes import arriving
 from llmcost.estimate.subject import Chip, Subject, chip, subject
@@ -81,7 +81,8 @@ def plan(question: Question, days: Any = None) -> Plan:
     arrivals = Arrivals(float(fleet.load(p)), busiest)
     replica, colocated = _replicas(question, model, device, gpus, median(price), varied, phase, carried, arrivals)
     where = place(question, device) if device is not None else None
-    sizing = None if isinstance(replica, NoFit) else _sizing(question, replica, arrivals, phase)
+    server = None if isinstance(replica, NoFit) or phase == "decode" else replica.server()
+    sizing = in_time.sizing(question, server, arrivals)
     if isinstance(sizing, NoFit):
         replica, sizing = sizing, None
     if question.applied is not None and not isinstance(replica, NoFit):
@@ -111,30 +112,14 @@ def _replicas(
     apart = not phase and question.said("pools") == "disaggregated"
     static = not apart and question.said("batching") == "static"
     asked = options(question, model, device, gpus, varied, static, phase)
+    pick = choose if question.applied is None or apart else question.applied.choose
+    together = in_time.replica(question, asked, lambda some: pick(question, some, price, fleet), arrivals, fleet)
     if not apart:
-        pick = choose if question.applied is None else question.applied.choose
-        return pick(question, asked, price, fleet), None
+        return together, None
     from llmcost.estimate import serving_disaggregated
 
-    together = choose(question, asked, price, fleet)
     pools = serving_disaggregated.choose(question, asked, price, arrivals)
     return pools, together if isinstance(together, Replica) else None
-
-
-def _sizing(
-    question: Question, replica: Replica | Pools | Prompts, arrivals: Arrivals, phase: str
-) -> Sizing | NoFit | None:
-    """How far the fleet may be loaded for the p95 of TTFT; None where no target was given or nothing can queue."""
-    server = None if phase == "decode" else replica.server()
-    target = None if server is None else question.said("ttft_p95")
-    if server is None or target is None:
-        return None
-    p = arriving(question)
-    alone = idle_seconds(server, p)
-    if alone > target:
-        reason = f"no fleet keeps a p95 TTFT of {units.format('seconds', target)}"
-        return NoFit(f"{reason}: where nobody waits it is {units.format('seconds', alone)}", None, None)
-    return size(server, p, target, arrivals)
 
 
 def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:

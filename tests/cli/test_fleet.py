@@ -364,3 +364,25 @@ def test_the_size_of_a_replica_by_hand() -> None:
     p = {"requests": 86_400 * np.array([0.9, 2.5, 12.0]), "utilization": 1.0, "price": 1.0, "osl": 10.0}
     assert three.tp[cheapest(Fleet(), p, sizes)].tolist() == [1.0, 2.0, 4.0]
     assert three.tp[cheapest(Fleet(), {**p, "requests": 86_400 * 2.5}, sizes)] == 2.0
+
+
+def test_a_size_that_is_in_time_is_found_and_none_is_cheaper(cli: Cli) -> None:
+    # 100,000 prompt tokens take four H100 too long whatever the load, and eight not
+    asked = (
+        "serve",
+        "-m",
+        "llama-3.1-70b",
+        "-H",
+        "h100-sxm",
+        "--isl",
+        "100k",
+        "--osl",
+        "1000",
+        "--requests",
+        "10k/day",
+    )
+    kept = (*asked, "--ttft-p95", "10s", "--samples", "100")
+    best = result(cli, *kept)
+    assert best["ttft_p95_seconds"] <= 10.0
+    assert cli(*kept, "--tp", "4").code == 1
+    assert best["usd_per_month"] <= result(cli, *kept, "--tp", "8")["usd_per_month"]

@@ -21,4 +21,5 @@ def test_an_interval_holds_what_can_happen_and_the_centre() -> None:
     found = ranges({"x": 2.0}, {"x": np.array([2.0] * 40 + [3.0] * 60)})["x"]
     assert (found.p5, found.p50, found.p95) == (2.0, 2.0, 3.0)
     above = ranges({"x": 2.0}, {"x": np.linspace(3.0, 4.0, 101)})["x"]
-    assert (above.p5, above.p50, above.p95) == (2.0, 2.0, pytest.approx(3.95))
+    assert (above.p5, above.p50) == (2.0, 2.0)
+    assert above.p95 == pytest.approx(3.95)
