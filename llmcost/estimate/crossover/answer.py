@@ -163,9 +163,11 @@ def _why_never(asked: Asked) -> str:
     so_far = f"by then inference takes {units.format(kind, float(spend.by(end)))} of {units.format(kind, level)}"
     if len(asked.world.plans[basis].days) > 1:
         return f"{so_far}, and training is paid again before it catches up"
-    later, most = float(spend.reaches(level, EVER)), float(spend.by(EVER))
+    later, most = min(float(spend.reaches(level, far)) for far in (EVER, 10.0 * end)), float(spend.by(EVER))
     if np.isfinite(later):
         return f"{so_far}; at this pace it would on day {later:,.0f}"
+    if not np.isfinite(most):  # growth that leaves the range of floats, and not within ten horizons
+        return so_far
     return f"{so_far}; what a day takes shrinks so fast that it never passes {units.format(kind, most)}"
 
 

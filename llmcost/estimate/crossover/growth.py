@@ -58,7 +58,7 @@ def follow(
     standing, each = service.standing_usd(s) / DAYS_PER_MONTH, service.per_request(s)
     each = each + served.get("beside_usd_per_request", 0.0)
     wanted = [demand.Measure([24.0 * price for price in found.usd_per_hour], standing, each)]
-    known = "gpus_mean" in served  # not of a series of traffic, which has no launch
+    known = "gpus_mean" in served  # a plan that was made without traffic counts no replicas
     if known:
         usd = 24.0 * served["usd_per_hour_fleet"] + standing + each * s["requests"]
         wanted[0] = wanted[0]._replace(launch=usd)
