@@ -43,7 +43,7 @@ def _cumulative(world: World, sampled: World | None, basis: str, scope: str, day
     found = {}
     for name, (centre, ratios) in both.items():
         found[f"{name}_{basis}"] = centre
-        ends = None if sampled is None else ratios(sampled, basis, scope, days)
+        ends = None if sampled is None else ratios(sampled, world, basis, scope, days)
         if ends is not None:
             found |= {f"{name}_p5_{basis}": centre * ends[0], f"{name}_p95_{basis}": centre * ends[1]}
     return found
@@ -56,37 +56,42 @@ def rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
 
 
-def _training_ratios(world: World, basis: str, scope: str, days: Array) -> Any:
-    """Quantiles of training over its median on some days; between `NODES` of many steps they are interpolated."""
+def _training_ratios(world: World, centre: World, basis: str, scope: str, days: Array) -> Any:
+    """Quantiles of training over the centre on some days; between `NODES` of many steps they are interpolated."""
     plan = world.plans[basis]
     last = int(np.searchsorted(plan.days, days[-1], side="right"))
     nodes = np.unique(np.linspace(0, last - 1, min(last, NODES + 1)).round().astype(int))
-    trained = np.asarray(world.trained(basis, scope), dtype=float)
+    trained, middle = (np.asarray(w.trained(basis, scope), dtype=float) for w in (world, centre))
+    steps = centre.plans[basis].levels
     if not any(np.ndim(plan.levels[i]) for i in nodes):
         nodes = nodes[:1]  # the steps are the same in every sample
-        ends = _ratios([trained])
+        ends = _ratios([trained], [middle])
     else:
-        ends = _ratios(np.broadcast_arrays(*(trained * plan.levels[i] for i in nodes)))
+        drawn = np.broadcast_arrays(*(trained * plan.levels[i] for i in nodes))
+        ends = _ratios(drawn, [middle * steps[i] for i in nodes])
     step = np.searchsorted(plan.days, days, side="right") - 1
     return None if ends is None else [np.interp(step, nodes, end) for end in ends]
 
 
-def _inference_ratios(world: World, basis: str, _scope: str, days: Array) -> Any:
-    """Quantiles of inference over its median on some days, interpolated between `NODES`, closer at the start."""
+def _inference_ratios(world: World, centre: World, basis: str, _scope: str, days: Array) -> Any:
+    """Quantiles of inference over the centre on some days, interpolated between `NODES`, closer at the start."""
     nodes = days[0] + (days[-1] - days[0]) * np.linspace(0.0, 1.0, NODES + 1) ** 2
-    ends = _ratios(np.asarray(world.spends[basis].by(_against(world, nodes))))
+    ends = _ratios(np.asarray(world.spends[basis].by(_against(world, nodes))), centre.spends[basis].by(nodes))
     return None if ends is None else [np.interp(days, nodes, end) for end in ends]
 
 
-def _ratios(samples: Any) -> Any:
-    """5 % and 95 % quantiles over the median of each row of samples; None where nothing varies, as at launch."""
+def _ratios(samples: Any, centres: Any) -> Any:
+    """5 % and 95 % quantiles of each row of samples over its centre, which they hold, as every range does.
+
+    None where nothing varies, as at launch.
+    """
     if np.ndim(samples[0]) == 0 or len(samples[0]) < 2:
         return None
     found = np.ones((2, len(samples)))
-    for i, row in enumerate(samples):
-        p5, p50, p95 = sp.quantiles(row, (0.05, 0.5, 0.95))
-        if np.isfinite([p5, p50, p95]).all() and p50 > 0:
-            found[:, i] = p5 / p50, p95 / p50
+    for i, (row, centre) in enumerate(zip(samples, np.ravel(centres), strict=True)):
+        p5, p95 = sp.quantiles(row, (0.05, 0.95))
+        if np.isfinite([p5, p95, centre]).all() and centre > 0:
+            found[:, i] = min(p5 / centre, 1.0), max(p95 / centre, 1.0)
         elif i:
             found[:, i] = found[:, i - 1]
     if len(samples) > 1 and not np.any(samples[0]):  # nothing is spent yet: the first spread there is
