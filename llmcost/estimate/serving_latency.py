@@ -57,6 +57,9 @@ def _warn_of_target(todo: Plan, ttft: float | None) -> None:
 
 
 def column(todo: Plan, p: Mapping[str, Any], out: Mapping[str, Any]) -> dict[str, Any]:
-    """TPOT and mean TTFT of many alternatives at once, infinite where a queue grows without end."""
-    found = latencies(todo, p, out, quantiles=False)
-    return {k: np.asarray(found[k]) for k in ("ttft_seconds", "tpot_seconds") if k in found}
+    """TPOT and mean TTFT of many alternatives at once, infinite where a queue grows without end.
+
+    The p95 of TTFT beside them where one has to be kept: what decides on its fleet is the same for all of them.
+    """
+    found = latencies(todo, p, out, quantiles=todo.sizing is not None)
+    return {k: np.asarray(found[k]) for k in ("ttft_seconds", "ttft_p95_seconds", "tpot_seconds") if k in found}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import Cli
 
@@ -38,3 +41,40 @@ def test_borrowed_constants_are_said(cli: Cli) -> None:
     assert "W019" in [w["code"] for w in run.json["warnings"]]
     run = cli("train", "--model", "llama-3.1-8b", "--tokens", "1T", "--hardware", "h100-sxm", "--gpus", "256", "--json")
     assert "W019" not in [w["code"] for w in run.json["warnings"]]
+
+
+def test_the_p95_that_is_kept_stands_beside_the_mean(cli: Cli) -> None:
+    asked = (
+        "-m",
+        "llama-3.1-8b",
+        "-H",
+        "h100-sxm",
+        "--isl",
+        "2000",
+        "--osl",
+        "400",
+        "--ttft-p95",
+        "2s",
+        "--samples",
+        "100",
+    )
+    rows = cli("compare", *asked, "--vary", "requests=100k/day,5M/day", "--json").json["alternatives"]
+    for row in rows:
+        alone = cli("serve", *asked, "--requests", row["name"].removeprefix("requests "), "--json").json["result"]
+        assert row["ttft_p95_seconds"] == pytest.approx(alone["ttft_p95_seconds"], rel=1e-9)
+        assert row["ttft_seconds"] <= row["ttft_p95_seconds"] <= 2.0
+
+
+def test_a_headline_names_equals_and_what_is_likelier(cli: Cli) -> None:
+    asked = ("-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "1000", "--osl", "300", "--requests", "100k/day")
+    equal = cli("compare", *asked, "--samples", "200", "--vary", "utilization=70%,90%")
+    assert "utilization 70%, utilization 90% are cheapest alike" in equal.out
+    # medians of 3.1 and 3.2 $/h, either side of 3 about as often: the sure one is cheapest where both are above it
+    priced = {"sure": "3/h", "wide": "1/h..9.61/h", "wider": "1/h..10.24/h"}
+    text = "".join(f'[[alternative]]\nname = "{name}"\nprice = "{price}"\n' for name, price in priced.items())
+    made = ("--isl", "1000", "--osl", "300", "--tokens-per-second", "1000/s", "--samples", "2000")
+    first = cli("compare", "-", *made, stdin=text).out.splitlines()[0]
+    assert first.startswith("sure is cheapest at ")
+    sure, likelier = (float(n) for n in re.findall(r"([0-9]+) %", first))
+    assert sure < likelier
+    assert 20 < sure < 34

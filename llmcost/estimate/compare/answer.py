@@ -27,6 +27,7 @@ LASTING = ("total_usd_horizon", *RECURRING)  # where something is spent up front
 SAMPLED_POINTS = 200_000  # draws over all alternatives: enough for ranges to two digits
 FEWEST_SAMPLES = 200
 CHUNK = 2_000_000  # points figured at once: memory stays under a few hundred megabytes
+EQUAL, CLOSE = 1e-9, 0.02  # ratios that are one cost; chances that are told apart
 WHAT = {
     "total_usd_horizon": " over the horizon", "usd_per_month": " a month", "usd_per_request": "",
     "usd_per_mtok_output": " of output", "upfront_usd": " to train",
@@ -292,11 +293,13 @@ def headline(table: Table) -> str:
     if cheapest is None or deciding is None:
         nothing = not any(row["feasible"] for row in rows)
         return "None of these alternatives is feasible." if nothing else "These alternatives have no cost in common."
-    text = f"{cheapest['name']} is cheapest at {money(deciding, cheapest[deciding])}"
+    feasible = [row for row in rows if row["feasible"]]
+    equal = [row["name"] for row in feasible if row["ratio"] and row["ratio"] <= 1.0 + EQUAL]
+    text = f"{cheapest['name']} is cheapest" if len(equal) < 2 else f"{', '.join(equal[:3])} are cheapest alike"
+    text += f" at {money(deciding, cheapest[deciding])}"
     if cheapest["p5"] is not None:
         low, high = (units.format(kind_of(deciding), cheapest[q]).partition("/")[0] for q in ("p5", "p95"))
         text += f" ({low} to {high})"
-    feasible = [row for row in rows if row["feasible"]]
     dearest = max(feasible, key=lambda row: row["ratio"] or 1.0)
     if dearest["ratio"] and dearest["ratio"] > 1:
         other = dearest["name"] if len(feasible) == 2 else "the dearest"
@@ -304,6 +307,9 @@ def headline(table: Table) -> str:
     chance = cheapest["probability_cheapest"]
     if chance is not None and len(feasible) > 1 and chance < 0.995:
         text += f"; it is cheapest in {100 * chance:.0f} % of samples"
+        likely = max(feasible, key=lambda row: row["probability_cheapest"])
+        if likely["probability_cheapest"] > chance + CLOSE:
+            text += f", {likely['name']} in {100 * likely['probability_cheapest']:.0f} %"
     return text + "."
 
 
