@@ -13,7 +13,7 @@ from llmcost.engine.spread import median
 from llmcost.estimate import fleet as fleets
 from llmcost.estimate import offers, prices, service, serving_load
 from llmcost.estimate import serving_in_time as in_time
-from llmcost.estimate.fleet import Fleet
+from llmcost.estimate.fleet import SECONDS_PER_DAY, Fleet
 from llmcost.estimate.place import Place, place
 from llmcost.estimate.question import Origin, Question
 from llmcost.estimate.replica import Replica, choose, given_rate
