@@ -29,7 +29,8 @@ COLORS = {
     "training": "36", "inference": "35", "training band": "2;36", "inference band": "2;35", "crossing": "1",
     "axis": "2",
 }  # fmt: skip
-BANDS = {"training": (0, "╌", "~"), "inference": (2, "·", ".")}  # place in a pattern of four, characters
+BANDS = {"training": ("╌", "~"), "inference": ("·", ".")}  # edges of the interval, in a terminal of any kind
+ROOM = 2.0  # the most that the picture grows so that the upper edge of training is in it
 _ZEROS = re.compile(r"(\.\d*?)0+(?=\D|$)")
 
 Row = Mapping[str, Any]
@@ -115,13 +116,15 @@ def curve(estimate: Estimate) -> Curve | None:
         return None
     said = estimate.inputs.get("start")
     start = dt.date.fromisoformat(str(said.value)) if said is not None else None
+    edge = max(float(r.get(f"training_p95_{basis}") or 0.0) for r in rows)
+    top = max(top, edge) if edge <= ROOM * top else top
     bare = Curve(basis, rows, None, top, estimate.ranges.get("crossover_days"), start)
     day = estimate.result.get("crossover_days")
     if not isinstance(day, int | float) or not rows[0]["day"] <= day <= bare.end:
         return bare
     stated = estimate.result.get(f"crossover_{basis}")
     level = float(stated) if isinstance(stated, int | float) else bare.at("training", float(day))
-    return bare._replace(crossing=(float(day), level), top=max(top, level))
+    return bare._replace(crossing=(float(day), level), top=max(bare.top, level))
 
 
 def day_text(day: float, soon: bool | None = None) -> str:
@@ -248,17 +251,13 @@ class Canvas:
         return ["".join(row) for row in grid]
 
     def band(self, name: str) -> None:
-        """The 90 % interval of a curve, as a light pattern; where two overlap, both show."""
-        low, high = self.what.band(name)
-        if not low or not high:
-            return
-        place, fine, plain = BANDS[name]
-        for x in range(self.columns):
-            day = (x + 0.5) / self.columns * self.what.end
-            top, bottom = interpolated(high, day), interpolated(low, day)
-            for y in range(self.row(top) if top <= self.what.top else 0, self.row(bottom) + 1):
-                if (x + 2 * y) % 4 == place:
-                    self.cells[y][x] = (fine if self.unicode else plain, f"{name} band")
+        """The edges of the 90 % interval of a curve: two intervals overlap, and a filled one would hide the other."""
+        char = BANDS[name][0 if self.unicode else 1]
+        for edge in self.what.band(name):
+            for x in range(self.columns if edge else 0):
+                value = interpolated(edge, (x + 0.5) / self.columns * self.what.end)
+                if value <= self.what.top:
+                    self.cells[self.row(value)][x] = (char, f"{name} band")
 
     def mark(self) -> None:
         """The crossing: a dot, a drop line and what it says."""
