@@ -1,13 +1,16 @@
-"""Write docs/accuracy.md: the error against the shipped measurements, and what the fits did not see."""
+"""Write docs/accuracy.md and the table of README.md: the error against the shipped measurements, and unseen ones."""
 
 from __future__ import annotations
 
 import csv
+import re
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from llmcost.catalog import Catalog
 from llmcost.estimate.validate import validate
+from llmcost.result import Estimate
 from scripts.docs import also
 
 ROOT = Path(__file__).parent.parent
@@ -16,6 +19,14 @@ TITLES = {
     "runs": "Whole training runs",
     "serving": "Serving",
 }
+PREDICTED = {  # row of the README's table: subject and quantity
+    "training step": ("training", "step_seconds"),
+    "GPU-hours of a whole run": ("runs", "gpu_hours"),
+    "serving TPOT": ("serving", "tpot"),
+    "serving output tokens/s": ("serving", "output_tokens_per_s"),
+    "serving TTFT": ("serving", "ttft"),
+}
+BLOCK = re.compile(r"(<!-- accuracy -->).*?(<!-- /accuracy -->)", re.DOTALL)
 COLUMNS = {
     "n": "rows", "skipped": "skipped", "median_ape_pct": "median %", "mape_pct": "mean %", "p90_ape_pct": "p90 %",
     "bias_pct": "bias %", "coverage_90_pct": "in 90 % range %", "median_range_ratio": "p95/p5",
@@ -64,9 +75,15 @@ def cell(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else f"{value:.3g}"
 
 
+@cache  # the page and the README's table ask for the same ones
+def validated(subject: str, data: str | None = None) -> Estimate:
+    """The answer of `llmcost validate`."""
+    return validate(Catalog(), subject, data)
+
+
 def measured(subject: str, data: str | None = None) -> str:
     """Errors over the shipped rows, or those of a file: in all, and by group."""
-    answer = validate(Catalog(), subject, data)
+    answer = validated(subject, data)
     groups = answer.arrays["groups"]
     several = len({g["quantity"] for g in groups}) > 1
     heads = ["by", "", *(["quantity"] if several else []), *COLUMNS.values()]
@@ -105,8 +122,49 @@ def page() -> str:
     return "\n".join([*parts, NOTES])
 
 
+def readme(text: str) -> str:
+    """README text with its table of errors filled in: over all rows, as `validate` prints them, and over unseen rows."""
+    heads = ["predicted", "rows", "all rows", "source never fitted", "machine never fitted"]
+    rows = [
+        [name, f"{n:,}", errors, left_out(subject, quantity, "source"), left_out(subject, quantity, "machine")]
+        for name, (subject, quantity) in PREDICTED.items()
+        for n, errors in [over_all(subject, quantity)]
+    ]
+    return BLOCK.sub(lambda match: f"{match[1]}\n\n{table(heads, rows)}\n{match[2]}", text)
+
+
+def over_all(subject: str, quantity: str) -> tuple[int, str]:
+    """Rows predicted, and their errors."""
+    groups = validated(subject).arrays["groups"]
+    found = next(g for g in groups if g["by"] == "quantity" and g["quantity"] == quantity)
+    return found["n"] - found["skipped"], errors(found["median_ape_pct"], found["mape_pct"])
+
+
+def errors(median: float, mean: float) -> str:
+    """Median and mean of an error [%]."""
+    return f"median {median:.0f} %, mean {mean:.0f} %"
+
+
+def left_out(subject: str, quantity: str, what: str) -> str:
+    """Errors of rows whose source or machine no constant was fitted to, from the fitting script's table."""
+    with (ROOT / "validation" / f"{subject}_cross_validation.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    if subject == "serving":
+        name = {"output_tokens_per_s": "throughput"}.get(quantity, quantity)
+        wanted = {"test": f"{what} never fitted", "left_out": "all", "quantity": name}
+        keys, unit = ("median_error", "mean_error"), 100.0
+    else:
+        folds = {"source": "publisher" if subject == "runs" else "source", "machine": "accelerator"}
+        wanted = {"left_out": folds[what], "name": "all"}
+        keys, unit = ("median_ape_pct", "mape_pct"), 1.0
+    found = next((row for row in rows if wanted.items() <= row.items()), None)
+    return "" if found is None else errors(*(unit * float(found[key]) for key in keys))
+
+
 def main() -> None:
     (ROOT / "docs" / "accuracy.md").write_text(page(), "utf-8")
+    path = ROOT / "README.md"
+    path.write_text(readme(path.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

@@ -104,6 +104,7 @@ def keys() -> str:
     rows = ["| name | option | unit | meaning |", "|---|---|---|---|"]
     for key in KEYS.values():
         unit = units.KINDS[key.kind].base if key.kind in units.KINDS else "name"
+        unit += f"/{key.per}" if key.per else ""
         words = key.help + (f" ({', '.join(key.choices)})" if key.choices else "")
         twins = f"; also `train_{key.name}`, `serve_{key.name}`" if key.sided else ""
         rows.append(f"| `{key.name}` | `{key.option}` | {unit} | {words}{twins} |")

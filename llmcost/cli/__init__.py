@@ -64,10 +64,22 @@ def _drop_output() -> None:
 def _refuse(error: LlmcostError) -> int:
     """Print every finding on a line of its own, its hint below it."""
     for finding in getattr(error, "findings", [error]):
-        print(f"error: {finding.message}", file=sys.stderr)
+        for line in _folded(f"error: {finding.message}"):
+            print(line, file=sys.stderr)
         if finding.hint:
             print(f"hint: {finding.hint}", file=sys.stderr)
     return error.code
+
+
+def _folded(line: str) -> list[str]:
+    """A line as it is; on a terminal folded between its words. Hints never fold: they are pasted."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return [line]
+    import shutil
+
+    from llmcost.render.text import wrapped
+
+    return wrapped(line, shutil.get_terminal_size().columns)
 
 
 def _silence_closed_pipes() -> None:

@@ -151,7 +151,7 @@ def deliver(estimate: Estimate, how: Shown) -> int:
         sys.stdout.write(body)
         sys.stdout.flush()
     if how.format in ("table", "csv") and not how.quiet:
-        for line in text.warning_lines(estimate):
+        for line in text.warning_lines(estimate, _width() if sys.stderr.isatty() else None):
             print(line, file=sys.stderr)
     return Exit(estimate.exit_code)
 

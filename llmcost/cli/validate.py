@@ -13,8 +13,15 @@ DATA = typer.Option(None, "--data", metavar="FILE", help="Your own measured rows
 
 def register(app: typer.Typer, full: bool) -> None:
     """Add the command."""
-    del full  # few options: nothing to save
-    app.command("validate", help=SUMMARY)(run)
+    app.command("validate", help=f"{SUMMARY}\n\n{_columns()}" if full else SUMMARY, short_help=SUMMARY)(run)
+
+
+def _columns() -> str:
+    """The columns of `--data` by subject, a line each."""
+    from llmcost.terms.validate import COLUMNS
+
+    lines = "\n".join(f"{subject}: {columns}" for subject, columns in COLUMNS.items())
+    return f"Columns of --data (a figure; what is needed; what else is read):\n{lines}"
 
 
 def run(

@@ -5,8 +5,10 @@ from __future__ import annotations
 from llmcost.catalog import source_of
 from llmcost.engine.spread import Spread
 from llmcost.errors import LlmcostError
-from llmcost.estimate.question import Question, origin_of
+from llmcost.estimate.question import Question, as_number, origin_from, origin_of
 from llmcost.estimate.subject import Chip
+
+UNIT, WITH_SERVER, ALONE = "USD/GPU", "with server", "without server"
 
 
 def take_purchase(question: Question, device: Chip | None) -> None:
@@ -17,13 +19,18 @@ def take_purchase(question: Question, device: Chip | None) -> None:
     LlmcostError
         No price is known, or the network takes the whole price.
     """
-    if question.number("purchase_price") is None:
+    said = question.given("purchase_price")
+    if said is not None:
+        price = as_number(said.value, "usd")
+        question.remember("purchase_price", price, origin_from(said.origin, said.source), f"{UNIT} {WITH_SERVER}")
+    else:
         if device is None:
             raise question.need("purchase_price", "there is no accelerator to look its price up for")
         if device.preset.purchase_usd is None:
             raise LlmcostError(f"no purchase price known for {device.found.name}", "give one: --purchase-price 30k")
         origin = origin_of(device.found, source_of(device.preset, "purchase_usd"))
-        question.remember("purchase_price", float(device.preset.purchase_usd), origin)
+        unit = f"{UNIT} {WITH_SERVER if device.preset.purchase_with_server else ALONE}"
+        question.remember("purchase_price", float(device.preset.purchase_usd), origin, unit)
         if not device.preset.purchase_with_server:
             server = question.factor("programme", "server_over_chip")
             question.remember("server_over_chip", server.value, server.origin, "ratio")

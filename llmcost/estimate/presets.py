@@ -9,10 +9,11 @@ from typing import Any
 import msgspec
 
 from llmcost import spec, units
-from llmcost.catalog import KINDS, SINGULAR, Catalog, Found, is_path, presets_date, source_of
+from llmcost.catalog import KINDS, SINGULAR, Catalog, Found, is_path, presets_date, source_for, source_of
 from llmcost.decode import STRUCTS, decode, unwrapped
 from llmcost.errors import Exit, LlmcostError, did_you_mean, raise_all
 from llmcost.files import read_toml
+from llmcost.keys import NOTES
 from llmcost.result import Estimate, Warning
 from llmcost.scenario import layer
 
@@ -79,7 +80,8 @@ def show(catalog: Catalog, name: str, kind: str | None) -> Estimate:
         title = preset.title
     else:
         data = read_toml(found.path)
-        rows, title = _plain_rows(data), str(data.get("title", found.name))
+        rows = _said_rows(data, today, found.path.name) if found.kind == "scenarios" else _plain_rows(data)
+        title = str(data.get("title", found.name))
     shadow = (
         [
             Warning(
@@ -164,6 +166,32 @@ def _price_rows(provider: spec.Provider, today: dt.date) -> list[dict[str, Any]]
         }
         for p in provider.prices
     ]
+
+
+def _said_rows(data: dict[str, Any], today: dt.date, where: str) -> list[dict[str, Any]]:
+    """What a scenario says: its own keys, then those of each alternative, each with the source that covers it.
+
+    Raises
+    ------
+    LlmcostError
+        A value of it is none.
+    """
+    layer(data, "file:", where)
+    sources = msgspec.convert(data.get("sources", []), list[spec.Source])
+    tables = data.get("alternative")
+    others = [t for t in tables if isinstance(t, dict)] if isinstance(tables, list) else []
+    said = [("", key, value) for key, value in data.items() if key not in (*HIDDEN, "title", "alternative")]
+    said += [
+        (f"{table.get('name', f'alternative {n}')}: ", key, value)
+        for n, table in enumerate(others, 1)
+        for key, value in table.items()
+        if key != "name"
+    ]
+    return [
+        {"key": place + key, "value": _plain(value),
+         **_source_cells(None if key in NOTES else source_for(sources, key), today)}
+        for place, key, value in said
+    ]  # fmt: skip
 
 
 def _plain_rows(data: dict[str, Any]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from llmcost.catalog import Catalog, Found, source_of
 from llmcost.engine import spread as sp
 from llmcost.engine.spread import Spread
 from llmcost.errors import LlmcostError, Missing
+from llmcost.estimate import published
 from llmcost.keys import KEYS, SERVE, TRAIN
 from llmcost.result import Input, Step, Warning
 from llmcost.scenario import Scenario, Setting
@@ -85,6 +86,8 @@ class Question:
         setting = self.given(key)
         if setting is not None:
             value = as_number(setting.value, KEYS[key].kind)
+            if key in published.RANGED and setting.origin.partition(":")[0] in ("flag", "file"):
+                published.say(self, key, value)
         elif default is not None:
             value = default.value
             self.record(key, value, default.origin)
@@ -124,7 +127,8 @@ class Question:
         elif key is not None and kind == "date":
             shown = str(value)
         label = f"{self.side}_{name}" if self.prefix and (key is None or key.sided) else name
-        self.inputs[label] = Input(shown, unit or unit_of(kind), *origin, p5=p5, p95=p95)
+        per = f"/{key.per}" if key and key.per else ""
+        self.inputs[label] = Input(shown, unit or unit_of(kind) + per, *origin, p5=p5, p95=p95)
 
     def step(self, name: str, formula: str, value: Any, unit: str, source: str) -> None:
         """One line of the explanation."""

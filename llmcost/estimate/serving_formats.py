@@ -64,8 +64,12 @@ def say_arithmetic(question: Question, device: Chip, asked: Precision, dtype: st
     if wanted is None or runs_in == wanted:
         return
     name = dtype if said is None else str(said.value)
+    option = "--dtype" if said is None else "--compute-dtype"
+    chip = device.preset
+    integers = runs_in == "bf16" and (chip.int8_flops or 0.0) > (chip.bf16_flops or 0.0)
+    faster = f"{option} int8, which it has units for, or " if integers else ""
     question.warn(
         "W011",
         f"{device.found.name} has no {name} units: weights are widened in every step and multiplied in {runs_in}",
-        f"--compute-dtype {runs_in}" if said is not None else f"--dtype {runs_in}",
+        f"{faster}{option} {runs_in}",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from llmcost import units
@@ -26,6 +27,7 @@ from llmcost.estimate.training_runs import batch_tokens
 SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
 ROUNDING = 0.05  # a batch further off than this is said
 FED = 0.4  # matrix products take less of the step: it may be that the batch does not feed the accelerators
+ROUNDED_OFF = 0.95  # of the GPU-hours: a count just below that bills no more is said
 STARVED = 1.25  # a step at most this much longer on half the accelerators: the other half is hardly fed
 ASKED = ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch")
 # Formats of the linear layers, by the name the engine has for each; fp4 training is NVFP4.
@@ -137,8 +139,12 @@ def predict(
     _refuse(question, shape)
     fixed = _fixed(question)
     machine = _less(device.machine, method.resident_bytes / gpus)
+
+    def search(count: float, one: Run) -> par.Found:
+        return par.search(shape, machine, count, one, calibration, fixed)
+
     try:
-        found = par.search(shape, machine, float(gpus), run, calibration, fixed)
+        found = search(float(gpus), run)
     except ValueError:
         asked = (
             ", ".join(f"--{k.replace('_', '-')} {v:g}" for k, v in fixed.items()) or f"a batch of {run.global_batch:g}"
@@ -153,6 +159,8 @@ def predict(
     ):
         longer = par.on_half(shape, machine, float(gpus), run, calibration, fixed) / found.best.step.step_seconds
         _warn_of_idle(question, float(longer), gpus, run)
+    if found.fitting:
+        _warn_of_rest(question, gpus, run, found, search)
     found = _of_method(found, method, shape, run, method.resident_bytes / gpus)
     width = math.exp(spread.step_moe if float(shape.n_experts) else spread.step_dense)
     # with a parameter count alone the work is 6N a token: the utilisation that gives the same time
@@ -164,17 +172,24 @@ def predict(
 
 
 def sequence_length(question: Question, model: Subject, method: Method) -> float:
-    """Tokens per sequence: said, else as the model was pre-trained, else the default; recorded [tokens]."""
+    """Tokens per sequence: said, else as it was pre-trained, else the default within its context; recorded [tokens]."""
+    longest = model.preset.max_context if model.preset is not None else None
     said = question.said("seq_len")
     if said is not None:
+        if longest is not None and said > longest:
+            question.warn("W013", f"{said:,} tokens are more than the context of {model.name} ({longest:,})", "")
         return float(said)
     published = model.preset.training_seq_len if model.preset is not None and method.name in PRETRAINING else None
     if published is not None and model.found is not None:
         question.record("seq_len", published, origin_of(model.found, source_of(model.preset, "training_seq_len")))
         return float(published)
     factor = question.factor("defaults", "seq_len")
-    question.record("seq_len", int(median(factor.value)), factor.origin)
-    return median(factor.value)
+    usual = int(median(factor.value))
+    if longest is not None and longest < usual and model.found is not None:
+        question.record("seq_len", longest, origin_of(model.found, source_of(model.preset, "max_context")))
+        return float(longest)
+    question.record("seq_len", usual, factor.origin)
+    return float(usual)
 
 
 def _fixed(question: Question) -> dict[str, float]:
@@ -241,13 +256,42 @@ def _warn_of_idle(question: Question, longer: float, gpus: int, run: Run) -> Non
     if longer > STARVED:
         return
     batch = units.format("count", float(run.global_batch * run.seq_len))
-    pace = f"take {longer - 1.0:.0%} longer" if longer >= 1.005 else f"be {1.0 - longer:.0%} faster"
     question.warn(
         "W018",
-        f"a batch of {batch} tokens hardly feeds {gpus:,} accelerators: half of them would {pace} and bill "
+        f"a batch of {batch} tokens hardly feeds {gpus:,} accelerators: half of them would {_pace(longer)} and bill "
         f"{1.0 - longer / 2.0:.0%} fewer GPU-hours",
         f"--gpus {gpus // 2}, or a larger --global-batch-tokens",
     )
+
+
+def _warn_of_rest(
+    question: Question, gpus: int, run: Run, found: par.Found, search: Callable[[float, Run], par.Found]
+) -> None:
+    """Say where a count just below, of many factors of two, bills fewer GPU-hours: 512 in place of 513."""
+    even = 2 ** max(int(math.log2(gpus)) - 3, 0)
+    fewer = gpus - gpus % even
+    if fewer == gpus:
+        return
+    less = run._replace(global_batch=_divisible(float(run.global_batch), fewer))
+    try:
+        other = search(float(fewer), less)
+    except ValueError:  # no layout on that many
+        return
+    per_sequence = float(other.best.step.step_seconds) / less.global_batch
+    longer = per_sequence / (float(found.best.step.step_seconds) / float(run.global_batch))
+    billed = longer * fewer / gpus
+    if not other.fitting or longer > STARVED or billed > ROUNDED_OFF:
+        return
+    question.warn(
+        "W018",
+        f"{gpus:,} accelerators divide badly into a layout: {fewer:,} would {_pace(longer)} and bill "
+        f"{1.0 - billed:.0%} fewer GPU-hours",
+        f"--gpus {fewer}",
+    )
+
+
+def _pace(longer: float) -> str:
+    return f"take {longer - 1.0:.0%} longer" if longer >= 1.005 else f"take {1.0 - longer:.0%} less time"
 
 
 def _counted(model: Subject, shape: Shape, seq_len: float, method: Method) -> float:

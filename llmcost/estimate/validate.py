@@ -16,6 +16,7 @@ from llmcost.errors import LlmcostError, did_you_mean, plainly
 from llmcost.estimate.cells import number
 from llmcost.files import MAX_DATA_BYTES, read_bytes, shipped_folder
 from llmcost.result import Estimate
+from llmcost.terms.validate import COLUMNS
 
 Row = Mapping[str, str]
 
@@ -83,6 +84,10 @@ SUBJECTS = {
 }
 
 
+FITTED = "yes: docs/accuracy.md has the errors on rows left out of it"
+UNFITTED = "no, unless it holds rows of the shipped files"
+
+
 def validate(catalog: Catalog, subject: str, data: str | None) -> Estimate:
     """Predict every measured row of a file and report the error.
 
@@ -110,7 +115,8 @@ def validate(catalog: Catalog, subject: str, data: str | None) -> Estimate:
     known = [column for column in what.quantities.values() if rows and column in rows[0]]
     if not known:
         raise LlmcostError(
-            f"{units.shown(path.name)}: no column {' or '.join(what.quantities.values())} to compare with"
+            f"{units.shown(path.name)}: no column {' or '.join(what.quantities.values())} to compare with",
+            f"columns: {COLUMNS[subject]}",
         )
     scored, origins = _score(subject, what, rows, catalog)
     if all(s.measured is None for s in scored):
@@ -120,7 +126,7 @@ def validate(catalog: Catalog, subject: str, data: str | None) -> Estimate:
     return Estimate(
         command="validate",
         headline=_headline(subject, scored),
-        result={"subject": subject, "file": path.name, **shown},
+        result={"subject": subject, "file": path.name, "fit": FITTED if data is None else UNFITTED, **shown},
         arrays={
             "summary": summary,
             "groups": _groups(what, scored, origins, catalog),

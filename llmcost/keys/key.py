@@ -28,6 +28,7 @@ class Key(NamedTuple):
     least: float | None = None  # smallest value that makes sense, where the kind allows smaller ones
     most: float | None = None
     none: bool = False  # the word `none` is an answer: no such limit
+    per: str = ""  # what an amount of money is for: `USD` of the kind becomes `USD/MW`
 
     @property
     def option(self) -> str:

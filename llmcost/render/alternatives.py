@@ -14,16 +14,23 @@ Row = Mapping[str, Any]
 
 MOST_ROWS = 40  # of a table that people read; JSON and CSV have all
 MOST_INPUTS = 3  # columns of inputs beside the names that say the rest
+PARTS = ("data_cost", "storage_cost")  # of what is spent up front: shown beside them, as nothing else on a row says it
 FEW = 5  # alternatives that may stand side by side
 WIDE = 100  # columns from which few alternatives stand side by side
 UNSHOWN = ("inputs", "feasible", "reason", *words.UNLABELLED)
 MOST_PAIRS = 12
-FIGURE, INPUT = 1, 2  # what gives way where there is no room: inputs, then figures from the right, but not the range
-PAIRS = (
-    ("name", "cheaper here", False), ("other", "than", False), ("probability_cheaper", "chance", True),
-    ("break_even_requests", "same cost at (requests/day)", True), ("p5", RANGE, True),
-    ("cheaper_above", "above it cheaper", False),
-    ("break_even_days", "same spend on day", True), ("p95", RANGE, True),
+# What gives way where there is no room, the first of them first; what ranks the alternatives, and its range, stay.
+SPARE = (
+    "co2e_kg_per_month", "energy_kwh_per_month", "training_co2e_kg", "training_kwh", "crossover_days",
+    "total_usd_horizon", "usd_per_mtok_input", "usd_per_request", "inputs", "duration_seconds", "gpu_hours",
+    "usd_per_mtok_output", "tpot_seconds", "upfront_usd", "usd_per_month", "ratio", "ttft_seconds", "price", "gpus",
+    "probability_cheapest",
+)  # fmt: skip
+PAIRS = (  # and how soon each gives way
+    ("name", "cheaper here", False, 0), ("other", "than", False, 0), ("probability_cheaper", "chance", True, 0),
+    ("break_even_requests", "same cost at (requests/day)", True, 0), ("p5", RANGE, True, 2),
+    ("cheaper_above", "above it cheaper", False, 1),
+    ("break_even_days", "same spend on day", True, 3), ("p95", RANGE, True, 4),
 )  # fmt: skip
 
 
@@ -46,7 +53,7 @@ def sheet(rows: Sequence[Row]) -> Sheet:
     found = columns(rows, UNSHOWN)
     names, figures = found[:1], found[1:]
     keys = _inputs(rows)
-    heads = [*names, *(_input_head(key) for key in keys), *figures]
+    heads = [*names, *(_input_head(key) for key in keys), *(c._replace(spare=_spare(c.key)) for c in figures)]
     cells = [
         [
             *(cell(c.key, row) for c in names),
@@ -65,8 +72,8 @@ def _with_range(plain: Sheet, rows: Sequence[Row]) -> Sheet:
     if of is None or at is None:
         return plain
     term = words.term_of(of)
-    spared = [head if i in (0, at) else head._replace(spare=head.spare or FIGURE) for i, head in enumerate(plain.heads)]
-    heads = [*spared[: at + 1], Column("p5", RANGE, True), *spared[at + 1 :]]
+    ranked = plain.heads[at]._replace(spare=0)
+    heads = [*plain.heads[:at], ranked, Column("p5", RANGE, True), *plain.heads[at + 1 :]]
     cells = []
     for row, line in zip(rows, plain.cells, strict=True):
         low, high = row.get("p5"), row.get("p95")
@@ -80,7 +87,9 @@ def _inputs(rows: Sequence[Row]) -> list[str]:
     """Inputs worth a column: scenario keys that differ and that the names do not say."""
     found = dict.fromkeys(key for row in rows for key in row.get("inputs", {}))
     keys = [key for key in found if _bare(key) in KEYS and _differs(key, rows) and not all(_told(key, r) for r in rows)]
-    return keys if len(rows) <= FEW else keys[:MOST_INPUTS]
+    if len(rows) <= FEW:
+        return keys
+    return keys[:MOST_INPUTS] + [key for key in keys[MOST_INPUTS:] if _bare(key) in PARTS]
 
 
 def _differs(key: str, rows: Sequence[Row]) -> bool:
@@ -98,7 +107,12 @@ def _bare(key: str) -> str:
 
 
 def _input_head(key: str) -> Column:
-    return Column(key, words.input_name(key), False, INPUT)
+    return Column(key, words.input_name(key), False, _spare(_bare(key) if _bare(key) in SPARE else "inputs"))
+
+
+def _spare(key: str) -> int:
+    """How soon a column gives way."""
+    return len(SPARE) - SPARE.index(key) if key in SPARE else 0
 
 
 def _input(key: str, value: Any) -> str:
@@ -110,7 +124,7 @@ def _input(key: str, value: Any) -> str:
 
 def pairs(rows: Sequence[Row]) -> Sheet:
     """Two alternatives at a time: how sure the order is, and from which traffic and day on it is another."""
-    heads = [Column(key, head, numeric) for key, head, numeric in PAIRS]
+    heads = [Column(*told) for told in PAIRS]
     cells = [
         [
             words.clean(row["name"]),

@@ -18,6 +18,7 @@ from rich.text import Text
 from llmcost.render import Options
 
 NARROWEST_WORDS = 16  # columns of words fold down to this
+LONGEST_WORD = 32  # a longer one may break
 NARROWEST_TITLE = 12  # names over columns fold down to this
 INDENT = 2
 GAP = 2  # between columns
@@ -90,7 +91,9 @@ def _told(heads: list[Head], i: int) -> str:
 def _widths(heads: list[Head], rows: list[list[str]], room: int) -> list[int] | None:
     """Columns of each column; words give way first, down to `NARROWEST_WORDS`; None where that is not enough."""
     widths = [max([cell_len(head.text), *(cell_len(row[i]) for row in rows)]) for i, head in enumerate(heads)]
-    least = [min(w, NARROWEST_WORDS) if head.folds else w for w, head in zip(widths, heads, strict=True)]
+    least = [
+        min(w, _narrowest(i, rows)) if head.folds else w for i, (w, head) in enumerate(zip(widths, heads, strict=True))
+    ]
     for i, head in enumerate(heads):
         if head.titled:
             least[i] = max([min(cell_len(head.text), NARROWEST_TITLE), *(cell_len(row[i]) for row in rows)])
@@ -102,6 +105,12 @@ def _widths(heads: list[Head], rows: list[list[str]], room: int) -> list[int] | 
         widths[widest] -= 1
         over -= 1
     return widths
+
+
+def _narrowest(column: int, rows: list[list[str]]) -> int:
+    """What a column of words may fold to without breaking one of them."""
+    longest = max((cell_len(word) for row in rows for word in row[column].split()), default=0)
+    return max(NARROWEST_WORDS, min(longest, LONGEST_WORD))
 
 
 def _table(heads: list[Head], rows: list[list[str]], widths: list[int], total: bool) -> Table:

@@ -182,9 +182,9 @@ def _pairs(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     if not told:
         return
     sheet = alternatives.pairs(told[: alternatives.MOST_PAIRS])
-    heads = [Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric) for c in sheet.heads]
+    heads = [Head(c.head, "", "right" if c.numeric else "left", not c.numeric, spare=c.spare) for c in sheet.heads]
     page.line()
-    grid(page, heads, sheet.cells)
+    grid(page, heads, sheet.cells, droppable=True)
     if len(rows) > len(told[: alternatives.MOST_PAIRS]):
         more = len(rows) - min(len(told), alternatives.MOST_PAIRS)
         page.block(Text(f"{more} more {'pair' if more == 1 else 'pairs'} in --json", style="dim"))

@@ -217,12 +217,14 @@ def split_unit(text: str) -> tuple[str, str]:
 def in_unit(unit: str, value: Any) -> str:
     """A value of an input or a step, by the unit written beside it.
 
-    >>> in_unit("USD/h", 2.5), in_unit("share", 0.384), in_unit("FLOP", 3.8e25), in_unit("name", "h100-sxm")
-    ('$2.50/h', '38.4%', '3.80e25 FLOP', 'h100-sxm')
+    >>> in_unit("USD/h", 2.5), in_unit("share", 0.384), in_unit("FLOP", 3.8e25), in_unit("USD/MW", 11.7e6)
+    ('$2.50/h', '38.4%', '3.80e25 FLOP', '$11.7M/MW')
     """
     kind = _KIND_OF_UNIT.get(unit)
     if kind is not None or value is None or isinstance(value, str | bool):
         return amount(kind or "text", value)
+    if unit.startswith("USD/") and isinstance(value, int | float):
+        return f"{units.format_money(value)}{clean(unit.removeprefix('USD'))}"
     return _free(value) if unit in ("", "name") else f"{_free(value)} {clean(unit)}"
 
 
@@ -333,9 +335,29 @@ def quiet_line(estimate: Estimate) -> str:
     return plain_number(value if isinstance(value, str | bool | int) else float(value))
 
 
-def warning_lines(estimate: Estimate) -> list[str]:
-    """One line per caveat for stderr: `warning: W003 message (what to do)`."""
-    return [
-        f"warning: {clean(w.code)} {clean(w.message)}" + (f" ({clean(w.hint)})" if w.hint else "")
-        for w in estimate.warnings
-    ]
+def warning_lines(estimate: Estimate, width: int | None = None) -> list[str]:
+    """One line per caveat for stderr: `warning: W003 message (what to do)`.
+
+    On a terminal of some width its words fold, and what to do stays on one line, from where it can be pasted.
+    """
+    found: list[str] = []
+    for w in estimate.warnings:
+        said, hint = f"warning: {clean(w.code)} {clean(w.message)}", f"({clean(w.hint)})" if w.hint else ""
+        if width is None or len(said) + len(hint) + 1 <= width:
+            found.append(f"{said} {hint}".rstrip())
+            continue
+        lines = wrapped(said, width)
+        beside = hint and len(lines[-1]) + len(hint) + 1 <= width
+        found += [*lines[:-1], f"{lines[-1]} {hint}"] if beside else [*lines, *([f"  {hint}"] if hint else [])]
+    return found
+
+
+def wrapped(line: str, width: int) -> list[str]:
+    """A line folded between its words, what follows the first one indented.
+
+    >>> wrapped("warning: W003 the price is 120 days old", 24)
+    ['warning: W003 the price', '  is 120 days old']
+    """
+    import textwrap
+
+    return textwrap.wrap(line, max(width, 20), subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

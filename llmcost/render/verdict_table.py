@@ -6,13 +6,19 @@ from llmcost.render import verdicts
 from llmcost.render.grid import Head, Page, grid
 from llmcost.result import Estimate
 
+SPARE = ("since baseline", "headroom", "90 % range")  # what gives way where there is no room, the last of them first
+
 
 def draw(page: Page, estimate: Estimate) -> None:
     """A row per limit, the worst last, then each that does not hold with what explains it."""
     heads, cells = verdicts.grid(estimate.arrays["rows"])
     left = ("verdict", "budget", "limit")
     page.line()
-    grid(page, [Head(h, "", "left" if h in left else "right", h in left) for h in heads], cells, droppable=True)
+    shown = [
+        Head(h, "", "left" if h in left else "right", h in left, spare=SPARE.index(h) + 1 if h in SPARE else 0)
+        for h in heads
+    ]
+    grid(page, shown, cells, droppable=True)
     for row in estimate.arrays["rows"]:
         if row["message"]:
             page.line()

@@ -2,11 +2,47 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from llmcost.terms.term import Term
+
+
+class Columns(NamedTuple):
+    """What a file of measured rows has: figures, at least one; what a prediction needs; what it reads where stated."""
+
+    measured: tuple[str, ...]
+    needed: tuple[str, ...]
+    read: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """In one line.
+
+        >>> print(Columns(("a",), ("b", "c"), ("d",)))
+        a; b, c; where stated d
+        """
+        return f"{' or '.join(self.measured)}; {', '.join(self.needed)}; where stated {', '.join(self.read)}"
+
+
+_MODEL = "model_id (or n_layers, d_model, n_heads, n_kv_heads, d_ff, vocab)"
+COLUMNS = {
+    "training": Columns(
+        ("measured_step_s",),
+        (_MODEL, "hardware_id", "n_gpus", "seq_len", "global_batch_seqs"),
+        ("precision_id", "micro_batch", "tp", "pp", "dp", "cp", "ep", "vpp", "zero", "recompute_id"),
+    ),
+    "runs": Columns(("gpu_hours",), ("model_id (or params_total)", "hardware_id", "tokens"), ("n_gpus", "precision", "seq_len")),
+    "serving": Columns(
+        ("tpot_ms", "ttft_ms", "output_tokens_per_s"),
+        (_MODEL, "hardware_id", "isl_eff", "osl_eff", "concurrency_or_batch"),
+        ("n_gpus", "tp", "pp", "dp", "ep", "weight_precision", "kv_precision", "compute_precision", "load",
+         "framework_id"),
+    ),
+}  # fmt: skip
 
 TERMS = (
     Term("subject", "subject", "text", "What is validated: training, runs or serving"),
     Term("file", "file", "text", "The file of measured rows"),
+    Term("fit", "in the fit", "text", "Whether the constants were fitted to these rows"),
     Term("quantity", "quantity", "text", "The measured figure: step_seconds, gpu_hours, tpot, ttft or output_tokens_per_s"),
     Term("by", "by", "text", "What a group of rows has in common"),
     Term("measured", "measured", "count", "The published figure; null where there is none", "unit of the figure"),

@@ -142,6 +142,10 @@ def test_a_training_run_takes_the_price_of_owning(cli: Cli) -> None:
     run = ("train", "--gpu-hours", "1M", "--gpus", "1024", "-H", "h100-sxm", "--commitment", "owned")
     answer = asked(cli, *run)
     assert answer["result"]["total_usd"] == pytest.approx(1e6 * answer["inputs"]["price"]["value"])
+    unit = {key: answer["inputs"][key]["unit"] for key in ("purchase_price", "facility_cost", "operations_staff")}
+    assert list(unit.values()) == ["USD/GPU without server", "USD/MW", "USD/GPU/y"]
+    half = asked(cli, *run, "--occupancy", "50%", "--purchase-price", "30k")
+    assert half["inputs"]["purchase_price"]["unit"] == "USD/GPU with server"
     half = asked(cli, *run, "--occupancy", "50%")
     assert half["result"]["total_usd"] > 1.8 * answer["result"]["total_usd"]
 

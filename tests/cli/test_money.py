@@ -121,3 +121,21 @@ def test_a_given_training_cost_is_the_final_run_with_a_programme_around_it(cli: 
     assert (result["crossover_days"], result["program_crossover_days"]) == pytest.approx((300.0, 1476.0))
     asked = cli(*args, "--scope", "program").json["result"]
     assert (asked["crossover_days"], asked["run_crossover_days"]) == pytest.approx((1476.0, 300.0))
+
+
+@pytest.mark.parametrize(
+    ("said", "warned"),
+    [
+        (("--price", "2.5/mo"), True),
+        (("--price", "2500/h"), True),
+        (("--price", "0.2..40/h"), False),
+        (("--price", "2/h", "--mfu", "100%"), True),
+        (("--price", "2/h", "--mfu", "60%"), False),
+        (("--price", "2/h", "--mfu", "40%", "--tokens", "2"), True),
+    ],
+)
+def test_what_is_far_outside_of_what_has_been_published_is_said(cli: Cli, said: tuple[str, ...], warned: bool) -> None:
+    tokens = () if "--tokens" in said else ("--tokens", "1T")
+    work = ("--gpu-hours", "1M") if "--mfu" not in said else ("-m", "llama-3.1-8b", "--gpus", "64", *tokens)
+    run = cli("train", "-H", "h100-sxm", *work, *said)
+    assert (run.code, "W043" in run.err) == (0, warned), run.err

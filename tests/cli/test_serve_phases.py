@@ -109,6 +109,7 @@ def test_arithmetic_may_differ_from_the_weights(cli: Cli) -> None:
     assert plain["inputs"]["compute_dtype"]["value"] == "bf16"
     assert [w["code"] for w in plain["warnings"]] == ["W011"]
     assert "no fp8 units" in plain["warnings"][0]["message"]
+    assert plain["warnings"][0]["hint"].startswith("--dtype int8")
     integer = answer(cli, *args, "--dtype", "fp8", "--compute-dtype", "int8")
     assert integer["warnings"] == []
     assert integer["result"]["tpot_seconds"] < plain["result"]["tpot_seconds"]

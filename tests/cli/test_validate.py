@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import random
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from llmcost.estimate.validate import Scored, statistics
+from llmcost.terms.validate import COLUMNS
 from tests.conftest import ROOT, Cli
 
 INPUTS = {
@@ -167,3 +169,13 @@ def test_a_row_it_cannot_predict_is_listed_with_the_reason(cli: Cli, tmp_path: P
     answer = cli("validate", "training", "--data", str(path), "--json").json
     assert answer["summary"]["skipped"] == 2
     assert ["no-such-model" in answer["rows"][0]["reason"], "nothing" in answer["rows"][1]["reason"]] == [True, True]
+
+
+@pytest.mark.parametrize("subject", COLUMNS)
+def test_columns_are_named_where_none_is_known(cli: Cli, tmp_path: Path, subject: str) -> None:
+    columns = COLUMNS[subject]
+    assert set(re.findall(r"[a-z_]{3,}|[tpd]p", str(columns))) - {"where", "stated"} <= set(INPUTS[subject].split())
+    odd = tmp_path / "odd.csv"
+    odd.write_text("machine,time\nx,1\n")
+    run = cli("validate", subject, "--data", str(odd))
+    assert (run.code, f"hint: columns: {columns}" in run.err) == (2, True)

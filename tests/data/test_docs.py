@@ -25,6 +25,8 @@ def test_cli_page_is_what_help_prints() -> None:
 
 def test_accuracy_page_is_what_validate_says() -> None:
     assert (ROOT / "docs" / "accuracy.md").read_text("utf-8") == accuracy.page(), "run: make accuracy"
+    said = (ROOT / "README.md").read_text("utf-8")
+    assert said == accuracy.readme(said), "run: make accuracy"
 
 
 def test_tables_of_techniques_are_what_the_commands_say() -> None:

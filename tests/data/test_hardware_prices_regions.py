@@ -50,6 +50,7 @@ DEFAULTS = {
     "equivalents": "home_electricity_kwh_per_year car_kg_per_year",
     "ownership": "cost_of_capital residual_value facility_usd_per_mw facility_life_years maintenance operations_staff",
     "fleet": "peak_to_average peak_load reaction_time usage_spread usage_tail bytes_per_token",
+    "published": "price tokens mfu",
     "programme": "experiments_multiple share_hardware share_staff share_energy",
 }
 
@@ -257,3 +258,11 @@ def test_failure_rate_of_llama_3() -> None:
     """419 unexpected interruptions in 54 days on 16,384 GPUs (arXiv:2407.21783, section 3.3.4)."""
     (row,) = (row for row in FACTORS["goodput"] if row["name"] == "gpu_hours_per_failure")
     assert row["value"] == pytest.approx(54 * 24 * 16384 / 419, rel=1e-4)
+
+
+def test_published_ranges_are_those_of_the_presets() -> None:
+    known = {row["name"]: (row["low"], row["high"]) for row in FACTORS["published"]}
+    rates = [units.parse("usd_per_hour", quote["usd_per_hour"]) for _, quote in QUOTES if not quote.get("excluded")]
+    assert known["price"] == (min(rates), max(rates))
+    tokens = [table["training_tokens"] for table in tables("models").values() if "training_tokens" in table]
+    assert known["tokens"][1] == max(units.parse("count", said) for said in tokens)

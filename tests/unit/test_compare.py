@@ -9,6 +9,7 @@ import pytest
 from llmcost import api
 from llmcost.errors import LlmcostError
 from llmcost.estimate.compare import baseline, blocks, replicas
+from llmcost.estimate.compare.answer import Table, pays
 
 CHAT: dict[str, Any] = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "isl": 1000, "osl": 300, "samples": 100}
 TRAINED: dict[str, Any] = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "gpus": 64, "tokens": "1T", "samples": 100}
@@ -233,3 +234,32 @@ def test_what_is_no_answer_is_refused(broken: dict[str, Any]) -> None:
 
     with pytest.raises(LlmcostError, match="not an answer"):
         baseline.diff(broken, _answer("2/h"), ("old.json", "new"), Catalog())
+
+
+def test_names_with_commas_are_quoted_inside_the_sentence() -> None:
+    """Three names, two of them with commas, stay three in the sentence."""
+    row = {"cheaper_above": "train", "break_even_p5_requests": 1e6, "break_even_p95_requests": 1e6}
+    rows = [{"name": "train", "feasible": True, "upfront_usd": 1e6}, {"name": "x", "feasible": True, "upfront_usd": 0}]
+    beside = [
+        {**row, "name": "train", "other": "fetch, own", "break_even_requests": 2e6},
+        {**row, "name": "buy", "other": "train", "break_even_requests": 1e6, "break_even_usd": 1.0,
+         "break_even_p5_usd": 1.0, "break_even_p95_usd": 1.0},
+        {**row, "name": "tune, full", "other": "train", "break_even_requests": None, "cheaper_above": "tune, full"},
+    ]  # fmt: skip
+    found = pays(Table([], rows, None, None, None), beside)
+    assert found.text == (
+        " Train pays from 1.00M/day against buy; from 2.00M/day against 'fetch, own'; against the other at no volume."
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "warned"),
+    [
+        ({"vary": {"commitment": ["on-demand", "mix"]}}, True),
+        ({"vary": {"commitment": ["on-demand", "mix"]}, "peak_to_average": "2"}, False),
+        ({"commitment": "mix", "against": ["api:openai/gpt-4o"]}, False),
+    ],
+)
+def test_an_assumed_peak_beside_a_mean_load_is_said(said: dict[str, Any], warned: bool) -> None:
+    found = api.compare(**{**CHAT, "requests": "50M/day", **said})
+    assert ("W082" in [w.code for w in found.warnings]) is warned

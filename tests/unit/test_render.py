@@ -39,6 +39,9 @@ def test_hostile_warnings_stay_on_their_lines() -> None:
     assert warning_lines(sample.train())[0] == (
         "warning: W031 the price is 120 days old (llmcost presets show h100-sxm)"
     )
+    assert warning_lines(sample.train(), width=34)[:3] == [
+        "warning: W031 the price is 120", "  days old", "  (llmcost presets show h100-sxm)",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("estimate", SAMPLES.values(), ids=SAMPLES)

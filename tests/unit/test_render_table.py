@@ -56,8 +56,27 @@ def test_compare_says_which_columns_have_no_room() -> None:
     assert "  name           ratio  per month  output (/Mtok)     TPOT  GPUs\n" in natural
     assert "  a100-80gb-sxm: does not fit\n" in natural
     narrow = render(sample.compare(), Options(width=46))
-    assert "no room for output (/Mtok), TPOT, GPUs:" in " ".join(narrow.split())
-    assert "$410k" in narrow
+    assert "no room for output (/Mtok), TPOT:" in " ".join(narrow.split())
+    assert "  h200-sxm        1.00      $410k   192\n" in narrow
+
+
+def test_a_narrow_check_keeps_what_moved_since_the_baseline() -> None:
+    row = dict.fromkeys(("key", "at", "warn", "message", "largest_cost", "moved", "owner", "reason", "expires"))
+    row |= {"verdict": "ok", "budget": "pretraining", "limit": "max_total_usd", "key": "total_usd", "at": "p50",
+            "fail": 3e6, "estimate": 2.4e6, "headroom": 0.2, "increase": 0.05, "p5": 1e6, "p95": 7e6}  # fmt: skip
+    checked = Estimate(command="check", headline="It holds.", result={}, arrays={"rows": [row], "totals": []})
+    narrow = render(checked, Options(width=76))
+    assert "max_total_usd   $3.00M    $2.40M          +5.00%\n" in narrow
+    assert "no room for headroom, 90 % range:" in narrow
+
+
+def test_words_of_a_narrow_table_stay_whole() -> None:
+    rows = [
+        {"name": f"llama-3.1-405b on {chip}", **dict.fromkeys(("price_usd", "total_usd"), 1.5e6)}
+        for chip in ("mi300x", "h200-sxm-141gb-nvlink")
+    ]
+    text = render(Estimate(command="presets", headline="x", result={}, arrays={"rows": rows}), Options(width=50))
+    assert "h200-sxm-141gb-nvlink" in text
 
 
 def test_other_tables_stack() -> None:

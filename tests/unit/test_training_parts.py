@@ -120,3 +120,13 @@ def test_more_accelerators_than_the_batch_feeds_are_said(cli: Cli, gpus: int, sa
     answer = cli("train", *asked, "--global-batch-tokens", "524k", "--gpus", str(gpus), "--json")
     codes = [w["code"] for w in answer.json["warnings"]]
     assert ("W018" in codes) is said
+
+
+def test_a_count_that_divides_badly_and_a_sequence_beyond_the_context_are_said(cli: Cli) -> None:
+    """513 = 3 x 3 x 3 x 19, 512 = 2^9; Llama 2 has a context of 4,096 (arXiv 2307.09288, table 1)."""
+    asked = ["train", "--model", "llama-2-13b", "--tokens", "100B", "--hardware", "h100-sxm", "--json"]
+    odd, even = (cli(*asked, "--gpus", n, "--seq-len", "8192").json for n in ("513", "512"))
+    assert [w["code"] for w in even["warnings"]] == ["W013"]
+    assert {"W013", "W018"} <= {w["code"] for w in odd["warnings"]}
+    assert odd["result"]["gpu_hours"] > 2 * even["result"]["gpu_hours"]
+    assert cli(*asked, "--gpus", "512").json["inputs"]["seq_len"]["value"] == 4096

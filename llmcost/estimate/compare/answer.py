@@ -284,7 +284,26 @@ def _warnings(blocks: list[Block]) -> list[Warning]:
     for block in blocks:
         for warning in block.case.warnings:
             seen.setdefault((warning.code, warning.message), warning)
-    return list(seen.values())
+    return [*seen.values(), *_unlike_days(blocks)]
+
+
+def _unlike_days(blocks: list[Block]) -> list[Warning]:
+    """Fleets sized for an assumed peak beside fleets sized for a mean load: a difference that nobody asked for."""
+    served = [block.case.serving.inputs for block in blocks if block.case.serving is not None]
+    assumed = next((i["peak_to_average"] for i in served if _assumes_peak(i)), None)
+    level = [inputs for inputs in served if "utilization" in inputs and "peak_to_average" not in inputs]
+    if assumed is None or not level:
+        return []
+    peak, load = f"{float(assumed.value):g}", units.format("share", float(level[0]["utilization"].value))
+    message = (
+        f"not like for like: a mix, or a fleet that follows its traffic, is sized for an assumed peak of {peak} x the "
+        f"mean, the others for a mean load of {load}"
+    )
+    return [Warning("W082", message, f"--peak-to-average {peak} sizes all of them alike")]
+
+
+def _assumes_peak(inputs: Mapping[str, Input]) -> bool:
+    return "peak_to_average" in inputs and inputs["peak_to_average"].origin == "default"
 
 
 def headline(table: Table) -> str:
@@ -332,22 +351,29 @@ def pays(table: Table, beside: list[dict[str, Any]]) -> Pays:
     if not mine:
         return Pays()
     result: dict[str, Any] = {"pays": name, "never_against": len(mine) - len(wins)}
-    said = f" {name[:1].upper()}{name[1:]} pays"
+    said = f" {_named(name[:1].upper() + name[1:])} pays"
     if not wins:
         return Pays(result, {}, f"{said} at no volume.")
     wins.sort(key=lambda row: float(row["break_even_requests"]))
-    texts = [f"{_other(row, name)} from {_volume(row)}" for row in wins[:3]]
-    never = f", against {result['never_against']} others at no volume" if result["never_against"] else ""
+    texts = [f"from {_volume(row)} against {_named(_other(row, name))}" for row in wins[:3]]
+    lost = result["never_against"]
+    others = "other" if lost == 1 else f"{lost} others"
+    never = f"; against the {others} at no volume" if lost else ""
     first = wins[0]
     keys = ("break_even_requests", "break_even_usd")
     result |= {"pays_against": _other(first, name), **{k: first[k] for k in keys}}
     ends = {k: [first[k.replace("even_", f"even_{q}_")] for q in ("p5", "p95")] for k in keys}
     ranges = {k: Range(low, first[k], high) for k, (low, high) in ends.items() if low != high}
-    return Pays(result, ranges, f"{said} against {', '.join(texts)} on{never}.")
+    return Pays(result, ranges, f"{said} {'; '.join(texts)}{never}.")
 
 
 def _other(row: Mapping[str, Any], name: str) -> str:
     return str(row["other"] if row["name"] == name else row["name"])
+
+
+def _named(name: str) -> str:
+    """A name inside a sentence: in quotes where a comma of its own would read as one of the sentence."""
+    return f"'{name}'" if "," in name else name
 
 
 def _volume(row: Mapping[str, Any]) -> str:
