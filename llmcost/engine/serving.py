@@ -157,7 +157,8 @@ def operating_point(
 
     with n the prompt tokens not in the cache. The share phi of other requests' prefill is met before the first token,
     and is part of TTFT. Throughput follows from Little's law, B OSL / (TTFT + (OSL - 1) TPOT).
-    Requests that memory does not hold wait, and their wait is part of TTFT.
+    Requests that memory does not hold wait, and their wait is part of TTFT. What is in the cache is read from it where
+    that is faster than to compute it again.
 
     Parameters
     ----------
@@ -166,6 +167,19 @@ def operating_point(
 
     Source: docs/method.md, "serving"; Little 1961, doi:10.1287/opre.9.3.383; Agrawal et al. 2024, arXiv 2403.02310.
     """
+    found = _continuous(shape, machine, layout, precision, load, calibration)
+    partly = np.greater(load.cached_isl, 0.0) & np.less(load.cached_isl, load.isl)  # all of it: from another pool
+    if not np.any(partly):
+        return found
+    again = _continuous(shape, machine, layout, precision, load._replace(cached_isl=0.0), calibration)
+    faster = partly & (again.output_tokens_per_second > found.output_tokens_per_second)
+    return Point(*(np.where(faster, a, b) for a, b in zip(again, found, strict=True))) if np.any(faster) else found
+
+
+def _continuous(
+    shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
+) -> Point:
+    """The point with every cached token read from the cache."""
     state = _prepare(shape, machine, layout, precision, load, calibration)
     held = memory(shape, machine, layout, precision, load._replace(batch=1.0), calibration)
     limit = max_batch(shape, machine, layout, precision, load, calibration)

@@ -171,6 +171,7 @@ def test_arrays_answer_as_floats_do(name: str, isl: float, osl: float, several: 
 
 @relaxed
 @given(names, formats, tps, isls, osls, batches, st.floats(0.0, 1.0))
+@example("window", Precision(1.0, 1.0, 8.0, 0.0, 1.0), 8.0, 30.4, 2.0, 813.0, 0.2)  # full iterations of short prompts
 def test_a_cached_prompt_never_costs_more(
     name: str, precision: Precision, tp: float, isl: float, osl: float, batch: float, hit: float
 ) -> None:
