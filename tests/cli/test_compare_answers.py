@@ -68,7 +68,7 @@ def test_the_p95_that_is_kept_stands_beside_the_mean(cli: Cli) -> None:
 def test_a_headline_names_equals_and_what_is_likelier(cli: Cli) -> None:
     asked = ("-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "1000", "--osl", "300", "--requests", "100k/day")
     equal = cli("compare", *asked, "--samples", "200", "--vary", "utilization=70%,90%")
-    assert "utilization 70%, utilization 90% are cheapest alike" in equal.out
+    assert "utilization 70% and utilization 90% are cheapest alike" in equal.out
     # medians of 3.1 and 3.2 $/h, either side of 3 about as often: the sure one is cheapest where both are above it
     priced = {"sure": "3/h", "wide": "1/h..9.61/h", "wider": "1/h..10.24/h"}
     text = "".join(f'[[alternative]]\nname = "{name}"\nprice = "{price}"\n' for name, price in priced.items())

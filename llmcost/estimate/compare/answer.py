@@ -314,7 +314,8 @@ def headline(table: Table) -> str:
         return "None of these alternatives is feasible." if nothing else "These alternatives have no cost in common."
     feasible = [row for row in rows if row["feasible"]]
     equal = [row["name"] for row in feasible if row["ratio"] and row["ratio"] <= 1.0 + EQUAL]
-    text = f"{cheapest['name']} is cheapest" if len(equal) < 2 else f"{', '.join(equal[:3])} are cheapest alike"
+    last = equal[1] if len(equal) == 2 else f"{len(equal) - 1} more"
+    text = f"{cheapest['name']} is cheapest" if len(equal) < 2 else f"{equal[0]} and {last} are cheapest alike"
     text += f" at {money(deciding, cheapest[deciding])}"
     if cheapest["p5"] is not None:
         low, high = (units.format(kind_of(deciding), cheapest[q]).partition("/")[0] for q in ("p5", "p95"))
@@ -324,7 +325,7 @@ def headline(table: Table) -> str:
         other = dearest["name"] if len(feasible) == 2 else "the dearest"
         text += f"; {other} costs {units.number(dearest['ratio'])} x as much"
     chance = cheapest["probability_cheapest"]
-    if chance is not None and len(feasible) > 1 and chance < 0.995:
+    if chance is not None and len(equal) < 2 <= len(feasible) and chance < 0.995:
         text += f"; it is cheapest in {100 * chance:.0f} % of samples"
         likely = max(feasible, key=lambda row: row["probability_cheapest"])
         if likely["probability_cheapest"] > chance + CLOSE:
