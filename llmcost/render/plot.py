@@ -24,7 +24,8 @@ BARS = 10  # inputs of a tornado
 # Okabe and Ito 2008, "Color Universal Design": told apart with any colour vision, and in grey.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 TRAINING, INFERENCE, INK, FAINT = "#0072B2", "#D55E00", "#222222", "#8a8a8a"
-CURVES = {"training": (TRAINING, "---"), "inference": (INFERENCE, "///")}  # told apart without colour too
+# Colours, and dashes of the edges of the intervals, which are told apart without colour too.
+CURVES: dict[str, tuple[str, Any]] = {"training": (TRAINING, (0, (6, 3))), "inference": (INFERENCE, (0, (1, 2)))}
 STYLE: Any = {
     "svg.hashsalt": "llmcost", "svg.fonttype": "path", "pdf.fonttype": 42, "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -180,17 +181,16 @@ def _amortisation(estimate: Estimate) -> Drawing:
 def _draw(axes: Axes, curve: chart.Curve) -> None:
     kind, noun = chart.BASES[curve.basis]
     banded = False
-    for name, (color, hatch) in CURVES.items():
+    for name, (color, dashes) in CURVES.items():
         style = "steps-post" if name == "training" else "default"  # training is paid at once
         low, high = curve.band(name)
         if low and high:
             banded, days = True, [day for day, _ in low]
             under, over = ([y for _, y in side] for side in (low, high))
             look: Any = {"linewidth": 0, "step": "post" if name == "training" else None}
-            axes.fill_between(days, under, over, facecolor=color, alpha=0.14, **look)
-            axes.fill_between(days, under, over, facecolor="none", edgecolor=color, alpha=0.28, hatch=hatch, **look)
+            axes.fill_between(days, under, over, facecolor=color, alpha=0.1, **look)
             for side in (under, over):
-                axes.plot(days, side, color=color, linewidth=0.7, alpha=0.7, drawstyle=style)
+                axes.plot(days, side, color=color, linewidth=1.2, linestyle=dashes, drawstyle=style)
         points = curve.points(name)
         axes.plot(*zip(*points, strict=True), color=color, linewidth=2, zorder=3, drawstyle=style)
     _name_ends(axes, curve, kind)
@@ -204,7 +204,7 @@ def _draw(axes: Axes, curve: chart.Curve) -> None:
     axes.set_xticks(at, labels)
     axes.set_xlabel(f"{word} after launch")
     _span(axes, curve)
-    axes.set_ylabel(f"cumulative {noun}" + (", 90 % ranges hatched" if banded else ""))
+    axes.set_ylabel(f"cumulative {noun}" + (", 90 % ranges shaded" if banded else ""))
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
 
@@ -221,11 +221,10 @@ def _name_ends(axes: Axes, curve: chart.Curve, kind: str) -> None:
 
 
 def _span(axes: Axes, curve: chart.Curve) -> None:
-    """The range of the crossing: shaded, with a bracket over the time axis, and in words below it."""
+    """The range of the crossing: a bracket over the time axis, and in words below it."""
     ends = curve.ends()
     if ends is None:
         return
-    axes.axvspan(*ends, color=INK, alpha=0.06, linewidth=0, zorder=0)
     where = axes.get_xaxis_transform()
     look: Any = {"color": INK, "clip_on": False, "zorder": 4, "transform": where}
     axes.plot(ends, [0.02, 0.02], linewidth=2.5, solid_capstyle="butt", **look)
