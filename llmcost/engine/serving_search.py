@@ -200,6 +200,11 @@ def _choose(grid: Grid) -> Answer:
     return Answer(grid, cheapest, fastest, front, binding(grid, cheapest))
 
 
+def among(grid: Grid, kept: Num) -> Answer:
+    """The answer among some points of a grid."""
+    return _choose(grid._replace(meets=grid.meets & kept))
+
+
 def by_size(grid: Grid) -> Num:
     """Indices of the cheapest point of every size of replica that keeps the targets, the smallest first.
 

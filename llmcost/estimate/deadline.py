@@ -117,15 +117,16 @@ def _seconds(scenario: Scenario, catalog: Catalog) -> float:
 
 def _in_time(told: Estimate, found: Found, limit: float) -> Estimate:
     """The answer with what was asked for in front."""
-    within = f"{found.gpus:,} accelerators are enough for {units.format('seconds', limit)}"
+    many = f"{found.gpus:,} accelerators are" if found.gpus > 1 else "1 accelerator is"
+    within = f"{many} enough for {units.format('seconds', limit)}"
     result = {"at_days": limit / SECONDS_PER_DAY, **told.result}
     return structs.replace(told, headline=f"{within}. {told.headline}", result=result)
 
 
 def _too_late(told: Estimate, found: Found, limit: float) -> Estimate:
-    """No number of accelerators is enough: what the best does."""
+    """None of the numbers tried, each twice the one before, is enough: what the best does."""
     asked, takes = units.format("seconds", limit), units.format("seconds", found.seconds)
-    reason = f"no number of accelerators ends in {asked}: {found.gpus:,} take least, {takes}"
+    reason = f"none of 1, 2, 4 to {MOST:,} accelerators ends in {asked}: {found.gpus:,} take least, {takes}"
     result = {"feasible": False, "reason": reason, "at_days": limit / SECONDS_PER_DAY, **told.result}
     headline = f"{reason[:1].upper()}{reason[1:]}."
     return structs.replace(told, headline=headline, result=result, exit_code=int(Exit.NO))

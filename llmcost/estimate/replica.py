@@ -187,6 +187,10 @@ def choose(question: Question, asked: Options, price: float, fleet: Fleet | None
         return no_fit(question, asked)
     if answer.cheapest < 0:
         return too_slow(asked.model.name, asked.device.found.name, grid)
+    said = question.said("batch")
+    if said is not None and np.any(grid.meets & (grid.point.batch >= said)):  # it needs a replica that holds it
+        answer = serving_search.among(grid, grid.point.batch >= said)
+        grid = answer.grid
     sizes = None
     if fleet is not None and grid.point.tpot_seconds[answer.cheapest] <= asked.targets.tpot_seconds:
         sizes = serving_choice.of_grid(grid)

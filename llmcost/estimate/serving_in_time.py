@@ -65,5 +65,7 @@ def _cost(question: Question, found: Replica | NoFit, arrivals: Arrivals, fleet:
     p: dict[str, Any] = arriving(question)
     kinds = found.kinds(found.speed(p))
     if fleet is not None:
-        return float(fleets.size(fleet, kinds, p, limit.bound)["usd_per_hour_fleet"])
+        days = 1.0 if fleet.days is None else fleet.days  # it is the mean of them that counts
+        paid = fleets.size(fleet, kinds, {**p, "requests": p["requests"] * days}, limit.bound)["usd_per_hour_fleet"]
+        return float(np.mean(paid))
     return float(fleets.gpu_seconds(kinds) / min(arrivals.share, limit.bound))

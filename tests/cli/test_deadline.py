@@ -37,7 +37,7 @@ def test_too_soon_is_an_answer(cli: Cli) -> None:
               "--solve", "gpus", "--at", "1d", "--json")  # fmt: skip
     assert run.code == 1
     assert run.json["result"]["feasible"] is False
-    assert run.json["headline"].startswith("No number of accelerators ends in 24.0 h: ")
+    assert run.json["headline"].startswith("None of 1, 2, 4 to 1,048,576 accelerators ends in 24.0 h: ")
 
 
 def test_a_dearer_count_is_passed_over() -> None:

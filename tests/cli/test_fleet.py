@@ -390,3 +390,37 @@ def test_a_size_that_is_in_time_is_found_and_none_is_cheaper(cli: Cli) -> None:
     assert best["ttft_p95_seconds"] <= 10.0
     assert cli(*kept, "--tp", "4").code == 1
     assert best["usd_per_month"] <= result(cli, *kept, "--tp", "8")["usd_per_month"]
+
+
+def test_a_stated_batch_takes_a_replica_that_holds_it(cli: Cli) -> None:
+    # a card of 24 GB holds 8B in bf16 (16 GB) and the cache of some requests of 2,400 tokens, and not of 32
+    asked = ("serve", "-m", "llama-3.1-8b", "-H", "l4", "--isl", "2000", "--osl", "400", "--requests", "1k/s")
+    found = result(cli, *asked, "--batch", "32")
+    assert (found["batch"], found["gpus_per_replica"] > 1) == (32, True)
+    assert cli(*asked, "--batch", "32", "--tp", "1", "--pp", "1").code == 1
+
+
+def test_falling_traffic_is_in_time_at_the_least_bill(cli: Cli) -> None:
+    asked = (
+        "crossover",
+        "-m",
+        "llama-3.1-70b",
+        "-H",
+        "a100",
+        "--isl",
+        "2000",
+        "--osl",
+        "400",
+        "--requests",
+        "100k/day",
+    )
+    kept = (*asked, "--ttft-p95", "1500ms", "--length-spread", "1", "--train-cost", "5M", "--growth", "-5%/mo")
+    free, four = (result(cli, *kept, *more)["inference_usd_at_horizon"] for more in ((), ("--serve-tp", "4")))
+    assert free <= four * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("key", ["compute", "bandwidth", "memory", "link", "power"])
+def test_a_machine_of_nothing_is_refused(cli: Cli, key: str) -> None:
+    run = cli("serve", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "1000", "--osl", "300", f"--{key}-scale", "0")
+    assert run.code == 2
+    assert "0.001" in run.err

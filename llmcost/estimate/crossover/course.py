@@ -148,7 +148,8 @@ def _kind(question: Question) -> str | None:
         raise LlmcostError("--adoption-midpoint without --ceiling: half of what?", "--ceiling 100M/day")
     if ceiling is not None:
         _below(_highest(traffic), _lowest(ceiling) / (2.0 if said[0] == "adoption_midpoint" else 1.0), said[0])
-    return GROWING[said[0]]
+    still = question.numbers[said[0]] == 0.0 and ceiling is None
+    return demand.CONSTANT if still else GROWING[said[0]]
 
 
 def _below(launch: float, limit: float, how: str) -> None:
