@@ -47,25 +47,31 @@ def replica(question: Question, asked: Options, pick: Pick, arrivals: Arrivals, 
     if limit is None or (isinstance(limit, Sizing) and math.isinf(limit.bound)):
         return found
     gpus = asked.candidates.tp * asked.candidates.pp * asked.candidates.dp
-    tried: dict[float, Options] = {}
+    tried: dict[tuple[float, float], Options] = {}
     for each in sorted(set(np.ravel(gpus).tolist())):
         of_size = asked._replace(candidates=Layout(*(axis[gpus == each] for axis in asked.candidates)))
         cost = _cost(question, pick(of_size), arrivals, fleet)
-        if math.isfinite(cost):
+        if cost is not None:
             tried[cost] = of_size
     question.warnings[:] = before  # of replicas that were looked at
     return pick(tried[min(tried)] if tried else asked)
 
 
-def _cost(question: Question, found: Replica | NoFit, arrivals: Arrivals, fleet: Fleet | None) -> float:
-    """What a fleet in time costs an hour, or accelerator time of a request without traffic; infinite where none is."""
+def _cost(
+    question: Question, found: Replica | NoFit, arrivals: Arrivals, fleet: Fleet | None
+) -> tuple[float, float] | None:
+    """What a fleet in time costs an hour, and accelerator time of a request, which decides alone without traffic.
+
+    None where no fleet is in time.
+    """
     limit = found if isinstance(found, NoFit) else sizing(question, found.server(), arrivals)
     if isinstance(found, NoFit) or not isinstance(limit, Sizing):
-        return math.inf
+        return None
     p: dict[str, Any] = arriving(question)
     kinds = found.kinds(found.speed(p))
-    if fleet is not None:
-        days = 1.0 if fleet.days is None else fleet.days  # it is the mean of them that counts
-        paid = fleets.size(fleet, kinds, {**p, "requests": p["requests"] * days}, limit.bound)["usd_per_hour_fleet"]
-        return float(np.mean(paid))
-    return float(fleets.gpu_seconds(kinds) / min(arrivals.share, limit.bound))
+    seconds = float(fleets.gpu_seconds(kinds) / min(arrivals.share, limit.bound))
+    if fleet is None:
+        return seconds, seconds
+    days = 1.0 if fleet.days is None else fleet.days  # it is the mean of them that counts
+    paid = fleets.size(fleet, kinds, {**p, "requests": p["requests"] * days}, limit.bound)["usd_per_hour_fleet"]
+    return float(np.mean(paid)), seconds
