@@ -78,7 +78,7 @@ def train(
     """
     from functools import partial
 
-    from llmcost.estimate.train import train as answer
+    from llmcost.estimate.training.answer import train as answer
 
     return _answered(partial(answer, solve=solve, at=at), scenario, presets, keys)
 
@@ -89,9 +89,9 @@ def serve(scenario: str | None = None, /, *, presets: Presets = None, ladder: bo
     With `ladder`: the cost after each technique, in `arrays["ladder"]`.
     """
     if ladder:
-        from llmcost.estimate.ladder import ladder as answer
+        from llmcost.estimate.serving.ladder import ladder as answer
     else:
-        from llmcost.estimate.serve import serve as answer
+        from llmcost.estimate.serving.answer import serve as answer
 
     return _answered(answer, scenario, presets, keys)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from llmcost.catalog import Catalog
-from llmcost.estimate.validate import validate
+from llmcost.estimate.validate.score import validate
 from llmcost.result import Estimate
 from scripts.docs import also
 

@@ -17,10 +17,14 @@ import numpy as np
 
 from llmcost import spec
 from llmcost.catalog import Catalog
-from llmcost.engine import parallelism, serving, serving_search, training, transformer
-from llmcost.engine.calibration import calibration_from_factors
-from llmcost.engine.training_work import Run
-from llmcost.estimate.subject import machine_of
+from llmcost.engine.model import transformer
+from llmcost.engine.serving import operating_point as serving
+from llmcost.engine.serving import search as serving_search
+from llmcost.engine.training import layouts as parallelism
+from llmcost.engine.training import step as training
+from llmcost.engine.training.calibration import calibration_from_factors
+from llmcost.engine.training.micro_batch import Run
+from llmcost.estimate.asking.subject import machine_of
 
 RUNS = 9
 BLOCK = 65_536  # arrays this long stay in the cache

@@ -22,10 +22,10 @@ import numpy as np
 from scipy.optimize import least_squares  # type: ignore[import-untyped]
 
 from llmcost.catalog import Catalog
-from llmcost.engine.serving_inputs import Calibration
-from llmcost.engine.serving_spread import FirstTokenSpread
+from llmcost.engine.serving.first_token_spread import FirstTokenSpread
+from llmcost.engine.serving.inputs import Calibration
 from llmcost.errors import LlmcostError
-from llmcost.estimate.serving_rows import (
+from llmcost.estimate.validate.serving_rows import (
     Z95,
     Case,
     Cases,

@@ -16,14 +16,14 @@ import numpy as np
 from scipy.optimize import least_squares  # type: ignore[import-untyped]
 
 from llmcost.catalog import Catalog
-from llmcost.engine.calibration import Calibration
-from llmcost.engine.memory import Layout
-from llmcost.engine.roofline import Machine
-from llmcost.engine.training import step
-from llmcost.engine.training_work import Run
-from llmcost.engine.transformer import Shape
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.training.calibration import Calibration
+from llmcost.engine.training.memory import Layout
+from llmcost.engine.training.micro_batch import Run
+from llmcost.engine.training.step import step
 from llmcost.errors import LlmcostError
-from llmcost.estimate import training_rows as tr
+from llmcost.estimate.validate import training_rows as tr
 from scripts import fit_training_output as out
 from scripts import fit_training_runs as whole
 

@@ -13,15 +13,15 @@ import tomli_w
 
 from llmcost import spec
 from llmcost.catalog import Catalog
-from llmcost.engine import parallelism as par
-from llmcost.engine.calibration import calibration_from_factors
-from llmcost.engine.roofline import Machine
-from llmcost.engine.training_work import model_flops_per_token, peak_flops
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.training import layouts as par
+from llmcost.engine.training.calibration import calibration_from_factors
+from llmcost.engine.training.micro_batch import model_flops_per_token, peak_flops
 from llmcost.errors import LlmcostError
-from llmcost.estimate import training_rows as tr
-from llmcost.estimate import training_runs as runs
-from llmcost.estimate.cells import number as number_in
-from llmcost.estimate.subject import machine_of
+from llmcost.estimate.asking.subject import machine_of
+from llmcost.estimate.validate import training_rows as tr
+from llmcost.estimate.validate import training_runs as runs
+from llmcost.estimate.validate.cells import number as number_in
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "presets" / "calibration"

@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcost.catalog import Catalog
-from llmcost.engine import campaign as cp
-from llmcost.engine.calibration import calibration_from_factors
+from llmcost.engine.training import campaign as cp
+from llmcost.engine.training.calibration import calibration_from_factors
 from llmcost.errors import LlmcostError
-from llmcost.estimate import training_rows as tr
-from llmcost.estimate import training_runs as runs
-from llmcost.estimate.cells import positive
+from llmcost.estimate.validate import training_rows as tr
+from llmcost.estimate.validate import training_runs as runs
+from llmcost.estimate.validate.cells import positive
 from scripts import fit_training_output as out
 
 Array = Any

@@ -55,9 +55,9 @@ def register(app: typer.Typer, full: bool) -> None:
 def run(scenario: Scenario, catalog: Catalog, ladder: bool) -> Any:
     """Answer."""
     if ladder:
-        from llmcost.estimate.ladder import ladder as answer
+        from llmcost.estimate.serving.ladder import ladder as answer
 
         return answer(scenario, catalog)
-    from llmcost.estimate.serve import serve
+    from llmcost.estimate.serving.answer import serve
 
     return serve(scenario, catalog)

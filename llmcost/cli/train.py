@@ -36,6 +36,6 @@ def register(app: typer.Typer, full: bool) -> None:
 
 def run(scenario: Scenario, catalog: Catalog, solve: str | None = None, at: str | None = None) -> Any:
     """Answer."""
-    from llmcost.estimate.train import train
+    from llmcost.estimate.training.answer import train
 
     return train(scenario, catalog, solve=solve, at=at)

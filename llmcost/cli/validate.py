@@ -35,6 +35,6 @@ def run(
 ) -> int:
     """Score the engine."""
     from llmcost.cli.output import catalog
-    from llmcost.estimate.validate import validate
+    from llmcost.estimate.validate.score import validate
 
     return deliver(validate(catalog(presets_dir), subject, data), format_, json_, output, no_color)

@@ -259,7 +259,7 @@ def _guess(data: dict[str, Any]) -> str:
 
 def sanity(preset: Any) -> list[str]:
     """What is impossible or unsourced in a preset that decodes."""
-    from llmcost.engine.parameters import faults  # numpy, which a listing does without
+    from llmcost.engine.model.parameters import faults  # numpy, which a listing does without
 
     found = []
     names = {f.name for f in msgspec.structs.fields(type(preset))}

@@ -191,7 +191,7 @@ def test_dollar_spelling_is_understood_in_files(cli: Cli, tmp_path: Path) -> Non
 
 
 def test_bugs_are_70(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    import llmcost.estimate.train as module
+    import llmcost.estimate.training.answer as module
 
     def broken(*_: object) -> None:
         raise ZeroDivisionError("\x1b[31mboom\nagain")
@@ -203,7 +203,7 @@ def test_bugs_are_70(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_interrupt_is_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    import llmcost.estimate.train as module
+    import llmcost.estimate.training.answer as module
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from llmcost.estimate.deadline import fewest
+from llmcost.estimate.training.deadline import fewest
 from tests.conftest import Cli
 
 DENSE = ("train", "--params", "70B", "--tokens", "2T", "--hardware", "h100-sxm", "--mfu", "40%", "--goodput", "100%")

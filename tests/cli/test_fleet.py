@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from llmcost import schemas
-from llmcost.engine.serving import Layout, Precision
-from llmcost.engine.serving_choice import Sizes
-from llmcost.estimate.fleet import Fleet
-from llmcost.estimate.serving_sizes import cheapest
+from llmcost.engine.serving.operating_point import Layout, Precision
+from llmcost.engine.serving.sizes import Sizes
+from llmcost.estimate.fleet.sizing import Fleet
+from llmcost.estimate.serving.sizes import cheapest
 from tests.conftest import Cli
 
 SERVE = (

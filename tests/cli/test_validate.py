@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llmcost.estimate.validate import Scored, statistics
+from llmcost.estimate.validate.score import Scored, statistics
 from llmcost.terms.validate import COLUMNS
 from tests.conftest import ROOT, Cli
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from llmcost.catalog import Catalog
-from llmcost.engine import transformer as tf
-from llmcost.engine.agreement import agree, sparse_shape
+from llmcost.engine.model import transformer as tf
+from llmcost.engine.model.agreement import agree, sparse_shape
 from llmcost.errors import LlmcostError
-from llmcost.estimate import cells, described
+from llmcost.estimate.validate import cells, described
 from llmcost.spec import Model
 from tests.conftest import Cli
 

@@ -12,7 +12,7 @@ import pytest
 
 from llmcost import spec
 from llmcost.catalog import Catalog, source_of
-from llmcost.engine.parameters import faults, layers_of
+from llmcost.engine.model.parameters import faults, layers_of
 
 CATALOG = Catalog()
 FILES = CATALOG.files("models")

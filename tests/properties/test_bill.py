@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from llmcost.catalog import Catalog
-from llmcost.estimate.train import train
+from llmcost.estimate.training.answer import train
 from llmcost.result import Estimate
 from llmcost.scenario import resolve
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmcost import api
-from llmcost.engine import roots
+from llmcost.engine.numeric import roots
 from llmcost.errors import LlmcostError
 
 CHAT: dict[str, Any] = {"model": "llama-3.1-70b", "hardware": "h100-sxm", "isl": 1000, "osl": 500, "samples": 200}

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmcost import api
-from llmcost.engine import crossover as engine
-from llmcost.engine import demand
-from llmcost.engine import segments as sg
-from llmcost.engine import spread as sp
+from llmcost.engine.demand import crossover as engine
+from llmcost.engine.demand import segments as sg
+from llmcost.engine.demand import traffic as demand
+from llmcost.engine.numeric import spread as sp
 
 FEW = settings(max_examples=25, deadline=None)
 TRAFFIC = st.one_of(
@@ -159,8 +159,9 @@ def test_hardly_any_growth_is_hardly_any_change(fleet: dict[str, Any]) -> None:
 def test_a_growing_fleet_is_the_fleet_of_each_day(fleet: dict[str, Any]) -> None:
     # every day sized by itself, its mix solved again, summed over ten years in which traffic grows ninefold
     from llmcost.catalog import Catalog
-    from llmcost.estimate import sampling, serving_plan
-    from llmcost.estimate.crossover import sides
+    from llmcost.estimate.asking import sampling
+    from llmcost.estimate.lifetime import sides
+    from llmcost.estimate.serving import plan as serving_plan
     from llmcost.scenario import resolve
 
     asked = {**SERVED, **fleet, "requests": "1M/day", "added_requests": "66k/day"}

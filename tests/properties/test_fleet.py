@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmcost.engine import fleet, margin, ownership, usage, week
-from llmcost.engine.margin import Tariff, Users
+from llmcost.engine.demand import fleet, margin, usage, week
+from llmcost.engine.demand.margin import Tariff, Users
+from llmcost.engine.money import owning as ownership
 
 LOADS = st.lists(st.integers(0, 40), min_size=1, max_size=48)
 RATIO = st.floats(0.01, 1.5)

@@ -10,9 +10,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from llmcost.catalog import Catalog
-from llmcost.engine.queueing import erlang_c, latency, lognormal_lengths
-from llmcost.engine.roofline import Machine
-from llmcost.engine.serving import (
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.transformer import Shape, dense_shape
+from llmcost.engine.serving.at_a_load import first_token, loaded
+from llmcost.engine.serving.memory import max_batch
+from llmcost.engine.serving.operating_point import (
     Layout,
     Load,
     Point,
@@ -21,10 +23,8 @@ from llmcost.engine.serving import (
     operating_point,
     static_point,
 )
-from llmcost.engine.serving_memory import max_batch
-from llmcost.engine.serving_search import Targets, layouts, search
-from llmcost.engine.serving_traffic import first_token, loaded
-from llmcost.engine.transformer import Shape, dense_shape
+from llmcost.engine.serving.queueing import erlang_c, latency, lognormal_lengths
+from llmcost.engine.serving.search import Targets, layouts, search
 from tests.published.test_serving import machine, shape
 
 KNOWN = calibration_from_factors(Catalog().factors("serving"), "hopper", "any")

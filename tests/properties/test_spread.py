@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from llmcost.engine import spread as sp
+from llmcost.engine.numeric import spread as sp
 
 POSITIVE = st.floats(1e-3, 1e9)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmcost.engine import techniques as engine
+from llmcost.engine.serving import speculation as engine
 
 SHARES = st.floats(0.0, 0.99)
 DRAFTED = st.integers(0, 16)

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmcost.engine.calibration import Calibration, calibration_from_factors
-from llmcost.engine.memory import Layout
-from llmcost.engine.roofline import Machine
-from llmcost.engine.training import ROWS, Step, step
-from llmcost.engine.training_work import BF16, FP8, NVFP4, Run
-from llmcost.engine.transformer import Shape, shape_of
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.transformer import Shape, shape_of
+from llmcost.engine.training.calibration import Calibration, calibration_from_factors
+from llmcost.engine.training.memory import Layout
+from llmcost.engine.training.micro_batch import BF16, FP8, NVFP4, Run
+from llmcost.engine.training.step import ROWS, Step, step
 from llmcost.errors import LlmcostError
 from llmcost.spec import Model
 

@@ -9,9 +9,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmcost.engine import transformer as tf
-from llmcost.engine.parameters import count
-from llmcost.engine.transformer import Recompute, Shape
+from llmcost.engine.model import transformer as tf
+from llmcost.engine.model.parameters import count
+from llmcost.engine.model.transformer import Recompute, Shape
 from llmcost.spec import Indexer, LinearMixer, Model
 
 contexts = st.floats(1, 2e6)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llmcost.engine import demand
-from llmcost.engine import segments as sg
+from llmcost.engine.demand import segments as sg
+from llmcost.engine.demand import traffic as demand
 from tests.conftest import Cli
 
 MONTH = 365.25 / 12

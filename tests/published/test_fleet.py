@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from llmcost import api
-from llmcost.engine import fleet, week
+from llmcost.engine.demand import fleet, week
 
 
 @pytest.mark.parametrize(("hardware", "new_cloud"), [("h100-sxm", 1.69), ("h200-sxm", 1.74), ("b200-sxm", 2.34)])

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import pytest
 
-from llmcost.engine import energy, money
+from llmcost.engine.money import energy
+from llmcost.engine.money import hardware as money
 from tests.conftest import Cli
 
 DECLINE, NETWORK = 0.14, 0.19

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llmcost.catalog import Catalog
-from llmcost.engine import scaling
-from llmcost.engine.scaling import Law
+from llmcost.engine.model import scaling
+from llmcost.engine.model.scaling import Law
 from llmcost.errors import LlmcostError
 from llmcost.estimate.compare.optimal import optimal
 from llmcost.result import Estimate

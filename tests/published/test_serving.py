@@ -9,17 +9,13 @@ import pytest
 
 from llmcost import spec
 from llmcost.catalog import Catalog
-from llmcost.engine import transformer as tf
-from llmcost.engine.queueing import (
-    empirical_lengths,
-    erlang_b,
-    erlang_c,
-    latency,
-    lognormal_lengths,
-    mean_wait_seconds,
-)
-from llmcost.engine.roofline import Machine
-from llmcost.engine.serving import (
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model import transformer as tf
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.serving.at_a_load import Loaded, first_token, loaded
+from llmcost.engine.serving.iteration import distinct_experts, peak_flops
+from llmcost.engine.serving.memory import kv_elements, weights_bytes
+from llmcost.engine.serving.operating_point import (
     Calibration,
     Layout,
     Load,
@@ -29,14 +25,18 @@ from llmcost.engine.serving import (
     operating_point,
     static_point,
 )
-from llmcost.engine.serving_memory import kv_elements, weights_bytes
-from llmcost.engine.serving_pools import decode_point, prefill_point
-from llmcost.engine.serving_search import Targets, layouts, search, smallest_fit
-from llmcost.engine.serving_time import distinct_experts, peak_flops
-from llmcost.engine.serving_traffic import Loaded, first_token, loaded
-from llmcost.engine.transformer import Shape
-from llmcost.estimate.serving_rows import predict
-from llmcost.estimate.subject import machine_of
+from llmcost.engine.serving.pools import decode_point, prefill_point
+from llmcost.engine.serving.queueing import (
+    empirical_lengths,
+    erlang_b,
+    erlang_c,
+    latency,
+    lognormal_lengths,
+    mean_wait_seconds,
+)
+from llmcost.engine.serving.search import Targets, layouts, search, smallest_fit
+from llmcost.estimate.asking.subject import machine_of
+from llmcost.estimate.validate.serving_rows import predict
 from tests.conftest import ROOT
 
 CATALOG = Catalog()

@@ -5,11 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llmcost.engine.roofline import Machine
-from llmcost.engine.serving import Calibration, Layout, Load, Precision, max_batch, operating_point, static_point
-from llmcost.engine.serving_spread import FirstTokenSpread, kind_of, sides
-from llmcost.engine.serving_time import peak_flops, prompt_attention_seconds, rates
-from llmcost.estimate.serving_rows import predict
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.serving.first_token_spread import FirstTokenSpread, kind_of, sides
+from llmcost.engine.serving.iteration import peak_flops, prompt_attention_seconds, rates
+from llmcost.engine.serving.operating_point import (
+    Calibration,
+    Layout,
+    Load,
+    Precision,
+    max_batch,
+    operating_point,
+    static_point,
+)
+from llmcost.estimate.validate.serving_rows import predict
 from tests.published.test_serving import CATALOG, FP8, constants, machine, shape
 
 BF16 = Precision()

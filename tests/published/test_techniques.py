@@ -8,12 +8,12 @@ import pytest
 
 from llmcost import api, spec
 from llmcost.catalog import Catalog
-from llmcost.engine import serving
-from llmcost.engine import techniques as engine
-from llmcost.engine import transformer as tf
-from llmcost.engine.serving import Layout, Load, Point, Precision
-from llmcost.engine.transformer import Shape
-from llmcost.estimate.subject import machine_of
+from llmcost.engine.model import transformer as tf
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.serving import operating_point as serving
+from llmcost.engine.serving import speculation as engine
+from llmcost.engine.serving.operating_point import Layout, Load, Point, Precision
+from llmcost.estimate.asking.subject import machine_of
 from scripts import techniques as tables
 
 # Leviathan et al. 2023, arXiv 2211.17192, table 1: acceptance, draft length, arithmetic, speed-up (drafts for free).

@@ -9,9 +9,9 @@ import pytest
 from genai_prices import Usage, calc_price
 
 from llmcost import api
-from llmcost.engine.tokens import usd_per_request
+from llmcost.engine.money.tokens import usd_per_request
 from llmcost.errors import LlmcostError
-from llmcost.estimate import tokens
+from llmcost.estimate.money import bought_tokens as tokens
 
 DAY = dt.date(2026, 11, 23)
 NOON = dt.datetime(2026, 11, 23, 12, tzinfo=dt.UTC)

@@ -10,17 +10,17 @@ import pytest
 
 from llmcost import spec
 from llmcost.catalog import Catalog
-from llmcost.engine import parallelism as par
-from llmcost.engine import transformer as tf
-from llmcost.engine.calibration import Calibration, calibration_from_factors
-from llmcost.engine.memory import FULL, SELECTIVE, Layout
-from llmcost.engine.roofline import Machine
-from llmcost.engine.training import step
-from llmcost.engine.training_work import PRECISIONS, Run
-from llmcost.engine.transformer import Shape
-from llmcost.estimate import training_rows as tr
-from llmcost.estimate import training_runs as runs
-from llmcost.estimate.subject import machine_of
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model import transformer as tf
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.training import layouts as par
+from llmcost.engine.training.calibration import Calibration, calibration_from_factors
+from llmcost.engine.training.memory import FULL, SELECTIVE, Layout
+from llmcost.engine.training.micro_batch import PRECISIONS, Run
+from llmcost.engine.training.step import step
+from llmcost.estimate.asking.subject import machine_of
+from llmcost.estimate.validate import training_rows as tr
+from llmcost.estimate.validate import training_runs as runs
 
 VALIDATION = Path(__file__).parent.parent.parent / "validation"
 INPUTS = {

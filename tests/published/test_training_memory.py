@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from llmcost.engine.memory import FULL, NONE, SELECTIVE, Layout, States, activation_bytes, zero_bytes
-from llmcost.engine.transformer import Shape
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.training.memory import FULL, NONE, SELECTIVE, Layout, States, activation_bytes, zero_bytes
 
 GIB = 2.0**30
 

@@ -7,9 +7,9 @@ import pytest
 
 from llmcost import spec
 from llmcost.catalog import Catalog
-from llmcost.engine import transformer as tf
-from llmcost.engine.parameters import count
-from llmcost.engine.transformer import Shape
+from llmcost.engine.model import transformer as tf
+from llmcost.engine.model.parameters import count
+from llmcost.engine.model.transformer import Shape
 from llmcost.errors import LlmcostError
 
 CATALOG = Catalog()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llmcost.catalog import Catalog
-from llmcost.engine.trend import growth
+from llmcost.engine.numeric.trend import growth
 from llmcost.estimate.compare.trend import trend
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llmcost.engine.campaign import Campaign, billed_hours, exponents, overhead
+from llmcost.engine.training.campaign import Campaign, billed_hours, exponents, overhead
 
 PLAIN = Campaign(1.2, 1.5, 1.4, 1.1, 1.3, 0.2, 0.3, 30.0, 0.9, 64.0)
 

@@ -10,7 +10,7 @@ import pytest
 from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.decode import decode
-from llmcost.engine.transformer import shape_of
+from llmcost.engine.model.transformer import shape_of
 from llmcost.errors import Findings, LlmcostError
 from llmcost.files import parse_toml
 from llmcost.hf_config import model_from_config, model_to_toml

@@ -9,9 +9,9 @@ from unittest.mock import patch
 import pytest
 
 from llmcost.catalog import Catalog
-from llmcost.engine.spread import Spread
+from llmcost.engine.numeric.spread import Spread
 from llmcost.errors import LlmcostError
-from llmcost.estimate.prices import rental_quote
+from llmcost.estimate.money.rent import rental_quote
 
 ROW = """
 [[prices]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llmcost.estimate.sampling import ranges
+from llmcost.estimate.asking.sampling import ranges
 
 
 def test_a_quantile_at_the_median_is_the_centre_to_the_last_bit() -> None:

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from llmcost.catalog import Catalog
-from llmcost.engine.calibration import Calibration
-from llmcost.engine.memory import Layout
-from llmcost.engine.roofline import Machine
-from llmcost.engine.training import step
-from llmcost.engine.training_work import BF16, FP16, Run, per_micro_batch
-from llmcost.engine.transformer import Shape, shape_of
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.transformer import Shape, shape_of
+from llmcost.engine.training.calibration import Calibration
+from llmcost.engine.training.memory import Layout
+from llmcost.engine.training.micro_batch import BF16, FP16, Run, per_micro_batch
+from llmcost.engine.training.step import step
 from llmcost.errors import LlmcostError
-from llmcost.estimate import training_runs as runs
+from llmcost.estimate.validate import training_runs as runs
 from llmcost.spec import Model
 from tests.conftest import Cli
 

@@ -11,10 +11,10 @@ from llmcost import units
 from llmcost.budget.limits import Budget, BudgetFile, Limit
 from llmcost.catalog import Catalog, Found, is_path
 from llmcost.errors import Exit, LlmcostError, Missing
-from llmcost.estimate.compare.case import sides
 from llmcost.estimate.crossover import crossover
-from llmcost.estimate.serve import serve
-from llmcost.estimate.train import train
+from llmcost.estimate.lifetime.case import sides
+from llmcost.estimate.serving.answer import serve
+from llmcost.estimate.training.answer import train
 from llmcost.files import read_toml
 from llmcost.keys import CROSSOVER, SERVE, TRAIN
 from llmcost.result import Estimate

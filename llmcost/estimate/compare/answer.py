@@ -11,11 +11,11 @@ import numpy.typing as npt
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
-from llmcost.estimate import sampling
-from llmcost.estimate.compare import case as one
+from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare.blocks import Block, Streams, centre
-from llmcost.estimate.compare.case import FIGURES
-from llmcost.estimate.crossover.world import EXACT_SAMPLED
+from llmcost.estimate.lifetime import case as one
+from llmcost.estimate.lifetime.case import FIGURES
+from llmcost.estimate.lifetime.curves import EXACT_SAMPLED
 from llmcost.keys import KEYS
 from llmcost.result import Estimate, Input, Range, Warning
 

@@ -47,11 +47,11 @@ def command_of(document: Document, where: str) -> str:
 def asked(command: str, scenario: Scenario, catalog: Catalog) -> Estimate:
     """The answer to the question as it stands, by the command of the baseline."""
     if command == "train":
-        from llmcost.estimate.train import train
+        from llmcost.estimate.training.answer import train
 
         return train(scenario, catalog)
     if command == "serve":
-        from llmcost.estimate.serve import serve
+        from llmcost.estimate.serving.answer import serve
 
         return serve(scenario, catalog)
     from llmcost.estimate.crossover import crossover

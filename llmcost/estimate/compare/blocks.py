@@ -9,16 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from llmcost.catalog import Catalog
-from llmcost.engine import spread as sp
-from llmcost.engine.spread import Spread
-from llmcost.estimate import sampling
-from llmcost.estimate import tokens as buying
-from llmcost.estimate.compare import case as one
+from llmcost.engine.numeric import spread as sp
+from llmcost.engine.numeric.spread import Spread
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.question import Number
 from llmcost.estimate.compare import replicas
 from llmcost.estimate.compare.alternatives import Alternative, Axis, Cell, cells, labels, name_of
-from llmcost.estimate.compare.case import HORIZON, MOVING, Case
-from llmcost.estimate.crossover.world import EXACT
-from llmcost.estimate.question import Number
+from llmcost.estimate.lifetime import case as one
+from llmcost.estimate.lifetime.case import HORIZON, MOVING, Case
+from llmcost.estimate.lifetime.curves import EXACT
+from llmcost.estimate.money import bought_tokens as buying
 from llmcost.keys import SERVE, SIDES, TRAIN
 from llmcost.scenario import Scenario
 

@@ -12,16 +12,17 @@ import numpy.typing as npt
 from llmcost import scenario as sc
 from llmcost import units
 from llmcost.catalog import Catalog
-from llmcost.engine import roots
-from llmcost.engine.spread import median
+from llmcost.engine.numeric import roots
+from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError
-from llmcost.estimate import sampling, serving_plan
+from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare import blocks, replicas
-from llmcost.estimate.compare import case as one
 from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.compare.answer import money
-from llmcost.estimate.compare.case import Case
-from llmcost.estimate.serving_options import NoFit
+from llmcost.estimate.lifetime import case as one
+from llmcost.estimate.lifetime.case import Case
+from llmcost.estimate.serving import plan as serving_plan
+from llmcost.estimate.serving.options import NoFit
 from llmcost.keys import Key, all_keys
 from llmcost.scenario import Setting
 

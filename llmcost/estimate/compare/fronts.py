@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from llmcost.estimate.compare.blocks import Block
-from llmcost.estimate.serving_options import NoFit
-from llmcost.estimate.serving_plan import Plan
+from llmcost.estimate.serving.options import NoFit
+from llmcost.estimate.serving.plan import Plan
 
 MOST = 12  # alternatives whose fronts are kept: more cannot be told apart in a picture
 COST, SPEED = "usd_per_mtok_output", "tokens_per_second_per_user_full"

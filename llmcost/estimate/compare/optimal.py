@@ -8,13 +8,13 @@ import numpy as np
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
-from llmcost.engine import scaling
-from llmcost.engine.scaling import Law, Optimum
-from llmcost.engine.spread import median
+from llmcost.engine.model import scaling
+from llmcost.engine.model.scaling import Law, Optimum
+from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError, did_you_mean
-from llmcost.estimate import sampling
-from llmcost.estimate.compare import case as one
-from llmcost.estimate.question import Origin, Question
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.lifetime import case as one
 from llmcost.keys import SERVE
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, Setting

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from llmcost.engine import roots
-from llmcost.engine import spread as sp
-from llmcost.engine.crossover import DAYS_PER_MONTH
-from llmcost.estimate import sampling
-from llmcost.estimate.compare import case as one
+from llmcost.engine.demand.crossover import DAYS_PER_MONTH
+from llmcost.engine.numeric import roots
+from llmcost.engine.numeric import spread as sp
+from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare import replicas
 from llmcost.estimate.compare.answer import Table, sample_count
 from llmcost.estimate.compare.blocks import Block, Streams, laid
+from llmcost.estimate.lifetime import case as one
 
 Array = npt.NDArray[np.float64]
 

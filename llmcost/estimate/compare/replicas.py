@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from llmcost.engine import serving_choice
-from llmcost.engine.serving import Load
-from llmcost.engine.serving_choice import Choice, Sizes
-from llmcost.estimate import serving_sizes
+from llmcost.engine.serving import sizes as serving_choice
+from llmcost.engine.serving.operating_point import Load
+from llmcost.engine.serving.sizes import Choice, Sizes
 from llmcost.estimate.compare.alternatives import Alternative
-from llmcost.estimate.compare.case import Case
-from llmcost.estimate.replica import Replica
-from llmcost.estimate.serving_formats import dtypes
-from llmcost.estimate.serving_options import missed, options
-from llmcost.estimate.serving_plan import Plan
+from llmcost.estimate.lifetime.case import Case
+from llmcost.estimate.serving import sizes as serving_sizes
+from llmcost.estimate.serving.formats import dtypes
+from llmcost.estimate.serving.options import missed, options
+from llmcost.estimate.serving.plan import Plan
+from llmcost.estimate.serving.replica import Replica
 from llmcost.keys import SERVE
 
 Array = npt.NDArray[np.float64]

@@ -11,8 +11,8 @@ import numpy as np
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
-from llmcost.engine.trend import growth
-from llmcost.estimate.question import Origin
+from llmcost.engine.numeric.trend import growth
+from llmcost.estimate.asking.question import Origin
 from llmcost.files import shipped_folder
 from llmcost.result import Estimate, Input, Range
 

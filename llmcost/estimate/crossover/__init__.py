@@ -10,10 +10,11 @@ import numpy as np
 from llmcost import units
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError, Missing, did_you_mean
-from llmcost.estimate import bill as billing
-from llmcost.estimate import sampling
-from llmcost.estimate.crossover import answer, course, samples, sides, timeline
-from llmcost.estimate.crossover.world import BASES, USD, World, outcome, tagged, world
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.crossover import answer, samples, timeline
+from llmcost.estimate.lifetime import course, sides
+from llmcost.estimate.lifetime.curves import BASES, USD, World, outcome, tagged, world
+from llmcost.estimate.training import bill as billing
 from llmcost.keys import SERVE, TRAIN
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario

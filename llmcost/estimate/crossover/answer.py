@@ -10,17 +10,17 @@ from msgspec import structs
 
 from llmcost import units
 from llmcost.catalog import presets_date
-from llmcost.engine import demand
-from llmcost.engine.crossover import DAYS_PER_MONTH
-from llmcost.engine.segments import rate
+from llmcost.engine.demand import traffic as demand
+from llmcost.engine.demand.crossover import DAYS_PER_MONTH
+from llmcost.engine.demand.segments import rate
 from llmcost.errors import Exit
-from llmcost.estimate import bill as billing
 from llmcost.estimate.crossover import samples as over
 from llmcost.estimate.crossover import sentence, timeline
 from llmcost.estimate.crossover.samples import Sampled
 from llmcost.estimate.crossover.sentence import ALREADY, BACK, CROSSES, NEVER, NO_TRAFFIC
-from llmcost.estimate.crossover.sides import Sides, inputs
-from llmcost.estimate.crossover.world import BASES, USD, WORDS, World
+from llmcost.estimate.lifetime.curves import BASES, USD, WORDS, World
+from llmcost.estimate.lifetime.sides import Sides, inputs
+from llmcost.estimate.training import bill as billing
 from llmcost.result import Estimate, Range, Warning
 
 EVER = 1e6  # days: beyond it nothing is said to come

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine import spread as sp
-from llmcost.engine.spread import Spread
-from llmcost.estimate import sampling
-from llmcost.estimate.crossover.world import EXACT_SAMPLED, World, streams
+from llmcost.engine.numeric import spread as sp
+from llmcost.engine.numeric.spread import Spread
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.lifetime.curves import EXACT_SAMPLED, World, streams
 from llmcost.keys import KEYS
 from llmcost.result import Input, Range
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from llmcost import units
-from llmcost.engine.crossover import DAYS_PER_MONTH
+from llmcost.engine.demand.crossover import DAYS_PER_MONTH
 from llmcost.result import Range
 
 NO_TRAFFIC, CROSSES, BACK, ALREADY, NEVER = (

@@ -10,16 +10,16 @@ from msgspec import structs
 
 from llmcost import units
 from llmcost.catalog import Catalog
-from llmcost.engine import demand
-from llmcost.engine import spread as sp
-from llmcost.engine.crossover import DAYS_PER_MONTH
+from llmcost.engine.demand import traffic as demand
+from llmcost.engine.demand.crossover import DAYS_PER_MONTH
+from llmcost.engine.numeric import spread as sp
 from llmcost.errors import Exit, LlmcostError
-from llmcost.estimate import sampling
-from llmcost.estimate.crossover import sides
-from llmcost.estimate.crossover.course import SECONDS_PER_DAY
-from llmcost.estimate.crossover.sides import Sides
-from llmcost.estimate.crossover.world import EXACT, EXACT_SAMPLED, USD, streams, tagged, world
-from llmcost.estimate.turned import asked_seconds
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.turned import asked_seconds
+from llmcost.estimate.lifetime import sides
+from llmcost.estimate.lifetime.course import SECONDS_PER_DAY
+from llmcost.estimate.lifetime.curves import EXACT, EXACT_SAMPLED, USD, streams, tagged, world
+from llmcost.estimate.lifetime.sides import Sides
 from llmcost.keys import SERVE, TRAIN
 from llmcost.result import Estimate, Range
 from llmcost.scenario import Scenario, Setting

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from llmcost.engine import crossover as engine
-from llmcost.engine import spread as sp
-from llmcost.engine.crossover import DAYS_PER_MONTH
-from llmcost.engine.segments import Array, cumulative
-from llmcost.estimate import bill as billing
-from llmcost.estimate.crossover.world import BASES, USD, World
+from llmcost.engine.demand import crossover as engine
+from llmcost.engine.demand.crossover import DAYS_PER_MONTH
+from llmcost.engine.demand.segments import Array, cumulative
+from llmcost.engine.numeric import spread as sp
+from llmcost.estimate.lifetime.curves import BASES, USD, World
+from llmcost.estimate.training import bill as billing
 
 POINTS, NODES = 120, 20  # of a curve that is drawn, and of the quantiles around it
 PERIODS = {"month": 1, "quarter": 3}  # months in each

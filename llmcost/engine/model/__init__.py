@@ -1,0 +1,3 @@
+"""What a transformer holds and computes."""
+
+from __future__ import annotations

@@ -1,0 +1,172 @@
+"""What attention and linear mixers compute and remember: FLOPs and cached elements of a model's layers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from llmcost.engine.model.parameters import layers_of, uniform_group
+from llmcost.spec import AttentionGroup, Indexer, LinearMixer, Model
+
+
+class Attention(NamedTuple):
+    """Attention summed over layers: per token and cached position, and per token and position inside the window."""
+
+    flops: float = 0.0  # expanded form
+    absorbed: float = 0.0  # as decode runs it
+    window_flops: float = 0.0
+    window_absorbed: float = 0.0
+    elements: float = 0.0  # cached per position
+    window_elements: float = 0.0  # cached per position inside the window
+    sparse_elements: float = 0.0  # of `elements`: read only for the positions an indexer picks
+    window: float = 0.0
+
+
+def attention_of(model: Model) -> Attention:
+    r"""FLOPs and cached elements of all attention layers.
+
+    .. math:: 2 h (d_{qk} + d_v) \text{ per token, layer and cached position};\; g (d_{qk} + d_v) \text{ elements}
+
+    MLA: expanded 2 h (nope + rope + v), absorbed 2 h (2 kv_lora + rope), kv_lora + rope elements. A shape has one
+    window: layers with a narrower one are scaled to the widest, exact once the context exceeds it. Sparse attention
+    (an indexer picks positions) counts as a window of that many positions, plus the indexer over all of them.
+
+    Parameters
+    ----------
+    model : Model
+        A complete architecture.
+
+    Source: Kaplan et al. 2020, arXiv 2001.08361, table 1; DeepSeek-V2, arXiv 2405.04434, section 2.1 and appendix C.
+
+    Examples
+    --------
+    DeepSeek-V3 per layer: 81,920 FLOPs expanded, 278,528 absorbed, 576 elements.
+
+    >>> v3 = Model(title="m", n_layers=61, d_model=7168, n_heads=128, attention="mla", mla_kv_lora_rank=512,
+    ...     mla_qk_nope_dim=128, mla_qk_rope_dim=64, mla_v_dim=128)
+    >>> a = attention_of(v3)
+    >>> a.flops / 61, a.absorbed / 61, a.elements / 61
+    (81920.0, 278528.0, 576.0)
+    """
+    kinds = _kinds(model)
+    window = max((k.window for k in kinds), default=0.0)
+    scaled = [_to_window(k, k.window / window if window else 0.0) for k in kinds]
+    return Attention(*[sum(column) for column in zip(*scaled, strict=True)])._replace(window=window)
+
+
+def _to_window(kind: Attention, share: float) -> Attention:
+    return kind._replace(
+        window_flops=kind.window_flops * share,
+        window_absorbed=kind.window_absorbed * share,
+        window_elements=kind.window_elements * share,
+    )
+
+
+def _kinds(model: Model) -> list[Attention]:
+    layers = layers_of(model)
+    if not layers.attention:
+        return [Attention()]
+    if model.attention_groups:
+        return [kind for g in model.attention_groups for kind in _group(g, g.layers, g.sliding_window, g.indexer, 1)]
+    if model.attention == "mla":
+        return [_mla(model, float(layers.attention))]
+    group, full = uniform_group(model), layers.attention - layers.window
+    kinds = _group(group, full, None, model.indexer, model.kv_shared_layers) if full else []
+    if layers.window:
+        kinds += _group(group, layers.window, model.sliding_window, None, model.kv_shared_layers)
+    return kinds
+
+
+def _group(
+    group: AttentionGroup, layers: int, sliding: int | None, indexer: Indexer | None, shared: int
+) -> list[Attention]:
+    """Layers of one size: their window, and what they see beyond it."""
+    flops = layers * 2.0 * group.n_heads * (group.d_head + group.d_head_v)
+    elements = layers * group.n_kv_heads * (group.d_head + (0.0 if group.shared_kv else float(group.d_head_v))) / shared
+    beyond = _indexed(Attention(flops, flops, elements=elements), indexer, float(layers), float(group.kv_compression))
+    if sliding is None:
+        return [beyond]
+    local = Attention(window_flops=flops, window_absorbed=flops, window_elements=elements, window=float(sliding))
+    return [local] if group.kv_compression == 1 else [local, beyond]
+
+
+def _mla(model: Model, layers: float) -> Attention:
+    h, rank = float(model.n_heads or 0), float(model.mla_kv_lora_rank or 0)
+    nope, rope, value = (
+        float(model.mla_qk_nope_dim or 0),
+        float(model.mla_qk_rope_dim or 0),
+        float(model.mla_v_dim or 0),
+    )
+    expanded, absorbed = 2.0 * h * (nope + rope + value), 2.0 * h * (2.0 * rank + rope)
+    whole = Attention(layers * expanded, layers * absorbed, elements=layers * (rank + rope))
+    return _indexed(whole, model.indexer, layers, 1.0)
+
+
+def _indexed(whole: Attention, indexer: Indexer | None, layers: float, compression: float) -> Attention:
+    """Attention over a cache with one entry per `compression` positions, limited to an indexer's best positions."""
+    flops, absorbed, elements = (x / compression for x in (whole.flops, whole.absorbed, whole.elements))
+    if indexer is None:
+        return Attention(flops, absorbed, elements=elements)
+    sparse = indexer.sparse_layers / layers
+    scored = 2.0 * indexer.layers * indexer.heads * indexer.dim / compression
+    return Attention(
+        flops=flops * (1.0 - sparse) + scored,
+        absorbed=absorbed * (1.0 - sparse) + scored,
+        window_flops=flops * sparse,
+        window_absorbed=absorbed * sparse,
+        elements=elements + indexer.layers * indexer.dim / compression,
+        sparse_elements=elements * sparse,
+        window=float(indexer.tokens),
+    )
+
+
+def mixer_flops(mixer: LinearMixer) -> float:
+    """State FLOPs of all linear-mixer layers per token [FLOP]: 4 per state element, 6 under a delta rule.
+
+    Write (outer product) and read (product with the query) cost 2 each; a delta rule first reads with the key. This is
+    the recurrent form; the chunked form of training and prefill spends more to use matrix units.
+
+    Parameters
+    ----------
+    mixer : LinearMixer
+        Kind and sizes.
+
+    Source: recurrences of Dao and Gu 2024, arXiv 2405.21060, and Yang et al. 2024, arXiv 2412.06464, equation 10.
+
+    Examples
+    --------
+    >>> mixer_flops(LinearMixer(kind="lightning", layers=70, heads=64, k_dim=128)) == 70 * 64 * 128 * 128 * 4
+    True
+    """
+    return _state(mixer) * (6.0 if mixer.kind in ("gdn", "kda") else 4.0)
+
+
+def mixer_elements(mixer: LinearMixer) -> float:
+    """Elements of state per sequence of all linear-mixer layers [-]: the recurrent state and the convolution's tail.
+
+    Parameters
+    ----------
+    mixer : LinearMixer
+        Kind and sizes.
+
+    Source: as `mixer_flops`; the convolution keeps its last inputs, one fewer than its length.
+
+    Examples
+    --------
+    >>> mixer_elements(LinearMixer(kind="lightning", layers=70, heads=64, k_dim=128)) == 70 * 64 * 128 * 128
+    True
+    """
+    m = mixer
+    channels = {
+        "gdn": 2 * (m.k_heads or 0) * (m.k_dim or 0) + (m.v_heads or 0) * (m.v_dim or 0),
+        "kda": 3 * (m.heads or 0) * (m.k_dim or 0),
+        "mamba1": m.d_inner or 0,
+        "mamba2": (m.d_inner or 0) + 2 * (m.groups or 0) * (m.d_state or 0),
+    }.get(m.kind, 0)
+    return _state(m) + float(m.layers * channels * max(m.conv - 1, 0))
+
+
+def _state(m: LinearMixer) -> float:
+    if m.kind in ("mamba1", "mamba2"):
+        return float(m.layers * (m.d_inner or 0) * (m.d_state or 0))
+    heads = m.v_heads if m.kind == "gdn" else m.heads
+    return float(m.layers * (heads or 0) * (m.k_dim or 0) * (m.v_dim or m.k_dim or 0))

@@ -1,0 +1,391 @@
+"""Parameters, FLOPs and KV bytes from the architecture."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.model.attention import attention_of, mixer_elements, mixer_flops
+from llmcost.engine.model.parameters import count, layers_of
+from llmcost.errors import LlmcostError
+from llmcost.spec import Model
+
+Num = Any  # float or numpy array; everything broadcasts
+Recompute = Literal["none", "selective", "full"]
+
+# The Llama 3 family: parameters, layers, width (Llama 3.2 1B and 3B, Llama 3.1 8B, 70B and 405B: the published
+# configurations, also in presets/models). `dense_shape` reads between them.
+_LLAMA_PARAMS = (1235814400.0, 3212749824.0, 8030261248.0, 70553706496.0, 405853388800.0)
+_LLAMA_LAYERS = (16.0, 28.0, 32.0, 80.0, 126.0)
+_LLAMA_WIDTH = (2048.0, 3072.0, 4096.0, 8192.0, 16384.0)
+_LLAMA_VOCABULARY = 128256.0
+_LLAMA_KV_HEADS = 8.0
+
+
+class Shape(NamedTuple):
+    """What the engines need to know of a model, summed over its layers; each field a float or an array.
+
+    Parameters [-] are counts of weights, flops [FLOP], elements [-] are cached numbers (times bytes per element).
+    """
+
+    n_layers: Num  # blocks, for fixed per-layer costs
+    d_model: Num
+    n_heads: Num
+    n_kv_heads: Num  # 1 for MLA (the latent is not split by heads): the largest useful TP split of the KV cache
+    d_head: Num
+    vocab_size: Num
+    params_total: Num
+    params_active: Num  # all but unselected routed experts
+    params_matmul: Num  # active less the input embedding (a tied head still counts): 2 x this = FLOPs per token
+    embedding_params: Num  # input embedding V d
+    head_params: Num  # output projection V d, computed with every token whether or not tied
+    attention_params: Num  # attention and linear-mixer projections, all layers
+    dense_ffn_params: Num  # FFNs that every token visits: dense layers, shared experts, routers
+    expert_params: Num  # one routed expert of one layer (0 if dense)
+    n_experts: Num  # routed experts per MoE layer (0 if dense)
+    topk: Num
+    moe_layers: Num
+    dense_layers: Num  # layers with a dense FFN
+    ffn_width: Num  # FFN width a token passes per layer, averaged: d_ff or topk * moe_d_ff + shared
+    attention_layers: Num  # layers with a KV cache (full or windowed)
+    attention_flops: Num  # full layers: FLOPs per token and cached position, expanded form: sum of 2 h (d_qk + d_v)
+    attention_flops_absorbed: Num  # the same as decode runs it: MLA 2 h (2 kv_lora + rope); otherwise equal
+    window_flops: Num  # sliding-window layers: FLOPs per token and visible position
+    window: Num  # sliding-window length (0 if none)
+    linear_flops: Num  # linear mixers: state FLOPs per token
+    kv_elements: Num  # full layers: cached elements per token
+    window_kv_elements: Num  # window layers: cached elements per token inside the window
+    state_elements: Num  # linear layers: fixed state elements per sequence
+    is_mla: Num  # 1.0 or 0.0
+    window_flops_absorbed: Num = 0.0  # window_flops as decode runs them: differs under MLA with sparse attention
+    sparse_kv_elements: Num = 0.0  # of kv_elements: stored for every position, read only for `window` of them
+
+
+def shape_of(model: Model) -> Shape:
+    """Shape of a model: every part counted and summed over its layers.
+
+    Parameters
+    ----------
+    model : Model
+        A complete architecture (`parameters.faults` finds none).
+
+    Source: `parameters.count` and `attention.attention_of`.
+
+    Examples
+    --------
+    >>> s = shape_of(Model(title="Llama 3 8B", n_layers=32, d_model=4096, n_heads=32, n_kv_heads=8, d_head=128,
+    ...     d_ff=14336, vocab_size=128256))
+    >>> s.params_total, s.kv_elements, s.attention_flops == 4 * 32 * 128 * 32
+    (8030261248.0, 65536.0, True)
+    """
+    parts, layers, seen = count(model), layers_of(model), attention_of(model)
+    embedding = float((model.vocab_size or 0) * (model.d_model or 0))
+    looked_up = parts.positions + (0.0 if model.tied_embeddings else parts.embedding)
+    routed = float((model.moe_topk or 0) * (model.moe_d_ff or 0)) + model.moe_shared_d_ff_total
+    mla = model.attention == "mla"
+    return Shape(
+        n_layers=float(model.n_layers or 0),
+        d_model=float(model.d_model or 0),
+        n_heads=float(model.n_heads or 0),
+        n_kv_heads=1.0 if mla else float(model.n_kv_heads or model.n_heads or 0),
+        d_head=float(model.d_head or 0),
+        vocab_size=float(model.vocab_size or 0),
+        params_total=parts.total,
+        params_active=parts.active,
+        params_matmul=parts.active - looked_up,
+        embedding_params=embedding,
+        head_params=embedding,
+        attention_params=parts.attention + parts.mixer,
+        dense_ffn_params=parts.dense_ffn + parts.shared + parts.router,
+        expert_params=parts.expert,
+        n_experts=float(model.moe_experts or 0),
+        topk=float(model.moe_topk or 0),
+        moe_layers=float(layers.moe),
+        dense_layers=float(layers.dense),
+        ffn_width=(layers.dense * float(model.d_ff or 0) + layers.moe * routed) / float(model.n_layers or 1),
+        attention_layers=float(layers.attention),
+        attention_flops=seen.flops,
+        attention_flops_absorbed=seen.absorbed,
+        window_flops=seen.window_flops,
+        window=seen.window,
+        linear_flops=mixer_flops(model.linear) if model.linear else 0.0,
+        kv_elements=seen.elements,
+        window_kv_elements=seen.window_elements,
+        state_elements=mixer_elements(model.linear) if model.linear else 0.0,
+        is_mla=float(mla),
+        window_flops_absorbed=seen.window_absorbed,
+        sparse_kv_elements=seen.sparse_elements,
+    )
+
+
+def shape_from_counts(params_total: Num, params_active: Num | None = None) -> Shape:
+    """Shape that knows parameter counts alone: FLOPs follow the 2 N and 6 N rules, everything else is nan.
+
+    Every active parameter counts as multiplied and attention over the context as nothing, because neither the
+    vocabulary nor the layers are known.
+
+    Parameters
+    ----------
+    params_total : float or array
+        All parameters [-].
+    params_active : float or array
+        Parameters active per token [-]; all of them when not given.
+
+    Source: Kaplan et al. 2020, arXiv 2001.08361, section 2.1 (C = 6 N per token).
+
+    Examples
+    --------
+    GPT-3 175B, 300B tokens: 3.14e23 FLOPs (Brown et al. 2020, arXiv 2005.14165, table D.1).
+
+    >>> round(float(training_flops_per_token(shape_from_counts(174.6e9), 2048)) * 300e9 / 1e23, 2)
+    3.14
+    """
+    active = params_total if params_active is None else params_active
+    zero = np.zeros_like(np.add(params_total, active), dtype=float)[()]
+    unknown = dict.fromkeys(Shape._fields, zero + np.nan)
+    left_out = ("attention_flops", "attention_flops_absorbed", "window_flops", "window", "linear_flops", "is_mla")
+    known = dict.fromkeys((*left_out, "window_flops_absorbed"), zero)
+    known |= {"params_total": params_total + zero, "params_active": active + zero, "params_matmul": active + zero}
+    return Shape(**(unknown | known))
+
+
+def dense_shape(params: Num) -> Shape:
+    """Shape assumed for a dense model of which only the parameter count is known: the Llama 3 family, interpolated.
+
+    Layers and width are read between Llama 3 1B, 3B, 8B, 70B and 405B in log space (extended beyond both ends), with
+    their 8 KV heads, vocabulary of 128,256 and heads of 128 (64 below 2B); embeddings are tied below 5B. The FFN takes
+    what is left, so that the total is the count given. An assumption: announce it wherever it enters an answer.
+
+    Parameters
+    ----------
+    params : float or array
+        Parameters [-]; from 2e8 (below, the vocabulary alone outgrows them).
+
+    Source: Grattafiori et al. 2024, "The Llama 3 Herd of Models", arXiv 2407.21783, table 3; Llama 3.2 model card.
+
+    Examples
+    --------
+    Llama 3 70B: 80 layers, width 8192, 64 heads, 327,680 bytes of 16-bit KV cache per token.
+
+    >>> s = dense_shape(70553706496)
+    >>> float(s.n_layers), float(s.d_model), float(s.n_heads), float(s.kv_elements) * 2
+    (80.0, 8192.0, 64.0, 327680.0)
+    """
+    total = np.asarray(params, dtype=float)[()]
+    layers = np.maximum(np.rint(_between(total, _LLAMA_LAYERS)), 1.0)
+    width = np.maximum(128.0 * np.rint(_between(total, _LLAMA_WIDTH) / 128.0), 128.0)
+    head = np.where(total < 2e9, 64.0, 128.0)[()]  # between 1B (64) and 3B (128)
+    tied = np.where(total < 5e9, 1.0, 0.0)[()]  # between 3B (tied) and 8B (not)
+    embedding, zero = _LLAMA_VOCABULARY * width, np.zeros_like(total)[()]
+    attention = layers * (2.0 * width * width + 2.0 * width * _LLAMA_KV_HEADS * head)
+    ffn = np.maximum(total - embedding * (2.0 - tied) - attention, 0.0)
+    matmul = total - embedding * (1.0 - tied)
+    flops, elements = 4.0 * layers * width, 2.0 * layers * _LLAMA_KV_HEADS * head
+    known = {
+        "n_layers": layers, "d_model": width, "n_heads": width / head, "n_kv_heads": zero + _LLAMA_KV_HEADS,
+        "d_head": head, "vocab_size": zero + _LLAMA_VOCABULARY, "params_total": total, "params_active": total,
+        "params_matmul": matmul, "embedding_params": embedding, "head_params": embedding,
+        "attention_params": attention, "dense_ffn_params": ffn, "dense_layers": layers,
+        "ffn_width": ffn / (3.0 * width * layers), "attention_layers": layers, "attention_flops": flops,
+        "attention_flops_absorbed": flops, "kv_elements": elements,
+    }  # fmt: skip
+    return Shape(**(dict.fromkeys(Shape._fields, zero) | known))
+
+
+def _between(params: Num, values: tuple[float, ...]) -> Num:
+    """Log-log interpolation over the Llama 3 family; the end segments go on beyond it."""
+    x, xs, ys = np.log(params), np.log(_LLAMA_PARAMS), np.log(values)
+    low = np.clip(np.searchsorted(xs, x) - 1, 0, len(xs) - 2)
+    slope = (ys[low + 1] - ys[low]) / (xs[low + 1] - xs[low])
+    return np.exp(ys[low] + slope * (x - xs[low]))
+
+
+def attention_flops_per_token(shape: Shape, context: Num, absorbed: bool = False) -> Num:
+    """Attention over the context for one token [FLOP]: full layers see all of it, windows their length.
+
+    Parameters
+    ----------
+    shape : Shape
+        Architecture.
+    context : float or array
+        Positions the token sees, itself included [-].
+    absorbed : bool
+        MLA as decode runs it, on the latent; otherwise expanded, as prefill and training do (what MFU counts).
+
+    Source: Kaplan et al. 2020, arXiv 2001.08361, table 1; MLA: DeepSeek-V2, arXiv 2405.04434, section 2.1.
+
+    Examples
+    --------
+    >>> s = dense_shape(70553706496)
+    >>> float(attention_flops_per_token(s, 1000)) == 1000 * 4 * 64 * 128 * 80
+    True
+    """
+    full = shape.attention_flops_absorbed if absorbed else shape.attention_flops
+    windowed = shape.window_flops_absorbed if absorbed else shape.window_flops
+    return full * np.asarray(context) + windowed * np.minimum(context, shape.window) + shape.linear_flops
+
+
+def causal_attention_flops_per_token(shape: Shape, seq_len: Num) -> Num:
+    """Attention per token averaged over a causal sequence [FLOP]: S/2 positions, W - W^2 / 2S in a window W < S.
+
+    Parameters
+    ----------
+    shape : Shape
+        Architecture.
+    seq_len : float or array
+        Sequence length S [-].
+
+    Source: mean of min(i, W) over positions i of the sequence.
+
+    Examples
+    --------
+    >>> s = dense_shape(70553706496)
+    >>> float(causal_attention_flops_per_token(s, 2000)) == 1000 * 4 * 64 * 128 * 80
+    True
+    """
+    length = np.asarray(seq_len, dtype=float)
+    window = np.minimum(shape.window, length)
+    seen = window - window * window / (2.0 * np.maximum(length, 1e-30))
+    return shape.attention_flops * length / 2.0 + shape.window_flops * seen + shape.linear_flops
+
+
+def forward_flops_per_token(shape: Shape, context: Num, absorbed: bool = False) -> Num:
+    """Forward FLOPs of one token at a context [FLOP]: 2 N_matmul + attention.
+
+    Parameters
+    ----------
+    shape : Shape
+        Architecture.
+    context : float or array
+        Positions the token sees, itself included [-].
+    absorbed : bool
+        MLA on the latent, as decode runs it; the up-projections per query are in N_matmul either way.
+
+    Source: Kaplan et al. 2020, arXiv 2001.08361, equation 2.2.
+
+    Examples
+    --------
+    >>> float(forward_flops_per_token(shape_from_counts(70e9), 4096)) / 1e9
+    140.0
+    """
+    return 2.0 * shape.params_matmul + attention_flops_per_token(shape, context, absorbed)
+
+
+def training_flops_per_token(shape: Shape, seq_len: Num, recompute: Recompute = "none") -> Num:
+    r"""Training FLOPs per token [FLOP]: three forward passes; recomputation adds hardware FLOPs, not model FLOPs.
+
+    .. math:: 3 F + \{0,\; A,\; F - 2 N_{head}\}, \quad F = 2 N_{matmul} + A
+
+    Parameters
+    ----------
+    shape : Shape
+        Architecture.
+    seq_len : float or array
+        Sequence length; attention is averaged over it causally [-].
+    recompute : {"none", "selective", "full"}
+        "none" gives model FLOPs (MFU); "selective" repeats attention, "full" every layer but not the output
+        projection (HFU).
+
+    Source: Korthikanti et al. 2022, arXiv 2205.05198, appendix A; full: Narayanan et al. 2021, arXiv 2104.04473,
+    section 5.1 (96 B s l h^2 (1 + s/6h + V/16lh)).
+
+    Raises
+    ------
+    LlmcostError
+        Another recomputation.
+
+    Examples
+    --------
+    70B parameters, 15T tokens: 6.3e24 FLOPs (6 N D).
+
+    >>> round(float(training_flops_per_token(shape_from_counts(70e9), 8192)) * 15e12 / 1e24, 6)
+    6.3
+    """
+    attention = causal_attention_flops_per_token(shape, seq_len)
+    model = 3.0 * (2.0 * shape.params_matmul + attention)
+    if recompute == "none":
+        return model
+    if recompute == "selective":
+        return model + attention
+    if recompute == "full":
+        return model + 2.0 * (shape.params_matmul - np.nan_to_num(shape.head_params)) + attention
+    raise LlmcostError(f"unknown recomputation {recompute!r}", "none, selective or full")
+
+
+def kv_cache_bytes(shape: Shape, context: Num, bytes_per_element: Num = 2.0, state_bytes_per_element: Num = 2.0) -> Num:
+    """Cache of one sequence [bytes]: full layers grow with the context, windows stop at theirs, mixers keep a state.
+
+    Parameters
+    ----------
+    shape : Shape
+        Architecture.
+    context : float or array
+        Cached positions [-].
+    bytes_per_element : float or array
+        Size of a cached number [bytes].
+    state_bytes_per_element : float or array
+        Size of a number in the state of linear mixers [bytes].
+
+    Source: definition; 2 g e per layer, or kv_lora + rope for MLA (DeepSeek-V2, arXiv 2405.04434, table 1).
+
+    Examples
+    --------
+    Llama 3 70B at 16 bits: 80 layers x 2 x 8 heads x 128 x 2 bytes.
+
+    >>> float(kv_cache_bytes(dense_shape(70553706496), 1))
+    327680.0
+    """
+    growing = shape.kv_elements * np.asarray(context) + shape.window_kv_elements * np.minimum(context, shape.window)
+    return growing * bytes_per_element + shape.state_elements * state_bytes_per_element
+
+
+def kv_read_bytes(shape: Shape, context: Num, bytes_per_element: Num = 2.0, state_bytes_per_element: Num = 2.0) -> Num:
+    """Cache that one decoded token reads [bytes]: what is stored, less what sparse attention leaves unread.
+
+    Parameters
+    ----------
+    shape : Shape
+        Architecture.
+    context : float or array
+        Cached positions [-].
+    bytes_per_element : float or array
+        Size of a cached number [bytes].
+    state_bytes_per_element : float or array
+        Size of a number in the state of linear mixers [bytes].
+
+    Source: DeepSeek-V3.2, arXiv 2512.02556, section 2.1: the indexer reads every key, attention the best 2,048 tokens.
+
+    Examples
+    --------
+    >>> s = dense_shape(70553706496)
+    >>> float(kv_read_bytes(s, 8192)) == float(kv_cache_bytes(s, 8192))
+    True
+    """
+    unread = shape.sparse_kv_elements * (np.asarray(context) - np.minimum(context, shape.window))
+    return kv_cache_bytes(shape, context, bytes_per_element, state_bytes_per_element) - unread * bytes_per_element
+
+
+def weight_bytes(shape: Shape, bytes_per_param: Num, expert_bytes_per_param: Num | None = None) -> Num:
+    """All weights [bytes]; routed experts may have their own format.
+
+    Parameters
+    ----------
+    shape : Shape
+        Architecture.
+    bytes_per_param : float or array
+        Size of a parameter, scales included [bytes].
+    expert_bytes_per_param : float or array
+        The same for routed experts; as the rest when not given [bytes].
+
+    Source: definition.
+
+    Examples
+    --------
+    >>> float(weight_bytes(dense_shape(70e9), 2.0)) / 1e9
+    140.0
+    """
+    if expert_bytes_per_param is None:
+        return np.multiply(shape.params_total, bytes_per_param)
+    experts = shape.expert_params * shape.n_experts * shape.moe_layers
+    return (shape.params_total - experts) * bytes_per_param + experts * expert_bytes_per_param

@@ -1,0 +1,3 @@
+"""Dollars and kilowatt-hours of hardware and tokens."""
+
+from __future__ import annotations

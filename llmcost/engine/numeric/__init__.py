@@ -1,0 +1,3 @@
+"""Numbers: spreads, roots, trends."""
+
+from __future__ import annotations

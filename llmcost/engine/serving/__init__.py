@@ -1,0 +1,3 @@
+"""A replica that answers requests."""
+
+from __future__ import annotations

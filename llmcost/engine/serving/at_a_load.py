@@ -1,0 +1,199 @@
+"""A replica under traffic: the requests that a load keeps in flight, and the first token of random arrivals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.serving import queueing
+from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
+from llmcost.engine.serving.operating_point import Point
+from llmcost.engine.serving.pools import PrefillPoint
+from llmcost.engine.serving.queueing import Latency, Wait
+
+Num = Any
+Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point]
+
+BATCHES = 64  # tried between one request and the full batch
+PLACES = 64  # equally likely places in an iteration at which a request arrives
+GOLDEN = 0.6180339887498949
+
+
+class Loaded(NamedTuple):
+    """Operating points of a replica: at a share of what it can do, and of what lies below and above."""
+
+    at: Point  # at the share
+    idle: Point  # one request alone
+    half: Point  # at half of what it can do
+    full: Point  # with its batch full
+    prompt_seconds: Num  # passes of a prompt at the share: no less than at any lower one
+
+
+def loaded(
+    mode: Mode, shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load,
+    calibration: Calibration, share: Num,
+) -> Loaded:  # fmt: skip
+    r"""The operating point of a replica that gives a share of the throughput of its full batch.
+
+    By Little's law b requests in flight that take R(b) from first to last complete at b / R(b). Between the batches
+    tried R is taken as straight, which it nearly is:
+
+    .. math:: \lambda = b / R(b),\quad R(b) = TTFT(b) + (OSL - 1) TPOT(b) \approx R_0 + r (b - b_0)
+        \Rightarrow b = \lambda (R_0 - r b_0) / (1 - \lambda r)
+
+    One request is the least: at lower loads the replica is idle in between. The full batch is the most.
+
+    Parameters
+    ----------
+    mode : function
+        `serving.operating_point`, or what stands for it with a draft model.
+    shape, machine, layout, precision, load, calibration
+        The replica; `load.batch` is its full batch. Arrays broadcast.
+    share : float or array
+        Arrivals over the highest rate that the full batch sustains [-].
+
+    Source: Little 1961, doi:10.1287/opre.9.3.383.
+    """
+
+    def at(batch: Num) -> Point:
+        return mode(shape, machine, layout, precision, load._replace(batch=batch), calibration)
+
+    full = at(load.batch)
+    most = np.asarray(full.batch)
+    # batches along a new first axis, whatever the others are
+    batch = np.geomspace(np.ones(most.shape), most, BATCHES)
+    batch = batch.reshape(BATCHES, *(1,) * (np.ndim(share) - most.ndim), *most.shape)
+    tried = at(batch)
+    lives = batch * np.maximum(load.osl, 1.0) / tried.output_tokens_per_second
+    reached = np.maximum.accumulate(batch / lives)  # a second request may slow the first by more than it adds
+
+    def flight(share: Num) -> Num:
+        rate = np.asarray(share * batch[-1] / lives[-1])
+        (low, high), (first, last) = (_around(reached, rate, values) for values in (batch, lives))
+        slope = (last - first) / np.maximum(high - low, 1e-300)
+        found = rate * (first - slope * low) / np.maximum(1.0 - rate * slope, 1e-300)
+        return np.where(np.asarray(share) >= 1.0, most, np.clip(found, low, high))
+
+    here = flight(share)
+    passes = _empty(tried) * np.maximum(_part(load, calibration), 1.0) + tried.prefill_seconds
+    low, high = _around(batch, here, batch)
+    least, longest = _around(batch, here, np.maximum.accumulate(passes))
+    passes = least + (longest - least) * (here - low) / np.maximum(high - low, 1e-300)
+    return Loaded(at(here), at(np.ones(most.shape)), at(flight(0.5)), full, passes)
+
+
+def _around(rising: Num, wanted: Num, values: Num) -> tuple[Num, Num]:
+    """Values at both ends of the first interval of a rising first axis that reaches what is wanted."""
+    index = np.clip(np.sum(rising < wanted, axis=0), 1, BATCHES - 1)[None]
+    whole = np.broadcast_to(values, (BATCHES, *index.shape[1:]))
+    return np.take_along_axis(whole, index - 1, 0)[0], np.take_along_axis(whole, index, 0)[0]
+
+
+def _part(load: Load, calibration: Calibration) -> Num:
+    """A prompt over what an iteration carries [-]."""
+    return np.maximum(np.subtract(load.isl, load.cached_isl), 1.0) / calibration.chunk_tokens
+
+
+def _empty(at: Point) -> Num:
+    """An iteration without prompts [s]."""
+    return at.tpot_seconds - at.prefill_row
+
+
+def first_token(
+    points: Loaded, layout: Layout, load: Load, calibration: Calibration, share: Num, replicas: Num = 1.0,
+    prompts: Num | None = None, ca2: Num = 1.0,
+) -> Latency:  # fmt: skip
+    r"""TTFT of random arrivals at an operating point.
+
+    The prompts of each replica queue for its iterations, of which one carries up to C prompt tokens: a server whose
+    service is the machine time that n of them take. Batch slots are a second stage, of replicas times slots servers
+    with the whole life of a request as service. What follows the wait: the front end, the rest of the iteration under
+    way, and the passes of the own prompt. Prompts shorter than C also wait for those that came during the same
+    iteration and run in the same one.
+
+    .. math:: S = s_h + V_B n / C,\quad own = s + V \max(n / C, 1),\quad
+        beside = \lambda s_h \, TPOT \max(1 - n / C, 0)
+
+    with V an iteration without prompts (B: of the full batch) and s what a prompt adds to it (h: at half load; where
+    experts are read once for several prompts it falls with the load). What the full batch sustains keeps prefill busy
+    for no more than all of the time: S is at most one over that rate.
+
+    Parameters
+    ----------
+    points : Loaded
+        Of one replica.
+    layout, load, calibration
+        The replica.
+    share, replicas : float or array
+        Arrivals over what the replicas do with full batches [-], and how many they are [-].
+    prompts : array, optional
+        Equally likely prompts over their mean, along the last axis [-]; None is a fixed length.
+    ca2 : float or array
+        Squared coefficient of variation of gaps [-].
+
+    Source: docs/method-serving.md, "at a load"; Allen 1990, section 5.3; Agrawal et al. 2024, arXiv 2403.02310
+    (iterations that carry prompts).
+    """
+    at, idle, half, full, own = points
+    osl = np.maximum(load.osl, 1.0)
+    most = full.output_tokens_per_second / osl
+    lanes = np.multiply(layout.dp, layout.pp)  # each runs prompts of its own
+    part = _part(load, calibration)
+    service = np.minimum((half.prefill_seconds + _empty(full) * part) / lanes, 1.0 / most)
+    life = at.batch * osl / at.output_tokens_per_second
+    busy = np.minimum(share * most * life, 1.0)  # an idle replica has no iteration under way
+    lengths, place = _places(prompts)
+    under_way = np.maximum(_last(at.first_steps) - 0.5 + place, 0.0)
+    seconds = _last(at.front_seconds + own) + _last(idle.prefill_seconds) * (lengths - 1.0)
+    seconds = seconds + _last(busy * at.tpot_seconds) * under_way
+    queued = queueing.latency(replicas, share * most * replicas, _last(service) * lengths, ca2, seconds)
+    slots = np.multiply(replicas, np.maximum(np.floor(full.batch), 1.0))
+    full_slots = queueing.wait(slots, share * most * replicas, life, ca2)
+    beside = share * most / lanes * at.tpot_seconds  # prompts that come during an iteration of one lane
+    shared = np.where(part < 1.0, -np.expm1(-beside), 0.0)
+    same_pass = Wait(shared, beside * half.prefill_seconds * np.maximum(1.0 - part, 0.0))
+    return queued._replace(waits=(*queued.waits, full_slots, same_pass))
+
+
+def first_token_of_pool(
+    at: PrefillPoint, calibration: Calibration, rate: Num, replicas: Num, prompts: Num | None = None,
+    transfer: Num = 0.0,
+) -> Latency:  # fmt: skip
+    """TTFT of random arrivals over replicas that run prompts and nothing else.
+
+    Parameters
+    ----------
+    at : PrefillPoint
+        Of one replica.
+    calibration
+        Its constants.
+    rate, replicas : float or array
+        Arrivals over all replicas [1/s], replicas [-].
+    prompts : array, optional
+        As in `first_token`.
+    transfer : float or array
+        Handing the KV cache to who answers [s].
+
+    Source: as `first_token`.
+    """
+    lengths = np.ones(1) if prompts is None else prompts
+    alone = _last(at.alone_seconds - calibration.request_seconds) * lengths
+    seconds = calibration.request_seconds + _last(transfer) + alone
+    return queueing.latency(replicas, rate, _last(at.prompt_seconds) * lengths, 1.0, seconds)
+
+
+def _last(values: Num) -> Num:
+    return np.asarray(values, dtype=float)[..., None]
+
+
+def _places(prompts: Num | None) -> tuple[Num, Num]:
+    """Pairs of a prompt over the mean and a place in an iteration, equally likely along the last axis [-]."""
+    lengths = np.ones(1) if prompts is None else np.asarray(prompts, dtype=float)
+    lengths = np.repeat(lengths, -(-PLACES // np.shape(lengths)[-1]), axis=-1)
+    count = np.shape(lengths)[-1]
+    shuffled = np.argsort(np.arange(count) * GOLDEN % 1.0)  # any place meets any length
+    return lengths, (shuffled + 0.5) / count

@@ -1,0 +1,355 @@
+"""Time of one iteration of a serving engine: what it computes, reads, sends, and its fixed costs."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.machine.roofline import seconds as roofline_seconds
+from llmcost.engine.model.transformer import Shape, kv_read_bytes
+from llmcost.engine.serving.inputs import Calibration, Layout, Precision
+from llmcost.engine.serving.memory import expert_ranks, kv_ranks
+
+Num = Any
+
+
+class Rates(NamedTuple):
+    """Attainable rates of one accelerator at a point."""
+
+    matrix_flops: Num  # FFNs and experts [FLOP/s]
+    attention_flops: Num  # prefill attention, 16-bit [FLOP/s]
+    memory: Num  # reading weights [bytes/s]
+    kv: Num  # reading KV [bytes/s]
+    link: Num  # collectives inside the scale-up domain [bytes/s]
+    network: Num  # collectives across domains, per accelerator [bytes/s]
+    domain: Num  # accelerators in a scale-up domain [-]
+    operand_bytes: Num  # a number that a matrix product takes in [bytes]
+    peak_flops: Num  # dense peak of the format in use, before efficiency [FLOP/s]
+
+
+class Work(NamedTuple):
+    """Seconds of one iteration through all stages, by part; the parts add up."""
+
+    linear: Num  # attention projections and dense FFNs
+    experts: Num
+    attention: Num  # decode attention: reading the KV cache
+    prefill_attention: Num
+    head: Num
+    communication: Num
+    fixed: Num
+    compute: Num  # of the parts above: seconds at the attainable arithmetic rate (to name what binds)
+
+    @property
+    def total(self) -> Num:
+        """Seconds of the iteration."""
+        parts = self.linear + self.experts + self.attention + self.prefill_attention
+        return parts + self.head + self.communication + self.fixed
+
+
+def _seconds(flops: Num, read: Num, flops_per_second: Num, bytes_per_second: Num, overlap: Num) -> Num:
+    # The fit finds no overlap; the plain sum saves two powers per piece of work.
+    if np.ndim(overlap) == 0 and overlap == 1.0:
+        return flops / flops_per_second + read / bytes_per_second
+    return roofline_seconds(flops, read, flops_per_second, bytes_per_second, overlap)
+
+
+def peak_flops(machine: Machine, precision: Precision) -> tuple[Num, Num]:
+    """Dense peak of the asked format, or of the next wider one the chip has [FLOP/s], and its width [bits].
+
+    A narrow unit slower than the 16-bit one is not used (INT8 on a B300): its peak is that of 16 bits.
+
+    Parameters
+    ----------
+    machine, precision
+        Peaks (nan: the chip lacks the format) and the format asked for.
+
+    Source: definition; a chip without FP8 runs FP8 weights at its 16-bit rate (vLLM FP8 Marlin kernels).
+
+    Examples
+    --------
+    An A100 (312e12 FLOP/s in 16 bits) has neither FP8 nor FP4.
+
+    >>> nan = float("nan")
+    >>> a100 = Machine(312e12, nan, nan, 624e12, 80e9, 2.039e12, 300e9, 8, 25e9, 400)
+    >>> [float(x) for x in peak_flops(a100, Precision(compute_bits=8.0))]
+    [312000000000000.0, 16.0]
+    """
+    eight = np.where(np.asarray(precision.integer) > 0, machine.int8_flops, machine.fp8_flops)
+    asked = np.asarray(precision.compute_bits)
+    in_eight = (asked <= 8) & np.isfinite(eight)
+    in_four = (asked <= 4) & np.isfinite(machine.fp4_flops)
+    peak = np.where(in_four, machine.fp4_flops, np.where(in_eight, eight, machine.bf16_flops))
+    return np.fmax(peak, machine.bf16_flops), np.where(in_four, 4.0, np.where(in_eight, 8.0, 16.0))
+
+
+def links(machine: Machine, calibration: Calibration) -> tuple[Num, Num, Num]:
+    """Attainable bandwidth inside the scale-up domain and across [bytes/s], and the accelerators in a domain [-].
+
+    What is not known is replaced by the other, and by PCIe 4.0 x16 (31.5e9 bytes/s, PCI-SIG) when neither is.
+
+    Parameters
+    ----------
+    machine, calibration
+        Links of the machine (nan: not known) and the share of them that messages reach.
+
+    Source: definition.
+    """
+    link, network = np.asarray(machine.link_bytes_per_second), np.asarray(machine.network_bytes_per_second)
+    near = np.where(np.isnan(link), np.where(np.isnan(network), 31.5e9, network), link)
+    far = np.where(np.isnan(network), near, np.minimum(network, near))
+    domain = np.where(np.isnan(machine.scale_up_domain), 1.0, machine.scale_up_domain)
+    return calibration.link_efficiency * near, calibration.network_efficiency * far, domain
+
+
+def rates(machine: Machine, precision: Precision, calibration: Calibration) -> Rates:
+    """Attainable rates of a point: datasheet peaks times calibrated efficiencies.
+
+    Weights stored in a format the chip does not compute in are widened in every step, and cost efficiency. A format it
+    does compute in attains at least what the chip attains in 16 bits: shares fitted to different rows may not cross.
+    With `half_sums` the 16-bit peak is half the INT8 rate where that is more: a GeForce sums in 32 bits half as fast.
+
+    Parameters
+    ----------
+    machine, precision, calibration
+        Peaks, formats, and the shares of the peaks that are reached.
+
+    Source: definition; the shares are fitted; NVIDIA GA102 white paper, table 3 (142 and 71 TFLOP/s on an RTX 3090).
+    """
+    if np.any(calibration.half_sums):
+        full = np.fmax(machine.int8_flops / 2.0, machine.bf16_flops)
+        machine = machine._replace(bf16_flops=np.where(calibration.half_sums, full, machine.bf16_flops))
+    peak, bits = peak_flops(machine, precision)
+    link, network, domain = links(machine, calibration)
+    narrow = np.where(bits <= 4, calibration.compute_efficiency_4, calibration.compute_efficiency_8)
+    widened = (np.asarray(precision.weight_only) > 0) | (bits > np.asarray(precision.compute_bits))
+    sixteen = machine.bf16_flops * calibration.compute_efficiency_16
+    native = np.where(bits >= 16, sixteen, np.maximum(peak * narrow, sixteen))
+    return Rates(
+        matrix_flops=np.where(widened, peak * calibration.weight_only_efficiency, native),
+        attention_flops=machine.bf16_flops * calibration.attention_efficiency,
+        memory=machine.memory_bytes_per_second * calibration.bandwidth_efficiency,
+        kv=machine.memory_bytes_per_second * calibration.kv_efficiency,
+        link=link,
+        network=network,
+        domain=domain,
+        operand_bytes=np.where(widened, 2.0, bits / 8.0),
+        peak_flops=peak,
+    )
+
+
+def distinct_experts(n_experts: Num, topk: Num, tokens: Num, skew: Num = np.inf) -> Num:
+    r"""Expected number of routed experts that at least one of `tokens` tokens visits [-].
+
+    .. math:: k + (E - k) (1 - (1 + (T - 1) k / (a E))^{-a})
+
+    The popularity of experts follows a gamma distribution of shape a; a to infinity is uniform routing. The first
+    token visits exactly k.
+
+    Parameters
+    ----------
+    n_experts, topk, tokens : float or array
+        Experts E, experts per token k, tokens T; 0 experts give 0.
+    skew : float or array
+        Shape a [-].
+
+    Source: occupancy under gamma-mixed (negative binomial) visits, Greenwood and Yule 1920, doi:10.2307/2341080.
+
+    Examples
+    --------
+    One token of Mixtral visits exactly its two experts.
+
+    >>> print(float(round(distinct_experts(8.0, 2.0, 1.0, 1.0), 6)))
+    2.0
+    """
+    mean = np.maximum(np.asarray(tokens) - 1.0, 0.0) * topk / np.maximum(n_experts, 1.0)
+    idle = np.exp(-mean) if np.all(np.isinf(skew)) else (1.0 + mean / skew) ** np.negative(skew)
+    return topk + (n_experts - topk) * (1.0 - idle)
+
+
+def linear_seconds(
+    shape: Shape, layout: Layout, precision: Precision, rate: Rates, tokens: Num, calibration: Calibration
+) -> tuple[Num, Num]:
+    """Attention projections and dense FFNs of all layers for `tokens` tokens [s], and the arithmetic part of it [s].
+
+    Weights are read once per iteration. Activations pass memory a calibrated number of times: the hidden state on
+    every rank, what the products hand on inside a layer (parameters over model width) split by tp.
+
+    Parameters
+    ----------
+    shape, layout, precision, rate, calibration
+        The point.
+    tokens : float or array
+        Tokens per attention group and micro-batch [-].
+
+    Source: Pope et al. 2022, arXiv 2211.05102, section 2; 2 FLOPs per parameter and token.
+    """
+    stored = shape.attention_params * precision.attention_bytes + shape.dense_ffn_params * precision.weight_bytes
+    inner = (shape.attention_params + shape.dense_ffn_params) / shape.d_model / layout.tp
+    outer = shape.d_model * shape.n_layers
+    passed = 2.0 * tokens * (calibration.activation_passes * outer + calibration.width_passes * inner)
+    flops = 2.0 * (shape.attention_params + shape.dense_ffn_params) / layout.tp * tokens
+    time = _seconds(flops, stored / layout.tp + passed, rate.matrix_flops, rate.memory, calibration.overlap)
+    return time, flops / rate.matrix_flops
+
+
+def expert_seconds(
+    shape: Shape, layout: Layout, precision: Precision, rate: Rates, tokens: Num, calibration: Calibration
+) -> tuple[Num, Num]:
+    """Routed experts of all layers for `tokens` tokens per attention group [s], and the arithmetic part of it [s].
+
+    Each visited expert is read once and its matrix product padded by a tile; every routed copy of a token passes
+    memory, half the times in the format that products take in and half in the 16 bits they hand on; the busiest rank
+    sets the pace.
+
+    Parameters
+    ----------
+    shape, layout, precision, rate, calibration
+        The point.
+    tokens : float or array
+        Tokens per attention group and micro-batch [-].
+
+    Source: `distinct_experts`; padding as in the grouped matrix products of MegaBlocks, arXiv 2211.15841.
+    """
+    ranks = expert_ranks(layout)
+    gathered = tokens * ranks / layout.tp
+    visited = distinct_experts(shape.n_experts, shape.topk, gathered, calibration.expert_skew)
+    dealt = np.maximum(layout.ep, 1.0)
+    busiest = 1.0 + calibration.expert_imbalance * (1.0 - 1.0 / dealt)
+    rows = gathered * shape.topk + visited * calibration.expert_tile
+    scale = shape.moe_layers * shape.expert_params * busiest / ranks
+    copies = shape.moe_layers * gathered * shape.topk / dealt * busiest  # on a rank, each of full width
+    inner = shape.expert_params / np.maximum(shape.d_model, 1.0) * dealt / ranks
+    routed = calibration.copy_passes * shape.d_model * (1.0 + rate.operand_bytes / 2.0)
+    passed = copies * (routed + 2.0 * calibration.width_passes * inner)
+    flops, read = 2.0 * scale * rows, scale * visited * precision.weight_bytes + passed
+    time = _seconds(flops, read, rate.matrix_flops, rate.memory, calibration.overlap)
+    return time, flops / rate.matrix_flops
+
+
+def reduction_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, calibration: Calibration) -> Num:
+    r"""Two all-reduces per layer over the tensor-parallel group, and the hand-over between pipeline stages [s].
+
+    .. math:: 2 L (2 (n-1)/n \cdot 2 T d / link + \alpha \log_2 n) + (pp - 1)(2 T d / link + \alpha)
+
+    Beyond a scale-up domain the ring runs inside first, and every rank carries its share across.
+
+    Parameters
+    ----------
+    shape, layout, rate, calibration
+        The point.
+    tokens : float or array
+        Tokens per attention group and micro-batch [-].
+
+    Source: Shoeybi et al. 2019, arXiv 1909.08053, section 3; Thakur et al. 2005, doi:10.1177/1094342005051521.
+    """
+    hidden = 2.0 * tokens * shape.d_model  # 16-bit activations
+    inside = np.minimum(layout.tp, rate.domain)
+    outside = layout.tp / inside
+    near, far = (inside - 1.0) / (inside * rate.link), (outside - 1.0) / (outside * inside * rate.network)
+    latency = calibration.link_seconds * np.log2(layout.tp)
+    reduce = 2.0 * shape.n_layers * (2.0 * hidden * (near + far) + latency)
+    return reduce + (layout.pp - 1.0) * (hidden / rate.link + calibration.link_seconds)
+
+
+def exchange_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, calibration: Calibration) -> Num:
+    r"""Exchange of tokens between data-parallel attention and shared experts: dispatch in 8 bits, combine in 16 [s].
+
+    A token crosses the network once per remote domain that holds one of its k experts and is forwarded inside;
+    of n_d domains it meets :math:`n_d (1 - (1 - 1/n_d)^k)`. Gathering every token everywhere is the alternative of
+    small groups; the cheaper is taken.
+
+    Parameters
+    ----------
+    shape, layout, rate, calibration
+        The point.
+    tokens : float or array
+        Tokens per attention group and micro-batch [-].
+
+    Source: DeepEP (github.com/deepseek-ai/DeepEP) for the two kernels and formats; DeepSeek-V3, arXiv 2412.19437, 3.2.
+    """
+    ranks = expert_ranks(layout)
+    inside = np.minimum(ranks, rate.domain)
+    domains = ranks / inside
+    copies = np.minimum(1.5 * np.minimum(shape.topk, ranks), 2.0 * layout.dp) * 2.0 * tokens * shape.d_model
+    met = domains * -np.expm1(shape.topk * np.log1p(-np.minimum(1.0 / domains, 1.0 - 1e-12)))
+    crossing = 1.5 * 2.0 * tokens * shape.d_model * met * (domains - 1.0) / domains
+    near, far = copies * (inside - 1.0) / inside / rate.link, crossing / rate.network
+    latency = 2.0 * calibration.link_seconds * np.log2(ranks)
+    apart = (np.asarray(layout.attention_dp) > 0) & (ranks > 1)
+    return shape.moe_layers * np.where(apart, np.maximum(near, far) + latency, 0.0)
+
+
+def prompt_attention_seconds(
+    shape: Shape, layout: Layout, rate: Rates, tokens: Num, context: Num, calibration: Calibration
+) -> Num:
+    """Attention of prompt tokens to the tokens before them [s].
+
+    Fused attention keeps its scores on the chip; an engine that stores them moves `score_bytes` for each, a score for
+    every 4 d_head FLOPs.
+
+    Parameters
+    ----------
+    shape, layout, rate, calibration
+        The point.
+    tokens, context : float or array
+        Prompt tokens [tokens], and the earlier tokens each sees on average [tokens].
+
+    Source: Dao et al. 2022 (FlashAttention), arXiv 2205.14135, section 3.
+    """
+    seen = shape.attention_flops * context + shape.window_flops * np.minimum(context, shape.window)
+    time = tokens * (seen + shape.linear_flops) / layout.tp / rate.attention_flops
+    if not np.any(calibration.score_bytes):
+        return time
+    scores = tokens * seen / (4.0 * shape.d_head) / layout.tp
+    return time + calibration.score_bytes * scores / rate.memory
+
+
+def iteration(
+    shape: Shape,
+    layout: Layout,
+    precision: Precision,
+    rate: Rates,
+    decoding: Num,
+    context: Num,
+    prompt_tokens: Num,
+    prompt_context: Num,
+    calibration: Calibration,
+) -> Work:
+    """One pass through all layers that decodes one token per sequence and carries prompt tokens [s].
+
+    Parameters
+    ----------
+    shape, layout, precision, rate, calibration
+        The point.
+    decoding, context : float or array
+        Sequences per attention group and micro-batch [-], and their mean length so far [tokens].
+    prompt_tokens, prompt_context : float or array
+        Prompt tokens carried [tokens], and the earlier tokens each sees on average [tokens].
+
+    Source: docs/method.md, "serving"; Pope et al. 2022, arXiv 2211.05102; Agrawal et al. 2024 (Sarathi), 2403.02310.
+    """
+    tokens, overlap = decoding + prompt_tokens, calibration.overlap
+    linear, linear_compute = linear_seconds(shape, layout, precision, rate, tokens, calibration)
+    experts, expert_compute = expert_seconds(shape, layout, precision, rate, tokens, calibration)
+    cached = kv_read_bytes(shape, context, precision.kv_bytes, precision.kv_bytes)
+    read = decoding * cached / kv_ranks(shape, layout)
+    scores = shape.attention_flops_absorbed * context + shape.window_flops_absorbed * np.minimum(context, shape.window)
+    attend = decoding * (scores + shape.linear_flops) / layout.tp
+    attention = _seconds(attend, read, rate.attention_flops, rate.kv, overlap)
+    prefill = prompt_attention_seconds(shape, layout, rate, prompt_tokens, prompt_context, calibration)
+    head_params = shape.head_params / layout.tp
+    head_bytes = head_params * precision.head_bytes
+    head = _seconds(2.0 * head_params * decoding, head_bytes, rate.matrix_flops, rate.memory, overlap)
+    fixed = (
+        calibration.step_seconds
+        + calibration.layer_seconds * shape.n_layers
+        + calibration.moe_layer_seconds * shape.moe_layers * shape.topk / 8.0
+        + calibration.sequence_seconds * decoding
+    )
+    exchange = exchange_seconds(shape, layout, rate, tokens, calibration)
+    hidden = calibration.exchange_hidden * np.minimum(exchange, linear + experts + attention + prefill)
+    sent = reduction_seconds(shape, layout, rate, tokens, calibration) + exchange - hidden
+    compute = linear_compute + expert_compute + prefill
+    return Work(linear, experts, attention, prefill, head, sent, fixed, compute)

@@ -1,0 +1,270 @@
+"""Steady state of a serving replica: TPOT, TTFT and tokens per second of continuous or static batching."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
+from llmcost.engine.serving.iteration import Rates, Work, iteration, rates
+from llmcost.engine.serving.memory import Memory, max_batch, memory
+
+__all__ = [
+    "BINDS",
+    "Calibration",
+    "Layout",
+    "Load",
+    "Point",
+    "Precision",
+    "calibration_from_factors",
+    "max_batch",
+    "operating_point",
+    "static_point",
+]
+
+Num = Any
+
+BINDS = ("HBM bandwidth", "compute", "link", "fixed cost", "HBM capacity")  # what Point.binds counts
+
+
+class Point(NamedTuple):
+    """A replica in operation; each field a float or an array. The `*_row` fields add up to `tpot_seconds`."""
+
+    tpot_seconds: Num  # mean time between tokens of one request
+    ttft_seconds: Num  # first token without open-loop queueing; closed loop: with the prompts in front
+    prefill_seconds: Num  # machine time one prompt adds
+    output_tokens_per_second: Num  # of the replica
+    batch: Num  # requests in flight after the memory bound
+    max_batch: Num  # requests that fit
+    weights_bytes: Num
+    activation_bytes: Num
+    kv_bytes_per_request: Num
+    missing_bytes: Num  # > 0: not even one request fits; the times then ignore memory
+    prefill_share: Num  # share of machine time that prefill takes
+    binds: Num  # index into BINDS
+    linear_row: Num
+    experts_row: Num
+    attention_row: Num
+    head_row: Num
+    communication_row: Num
+    fixed_row: Num
+    prefill_row: Num  # what other requests' prompts add
+    draft_row: Num = 0.0  # of a draft model, see `techniques.speculative_point`
+    drafted: Num = 0.0  # tokens it proposes a step
+    tokens_per_step: Num = 1.0
+    front_seconds: Num = 0.0  # of a first token, besides iterations
+    first_steps: Num = 0.5  # iterations a first token waits besides those of its prompt
+
+    def rows(self) -> dict[str, Num]:
+        """The additive parts of `tpot_seconds` [s], by name."""
+        return {name[:-4]: getattr(self, name) for name in self._fields if name.endswith("_row")}
+
+
+class _State(NamedTuple):
+    """A point prepared: derived quantities shared by the modes."""
+
+    shape: Shape
+    layout: Layout
+    precision: Precision
+    calibration: Calibration
+    rate: Rates
+    new_tokens: Num
+    prompt_context: Num
+    context: Num
+
+    def work(self, decoding: Num, prompt_tokens: Num) -> Work:
+        return iteration(
+            self.shape, self.layout, self.precision, self.rate, decoding, self.context, prompt_tokens,
+            self.prompt_context, self.calibration,
+        )  # fmt: skip
+
+
+def _prepare(
+    shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
+) -> _State:
+    new = np.maximum(np.subtract(load.isl, load.cached_isl), 1.0)
+    return _State(
+        shape,
+        layout,
+        precision,
+        calibration,
+        rates(machine, precision, calibration),
+        new_tokens=new,
+        prompt_context=load.cached_isl + new / 2.0,
+        context=load.isl + np.asarray(load.osl) / 2.0,
+    )
+
+
+def binding_part(work: Work, extra_compute: Num = 0.0) -> Num:
+    """What an iteration spends most time on, as an index into `BINDS` [-].
+
+    Parameters
+    ----------
+    work : Work
+        An iteration.
+    extra_compute : float or array
+        Arithmetic that is not in it [s].
+    """
+    passed = work.linear + work.experts + work.attention + work.prefill_attention + work.head - work.compute
+    parts = (np.maximum(passed, 0.0), work.compute + extra_compute, work.communication, work.fixed)
+    return np.argmax(np.stack(np.broadcast_arrays(*parts)), axis=0)
+
+
+def _binding(work: Work, extra_compute: Num, run: Num, asked: Num) -> Num:
+    return np.where(np.asarray(asked) > run, 4, binding_part(work, extra_compute))
+
+
+def _point(plain: Work, held: Memory, **figures: Num) -> Point:
+    return Point(
+        weights_bytes=held.weights_bytes,
+        activation_bytes=held.activation_bytes,
+        kv_bytes_per_request=held.kv_bytes_per_request,
+        missing_bytes=held.missing_bytes,
+        linear_row=plain.linear,
+        experts_row=plain.experts,
+        attention_row=plain.attention,
+        head_row=plain.head,
+        communication_row=plain.communication,
+        fixed_row=plain.fixed,
+        **figures,
+    )
+
+
+def _front_seconds(shape: Shape, layout: Layout, passes: Num, calibration: Calibration) -> Num:
+    """What precedes and accompanies a prompt's work: the front end, its ranks, launches outside CUDA graphs [s]."""
+    launches = calibration.prompt_moe_seconds * shape.moe_layers * shape.topk / 8.0
+    return calibration.request_seconds + calibration.rank_seconds * np.log2(layout.tp) + passes * launches
+
+
+def _first_steps(shape: Shape, layout: Layout, calibration: Calibration) -> Num:
+    """Iterations a request waits besides its own prefill [-]: the running one, and what the engine waits for."""
+    gathering = calibration.gather_steps * (np.asarray(shape.n_experts) == 0)
+    return calibration.first_steps + gathering + calibration.balance_steps * layout.attention_dp
+
+
+def operating_point(
+    shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
+) -> Point:
+    r"""Continuous batching in steady state with `load.batch` requests in flight.
+
+    Every iteration decodes one token of each running request; a share f of the iterations also carries q prompt
+    tokens of newly admitted requests, q at least one prompt or chunk:
+
+    .. math:: TPOT = t(b, 0) + (1 - \varphi) f (t(b, q) - t(b, 0)), \quad f q = (b - 1) n / OSL
+
+    with n the prompt tokens not in the cache. The share phi of other requests' prefill is met before the first token,
+    and is part of TTFT. Throughput follows from Little's law, B OSL / (TTFT + (OSL - 1) TPOT).
+    Requests that memory does not hold wait, and their wait is part of TTFT. What is in the cache is read from it where
+    that is faster than to compute it again.
+
+    Parameters
+    ----------
+    shape, machine, layout, precision, load, calibration
+        The point; any field may be an array, all broadcast.
+
+    Source: docs/method.md, "serving"; Little 1961, doi:10.1287/opre.9.3.383; Agrawal et al. 2024, arXiv 2403.02310.
+    """
+    found = _continuous(shape, machine, layout, precision, load, calibration)
+    partly = np.greater(load.cached_isl, 0.0) & np.less(load.cached_isl, load.isl)  # all of it: from another pool
+    if not np.any(partly):
+        return found
+    again = _continuous(shape, machine, layout, precision, load._replace(cached_isl=0.0), calibration)
+    faster = partly & (again.output_tokens_per_second > found.output_tokens_per_second)
+    return Point(*(np.where(faster, a, b) for a, b in zip(again, found, strict=True))) if np.any(faster) else found
+
+
+def _continuous(
+    shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
+) -> Point:
+    """The point with every cached token read from the cache."""
+    state = _prepare(shape, machine, layout, precision, load, calibration)
+    held = memory(shape, machine, layout, precision, load._replace(batch=1.0), calibration)
+    limit = max_batch(shape, machine, layout, precision, load, calibration)
+    asked = np.asarray(load.batch, dtype=float)
+    run = np.minimum(asked, np.maximum(limit, 1.0))
+    slots = np.multiply(layout.dp, layout.pp)
+    group = np.maximum(run / slots, 1.0)
+    osl = np.maximum(load.osl, 1.0)
+    new, chunk = state.new_tokens, calibration.chunk_tokens
+    decoding = np.minimum(group, chunk * osl / new + 1.0)  # more would offer more prompt than an iteration carries
+    offered = (decoding - 1.0) * new / osl
+    carried = np.clip(offered, np.minimum(new, chunk), chunk)
+    share = np.minimum(offered / carried, 1.0)
+    plain, mixed = state.work(decoding, 0.0), state.work(decoding, carried)
+    extra = mixed.total - plain.total
+    between = 1.0 - calibration.burst_share
+    tpot = plain.total + between * share * extra
+    passes = np.maximum(new / carried, 1.0)
+    prefill = extra * new / carried
+    waiting = calibration.burst_share * (decoding - 1.0) * prefill
+    front, steps = _front_seconds(shape, layout, passes, calibration), _first_steps(shape, layout, calibration)
+    service = front + passes * mixed.total + waiting + np.where(group > 1.0, steps * tpot, 0.0)
+    # a replica that is never idle finishes no more than its time allows: the others' share of it is waited for
+    taken = group * (prefill + osl * plain.total / decoding)
+    service = np.maximum(service, taken - (osl - 1.0) * tpot)
+    throughput = run * osl / (service + (osl - 1.0) * tpot)
+    queued = np.maximum(asked - run, 0.0) * osl / throughput
+    return _point(
+        plain,
+        held,
+        tpot_seconds=tpot,
+        ttft_seconds=service + queued,
+        prefill_seconds=prefill,
+        output_tokens_per_second=throughput,
+        batch=run,
+        max_batch=limit,
+        prefill_share=share * extra / (plain.total + share * extra),
+        binds=_binding(plain, share * (mixed.compute - plain.compute), run, asked),
+        prefill_row=between * share * extra,
+        front_seconds=front,
+        first_steps=steps,
+    )
+
+
+def static_point(
+    shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
+) -> Point:
+    r"""A batch that starts together and ends together: prefill all prompts, then decode to the end.
+
+    .. math:: tokens/s = B \cdot OSL / (t_{prefill}(B) + (OSL - 1) t_{decode}(B))
+
+    Prefill-only work is `osl = 1`; a batch of 1 is the latency of one user. With pipeline stages the batch is cut
+    into up to pp micro-batches.
+
+    Parameters
+    ----------
+    shape, machine, layout, precision, load, calibration
+        As in `operating_point`.
+
+    Source: docs/method.md, "serving"; micro-batches fill a pipeline in (m + pp - 1)/m, Huang et al. 2019 (GPipe),
+    arXiv 1811.06965.
+    """
+    state = _prepare(shape, machine, layout, precision, load, calibration)
+    held = memory(shape, machine, layout, precision, load._replace(batch=1.0), calibration)
+    limit = max_batch(shape, machine, layout, precision, load, calibration)
+    batch, osl = np.asarray(load.batch, dtype=float), np.maximum(load.osl, 1.0)
+    per_group = np.maximum(batch / layout.dp, 1.0)
+    parts = np.clip(per_group, 1.0, layout.pp)
+    plain = state.work(per_group / parts, 0.0)
+    prompts = per_group * state.new_tokens
+    pieces = np.where(np.asarray(layout.pp) > 1, np.maximum(parts, prompts / calibration.pipeline_tokens), 1.0)
+    first = state.work(0.0, prompts / pieces)
+    prefill = np.where(np.asarray(load.isl) > 0, first.total * (pieces + layout.pp - 1.0) / layout.pp, 0.0)
+    ttft = prefill
+    total = ttft + (osl - 1.0) * plain.total
+    return _point(
+        plain,
+        held,
+        tpot_seconds=plain.total,
+        ttft_seconds=ttft,
+        prefill_seconds=prefill / batch,
+        output_tokens_per_second=batch * osl / total,
+        batch=batch,
+        max_batch=limit,
+        prefill_share=prefill / total,
+        binds=_binding(plain, 0.0, batch, batch),
+        prefill_row=np.zeros_like(plain.total),
+    )

@@ -1,0 +1,149 @@
+"""Separate prefill and decode pools, and the batch that memory holds where lengths vary."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
+from llmcost.engine.serving.iteration import iteration, rates
+from llmcost.engine.serving.memory import kv_elements, kv_ranks, memory
+from llmcost.engine.serving.operating_point import Point, binding_part, operating_point
+from llmcost.engine.serving.queueing import tail_batch
+
+Num = Any
+
+
+class PrefillPoint(NamedTuple):
+    """A replica that runs prompts and hands their KV cache over."""
+
+    prompt_seconds: Num  # machine time of one prompt with the iterations full: gpu-seconds follow
+    alone_seconds: Num  # latency of a prompt that finds the replica idle
+    transfer_seconds: Num  # handing the KV cache to the decode pool
+    tokens_per_second: Num  # new prompt tokens
+    binds: Num  # index into serving.BINDS
+
+
+class Pools(NamedTuple):
+    """Prefill and decode pools in balance, per request per second of traffic."""
+
+    prefill_gpus: Num  # accelerator-seconds of prefill per request
+    decode_gpus: Num  # accelerator-seconds of decode per request
+    ttft_seconds: Num
+    tpot_seconds: Num
+
+    def gpus(self, requests_per_second: Num, utilization: Num = 1.0) -> Num:
+        """Accelerators that carry a request rate at a utilisation of both pools [-]; not rounded."""
+        return (self.prefill_gpus + self.decode_gpus) * requests_per_second / utilization
+
+
+def prefill_point(
+    shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
+) -> PrefillPoint:
+    r"""A prefill replica: iterations of nothing but prompt tokens.
+
+    .. math:: t_{prompt} = n / C \cdot t(0, C) / (pp \cdot dp)
+
+    Parameters
+    ----------
+    shape, machine, layout, precision, load, calibration
+        The point; prompts of `load.isl - load.cached_isl` new tokens.
+
+    Source: docs/method.md, "serving"; Zhong et al. 2024 (DistServe), arXiv 2401.09670.
+    """
+    new = np.maximum(np.subtract(load.isl, load.cached_isl), 1.0)
+    rate = rates(machine, precision, calibration)
+    seen = load.cached_isl + new / 2.0
+    chunk = calibration.chunk_tokens
+    work = iteration(shape, layout, precision, rate, 0.0, 0.0, chunk, seen, calibration)
+    full = work.total
+    piece = np.minimum(new, chunk)
+    alone = iteration(shape, layout, precision, rate, 0.0, 0.0, piece, seen, calibration).total
+    cache = kv_elements(shape, load.isl) * precision.kv_bytes / (kv_ranks(shape, layout) * layout.pp)
+    wire = np.where(np.isnan(machine.network_bytes_per_second), rate.network, machine.network_bytes_per_second)
+    slots = np.multiply(layout.pp, layout.dp)
+    return PrefillPoint(
+        prompt_seconds=new / chunk * full / slots,
+        alone_seconds=calibration.request_seconds + new / piece * alone,
+        transfer_seconds=cache / (calibration.network_efficiency * wire),
+        tokens_per_second=chunk / full * slots,
+        binds=binding_part(work),
+    )
+
+
+def decode_point(
+    shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
+) -> Point:
+    """A decode replica: every prompt arrives with its KV cache.
+
+    Parameters
+    ----------
+    shape, machine, layout, precision, load, calibration
+        As in `operating_point`.
+
+    Source: as `prefill_point`.
+    """
+    cached = load._replace(cached_isl=np.asarray(load.isl, dtype=float))
+    return operating_point(shape, machine, layout, precision, cached, calibration)
+
+
+def pools(
+    shape: Shape,
+    machine: Machine,
+    prefill_layout: Layout,
+    decode_layout: Layout,
+    precision: Precision,
+    load: Load,
+    calibration: Calibration,
+) -> Pools:
+    """Prefill and decode pools sized to the same request rate.
+
+    Parameters
+    ----------
+    shape, machine, precision, load, calibration
+        The point; `load.batch` is the batch of a decode replica.
+    prefill_layout, decode_layout : Layout
+        Layouts of the two kinds of replica.
+
+    Source: balance of flows; Zhong et al. 2024, arXiv 2401.09670, section 4.
+    """
+    first = prefill_point(shape, machine, prefill_layout, precision, load, calibration)
+    then = decode_point(shape, machine, decode_layout, precision, load, calibration)
+    size = prefill_layout.tp * prefill_layout.pp * prefill_layout.dp
+    other = decode_layout.tp * decode_layout.pp * decode_layout.dp
+    return Pools(
+        prefill_gpus=first.prompt_seconds * size,
+        decode_gpus=other * load.osl / then.output_tokens_per_second,
+        ttft_seconds=first.alone_seconds + first.transfer_seconds,
+        tpot_seconds=then.tpot_seconds,
+    )
+
+
+def tail_max_batch(
+    shape: Shape,
+    machine: Machine,
+    layout: Layout,
+    precision: Precision,
+    load: Load,
+    calibration: Calibration,
+    total_points: Num,
+) -> Num:
+    """Requests of varying length that fit in memory 95 % of the time [-].
+
+    Parameters
+    ----------
+    shape, machine, layout, precision, load, calibration
+        The point; `load.batch` is ignored.
+    total_points : array
+        Equally likely lengths that are set aside, prompt and answer [tokens].
+
+    Source: `queueing.tail_batch`.
+    """
+    held = memory(shape, machine, layout, precision, load._replace(batch=1.0), calibration)
+    share = precision.kv_bytes / (kv_ranks(shape, layout) * layout.pp)
+    sizes = kv_elements(shape, np.asarray(total_points, dtype=float))
+    fit = np.floor(tail_batch(held.usable_bytes, sizes.mean() * share, sizes.var() * share**2))
+    return layout.dp * np.minimum(fit, calibration.batch_limit)

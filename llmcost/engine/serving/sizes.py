@@ -1,0 +1,128 @@
+"""The cheapest layout, precision and batch of every size of replica, for many loads at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
+from llmcost.engine.serving.memory import max_batch
+from llmcost.engine.serving.operating_point import operating_point
+from llmcost.engine.serving.search import BATCHES, Grid, Targets, by_size
+
+Num = Any
+
+CHUNK = 100_000  # operating points at a time: temporaries stay in the cache
+
+
+class Sizes(NamedTuple):
+    """What serves an output token cheapest on every number of accelerators that holds a replica.
+
+    gpus : (sizes,) accelerators of a replica, ascending [-].
+    layout, precision, precision_index, batch : (..., sizes).
+    output_tokens_per_second : (..., sizes) of a full replica [1/s]; zero where no replica of that size is a choice.
+    """
+
+    gpus: Num
+    layout: Layout
+    precision: Precision
+    precision_index: Num
+    batch: Num
+    output_tokens_per_second: Num
+
+    def at(self, load: Num) -> Sizes:
+        """The sizes of a load, or of several."""
+        return self._mapped(lambda values: values[load])
+
+    def pick(self, index: Num) -> Sizes:
+        """The size of an index, or of several; where there are loads, indices are (loads, 1)."""
+
+        def one(values: Num) -> Num:
+            return values[index] if np.ndim(values) == 1 else np.take_along_axis(values, index, axis=-1)
+
+        return self._mapped(one)
+
+    def _mapped(self, of: Callable[[Num], Num]) -> Sizes:
+        """Every field but `gpus`."""
+        layout, precision = Layout(*map(of, self.layout)), Precision(*map(of, self.precision))
+        speed = self.output_tokens_per_second
+        return Sizes(self.gpus, layout, precision, of(self.precision_index), of(self.batch), of(speed))
+
+    @property
+    def gpu_seconds(self) -> Num:
+        """Accelerator time of an output token, replicas being full [s]; infinite where there is no choice."""
+        with np.errstate(divide="ignore"):
+            return self.gpus / self.output_tokens_per_second
+
+
+class Choice(NamedTuple):
+    """The sizes of every load (loads, sizes), and the best TPOT and TTFT of any point that fits (loads,) [s].
+
+    The best times say by how much a target is missed; they are infinite where nothing fits.
+    """
+
+    sizes: Sizes
+    best_tpot_seconds: Num
+    best_ttft_seconds: Num
+
+
+def of_grid(grid: Grid) -> Sizes:
+    """The sizes among the points of a search."""
+    best = grid.pick(by_size(grid))
+    speed = best.point.output_tokens_per_second
+    return Sizes(best.gpus_per_replica, best.layout, best.precision, best.precision_index, best.point.batch, speed)
+
+
+def of_loads(
+    shape: Shape, machine: Machine, candidates: Layout, precisions: list[Precision], load: Load,
+    calibration: Calibration, targets: Targets, batches: Num = BATCHES,
+) -> Choice:  # fmt: skip
+    """The sizes in `serving_search.search` for every load of an array.
+
+    Parameters
+    ----------
+    shape, machine, candidates, precisions, calibration, targets, batches
+        As in `serving_search.search`.
+    load : Load
+        Lengths as arrays, one element per load [tokens]; `batch` is ignored.
+
+    Source: enumeration; the cheapest output token within the targets, the faster of equals.
+    """
+    count, formats, steps = len(candidates.tp), len(precisions), len(batches)
+    row, form, step = (a.ravel() for a in np.indices((count, formats, steps)))
+    layout = Layout(*[np.asarray(v, dtype=float)[row] for v in candidates])
+    columns = np.array([[float(v) for v in p] for p in precisions]).T
+    precision = Precision(*[c[form] for c in columns])
+    tried, gpus = np.asarray(batches, dtype=float)[step], layout.tp * layout.pp * layout.dp
+    sizes = np.array(sorted(set(gpus.tolist())))
+    of_size = [np.flatnonzero(gpus == size) for size in sizes]
+    lengths = np.broadcast_arrays(load.isl, load.osl, load.cached_isl)
+    isl, osl, cached = (np.asarray(v, dtype=float) for v in lengths)
+    picked = np.empty((len(isl), len(sizes)), dtype=int)
+    held, speed = np.empty((2, *picked.shape))
+    tpot, ttft = np.empty((2, len(isl)))
+    width = max(CHUNK // len(tried), 1)
+    for start in range(0, len(isl), width):
+        part = slice(start, start + width)
+        some = Load(isl[part, None], osl[part, None], cached[part, None], 1.0)
+        limit = max_batch(shape, machine, layout, precision, some, calibration)
+        batch = np.minimum(tried, np.maximum(limit, 1.0))
+        point = operating_point(shape, machine, layout, precision, some._replace(batch=batch), calibration)
+        meets = (point.tpot_seconds <= targets.tpot_seconds) & (point.ttft_seconds <= targets.ttft_seconds)
+        fits = limit >= 1.0
+        rate = np.where(meets & fits, point.output_tokens_per_second, 0.0)
+        rows = np.arange(len(rate))
+        for i, at in enumerate(of_size):
+            best = rate[:, at].max(axis=1)
+            pace = np.where(rate[:, at] == best[:, None], point.tpot_seconds[:, at], np.inf)
+            picked[part, i] = at[np.argmin(pace, axis=1)]
+            held[part, i] = batch[rows, picked[part, i]]
+            speed[part, i] = best
+        tpot[part] = np.where(fits, point.tpot_seconds, np.inf).min(axis=1)
+        ttft[part] = np.where(fits, point.ttft_seconds, np.inf).min(axis=1)
+    chosen = Layout(*[np.asarray(v)[picked] for v in layout]), Precision(*[v[picked] for v in precision])
+    return Choice(Sizes(sizes, *chosen, form[picked], held, speed), tpot, ttft)

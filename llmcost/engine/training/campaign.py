@@ -1,0 +1,182 @@
+"""Billed hours of a whole published run: what a campaign adds to its steps, and how long such campaigns last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.training.calibration import values_of
+
+Num = Any  # float or numpy array; everything broadcasts
+
+# Units of the exponents below; where they are cut off, nothing is measured beyond.
+A100_FLOPS, H100_FLOPS = 312e12, 989e12  # dense 16-bit peaks
+ROOMY_BYTES = 80e9
+CROWDED, TIGHT = 7e9, 2.1e10  # active parameters from which half of that begins to force layouts, and does
+FILLING = 7e10  # active parameters whose products fill an H100
+LONG_HOURS = 1e4
+OVERTRAINED = 1000.0  # tokens per active parameter: fifty times the optimum of arXiv 2203.15556
+POINTS = 4001
+
+
+class Campaign(NamedTuple):
+    """What published runs add to their steps; sources in presets/calibration/training.toml."""
+
+    campaign: Num  # billed hours over those of the steps, every run [-]
+    campaign_early: Num  # times, for stacks of before September 2022 [-]
+    campaign_memory: Num  # times, for large models on half of 80 GB or less [-]
+    campaign_small: Num  # times, per decade of active parameters below 70B at the peak of an H100 [-]
+    campaign_short: Num  # times, per decade of hours below 10,000 [-]
+    run_scale: Num  # of Student's t (2 degrees of freedom) of the log of billed hours [log]
+    run_scale_overtrained: Num  # the same from 1,000 tokens per active parameter on [log]
+    run_days: Num  # median length of a campaign [days]
+    run_days_scale: Num  # standard deviation of its log [log]
+    run_days_from: Num  # accelerators from which on that is known [-]
+
+
+def campaign_from_factors(rows: Iterable[Mapping[str, Any]], generation: str) -> Campaign:
+    """The campaign of a generation from the factors of `presets/calibration/training.toml`.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Parsed `[[factors]]`, as in `engine.calibration.calibration_from_factors`.
+    generation : str
+        Chip generation of the accelerator preset.
+
+    Source: presets/calibration/training.toml, written by scripts/fit_training.py.
+
+    Raises
+    ------
+    LlmcostError
+        A factor is missing.
+
+    Examples
+    --------
+    >>> rows = [{"name": f, "value": 1.2, "generation": "any"} for f in Campaign._fields]
+    >>> campaign_from_factors(rows, "hopper").campaign
+    1.2
+    """
+    return Campaign(*values_of(rows, Campaign._fields, generation))
+
+
+def exponents(hours: Num, memory_bytes: Num, flops: Num, active: Num, early: Num) -> tuple[Num, ...]:
+    """Powers of the five factors of `Campaign` in the overhead of a run [-].
+
+    Parameters
+    ----------
+    hours : float or array
+        Accelerator-hours of the steps [h].
+    memory_bytes : float or array
+        Memory of one accelerator [bytes].
+    flops : float or array
+        Its dense 16-bit peak [FLOP/s].
+    active : float or array
+        Active parameters [-].
+    early : bool or array
+        Whether the software is of before September 2022.
+
+    Source: docs/method-training.md, whole runs.
+
+    Examples
+    --------
+    A 7B model for 1,000 hours on an H100: one decade below 70B, one below 10,000 hours. A 70B model on A100 of 40 GB.
+
+    >>> [float(x) for x in exponents(1e3, 80e9, 989e12, 7e9, False)]
+    [1.0, 0.0, 0.0, 1.0, -1.0]
+    >>> [float(x) for x in exponents(1e5, 40e9, 312e12, 7e10, True)]
+    [1.0, 1.0, 1.0, 0.0, 0.0]
+    """
+    tight = np.clip(np.log2(ROOMY_BYTES / np.asarray(memory_bytes)), 0.0, 1.0)
+    large = np.clip(np.log(np.asarray(active) / CROWDED) / np.log(TIGHT / CROWDED), 0.0, 1.0)
+    fast = np.clip(np.log(np.asarray(flops) / A100_FLOPS) / np.log(H100_FLOPS / A100_FLOPS), 0.0, 1.5)
+    small = np.clip(np.log10(FILLING / np.asarray(active)), 0.0, 2.0)
+    short = np.clip(np.log10(LONG_HOURS / np.asarray(hours)), 0.0, 2.0)
+    return np.ones_like(tight), np.asarray(early, dtype=float), tight * large, fast * small, 0.0 - short
+
+
+def overhead(campaign: Campaign, powers: tuple[Num, ...]) -> Num:
+    """Billed hours of a run over the hours of its steps [-].
+
+    Parameters
+    ----------
+    campaign : Campaign
+        Its first five fields.
+    powers : tuple
+        Of `exponents`.
+
+    Source: docs/method-training.md, whole runs.
+
+    Examples
+    --------
+    1.2 of any run x 1.5 of early software x 1.1 of one decade below 70B.
+
+    >>> c = Campaign(1.2, 1.5, 1.4, 1.1, 1.3, 0.2, 0.3, 30.0, 0.9, 64.0)
+    >>> round(float(overhead(c, (1.0, 1.0, 0.0, 1.0, 0.0))), 3)
+    1.98
+    """
+    product: Num = 1.0
+    for factor, power in zip(campaign[:5], powers, strict=True):
+        product = product * np.asarray(factor) ** power
+    return product
+
+
+def billed_hours(hours: Num, overtrained: Num, n_gpus: Num, campaign: Campaign) -> tuple[Num, Num, Num]:
+    r"""5 %, 50 % and 95 % quantile of a run's billed hours, from its steps and from how long campaigns last [h].
+
+    .. math:: p(\ln H) \propto t_2((\ln H - \ln \hat H) / s) \; N(\ln H/(24 n); \ln D, \sigma)
+
+    The first factor is the prediction with its heavy-tailed error, the second the length of published campaigns on `n`
+    accelerators, where `n` is stated and large enough to be reserved. Where the two agree the second hardly moves the
+    first; where tokens and accelerators contradict each other (1,024 chips for tokens that take five hours) the tails
+    of the first let the second decide, and the range holds both readings.
+
+    Parameters
+    ----------
+    hours : float or array
+        Predicted hours, overhead included [h].
+    overtrained : bool or array
+        More than `OVERTRAINED` tokens per active parameter.
+    n_gpus : float or array
+        Accelerators as stated; nan where they are not [-].
+    campaign : Campaign
+        Scales, length of campaigns.
+
+    Source: docs/method-training.md, whole runs. The q quantile of t with two degrees of freedom is
+    (2 q - 1) / sqrt(2 q (1 - q)).
+
+    Examples
+    --------
+    Without accelerators: 1,000 h x exp(-+ 2.92 x 0.2). With a hundred that would be busy for 1,000 / 2,400 days where
+    campaigns take 30, the upper end is near 100 x 24 x 30 = 72,000 h.
+
+    >>> c = Campaign(1.2, 1.5, 1.4, 1.1, 1.3, 0.2, 0.3, 30.0, 0.9, 64.0)
+    >>> [round(float(x)) for x in billed_hours(1e3, False, np.nan, c)]
+    [558, 1000, 1793]
+    >>> 2e4 < float(billed_hours(1e3, False, 100.0, c)[2]) < 2e5
+    True
+    """
+    width = np.where(overtrained, campaign.run_scale_overtrained, campaign.run_scale)
+    center, scale, n = np.broadcast_arrays(np.log(hours), width, np.asarray(n_gpus, dtype=float))
+    plain = [np.exp(center + scale * (2 * q - 1) / np.sqrt(2 * q * (1 - q))) for q in (0.05, 0.5, 0.95)]
+    known = n >= campaign.run_days_from  # false for nan
+    usual = np.where(known, np.log(24.0 * np.where(known, n, 1.0) * campaign.run_days), center)
+    reach = 6.0 * campaign.run_days_scale
+    grid = np.linspace(np.minimum(center, usual) - reach, np.maximum(center, usual) + reach, POINTS, axis=-1)
+    error = (grid - np.expand_dims(center, -1)) / np.expand_dims(scale, -1)
+    length = (grid - np.expand_dims(usual, -1)) / campaign.run_days_scale
+    weight = (1.0 + error**2 / 2.0) ** -1.5 * np.exp(-(length**2) / 2.0)
+    below = (np.cumsum(weight, axis=-1) - weight / 2.0) / np.sum(weight, axis=-1, keepdims=True)
+    found = [_at(grid, below, q) for q in (0.05, 0.5, 0.95)]
+    p5, p50, p95 = (np.where(known, both, alone) for both, alone in zip(found, plain, strict=True))
+    return p5, p50, p95
+
+
+def _at(grid: Num, below: Num, share: float) -> Num:
+    """What the grid of logs stands for where `below` passes `share`, interpolated."""
+    after = np.clip((below < share).sum(axis=-1, keepdims=True), 1, POINTS - 1)
+    x0, x1 = (np.take_along_axis(grid, i, -1)[..., 0] for i in (after - 1, after))
+    y0, y1 = (np.take_along_axis(below, i, -1)[..., 0] for i in (after - 1, after))
+    return np.exp(x0 + (x1 - x0) * (share - y0) / (y1 - y0))

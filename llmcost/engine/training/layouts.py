@@ -1,0 +1,344 @@
+"""Every valid layout of a training run as arrays; the fastest that fits, the next best, what binds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.training.calibration import Calibration
+from llmcost.engine.training.memory import FULL, NONE, SELECTIVE, Layout, Memory, training_memory
+from llmcost.engine.training.micro_batch import FP8, Run
+from llmcost.engine.training.step import Step, step
+
+Array = Any  # numpy array
+
+TENSOR = (1, 2, 4, 8, 16)
+CONTEXT = (1, 2, 4, 8, 16, 32)
+MICRO_BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+VIRTUAL = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
+CONTEXT_TOKENS = 4096.0  # a shorter share of the sequence is not worth splitting
+PARTIAL = 1.5  # placeholder: as many layers recomputed in full as memory asks for
+
+
+class Choice(NamedTuple):
+    """One layout with its time and memory."""
+
+    layout: Layout
+    step: Step
+    memory: Memory
+    fits: bool
+
+
+class Found(NamedTuple):
+    """Answer of a layout search."""
+
+    best: Choice  # the fastest that fits; the one that needs least memory if none does
+    runner_up: Choice | None  # the fastest that fits with other degrees of parallelism
+    binds: str  # compute, memory, network, bubble or overhead: what takes most beyond matrix products; or capacity
+    valid: int  # layouts considered
+    fitting: int
+    missing_bytes: float  # per accelerator, 0 if something fits
+
+
+def divisors(n: float, most: float = np.inf) -> list[int]:
+    """Divisors of n up to `most`, in order.
+
+    Parameters
+    ----------
+    n : float
+        Whole number.
+    most : float
+        Largest divisor wanted.
+
+    Source: definition.
+
+    Examples
+    --------
+    >>> divisors(126, 20)
+    [1, 2, 3, 6, 7, 9, 14, 18]
+    """
+    whole = round(n)
+    small = [d for d in range(1, int(whole**0.5) + 1) if whole % d == 0]
+    return [d for d in sorted({*small, *(whole // d for d in small)}) if d <= most]
+
+
+def _options(shape: Shape, machine: Machine, n: float, run: Run, fixed: Mapping[str, float]) -> list[list[float]]:
+    """Values to try for tp, pp, vpp, cp, ep, etp, zero, micro_batch and recompute."""
+    domain = float(np.nan_to_num(machine.scale_up_domain, nan=8.0))
+    moe = float(shape.n_experts) > 0
+    free: dict[str, list[float]] = {
+        "tp": [float(t) for t in TENSOR if t <= domain and shape.n_heads % t == 0],
+        "pp": [float(p) for p in divisors(n, float(shape.n_layers))],
+        "vpp": [float(v) for v in VIRTUAL],
+        "cp": [float(c) for c in CONTEXT if c == 1 or run.seq_len / c >= CONTEXT_TOKENS],
+        "ep": [float(e) for e in divisors(float(shape.n_experts), 256.0) if e & (e - 1) == 0] if moe else [1.0],
+        "etp": [1.0, 0.0] if moe else [1.0],  # 0: as much as tp
+        "zero": [0.0, 1.0, 3.0],
+        "micro_batch": [float(b) for b in MICRO_BATCHES],
+        "recompute": [float(NONE), float(SELECTIVE), PARTIAL],
+    }
+    return [[float(fixed[name])] if name in fixed else values for name, values in free.items()]
+
+
+def layouts(
+    shape: Shape,
+    machine: Machine,
+    n_gpus: float,
+    run: Run,
+    fixed: Mapping[str, float] | None = None,
+) -> Layout:
+    """All valid layouts on `n_gpus` accelerators, as arrays.
+
+    Valid: tp x pp x dp x cp = n; heads divide by tp, experts by ep; the batch divides into replicas and micro-batches;
+    virtual stages hold whole layers (up to three may be missing at the ends, for embedding and head) and need
+    micro-batches in rounds of pp, or at least two rounds. `recompute` 1.5 stands for as many fully recomputed layers
+    as memory asks for.
+
+    Parameters
+    ----------
+    shape, machine, run
+        As in `engine.training.step`, scalars.
+    n_gpus : float
+        Accelerators [-].
+    fixed : mapping
+        Fields of `Layout` that are given; they are not questioned.
+
+    Source: definition; interleaving rule: Narayanan et al. 2021, arXiv 2104.04473, section 2.2.2.
+
+    Examples
+    --------
+    >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
+    >>> s = zero._replace(n_layers=4.0, n_heads=2.0, dense_layers=4.0)
+    >>> m = Machine(1e15, np.nan, np.nan, np.nan, 8e10, 3e12, 4e11, 8, 5e10, 700)
+    >>> found = layouts(s, m, 2, Run(2048, 4, 0), {"zero": 1, "recompute": 0, "micro_batch": 1, "vpp": 1})
+    >>> list(zip(found.tp.tolist(), found.pp.tolist(), found.dp.tolist()))
+    [(1.0, 1.0, 2.0), (1.0, 2.0, 1.0), (2.0, 1.0, 1.0)]
+    """
+    given = dict(fixed or {})
+    options = _options(shape, machine, n_gpus, run, given)
+
+    def whole(tp: Array, pp: Array, cp: Array, etp: Array) -> tuple[Array, Array]:
+        dp = np.full_like(tp, given["dp"]) if "dp" in given else n_gpus / (tp * pp * cp)
+        return dp, np.where(etp == 0, tp, etp)
+
+    # an open grid: each test works on the few axes it names, not on every combination of all nine
+    tp, pp, vpp, cp, ep, etp, zero, micro, recompute = grid = np.ix_(*options)
+    dp, wide = whole(tp, pp, cp, etp)
+    rounds = run.global_batch / (dp * micro)
+    good = (dp == np.floor(dp)) & (dp >= 1)
+    good = good & ((tp * pp * cp * dp == n_gpus) | ({"tp", "pp", "cp", "dp"} <= set(given)))
+    good = good & ((rounds >= 1) & (rounds == np.floor(rounds)) | ("micro_batch" in given))
+    good = good & (("ep" in given) | ((tp * cp * dp) % (ep * wide) == 0))
+    good = good & (("etp" in given) | (wide == 1) | ((ep * wide <= tp * cp * dp) & (tp > 1) & (etp == 0)))
+    good = good & (("zero" in given) | (zero < 3) | (pp == 1))
+    good = good & (("vpp" in given) | _interleaves(shape, pp, vpp, rounds))
+    found = np.nonzero(np.broadcast_to(good, [len(values) for values in options]))
+    tp, pp, vpp, cp, ep, etp, zero, micro, recompute = (axis.ravel()[at] for axis, at in zip(grid, found, strict=True))
+    dp, wide = whole(tp, pp, cp, etp)
+    shard = np.full_like(tp, given.get("shard", 0.0))
+    return Layout(tp, pp, vpp, dp, cp, ep, wide, zero, shard, micro, recompute)
+
+
+def _interleaves(shape: Shape, pp: Array, vpp: Array, rounds: Array) -> Array:
+    """Whether virtual stages hold whole layers, up to three missing at the ends, in rounds of pp micro-batches."""
+    chunks = pp * vpp
+    missing = (-float(shape.n_layers)) % chunks
+    whole = (missing <= 3) & (chunks <= shape.n_layers + 3)
+    return (vpp == 1) | ((pp > 1) & whole & ((rounds % pp == 0) | (rounds >= 2 * pp)))
+
+
+def footprint(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: Calibration) -> Memory:
+    """Memory of layouts under the calibration's state sizes and margin [bytes].
+
+    Parameters
+    ----------
+    shape, machine, layout, run, calibration
+        As in `engine.training.step`.
+
+    Source: `engine.memory.training_memory`; FP8 training keeps the inputs of products in one byte.
+
+    Examples
+    --------
+    See `engine.memory.training_memory`.
+    """
+    lay = layout
+    micro = np.maximum(1.0, run.global_batch / (lay.dp * lay.micro_batch))
+    kept = np.where((np.asarray(run.precision) >= FP8) & ~np.isnan(machine.fp8_flops), 1.0, 2.0)
+    sizes = (calibration.states, machine.memory_bytes, 0.0, calibration.margin_bytes)
+    return training_memory(shape, lay, run.seq_len, micro, *sizes, 1.0, kept)
+
+
+def settle(
+    shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: Calibration, slack: float = 1.0
+) -> Layout:
+    """The layouts with partial recomputation settled: the fewest fully recomputed layers that fit.
+
+    Parameters
+    ----------
+    shape, machine, layout, run, calibration
+        As in `engine.training.step`.
+    slack : float
+        Memory allowed relative to the preset's [-].
+
+    Source: activations fall linearly with the share of recomputed layers.
+
+    Examples
+    --------
+    See `search`.
+    """
+    some = footprint(shape, machine, layout._replace(recompute=SELECTIVE + 1e-9), run, calibration).total_bytes
+    full = footprint(shape, machine, layout._replace(recompute=float(FULL)), run, calibration).total_bytes
+    limit = slack * machine.memory_bytes
+    share = np.clip((some - limit) / np.maximum(some - full, 1.0), 0.0, 1.0)
+    layers = np.ceil(share * shape.n_layers) / shape.n_layers
+    return layout._replace(recompute=np.where(layout.recompute == PARTIAL, SELECTIVE + layers, layout.recompute))
+
+
+def _choice(index: int, layout: Layout, steps: Step, memory: Memory, fits: bool) -> Choice:
+    size = len(layout.tp)
+
+    def pick(values: Any) -> Any:
+        return type(values)(*[float(np.broadcast_to(v, size)[index]) for v in values])
+
+    return Choice(pick(layout), pick(steps), pick(memory), fits)
+
+
+def _at_pace(steps: Step, pace: float) -> Step:
+    """Every second times `pace`, every utilisation over it."""
+    scale = {name: pace for name in Step._fields if name.endswith("_seconds")} | {"mfu": 1.0 / pace, "hfu": 1.0 / pace}
+    return Step(**{name: value * scale.get(name, 1.0) for name, value in steps._asdict().items()})
+
+
+def _binds(best: Step, unlimited: float) -> str:
+    """What takes most of the step beyond matrix products and attention; capacity if more memory would gain 5 %."""
+    if best.step_seconds > 1.05 * unlimited:
+        return "capacity"
+    network = best.tensor_parallel_seconds + best.context_parallel_seconds + best.expert_parallel_seconds
+    shares = {
+        "compute": (best.gemm_seconds + best.attention_seconds) / 3.0,
+        "memory": best.elementwise_seconds + best.optimizer_seconds,
+        "network": network + best.sharding_seconds + best.gradient_seconds,
+        "bubble": best.pipeline_seconds,
+        "overhead": best.launch_seconds + best.straggler_seconds + best.fixed_seconds,
+    }
+    return max(shares, key=lambda name: float(shares[name]))
+
+
+def search(
+    shape: Shape,
+    machine: Machine,
+    n_gpus: float,
+    run: Run,
+    calibration: Calibration,
+    fixed: Mapping[str, float] | None = None,
+    slack: float = 1.0,
+) -> Found:
+    """The fastest layout that fits, the runner-up, and what binds; scalars in, scalars out.
+
+    The fastest of many predictions flatters: where tp or pp is free, the step is what measured runs take in the median
+    relative to their own best layout on paper (`Calibration.practice`).
+
+    Parameters
+    ----------
+    shape, machine, run, calibration
+        As in `engine.training.step`, scalars.
+    n_gpus : float
+        Accelerators [-].
+    fixed : mapping
+        Fields of `Layout` that are given.
+    slack : float
+        Memory allowed relative to the preset's [-]: above 1 only for runs known to have fitted.
+
+    Source: exhaustive over `layouts`.
+
+    Raises
+    ------
+    ValueError
+        No valid layout at all: the given degrees do not multiply to `n_gpus`, or the batch does not divide.
+
+    Examples
+    --------
+    See tests/published/test_training.py.
+    """
+    every = settle(shape, machine, layouts(shape, machine, n_gpus, run, fixed), run, calibration, slack)
+    if not len(every.tp):
+        raise ValueError("no valid layout")
+    memory = footprint(shape, machine, every, run, calibration)
+    free = not {"tp", "pp"} <= set(fixed or {})
+    steps = _at_pace(step(shape, machine, every, run, calibration), calibration.practice if free else 1.0)
+    total = np.broadcast_to(memory.total_bytes, every.tp.shape)
+    fits = total <= slack * machine.memory_bytes * (1 + 1e-9)
+    if not fits.any():
+        least = int(np.argmin(total))
+        missing = float(total[least] - slack * machine.memory_bytes)
+        best = _choice(least, every, steps, memory, False)
+        return Found(best, None, "capacity", len(total), 0, missing)
+    seconds = np.where(fits, steps.step_seconds, np.inf)
+    first = int(np.argmin(seconds))
+    best = _choice(first, every, steps, memory, True)
+    other = np.zeros(len(total), dtype=bool)
+    for name in ("tp", "pp", "cp", "ep", "dp"):
+        axis = getattr(every, name)
+        other |= axis != axis[first]
+    second = np.where(other, seconds, np.inf)
+    runner_up = None
+    if np.isfinite(second).any():
+        runner_up = _choice(int(np.argmin(second)), every, steps, memory, True)
+    binds = _binds(best.step, float(np.min(steps.step_seconds)))
+    return Found(best, runner_up, binds, len(total), int(fits.sum()), 0.0)
+
+
+def on_half(
+    shape: Shape, machine: Machine, n_gpus: float, run: Run, calibration: Calibration, fixed: Mapping[str, float]
+) -> float:
+    """Seconds of the best step on half the accelerators, infinite if nothing fits.
+
+    Parameters
+    ----------
+    shape, machine, n_gpus, run, calibration, fixed
+        As in `search`.
+
+    Source: `search`.
+
+    Examples
+    --------
+    See tests/published/test_training.py.
+    """
+    try:
+        found = search(shape, machine, n_gpus / 2.0, run, calibration, fixed)
+    except ValueError:
+        return np.inf
+    return float(found.best.step.step_seconds) if found.fitting else np.inf
+
+
+def smallest_fit(
+    shape: Shape, machine: Machine, run: Run, calibration: Calibration, fixed: Mapping[str, float] | None = None
+) -> float | None:
+    """The smallest number of accelerators, in powers of two and thirds between, that holds the run [-].
+
+    Parameters
+    ----------
+    shape, machine, run, calibration, fixed
+        As in `search`.
+
+    Source: `search` at 1, 2, 3, 4, 6, 8, 12, ... 98,304 accelerators.
+
+    Examples
+    --------
+    See tests/published/test_training.py.
+    """
+    for power in range(17):
+        for n in (2.0**power, 1.5 * 2.0**power):
+            if n != int(n):
+                continue
+            every = layouts(shape, machine, n, run, fixed)
+            if not len(every.tp):
+                continue
+            settled = settle(shape, machine, every, run, calibration)
+            if np.any(footprint(shape, machine, settled, run, calibration).total_bytes <= machine.memory_bytes):
+                return n
+    return None

@@ -1,0 +1,356 @@
+"""Work of one micro-batch: FLOPs, traffic and messages, and how long each takes."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.machine.collectives import all_to_all_seconds, gather_seconds, group
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.training.calibration import Calibration
+from llmcost.engine.training.memory import SELECTIVE, Layout, expert_input_width
+
+Num = Any  # float or numpy array; everything broadcasts
+
+BF16, FP16, FP8, MXFP8, NVFP4 = 0, 1, 2, 3, 4  # precision codes
+PRECISIONS = {"bf16": BF16, "fp16": FP16, "fp8": FP8, "mxfp8": MXFP8, "nvfp4": NVFP4}
+
+
+class Run(NamedTuple):
+    """What is trained per step; each field a float or an array."""
+
+    seq_len: Num  # S [tokens]
+    global_batch: Num  # sequences per step [-]
+    precision: Num  # code of PRECISIONS: the format of the linear layers
+
+
+def recomputed_share(layout: Layout) -> Num:
+    """Share of the layers whose forward pass runs twice [-].
+
+    Parameters
+    ----------
+    layout : Layout
+        `recompute` 0 none, 1 selective, 2 full; between 1 and 2 a share of the layers.
+
+    Source: definition (Megatron-LM `--recompute-num-layers`).
+
+    Examples
+    --------
+    >>> lay = Layout(1, 1, 1, 1, 1, 1, 1, 0, 0, 1, np.array([0, 1, 1.25, 2]))
+    >>> recomputed_share(lay).tolist()
+    [0.0, 0.0, 0.25, 1.0]
+    """
+    return np.clip(np.asarray(layout.recompute, dtype=float) - SELECTIVE, 0.0, 1.0)
+
+
+def peak_flops(machine: Machine, precision: Num) -> Num:
+    """Dense peak at a precision; a format the chip lacks runs at the next wider one it has [FLOP/s].
+
+    Parameters
+    ----------
+    machine : Machine
+        Accelerator.
+    precision : int or array
+        Code of `PRECISIONS`.
+
+    Source: definition.
+
+    Examples
+    --------
+    An A100 has no FP8: 312 TFLOP/s.
+
+    >>> a100 = Machine(312e12, np.nan, np.nan, 624e12, 80e9, 2.039e12, 300e9, 8, 25e9, 400)
+    >>> float(peak_flops(a100, FP8)) / 1e12
+    312.0
+    """
+    code = np.asarray(precision)
+    eight = np.where(np.isnan(machine.fp8_flops), machine.bf16_flops, machine.fp8_flops)
+    four = np.where(np.isnan(machine.fp4_flops), eight, machine.fp4_flops)
+    return np.select([code >= NVFP4, code >= FP8], [four, eight], machine.bf16_flops)
+
+
+def _gemm_rate(machine: Machine, precision: Num, cal: Calibration) -> tuple[Num, Num]:
+    """Attained FLOP/s of large products at `precision` and at 16 bits."""
+    code = np.asarray(precision)
+    lacks8 = np.isnan(machine.fp8_flops)
+    lacks4 = np.isnan(machine.fp4_flops)
+    eight = np.where(code == MXFP8, cal.gemm_mxfp8, cal.gemm_fp8)
+    relative = np.select([(code < FP8) | lacks8, (code >= NVFP4) & ~lacks4], [1.0, cal.gemm_fp4], eight)
+    used = (np.asarray(cal.power_reference) > 0) & ~np.isnan(machine.tdp_watts)
+    watts = np.where(used, machine.tdp_watts / machine.bf16_flops, 1.0)
+    power = np.clip(watts / np.where(used, cal.power_reference, 1.0), 0.7, 1.4) ** cal.power
+    sustained = np.minimum(cal.gemm_16 * power, 1.0)
+    return peak_flops(machine, precision) * relative * sustained, machine.bf16_flops * sustained
+
+
+def attention_context_flops(shape: Shape, seq_len: Num) -> Num:
+    r"""Forward attention FLOPs per token of a causal sequence, averaged over its positions [FLOP].
+
+    .. math:: F_{full} S/2 + F_{window} \overline{\min(i, w)} + F_{linear}
+
+    Parameters
+    ----------
+    shape : Shape
+        Architecture.
+    seq_len : float or array
+        S [tokens].
+
+    Source: docs/method-training.md; mean of min(i, w) over i < S is w - w^2 / (2 S) for w < S.
+
+    Examples
+    --------
+    Llama-3.1-405B at 8,192: 4 h e L S / 2 = 4 x 128 x 128 x 126 x 4,096 = 33.8 GFLOP.
+
+    >>> s = Shape(**{f: 0.0 for f in Shape._fields})._replace(attention_flops=4 * 128 * 128 * 126.0)
+    >>> print(round(float(attention_context_flops(s, 8192)) / 1e9, 1))
+    33.8
+    """
+    window = np.minimum(shape.window, seq_len)
+    seen = window - window * window / (2.0 * np.asarray(seq_len, dtype=float))
+    return shape.attention_flops * seq_len / 2.0 + shape.window_flops * seen + shape.linear_flops
+
+
+def model_flops_per_token(shape: Shape, seq_len: Num) -> Num:
+    """Model FLOPs of one training token, forward and backward [FLOP].
+
+    .. math:: 6 N_{matmul} + 3 F_{attention}
+
+    Parameters
+    ----------
+    shape : Shape
+        Architecture.
+    seq_len : float or array
+        S [tokens].
+
+    Source: Kaplan et al. 2020, arXiv 2001.08361, section 2.1, with causal attention.
+
+    Examples
+    --------
+    A 405B model at 8,192: 6 x 403.8e9 + 3 x 33.8e9 = 2.52 TFLOP (Llama 3 paper: 3.8e25 FLOP for 15.6T tokens).
+
+    >>> s = Shape(**{f: 0.0 for f in Shape._fields})._replace(params_matmul=403.75e9,
+    ...     attention_flops=4 * 128 * 128 * 126.0)
+    >>> print(round(float(model_flops_per_token(s, 8192)) * 15.6e12 / 1e25, 1))
+    3.9
+    """
+    return 6.0 * shape.params_matmul + 3.0 * attention_context_flops(shape, seq_len)
+
+
+def blocks_of(shape: Shape) -> Num:
+    """Attention-plus-FFN blocks; models that count mixers and FFNs as layers of their own have two per block [-].
+
+    Parameters
+    ----------
+    shape : Shape
+        Architecture.
+
+    Source: definition.
+
+    Examples
+    --------
+    Nemotron 3 Nano: 52 layers, of which 23 are FFNs.
+
+    >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
+    >>> float(blocks_of(zero._replace(n_layers=52.0, moe_layers=23.0)))
+    26.0
+    """
+    return np.maximum(np.add(shape.dense_layers, shape.moe_layers), np.divide(shape.n_layers, 2.0))
+
+
+def join(a: Num, b: Num, exponent: Num) -> Num:
+    r"""Time of two activities that overlap in part [s].
+
+    .. math:: t = (a^p + b^p)^{1/p}
+
+    Parameters
+    ----------
+    a, b : float or array
+        Time of each alone [s].
+    exponent : float or array
+        p: 1 nothing overlaps, infinity the shorter one is free [-].
+
+    Source: the interpolation of `engine.roofline.seconds`.
+
+    Examples
+    --------
+    >>> float(join(3.0, 4.0, 2.0))
+    5.0
+    """
+    high, low = np.maximum(a, b), np.minimum(a, b)
+    return high * (1.0 + (low / np.maximum(high, 1e-30)) ** exponent) ** (1.0 / exponent)
+
+
+class Work(NamedTuple):
+    """Seconds per micro-batch on the average pipeline stage, by kind."""
+
+    gemm: Num
+    attention: Num
+    elementwise: Num
+    tensor_parallel: Num
+    context_parallel: Num
+    expert_parallel: Num
+    launch: Num  # host time of launches, beside the device
+    routing: Num  # host time of expert layers: the host waits for token counts, so the device waits for the host
+    head: Num  # output projection and loss, inside gemm and elementwise too
+
+
+def _repeated(lay: Layout, cal: Calibration) -> Num:
+    """Forward work done twice over forward work: XLA drops a repeated product whose result nothing reads."""
+    return recomputed_share(lay) * cal.repeat
+
+
+def _product(flops: Num, rows: Num, inner: Num, columns: Num, rate: Num, second_per_byte: Num, narrow: Num) -> Num:
+    """Matrix products of one pass: compute, and operand traffic, 2 x narrow x (MK + KN) + 2 MN bytes."""
+    traffic = narrow * (1.0 / rows + 1.0 / columns) + 1.0 / inner
+    return flops / rate + flops * traffic * second_per_byte
+
+
+def _gemm(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> tuple[Num, Num]:
+    """Matrix products of the layers and of the head, forward and backward: seconds per micro-batch."""
+    tokens = lay.micro_batch * run.seq_len / lay.cp
+    rate, rate16 = _gemm_rate(machine, run.precision, cal)
+    code = np.asarray(run.precision)
+    held_in = np.select(
+        [(code >= NVFP4) & ~np.isnan(machine.fp4_flops), (code >= FP8) & ~np.isnan(machine.fp8_flops)], [0.25, 0.5], 1.0
+    )
+    edge = cal.gemm_edge / machine.memory_bytes_per_second
+    dense = shape.attention_params + shape.dense_ffn_params
+    # five products per block share the width: q, kv, output, up and gate, down
+    width = dense / (shape.n_layers * shape.d_model) / 5.0 / lay.tp
+    layers = _product(2.0 * tokens * dense / lay.tp, tokens, shape.d_model, width, rate, edge, held_in)
+    copies = shape.topk * shape.expert_params * shape.moe_layers
+    held = np.maximum(shape.n_experts, 1.0) / (lay.ep * lay.etp)
+    arriving = np.maximum(1.0, tokens / lay.tp * shape.topk / held)
+    reads = expert_input_width(shape)
+    narrow = np.maximum(shape.expert_params / (3.0 * reads) / lay.etp, 1.0)
+    grouped = cal.expert_edge / machine.memory_bytes_per_second
+    experts = _product(2.0 * tokens * copies / lay.tp, arriving, reads, narrow, rate, grouped, held_in)
+    head = _product(
+        2.0 * tokens * shape.head_params / lay.tp, tokens, shape.d_model, shape.vocab_size / lay.tp, rate16, edge, 1.0
+    )
+    return (3.0 + _repeated(lay, cal)) * (layers + experts), 3.0 * head
+
+
+def _attention(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
+    """Attention and mixer states, forward and backward (fused kernels recompute scores): seconds per micro-batch."""
+    tokens = lay.micro_batch * run.seq_len / lay.cp / lay.tp
+    passes = 3.0 + _repeated(lay, cal)
+    share = cal.attention * run.seq_len / (run.seq_len + cal.attention_ramp) * _head_size_factor(shape)
+    share = share * np.where(np.asarray(lay.zero) >= 3, cal.attention_sharded, 1.0)
+    scores = attention_context_flops(shape, run.seq_len) - shape.linear_flops
+    fused = (passes + 0.5) * scores / share / machine.bf16_flops
+    states = passes * shape.linear_flops / cal.mixer / machine.bf16_flops
+    rate = machine.memory_bytes_per_second * cal.memory
+    # without fusion all S x S scores pass memory: 11 bytes each forward and in recomputation, 19 backward
+    again = np.minimum(lay.recompute, 1.0)
+    moved = (30.0 + 11.0 * again) * shape.n_heads * run.seq_len * shape.attention_layers / rate
+    products = passes * 2.0 * scores / (cal.gemm_16 * machine.bf16_flops)
+    return tokens * (np.where(np.asarray(run.precision) == FP16, products + moved, fused) + states)
+
+
+def _head_size_factor(shape: Shape) -> Num:
+    """Rate of fused attention at the head size over that at 128.
+
+    Exponentials take half as long as the products at 128 (Shah et al. 2024, arXiv 2407.08608, section 3.2): as long as
+    64 more of head size, at any size.
+    """
+    layers = np.maximum(shape.attention_layers, 1.0) * np.maximum(shape.n_heads, 1.0)
+    size = (shape.attention_flops + shape.window_flops) / (4.0 * layers)
+    size = np.where(size > 0, size, 128.0)
+    return 1.5 * size / (size + 64.0)
+
+
+def _elementwise(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> tuple[Num, Num]:
+    """Norms, activations, residuals, casts, token permutation; and the loss: seconds per micro-batch."""
+    tokens = lay.micro_batch * run.seq_len / lay.cp / lay.tp
+    rate = machine.memory_bytes_per_second * cal.memory
+    passes = 1.0 + 0.1 * (np.asarray(lay.recompute) >= SELECTIVE) + 0.23 * _repeated(lay, cal)
+    reads = expert_input_width(shape)
+    projected = (shape.attention_params + shape.dense_ffn_params) / shape.d_model
+    routed = shape.topk * shape.moe_layers * shape.expert_params / reads
+    # bytes forward and backward: 16 passes over each residual element, 6 over each projected one, 2 bytes each
+    moved = 2.0 * (16.0 * shape.d_model * shape.n_layers + 6.0 * (projected + routed))
+    code = np.asarray(run.precision)
+    four, eight = (code >= NVFP4) & ~np.isnan(machine.fp4_flops), (code >= FP8) & ~np.isnan(machine.fp8_flops)
+    moved = moved * (1.0 + cal.cast * np.select([four, eight], [cal.cast_fp4, 1.0], 0.0))
+    copies = 2.0 * cal.dispatch * shape.topk * shape.moe_layers * reads
+    loss = 24.0 * shape.vocab_size * tokens / rate  # fp32 logits: written, read, gradient
+    return passes * tokens * (moved + copies) / rate, loss
+
+
+def _tensor_parallel(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
+    """Gathers and scatters of activations, two of each per block forward and backward: seconds per micro-batch."""
+    tokens = lay.micro_batch * run.seq_len / lay.cp
+    again = 1.0 + 0.5 * _repeated(lay, cal)
+    pace = (machine.link_bytes_per_second * cal.link, machine.network_bytes_per_second * cal.network, cal.latency)
+    one = gather_seconds(2.0 * tokens * shape.d_model, group(lay.tp, 1.0, machine.scale_up_domain), *pace)
+    blocks = np.where(np.asarray(lay.tp) > 1, 8.0 * again * one * blocks_of(shape), 0.0)
+    routed = 2.0 * tokens / lay.tp * shape.topk * expert_input_width(shape) * lay.etp
+    inner = gather_seconds(routed, group(lay.etp, 1.0, machine.scale_up_domain), *pace)
+    return blocks + np.where(np.asarray(lay.etp) > 1, 4.0 * again * inner * shape.moe_layers, 0.0)
+
+
+def _context_parallel(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
+    """Rings that pass keys and values forward and their gradients back: seconds per micro-batch, nothing hidden."""
+    expanded = shape.attention_flops / 2.0  # 2 h (d_qk + d_v) over 2: MLA sends expanded keys and values
+    cached = shape.kv_elements + shape.window_kv_elements
+    heads = np.minimum(lay.tp, np.where(np.asarray(shape.is_mla) > 0, shape.n_heads, np.maximum(shape.n_kv_heads, 1.0)))
+    sent = 2.0 * lay.micro_batch * run.seq_len * np.where(np.asarray(shape.is_mla) > 0, expanded, cached) / heads
+    ring = gather_seconds(
+        sent,
+        group(lay.cp, lay.tp, machine.scale_up_domain),
+        machine.link_bytes_per_second * cal.link,
+        machine.network_bytes_per_second * cal.network,
+        cal.latency * shape.attention_layers,
+    )
+    return np.where(np.asarray(lay.cp) > 1, 3.0 * (1.0 + 0.5 * _repeated(lay, cal)) * ring, 0.0)
+
+
+def _expert_parallel(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
+    """Dispatch and combine, forward and backward: seconds per micro-batch, nothing hidden."""
+    tokens = lay.micro_batch * run.seq_len / lay.cp / lay.tp
+    where = group(lay.ep, lay.etp, machine.scale_up_domain)
+    # a token goes once to each domain that holds one of its experts
+    k = np.maximum(shape.topk, 1.0)
+    once = where.outside * (1.0 - (1.0 - 1.0 / where.outside) ** k) / k
+    swap = all_to_all_seconds(
+        2.0 * tokens * shape.topk * expert_input_width(shape),
+        where,
+        machine.link_bytes_per_second * cal.expert_link,
+        machine.network_bytes_per_second * cal.expert_network / np.clip(once, 1e-3, 1.0),
+        cal.latency,
+    )
+    again = 1.0 + 0.5 * _repeated(lay, cal)
+    return np.where(np.asarray(lay.ep) > 1, 4.0 * again * swap * shape.moe_layers, 0.0)
+
+
+def per_micro_batch(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: Calibration) -> Work:
+    """Work of one micro-batch on the average pipeline stage [s].
+
+    Parameters
+    ----------
+    shape, machine, layout, run, calibration
+        As in `engine.training.step`; the machine without unknown links.
+
+    Source: docs/method-training.md; collectives per layer: Korthikanti et al. 2022, arXiv 2205.05198, section 4.2.2.
+
+    Examples
+    --------
+    The parts enter `engine.training.step`: see tests/properties/test_training.py.
+    """
+    args = (shape, machine, layout, run, calibration)
+    gemm, head = _gemm(*args)
+    attention = _attention(*args)
+    elementwise, loss = _elementwise(*args)
+    tensor = _tensor_parallel(*args)
+    context = join(attention, _context_parallel(*args), calibration.overlap) - attention
+    compute = gemm + attention + elementwise
+    expert = join(compute, _expert_parallel(*args), calibration.expert_join) - compute
+    again = 1.0 + _repeated(layout, calibration) / 3.0
+    launch = again * calibration.launch_dense * blocks_of(shape)
+    held = np.maximum(shape.n_experts, 1.0) / layout.ep
+    routing = again * (calibration.launch_expert + calibration.launch_held * held) * shape.moe_layers
+    parts = (gemm + head, attention, elementwise + loss, tensor, context, expert, launch, routing, head + loss)
+    return Work(*[x / layout.pp for x in parts])

@@ -1,0 +1,178 @@
+"""Step time of a training configuration, from architecture, machine and layout; and the run made of such steps."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.machine.collectives import gather_seconds, group
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.training.calibration import Calibration, filled
+from llmcost.engine.training.memory import Layout, shard_ranks
+from llmcost.engine.training.micro_batch import (
+    Run,
+    Work,
+    attention_context_flops,
+    join,
+    model_flops_per_token,
+    peak_flops,
+    per_micro_batch,
+    recomputed_share,
+)
+
+Num = Any  # float or numpy array; everything broadcasts
+
+
+class Step(NamedTuple):
+    """Seconds of one optimizer step; `gemm_seconds` to `fixed_seconds` add up to `step_seconds`."""
+
+    step_seconds: Num
+    gemm_seconds: Num
+    attention_seconds: Num
+    elementwise_seconds: Num
+    tensor_parallel_seconds: Num
+    context_parallel_seconds: Num
+    expert_parallel_seconds: Num
+    launch_seconds: Num  # host time that the device waits for
+    sharding_seconds: Num  # ZeRO-3 gathers and reductions that compute does not hide
+    pipeline_seconds: Num  # bubble and uneven stages
+    gradient_seconds: Num  # data-parallel reduction that is not hidden
+    optimizer_seconds: Num
+    straggler_seconds: Num
+    fixed_seconds: Num
+    model_flops: Num  # of the step, all accelerators [FLOP]
+    hardware_flops: Num  # with recomputation [FLOP]
+    mfu: Num  # model FLOPs over the dense peak of the compute precision [-]
+    hfu: Num  # hardware FLOPs over the same peak [-]
+
+
+ROWS = tuple(f for f in Step._fields if f.endswith("_seconds") and f != "step_seconds")
+
+
+def _local_params(shape: Shape, lay: Layout) -> tuple[Num, Num]:
+    """Dense and expert parameters that one accelerator computes with, averaged over stages."""
+    experts = shape.expert_params * shape.n_experts * shape.moe_layers
+    dense = (shape.params_total - experts) / lay.tp / lay.pp
+    return dense, experts / (lay.ep * lay.etp * lay.pp)
+
+
+def _gather_per_byte(shape: Shape, machine: Machine, lay: Layout, cal: Calibration) -> tuple[Num, Num]:
+    """Gather of one byte per weight over all ranks that repeat it, and over those that shard it [s per byte]."""
+    dense, experts = _local_params(shape, lay)
+    rates = (machine.link_bytes_per_second * cal.network, machine.network_bytes_per_second * cal.network)
+    times = []
+    for ranks, expert_ranks in (shard_ranks(lay._replace(shard=0.0)), shard_ranks(lay)):
+        near = group(ranks, lay.tp, machine.scale_up_domain)
+        far = group(expert_ranks, lay.ep * lay.etp, machine.scale_up_domain)
+        times.append(gather_seconds(dense, near, *rates) + gather_seconds(experts, far, *rates))
+    return times[0], times[1]
+
+
+def _reductions(shape: Shape, machine: Machine, lay: Layout, cal: Calibration) -> tuple[Num, Num]:
+    """Traffic of weights and gradients: in every micro-batch (ZeRO-3), and once per step [s].
+
+    ZeRO-3 gathers 16-bit weights forward and backward and reduces gradients; with a pipeline it keeps the weights and
+    gathers once per step. The others reduce 16-bit gradients and gather 16-bit weights once per step.
+    """
+    wide, inner = _gather_per_byte(shape, machine, lay, cal)
+    flowing = (np.asarray(lay.zero) >= 3) & (np.asarray(lay.pp) == 1)
+    across = np.where(np.asarray(lay.shard) > 0, 2.0 * (wide - inner), 0.0)
+    return np.where(flowing, 6.0 * inner, 0.0), np.where(flowing, across, 4.0 * wide)
+
+
+def _slowest_stage(average: Num, head: Num, lay: Layout, shape: Shape) -> Num:
+    """Time per micro-batch of the slowest stage: whole layers per stage, the head on the last one [s].
+
+    The best of giving the last stage up to seven layers fewer than an even share; others share the rest.
+    """
+    layer = (average - head) * lay.pp / shape.n_layers
+    share = np.ceil(shape.n_layers / lay.pp)
+    slowest: Num = np.inf
+    for fewer in range(8):
+        last = np.maximum(share - fewer, 0.0)
+        others = np.ceil((shape.n_layers - last) / np.maximum(lay.pp - 1.0, 1.0))
+        slowest = np.minimum(slowest, np.maximum(others * layer, last * layer + head * lay.pp))
+    return np.where(np.asarray(lay.pp) > 1, np.maximum(slowest, average), average)
+
+
+def _optimizer_seconds(shape: Shape, machine: Machine, lay: Layout, cal: Calibration) -> Num:
+    """Adam moves 30 bytes per parameter that this rank updates: fp32 weight, moments, gradient, 16-bit copy."""
+    dense, experts = _local_params(shape, lay)
+    ranks, expert_ranks = shard_ranks(lay)
+    split = np.asarray(lay.zero) >= 1
+    mine = dense / np.where(split, ranks, 1.0) + experts / np.where(split, expert_ranks, 1.0)
+    return 30.0 * mine / (machine.memory_bytes_per_second * cal.memory)
+
+
+def _handover(shape: Shape, machine: Machine, lay: Layout, seq_len: Num, cal: Calibration) -> Num:
+    """Activations to the next stage and gradients back, per micro-batch and chunk, over the slowest boundary [s]."""
+    size = 2.0 * lay.micro_batch * seq_len / lay.cp / lay.tp * shape.d_model
+    crosses = group(lay.pp, lay.tp * lay.cp * lay.dp, machine.scale_up_domain).outside > 1
+    rate = np.where(crosses, machine.network_bytes_per_second, machine.link_bytes_per_second) * cal.network
+    return np.where(np.asarray(lay.pp) > 1, 2.0 * lay.vpp * size / rate, 0.0)
+
+
+def _rows(
+    work: Work, shape: Shape, machine: Machine, lay: Layout, micro: Num, seq_len: Num, cal: Calibration
+) -> list[Num]:
+    """The step by kind, up to and with the optimizer [s]."""
+    busy = sum(work[1:6], start=work.gemm)
+    paced = join(busy, work.launch, cal.launch_join) + work.routing
+    flow, once = _reductions(shape, machine, lay, cal)
+    sharded = join(paced, flow, cal.overlap)
+    hidden = (1.0 - cal.dp_exposed) * once
+    gradient = cal.dp_exposed * once + join(hidden, paced, 2.0) - paced
+    slowest = _slowest_stage(sharded, work.head, lay, shape)
+    passed = _handover(shape, machine, lay, seq_len, cal)
+    # interleaved schedules send while they compute, plain 1F1B waits
+    waits = np.where(np.asarray(lay.vpp) > 1, join(slowest, passed, cal.overlap) - slowest, passed)
+    pipeline = micro * (slowest - sharded + waits) + (lay.pp - 1.0) / lay.vpp * (slowest + passed)
+    optimizer = _optimizer_seconds(shape, machine, lay, cal)
+    parts = [*work[:6], paced - busy, sharded - paced]
+    return [*(micro * part for part in parts), pipeline, gradient, optimizer]
+
+
+def step(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: Calibration) -> Step:
+    """Seconds of one optimizer step and where they go.
+
+    Work per micro-batch on the average stage (products, attention, elementwise traffic, communication, launches), times
+    micro-batches; plus bubble and uneven stages, exposed gradient reduction, optimizer pass, stragglers, fixed cost.
+
+    Parameters
+    ----------
+    shape : Shape
+        Architecture.
+    machine : Machine
+        Accelerator; the run uses tp x pp x dp x cp of them.
+    layout : Layout
+        Degrees of parallelism.
+    run : Run
+        Sequence length, batch, precision.
+    calibration : Calibration
+        Constants of the machine's generation.
+
+    Source: docs/method-training.md. Bubble: Narayanan et al. 2021, arXiv 2104.04473, section 2.2.
+
+    Examples
+    --------
+    The rows add up to the step: see tests/properties/test_training.py.
+    """
+    lay, cal = layout, calibration
+    known = filled(machine, cal)
+    accelerators = lay.tp * lay.pp * lay.dp * lay.cp
+    micro = np.maximum(1.0, run.global_batch / (lay.dp * lay.micro_batch))
+    work = per_micro_batch(shape, known, lay, run, cal)
+    rows = _rows(work, shape, known, lay, micro, run.seq_len, cal)
+    body = sum(rows[1:], start=rows[0])
+    straggler = cal.straggler * np.log2(accelerators) * body
+    total = body + straggler + cal.step
+    tokens = run.global_batch * run.seq_len
+    model = model_flops_per_token(shape, run.seq_len) * tokens
+    layers = 2.0 * (shape.params_matmul - shape.head_params) + attention_context_flops(shape, run.seq_len)
+    hardware = model + recomputed_share(lay) * layers * tokens
+    peak = accelerators * peak_flops(known, run.precision)
+    fixed = cal.step + 0.0 * total
+    values = [total, *rows, straggler, fixed, model, hardware, model / total / peak, hardware / total / peak]
+    return Step(**dict(zip(Step._fields, values, strict=True)))

@@ -1,0 +1,84 @@
+"""One model of a question, evaluated at its centre and over samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from llmcost.engine.numeric import spread as sp
+from llmcost.engine.numeric.spread import Spread
+from llmcost.estimate.asking.question import Question
+from llmcost.result import Range
+
+SAMPLES, SEED = 10_000, 1
+Figures = dict[str, Any]
+
+
+def settings(question: Question) -> tuple[int, int]:
+    """How many samples, and their seed: said, or the defaults."""
+    return int(question.said("samples") or SAMPLES), int(question.said("seed") or SEED)
+
+
+@lru_cache(maxsize=128)
+def _kept_draw(spread: Spread, name: str, samples: int, seed: int) -> sp.Array:
+    """Draws that many questions of one process share: defaults, prices, errors of the engines."""
+    found = sp.draw(spread, name, samples, seed)
+    found.setflags(write=False)
+    return found
+
+
+def central(numbers: Mapping[str, float | Spread]) -> dict[str, float]:
+    """Every number at its median."""
+    return {name: sp.median(value) for name, value in numbers.items()}
+
+
+def draws(
+    numbers: Mapping[str, float | Spread], samples: int, seed: int, streams: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Every number as samples where it is uncertain, as itself where it is not.
+
+    `streams` renames the random stream of a number: two sides that share a price share its draws.
+    """
+    names = streams or {}
+    draw = _kept_draw if samples <= SAMPLES else sp.draw
+    return {
+        name: draw(value, names.get(name, name), samples, seed) if isinstance(value, Spread) else float(value)
+        for name, value in numbers.items()
+    }
+
+
+def uncertain(numbers: Mapping[str, float | Spread]) -> bool:
+    """Whether anything in it is a spread."""
+    return any(isinstance(value, Spread) for value in numbers.values())
+
+
+def ranges(centre: Figures, sampled: Figures) -> dict[str, Range]:
+    """The 90 % interval of each figure that varies: the quantiles of its samples, around the answer at the centre.
+
+    The centre is the answer with every input at its median, which is the median of any figure monotone in one
+    combination of its inputs. Where the figure moves in steps, as whole replicas do, or is a sum, the median of the
+    samples may be another; the interval then still holds what can happen, and the centre too.
+    """
+    found: dict[str, Range] = {}
+    for name, values in sampled.items():
+        at = centre.get(name)
+        if not isinstance(values, np.ndarray) or values.ndim == 0 or not isinstance(at, float | int) or at == 0:
+            continue
+        p5, p95 = sp.quantiles(values, (0.05, 0.95))
+        if p5 == p95 or not np.isfinite([p5, p95]).all():
+            continue
+        found[name] = Range(min(float(p5), float(at)), float(at), max(float(p95), float(at)))
+    return found
+
+
+def evaluate(
+    model: Callable[[Mapping[str, Any]], Figures], numbers: Mapping[str, float | Spread], samples: int, seed: int
+) -> tuple[Figures, dict[str, Range]]:
+    """A model at its centre, and the ranges its spreads give: the same code for a point and for samples."""
+    centre = model(central(numbers))
+    if not uncertain(numbers):
+        return centre, {}
+    return centre, ranges(centre, model(draws(numbers, samples, seed)))

@@ -1,0 +1,325 @@
+"""A fleet for the traffic: sized for its mean or its busiest hour, following it or not, on one term or on several."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost import units
+from llmcost.engine.demand import fleet as engine
+from llmcost.engine.demand import week
+from llmcost.engine.numeric.spread import median
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking import csv_file, sampling
+from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.money import rent as prices
+
+SOURCE = "docs/method-fleet.md, fleet"
+SECONDS_PER_DAY = 86_400.0
+DAY_OR_WEEK = (week.HOURS_PER_DAY, week.HOURS_PER_DAY * week.DAYS_PER_WEEK)
+SHAPING = ("peak_to_average", "weekend", "hourly", "peak_load")
+REQUESTS = ("a number of requests", "zero or a positive number", 1e18)  # a cell of traffic
+COUNTED = ("spares", "serve_regions", "min_replicas")
+# Kinds of replica: name, accelerators, accelerator time of one request at full load [s].
+Kinds = Sequence[tuple[str, Any, Any]]
+
+
+class Terms(NamedTuple):
+    """Rates of other terms over the rate on demand, where a market sets all of them; None where they are given."""
+
+    reserved: float | None = None
+    spot: float | None = None
+
+    def reserved_price(self, p: Mapping[str, Any]) -> Any:
+        """A committed hour, used or not [USD/h]."""
+        return p["reserved_price"] if self.reserved is None else p["price"] * self.reserved
+
+    def spot_price(self, p: Mapping[str, Any]) -> Any:
+        """A spot hour [USD/h]."""
+        return p.get("spot_price", 0.0) if self.spot is None else p["price"] * self.spot
+
+
+class Fleet(NamedTuple):
+    """How a fleet is sized; the numbers themselves are in the question."""
+
+    peaked: bool = False  # for the busiest hour, the mean load being an outcome; otherwise at a stated mean load
+    hourly: Any = None  # traffic of each hour over its mean, where a file gave it
+    spares: int = 0
+    regions: int = 1
+    least: int = 1
+    follows: bool = False
+    mixed: bool = False
+    reaction_hours: float = 0.0
+    reserved: str = ""
+    reserve: float | None = None
+    terms: Terms = Terms()
+    days: Any = None  # traffic of days to come over that at launch, where they differ
+
+    def said(self) -> str:
+        """What is added to the replicas that the traffic needs, as a formula."""
+        least = f", at least {self.least}" if self.least > 1 else ""
+        spares = f" + {self.spares} spare" if self.spares else ""
+        return f"{least}{spares}{f', in each of {self.regions} regions' if self.regions > 1 else ''}"
+
+    def rates(self, p: Mapping[str, Any]) -> Any:
+        """Traffic of each hour over its mean, hours along the last axis [-]."""
+        return self.hourly if self.hourly is not None else week.wave(p["peak_to_average"], p.get("weekend", 1.0))
+
+    def load(self, p: Mapping[str, Any], bound: Any = math.inf) -> Any:
+        """Share of the capacity that the traffic it is sized for may use [-]."""
+        return np.minimum(p["peak_load"] if self.peaked else p["utilization"], bound)
+
+    def peak(self, p: Mapping[str, Any]) -> Any:
+        """The traffic it is sized for over the mean [-]."""
+        return p["peak_to_average"] if self.peaked else 1.0
+
+    def planned(self, p: Mapping[str, Any], bound: Any = math.inf) -> Any:
+        """Mean load that the sizing aims at, before replicas are whole [-]."""
+        if not (self.follows or self.mixed):
+            return self.load(p, bound) / self.peak(p)
+        return self.load(p, bound) / week.over_time(*week.held(self.rates(p), self.reaction_hours))
+
+
+def take(question: Question, requests: bool) -> Fleet:
+    """Take what is said of the fleet, and the mean load where no peak is.
+
+    Raises
+    ------
+    LlmcostError
+        A peak below the average, two shapes, a mean load beside a peak, or a mix without traffic.
+    """
+    mixed = _commitment(question) == "mix"
+    if not requests and not question.prefix:
+        for key in (*COUNTED, "scaling", "reaction_time"):
+            if question.scenario.peek(key, question.side) is not None:
+                raise question.need("requests", f"--{key.replace('_', '-')} is about the fleet that serves the traffic")
+    follows = question.said("scaling") == "autoscale" if requests else False
+    if follows and question.owns:
+        raise LlmcostError(
+            "owned accelerators are paid for day and night: --scaling autoscale saves nothing",
+            "own the base alone: --commitment mix --reserved owned",
+        )
+    peaked = mixed or follows or question.scenario.has(*SHAPING)
+    if not peaked:
+        question.number("utilization", question.factor("defaults", "utilization"))
+        return _counted(question, requests)
+    if mixed and not requests:
+        raise question.need("requests", "a mix of commitments follows from the traffic through the day")
+    if question.applied is not None and question.applied.offline[0] > 0.0:
+        raise LlmcostError(
+            "work that may wait is told by the mean load, and a peak tells the load hour by hour",
+            "leave the peak out, or give the shape that is left: --hourly FILE without --technique batch-tier",
+        )
+    said = question.scenario.peek("utilization", question.side)
+    if said is not None and said.origin == "flag":
+        raise LlmcostError(
+            "--utilization and a peak are two answers to one question: the mean load follows from the peak",
+            "how full the busiest hour may be: --peak-load 80%",
+        )
+    hourly = _shape(question)
+    question.number("peak_load", question.factor("fleet", "peak_load"))
+    counted = _counted(question, requests)
+    fleet = counted._replace(peaked=True, hourly=hourly, follows=follows, mixed=mixed)
+    if follows or mixed:
+        seconds = question.number("reaction_time", question.factor("fleet", "reaction_time"))
+        fleet = fleet._replace(reaction_hours=median(seconds or 0.0) / 3600.0)
+        del question.numbers["reaction_time"]
+    planned = float(fleet.planned(sampling.central(question.numbers)))
+    question.remember("utilization", planned, Origin("computed", SOURCE))
+    return fleet
+
+
+def _commitment(question: Question) -> str:
+    setting = question.scenario.peek("commitment", question.side)
+    return "" if setting is None else str(setting.value)
+
+
+def _counted(question: Question, requests: bool) -> Fleet:
+    """A fleet with what is said of its replicas; without traffic there is none."""
+    if not requests:
+        return Fleet()
+    spares, regions, least = (question.said(key) for key in COUNTED)
+    return Fleet(spares=int(spares or 0), regions=int(regions or 1), least=int(least or 1))
+
+
+def _shape(question: Question) -> Any:
+    """The traffic of each hour over its mean where a file gives it; otherwise its peak is taken as a number."""
+    file = question.given("hourly")
+    if file is not None:
+        for key in ("peak_to_average", "weekend"):
+            other = question.scenario.peek(key, question.side)
+            if other is not None and other.origin == "flag":
+                raise LlmcostError(f"--hourly and --{key.replace('_', '-')} are two answers to one question: give one")
+        rates = read_hours(str(file.value))
+        question.remember("peak_to_average", float(rates.max()), Origin("computed", f"busiest hour of {file.value}"))
+        return rates
+    weekend = question.number("weekend")
+    peak = question.number("peak_to_average", question.factor("fleet", "peak_to_average"))
+    least = week.least_peak(median(weekend)) if weekend is not None else 1.0
+    if question.scenario.has("peak_to_average") and median(peak or 1.0) < least - 1e-9:
+        raise LlmcostError(
+            f"--peak-to-average {median(peak or 1.0):g} is too small: weekends of {median(weekend or 1.0):.0%}"
+            f" alone make a peak of {least:.3g} x the average",
+            f"--peak-to-average {least:.3g} or more",
+        )
+    return None
+
+
+def read_hours(name: str) -> Any:
+    """Traffic of each hour over its mean, from a CSV file with a column `requests` and a row for each hour [-].
+
+    Raises
+    ------
+    LlmcostError
+        Not 24 or 168 rows, or an hour that is not a number of requests.
+    """
+    rows = csv_file.rows("--hourly", name, ("requests",))
+    values = np.array([csv_file.number(cells[0], where, *REQUESTS) for where, cells in rows])
+    if len(values) not in DAY_OR_WEEK:
+        raise LlmcostError(
+            f"--hourly {units.shown(name)}: {len(values)} rows: a day has 24, a week 168", "one row for each hour"
+        )
+    if values.max() <= 0:
+        raise LlmcostError(f"--hourly {units.shown(name)}: no requests in any hour")
+    return values / values.mean()
+
+
+def take_mix(question: Question, fleet: Fleet, hardware: str | None) -> Fleet:
+    """Take the prices of a mix: base, peaks, and spot among the peaks.
+
+    Raises
+    ------
+    LlmcostError
+        Nobody quotes a term and no price was given.
+    """
+    if not fleet.mixed:
+        return fleet
+    term = str(question.said("reserved") or "")
+    if not term and question.scenario.peek("reserved_price", question.side) is None:
+        term = "1-year"
+        question.record("reserved", term, Origin("default", "docs/method.md, defaults"))
+    terms = Terms()
+    if question.number("reserved_price") is None:
+        if term == "owned":
+            from llmcost.estimate.money import owning as ownership
+
+            own = ownership.hour(question, "reserved_price")
+            question.remember("reserved_price", own, Origin("computed", ownership.SOURCE))
+        else:
+            terms = terms._replace(reserved=_over_demand(question, hardware, term, "reserved_price"))
+    if question.number("spot_share") is not None and question.number("spot_price") is None:
+        terms = terms._replace(spot=_over_demand(question, hardware, "spot", "spot_price"))
+    return fleet._replace(reserved=term or "reserved", reserve=question.said("reserve"), terms=terms)
+
+
+def _over_demand(question: Question, hardware: str | None, term: str, name: str) -> float:
+    """The rate of a term over that on demand: providers that are dear are dear on every term [-]."""
+    if hardware is None:
+        raise LlmcostError(
+            f"missing --{name.replace('_', '-')} or --hardware: the {term} rate is not known", "--hardware h100-sxm"
+        )
+    ratio = median(prices.take_quote(question, hardware, term, name)) / median(question.numbers["price"])
+    del question.numbers[name]
+    return ratio
+
+
+def size(fleet: Fleet, kinds: Kinds, p: Mapping[str, Any], bound: Any = math.inf) -> dict[str, Any]:
+    """Replicas, accelerators, and what they cost an hour, for the traffic `requests` of the numbers `p`."""
+    demand = p["requests"] / SECONDS_PER_DAY
+    each, load = demand / fleet.regions, fleet.load(p, bound)
+    whole = {}
+    for name, gpus, seconds in kinds:
+        needed = engine.whole_replicas(each * fleet.peak(p), gpus / seconds, load, fleet.least)
+        whole[name] = (needed + fleet.spares) * fleet.regions
+    held = {name: whole[name] * gpus for name, gpus, _ in kinds}
+    found = {"replicas": whole[kinds[0][0]], "gpus": sum(held.values())}
+    if len(kinds) > 1:
+        found |= {f"{name}_gpus": held[name] for name in held}
+    found["requests_per_second_peak"] = demand * fleet.peak(p)
+    if fleet.follows or fleet.mixed:
+        found |= _through_the_day(fleet, kinds, each, load, p)
+    else:
+        found |= {"gpus_mean": found["gpus"], "usd_per_hour_fleet": found["gpus"] * p["price"]}
+    busy = demand * sum(seconds for _, _, seconds in kinds)
+    found["utilization"] = busy / found["gpus_mean"]
+    found["planned_utilization"] = fleet.planned(p, bound)
+    return found
+
+
+def gpu_seconds(kinds: Kinds) -> Any:
+    """Accelerator time of one request at full load, by every kind of replica [s]."""
+    return sum(seconds for _, _, seconds in kinds)
+
+
+def _through_the_day(fleet: Fleet, kinds: Kinds, each: Any, load: Any, p: Mapping[str, Any]) -> dict[str, Any]:
+    """Accelerators paid for in the mean, and by which terms."""
+    counts, share = curve(fleet, kinds, each, load, p)
+    if not fleet.mixed:
+        mean = week.over_time(counts, share)
+        return {"gpus_mean": mean, "usd_per_hour_fleet": mean * p["price"]}
+    spot = p.get("spot_share", 0.0)
+    committed = fleet.terms.reserved_price(p)
+    peak_price = (1.0 - spot) * p["price"] + spot * fleet.terms.spot_price(p)
+    if fleet.reserve is None:
+        base = engine.best_commitment(counts, share, committed, peak_price)
+    else:
+        base = np.ceil(fleet.reserve * counts.max(axis=-1) - engine.ROUNDING)
+    beyond = engine.beyond(counts, share, base)
+    return {
+        "gpus_mean": base + beyond,
+        "gpus_reserved": base,
+        "gpus_on_demand_mean": beyond * (1.0 - spot),
+        "gpus_spot_mean": beyond * spot,
+        "reserve_share": base / counts.max(axis=-1),
+        "breakeven_utilization_reserved": committed / peak_price,
+        "usd_per_hour_fleet": base * committed + beyond * peak_price,
+    }
+
+
+def curve(fleet: Fleet, kinds: Kinds, each: Any, load: Any, p: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Accelerators held through the day, and the share of the time of each count [-]."""
+    rates, total, share = fleet.rates(p), 0.0, np.ones(1)
+    for _, gpus, seconds in kinds:
+        capacity = np.asarray(gpus / seconds)[..., None]
+        hourly = np.asarray(each)[..., None] * rates
+        needed = engine.whole_replicas(hourly, capacity, np.asarray(load)[..., None], fleet.least)
+        counts, share = week.held(needed, fleet.reaction_hours)
+        total = total + (counts + fleet.spares) * fleet.regions * np.asarray(gpus)[..., None]
+    return np.asarray(total), share
+
+
+def hours(
+    fleet: Fleet, kinds: Kinds, out: Mapping[str, Any], p: Mapping[str, float], bound: float
+) -> list[dict[str, float]]:
+    """The day, or the week, hour by hour: traffic, accelerators, load; empty where no shape was asked for."""
+    if not fleet.peaked:
+        return []
+    demand, rates = p["requests"] / SECONDS_PER_DAY, fleet.rates(p)
+    if fleet.follows:
+        whole = fleet._replace(reaction_hours=float(math.ceil(fleet.reaction_hours)))
+        gpus, _ = curve(whole, kinds, demand / fleet.regions, fleet.load(p, bound), p)
+    else:
+        gpus = np.full(rates.shape, float(out["gpus"]))
+    busy = demand * rates * sum(float(seconds) for _, _, seconds in kinds)
+    rows = zip(demand * rates, gpus, busy / gpus, strict=True)
+    return [
+        {"hour": i, "requests_per_second": float(r), "gpus": float(g), "utilization": float(u)}
+        for i, (r, g, u) in enumerate(rows)
+    ]
+
+
+def explain(question: Question, fleet: Fleet, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
+    """The steps from the busiest hour to the fleet and its mean load."""
+    if not fleet.peaked:
+        return
+    text = f"{p['requests']:,.0f} per day / 86,400 x peak {p['peak_to_average']:.3g}"
+    question.step("busiest hour", text, float(c["requests_per_second_peak"]), "1/s", SOURCE)
+    question.step("mean load", "busy time over time paid for", float(c["utilization"]), "share", SOURCE)
+    if fleet.mixed:
+        formula = f"{float(fleet.terms.reserved_price(p)):.4g} USD/h committed over the hour by demand"
+        question.step(
+            "break-even utilisation of the base", formula, float(c["breakeven_utilization_reserved"]), "share", SOURCE
+        )

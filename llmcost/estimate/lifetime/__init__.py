@@ -1,0 +1,3 @@
+"""A run and a service over time."""
+
+from __future__ import annotations

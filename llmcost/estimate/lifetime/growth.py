@@ -1,0 +1,159 @@
+"""The fleet of a service whose traffic changes: accelerators, dollars and kWh over time, in whole replicas."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.demand import fleet as engine
+from llmcost.engine.demand import traffic as demand
+from llmcost.engine.demand import week
+from llmcost.engine.demand.segments import Segments
+from llmcost.estimate.fleet import bill as service
+from llmcost.estimate.fleet.bill import DAYS_PER_MONTH
+from llmcost.estimate.lifetime.course import SECONDS_PER_DAY
+from llmcost.estimate.serving.options import NoFit
+from llmcost.estimate.serving.plan import Plan
+
+Num = Any
+GROUPS, TOLD_APART = 4, 16  # kinds of hours at least, and replicas counted one by one for each where there are more
+
+
+class Growing(NamedTuple):
+    """What serving takes a day; `gpus` only where it is asked for: accelerators of the busiest hour."""
+
+    usd: Segments
+    kwh: Segments | None
+    gpus: Segments | None
+
+
+class _Kind(NamedTuple):
+    """Replicas of a kind: accelerators, accelerator time of a request [s], share of all requests that reach it."""
+
+    gpus: int
+    seconds: Num
+    share: float
+
+
+class _Pools(NamedTuple):
+    """Pools with what a replica of each costs an hour, and the accelerators of it that are paid for in the mean."""
+
+    pools: list[demand.Pool]
+    usd_per_hour: list[Num]
+    paid: list[Num]
+
+
+def follow(
+    plan: Plan, s: Mapping[str, Num], served: Mapping[str, Num], traffic: demand.Traffic, end: float, exact: int
+) -> Growing:
+    """The service over time at the numbers `s`; it starts as it is at launch, `served`."""
+    kinds, own, applied = _kinds(plan, s, served), served.get("own", served), plan.question.applied
+    load = plan.fleet.load(s if applied is None else applied.reaching(s), plan.bound)
+    if plan.fleet.follows or plan.fleet.mixed:
+        found = _by_the_hour(plan, kinds, load, s, exact)
+    else:
+        found = _level(plan, kinds, own["planned_utilization"], s["price"])
+    standing, each = service.standing_usd(s) / DAYS_PER_MONTH, service.per_request(s)
+    each = each + served.get("beside_usd_per_request", 0.0)
+    wanted = [demand.Measure([24.0 * price for price in found.usd_per_hour], standing, each)]
+    known = "gpus_mean" in served  # a plan that was made without traffic counts no replicas
+    if known:
+        usd = 24.0 * served["usd_per_hour_fleet"] + standing + each * s["requests"]
+        wanted[0] = wanted[0]._replace(launch=usd)
+    if plan.place is not None:
+        idle, busy = (plan.place.energy_kwh(1.0, s, used) for used in (0.0, 1.0))
+        worked = sum(kind.share * kind.seconds for kind in kinds) / 3600.0 * (busy - idle)
+        launch = 24.0 * served["gpus_mean"] * idle + worked * s["requests"] if known else None
+        wanted.append(demand.Measure([24.0 * idle * paid for paid in found.paid], 0.0, worked, launch))
+    spent = demand.measures(traffic, found.pools, wanted, end, max(exact * len(kinds) // len(found.pools), 1))
+    most = None
+    if plan.fleet_gpus is not None:
+        most = demand.fleet(traffic, _level(plan, kinds, load / plan.fleet.peak(s), 0.0).pools, end, exact)
+    return Growing(spent[0], spent[1] if len(spent) > 1 else None, most)
+
+
+def _kinds(plan: Plan, s: Mapping[str, Num], served: Mapping[str, Num]) -> list[_Kind]:
+    """Every kind of replica; beside a small model each has its share of the requests."""
+    applied, replica = plan.question.applied, plan.replica
+    own: Any = served.get("own", served)
+    reach, shares = (1.0, (1.0, 0.0)) if applied is None else (applied.reach, applied.shares)
+    assert not isinstance(replica, NoFit)
+    found = [_Kind(gpus, seconds, reach * shares[0]) for _, gpus, seconds in replica.kinds(own)]
+    if applied is None or applied.small is None:
+        return found
+    small: Any = applied.small.replica
+    speed = small.speed(applied.reaching(s, shares[1]))
+    return found + [_Kind(gpus, seconds, reach * shares[1]) for _, gpus, seconds in small.kinds(speed)]
+
+
+def _pool(plan: Plan, kind: _Kind, load: Num) -> demand.Pool:
+    """Requests per day, of all, whose share a replica takes at a load."""
+    fleet = plan.fleet
+    least = fleet.least if fleet.least > 1 else 0.0  # no traffic needs no replica
+    capacity = fleet.regions * kind.gpus * SECONDS_PER_DAY * load / kind.seconds / kind.share
+    return demand.Pool(capacity, float(fleet.regions * kind.gpus), fleet.spares, least)
+
+
+def _level(plan: Plan, kinds: list[_Kind], load: Num, price: Num) -> _Pools:
+    """A fleet that is held day and night."""
+    pools = [_pool(plan, kind, load) for kind in kinds]
+    return _Pools(pools, [pool.size * price for pool in pools], [pool.size for pool in pools])
+
+
+def _by_the_hour(plan: Plan, kinds: list[_Kind], load: Num, s: Mapping[str, Num], exact: int) -> _Pools:
+    """A fleet that follows its day: a pool for each hour, by what an accelerator that this hour needs is paid.
+
+    Hours keep their order whatever the traffic, so the base that costs least is always what the same hour needs, and
+    the mix is a weighted sum of hours.
+    """
+    fleet = plan.fleet
+    rates, share = week.held(fleet.rates(s), fleet.reaction_hours)
+    if fleet.mixed:
+        spot = s.get("spot_share", 0.0)
+        peak = (1.0 - spot) * s["price"] + spot * fleet.terms.spot_price(s)
+        usd, paid = engine.commitment_weights(rates, share, fleet.terms.reserved_price(s), peak, fleet.reserve)
+    else:
+        usd, paid = share * np.asarray(s["price"], dtype=float)[..., None], share
+    hours = _merged(rates, usd, paid, max(GROUPS, exact // TOLD_APART))
+    found = _Pools([], [], [])
+    for kind in kinds:
+        for rate, price, held in hours:
+            pool = _pool(plan, kind, load / rate)
+            found.pools.append(pool)
+            found.usd_per_hour.append(pool.size * price)
+            found.paid.append(pool.size * held)
+    return found
+
+
+def _merged(rates: Num, usd: Num, paid: Num, most: int) -> list[tuple[Num, Num, Num]]:
+    """Hours in order of their traffic, those alike as one, at most so many; hours below the base are paid by it."""
+    order = np.argsort(rates, axis=-1)
+    shape = np.broadcast_shapes(rates.shape, usd.shape)
+    columns = [
+        np.take_along_axis(np.broadcast_to(x, shape), np.broadcast_to(order, shape), -1) for x in (rates, usd, paid)
+    ]
+    rates, usd, paid = (np.moveaxis(x, -1, 0) for x in columns)
+    told = [i for i in range(len(rates)) if np.any(usd[i] > 0) or np.any(paid[i] > 0)]
+    alike: list[list[int]] = []
+    for i in told:
+        if alike and np.allclose(rates[i], rates[alike[-1][0]], rtol=1e-9, atol=0.0):
+            alike[-1].append(i)
+        else:
+            alike.append([i])
+    found = []
+    for part in ([i for same in some for i in same] for some in _split(alike, most)):
+        weight = usd[part].sum(axis=0) + paid[part].sum(axis=0)
+        mean = ((usd[part] + paid[part]) * rates[part]).sum(axis=0) / np.where(weight > 0, weight, 1.0)
+        mean = rates[part[0]] if len(part) == 1 else np.where(weight > 0, mean, rates[part].mean(axis=0))
+        found.append((mean, usd[part].sum(axis=0), paid[part].sum(axis=0)))
+    return found
+
+
+def _split(parts: list[list[int]], most: int) -> list[list[list[int]]]:
+    """Neighbours together, so that at most so many are left."""
+    count = min(most, len(parts))
+    edges = [round(i * len(parts) / count) for i in range(count + 1)]
+    return [parts[a:b] for a, b in pairwise(edges)]

@@ -1,0 +1,169 @@
+"""An owned accelerator-hour in the place of a rented one: what it is made of, and when it is the cheaper one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.money import hardware as money
+from llmcost.engine.money import owning as engine
+from llmcost.engine.numeric.spread import Spread
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.question import Number, Origin, Question
+from llmcost.estimate.asking.subject import chip
+from llmcost.estimate.money.place import Place, place
+from llmcost.estimate.money.purchase import take_purchase
+from llmcost.keys import SERVE
+
+SOURCE = "docs/method-fleet.md, owning"
+SECONDS_PER_YEAR = engine.HOURS_PER_YEAR * 3600.0
+SHARED = ("tdp_watts", "server_factor", "average_load", "idle_load", "pue", "electricity_price", "utilization")
+# Every number that only the price is made of. They are in it, so an answer is sampled over the one or over the others.
+OWN = (
+    "purchase_price", "server_over_chip", "interconnect_share", "hardware_life", "residual_value", "cost_of_capital",
+    "facility_cost", "facility_life_years", "maintenance", "operations_staff", "occupancy",
+)  # fmt: skip
+DEFAULTS = {
+    "residual_value": "residual_value", "cost_of_capital": "cost_of_capital", "facility_cost": "facility_usd_per_mw",
+    "maintenance": "maintenance", "operations_staff": "operations_staff",
+}  # fmt: skip
+
+
+class Owned(NamedTuple):
+    """An hour in use of an owned accelerator at the medians of its inputs [USD/h], and what break-evens follow from."""
+
+    parts: dict[str, float]  # by name; they add up to the price
+    standing: float
+    in_use: float
+    idle: float
+    occupancy: float
+    serves: bool
+    key: str  # the number it stands for: `price`, or `reserved_price` of a base
+    numbers: Mapping[str, Number]  # what that alone is made of
+
+    def price(self, p: Mapping[str, Any]) -> Any:
+        """The price at other numbers than the medians: `p` holds `numbers`, and those of power and load."""
+        return _total(p, self.serves)
+
+    @property
+    def usd_per_hour(self) -> float:
+        """The price."""
+        return sum(self.parts.values())
+
+    def breakeven(self, rent: float | None) -> float | None:
+        """Share of hours in use from which owning beats this rent [-]; None where it never does."""
+        if rent is None:
+            return None
+        found = float(engine.breakeven_occupancy(self.standing, self.in_use, self.idle, rent))
+        return found if found <= 1.0 else None
+
+
+def hour(question: Question, key: str) -> Number:
+    """What an owned accelerator costs per hour in use, for the number `key` [USD/h]; parts are in `question.owned`.
+
+    Raises
+    ------
+    LlmcostError
+        No accelerator, no purchase price, or no power of it.
+    """
+    device = chip(question, predicted=False)
+    if device is None:
+        raise LlmcostError("missing --hardware: owning is priced by what is bought", "--hardware h100-sxm")
+    take_purchase(question, device)
+    if place(question, device) is None:
+        raise LlmcostError(
+            f"the power of {device.found.name} is not known, and what is owned has to be powered",
+            "name another --hardware, or rent: --commitment on-demand",
+        )
+    _take(question)
+    names = (*SHARED, *OWN)
+    numbers = {k: v for k, v in question.numbers.items() if k in names}
+    serves = question.side == SERVE
+    own = {k: v for k, v in numbers.items() if k in OWN}
+    question.owned = _owned(sampling.central(numbers), serves)._replace(key=key, numbers=own)
+    centre = question.owned.usd_per_hour
+    found: Number = centre
+    if sampling.uncertain(numbers):
+        drawn = _total(sampling.draws(numbers, sampling.SAMPLES, sampling.SEED), serves)
+        p5, p50, p95 = np.quantile(drawn, (0.05, 0.5, 0.95))
+        found = Spread(float(centre * p5 / p50), centre, float(centre * p95 / p50))
+    for name in OWN:
+        question.numbers.pop(name, None)
+    _explain(question, question.owned)
+    return found
+
+
+def _take(question: Question) -> None:
+    for key, factor in DEFAULTS.items():
+        question.number(key, question.factor("ownership", factor))
+    life = question.factor("programme", "server_life_years")
+    if question.number("hardware_life") is None:
+        assert isinstance(life.value, Spread)
+        years = life.value
+        seconds = years._replace(**{q: getattr(years, q) * SECONDS_PER_YEAR for q in ("p5", "p50", "p95")})
+        question.remember("hardware_life", seconds, life.origin)
+    building = question.factor("ownership", "facility_life_years")
+    question.remember("facility_life_years", building.value, building.origin, "years")
+    if question.number("occupancy") is None:
+        question.remember("occupancy", 1.0, Origin("default", "docs/method.md, defaults"))
+
+
+def _owned(p: Mapping[str, float], serves: bool) -> Owned:
+    rates, in_use, idle = _rates(p, serves)
+    parts = {k: float(v) for k, v in _spread_over_use(rates, in_use, idle, p).items()}
+    return Owned(parts, float(sum(rates.values())), float(in_use), float(idle), p["occupancy"], serves, "", {})
+
+
+def _total(p: Mapping[str, Any], serves: bool) -> Any:
+    rates, in_use, idle = _rates(p, serves)
+    return engine.own_usd_per_used_hour(sum(rates.values()), in_use, idle, p["occupancy"])
+
+
+def _rates(p: Mapping[str, Any], serves: bool) -> tuple[dict[str, Any], Any, Any]:
+    """What is due every hour by name, and the electricity of an hour in use and of an idle one [USD/h]."""
+    chip_price = p["purchase_price"]
+    machines = chip_price * p.get("server_over_chip", 1.0)
+    network = machines * money.interconnect_ratio(p["interconnect_share"])
+    watts = p["tdp_watts"] * p["server_factor"]
+    r, years, left = p["cost_of_capital"], p["hardware_life"] / SECONDS_PER_YEAR, p["residual_value"]
+    building = p["facility_cost"] * watts / 1e6
+    bought = {"accelerators": chip_price, "servers": machines - chip_price, "cluster network": network}
+    if "server_over_chip" not in p:
+        bought = {"accelerators with servers": machines, "cluster network": network}
+    rates = {name: engine.capital_usd_per_hour(cost, left, r, years) for name, cost in bought.items()}
+    rates["building, power and cooling"] = engine.capital_usd_per_hour(building, 0.0, r, p["facility_life_years"])
+    rates["maintenance"] = p["maintenance"] * (machines + network) / engine.HOURS_PER_YEAR
+    rates["staff"] = p["operations_staff"] / engine.HOURS_PER_YEAR
+    busy = p["utilization"] if serves else 1.0
+    load = Place.load(p, busy)
+    in_use = engine.electricity_usd_per_hour(watts, load, p["pue"], p["electricity_price"])
+    idle = engine.electricity_usd_per_hour(watts, p["idle_load"], p["pue"], p["electricity_price"])
+    return rates, in_use, idle
+
+
+def _spread_over_use(rates: Mapping[str, Any], in_use: Any, idle: Any, p: Mapping[str, Any]) -> dict[str, Any]:
+    """The same per hour in use: idle hours are paid by the used ones."""
+    u = p["occupancy"]
+    return {name: rate / u for name, rate in rates.items()} | {"electricity": in_use + idle * (1.0 - u) / u}
+
+
+def _explain(question: Question, owned: Owned) -> None:
+    for name, rate in owned.parts.items():
+        question.step(f"owned: {name}", "per accelerator-hour in use", rate, "USD/h", SOURCE)
+    formula = (
+        f"(standing {owned.standing:.4g} + idle {owned.idle:.3g}) / (rent - ({owned.in_use:.3g} - {owned.idle:.3g}))"
+    )
+    question.step("break-even utilisation", formula, None, "share", SOURCE)
+
+
+def comparison(question: Question, rents: Mapping[str, float | None]) -> dict[str, float | None]:
+    """What an owned hour costs, and the utilisation from which it beats each rental."""
+    if question.owned is None:
+        return {}
+    found: dict[str, float | None] = {"own_usd_per_hour": question.owned.usd_per_hour}
+    for term, rent in rents.items():
+        found[f"breakeven_utilization_{term.replace('-', '_')}"] = question.owned.breakeven(rent)
+    return found

@@ -1,0 +1,115 @@
+"""Where the machines stand: watts, PUE, electricity price and grid carbon of a question."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from llmcost import spec
+from llmcost.catalog import source_of
+from llmcost.engine.money import energy
+from llmcost.estimate.asking.question import Factor, Question, as_number, origin_of
+from llmcost.estimate.asking.subject import Chip
+from llmcost.keys import SERVE
+
+
+class Place(NamedTuple):
+    """What turns accelerator-hours into electricity; the numbers themselves are in the question."""
+
+    prefix: str = ""
+
+    @staticmethod
+    def load(p: Mapping[str, Any], busy: Any = 1.0) -> Any:
+        """Average draw over rated power where so much of the capacity is used [-]."""
+        return p["average_load"] if "idle_load" not in p else energy.load(p["average_load"], p["idle_load"], busy)
+
+    def energy_kwh(self, device_hours: Any, p: Mapping[str, Any], busy: Any = 1.0) -> Any:
+        """Electricity at the meter for accelerator-hours of which a share is busy [kWh]."""
+        return energy.facility_kwh(device_hours, p["tdp_watts"], p["server_factor"], self.load(p, busy), p["pue"])
+
+    def water_litres(self, kwh: Any, p: Mapping[str, Any]) -> Any:
+        """Water used on site for electricity at the meter [L]; None where no source gives it."""
+        rate = p.get("water_litres_per_kwh")
+        return None if rate is None else energy.water_litres(kwh, p["pue"], rate)
+
+    def rows(self, device_hours: float, p: Mapping[str, float]) -> list[dict[str, Any]]:
+        """Where the energy goes; the kWh add up to `energy_kwh`."""
+        chips = energy.facility_kwh(device_hours, p["tdp_watts"], 1.0, p["average_load"], 1.0)
+        machines = chips * p["server_factor"]
+        parts = {
+            "accelerators": chips,
+            "rest of the servers": machines - chips,
+            "cooling and distribution": machines * (p["pue"] - 1.0),
+        }
+        whole = self.energy_kwh(device_hours, p)
+        return [{"name": k, "energy_kwh": v, "energy_share": v / whole} for k, v in parts.items()]
+
+    def explain(self, question: Question, kwh: float, kg: float, p: Mapping[str, float], busy: float = 1.0) -> None:
+        """The steps of energy and carbon."""
+        load = f"load {self.load(p, busy):.2f}"
+        if "idle_load" in p:
+            load += f" (busy {busy:.0%} at {p['average_load']:.2f}, idle at {p['idle_load']:.2f})"
+        server = f"{p['tdp_watts']:.0f} W x server {p['server_factor']:.2f} x {load}"
+        formula = f"hours x {server} x PUE {p['pue']:.2f}"
+        question.step("energy", formula, kwh, "kWh", "Cottier et al. 2024, arXiv:2405.21015, appendix A.4")
+        question.step(
+            "carbon",
+            f"energy x {p['carbon_intensity']:.3f} kg/kWh",
+            kg,
+            "kg CO2e",
+            "GHG Protocol Scope 2 Guidance 2015, location-based",
+        )
+
+
+def place(question: Question, device: Chip) -> Place | None:
+    """Take watts, PUE, carbon and electricity price; None when the accelerator's power is not known."""
+    watts = device.preset.tdp_watts
+    if watts is None:
+        question.warn(
+            "W032",
+            f"the power of {device.found.name} is not known, so neither energy nor carbon is",
+            f"llmcost presets show {device.found.name}",
+        )
+        return None
+    question.remember("tdp_watts", watts, origin_of(device.found, source_of(device.preset, "tdp_watts")), "W")
+    _server_factor(question, device, watts)
+    load = question.factor("power", "average_load_tpu" if device.preset.vendor == "Google" else "average_load_gpu")
+    question.remember("average_load", load.value, load.origin, "share")
+    if question.side == SERVE or question.owns:
+        idle = question.factor("power", "idle_load")
+        question.remember("idle_load", idle.value, idle.origin, "share")
+    loaded = question.preset("region", spec.Region)
+    if loaded is not None and loaded[0].water_litres_per_kwh is not None:
+        origin = origin_of(loaded[1], source_of(loaded[0], "water_litres_per_kwh"))
+        question.remember("water_litres_per_kwh", float(loaded[0].water_litres_per_kwh), origin, "L/kWh")
+    for key, field in (
+        ("pue", "pue"),
+        ("carbon_intensity", "co2e_kg_per_kwh"),
+        ("electricity_price", "electricity_usd_per_kwh"),
+    ):
+        default = question.factor("power", key)
+        if loaded is not None and getattr(loaded[0], field) is not None:
+            region, found = loaded
+            default = Factor(float(getattr(region, field)), origin_of(found, source_of(region, field)))
+        elif loaded is not None and key != "pue" and question.scenario.get(key, question.side) is None:
+            question.warn(
+                "W033",
+                f"{key.replace('_', ' ')} of {loaded[1].name} is not known: the default is used",
+                question_option(key),
+            )
+        question.number(key, default)
+    return Place()
+
+
+def question_option(key: str) -> str:
+    """The option that gives a key."""
+    return "--" + key.replace("_", "-")
+
+
+def _server_factor(question: Question, device: Chip, watts: float) -> None:
+    if device.preset.server_watts is not None:
+        origin = origin_of(device.found, source_of(device.preset, "server_watts"))
+        question.remember("server_factor", as_number(device.preset.server_watts / watts, "ratio"), origin, "ratio")
+        return
+    factor = question.factor("power", "server_factor")
+    question.remember("server_factor", factor.value, factor.origin._replace(origin="default"), "ratio")

@@ -1,0 +1,39 @@
+"""What a machine costs to buy: accelerator, its part of the server, its part of the cluster's network."""
+
+from __future__ import annotations
+
+from llmcost.catalog import source_of
+from llmcost.engine.numeric.spread import Spread
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.question import Question, as_number, origin_from, origin_of
+from llmcost.estimate.asking.subject import Chip
+
+UNIT, WITH_SERVER, ALONE = "USD/GPU", "with server", "without server"
+
+
+def take_purchase(question: Question, device: Chip | None) -> None:
+    """Take `purchase_price`, `server_over_chip` where the price is that of the accelerator alone, `interconnect_share`.
+
+    Raises
+    ------
+    LlmcostError
+        No price is known, or the network takes the whole price.
+    """
+    said = question.given("purchase_price")
+    if said is not None:
+        price = as_number(said.value, "usd")
+        question.remember("purchase_price", price, origin_from(said.origin, said.source), f"{UNIT} {WITH_SERVER}")
+    else:
+        if device is None:
+            raise question.need("purchase_price", "there is no accelerator to look its price up for")
+        if device.preset.purchase_usd is None:
+            raise LlmcostError(f"no purchase price known for {device.found.name}", "give one: --purchase-price 30k")
+        origin = origin_of(device.found, source_of(device.preset, "purchase_usd"))
+        unit = f"{UNIT} {WITH_SERVER if device.preset.purchase_with_server else ALONE}"
+        question.remember("purchase_price", float(device.preset.purchase_usd), origin, unit)
+        if not device.preset.purchase_with_server:
+            server = question.factor("programme", "server_over_chip")
+            question.remember("server_over_chip", server.value, server.origin, "ratio")
+    share = question.number("interconnect_share", question.factor("programme", "interconnect_of_cluster"))
+    if max(share[:3] if isinstance(share, Spread) else (share or 0.0,)) >= 1.0:
+        raise LlmcostError("--interconnect-share leaves nothing for the servers", "write less than 100%: 19%")

@@ -1,0 +1,281 @@
+"""What an accelerator-hour costs: the median of provider medians, and the spread between providers.
+
+The rule is in docs/method.md, section "Prices". Quotes are dated; `--as-of` picks the newest up to a day.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from functools import lru_cache
+from statistics import median
+from typing import NamedTuple
+
+from llmcost import spec
+from llmcost.catalog import Catalog
+from llmcost.engine.numeric.spread import Spread
+from llmcost.engine.numeric.spread import median as median_of
+from llmcost.errors import LlmcostError, Missing
+from llmcost.estimate.asking.question import Number, Origin, Question
+from llmcost.keys import TRAIN
+
+ON_DEMAND = "on-demand"
+MIN_PROVIDERS = 3  # fewer quotes than this do not make a market
+
+
+class Quote(NamedTuple):
+    """A rate [USD per accelerator-hour], where it came from, and what to say about it."""
+
+    rate: Number
+    origin: Origin
+    caveats: list[tuple[str, str, str]]
+
+
+Table = dict[tuple[str, str], dict[str, list[spec.RentalPrice]]]  # (hardware, commitment) -> provider -> quotes
+
+
+@lru_cache(maxsize=64)  # every alternative of a comparison asks again
+def price_table(
+    catalog: Catalog, as_of: dt.date | None, hardware: str | None = None, region: str | None = None
+) -> Table:
+    """Usable quotes by accelerator, commitment and provider: the newest of each product and region up to a day.
+
+    Of one accelerator, or of all when the rule has to look at the whole market. A provider that quotes the region
+    counts with its quotes there; the others with those they have.
+    """
+    table: Table = defaultdict(dict)
+    for name in catalog.files("prices"):
+        newest: dict[tuple[str, str, str, str], spec.RentalPrice] = {}
+        for price in catalog.quotes(name, hardware):
+            key = (price.hardware, price.commitment, price.product, price.region)
+            late = as_of is not None and price.date > as_of
+            if price.excluded or late or (key in newest and newest[key].date >= price.date):
+                continue
+            newest[key] = price
+        for price in newest.values():
+            table[price.hardware, price.commitment].setdefault(name, []).append(price)
+    for by in table.values() if region else ():
+        for name, quotes in by.items():
+            by[name] = [q for q in quotes if f"{name}-{q.region}" == region] or quotes
+    return table
+
+
+def rental_quote(
+    catalog: Catalog, hardware: str, commitment: str, provider: str | None, as_of: dt.date | None,
+    region: str | None = None,
+) -> Quote:  # fmt: skip
+    """The rate of an accelerator under a commitment.
+
+    Raises
+    ------
+    LlmcostError
+        Nobody quotes it (up to that day); the hint says how to give one.
+    """
+    table = price_table(catalog, as_of, hardware, region)
+    if provider is not None:
+        return _of_provider(table, hardware, commitment, provider)
+    medians = _medians(table, hardware, commitment)
+    if len(medians) >= MIN_PROVIDERS:
+        return _of_market(table, hardware, commitment, medians)
+    table = price_table(catalog, as_of, None, region)
+    if commitment == ON_DEMAND and medians:
+        return _of_market(table, hardware, commitment, medians)
+    base = _medians(table, hardware, ON_DEMAND)
+    discounts = _discounts(table, commitment)
+    if not base or not discounts:
+        raise LlmcostError(
+            f"no price known for {hardware} ({commitment}){f' up to {as_of}' if as_of else ''}",
+            "give one: --price 2.50/h (llmcost presets list prices)",
+        )
+    market = _of_market(table, hardware, ON_DEMAND, base)
+    discount = median(discounts)
+    rate = market.rate if isinstance(market.rate, Spread) else Spread(market.rate, market.rate, market.rate)
+    scaled = rate._replace(p5=rate.p5 * discount, p50=rate.p50 * discount, p95=rate.p95 * discount)
+    source = (
+        f"{market.origin.source}; x {discount:.3g}, median {commitment} over on-demand in {len(discounts)} price lists"
+    )
+    note = (
+        "W021",
+        f"fewer than {MIN_PROVIDERS} providers quote {hardware} {commitment}: on-demand x {discount:.2f} instead",
+        "--price 2.50/h",
+    )
+    return Quote(scaled, market.origin._replace(source=source, confidence="assumed"), [*market.caveats, note])
+
+
+def _of_provider(table: Table, hardware: str, commitment: str, provider: str) -> Quote:
+    quotes = table.get((hardware, commitment), {}).get(provider)
+    if not quotes:
+        has = sorted(
+            f"{h} {c}" for (h, c), by in table.items() if provider in by and (h == hardware or c == commitment)
+        )
+        offers = f"it has {', '.join(has[:6])}" if has else "it has neither"
+        raise LlmcostError(
+            f"provider {provider} quotes no {hardware} {commitment}: {offers}",
+            f"{_who_else(table, hardware, commitment)}, or give --price 2.50/h",
+        )
+    rates = [q.usd_per_hour for q in quotes]
+    mid = median(rates)
+    rate: Number = Spread(min(rates), mid, max(rates)) if min(rates) < max(rates) else mid
+    caveats = _dearer(table, hardware, commitment, mid, {provider})
+    return Quote(rate, _origin(quotes, f"preset:prices/{provider}", f"{len(quotes)} quotes of {provider}"), caveats)
+
+
+def _who_else(table: Table, hardware: str, commitment: str) -> str:
+    others = sorted(table.get((hardware, commitment), {}))
+    if not others:
+        return "no provider has it: leave the provider out for a price estimated from other terms"
+    return f"{', '.join(others[:6])}{' and others have' if others[6:] else ' has' if len(others) == 1 else ' have'} it"
+
+
+def _of_market(table: Table, hardware: str, commitment: str, medians: dict[str, float]) -> Quote:
+    rates = sorted(medians.values())
+    mid = median(rates)
+    quotes = [q for by in table[hardware, commitment].values() for q in by]
+    caveats = _dearer(table, hardware, commitment, mid, set(medians))
+    if len(rates) >= MIN_PROVIDERS:
+        rate: Number = Spread(_quantile(rates, 0.05), mid, _quantile(rates, 0.95))
+    else:
+        low, high = _market_spread(table)
+        rate = Spread(mid * low, mid, mid * high)
+        few = "1 provider quotes" if len(rates) == 1 else f"{len(rates)} providers quote"
+        caveats.append(
+            ("W020", f"only {few} {hardware} {commitment}: its range is that of other accelerators", "--price 2.50/h")
+        )
+    origin = _origin(quotes, "preset:prices", f"median of {len(rates)} provider medians ({', '.join(sorted(medians))})")
+    return Quote(rate, origin, caveats)
+
+
+def _medians(table: Table, hardware: str, commitment: str) -> dict[str, float]:
+    return {p: median(q.usd_per_hour for q in quotes) for p, quotes in table.get((hardware, commitment), {}).items()}
+
+
+def _discounts(table: Table, commitment: str) -> list[float]:
+    """Price of a term over on-demand, within one provider and accelerator."""
+    found = []
+    for hardware, term in sorted(table):
+        if term == commitment:
+            base = _medians(table, hardware, ON_DEMAND)
+            found += [m / base[p] for p, m in _medians(table, hardware, commitment).items() if p in base]
+    return found
+
+
+def _market_spread(table: Table) -> tuple[float, float]:
+    """5 % and 95 % quantiles of provider median over market median, over accelerators with a market."""
+    ratios = []
+    for hardware, term in sorted(table):
+        medians = _medians(table, hardware, term)
+        if term == ON_DEMAND and len(medians) >= MIN_PROVIDERS:
+            mid = median(medians.values())
+            ratios += [m / mid for m in medians.values()]
+    return (_quantile(sorted(ratios), 0.05), _quantile(sorted(ratios), 0.95)) if ratios else (0.5, 2.0)
+
+
+def _dearer(
+    table: Table, hardware: str, commitment: str, rate: float, providers: set[str]
+) -> list[tuple[str, str, str]]:
+    """A commitment that costs more than on-demand is said."""
+    base = [m for p, m in _medians(table, hardware, ON_DEMAND).items() if p in providers]
+    if commitment == ON_DEMAND or not base or rate <= median(base):
+        return []
+    return [
+        (
+            "W022",
+            f"{commitment} costs more than on-demand here (${rate:.2f}/h against ${median(base):.2f}/h)",
+            "--commitment on-demand",
+        )
+    ]
+
+
+def _origin(quotes: list[spec.RentalPrice], origin: str, text: str) -> Origin:
+    dates = sorted(q.date for q in quotes)
+    return Origin(origin, f"{text}, dated {dates[0]} to {dates[-1]}", dates[-1].isoformat(), "vendor")
+
+
+def _quantile(ordered: list[float], share: float) -> float:
+    at = share * (len(ordered) - 1)
+    low = int(at)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (at - low)
+
+
+def price(question: Question, hardware: str | None) -> Number:
+    """The rate of a question: given, or the rule's, with its caveats recorded; what owning costs where it is owned.
+
+    Raises
+    ------
+    LlmcostError
+        Neither a price nor an accelerator with one, or a mix of commitments for a load that does not change.
+    """
+    if question.owns:
+        return _owned(question)
+    mixed = _mixed(question)
+    given = question.number("price")
+    if given is not None:
+        return given
+    if hardware is None:
+        raise Missing(
+            "missing --price or --hardware: the rate per accelerator-hour is not known",
+            "--price 2.50/h, or --hardware h100-sxm",
+        )
+    commitment = ON_DEMAND if mixed else question.said("commitment") or ON_DEMAND
+    if not mixed and question.scenario.get("commitment", question.side) is None:
+        question.record("commitment", ON_DEMAND, Origin("default"))
+    return take_quote(question, hardware, commitment, "price")
+
+
+def _owned(question: Question) -> Number:
+    from llmcost.estimate.money import owning as ownership
+
+    question.said("commitment")
+    if question.scenario.peek("price", question.side) is not None:
+        raise LlmcostError(
+            "--price and --commitment owned are two answers to one question: give one",
+            "what it cost to buy: --purchase-price 30k",
+        )
+    return question.remember("price", ownership.hour(question, "price"), Origin("computed", ownership.SOURCE))
+
+
+def _mixed(question: Question) -> bool:
+    """Whether base and peaks are rented on different terms."""
+    setting = question.scenario.peek("commitment", question.side)
+    if setting is None or setting.value != "mix":
+        return False
+    question.said("commitment")
+    if question.side == TRAIN:
+        raise LlmcostError(
+            "--commitment mix is for a load that changes through the day, and a training run is even",
+            "commit to all of it: --commitment 1-year",
+        )
+    return True
+
+
+def take_quote(question: Question, hardware: str, commitment: str, name: str) -> Number:
+    """The rate of a term, remembered under a name with its caveats."""
+    quote = _quote(question, hardware, commitment)
+    for code, message, hint in quote.caveats:
+        question.warn(code, message, hint)
+    question.remember(name, quote.rate, quote.origin, "USD/h")
+    return quote.rate
+
+
+def rents(question: Question, hardware: str) -> dict[str, float | None]:
+    """The rate of each term [USD/h]; None where nobody quotes it."""
+    found: dict[str, float | None] = {}
+    for term in (ON_DEMAND, "1-year", "3-year"):
+        try:
+            found[term] = median_of(_quote(question, hardware, term).rate)
+        except LlmcostError:
+            found[term] = None
+    return found
+
+
+def _quote(question: Question, hardware: str, commitment: str) -> Quote:
+    provider = question.preset("provider", spec.Provider)
+    name, as_of = provider[1].name if provider else None, question.said("as_of")
+    return rental_quote(question.catalog, hardware, commitment, name, as_of, _region(question))
+
+
+def _region(question: Question) -> str | None:
+    """The region, where it may have quotes of its own; taking it here alone would change nothing."""
+    setting = question.scenario.peek("region", question.side)
+    return None if setting is None else question.catalog.find("regions", setting.value).name

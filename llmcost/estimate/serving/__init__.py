@@ -1,0 +1,3 @@
+"""What answers requests, and how fast."""
+
+from __future__ import annotations

@@ -1,0 +1,198 @@
+"""`serve`: a replica's speed -> a fleet for the traffic -> dollars per token and request, energy, carbon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmcost import units
+from llmcost.catalog import Catalog, presets_date
+from llmcost.errors import Exit
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.fleet import bill as service
+from llmcost.estimate.fleet import plans as offers
+from llmcost.estimate.fleet import sizing as fleets
+from llmcost.estimate.money import owning as ownership
+from llmcost.estimate.money import rent as prices
+from llmcost.estimate.serving import explain as steps
+from llmcost.estimate.serving.latency import at_load
+from llmcost.estimate.serving.options import NoFit
+from llmcost.estimate.serving.plan import STANDING, Plan, figures, plan
+from llmcost.estimate.serving.replica import Replica
+from llmcost.estimate.serving.sizes import arriving
+from llmcost.result import Estimate
+from llmcost.scenario import Scenario
+
+
+def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
+    """What serving costs.
+
+    Raises
+    ------
+    LlmcostError
+        Unknown names, impossible values, or too little said. A model that does not fit, or a target that cannot be
+        met, is an answer with exit code 1.
+    """
+    question = Question(scenario, catalog, "serve")
+    todo = plan(question)
+    if isinstance(todo.replica, NoFit):
+        return _refusal(todo, todo.replica)
+    samples, seed = sampling.settings(question)
+    centre, spread = sampling.evaluate(lambda p: figures(todo, p), question.numbers, samples, seed)
+    return _estimate(todo, *at_load(todo, centre, spread))
+
+
+RESULT_KEYS = (
+    "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input", "usd_per_mtok_blended", "blend_ratio",
+    "usd_per_request", "usd_per_user_month", "usd_per_month", "usd_per_day", "gpus", "prefill_gpus", "decode_gpus",
+    "replicas", "gpus_mean", "gpus_reserved", "gpus_on_demand_mean", "gpus_spot_mean", "reserve_share",
+    "breakeven_utilization_reserved", "utilization", "requests_per_second_peak", "tpot_seconds", "ttft_seconds",
+    "ttft_p50_seconds", "ttft_p95_seconds", "ttft_p99_seconds", "requests_in_flight", "tokens_per_second_per_user",
+    "tpot_full_seconds", "ttft_full_seconds", "ttft_idle_seconds",
+    "input_tokens_per_second", "output_tokens_per_second", "requests_per_second_per_replica", "prefill_share",
+    "wh_per_request", "co2e_kg_per_request", "wh_per_1000_tokens", "electricity_usd_per_request",
+    "energy_kwh_per_month", "co2e_kg_per_month", "water_litres_per_request",
+)  # fmt: skip
+PRICED = {
+    "usd_per_mtok_output": "of output", "usd_per_mtok_blended": "of input and output", "usd_per_mtok_input": "of input",
+}  # fmt: skip
+WHEN_ASKED = (
+    "usd_per_user_month", "prefill_gpus", "decode_gpus", "input_tokens_per_second", "gpus_reserved",
+    "gpus_on_demand_mean", "gpus_spot_mean", "reserve_share", "breakeven_utilization_reserved",
+    "water_litres_per_request", "ttft_p50_seconds", "ttft_p95_seconds", "ttft_p99_seconds", "requests_in_flight",
+    "tokens_per_second_per_user", "tpot_full_seconds", "ttft_full_seconds", "ttft_idle_seconds",
+)  # fmt: skip
+# no rows of nulls where nobody asked
+
+
+def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate:
+    question, replica = todo.question, todo.replica
+    assert not isinstance(replica, NoFit)
+    result: dict[str, Any] = {key: _plain(c.get(key)) for key in RESULT_KEYS if key in c or key not in WHEN_ASKED}
+    if not (todo.fleet.follows or todo.fleet.mixed):
+        del result["gpus_mean"]
+    if replica.server() is None:  # a batch that stands: nothing to tell apart from its latencies
+        for full in STANDING.values():
+            result.pop(full, None)
+    result |= replica.facts()
+    p = arriving(question)
+    if todo.sizing is not None:
+        result["max_utilization"] = todo.sizing.max_utilization
+    result["feasible"] = True
+    code = Exit.OK
+    if todo.fleet_gpus is not None and result["gpus"] is not None and result["gpus"] > todo.fleet_gpus:
+        result |= {
+            "feasible": False,
+            "reason": f"the traffic needs {result['gpus']:,.0f} accelerators, {todo.fleet_gpus:,} are given",
+        }
+        code = Exit.NO
+    arrays: dict[str, Any] = {"front": list(replica.front)} if replica.front else {}
+    rows = service.breakdown(question, todo.fleet, c) if todo.requests else []
+    steps.explain(todo, c.get("own", c), p)
+    if question.applied is not None:
+        more, listed, beside = question.applied.answer(question, replica, c)
+        result, arrays, rows = result | more, arrays | listed, rows + beside
+    everyone = sampling.central(question.numbers)  # techniques answer some of them beside the fleet
+    result |= _alternative(todo) | _rented(todo) | offers.results(todo.offers, everyone, c)
+    first = todo.offers[0] if todo.offers else None
+    if first is not None and first.users is not None:
+        result |= offers.sampled(first, everyone, float(c["usd_per_request"]), sampling.settings(question)[1])
+    arrays |= _hours(todo, c, p) | offers.arrays(todo.offers, everyone, c, lambda q: figures(todo, q))
+    return Estimate(
+        command="serve",
+        headline=_headline(todo, result, spread),
+        result=result,
+        ranges={k: v for k, v in spread.items() if k in result},
+        breakdown=rows,
+        inputs=question.inputs,
+        warnings=question.warnings,
+        steps=question.steps,
+        arrays=arrays,
+        presets=presets_date(question.catalog),
+        exit_code=int(code),
+    )
+
+
+def _alternative(todo: Plan) -> dict[str, float | None]:
+    """What the same accelerators for both phases would cost, where separate pools were asked for."""
+    if isinstance(todo.replica, Replica) or todo.phase:
+        return {}
+    if todo.colocated is None:
+        return {"usd_per_request_colocated": None, "gpus_colocated": None}
+    p = sampling.central(todo.question.numbers)
+    c = figures(todo._replace(replica=todo.colocated, sizing=None), p)
+    todo.question.step(
+        "one pool for both phases",
+        f"{todo.colocated.gpus} accelerators a replica, {todo.colocated.batch:.0f} requests in flight",
+        float(c["usd_per_request"]),
+        "USD",
+        steps.SOURCE,
+    )
+    return {"usd_per_request_colocated": float(c["usd_per_request"]), "gpus_colocated": _plain(c.get("gpus"))}
+
+
+def _plain(value: Any) -> float | None:
+    return None if value is None else float(value)
+
+
+def _rented(todo: Plan) -> dict[str, float | None]:
+    """What an owned hour costs beside the rented ones."""
+    if todo.question.owned is None or todo.device is None:
+        return {}
+    return ownership.comparison(todo.question, prices.rents(todo.question, todo.device.found.name))
+
+
+def _hours(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> dict[str, Any]:
+    """The day of the fleet, with its power beside the even power of a training run of the same energy."""
+    assert not isinstance(todo.replica, NoFit)
+    rows = fleets.hours(todo.fleet, todo.replica.kinds(c), c, p, todo.bound) if todo.requests else []
+    if rows and todo.place is not None:
+        for row in rows:
+            row["power_watts"] = 1000.0 * todo.place.energy_kwh(row["gpus"], p, min(row["utilization"], 1.0))
+        even = sum(row["power_watts"] for row in rows) / len(rows)
+        for row in rows:
+            row["even_power_watts"] = even
+    return {"hours": rows} if rows else {}
+
+
+def refusal(todo: Plan) -> Estimate | None:
+    """The answer when no replica fits or keeps the targets; None when one does."""
+    return _refusal(todo, todo.replica) if isinstance(todo.replica, NoFit) else None
+
+
+def _refusal(todo: Plan, no: NoFit) -> Estimate:
+    question = todo.question
+    return Estimate(
+        command="serve",
+        headline=no.reason[:1].upper() + no.reason[1:] + ".",
+        result={
+            "feasible": False,
+            "reason": no.reason,
+            "missing_bytes": no.missing_bytes,
+            "smallest_gpus": no.smallest_gpus,
+        },
+        inputs=question.inputs,
+        warnings=question.warnings,
+        presets=presets_date(question.catalog),
+        exit_code=int(Exit.NO),
+    )
+
+
+def _headline(todo: Plan, r: Mapping[str, Any], spread: Mapping[str, Any]) -> str:
+    name = todo.model.name if todo.model else "this model"
+    key = next(k for k in PRICED if r[k] is not None)
+    doing = {"prefill": "Prefill of", "decode": "Decoding of"}.get(todo.phase, "Serving")
+    text = f"{doing} {name} costs {units.format('usd_per_mtok', r[key])} {PRICED[key]}"
+    if key in spread:
+        text += f" ({units.format_range('usd_per_mtok', spread[key].p5, spread[key].p95)})"
+    if r["usd_per_mtok_input"] is not None and key != "usd_per_mtok_input":
+        text += f" and {units.format('usd_per_mtok', r['usd_per_mtok_input'])} of input"
+    text += f", {units.format('usd_per_request', r['usd_per_request'])}"
+    if r["gpus"] is not None:
+        chips = todo.device.found.name if todo.device else "accelerators"
+        text += f": {r['gpus']:,.0f} {chips}, {units.format('usd', r['usd_per_month'])} a month"
+    text += offers.sentence(todo.offers, r)
+    if not r["feasible"]:
+        text += f"; {r['reason']}"
+    return text + "."

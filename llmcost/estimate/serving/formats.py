@@ -1,0 +1,75 @@
+"""Formats of weights, KV cache and arithmetic of a replica, and what a chip does with one that it lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from llmcost.engine.serving.iteration import peak_flops
+from llmcost.engine.serving.operating_point import Precision
+from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.subject import Chip, Subject, dtype_of
+
+SERVE_DTYPES = ("bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4", "fp32")
+# Weights this much narrower than the arithmetic are widened in every step.
+NARROWER = 0.75
+
+
+def dtypes(question: Question, model: Subject) -> tuple[str, ...]:
+    """Weight formats to choose from: those said, or the one of the question."""
+    several = question.said("dtypes")
+    return (dtype_of(question, model, SERVE_DTYPES, "bf16"),) if several is None else tuple(several.split(","))
+
+
+def precision(question: Question, dtype: str) -> Precision:
+    """Bytes and arithmetic of a weight format, from the table of the calibration.
+
+    Arithmetic follows the weights (16 bits where a format is for weights only) and the KV cache follows the
+    arithmetic, unless `compute_dtype` and `kv_dtype` say otherwise.
+    """
+    formats = {row["name"]: row for row in question.catalog.table("serving", "formats")}
+    known = dict(formats[dtype])
+    compute = question.said("compute_dtype")
+    if compute is not None:
+        asked = formats[compute]
+        narrow = 8.0 * known["weight_bytes"] < NARROWER * asked["compute_bits"]
+        known |= {
+            "compute_bits": asked["compute_bits"],
+            "integer": asked["integer"],
+            "weight_only": known["weight_only"] or narrow,
+        }
+    kv = question.said("kv_dtype")
+    if kv is None:
+        kv = "fp8" if known["compute_bits"] <= 8 else "bf16"
+        question.record("kv_dtype", kv, Origin("default", "docs/method.md, defaults"))
+    values: Mapping[str, Any] = {**known, "kv_bytes": formats[kv]["weight_bytes"]}
+    return Precision(*(float(values[name]) for name in Precision._fields))
+
+
+def compute_format(device: Chip, asked: Precision) -> str:
+    """The format a chip's matrix units run in, when asked for this precision."""
+    _, bits = peak_flops(device.machine, asked)
+    if bits >= 16:
+        return "bf16" if device.preset.bf16_flops else "fp16"
+    return "fp4" if bits <= 4 else "int8" if asked.integer else "fp8"
+
+
+def say_arithmetic(question: Question, device: Chip, asked: Precision, dtype: str) -> None:
+    """Show the format that matrix units run in, and say where it is not the one asked for."""
+    runs_in = compute_format(device, asked)
+    said = question.scenario.get("compute_dtype", question.side)
+    if said is None:
+        question.record("compute_dtype", runs_in, Origin("computed", "docs/method.md, serving"))
+    wanted = {4.0: "fp4", 8.0: "int8" if asked.integer else "fp8"}.get(asked.compute_bits)
+    if wanted is None or runs_in == wanted:
+        return
+    name = dtype if said is None else str(said.value)
+    option = "--dtype" if said is None else "--compute-dtype"
+    chip = device.preset
+    integers = runs_in == "bf16" and (chip.int8_flops or 0.0) > (chip.bf16_flops or 0.0)
+    faster = f"{option} int8, which it has units for, or " if integers else ""
+    question.warn(
+        "W011",
+        f"{device.found.name} has no {name} units: weights are widened in every step and multiplied in {runs_in}",
+        f"{faster}{option} {runs_in}",
+    )

@@ -1,0 +1,173 @@
+"""The ladder: the same question served ever better, one technique at a time, and what each step saves."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from msgspec import structs
+
+from llmcost import technique, units
+from llmcost.catalog import Catalog, presets_date
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.sampling import central
+from llmcost.estimate.serving import answer as serving
+from llmcost.estimate.serving import plan as serving_plan
+from llmcost.estimate.serving.latency import at_load
+from llmcost.estimate.serving.technique_keys import LADDER
+from llmcost.estimate.serving.techniques import METHOD, caveats
+from llmcost.result import Estimate
+from llmcost.scenario import Scenario, Setting
+
+RENTED = ("on-demand", "1-year", "3-year")  # terms that a fleet can count on
+LAST = ("usd_per_mtok_output", "usd_per_mtok_input", "usd_per_request", "tpot_seconds", "wh_per_request")
+PRICED = ("price", "commitment")  # said: the last step has nothing to choose
+
+
+class Step(NamedTuple):
+    """One step: its name and the techniques that it adds, each in place of one of the same lever."""
+
+    name: str
+    adds: tuple[str, ...]
+
+
+DEFAULT = (
+    Step("fp16 static batch 8", ("fp16-weights", "fp16-activations", "fp16-kv", "static-batch=8")),
+    Step("continuous batching", ("continuous-batching",)),
+    Step("fp8 weights and activations", ("fp8-weights", "fp8-activations")),
+    Step("fp8 KV", ("fp8-kv",)),
+    Step("prefix cache 50 %", ("prefix-cache=50%",)),
+    Step("speculation where it helps", ("speculation",)),
+    Step("commitment", ()),
+)
+
+
+def ladder(scenario: Scenario, catalog: Catalog) -> Estimate:
+    """The cost of serving after each step, the saving of each, and the product.
+
+    The steps are the techniques of the question in the order given, from the question without any; without
+    techniques they are `DEFAULT`. Replicas count in fractions, so that no saving hides in a whole one; `gpus` is the
+    fleet that the traffic needs.
+
+    Raises
+    ------
+    LlmcostError
+        As `serve`, or an option that a step of the ladder decides.
+    """
+    said = scenario.get("technique", "serve")
+    steps = _own(said.value) if said is not None and said.value else DEFAULT
+    held: dict[str, str] = {}
+    rows: list[dict[str, Any]] = []
+    for step in steps:
+        if step is DEFAULT[-1]:
+            step = _commitment(scenario, catalog, held)
+        held |= {technique.parse(text)[0].technique.lever: text for text in step.adds}
+        question = Question(_with(scenario, held), catalog, "serve")
+        todo = serving_plan.plan(question)
+        refused = serving.refusal(todo)
+        if refused is not None:
+            return _refused(refused, step, rows)
+        rows.append(_row(step, todo, rows))
+    return _estimate(todo, rows)
+
+
+def _own(texts: tuple[str, ...]) -> tuple[Step, ...]:
+    return (Step("as asked", ()), *(Step(text, (text,)) for text in texts))
+
+
+def _with(scenario: Scenario, held: dict[str, str]) -> Scenario:
+    """The question with these techniques and no others."""
+    return scenario.over({"technique": Setting(tuple(held.values()), LADDER)})
+
+
+def _row(step: Step, todo: serving_plan.Plan, above: list[dict[str, Any]]) -> dict[str, Any]:
+    """The cost after a step, beside the one before it and the first."""
+    question = todo.question
+    p = central(question.numbers)
+    c = serving_plan.figures(todo._replace(requests=False), p)
+    if c.get("usd_per_mtok_output") is None:
+        raise LlmcostError("--ladder needs a speed that follows from the model", "leave --tokens-per-second out")
+    token, request = float(c["usd_per_mtok_output"]), float(c["usd_per_request"])
+    first, before = (above[0], above[-1]) if above else ({}, {})
+    row = {
+        "name": step.name,
+        "usd_per_mtok_output": token,
+        "factor": token / before.get("usd_per_mtok_output", token),
+        "product": token / first.get("usd_per_mtok_output", token),
+        "usd_per_request": request,
+        **(_caveat(question, step) if above else {"caveat": None, "source": None}),
+        "request_factor": request / before.get("usd_per_request", request),
+        "batch": todo.replica.facts().get("batch"),  # type: ignore[union-attr]
+    }
+    return row | ({"gpus": float(serving_plan.figures(todo, p)["gpus"])} if todo.requests else {})
+
+
+def _caveat(question: Question, step: Step) -> dict[str, str | None]:
+    """What the techniques of a step do to quality, and why one of them changed nothing."""
+    if not step.adds:
+        return {"caveat": "the price or term that was said stands", "source": METHOD}
+    told = caveats(question, tuple(said for text in step.adds for said in technique.parse(text)))
+    said = [w.message for w in question.warnings if w.code == "W051" and "speculation" in step.adds]
+    said += [row["caveat"] for row in told]
+    sources = dict.fromkeys(row["source"] for row in told)
+    return {"caveat": "; ".join(said) or None, "source": ", ".join(sources) or None}
+
+
+def _estimate(todo: serving_plan.Plan, rows: list[dict[str, Any]]) -> Estimate:
+    """The last step with its range, and the span from the first."""
+    question, first, last = todo.question, rows[0], rows[-1]
+    samples, seed = sampling.settings(question)
+    alone = todo._replace(requests=False)
+    c, ranges = sampling.evaluate(lambda p: serving_plan.figures(alone, p), question.numbers, samples, seed)
+    c, ranges = at_load(alone, c, ranges)
+    result: dict[str, Any] = {
+        "span": first["usd_per_mtok_output"] / last["usd_per_mtok_output"],
+        "span_request": first["usd_per_request"] / last["usd_per_request"],
+        **{k: float(c[k]) for k in LAST if c.get(k) is not None},
+        "gpus": last.get("gpus"),
+        "feasible": True,
+    }
+    if todo.requests:
+        result["usd_per_month"] = float(serving_plan.figures(todo, central(question.numbers))["usd_per_month"])
+    return Estimate(
+        command="serve",
+        headline=_headline(first, last, result),
+        result=result,
+        ranges={k: v for k, v in ranges.items() if k in LAST and k in result},
+        inputs=question.inputs,
+        warnings=question.warnings,
+        arrays={"ladder": rows},
+        presets=presets_date(question.catalog),
+    )
+
+
+def _commitment(scenario: Scenario, catalog: Catalog, held: dict[str, str]) -> Step:
+    """The cheapest rental term; none where a price or a term was said."""
+    if scenario.has(*PRICED):
+        return Step("commitment (as said)", ())
+    rates = {}
+    for term in RENTED:
+        at = _with(scenario, {**held, "commitment": f"commitment={term}"})
+        question = Question(at, catalog, "serve")
+        serving_plan.plan(question)
+        rates[term] = central(question.numbers)["price"]
+    best = min(rates, key=lambda term: rates[term])
+    return Step(f"commitment ({best})", () if best == "on-demand" else (f"commitment={best}",))
+
+
+def _refused(answer: Estimate, step: Step, rows: list[dict[str, Any]]) -> Estimate:
+    """The answer where a step has none."""
+    told = f"{step.name}: {answer.result['reason']}"
+    result = {**answer.result, "reason": told}
+    return structs.replace(answer, headline=f"The ladder ends at {told}.", result=result, arrays={"ladder": rows})
+
+
+def _headline(first: dict[str, Any], last: dict[str, Any], span: dict[str, float]) -> str:
+    token = [units.format("usd_per_mtok", row["usd_per_mtok_output"]) for row in (first, last)]
+    request = [units.format("usd_per_request", row["usd_per_request"]) for row in (first, last)]
+    way = [f"{'falls' if of >= 1 else 'rises'} {max(of, 1 / of):.1f} x" for of in (span["span"], span["span_request"])]
+    return (
+        f"From {first['name']!r} to {last['name']!r} the cost {way[0]} per output token, {token[0]} to {token[1]}, "
+        f"and {way[1]} per request, {request[0]} to {request[1]}."
+    )

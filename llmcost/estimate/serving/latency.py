@@ -1,0 +1,65 @@
+"""Latencies of an answer: at its load, beside those of the full batch, with the ranges of the engine's error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from llmcost import units
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.serving.plan import Plan, latencies
+from llmcost.result import Range
+
+# What ranges as what: an error of the engine is the same at any load.
+RANGED = {"tpot_seconds": ("tpot_full_seconds",)} | dict.fromkeys(
+    ("ttft_seconds", "ttft_p50_seconds", "ttft_p95_seconds", "ttft_p99_seconds"),
+    ("ttft_full_seconds", "ttft_idle_seconds"),
+)
+
+
+def at_load(todo: Plan, c: Mapping[str, Any], spread: Mapping[str, Range]) -> tuple[dict[str, Any], dict[str, Range]]:
+    """The figures of an answer and their ranges, with its latencies; null where a queue grows without end."""
+    question = todo.question
+    every = latencies(todo, sampling.central(question.numbers), c)
+    found = {k: float(v) for k, v in every.items()}
+    known: dict[str, Any] = {k: v if math.isfinite(v) else None for k, v in found.items()}
+    if not all(map(math.isfinite, found.values())):
+        question.warn(
+            "W052",
+            "at this load random arrivals queue without end: their TTFT has no mean",
+            "leave room: --utilization 90%",
+        )
+    _warn_of_target(todo, known.get("ttft_seconds"))
+    ranges = {
+        name: Range(*(float(known[name] * q / of.p50) for q in (of.p5, of.p50, of.p95)))
+        for name, fulls in RANGED.items()
+        if known.get(name) is not None
+        for of in (spread[k] for k in fulls if k in spread)
+    }
+    own = {"own": {**c["own"], **known}} if "own" in c else {}
+    return {**c, **known, **own}, {**spread, **ranges}
+
+
+def _warn_of_target(todo: Plan, ttft: float | None) -> None:
+    """Say where waiting at the load takes the mean TTFT past a target that full batches keep."""
+    said = todo.question.scenario.peek("ttft", todo.question.side)
+    if said is None or said.value == "none" or ttft is None or ttft <= float(said.value):
+        return
+    todo.question.warn(
+        "W053",
+        f"waiting takes the mean TTFT to {units.format('seconds', ttft)} at this load: full batches keep"
+        f" {units.format('seconds', float(said.value))}, random arrivals do not",
+        f"--ttft-p95 {float(said.value):g}s sizes the fleet for them",
+    )
+
+
+def column(todo: Plan, p: Mapping[str, Any], out: Mapping[str, Any]) -> dict[str, Any]:
+    """TPOT and mean TTFT of many alternatives at once, infinite where a queue grows without end.
+
+    The p95 of TTFT beside them where one has to be kept: what decides on its fleet is the same for all of them.
+    """
+    found = latencies(todo, p, out, quantiles=todo.sizing is not None)
+    return {k: np.asarray(found[k]) for k in ("ttft_seconds", "ttft_p95_seconds", "tpot_seconds") if k in found}

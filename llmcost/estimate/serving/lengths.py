@@ -1,0 +1,84 @@
+"""How long requests are: one length, a spread around it, or the user's own sample."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.numeric.spread import median
+from llmcost.engine.serving.queueing import empirical_lengths, lognormal_lengths
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking import csv_file
+from llmcost.estimate.asking.question import Origin, Question, origin_from
+
+COLUMNS = ("isl", "osl")
+LENGTH = ("a length", "a positive number of tokens", 1e9, False)  # a cell of lengths
+
+
+class Lengths(NamedTuple):
+    """Lengths of requests whose tails count: pairs of equally likely prompts and answers [tokens].
+
+    `independent`: any prompt may meet any answer; otherwise they are pairs of one sample.
+    """
+
+    prompts: Any
+    answers: Any
+    independent: bool
+
+    def prompt_points(self) -> Any:
+        """Equally likely prompts, relative to their mean [-]."""
+        points = self.prompts if self.independent else empirical_lengths(self.prompts)
+        return points / points.mean()
+
+    def total_points(self, reserve: float) -> Any:
+        """Equally likely tokens set aside for a request: the prompt and a share of the answer [tokens]."""
+        if self.independent:
+            return np.add.outer(self.prompts, reserve * self.answers).ravel()
+        return empirical_lengths(self.prompts + reserve * self.answers)
+
+
+def lengths(question: Question, phase: str = "") -> Lengths | None:
+    """Take `isl` and `osl`, and how they vary; None where every request is alike. Prefill alone has no answers.
+
+    Raises
+    ------
+    LlmcostError
+        A length is missing, said twice, or the file is not a table of lengths.
+    """
+    file = question.given("lengths")
+    if file is not None:
+        return _measured(question, str(file.value), origin_from(file.origin, file.source))
+    isl = question.number("isl")
+    osl = 1.0 if phase == "prefill" else question.number("osl")
+    if isl is None or osl is None:
+        raise question.need("isl" if isl is None else "osl", "cost follows from the lengths of a request")
+    given_rate = not phase and question.scenario.get("tokens_per_second", question.side) is not None
+    spread = None if given_rate else question.said("length_spread")
+    if spread is None:
+        return None
+    return Lengths(lognormal_lengths(median(isl), spread), lognormal_lengths(median(osl), spread), True)
+
+
+def _measured(question: Question, name: str, origin: Origin) -> Lengths:
+    for key in COLUMNS:
+        said = question.scenario.get(key, question.side)
+        if said is not None and said.origin == "flag":
+            raise LlmcostError(f"--{key} and --lengths are two answers to one question: give one")
+    prompts, answers = read(name)
+    for key, values in zip(COLUMNS, (prompts, answers), strict=True):
+        question.remember(key, float(values.mean()), origin._replace(source=f"mean of {len(values):,} rows of {name}"))
+    return Lengths(prompts, answers, False)
+
+
+def read(name: str) -> tuple[Any, Any]:
+    """Prompt and answer lengths of a CSV file with columns `isl` and `osl` [tokens]; other columns are ignored.
+
+    Raises
+    ------
+    LlmcostError
+        No such file, not CSV, a column missing, no rows, or a length that is not a positive number.
+    """
+    rows = csv_file.rows("--lengths", name, COLUMNS)
+    found = np.array([[csv_file.number(cell, where, *LENGTH) for cell in cells] for where, cells in rows])
+    return found[:, 0], found[:, 1]

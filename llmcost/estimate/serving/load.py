@@ -1,0 +1,129 @@
+"""Latencies at a load: requests in flight, TPOT and TTFT of random arrivals, and the fleet that keeps a p95."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from llmcost.engine.serving.operating_point import Point
+from llmcost.engine.serving.queueing import Latency
+
+QUANTILES = {"ttft_p50_seconds": 0.5, "ttft_p95_seconds": 0.95, "ttft_p99_seconds": 0.99}
+P95 = 0.95
+STEPS = 64  # loads tried between none and all, twice
+IDLE = 1e-6  # share of capacity at which a request waits for nobody
+
+
+class Under(NamedTuple):
+    """Replicas under a load; what they do not do has no figure."""
+
+    point: Point | None  # where each decodes
+    first_token: Latency | None
+
+
+class Server(Protocol):
+    """What a load needs of a replica."""
+
+    def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
+        """Its figures, `requests_per_second_per_replica` among them."""
+
+    def under(self, p: Mapping[str, Any], share: Any, replicas: Any) -> Under:
+        """So many of them at a share of what they can do [-]."""
+
+
+class Arrivals(NamedTuple):
+    """What replicas are chosen for, before their number is known."""
+
+    share: float  # of what they can do [-]
+    per_second: float | None  # in the busiest hour of a region; None: one replica at the share
+
+    def of(self, service: Any) -> tuple[Any, Any]:
+        """Arrivals [1/s], and as many servers of that service time [s] as keep the share [-]."""
+        if self.per_second is None:
+            return self.share / service, 1.0
+        return self.per_second, np.maximum(np.ceil(self.per_second * service / self.share - 1e-9), 1.0)
+
+
+class Sizing(NamedTuple):
+    """How far a fleet may be loaded for the p95 of TTFT to keep its target."""
+
+    max_utilization: float  # of the fleet
+    bound: float  # the load its whole replicas are sized for; infinite where the stated utilisation is stricter
+
+
+def latencies(
+    server: Server, p: Mapping[str, Any], share: Any, replicas: Any, quantiles: bool = True
+) -> dict[str, Any]:
+    """What a user meets at a load: infinite where the queue of random arrivals grows without end.
+
+    Parameters
+    ----------
+    server, p
+        A replica and the numbers of the question.
+    share, replicas : float or array
+        Arrivals over what the replicas can do [-], and how many there are [-].
+    quantiles : bool
+        Whether those of TTFT are wanted beside its mean.
+    """
+    at, found = server.under(p, share, replicas), {}
+    if at.point is not None:
+        tpot = at.point.tpot_seconds * p["tpot_error"]
+        found = {"tpot_seconds": tpot, "tokens_per_second_per_user": 1.0 / tpot, "requests_in_flight": at.point.batch}
+    if at.first_token is None:
+        return found
+    found["ttft_seconds"] = at.first_token.mean_seconds * p["ttft_error"]
+    if quantiles:
+        each = np.ravel(at.first_token.quantile(np.array(list(QUANTILES.values()))))
+        found |= {k: float(v) * p["ttft_error"] for k, v in zip(QUANTILES, each, strict=True)}
+    return found
+
+
+def _p95(server: Server, p: Mapping[str, float], share: Any, replicas: float) -> Any:
+    """p95 of TTFT at each of several loads [s]."""
+    first = server.under(p, np.asarray(share), replicas).first_token
+    assert first is not None
+    return np.ravel(first.quantile(P95))
+
+
+def idle_seconds(server: Server, p: Mapping[str, float]) -> float:
+    """p95 of TTFT where requests wait for nobody [s]: no fleet does better."""
+    return float(_p95(server, p, IDLE, 1.0)[0])
+
+
+def size(server: Server, p: Mapping[str, float], target_seconds: float, arrivals: Arrivals) -> Sizing:
+    """The smallest fleet whose p95 keeps the target, at no more than the stated load.
+
+    Without traffic: one replica. The target is kept by an idle replica.
+    """
+    demand = arrivals.per_second
+    if demand is None:
+        most = _highest(server, p, target_seconds, 1.0)
+        return Sizing(most, most)
+    capacity = float(server.speed(p)["requests_per_second_per_replica"])
+
+    def keeps(replicas: float) -> bool:
+        return bool(_p95(server, p, demand / (replicas * capacity), replicas)[0] <= target_seconds)
+
+    least = int(arrivals.of(1.0 / capacity)[1])
+    if keeps(least):
+        return Sizing(_highest(server, p, target_seconds, least), math.inf)
+    low, high = least, 2 * least
+    while not keeps(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if keeps(middle) else (middle, high)
+    return Sizing(_highest(server, p, target_seconds, high), demand / (high * capacity))
+
+
+def _highest(server: Server, p: Mapping[str, float], target_seconds: float, replicas: float) -> float:
+    """Highest share of the capacity that keeps the target, by two passes over a grid [-]."""
+    low, high = 0.0, 1.0
+    for _ in range(2):
+        shares = np.linspace(low, high, STEPS + 1)[1:]
+        kept = int(np.sum(np.logical_and.accumulate(_p95(server, p, shares, replicas) <= target_seconds)))
+        low, high = (shares[kept - 1] if kept else low), (shares[kept] if kept < STEPS else high)
+    return float(low)

@@ -1,0 +1,252 @@
+"""What a replica is chosen from: layouts, formats, batches and targets, said or open."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.model import transformer as tf
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.spread import Spread, median
+from llmcost.engine.serving import memory as serving_memory
+from llmcost.engine.serving import operating_point as serving
+from llmcost.engine.serving import search as serving_search
+from llmcost.engine.serving.first_token_spread import kind_of, sides, spread_from_factors
+from llmcost.engine.serving.operating_point import Calibration, Layout, Load, Precision
+from llmcost.engine.serving.speculation import Draft, speculative_point
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.subject import Chip, Subject
+from llmcost.estimate.serving.formats import dtypes, precision, say_arithmetic
+from llmcost.estimate.serving.lengths import Lengths
+from llmcost.estimate.serving.targets import targets
+
+Z95 = 1.6448536269514722
+SOURCE = "docs/method.md, serving"
+
+
+class NoFit(NamedTuple):
+    """Why there is no replica: memory missing on one accelerator [bytes] and the smallest count that fits."""
+
+    reason: str
+    missing_bytes: float | None
+    smallest_gpus: int | None
+
+
+class Options(NamedTuple):
+    """What a replica is chosen from."""
+
+    model: Subject
+    device: Chip
+    shape: Shape
+    dtypes: tuple[str, ...]
+    precisions: tuple[Precision, ...]
+    calibration: Calibration
+    candidates: Layout
+    load: Load
+    targets: serving_search.Targets
+    batches: Any
+    lengths: Lengths | None
+    static: bool  # batches that end together
+    phase: str  # prefill or decode alone; empty: both
+    default_tpot: bool  # nobody asked for the TPOT that is kept
+    draft: Draft | None = None  # proposes tokens; `shape` then holds both models, as memory does
+
+    @property
+    def total_points(self) -> Any:
+        """Lengths that memory sets aside, or None where every request is alike."""
+        return None if self.lengths is None else self.lengths.total_points(float(self.calibration.kv_reserve))
+
+    @property
+    def mode(self) -> serving_search.Mode:
+        """The engine of the batching asked for."""
+        return mode_of(self.static, self.draft)
+
+    def search(self, load: Load, targets: serving_search.Targets, price: float) -> serving_search.Answer:
+        """Every layout, format and batch, evaluated."""
+        return serving_search.search(
+            self.shape, self.device.machine, self.candidates, list(self.precisions), load, self.calibration, targets,
+            price, None, self.batches, self.total_points, self.mode,
+        )  # fmt: skip
+
+
+def mode_of(static: bool, draft: Draft | None) -> serving_search.Mode:
+    """The engine of a batching, with a draft model or without."""
+    mode = serving.static_point if static else serving.operating_point
+    if draft is None:
+        return mode
+    return lambda _, *point: speculative_point(mode, draft, *point)
+
+
+def options(
+    question: Question, model: Subject, device: Chip, gpus: int | None, lengths: Lengths | None, static: bool,
+    phase: str = "",
+) -> Options:  # fmt: skip
+    """What was asked of a replica, and what is open."""
+    _need_rates(device)
+    shape = _shape(question, model)
+    _warn_context(question, model)
+    formats = dtypes(question, model)
+    factors, framework = question.catalog.factors("serving"), question.said("framework") or "any"
+    calibration = serving.calibration_from_factors(factors, device.preset.generation, framework)
+    calibration = _imbalance(question, shape, calibration)
+    if not static and phase != "decode":
+        carried = question.factor("serving", "chunk_tokens")
+        question.record("chunk_tokens", calibration.chunk_tokens, carried.origin, "tokens")
+    kind = kind_of(static or phase == "prefill", False, shape.n_experts > 0, False)
+    _errors(question, calibration, sides(spread_from_factors(factors, device.preset.generation, framework), kind))
+    kept, default = targets(question, static, phase)
+    return Options(
+        model, device, shape, formats, tuple(precision(question, d) for d in formats), calibration,
+        _layouts(question, shape, device, gpus), _load(question, phase), kept, _batches(question, phase), lengths,
+        static, phase, default,
+    )  # fmt: skip
+
+
+def record(question: Question, asked: Options, layout: Layout, batch: float | None, dtype: str) -> None:
+    """Show what was chosen among the inputs; a replica of prompts alone has no batch, a dense model no groups."""
+    groups = layout.dp if float(asked.shape.n_experts) else None
+    chosen = {"tp": layout.tp, "pp": layout.pp, "dp": groups, "ep": layout.ep, "batch": batch}
+    for name, value in chosen.items():
+        if value is not None and question.scenario.get(name, question.side) is None:
+            question.record(name, int(value), Origin("computed", SOURCE))
+    # taken once more, so that the KV cache format shown is not that of the last one tried
+    say_arithmetic(question, asked.device, precision(question, dtype), dtype)
+    if question.said("dtypes") is not None:
+        question.record("dtype", dtype, Origin("computed", SOURCE))
+
+
+def too_large(question: Question, held: float) -> NoFit | None:
+    """The refusal of a batch that was asked for and does not fit."""
+    asked = question.said("batch")
+    if asked is None or held >= asked:
+        return None
+    return NoFit(f"a batch of {asked:,} does not fit: memory holds at most {held:,.0f} requests", None, None)
+
+
+def _need_rates(device: Chip) -> None:
+    """Refuse a machine whose preset does not say how fast it computes or reads."""
+    unknown = [n for n in ("bf16_flops", "memory_bytes_per_second") if math.isnan(getattr(device.machine, n))]
+    if unknown:
+        raise LlmcostError(
+            f"the {' and '.join(unknown)} of {device.found.name} {'is' if len(unknown) == 1 else 'are'} not known",
+            f"llmcost presets new hardware NAME --from {device.found.name}, or give --tokens-per-second",
+        )
+
+
+def _warn_context(question: Question, model: Subject) -> None:
+    longest = model.preset.max_context if model.preset else None
+    wanted = median(question.numbers["isl"]) + median(question.numbers.get("osl", 0.0))
+    if longest is not None and wanted > longest:
+        question.warn("W013", f"{wanted:,.0f} tokens are more than the context of {model.name} ({longest:,})", "")
+
+
+def too_slow(name: str, chip_name: str, grid: serving_search.Grid) -> NoFit:
+    """The refusal of targets that nothing keeps."""
+    return missed(name, chip_name, float(np.min(grid.point.tpot_seconds)), float(np.min(grid.point.ttft_seconds)))
+
+
+def missed(name: str, chip_name: str, tpot: float, ttft: float) -> NoFit:
+    """The same, from the best times of any point [s]."""
+    reach = f"best TPOT {tpot * 1000:.1f} ms, best TTFT {ttft * 1000:.0f} ms"
+    return NoFit(f"no layout and batch of {name} on {chip_name} keeps the targets: {reach}", None, None)
+
+
+def _shape(question: Question, model: Subject) -> Shape:
+    if not math.isnan(float(model.shape.n_layers)):
+        return model.shape
+    assert model.params is not None
+    if model.moe:
+        raise LlmcostError(
+            f"{model.name} has no known architecture, and experts cannot be guessed",
+            "llmcost presets import config.json, or give --tokens-per-second",
+        )
+    question.warn(
+        "W012",
+        f"the architecture of {model.name} is assumed: Llama 3 shapes scaled to its parameters",
+        "llmcost presets import config.json",
+    )
+    return tf.dense_shape(median(model.params))
+
+
+def _errors(question: Question, calibration: Calibration, first_token: tuple[float, float]) -> None:
+    """What the engine missed measurements by, as numbers of the question: sampled like every other."""
+    spreads = {
+        "tpot": (calibration.tpot_log_spread, calibration.tpot_log_spread),
+        "ttft": first_token,
+        "throughput": (calibration.throughput_log_spread, calibration.throughput_log_spread),
+    }
+    for name, (low, high) in spreads.items():
+        spread = Spread(math.exp(-Z95 * float(low)), 1.0, math.exp(Z95 * float(high)))
+        source = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
+        question.remember(f"{name}_error", spread, Origin("default", source, None, "measured"), "ratio")
+
+
+def _load(question: Question, phase: str) -> Load:
+    isl, osl = median(question.numbers["isl"]), median(question.numbers.get("osl", 1.0))
+    return Load(isl, osl, isl if phase == "decode" else isl * median(question.numbers["cache_hit"]), 1.0)
+
+
+def _imbalance(question: Question, shape: Shape, calibration: Calibration) -> Calibration:
+    """The load of the busiest expert rank, said or as fitted; a model without experts has none."""
+    if not float(shape.n_experts):
+        return calibration
+    said = question.said("expert_imbalance")
+    if said is not None:
+        return calibration._replace(expert_imbalance=float(said))
+    question.record(
+        "expert_imbalance", calibration.expert_imbalance, question.factor("serving", "expert_imbalance").origin
+    )
+    return calibration
+
+
+def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None) -> Layout:
+    """Layouts to try: what was said is kept, the rest is every valid one of a replica."""
+    said = {name: question.said(name) for name in ("tp", "pp", "dp", "ep")}
+    if said["ep"] is not None and not float(shape.n_experts):
+        raise LlmcostError("--ep: this model has no experts to spread")
+    if (said["dp"] or 1) > 1 and not float(shape.n_experts):
+        raise LlmcostError("--dp: without experts to share, data-parallel groups are replicas", "leave --dp out")
+    every = serving_search.layouts(shape, device.machine, math.inf if gpus is None else float(gpus))
+    keep = np.ones(len(every.tp), dtype=bool)
+    for name, value in said.items():
+        if value is not None:
+            keep &= getattr(every, name) == value
+    if said["tp"] is not None:  # a replica of this many ranks was asked for
+        keep &= (every.attention_dp == 0) | (said["ep"] is not None) | (said["dp"] is not None)
+        keep &= (every.pp == 1) | (said["pp"] is not None)
+    if keep.any():
+        return Layout(*(axis[keep] for axis in every))
+    size = math.prod(float(said[name] or 1) for name in ("tp", "pp", "dp"))
+    if gpus is not None and size > gpus:
+        ranks = " x ".join(f"--{k} {v}" for k, v in said.items() if v is not None and k != "ep")
+        raise LlmcostError(f"--gpus {gpus} is fewer than {ranks} of one replica")
+    asked = ", ".join(f"--{k} {v}" for k, v in said.items() if v is not None)
+    raise LlmcostError(
+        f"no valid layout with {asked} on {device.found.name}",
+        "tp is a power of two inside the scale-up domain and divides the heads; dp is a power of two; ep is tp x dp",
+    )
+
+
+def _batches(question: Question, phase: str) -> Any:
+    said = None if phase == "prefill" else question.said("batch")
+    return serving_search.BATCHES if said is None else np.array([float(said)])
+
+
+def no_fit(question: Question, asked: Options) -> NoFit:
+    """Bytes missing on the best layout tried, and the smallest count of accelerators that would fit."""
+    shape, machine, known = asked.shape, asked.device.machine, asked.calibration
+    which = min(range(len(asked.dtypes)), key=lambda i: asked.precisions[i].weight_bytes)
+    precision, batch = asked.precisions[which], float(question.said("batch") or 1)
+    load = asked.load._replace(batch=batch)
+    memory = serving_memory.memory(shape, machine, asked.candidates, precision, load, known)
+    lacks = memory.missing_bytes + (batch - 1) * memory.kv_bytes_per_request
+    fewest, _ = serving_search.smallest_fit(shape, machine, precision, load, known)
+    smallest = None if math.isnan(fewest) else int(fewest)
+    tried = asked.candidates
+    most, missing = int((tried.tp * tried.pp * tried.dp).max()), float(np.min(lacks))
+    tail = f"; the smallest count that fits is {smallest}" if smallest else ""
+    reason = f"{asked.model.name} in {asked.dtypes[which]} does not fit on {most} {asked.device.found.name}"
+    return NoFit(f"{reason}: {missing / 1e9:.1f} GB missing on each{tail}", missing, smallest)

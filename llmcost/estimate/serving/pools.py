@@ -1,0 +1,170 @@
+"""Separate pools: prompts run on one kind of replica, answers on another, the KV cache is handed over."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.numeric.spread import median
+from llmcost.engine.serving import at_a_load as serving_traffic
+from llmcost.engine.serving import operating_point as serving
+from llmcost.engine.serving import pools as serving_pools
+from llmcost.engine.serving.operating_point import Layout, Load
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.serving.load import Arrivals, Server, Under
+from llmcost.estimate.serving.options import SOURCE, NoFit, Options, no_fit, record, too_large, too_slow
+from llmcost.estimate.serving.prompts import cheapest, size_of, too_late, tried
+from llmcost.estimate.serving.replica import degrees, front_rows, ranks, stated
+from llmcost.estimate.serving.targets import within
+
+
+class Pools(NamedTuple):
+    """A prefill replica and a decode replica that answer together."""
+
+    asked: Options
+    precision: serving.Precision
+    dtype: str
+    prefill: Layout
+    decode: Layout
+    batch: float
+    point: serving.Point  # of the decode replica
+    binds: str
+    front: tuple[dict[str, Any], ...]
+    fastest: tuple[float, float]
+    stands: bool = False  # its batch was said: that many are in flight at any load
+
+    @property
+    def prefill_size(self) -> int:
+        """Accelerators of a prefill replica [-]."""
+        return int(size_of(self.prefill))
+
+    @property
+    def gpus(self) -> int:
+        """Accelerators of a decode replica [-]."""
+        return int(size_of(self.decode))
+
+    def _prefill(self, load: Load) -> serving_pools.PrefillPoint:
+        a = self.asked
+        return serving_pools.prefill_point(a.shape, a.device.machine, self.prefill, self.precision, load, a.calibration)
+
+    def _decode(self, load: Load) -> serving.Point:
+        a = self.asked
+        return serving_pools.decode_point(a.shape, a.device.machine, self.decode, self.precision, load, a.calibration)
+
+    def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
+        """Latencies, the rate of a decode replica, and accelerator-seconds of each phase at the numbers `p`."""
+        cached = p["isl"] * p["cache_hit"]
+        load = Load(p["isl"], p["osl"], cached, self.batch)
+        first, then = self._prefill(load), self._decode(load)
+        slower = p["throughput_error"]
+        prompt = first.prompt_seconds * self.prefill_size * slower
+        answer = self.gpus * p["osl"] / then.output_tokens_per_second * slower
+        rate = then.output_tokens_per_second / slower
+        out = {
+            "ttft_idle_seconds": (first.alone_seconds + first.transfer_seconds) * p["ttft_error"],
+            "tpot_full_seconds": then.tpot_seconds * p["tpot_error"],
+            "output_tokens_per_second": rate,
+            "requests_per_second_per_replica": rate / p["osl"],
+            "prefill_gpu_seconds": prompt,
+            "decode_gpu_seconds": answer,
+            "prefill_share": prompt / (prompt + answer),
+        }
+        if np.any(cached):
+            bare = self._decode(Load(p["isl"] - cached, p["osl"], 0.0, self.batch))
+            saved = 1.0 - then.output_tokens_per_second / bare.output_tokens_per_second
+            out["cached_share"] = np.maximum(saved, 0.0) * (1.0 - out["prefill_share"])
+        return out
+
+    def kinds(self, out: Mapping[str, Any]) -> list[tuple[str, int, Any]]:
+        """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
+        return [
+            ("decode", self.gpus, out["decode_gpu_seconds"]),
+            ("prefill", self.prefill_size, out["prefill_gpu_seconds"]),
+        ]
+
+    def facts(self) -> dict[str, Any]:
+        """What the replicas are, for the result."""
+        return {
+            "gpus_per_replica": self.gpus,
+            "prefill_gpus_per_replica": self.prefill_size,
+            "prefill_layout": ranks(self.prefill),
+            **degrees(self.decode),
+            "batch": int(self.batch),
+            "dtype": self.dtype,
+            "weight_bytes": float(self.point.weights_bytes) * self.gpus,
+            "kv_bytes_per_request": float(self.point.kv_bytes_per_request),
+            "binds": self.binds,
+            "fastest_tpot_seconds": self.fastest[0],
+            "fastest_usd_per_mtok_output": self.fastest[1],
+        }
+
+    def under(self, p: Mapping[str, Any], share: Any, replicas: Any) -> Under:
+        """So many decode replicas at a share of what they can do, with as many prefill replicas as they need."""
+        a, load = self.asked, Load(p["isl"], p["osl"], p["isl"] * p["cache_hit"], self.batch)
+        first, points = self._prefill(load), serving_traffic.loaded(
+            serving_pools.decode_point, a.shape, a.device.machine, self.decode, self.precision, load, a.calibration,
+            share,
+        )  # fmt: skip
+        at = points.full if self.stands else points.at
+        most = points.full.output_tokens_per_second / p["osl"]
+        servers = np.maximum(np.ceil(replicas * most * first.prompt_seconds - 1e-9), 1.0)
+        prompts = None if a.lengths is None else a.lengths.prompt_points()
+        first_token = serving_traffic.first_token_of_pool(
+            first, a.calibration, share * replicas * most, servers, prompts, first.transfer_seconds
+        )
+        return Under(at, first_token)
+
+    def server(self) -> Server:
+        """Itself: prompts queue for it."""
+        return self
+
+    def explain(self, question: Question, c: Mapping[str, Any]) -> None:
+        """The steps of both pools."""
+        question.step(
+            "prefill", f"accelerator-seconds of a prompt on {self.prefill_size} with {ranks(self.prefill)}",
+            float(c["prefill_gpu_seconds"]), "s", SOURCE,
+        )  # fmt: skip
+        for name, seconds in self.point.rows().items():
+            if name != "prefill":
+                question.step(name, "time of one decode iteration spent on it", float(seconds), "s", SOURCE)
+        formula = f"one iteration with {self.batch:.0f} requests in flight"
+        question.step("TPOT, batch full", formula, float(c["tpot_full_seconds"]), "s", SOURCE)
+        question.step(
+            "decode", f"{self.gpus} accelerators x OSL / {float(c['output_tokens_per_second']):.4g} tokens/s",
+            float(c["decode_gpu_seconds"]), "s", SOURCE,
+        )  # fmt: skip
+
+
+def choose(question: Question, asked: Options, price: float, arrivals: Arrivals) -> Pools | NoFit:
+    """The cheapest prefill replica within the TTFT target and the cheapest decode replica within the TPOT target."""
+    arriving = asked.load._replace(cached_isl=asked.load.isl)
+    answer = within(question, asked, arriving, asked.targets._replace(ttft_seconds=math.inf), price)
+    grid = answer.grid
+    if not len(grid.gpus_per_replica):
+        return no_fit(question, asked)
+    if answer.cheapest < 0:
+        return too_slow(asked.model.name, asked.device.found.name, grid)
+    best = grid.pick(answer.cheapest)
+    batch, which = float(best.point.batch), int(best.precision_index)
+    short = too_large(question, batch)
+    if short is not None:
+        return short
+    precision, dtype = asked.precisions[which], asked.dtypes[which]
+    each = tried(asked, precision, arrivals)
+    prefill, cost = cheapest(asked, each)
+    if not math.isfinite(cost):
+        return too_late([each])
+    decode = Layout(*(float(v) for v in best.layout))
+    record(question, asked, decode, batch, dtype)
+    quick, used = grid.pick(answer.fastest), median(question.numbers["utilization"])
+    at = serving_pools.decode_point(
+        asked.shape, asked.device.machine, decode, precision, asked.load._replace(batch=batch), asked.calibration
+    )
+    fastest = (float(quick.point.tpot_seconds), float(quick.usd_per_mtok) / used)
+    return Pools(
+        asked, precision, dtype, prefill, decode, batch, at, answer.binds, front_rows(answer, used, "decode"), fastest,
+        stated(question),
+    )  # fmt: skip

@@ -1,0 +1,176 @@
+"""Prefill alone: a replica that runs prompts and writes no answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.numeric.spread import median
+from llmcost.engine.serving import at_a_load as serving_traffic
+from llmcost.engine.serving import memory as serving_memory
+from llmcost.engine.serving import operating_point as serving
+from llmcost.engine.serving import pools as serving_pools
+from llmcost.engine.serving.operating_point import BINDS, Layout, Load
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.serving.load import Arrivals, Server, Under
+from llmcost.estimate.serving.options import SOURCE, NoFit, Options, no_fit, record
+from llmcost.estimate.serving.replica import degrees, one_kind, ranks
+
+
+class Prompts(NamedTuple):
+    """A prefill replica: iterations full of prompt, which any number of requests may wait for."""
+
+    asked: Options
+    precision: serving.Precision
+    dtype: str
+    layout: Layout
+    front: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def gpus(self) -> int:
+        """Accelerators of a replica [-]."""
+        return int(size_of(self.layout))
+
+    def point(self, load: Load) -> serving_pools.PrefillPoint:
+        """The engine's answer at these lengths."""
+        a = self.asked
+        return serving_pools.prefill_point(a.shape, a.device.machine, self.layout, self.precision, load, a.calibration)
+
+    def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
+        """Rates at the numbers `p`."""
+        at = self.point(_load(p))
+        seconds = at.prompt_seconds * p["throughput_error"]
+        return {
+            "ttft_idle_seconds": at.alone_seconds * p["ttft_error"],
+            "input_tokens_per_second": at.tokens_per_second / p["throughput_error"],
+            "requests_per_second_per_replica": 1.0 / seconds,
+        }
+
+    def kinds(self, out: Mapping[str, Any]) -> list[tuple[str, int, Any]]:
+        """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
+        return one_kind(self.gpus, out)
+
+    def facts(self) -> dict[str, Any]:
+        """What the replica is, for the result."""
+        a = self.asked
+        held = serving_memory.weights_bytes(a.shape, self.layout, self.precision)
+        return {
+            "gpus_per_replica": self.gpus,
+            **degrees(self.layout),
+            "dtype": self.dtype,
+            "batch_max": int(self._room()),
+            "weight_bytes": float(held) * self.gpus,
+            "binds": BINDS[int(self.point(a.load).binds)],
+        }
+
+    def _room(self) -> float:
+        a = self.asked
+        load = a.load._replace(osl=1.0)
+        return float(serving.max_batch(a.shape, a.device.machine, self.layout, self.precision, load, a.calibration))
+
+    def under(self, p: Mapping[str, Any], share: Any, replicas: Any) -> Under:
+        """So many of them at a share of what they can do."""
+        at, lengths = self.point(_load(p)), self.asked.lengths
+        rate = share * replicas / at.prompt_seconds
+        prompts = None if lengths is None else lengths.prompt_points()
+        return Under(None, serving_traffic.first_token_of_pool(at, self.asked.calibration, rate, replicas, prompts))
+
+    def server(self) -> Server:
+        """Itself: prompts queue for it."""
+        return self
+
+    def explain(self, question: Question, c: Mapping[str, Any]) -> None:
+        """The steps of its speed."""
+        at = self.point(self.asked.load)
+        load = self.asked.load
+        new = max(load.isl - load.cached_isl, 1.0)
+        question.step(
+            "prompt", f"machine time of {new:.0f} uncached tokens in full iterations, {ranks(self.layout)}",
+            float(at.prompt_seconds), "s", SOURCE,
+        )  # fmt: skip
+        question.step(
+            "TTFT, nobody waiting", "front end + the prompt", float(c["ttft_idle_seconds"]), "s", SOURCE
+        )  # fmt: skip
+        question.step(
+            "input tokens per second", f"{new:.0f} / {float(at.prompt_seconds):.4g} s",
+            float(c["input_tokens_per_second"]), "1/s", SOURCE,
+        )  # fmt: skip
+
+
+def _load(p: Mapping[str, Any]) -> Load:
+    return Load(p["isl"], 1.0, p["isl"] * p["cache_hit"])
+
+
+def size_of(layout: Layout) -> Any:
+    """Accelerators of a replica, or of each of several [-]."""
+    return layout.tp * layout.pp * layout.dp
+
+
+class Tried(NamedTuple):
+    """Every layout of a format: what a prompt takes of its accelerators, and the first token; infinite without one."""
+
+    gpu_seconds: Any
+    ttft_seconds: Any
+
+
+def choose(question: Question, asked: Options, price: float, arrivals: Arrivals) -> Prompts | NoFit:
+    """The layout and format whose prompts cost least, among those that hold one and keep the TTFT target."""
+    every = [tried(asked, precision, arrivals) for precision in asked.precisions]
+    kept = [cheapest(asked, one) for one in every]
+    if not any(np.isfinite(one.gpu_seconds).any() for one in every):
+        return no_fit(question, asked)
+    which = int(np.argmin([seconds for _, seconds in kept]))
+    layout, seconds = kept[which]
+    if not math.isfinite(seconds):
+        return too_late(every)
+    record(question, asked, layout, None, asked.dtypes[which])
+    new, used = max(asked.load.isl - asked.load.cached_isl, 1.0), median(question.numbers["utilization"])
+    usd = price / 3600.0 / used / new * 1e6
+    return Prompts(asked, asked.precisions[which], asked.dtypes[which], layout, front(asked, every, usd))
+
+
+def cheapest(asked: Options, of: Tried) -> tuple[Layout, float]:
+    """The layout whose prompts take least accelerator time in time, and that time [s]: infinite where none does."""
+    cost = np.where(of.ttft_seconds <= asked.targets.ttft_seconds, of.gpu_seconds, np.inf)
+    at = int(np.argmin(cost))
+    return Layout(*(float(axis[at]) for axis in asked.candidates)), float(cost[at])
+
+
+def front(asked: Options, every: list[Tried], usd: float) -> tuple[dict[str, Any], ...]:
+    """Layouts that no other beats on both cost and first token, cheapest first.
+
+    `usd` is the price of a million prompt tokens that take a second of an accelerator each prompt.
+    """
+    cost, late = (np.concatenate(axis) for axis in zip(*every, strict=True))
+    order = [i for i in np.lexsort((late, cost)) if late[i] <= asked.targets.ttft_seconds and np.isfinite(late[i])]
+    rows: list[dict[str, Any]] = []
+    for i in order:
+        if rows and late[i] >= rows[-1]["ttft_seconds"]:
+            continue
+        layout = Layout(*(float(axis[i % len(axis)]) for axis in asked.candidates))
+        row = {"usd_per_mtok_input": float(cost[i]) * usd, "ttft_seconds": float(late[i])}
+        rows.append(row | {"gpus_per_replica": int(size_of(layout)), "layout": ranks(layout)})
+    return tuple(rows)
+
+
+def too_late(every: list[Tried]) -> NoFit:
+    """The refusal of a TTFT target that no layout keeps."""
+    reach = min(float(np.min(one.ttft_seconds)) for one in every)
+    told = f"best TTFT {reach * 1000:.0f} ms" if math.isfinite(reach) else "at full load prompts queue without end"
+    return NoFit(f"no prefill layout keeps the target at this load: {told}", None, None)
+
+
+def tried(asked: Options, precision: serving.Precision, arrivals: Arrivals) -> Tried:
+    """Cost and mean TTFT of every layout under the arrivals; a decode pool also waits for the KV cache."""
+    args = (asked.shape, asked.device.machine, asked.candidates, precision, asked.load._replace(osl=1.0))
+    fits = serving.max_batch(*args, asked.calibration) >= 1.0
+    at = serving_pools.prefill_point(*args, asked.calibration)
+    handed = 0.0 if asked.phase == "prefill" else at.transfer_seconds
+    rate, servers = arrivals.of(at.prompt_seconds)
+    prompts = None if asked.lengths is None else asked.lengths.prompt_points()
+    first = serving_traffic.first_token_of_pool(at, asked.calibration, rate, servers, prompts, handed)
+    cost = np.where(fits, at.prompt_seconds * size_of(asked.candidates), np.inf)
+    return Tried(cost, np.where(fits, first.mean_seconds, np.inf))

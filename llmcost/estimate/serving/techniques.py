@@ -1,0 +1,317 @@
+"""Techniques of a question: what they change before it is answered, and what they add to the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from llmcost import spec, technique
+from llmcost.engine.model import transformer as tf
+from llmcost.engine.model.request import request_flops
+from llmcost.engine.serving import speculation as engine
+from llmcost.errors import LlmcostError, raise_all
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.sampling import central
+from llmcost.estimate.fleet.sizing import Fleet
+from llmcost.estimate.serving import plan as serving_plan
+from llmcost.estimate.serving import technique_keys
+from llmcost.estimate.serving.options import NoFit, Options
+from llmcost.estimate.serving.replica import Replica, choose
+from llmcost.estimate.serving.technique_keys import FILE, factor
+from llmcost.keys.techniques import LONGEST_DRAFT
+from llmcost.result import CostRow
+from llmcost.scenario import Scenario, Setting
+from llmcost.technique import Said
+
+if TYPE_CHECKING:
+    from llmcost.estimate.serving.plan import Plan
+
+METHOD = "docs/method-techniques.md"
+LENGTHS = tuple(float(y) for y in range(9))  # draft lengths to choose from; 0 is plain decoding
+# What the layout and the size of the large model say nothing about, for the small one beside it.
+OWN = ("model", "params", "params_active", "gpus", "serve_gpus", "tp", "serve_tp", "pp", "serve_pp", "ep", "serve_ep",
+       "batch", "tokens_per_second", "technique")  # fmt: skip
+SUMMED = (
+    "usd_per_request", "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input", "usd_per_mtok_blended",
+    "kwh_per_request", "wh_per_request", "wh_per_1000_tokens", "water_litres_per_request", "co2e_kg_per_request",
+    "electricity_usd_per_request",
+)  # fmt: skip
+COUNTED = (
+    "gpus", "gpus_mean", "gpus_reserved", "gpus_on_demand_mean", "gpus_spot_mean", "usd_per_hour_fleet",
+)  # fmt: skip
+SHARED = frozenset(("operations_cost", "stored_bytes"))
+PER_MONTH = {"energy_kwh_per_month": "kwh_per_request", "co2e_kg_per_month": "co2e_kg_per_request"}
+DAYS_PER_MONTH = 365.25 / 12
+Figures = dict[str, Any]
+Model = Callable[[Any, Mapping[str, Any]], Figures]
+
+
+class Applied(NamedTuple):
+    """What is done about the cost of a question."""
+
+    said: tuple[Said, ...]
+    keys: tuple[tuple[str, str], ...] = ()  # what techniques set, each with the technique that does
+    small: Plan | None = None  # what answers beside the model, in a router or cascade
+    shares: tuple[float, float] = (1.0, 0.0)  # requests of the model and of the small one, of those that reach either
+    stored: float = 0.0  # share of requests answered from the store
+    lookup: float = 0.0  # of every request [USD]
+    lookup_token: float = 0.0  # of every input token [USD]
+    edge: float = 0.0  # share of the rest that a device serves
+    edge_usd: float = 0.0
+    human: float = 0.0  # share of all requests that go to a person
+    human_usd: float = 0.0
+    offline: tuple[float, float] = (0.0, 1.0)  # share that may wait, and its utilisation
+
+    @property
+    def reach(self) -> float:
+        """Share of requests that neither store nor device answers."""
+        return (1.0 - self.stored) * (1.0 - self.edge)
+
+    @property
+    def sent(self) -> float:
+        """Share of requests whose answer leaves the data centre: a device has its own already."""
+        return 1.0 - (1.0 - self.stored) * self.edge
+
+    @property
+    def mixes(self) -> bool:
+        """Whether a request is more than one pass through one fleet."""
+        return self.reach < 1.0 or self.small is not None or self.lookup + self.lookup_token + self.human > 0.0
+
+    def reaching(self, p: Mapping[str, Any], share: float | None = None) -> dict[str, Any]:
+        """The numbers as one of the fleets sees them: its share of the traffic, at the utilisation of the mix."""
+        seen, mine = dict(p), self.shares[0] if share is None else share
+        if "requests" in seen:
+            seen["requests"] = p["requests"] * self.reach * mine
+            for key in SHARED & p.keys():  # of the service, not of one of its fleets
+                seen[key] = p[key] * mine / sum(self.shares)
+        if "utilization" in seen:
+            seen["utilization"] = engine.mixed_utilization(self.offline[0], p["utilization"], self.offline[1])
+        return seen
+
+    def refuse_unread(self, scenario: Scenario) -> None:
+        """Refuse techniques that set what no part of the answer took."""
+        idle = [name for key, name in self.keys if not {key, f"serve_{key}"} & scenario.read]
+        raise_all(
+            [
+                LlmcostError(
+                    f"{name} has no effect in this question",
+                    f"other values given decide the answer: leave {name} out",
+                )
+                for name in dict.fromkeys(idle)
+            ]
+        )
+
+    def figures(self, todo: Plan, p: Mapping[str, Any], model: Model) -> Figures:
+        """Figures of a mean request, whoever answers it; those of the model alone under `own`."""
+        own = model(todo, self.reaching(p))
+        if not self.mixes:
+            return own
+        parts = [(self.reach * self.shares[0], own)]
+        if self.small is not None:
+            small = self.small._replace(requests=todo.requests, fleet=todo.fleet)
+            parts.append((self.reach * self.shares[1], model(small, self.reaching(p, self.shares[1]))))
+        out = own | {k: sum(w * f[k] for w, f in parts) for k in SUMMED if all(f.get(k) is not None for _, f in parts)}
+        out |= {k: sum(f[k] for _, f in parts) for k in COUNTED if k in own}
+        if self.small is not None and "gpus" in own:
+            out["small_gpus"] = parts[1][1]["gpus"]
+        self._add(out, p)
+        if self.small is not None:
+            out["small_usd_per_request"] = parts[1][1]["usd_per_request"]
+        out["model_usd_per_request"] = own["usd_per_request"]
+        return out | (_totals(out, p) if todo.requests else {}) | {"own": own}
+
+    def _add(self, out: Figures, p: Mapping[str, Any]) -> None:
+        """What is paid beside accelerators; a lookup reads the prompt and is paid by input tokens."""
+        lookup = self.lookup + self.lookup_token * p["isl"]
+        device = (1.0 - self.stored) * self.edge * self.edge_usd
+        out["beside_usd_per_request"] = lookup + device + self.human * self.human_usd
+        out["usd_per_request"] = out["usd_per_request"] + out["beside_usd_per_request"]
+        if out.get("usd_per_mtok_blended") is not None:  # one phase alone has no blend
+            out["usd_per_mtok_blended"] = out["usd_per_mtok_blended"] + lookup / (p["isl"] + p["osl"]) * 1e6
+        if out.get("usd_per_mtok_input") is not None:
+            out["usd_per_mtok_input"] = out["usd_per_mtok_input"] + lookup / (p["isl"] * (1.0 - p["cache_hit"])) * 1e6
+        if "requests_per_user" in p:
+            out["usd_per_user_month"] = out["usd_per_request"] * p["requests_per_user"] * DAYS_PER_MONTH
+
+    def flops(self, own: Any, work: tuple[Any, Any, Any]) -> Any:
+        """Arithmetic of a mean request [FLOP], from that of the model and the lengths of a request."""
+        total = self.shares[0] * own
+        if self.small is not None and self.small.model is not None:
+            total = total + self.shares[1] * request_flops(self.small.model.shape, *work)
+        return self.reach * total
+
+    def rows(self, p: Mapping[str, float]) -> list[CostRow]:
+        """A month of what is paid beside accelerators."""
+        monthly = p["requests"] * DAYS_PER_MONTH
+        lookup = self.lookup + self.lookup_token * p["isl"]
+        found = (
+            ("response cache, a month", monthly, "lookup", lookup),
+            ("users' devices, a month", monthly * (1.0 - self.stored) * self.edge, "request", self.edge_usd),
+            ("people, a month", monthly * self.human, "case", self.human_usd),
+        )
+        return [CostRow(name, n, unit, rate, n * rate) for name, n, unit, rate in found if n * rate > 0]
+
+    def answer(
+        self, question: Question, replica: Any, c: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]], list[CostRow]]:
+        """What the answer says of them: results, arrays and what is paid beside accelerators."""
+        found: dict[str, Any] = {}
+        if self.small is not None:
+            found["small_model"] = self.small.model.name if self.small.model else None
+        found |= {k: float(c[k]) for k in ("model_usd_per_request", "small_usd_per_request", "small_gpus") if k in c}
+        if self.reach < 1.0:
+            found["reach_share"] = self.reach
+        draft = getattr(replica, "draft", None)
+        if draft is not None:
+            found |= {"drafted": float(replica.point.drafted), "tokens_per_step": float(replica.point.tokens_per_step)}
+        _explain(question, self, c)
+        p = central(question.numbers)
+        return found, {"techniques": caveats(question, self.said)}, self.rows(p) if "requests" in p else []
+
+    def choose(self, question: Question, asked: Options, price: float, fleet: Fleet | None) -> Replica | NoFit:
+        """The replica, with a draft model where one was asked for; where its length is open, where it pays."""
+        found = _draft(question, asked, self.said)
+        if found is None:
+            return choose(question, asked, price, fleet)
+        drafted = choose(question, asked._replace(shape=found.held, draft=found), price, fleet)
+        if 0.0 not in found.lengths:
+            return drafted
+        plain = choose(question, asked, price, fleet)
+        if isinstance(drafted, NoFit) or (isinstance(plain, Replica) and _seconds(plain) <= _seconds(drafted)):
+            question.warn("W051", "speculation does not pay at the batch that is cheapest: plain decoding is taken", "")
+            return plain
+        return choose(question, asked._replace(shape=found.held, draft=found), price, fleet)
+
+
+def _seconds(replica: Replica) -> float:
+    """Accelerator time of an output token [s]."""
+    return replica.gpus / float(replica.point.output_tokens_per_second)
+
+
+def _totals(out: Figures, p: Mapping[str, Any]) -> Figures:
+    """Totals of the traffic, from those of a request."""
+    found = {"usd_per_day": out["usd_per_request"] * p["requests"]}
+    found["usd_per_month"] = found["usd_per_day"] * DAYS_PER_MONTH
+    return found | {k: out[of] * p["requests"] * DAYS_PER_MONTH for k, of in PER_MONTH.items() if of in out}
+
+
+def take(question: Question) -> Applied:
+    """Take the techniques of a question: what they set stands over what a file says.
+
+    Raises
+    ------
+    LlmcostError
+        An option that says the same thing, or a technique that has nothing to act on.
+    """
+    setting = question.scenario.get("technique", question.side)
+    assert setting is not None
+    said = technique.parse(setting.value)
+    technique_keys.refuse_idle(question.scenario, said)
+    layer = technique_keys.layer(question, said)
+    technique_keys.refuse_twice(question.scenario, layer, setting)
+    question.scenario = question.scenario.over({k: s for k, (s, _) in layer.items()})
+    by = {s.technique.lever: s for s in said}
+    applied = Applied(said, tuple((k, name) for k, (_, name) in layer.items()), **_around(question, by))
+    if "routing" in by:
+        applied = applied._replace(**_small(question, by["routing"]))
+    return applied
+
+
+def _around(question: Question, by: Mapping[str, Said]) -> dict[str, Any]:
+    """What is paid and answered beside the model."""
+    found: dict[str, Any] = {}
+    if "response" in by:
+        given = by["response"].values
+        found["stored"] = given["share"]
+        if "price" in given:
+            found["lookup"] = given["price"]
+        else:
+            found["lookup_token"] = factor(question, "lookup_usd_per_mtok") / 1e6
+    if "edge" in by:
+        found |= {"edge": by["edge"].values["share"], "edge_usd": by["edge"].values.get("price", 0.0)}
+    if "human" in by:
+        given = by["human"].values
+        price = given["price"] if "price" in given else factor(question, "human_usd_per_case")
+        found |= {"human": given["share"], "human_usd": price}
+    if "offline" in by:
+        given = by["offline"].values
+        used = given["utilization"] if "utilization" in given else factor(question, "offline_utilization")
+        found["offline"] = (given["share"], used)
+    return found
+
+
+def _small(question: Question, said: Said) -> dict[str, Any]:
+    """The fleet of the small model: the same question, its layout and batch chosen for it."""
+    scenario = question.scenario
+    layers = tuple({k: v for k, v in layer.items() if k not in OWN} for layer in scenario.layers)
+    model = Setting(said.values["model"], f"technique:{said.name}")
+    beside = Question(scenario._replace(layers=({"model": model}, *layers)), question.catalog, question.side)
+    todo = serving_plan.plan(beside)
+    if isinstance(todo.replica, NoFit):
+        raise LlmcostError(f"{said.name}: {todo.replica.reason}")
+    for name, value in beside.numbers.items():
+        question.numbers.setdefault(name, value)
+    for caveat in beside.warnings:
+        question.warn(caveat.code, caveat.message, caveat.hint)
+    _refuse_large(question, todo, said.name)
+    large, small = engine.routed_shares(said.values["share"], float(said.name == "cascade"))
+    return {"small": todo, "shares": (float(large), float(small))}
+
+
+def _refuse_large(question: Question, todo: Plan, name: str) -> None:
+    """Refuse a small model that is not smaller than the model it stands beside."""
+    said = question.scenario.get("model", question.side)
+    if said is None or todo.model is None:
+        return
+    preset, found = question.catalog.load(spec.Model, said.value)
+    size = preset.params_active or preset.params_total
+    if preset.n_layers is not None:
+        size = float(tf.shape_of(preset).params_active)
+    if size is not None and float(todo.model.shape.params_active) >= size:
+        raise LlmcostError(f"{name}: {todo.model.name} is no smaller than {found.name}", "name a smaller model")
+
+
+def _draft(question: Question, asked: Options, said: tuple[Said, ...]) -> engine.Draft | None:
+    """The draft model of a speculation, as the engine takes it."""
+    given = next((s.values for s in said if s.technique.lever == "speculation"), None)
+    if given is None:
+        return None
+    acceptance = given.get("acceptance")
+    if acceptance is None:
+        acceptance = factor(question, "acceptance")
+    lengths = (float(given["tokens"]),) if "tokens" in given else LENGTHS
+    assert max(lengths) <= LONGEST_DRAFT
+    by = given.get("draft")
+    if not isinstance(by, str):
+        ratio = factor(question, "draft_cost_ratio") if by is None else by
+        return engine.Draft(asked.shape, acceptance, lengths, None, ratio)
+    preset, found = question.catalog.load(spec.Model, by)
+    if preset.n_layers is None:
+        raise LlmcostError(f"speculation: {found.name} has no known architecture", "give a ratio in its place: 0.05")
+    shape = tf.shape_of(preset)
+    if float(shape.params_active) >= float(asked.shape.params_active):
+        raise LlmcostError(f"speculation: the draft {found.name} is no smaller than {asked.model.name}")
+    return engine.Draft(asked.shape, acceptance, lengths, shape)
+
+
+def caveats(question: Question, said: tuple[Said, ...]) -> list[dict[str, Any]]:
+    """Each technique with what it does to quality, and who says so."""
+    rows = {row["name"]: row for row in question.catalog.table(FILE, "techniques")}
+    found = []
+    for s in said:
+        row = rows.get(s.name) or rows[s.technique.lever]
+        found.append(
+            {"name": s.text, "caveat": row["caveat"], "source": row["address"], "confidence": row["confidence"]}
+        )
+    return found
+
+
+def _explain(question: Question, applied: Applied, c: Mapping[str, Any]) -> None:
+    """The steps from the cost of the model to the cost of a request."""
+    if not applied.mixes:
+        return
+    terms = [f"{applied.reach * applied.shares[0]:.3g} x {float(c['model_usd_per_request']):.4g} USD"]
+    if applied.small is not None:
+        terms.append(f"{applied.reach * applied.shares[1]:.3g} x {float(c['small_usd_per_request']):.4g} USD")
+    terms.append(f"{float(c['beside_usd_per_request']):.4g} USD beside accelerators")
+    question.step("cost of a mean request", " + ".join(terms), float(c["usd_per_request"]), "USD", METHOD)

@@ -1,0 +1,3 @@
+"""What a training run takes and costs."""
+
+from __future__ import annotations

@@ -1,0 +1,230 @@
+"""The bill of a training run: what the run costs by a definition, and the programme around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from llmcost.engine.money import energy
+from llmcost.engine.money import hardware as money
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.subject import Chip
+from llmcost.estimate.money import rent as prices
+from llmcost.estimate.money.place import Place
+from llmcost.estimate.money.purchase import take_purchase
+
+RENTAL, AMORTISED, ACQUISITION = "rental", "amortised", "acquisition"
+RUN, PROGRAM = "run", "program"
+SECONDS_PER_YEAR = money.HOURS_PER_YEAR * 3600.0
+PROGRAMME_KEYS = ("experiments", "staff", "data_cost", "storage_cost")
+COTTIER = "Cottier et al. 2024, arXiv:2405.21015"
+
+
+class Row(NamedTuple):
+    """One line of a bill: quantity x rate [USD], floats or samples alike."""
+
+    name: str
+    quantity: Any
+    unit: str
+    rate_usd: Any
+
+
+class Bill(NamedTuple):
+    """How a training question is billed; the numbers themselves are in the question."""
+
+    definition: str
+    scope: str
+    place: Place | None
+    gpus: float | None
+
+    def rows(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Row]:
+        """The rows of `total_usd`, from numbers and the hours and energy of the run."""
+        run = self.run_rows(p, figures)
+        return run if self.scope == RUN else [*run, *around(p, total(run))]
+
+    def run_rows(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Row]:
+        """The final run alone."""
+        if self.definition == RENTAL:
+            return [Row("accelerator rental", figures["gpu_hours"], "GPU-hour", p["price"])]
+        if self.definition == ACQUISITION:
+            return _hardware(p, p["purchase_price"], self.gpus, "GPU")
+        years = p["hardware_age"] / SECONDS_PER_YEAR
+        value = money.value_at_start(p["purchase_price"], p["hardware_price_decline"], years)
+        rate = money.consumed_usd_per_hour(value, p["hardware_price_decline"])
+        electricity = Row("electricity", figures["energy_kwh"], "kWh", p["electricity_price"])
+        return [*_hardware(p, rate, figures["gpu_hours"], "GPU-hour"), electricity]
+
+    def totals(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
+        """`total_usd` by scope, the final run, and the programme where it can be told."""
+        run = self.run_rows(p, figures)
+        found = {"run_usd": total(run)}
+        if self.definition != ACQUISITION:
+            found["program_usd"] = total([*run, *around(p, found["run_usd"])])
+        return {"total_usd": found[f"{self.scope}_usd"], **found}
+
+    def surroundings(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
+        """Embodied carbon, power, water and what people know the size of."""
+        if self.place is None:
+            return {}
+        kwh, hours = figures["energy_kwh"], figures["gpu_hours"]
+        found = {
+            "embodied_co2e_kg": energy.embodied_kg(hours, p["embodied_kg_per_gpu"], p["server_life_years"]),
+            "homes_year": kwh / p["home_kwh_per_year"],
+            "cars_year": figures["co2e_kg"] / p["car_kg_per_year"],
+        }
+        if "duration_seconds" in figures:
+            found["power_watts"] = kwh * 3.6e6 / figures["duration_seconds"]
+        litres = self.place.water_litres(kwh, p)
+        return found if litres is None else found | {"water_litres": litres}
+
+    def explain(self, question: Question, p: Mapping[str, float], figures: Mapping[str, Any]) -> None:
+        """The steps from hours to dollars, and from the run to its programme."""
+        question.step("cost", self._formula(p), figures["run_usd"], "USD", _SOURCES[self.definition])
+        if figures.get("program_usd") is None:
+            return
+        other = " + data and storage" if "data_cost" in p or "storage_cost" in p else ""
+        text = f"run x (1 + experiments {p['experiments']:.3g}) x (1 + staff {p['staff']:.3g}){other}"
+        question.step("programme cost", text, figures["program_usd"], "USD", f"{COTTIER}, section 2.5")
+
+    def _formula(self, p: Mapping[str, float]) -> str:
+        if self.definition == RENTAL:
+            return f"billed GPU-hours x {p['price']:.4g} USD/h"
+        server = f" x server {p['server_over_chip']:.3g}" if "server_over_chip" in p else ""
+        cluster = f"{p['purchase_price']:,.0f} USD{server} / (1 - network {p['interconnect_share']:.3g})"
+        if self.definition == ACQUISITION:
+            return f"{self.gpus:,.0f} accelerators x {cluster}"
+        years = p["hardware_age"] / SECONDS_PER_YEAR
+        r = p["hardware_price_decline"]
+        return f"billed GPU-hours x {cluster} x 10^(-{r:g} x {years:.3g} y) x {r:g} ln 10 / 8766 + electricity"
+
+    def explain_surroundings(self, question: Question, p: Mapping[str, float], figures: Mapping[str, Any]) -> None:
+        """The steps of embodied carbon and of the equivalents."""
+        if self.place is None:
+            return
+        life = f"billed GPU-hours / {p['server_life_years']:g} years x {p['embodied_kg_per_gpu']:g} kg"
+        question.step(
+            "embodied carbon", life, figures["embodied_co2e_kg"], "kg CO2e", "Luccioni et al. 2022, arXiv:2211.02001"
+        )
+        homes = f"energy / {p['home_kwh_per_year']:,.0f} kWh"
+        question.step("homes for a year", homes, figures["homes_year"], "household-years", "docs/method.md, energy")
+        cars = f"carbon / {p['car_kg_per_year']:,.0f} kg"
+        question.step("cars for a year", cars, figures["cars_year"], "car-years", "docs/method.md, energy")
+
+
+_SOURCES = {
+    RENTAL: f"{COTTIER}, section 2.4",
+    AMORTISED: f"{COTTIER}, sections 2.2 and 2.3",
+    ACQUISITION: f"{COTTIER}, appendix A.1",
+}
+
+
+def total(rows: list[Row]) -> Any:
+    """What rows add up to [USD]."""
+    return sum(row.quantity * row.rate_usd for row in rows)
+
+
+def _hardware(p: Mapping[str, Any], rate: Any, quantity: Any, unit: str) -> list[Row]:
+    """Accelerators, their servers and the network between them, at a price or a cost per hour of an accelerator."""
+    network = money.interconnect_ratio(p["interconnect_share"])
+    if "server_over_chip" not in p:
+        return [
+            Row("accelerators with servers", quantity, unit, rate),
+            Row("cluster network", quantity, unit, rate * network),
+        ]
+    return [
+        Row("accelerators", quantity, unit, rate),
+        Row("servers", quantity, unit, rate * (p["server_over_chip"] - 1.0)),
+        Row("cluster network", quantity, unit, rate * p["server_over_chip"] * network),
+    ]
+
+
+def around(p: Mapping[str, Any], run_usd: Any) -> list[Row]:
+    """The programme around a run that costs `run_usd`: experiments, staff, and data and storage where given."""
+    found = [
+        Row("experiments and failed runs", p["experiments"], "run", run_usd),
+        Row("staff", p["staff"], "compute", money.all_compute_usd(run_usd, p["experiments"])),
+    ]
+    named = (("data", "data_cost"), ("storage", "storage_cost"))
+    return found + [Row(name, 1.0, "programme", p[key]) for name, key in named if key in p]
+
+
+def take(question: Question, device: Chip | None, where: Place | None, gpus: float | None) -> Bill:
+    """Take what a bill needs: the definition, the scope, prices, and the programme's shares.
+
+    Raises
+    ------
+    LlmcostError
+        A price, a power or a count that the definition needs is not known; a programme of a purchase.
+    """
+    definition = _choice(question, "cost_definition", RENTAL)
+    scope = _choice(question, "scope", RUN)
+    if definition == RENTAL:
+        prices.price(question, device.found.name if device else None)
+    else:
+        _take_hardware(question, device, definition)
+    if definition == AMORTISED:
+        _take_decline(question, where)
+    if definition == ACQUISITION and gpus is None:
+        raise question.need("gpus", "the cost of a cluster follows from the number of accelerators")
+    if definition == ACQUISITION and scope == PROGRAM:
+        raise LlmcostError(
+            "a programme is made of runs, and an acquisition is the purchase of a cluster",
+            "--scope program --cost-definition amortised",
+        )
+    if definition != ACQUISITION:
+        take_programme(question, scope)
+    if where is not None:
+        _take_surroundings(question)
+    return Bill(definition, scope, where, gpus)
+
+
+def _choice(question: Question, key: str, default: str) -> str:
+    said = question.said(key)
+    if said is None:
+        question.record(key, default, Origin("default", "docs/method.md, defaults"))
+    return str(said or default)
+
+
+def _take_hardware(question: Question, device: Chip | None, definition: str) -> None:
+    """What an accelerator cost, with its server and its part of the cluster's network."""
+    shared = None if question.prefix else question.scenario.get("price")  # in a crossover it may mean serving
+    if shared is not None or question.scenario.get("train_price") is not None:
+        question.warn("W042", f"a price per hour is no part of the {definition} cost", "--cost-definition rental")
+    take_purchase(question, device)
+
+
+def _take_decline(question: Question, where: Place | None) -> None:
+    """How fast hardware loses its value, and how old it is; electricity has to be known too."""
+    if where is None:
+        raise LlmcostError(
+            "an amortised cost holds electricity, and the power of the accelerator is not known",
+            "name another --hardware, or --cost-definition rental",
+        )
+    decline = question.factor("programme", "hardware_price_decline")
+    question.remember("hardware_price_decline", decline.value, decline.origin, "orders of magnitude/year")
+    if question.number("hardware_age") is None:
+        question.remember("hardware_age", 0.0, Origin("default", "docs/method.md, money: bought new for the run"))
+
+
+def take_programme(question: Question, scope: str) -> None:
+    """The shares of a programme, said or as published."""
+    question.number("experiments", question.factor("programme", "experiments_multiple"))
+    question.number("staff", question.factor("programme", "staff_over_compute"))
+    missing = [key for key in ("data_cost", "storage_cost") if question.number(key) is None]
+    if missing and scope == PROGRAM:
+        names = " or ".join(key.removesuffix("_cost") for key in missing)
+        hint = " ".join(f"--{key.replace('_', '-')} 1M" for key in missing)
+        question.warn("W041", f"the programme holds no {names}: no share of them is published", hint)
+
+
+def _take_surroundings(question: Question) -> None:
+    """What turns hours, energy and carbon into embodied carbon, water and equivalents."""
+    for name, file, factor, unit in (
+        ("embodied_kg_per_gpu", "power", "embodied_gpu_with_server_kg", "kg CO2e"),
+        ("server_life_years", "programme", "server_life_years", "years"),
+        ("home_kwh_per_year", "equivalents", "home_electricity_kwh_per_year", "kWh"),
+        ("car_kg_per_year", "equivalents", "car_kg_per_year", "kg CO2e"),
+    ):
+        found = question.factor(file, factor)
+        question.remember(name, found.value, found.origin, unit)

@@ -1,0 +1,378 @@
+"""What a training method adds to pre-training: its FLOPs phase by phase, what it keeps in memory, how sure we are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost import spec
+from llmcost.engine.model import transformer as tf
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.spread import Spread, median
+from llmcost.engine.training import methods as engine
+from llmcost.engine.training.calibration import Calibration
+from llmcost.engine.training.methods import TokenFlops
+from llmcost.engine.training.step import Step
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.subject import Subject, architecture
+
+PRETRAIN, CONTINUE, FULL, LORA, QLORA, DISTILL, RL = (
+    "pretrain", "continue", "full", "lora", "qlora", "distill", "rl",
+)  # fmt: skip
+ADAPTERS = (LORA, QLORA)
+PRETRAINING = (PRETRAIN, CONTINUE)
+UNMEASURED = (LORA, QLORA, DISTILL, RL)
+VERBS = {
+    PRETRAIN: "training", CONTINUE: "continued pre-training of", FULL: "full fine-tuning of",
+    LORA: "LoRA fine-tuning of", QLORA: "QLoRA fine-tuning of", DISTILL: "distilling into",
+    RL: "reinforcement learning of",
+}  # fmt: skip
+SECONDS_PER_HOUR = 3600.0
+KAPLAN = "Kaplan et al. 2020, arXiv:2001.08361, section 2.1"
+SOURCES = {
+    LORA: "Hu et al. 2021, arXiv:2106.09685, section 4.2",
+    QLORA: "Dettmers et al. 2023, arXiv:2305.14314",
+    DISTILL: "Hinton et al. 2015, arXiv:1503.02531",
+    RL: "Shao et al. 2024, arXiv:2402.03300, section 4.1",
+}
+FORMULAS = {
+    LORA: "4 x matmul parameters + 6 x adapters + 3 x attention: frozen weights have no weight gradient",
+    QLORA: "4 x matmul parameters + 6 x adapters + 3 x attention: frozen weights have no weight gradient",
+}
+FULL_FORMULA = "6 x matmul parameters + 3 x attention at the mean causal context"
+
+
+class Resident(NamedTuple):
+    """A model that only runs forward beside the one that is trained."""
+
+    role: str
+    shape: Shape
+    name: str = ""
+
+    @property
+    def label(self) -> str:
+        """How rows call it."""
+        return f"{self.role} {self.name}".strip()
+
+
+class Method(NamedTuple):
+    """A training method with its values taken."""
+
+    name: str = PRETRAIN
+    adapters: float = 0.0  # adapter parameters; 0 where every weight is trained
+    frozen_bytes: float = 2.0  # bytes per parameter of frozen linear layers
+    residents: tuple[Resident, ...] = ()
+    resident_bytes: float = 0.0  # of their weights, all accelerators together
+    spread: float = 1.0  # further factor on the range of the step
+
+    @property
+    def verb(self) -> str:
+        """How sentences call it, before the model's name."""
+        if self.name == DISTILL and self.residents:
+            return f"distilling {self.residents[0].name} into"
+        return VERBS[self.name]
+
+    def flops(self, params: Any, attention: Any = 0.0, recomputed: Any = 0.0, head: Any = 0.0) -> TokenFlops:
+        """FLOPs per token of the model that is trained."""
+        if self.name in ADAPTERS:
+            return engine.adapter_training_flops(params, self.adapters, attention, recomputed, head)
+        return engine.full_training_flops(params, attention, recomputed, head)
+
+    def calibration(self, calibration: Calibration, shape: Shape) -> Calibration:
+        """The constants with the bytes per parameter that the method keeps."""
+        if self.name not in ADAPTERS:
+            return calibration
+        frozen = engine.frozen_bytes(shape, self.frozen_bytes)
+        states = engine.adapter_states(shape.params_total, self.adapters, frozen, calibration.states)
+        return calibration._replace(
+            weight_bytes=float(states.weight),
+            gradient_bytes=float(states.gradient),
+            optimizer_bytes=float(states.optimizer),
+        )
+
+    def step(self, full: Step, shape: Shape, seq_len: float, recomputed: float, tokens: float) -> Step:
+        """The step of the method from that of full training."""
+        if self.name not in ADAPTERS:
+            return full
+        attention = tf.causal_attention_flops_per_token(shape, seq_len)
+        flops = self.flops(shape.params_matmul, attention, recomputed, shape.head_params)
+        share = self.adapters / float(shape.params_total)
+        return Step(*(float(v) for v in engine.adapter_step(full, recomputed, share, flops, tokens)))
+
+
+class Phase(NamedTuple):
+    """A part of the run with its own work: tokens x (per_param x active parameters + per_token) FLOPs."""
+
+    name: str
+    tokens: tuple[str, ...]  # numbers whose product are its tokens; none: the FLOPs of the run are given
+    per_param: float = 0.0  # where a count of parameters is all that is known
+    per_token: float = 0.0
+    trains: bool = True
+    pace: float = 1.0  # its MFU over that of the first phase
+    overhead: float | None = None  # hardware FLOPs over model FLOPs; None: not known
+    decodes: bool = False  # its time is that of generating tokens
+
+    def count(self, p: Mapping[str, Any]) -> Any:
+        """Its tokens."""
+        return math.prod(p[name] for name in self.tokens)
+
+    def each(self, p: Mapping[str, Any]) -> Any:
+        """Model FLOPs of one of its tokens."""
+        return self.per_param * p["params_active"] + self.per_token if self.per_param else self.per_token
+
+    def over(self, other: Phase, p: Mapping[str, Any]) -> Any:
+        """Its tokens over those of another; what both count cancels exactly."""
+        ours = [name for name in self.tokens if name not in other.tokens]
+        theirs = [name for name in other.tokens if name not in self.tokens]
+        return math.prod(p[n] for n in ours) / math.prod(p[n] for n in theirs)
+
+    def flops(self, p: Mapping[str, Any]) -> Any:
+        """Its model FLOPs."""
+        return self.count(p) * self.each(p) if self.tokens else p["training_flops"]
+
+    def seconds(self, p: Mapping[str, Any]) -> Any:
+        """Its accelerator-seconds."""
+        if self.decodes:
+            return self.count(p) * p["rollout_error"] / p["rollout_tokens_per_second_per_gpu"]
+        return self.flops(p) / (p["peak_flops"] * p["mfu"] * self.pace)
+
+
+class Work(NamedTuple):
+    """Everything that is computed."""
+
+    phases: tuple[Phase, ...]
+
+    def figures(self, p: Mapping[str, Any]) -> dict[str, Any]:
+        """FLOPs of the run, of a token, and as executed where the recomputation is known."""
+        found = {"training_flops": sum(phase.flops(p) for phase in self.phases)}
+        executed = all(phase.overhead is not None for phase in self.phases)
+        if executed:
+            found["hardware_flops"] = sum(phase.flops(p) * (phase.overhead or 1.0) for phase in self.phases)
+        trained = [phase for phase in self.phases if phase.trains and phase.tokens]
+        if not trained:
+            return found
+        # relative to the tokens of the first phase, so that tokens known as a range leave FLOPs per token exact
+        first, passes = trained[0], sum(phase.over(trained[0], p) for phase in trained)
+        weights = [phase.over(first, p) / passes for phase in self.phases]
+        parts = [(w * phase.each(p), phase.overhead) for w, phase in zip(weights, self.phases, strict=True)]
+        found["tokens"] = sum(phase.count(p) for phase in trained)
+        found["flops_per_token"] = sum(each for each, _ in parts)
+        if executed:
+            found["hardware_flops_per_token"] = sum(each * (overhead or 1.0) for each, overhead in parts)
+        return found
+
+    def rows(self, p: Mapping[str, float]) -> list[dict[str, Any]]:
+        """Each phase; FLOPs add up to `training_flops`, hours to `compute_gpu_hours`."""
+        timed = "mfu" in p
+        hours = [phase.seconds(p) / SECONDS_PER_HOUR if timed else None for phase in self.phases]
+        return [
+            {
+                "name": phase.name,
+                "tokens": float(phase.count(p)) if phase.tokens else None,
+                "training_flops": float(phase.flops(p)),
+                "compute_gpu_hours": taken,
+            }
+            for phase, taken in zip(self.phases, hours, strict=True)
+        ]
+
+
+def take(question: Question, model: Subject | None) -> Method:
+    """The method that was asked for, with what belongs to it.
+
+    Raises
+    ------
+    LlmcostError
+        A distillation without a teacher, or adapters without a model.
+    """
+    name = str(question.said("method") or PRETRAIN)
+    if question.scenario.get("method", question.side) is None:
+        question.record("method", name, Origin("default", "docs/method.md, defaults"))
+    if name in (PRETRAIN, CONTINUE, FULL) or model is None:
+        return Method(name)
+    spread = question.factor("methods", "unmeasured_spread")
+    question.record("unmeasured_spread", spread.value, spread.origin, "ratio")
+    method = Method(name, spread=median(spread.value))
+    if name in ADAPTERS:
+        return _adapters(question, model, method)
+    residents = (_teacher(question),) if name == DISTILL else _scorers(question, model)
+    bytes_each = question.factor("methods", "resident_bytes")
+    question.record("resident_bytes", bytes_each.value, bytes_each.origin, "bytes/parameter")
+    weights = sum(float(r.shape.params_total) for r in residents) * median(bytes_each.value)
+    return method._replace(residents=residents, resident_bytes=weights)
+
+
+def _adapters(question: Question, model: Subject, method: Method) -> Method:
+    rank = question.said("lora_rank")
+    if rank is None:
+        factor = question.factor("methods", "lora_rank")
+        rank = int(median(factor.value))
+        question.record("lora_rank", rank, factor.origin)
+    count = float(engine.adapter_params(assumed_shape(question, model), float(rank)))
+    layers = "attention" if model.moe else "every linear layer of the blocks"
+    question.record("adapter_params", count, Origin("computed", f"{SOURCES[LORA]}: rank {rank} on {layers}"), "count")
+    if method.name == LORA:
+        return method._replace(adapters=count)
+    held = question.factor("methods", "qlora_bytes")
+    question.record("qlora_bytes", held.value, held.origin, "bytes/parameter")
+    return method._replace(adapters=count, frozen_bytes=median(held.value))
+
+
+def assumed_shape(question: Question, model: Subject) -> Shape:
+    """The architecture, or Llama's at the same number of parameters where only that is known."""
+    if not math.isnan(float(model.shape.n_layers)):
+        return model.shape
+    question.warn(
+        "W012",
+        f"the architecture of {model.name} is assumed: Llama 3 shapes scaled to its parameters",
+        "llmcost presets import config.json",
+    )
+    return tf.dense_shape(float(model.shape.params_active))
+
+
+def _teacher(question: Question) -> Resident:
+    found = _resident(question, "teacher", "teacher")
+    if found is None:
+        raise LlmcostError("missing --teacher: the model that is distilled", "--teacher llama-3.1-405b")
+    return found
+
+
+def _scorers(question: Question, model: Subject) -> tuple[Resident, ...]:
+    """The frozen reference policy, and a reward model where one is named."""
+    reward = _resident(question, "reward_model", "reward model")
+    reference = Resident("reference policy", model.shape)
+    return (reference,) if reward is None else (reference, reward)
+
+
+def _resident(question: Question, key: str, role: str) -> Resident | None:
+    loaded = question.preset(key, spec.Model)
+    if loaded is None:
+        return None
+    preset, found = loaded
+    if preset.n_layers is not None:
+        return Resident(role, architecture(preset, found), found.name)
+    total = preset.params_total or preset.params_active
+    if total is None:
+        raise LlmcostError(f"{found.name} has no published architecture or size", "name another model")
+    question.warn(
+        "W010",
+        f"{found.name} is a closed model: its size is an estimate by {preset.estimate_by or 'a third party'}",
+        f"llmcost presets show {found.name}",
+    )
+    return Resident(role, tf.shape_from_counts(total, preset.params_active), found.name)
+
+
+def work(question: Question, model: Subject, method: Method, seq_len: float) -> Work:
+    """The phases of a run whose tokens are among the numbers of the question."""
+    main: tuple[str, ...] = ("rollout_tokens",) if method.name == RL else ("tokens",)
+    repeated = (*main, "epochs") if question.number("epochs") is not None else main
+    recomputed = {"full": 1.0, None: None}.get(question.said("recompute"), 0.0)
+    if model.params_active is not None:
+        question.numbers["params_active"] = model.params_active
+    if method.name == RL:
+        return Work(_reinforcement(model, method, seq_len, main, repeated, recomputed))
+    phases = _supervised(model, method, seq_len, repeated, recomputed, "training")
+    long_tokens, length = question.number("long_tokens"), question.said("long_seq_len")
+    if (long_tokens is None) != (length is None):
+        raise LlmcostError(
+            "a long-context phase needs its tokens and its sequence length", "--long-tokens 800B --long-seq-len 131072"
+        )
+    if length is not None:
+        phases += _supervised(model, method, float(length), ("long_tokens",), recomputed, "long context")
+    return Work(tuple(phases))
+
+
+def _supervised(
+    model: Subject, method: Method, seq_len: float, tokens: tuple[str, ...], recomputed: float | None, name: str
+) -> list[Phase]:
+    """Training steps, and the forward passes of a teacher on the same tokens."""
+    phases = [_phase(model, method, seq_len, tokens, recomputed, name)]
+    suffix = "" if name == "training" else f", {name}"
+    for resident in method.residents:
+        each = _forward(resident, seq_len)
+        phases.append(Phase(f"{resident.label}{suffix}", tokens, 0.0, each, False, 1.0, 1.0))
+    return phases
+
+
+def _phase(
+    model: Subject, method: Method, seq_len: float, tokens: tuple[str, ...], recomputed: float | None, name: str
+) -> Phase:
+    shape = model.shape
+    attention = float(tf.causal_attention_flops_per_token(shape, seq_len))
+    head = float(np.nan_to_num(shape.head_params))
+    one = method.flops(shape.params_matmul, attention, recomputed or 0.0, head)
+    overhead = None if recomputed is None else float(one.hardware / one.model)
+    if model.params_active is None:
+        return Phase(name, tokens, 0.0, float(one.model), True, 1.0, overhead)
+    fixed = float(method.flops(0.0).model)
+    return Phase(name, tokens, float(method.flops(1.0).model) - fixed, fixed, True, 1.0, overhead)
+
+
+def _forward(resident: Resident, seq_len: float) -> float:
+    attention = tf.causal_attention_flops_per_token(resident.shape, seq_len)
+    return float(engine.distillation_flops(0.0, resident.shape.params_matmul, 0.0, attention))
+
+
+def _reinforcement(
+    model: Subject, method: Method, seq_len: float, once: tuple[str, ...], repeated: tuple[str, ...],
+    recomputed: float | None,
+) -> tuple[Phase, ...]:  # fmt: skip
+    """Rollouts, scoring by the frozen models, and updates, per generated token."""
+    update = _phase(model, method, seq_len, repeated, recomputed, "updates")
+    forward = update._replace(
+        tokens=once, trains=False, overhead=1.0, per_param=update.per_param / 3.0, per_token=update.per_token / 3.0
+    )
+    phases = [forward._replace(name="rollouts")]
+    for resident in method.residents:
+        one = forward._replace(name=resident.label)
+        if resident.shape is not model.shape:
+            one = one._replace(per_param=0.0, per_token=_forward(resident, seq_len))
+        phases.append(one)
+    return (*phases, update)
+
+
+def widened(value: Spread, by: float) -> Spread:
+    """A share with the same median and a range wider by a factor on either side."""
+    if by == 1.0:
+        return value
+    return value._replace(p5=value.p5 / by, p95=min(value.p95 * by, 0.99))
+
+
+def explain(question: Question, method: Method, works: Work, p: Mapping[str, float], c: Mapping[str, Any]) -> None:
+    """The steps from tokens to FLOPs, phase by phase."""
+    for phase in works.phases:
+        if not phase.tokens or (phase.per_param and len(works.phases) == 1 and not phase.per_token):
+            continue
+        formula = FORMULAS.get(method.name, FULL_FORMULA) if phase.trains else "2 x matmul parameters + attention"
+        if phase.per_param:
+            formula = f"{phase.per_param:g} x parameters + {phase.per_token:.4g}"
+        name = "model FLOPs per token" + (f", {phase.name}" if len(works.phases) > 1 else "")
+        value = float(phase.each(p))
+        source = f"docs/method.md, transformer; {SOURCES.get(method.name, KAPLAN)}"
+        question.step(name, formula, value, "FLOP", source)
+        if phase.decodes:
+            speed = p["rollout_tokens_per_second_per_gpu"]
+            hours = float(phase.seconds(p)) / SECONDS_PER_HOUR
+            formula = f"tokens / {speed:,.0f} tokens/s of each accelerator / 3600"
+            question.step("rollout GPU-hours", formula, hours, "h", "docs/method.md, serving")
+    question.step("training FLOPs", _formula(works), c["training_flops"], "FLOP", SOURCES.get(method.name, KAPLAN))
+    if "hardware_flops" in c:
+        again = "model FLOPs + the forward pass of recomputed layers"
+        source = "Narayanan et al. 2021, arXiv:2104.04473, section 5.1"
+        question.step("hardware FLOPs", again, c["hardware_flops"], "FLOP", source)
+
+
+def _formula(works: Work) -> str:
+    """FLOPs of the run in words."""
+    only = works.phases[0]
+    if not only.tokens:
+        return "given"
+    if len(works.phases) > 1:
+        return "sum over phases of FLOPs per token x tokens"
+    tokens = "tokens x epochs" if "epochs" in only.tokens else "tokens"
+    if only.per_param and not only.per_token:
+        return f"{only.per_param:g} x parameters x {tokens}"
+    return f"FLOPs per token x {tokens}"

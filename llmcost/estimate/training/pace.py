@@ -1,0 +1,147 @@
+"""How fast a training run goes: peak, MFU and goodput, given, predicted or calibrated."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from llmcost.catalog import Catalog
+from llmcost.engine.numeric.spread import Spread
+from llmcost.engine.training import goodput
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.subject import Chip, Subject, dtype_of, peak_flops
+from llmcost.estimate.training import methods
+from llmcost.estimate.training import step as steps
+
+NATIVE_DTYPES = ("bf16", "fp16", "fp8")  # a model released in another format was not trained in it
+SECONDS_PER_HOUR = 3600.0
+
+
+class Asked(NamedTuple):
+    """What the time of a run follows from."""
+
+    model: Subject | None
+    device: Chip | None
+    gpus: int | None
+    method: methods.Method
+
+
+class Timed(NamedTuple):
+    """The work with its pace, the predicted step, and the phase that does not fit."""
+
+    work: methods.Work | None
+    predicted: steps.Predicted | None = None
+    misfit: steps.Predicted | None = None
+
+
+def take_time(question: Question, asked: Asked, work: methods.Work) -> Timed:
+    """Peak, MFU and goodput: given, predicted from the layout, or calibrated."""
+    model, device = asked.model, asked.device
+    if device is None:
+        raise question.need("hardware", "time follows from the accelerator's peak")
+    dtype = dtype_of(question, model, NATIVE_DTYPES, "bf16") if model else str(question.said("dtype") or "bf16")
+    if dtype not in steps.PRECISION:
+        raise LlmcostError(
+            f"--dtype {dtype} is not a training format: one of {', '.join(steps.PRECISION)}", "--dtype bf16"
+        )
+    peak, runs_in = peak_flops(question, device, dtype)
+    question.numbers["peak_flops"] = peak
+    timed = _predict(question, asked, device, runs_in, work)
+    given = question.number("mfu") is not None
+    if not given and timed.predicted is not None:
+        question.remember("mfu", timed.predicted.mfu, Origin("computed", steps.SOURCE, None, "measured"), "share")
+    elif not given:
+        row = _mfu_row(question.catalog, device.preset.generation, "moe" if model and model.moe else "dense", runs_in)
+        value = methods.widened(Spread(row["p5"], row["median"], row["p95"], "logitnormal"), asked.method.spread)
+        question.remember(
+            "mfu",
+            value,
+            Origin("default", f"{row['address']}: {row['note']}", str(row["date"]), row["confidence"]),
+            "share",
+        )
+    if not given and asked.method.name in methods.UNMEASURED:
+        question.warn(
+            "W015",
+            f"--method {asked.method.name} is not in the fit: its time follows from that of pre-training and its FLOPs",
+            "--mfu 35%",
+        )
+    if question.number("goodput") is None:
+        _take_goodput(question, asked.gpus)
+    question.number("overhead", question.factor("defaults", "overhead"))
+    if asked.method.name != methods.RL:
+        return timed
+    from llmcost.estimate.training import rollouts
+
+    work_timed = rollouts.timed(question, model, device, asked.gpus, runs_in, asked.method, timed.work)
+    return timed._replace(work=work_timed)
+
+
+def _predict(question: Question, asked: Asked, device: Chip, dtype: str, work: methods.Work) -> Timed:
+    """The predicted steps of the phases that train, when there is a model and a number of accelerators."""
+    if asked.model is None or asked.gpus is None or question.scenario.has("mfu"):
+        return Timed(work)
+    trained = [phase for phase in work.phases if phase.trains]
+    given = not work.phases[0].tokens  # the FLOPs of the whole run: its batch follows from them
+    tokens = 0.0 if given else sum(phase.count(sampling.central(question.numbers)) for phase in trained)
+    first: steps.Predicted | None = None
+    paced = {phase.name: phase for phase in work.phases}
+    for phase in trained:
+        longer = question.said("long_seq_len") if phase.tokens == ("long_tokens",) else None
+        length = longer or steps.sequence_length(question, asked.model, asked.method)
+        found = steps.predict(
+            question, asked.model, device, asked.gpus, float(length), dtype, asked.method, float(tokens)
+        )
+        if found is None:
+            return Timed(work)
+        if not found.fits:
+            return Timed(work, first or found, found)
+        first = first or found
+        pace = found.mfu.p50 / first.mfu.p50
+        paced[phase.name] = phase._replace(pace=pace, overhead=found.overhead)
+    return Timed(methods.Work(tuple(paced.values())), first)
+
+
+def _mfu_row(catalog: Catalog, generation: str, model_class: str, precision: str) -> Mapping[str, Any]:
+    rows = catalog.table("mfu", "mfu")
+    for wanted in (
+        (generation, model_class, precision),
+        (generation, model_class, "any"),
+        (generation, "any", "any"),
+        ("any", model_class, "any"),
+        ("any", "any", "any"),
+    ):
+        for row in rows:
+            if (row["generation"], row["model_class"], row["precision"]) == wanted:
+                return row
+    raise KeyError("calibration/mfu.toml has no row for any generation")
+
+
+def _take_goodput(question: Question, gpus: int | None) -> None:
+    """Failures, checkpoints and restarts, by the number of accelerators."""
+    if gpus is None:
+        factor = question.factor("goodput", "goodput_unknown_size")
+        question.remember("goodput", factor.value, factor.origin, "share")
+        question.warn("W031", "the run's length and its failures need a number of accelerators", "--gpus 1024")
+        return
+    for name in ("gpu_hours_per_failure", "checkpoint_seconds", "restart_seconds"):
+        factor = question.factor("goodput", name)
+        question.remember(name, factor.value, factor.origin, "h" if name.startswith("gpu") else "s")
+    question.numbers["gpus"] = float(gpus)
+
+
+def goodput_formula(p: Mapping[str, Any]) -> str:
+    """Where the goodput comes from, in words."""
+    if "goodput" in p:
+        return "given"
+    stops = f"checkpoint {p['checkpoint_seconds']:.0f} s, restart {p['restart_seconds']:.0f} s"
+    return f"Daly's expected time, {p['gpu_hours_per_failure']:,.0f} GPU-hours per failure, {stops}"
+
+
+def goodput_of(p: Mapping[str, Any]) -> Any:
+    """Useful time over billed time, given or from failures."""
+    if "goodput" in p:
+        return p["goodput"]
+    mtbf = p["gpu_hours_per_failure"] * SECONDS_PER_HOUR / p["gpus"]
+    return goodput.goodput(mtbf, p["checkpoint_seconds"], p["restart_seconds"])

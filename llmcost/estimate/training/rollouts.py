@@ -1,0 +1,60 @@
+"""Rollouts of reinforcement learning, at the speed of generation that the serving engine predicts."""
+
+from __future__ import annotations
+
+import math
+
+from llmcost.engine.numeric.spread import Spread
+from llmcost.engine.serving import operating_point as serving
+from llmcost.engine.serving import search as serving_search
+from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.subject import Chip, Subject
+from llmcost.estimate.training.methods import RL, Method, Work, assumed_shape
+from llmcost.estimate.training.step import sequence_length
+
+Z95 = 1.6448536269514722
+
+
+def timed(
+    question: Question, model: Subject | None, device: Chip, gpus: int | None, dtype: str,
+    method: Method, work: Work | None,
+) -> Work | None:  # fmt: skip
+    """The work with its rollouts at the speed of generation, where that can be told."""
+    if method.name != RL or work is None or model is None:
+        return work
+    if gpus and _price(question, model, device, gpus, sequence_length(question, model, method), dtype):
+        return Work(tuple(p._replace(decodes=True) if p.name == "rollouts" else p for p in work.phases))
+    question.warn(
+        "W016",
+        "rollouts are counted at the MFU of training: decoding is slower, and its speed is not known here",
+        "--gpus 64",
+    )
+    return work
+
+
+def _price(question: Question, model: Subject, device: Chip, gpus: int, seq_len: float, dtype: str) -> bool:
+    """The speed of generation on these accelerators, from the serving engine; whether one could be told."""
+    machine = device.machine
+    if math.isnan(machine.memory_bytes_per_second) or (model.moe and math.isnan(float(model.shape.n_layers))):
+        return False
+    shape = assumed_shape(question, model)
+    formats = {row["name"]: row for row in question.catalog.table("serving", "formats")}
+    values = {**formats[dtype], "kv_bytes": formats["bf16"]["weight_bytes"]}
+    precision = serving.Precision(*(float(values[name]) for name in serving.Precision._fields))
+    calibration = serving.calibration_from_factors(question.catalog.factors("serving"), device.preset.generation, "any")
+    layouts = serving_search.layouts(shape, machine, float(gpus))
+    load = serving.Load(1.0, seq_len, 0.0, 1.0)
+    answer = serving_search.search(
+        shape, machine, layouts, [precision], load, calibration, serving_search.Targets(), 1.0, float(gpus)
+    )
+    if answer.cheapest < 0:
+        return False
+    best = answer.grid.pick(answer.cheapest)
+    ranks = f"{int(best.gpus_per_replica)} GPUs a replica, {int(best.point.batch)} rollouts in flight on each"
+    speed = Origin("computed", f"presets/calibration/serving.toml: {ranks}", None, "measured")
+    question.remember("rollout_tokens_per_second_per_gpu", float(best.tokens_per_second) / gpus, speed, "tokens/s")
+    sigma = Z95 * float(calibration.throughput_log_spread)
+    source = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
+    spread = Spread(math.exp(-sigma), 1.0, math.exp(sigma))
+    question.remember("rollout_error", spread, Origin("default", source, None, "measured"), "ratio")
+    return True

@@ -1,0 +1,350 @@
+"""The step of a training run, predicted from architecture, machine and layout; what is left open is searched."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from llmcost import units
+from llmcost.catalog import source_of
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model import transformer as tf
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.spread import Spread, median
+from llmcost.engine.training import layouts as par
+from llmcost.engine.training.calibration import Calibration, calibration_from_factors
+from llmcost.engine.training.memory import Layout
+from llmcost.engine.training.micro_batch import PRECISIONS, Run, recomputed_share
+from llmcost.engine.training.step import ROWS
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.question import Origin, Question, origin_of
+from llmcost.estimate.asking.subject import Chip, Subject
+from llmcost.estimate.training.methods import PRETRAINING, Method, assumed_shape, widened
+from llmcost.estimate.validate.training_runs import batch_tokens
+
+SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
+ROUNDING = 0.05  # a batch further off than this is said
+FED = 0.4  # matrix products take less of the step: it may be that the batch does not feed the accelerators
+ROUNDED_OFF = 0.95  # of the GPU-hours: a count just below that bills no more is said
+STARVED = 1.25  # a step at most this much longer on half the accelerators: the other half is hardly fed
+ASKED = ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch")
+# Formats of the linear layers, by the name the engine has for each; fp4 training is NVFP4.
+PRECISION = {"bf16": "bf16", "fp16": "fp16", "fp8": "fp8", "fp4": "nvfp4"}
+RECOMPUTE = {"none": 0.0, "selective": 1.0, "full": 2.0}
+ROW_NAMES = {
+    "gemm_seconds": "matrix products", "attention_seconds": "attention", "elementwise_seconds": "memory traffic",
+    "tensor_parallel_seconds": "tensor parallel", "context_parallel_seconds": "context parallel",
+    "expert_parallel_seconds": "expert parallel", "launch_seconds": "launches", "sharding_seconds": "ZeRO gathers",
+    "pipeline_seconds": "pipeline bubble", "gradient_seconds": "gradient reduction", "optimizer_seconds": "optimizer",
+    "straggler_seconds": "stragglers", "fixed_seconds": "fixed per step",
+}  # fmt: skip
+
+
+class Predicted(NamedTuple):
+    """The best layout's step, the next best, and why not if nothing fits."""
+
+    mfu: Spread
+    found: par.Found
+    sequences: float
+    seq_len: float
+    gpus: int
+    smallest_gpus: int | None = None
+
+    @property
+    def overhead(self) -> float:
+        """Hardware FLOPs over model FLOPs."""
+        return float(self.found.best.step.hardware_flops / self.found.best.step.model_flops)
+
+    @property
+    def fits(self) -> bool:
+        """Whether any layout does."""
+        return self.found.fitting > 0
+
+    def facts(self) -> dict[str, Any]:
+        """What the result says of the step and its layout."""
+        best = self.found.best
+        facts: dict[str, Any] = {
+            "step_seconds": best.step.step_seconds,
+            "hfu": best.step.hfu,
+            "global_batch_tokens": self.sequences * self.seq_len,
+            "memory_bytes_per_gpu": best.memory.total_bytes,
+            "binds": self.found.binds,
+        }
+        facts |= {
+            name: int(getattr(best.layout, name))
+            for name in ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
+        }
+        facts["recompute"] = _recompute(best.layout.recompute)
+        runner = self.found.runner_up
+        if runner is not None:
+            slower = runner.step.step_seconds / best.step.step_seconds - 1.0
+            facts["runner_up"] = f"{_degrees(runner.layout)}: {slower:.1%} slower"
+        return facts
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Where the step goes; the seconds add up to `step_seconds`."""
+        step = self.found.best.step
+        return [
+            {
+                "name": ROW_NAMES[name],
+                "seconds": getattr(step, name),
+                "step_share": getattr(step, name) / step.step_seconds,
+            }
+            for name in ROWS
+        ]
+
+
+def _recompute(level: Any) -> str:
+    if level <= 1.0:
+        return "selective" if level == 1.0 else "none"
+    return "full" if level >= 2.0 else f"selective, {level - 1.0:.0%} of layers in full"
+
+
+def _degrees(layout: Layout) -> str:
+    names = ("tp", "pp", "vpp", "dp", "cp", "ep")
+    return " ".join(f"{n} {int(getattr(layout, n))}" for n in names if int(getattr(layout, n)) > 1) or "dp 1"
+
+
+def predict(
+    question: Question,
+    model: Subject,
+    device: Chip,
+    gpus: int,
+    seq_len: float,
+    dtype: str,
+    method: Method,
+    tokens: float,
+) -> Predicted | None:
+    """The predicted step; None where the model or the machine is not known well enough to predict one.
+
+    Raises
+    ------
+    LlmcostError
+        The layout asked for is impossible on that many accelerators.
+    """
+    if math.isnan(device.machine.memory_bytes_per_second) or math.isnan(device.machine.bf16_flops):
+        return None
+    if math.isnan(float(model.shape.n_layers)) and (model.moe or model.params is None):
+        return None
+    shape = assumed_shape(question, model)
+    fitted, spread = calibration_from_factors(question.catalog.factors("training"), device.preset.generation)
+    _warn_of_borrowed(question, device.preset.generation)
+    calibration = method.calibration(fitted, shape)
+    published = model if method.name in PRETRAINING else None
+    run = Run(
+        seq_len, _sequences(question, published, shape, seq_len, gpus, tokens), float(PRECISIONS[PRECISION[dtype]])
+    )
+    _refuse(question, shape)
+    fixed = _fixed(question)
+    machine = _less(device.machine, method.resident_bytes / gpus)
+
+    def search(count: float, one: Run) -> par.Found:
+        return par.search(shape, machine, count, one, calibration, fixed)
+
+    try:
+        found = search(float(gpus), run)
+    except ValueError:
+        asked = (
+            ", ".join(f"--{k.replace('_', '-')} {v:g}" for k, v in fixed.items()) or f"a batch of {run.global_batch:g}"
+        )
+        raise LlmcostError(
+            f"no valid layout of {gpus:,} accelerators with {asked}", "leave one of them open, or change --gpus"
+        ) from None
+    if (
+        found.fitting
+        and gpus % 2 == 0
+        and float(found.best.step.gemm_seconds) < FED * float(found.best.step.step_seconds)
+    ):
+        longer = par.on_half(shape, machine, float(gpus), run, calibration, fixed) / found.best.step.step_seconds
+        _warn_of_idle(question, float(longer), gpus, run)
+    if found.fitting:
+        _warn_of_rest(question, gpus, run, found, search)
+    found = _of_method(found, method, shape, run, method.resident_bytes / gpus)
+    width = math.exp(spread.step_moe if float(shape.n_experts) else spread.step_dense)
+    # with a parameter count alone the work is 6N a token: the utilisation that gives the same time
+    own = 1.0 if model.params is None else _counted(model, shape, seq_len, method)
+    mfu = float(found.best.step.mfu) * own
+    smallest = None if found.fitting else _smallest(shape, device.machine, run, calibration, fixed, method)
+    share = Spread(mfu / width, mfu, min(mfu * width, 0.99))
+    return Predicted(widened(share, method.spread), found, run.global_batch, seq_len, gpus, smallest)
+
+
+def sequence_length(question: Question, model: Subject, method: Method) -> float:
+    """Tokens per sequence: said, else as it was pre-trained, else the default within its context; recorded [tokens]."""
+    longest = model.preset.max_context if model.preset is not None else None
+    said = question.said("seq_len")
+    if said is not None:
+        if longest is not None and said > longest:
+            question.warn("W013", f"{said:,} tokens are more than the context of {model.name} ({longest:,})", "")
+        return float(said)
+    published = model.preset.training_seq_len if model.preset is not None and method.name in PRETRAINING else None
+    if published is not None and model.found is not None:
+        question.record("seq_len", published, origin_of(model.found, source_of(model.preset, "training_seq_len")))
+        return float(published)
+    factor = question.factor("defaults", "seq_len")
+    usual = int(median(factor.value))
+    if longest is not None and longest < usual and model.found is not None:
+        question.record("seq_len", longest, origin_of(model.found, source_of(model.preset, "max_context")))
+        return float(longest)
+    question.record("seq_len", usual, factor.origin)
+    return float(usual)
+
+
+def _fixed(question: Question) -> dict[str, float]:
+    """What was said of the layout."""
+    fixed = {name: float(value) for name in ASKED if (value := question.said(name)) is not None}
+    recompute = question.said("recompute")
+    return fixed if recompute is None else fixed | {"recompute": RECOMPUTE[recompute]}
+
+
+def _less(machine: Machine, taken_bytes: float) -> Machine:
+    """The machine without the memory that models beside the trained one take."""
+    return machine._replace(memory_bytes=machine.memory_bytes - taken_bytes)
+
+
+def _of_method(found: par.Found, method: Method, shape: Shape, run: Run, resident_bytes: float) -> par.Found:
+    """The search's answer with the step of the method, and with the memory of the models beside it."""
+
+    def choice(one: par.Choice) -> par.Choice:
+        recomputed = float(recomputed_share(one.layout))
+        tokens = float(run.seq_len * run.global_batch)
+        held = one.memory._replace(total_bytes=one.memory.total_bytes + resident_bytes)
+        return one._replace(step=method.step(one.step, shape, float(run.seq_len), recomputed, tokens), memory=held)
+
+    runner = None if found.runner_up is None else choice(found.runner_up)
+    return found._replace(best=choice(found.best), runner_up=runner)
+
+
+def _smallest(
+    shape: Shape, machine: Machine, run: Run, calibration: Calibration, fixed: dict[str, float], method: Method
+) -> int | None:
+    """The smallest count that fits; models beside the trained one take less of each the more there are."""
+    if not method.resident_bytes:
+        fewest = par.smallest_fit(shape, machine, run, calibration, fixed)
+        return None if fewest is None else int(fewest)
+    for count in (1 << power for power in range(14)):
+        free = _less(machine, method.resident_bytes / count)
+        if free.memory_bytes <= 0:
+            continue
+        with contextlib.suppress(ValueError):  # no layout on that many
+            if par.search(shape, free, float(count), run, calibration, fixed).fitting:
+                return count
+    return None
+
+
+def _warn_of_borrowed(question: Question, generation: str) -> None:
+    """Say so where no measured step of this kind of accelerator is in the fit."""
+    fitted = {
+        kind
+        for row in question.catalog.factors("training")
+        if row["name"] == "log_spread_step_dense" and isinstance(row["generation"], list)
+        for kind in row["generation"]
+    }
+    if generation not in fitted:
+        question.warn(
+            "W019",
+            f"no training step measured on {generation} is in the fit: constants come from its largest measured matrix "
+            "product or from other accelerators, and the range is wider",
+            "--mfu 40%",
+        )
+
+
+def _warn_of_idle(question: Question, longer: float, gpus: int, run: Run) -> None:
+    """Say where half the accelerators would take little longer, and cost much less."""
+    if longer > STARVED:
+        return
+    batch = units.format("count", float(run.global_batch * run.seq_len))
+    question.warn(
+        "W018",
+        f"a batch of {batch} tokens hardly feeds {gpus:,} accelerators: half of them would {_pace(longer)} and bill "
+        f"{1.0 - longer / 2.0:.0%} fewer GPU-hours",
+        f"--gpus {gpus // 2}, or a larger --global-batch-tokens",
+    )
+
+
+def _warn_of_rest(
+    question: Question, gpus: int, run: Run, found: par.Found, search: Callable[[float, Run], par.Found]
+) -> None:
+    """Say where a count just below, of many factors of two, bills fewer GPU-hours: 512 in place of 513."""
+    even = 2 ** max(int(math.log2(gpus)) - 3, 0)
+    fewer = gpus - gpus % even
+    if fewer == gpus:
+        return
+    less = run._replace(global_batch=_divisible(float(run.global_batch), fewer))
+    try:
+        other = search(float(fewer), less)
+    except ValueError:  # no layout on that many
+        return
+    per_sequence = float(other.best.step.step_seconds) / less.global_batch
+    longer = per_sequence / (float(found.best.step.step_seconds) / float(run.global_batch))
+    billed = longer * fewer / gpus
+    if not other.fitting or longer > STARVED or billed > ROUNDED_OFF:
+        return
+    question.warn(
+        "W018",
+        f"{gpus:,} accelerators divide badly into a layout: {fewer:,} would {_pace(longer)} and bill "
+        f"{1.0 - billed:.0%} fewer GPU-hours",
+        f"--gpus {fewer}",
+    )
+
+
+def _pace(longer: float) -> str:
+    return f"take {longer - 1.0:.0%} longer" if longer >= 1.005 else f"take {1.0 - longer:.0%} less time"
+
+
+def _counted(model: Subject, shape: Shape, seq_len: float, method: Method) -> float:
+    """FLOPs per token by parameter count over those of the assumed architecture."""
+    assert model.params_active is not None
+    attention = tf.causal_attention_flops_per_token(shape, seq_len)
+    whole = float(method.flops(shape.params_matmul, attention).model)
+    return float(method.flops(median(model.params_active)).model) / whole
+
+
+def _refuse(question: Question, shape: Shape) -> None:
+    """Degrees that no layout of this model can have."""
+    layers, experts = float(shape.n_layers), float(shape.n_experts)
+    stages = (question.said("pp") or 1) * (question.said("vpp") or 1)
+    if stages > layers:
+        raise LlmcostError(f"--pp x --vpp is {stages:,} stages, the model has {layers:.0f} layers", "leave --vpp open")
+    if question.said("ep") is not None and not experts:
+        raise LlmcostError("--ep: this model has no experts to spread", "leave --ep out")
+    if experts and (question.said("ep") or 1) > experts:
+        raise LlmcostError(f"--ep {question.said('ep'):,} is more than the {experts:.0f} experts of the model")
+
+
+def _sequences(
+    question: Question, model: Subject | None, shape: Shape, seq_len: float, gpus: int, tokens: float
+) -> float:
+    """Sequences per step: said, or by the size of the run, divisible over the accelerators."""
+    said = question.said("global_batch_tokens")
+    if said is not None:
+        wanted = max(1.0, float(said) / seq_len)
+        batch = _divisible(wanted, gpus)
+        if abs(batch / wanted - 1.0) > ROUNDING:
+            close = units.format("count", batch * seq_len)
+            question.warn(
+                "W014",
+                f"the batch is rounded to {close} tokens, which divide over {gpus:,} accelerators",
+                "change --gpus",
+            )
+        return batch
+    flops = question.numbers.get("training_flops")
+    total = median(flops) if flops is not None else 6.0 * float(shape.params_active) * tokens
+    published = model.preset.training_batch_tokens if model is not None and model.preset is not None else None
+    if published is not None and model is not None and model.preset is not None and model.found is not None:
+        source = origin_of(model.found, source_of(model.preset, "training_batch_tokens"))
+    else:
+        source = Origin("default", "docs/method.md, training: 4M tokens at 1e24 FLOP, 8 x for mixtures of experts")
+    wanted = (published or batch_tokens(total, float(shape.n_experts) > 0)) / seq_len
+    batch = _divisible(max(wanted, 1.0), gpus)
+    question.record("global_batch_tokens", batch * seq_len, source)
+    return batch
+
+
+def _divisible(wanted: float, gpus: int) -> float:
+    """The nearest multiple of the accelerators, or divisor where fewer are wanted."""
+    if wanted >= gpus:
+        return float(round(wanted / gpus) * gpus)
+    return float(min(par.divisors(gpus), key=lambda d: abs(math.log(d / wanted))))

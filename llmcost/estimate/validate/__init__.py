@@ -1,0 +1,3 @@
+"""Predictions beside published measurements."""
+
+from __future__ import annotations

@@ -1,0 +1,315 @@
+"""`validate`: the engine against measured rows, with the error it has earned."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost import units
+from llmcost.catalog import Catalog, presets_date
+from llmcost.errors import LlmcostError, did_you_mean, plainly
+from llmcost.estimate.validate.cells import number
+from llmcost.files import MAX_DATA_BYTES, read_bytes, shipped_folder
+from llmcost.result import Estimate
+from llmcost.terms.validate import COLUMNS
+
+Row = Mapping[str, str]
+
+
+Answer = tuple[float | None, float | None, float | None, str]  # predicted, p5, p95, why not
+Answers = list[dict[str, Answer]]  # of each row, by quantity
+
+
+class Scored(NamedTuple):
+    """One measured quantity of one row, with its prediction or the reason there is none.
+
+    A row that has no figure at all to compare with is kept, with neither, and its reason.
+    """
+
+    id: str
+    quantity: str
+    measured: float | None
+    predicted: float | None
+    p5: float | None
+    p95: float | None
+    reason: str
+
+    @property
+    def error_pct(self) -> float | None:
+        """100 (predicted / measured - 1) [%]."""
+        if self.predicted is None or self.measured is None:
+            return None
+        return 100.0 * (self.predicted / self.measured - 1.0)
+
+
+class Subject(NamedTuple):
+    """What can be validated: the shipped file, the columns with a measurement, the groups of the report."""
+
+    file: str
+    quantities: dict[str, str]  # quantity -> column of the measurement
+    scale: dict[str, float]  # quantity -> factor from the column's unit to the quantity's
+    groups: dict[str, str]  # name of the grouping -> background column
+
+
+# What tells a model in the rows of any subject.
+ARCHITECTURE = (
+    "model_id", "n_params_total", "n_params_active", "params_total", "params_active", "n_layers", "d_model", "n_heads",
+    "n_kv_heads", "d_head", "d_ff", "ffn_gated", "vocab", "attention_kind", "moe_experts", "moe_topk", "ep",
+)  # fmt: skip
+
+SUBJECTS = {
+    "training": Subject(
+        "training_measured.csv",
+        {"step_seconds": "measured_step_s"},
+        {},
+        {"source": "source_group", "hardware": "hardware_id", "precision": "precision_id"},
+    ),
+    "serving": Subject(
+        "serving_measured.csv",
+        {"tpot": "tpot_ms", "ttft": "ttft_ms", "output_tokens_per_s": "output_tokens_per_s"},
+        {"tpot": 1e-3, "ttft": 1e-3},
+        {"source": "source_group", "hardware": "hardware_id", "model": "model_id", "framework": "framework_id"},
+    ),
+    "runs": Subject(
+        "training_runs.csv",
+        {"gpu_hours": "gpu_hours"},
+        {},
+        {"hardware": "hardware_id", "provenance": "provenance", "hours": "hours"},
+    ),
+}
+
+
+FITTED = "yes: docs/accuracy.md has the errors on rows left out of it"
+UNFITTED = "no, unless it holds rows of the shipped files"
+
+
+def validate(catalog: Catalog, subject: str, data: str | None) -> Estimate:
+    """Predict every measured row of a file and report the error.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        Where presets are found.
+    subject : str
+        `training`, `runs` or `serving`.
+    data : str, optional
+        A CSV file with the input columns and at least one measured column; the shipped rows without it.
+
+    Raises
+    ------
+    LlmcostError
+        Unknown subject, unreadable file, or one without the columns a prediction reads.
+    """
+    if subject not in SUBJECTS:
+        raise LlmcostError(
+            f"cannot validate {units.shown(subject)}: one of {', '.join(SUBJECTS)}", did_you_mean(subject, SUBJECTS)
+        )
+    what = SUBJECTS[subject]
+    path = Path(data) if data is not None else shipped_folder("validation") / what.file
+    rows = read_rows(path)
+    known = [column for column in what.quantities.values() if rows and column in rows[0]]
+    if not known:
+        raise LlmcostError(
+            f"{units.shown(path.name)}: no column {' or '.join(what.quantities.values())} to compare with",
+            f"columns: {COLUMNS[subject]}",
+        )
+    scored, origins = _score(subject, what, rows, catalog)
+    if all(s.measured is None for s in scored):
+        raise LlmcostError(f"{units.shown(path.name)}: no row has a measurement")
+    summary = statistics(scored)
+    shown = {key: value for key, value in summary.items() if key != "unmeasured" or value}
+    return Estimate(
+        command="validate",
+        headline=_headline(subject, scored),
+        result={"subject": subject, "file": path.name, "fit": FITTED if data is None else UNFITTED, **shown},
+        arrays={
+            "summary": summary,
+            "groups": _groups(what, scored, origins, catalog),
+            "rows": [{**s._asdict(), "error_pct": s.error_pct} for s in scored],
+        },
+        presets=presets_date(catalog),
+    )
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Rows of a CSV file as text.
+
+    Raises
+    ------
+    LlmcostError
+        Missing, too large, not UTF-8, or without a header.
+    """
+    shown = units.shown(str(path), 120)
+    raw = read_bytes(path, MAX_DATA_BYTES)
+    try:
+        rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise LlmcostError(f"{shown}: not a CSV file: {plainly(str(error), 80)}") from None
+    if not rows:
+        raise LlmcostError(f"{shown}: no rows")
+    return [{k.strip().lower(): v for k, v in row.items() if isinstance(k, str) and isinstance(v, str)} for row in rows]
+
+
+def _score(subject: str, what: Subject, rows: list[dict[str, str]], catalog: Catalog) -> tuple[list[Scored], list[Row]]:
+    predict = _predictor(subject)
+    scored: list[Scored] = []
+    origins: list[Row] = []
+    answers = predict(rows, catalog)
+    for place, (row, answer) in enumerate(zip(rows, answers, strict=True), 1):
+        name = (row.get("id") or "").strip() or str(place)
+        mine = []
+        for quantity, column in what.quantities.items():
+            measured = _measured(row, column) * what.scale.get(quantity, 1.0)
+            if measured > 0:
+                mine.append(Scored(name, quantity, measured, *_finite(answer[quantity])))
+        scored += mine or [_unmeasured(name, row, what)]
+        origins += [row] * max(len(mine), 1)
+    return scored, origins
+
+
+def _unmeasured(name: str, row: Row, what: Subject) -> Scored:
+    """A row without a figure, under the first quantity that the file has a column for."""
+    known = {quantity: column for quantity, column in what.quantities.items() if column in row}
+    return Scored(name, next(iter(known)), None, None, None, None, f"nothing measured: {_nothing(row, known)}")
+
+
+def _nothing(row: Row, columns: Mapping[str, str]) -> str:
+    """Why none of the columns holds a figure."""
+    for column in columns.values():
+        try:
+            if number(row, column) is not None:
+                return f"{column} is zero"
+        except LlmcostError as error:
+            return error.message
+    *others, last = columns.values()
+    return f"{', '.join(others)} and {last} are blank" if others else f"{last} is blank"
+
+
+def _measured(row: Row, column: str) -> float:
+    try:
+        return number(row, column) or 0.0
+    except LlmcostError:
+        return 0.0
+
+
+def _finite(
+    answer: tuple[float | None, float | None, float | None, str],
+) -> tuple[float | None, float | None, float | None, str]:
+    if any(value is None or not np.isfinite(value) or value <= 0 for value in answer[:3]):
+        return (
+            None,
+            None,
+            None,
+            answer[3] or "no finite prediction above zero: no prompt, or an absurd size",
+        )
+    return answer
+
+
+def _predictor(subject: str) -> Callable[[Iterable[Row], Catalog], Answers]:
+    """The predictions of each row by quantity; imports only what the subject needs."""
+    if subject == "training":
+        from llmcost.estimate.validate.training_rows import predict
+
+        return lambda rows, catalog: [{"step_seconds": _answer(p)} for p in predict(rows, catalog)]
+    if subject == "serving":
+        from llmcost.estimate.validate.serving_rows import predict as predict_serving
+
+        return lambda rows, catalog: [_served(p) for p in predict_serving(rows, catalog)]
+    from llmcost.estimate.validate.training_runs import predict_runs
+
+    return lambda rows, catalog: [{"gpu_hours": _answer(p)} for p in predict_runs(rows, catalog)]
+
+
+def _served(p: Any) -> dict[str, Answer]:
+    """The three quantities of a serving row; one the engine does not give says why."""
+    nothing: Answer = (None, None, None, p.reason or "not predicted for this kind of load")
+    answers = {}
+    for quantity in SUBJECTS["serving"].quantities:
+        p5, p50, p95 = p.values.get(quantity, (None, None, None))
+        answers[quantity] = (p50, p5, p95, "") if p50 is not None else nothing
+    return answers
+
+
+def _answer(p: Any) -> Answer:
+    return p.seconds, p.p5, p.p95, p.reason
+
+
+def statistics(scored: list[Scored]) -> dict[str, Any]:
+    """Errors of predicted rows; `n` counts the measured ones, `skipped` those of them without a prediction.
+
+    A row with nothing to compare with is no failure of the prediction: it counts as `unmeasured` alone.
+    """
+    done = [s for s in scored if s.predicted is not None and s.p5 is not None and s.p95 is not None]
+    n = sum(s.measured is not None for s in scored)
+    out: dict[str, Any] = {"n": n, "skipped": n - len(done), "unmeasured": len(scored) - n}
+    keys = ("median_ape_pct", "mape_pct", "p90_ape_pct", "bias_pct", "coverage_90_pct", "median_range_ratio")
+    if not done:
+        return out | dict.fromkeys(keys)
+    measured, predicted, p5, p95 = (
+        np.array([float(getattr(s, k)) for s in done]) for k in ("measured", "predicted", "p5", "p95")
+    )
+    error = np.abs(predicted / measured - 1.0) * 100.0
+    inside = (p5 <= measured) & (measured <= p95)
+    values = (
+        np.median(error),
+        np.mean(error),
+        np.quantile(error, 0.9),
+        100.0 * np.expm1(np.mean(np.log(predicted / measured))),
+        100.0 * np.mean(inside),
+        np.median(p95 / p5),
+    )
+    return out | {k: float(v) for k, v in zip(keys, values, strict=True)}
+
+
+def _groups(what: Subject, scored: list[Scored], origins: list[Row], catalog: Catalog) -> list[dict[str, Any]]:
+    found = []
+    measured = [(s, row) for s, row in zip(scored, origins, strict=True) if s.measured is not None]
+    scored, origins = [s for s, _ in measured], [row for _, row in measured]
+    classes = _classes(origins, catalog)
+    for by, column in {"quantity": "", **what.groups, "class": ""}.items():
+        members: dict[tuple[str, str], list[Scored]] = {}
+        for s, row, kind in zip(scored, origins, classes, strict=True):
+            name = s.quantity if by == "quantity" else row.get(column, "") if column else kind
+            members.setdefault((name or "not stated", s.quantity), []).append(s)
+        for (name, quantity), rows in sorted(members.items()):
+            errors = {k: v for k, v in statistics(rows).items() if k != "unmeasured"}
+            found.append({"by": by, "name": name, "quantity": quantity, **errors})
+    return found
+
+
+def _classes(rows: list[Row], catalog: Catalog) -> list[str]:
+    """`moe` or `dense` by the model that each row names or describes."""
+    from llmcost.estimate.validate.described import shape_of_row
+
+    known: dict[tuple[str, ...], str] = {}
+    found = []
+    for row in rows:
+        key = tuple(row.get(column, "") for column in ARCHITECTURE)
+        if key not in known:
+            try:
+                known[key] = "moe" if shape_of_row(row, catalog).n_experts else "dense"
+            except LlmcostError:
+                known[key] = "not stated"
+        found.append(known[key])
+    return found
+
+
+def _headline(subject: str, scored: list[Scored]) -> str:
+    parts = []
+    for quantity in dict.fromkeys(s.quantity for s in scored):
+        s = statistics([x for x in scored if x.quantity == quantity])
+        if not s["n"]:
+            continue
+        if s["median_ape_pct"] is None:
+            parts.append(f"{quantity}: none of {s['n']:,} rows could be predicted")
+            continue
+        error = f"median error {s['median_ape_pct']:.1f}%, mean {s['mape_pct']:.1f}%"
+        inside = f"{s['coverage_90_pct']:.0f}% inside the 90 % range"
+        parts.append(f"{quantity}: {error} over {s['n'] - s['skipped']:,} rows, {inside}, {s['skipped']:,} skipped")
+    blank = statistics(scored)["unmeasured"]
+    return f"{subject}: " + "; ".join(parts) + (f"; {blank:,} with nothing measured." if blank else ".")

@@ -1,0 +1,178 @@
+"""Whole training runs: layout, step, number of steps, and what a campaign adds, against published GPU-hours."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from llmcost import spec
+from llmcost.catalog import Catalog
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.training import campaign as cp
+from llmcost.engine.training import layouts as par
+from llmcost.engine.training.calibration import Calibration, calibration_from_factors
+from llmcost.engine.training.micro_batch import PRECISIONS, Run, model_flops_per_token
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.subject import machine_of
+from llmcost.estimate.validate import cells
+from llmcost.estimate.validate.cells import positive
+from llmcost.estimate.validate.described import shape_of_row
+from llmcost.estimate.validate.training_rows import Prediction
+
+DEFAULT_SEQ_LEN = {"volta": 2048.0, "ampere": 2048.0, "tpu-v3": 2048.0, "tpu-v4": 2048.0}
+LATER_SEQ_LEN = 4096.0
+DAYS_WANTED = 30.0  # a blank number of accelerators: as many as finish in a month
+MFU_GUESSED = 0.4
+# Stacks of earlier models had neither FlashAttention (arXiv 2205.14135, May 2022) nor selective recomputation (arXiv
+# 2205.05198, May 2022): attention kept every score, every layer was recomputed, many trained in fp16.
+EARLY = dt.date(2022, 9, 1)
+EARLY_MACHINES = ("volta", "tpu-v3")  # where the model's date is not known
+# Large models were trained on few tokens until arXiv 2203.15556 (March 2022, table 1) showed that 20 per parameter are
+# best: one of unknown date on a machine of those years with less than twice that is taken to be early.
+EARLY_TOKENS, EARLY_PARAMS, OLD_MACHINES = 40.0, 1e10, (*EARLY_MACHINES, "ampere", "tpu-v4")
+MOE_BATCH = 8.0  # tokens per step of mixtures of experts over those of dense runs of the same compute
+LEAST_BATCH = 5e5  # tokens per step of the smallest models of arXiv 2005.14165, table 2.1
+TOKENS_PER_GPU = 1024.0  # at least, per step: Llama 3.1 405B, 16M tokens on 16,384
+
+
+class Whole(NamedTuple):
+    """One run ready for the engine."""
+
+    shape: Shape
+    machine: Machine
+    generation: str
+    n_gpus: float  # as stated, else as many as finish in a month
+    stated_gpus: float  # nan where the row does not state them
+    run: Run
+    tokens: float
+    early: bool  # its software is of before `EARLY`
+
+    @property
+    def overtrained(self) -> bool:
+        """More tokens per active parameter than `engine.campaign.OVERTRAINED`."""
+        return bool(self.tokens > cp.OVERTRAINED * float(self.shape.params_active))
+
+
+def batch_tokens(flops: float, moe: bool = False) -> float:
+    """Tokens per step where a run does not state them [-].
+
+    4M tokens at 1e24 FLOP, growing with the cube root of compute: GPT-3 175B 3.1e23 FLOP, 3.2M tokens; Llama 2 70B
+    8.3e23, 4M; Llama 3.1 405B 3.8e25, 16M; at least the 0.5M of the smallest GPT-3 models. Mixtures of experts train
+    with 8 x that, the geometric mean of OLMoE (3 x), DeepSeek-V2 (9 x), DeepSeek-V3 (10 x), GLM-4.5 (10 x) and Kimi K2
+    (12 x).
+
+    Source: arXiv 2005.14165 table 2.1, 2307.09288 section 2.2, 2407.21783 section 3.4.1; 2409.02060, 2405.04434 section
+    3.1.2, 2412.19437 section 4.2, 2508.06471, 2507.20534.
+
+    >>> [round(batch_tokens(f) / 1e6, 1) for f in (2.3e20, 3.1e23, 8.3e23, 3.8e25)]
+    [0.5, 2.7, 3.8, 13.4]
+    """
+    return (MOE_BATCH if moe else 1.0) * max(LEAST_BATCH, 4e6 * float((flops / 1e24) ** (1 / 3)))
+
+
+def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
+    """The inputs of a run; what it does not state its model's preset does, or a rule.
+
+    Raises
+    ------
+    LlmcostError
+        No tokens, no accelerator, no model.
+    """
+    model, hardware = _preset(row, catalog), cells.text(row, "hardware_id")
+    tokens = float(positive(row, "tokens") or (model.training_tokens if model else 0.0) or 0.0)
+    if not tokens or not hardware:
+        raise LlmcostError("no accelerator" if tokens else "no tokens")
+    shape = shape_of_row(row, catalog)
+    accelerator = cells.accelerator(catalog, hardware)
+    machine = machine_of(accelerator)
+    otherwise = DEFAULT_SEQ_LEN.get(accelerator.generation, LATER_SEQ_LEN)
+    seq_len = positive(row, "seq_len") or (model and model.training_seq_len) or otherwise
+    flops = tokens * float(model_flops_per_token(shape, seq_len))
+    precision = PRECISIONS.get(cells.text(row, "precision").lower() or "bf16", PRECISIONS["bf16"])
+    stated = positive(row, "n_gpus")
+    n_gpus = stated or _enough(flops, float(machine.bf16_flops))
+    batch = (model and model.training_batch_tokens) or batch_tokens(flops, bool(shape.n_experts))
+    sequences = max(float(batch), TOKENS_PER_GPU * n_gpus) / seq_len
+    run = Run(float(seq_len), float(np.exp2(np.round(np.log2(max(sequences, 8.0))))), precision)
+    early = _is_early(model, accelerator.generation, float(shape.params_active), tokens)
+    return Whole(shape, machine, accelerator.generation, n_gpus, stated or np.nan, run, tokens, early)
+
+
+def _preset(row: Mapping[str, str], catalog: Catalog) -> spec.Model | None:
+    """The model that a row names, if it is known."""
+    try:
+        return cells.model(catalog, cells.text(row, "model_id"))
+    except LlmcostError:
+        return None
+
+
+def _is_early(model: spec.Model | None, generation: str, active: float, tokens: float) -> bool:
+    if model is not None and model.release_date:
+        return model.release_date < EARLY
+    large = active >= EARLY_PARAMS and tokens < EARLY_TOKENS * active
+    return generation in EARLY_MACHINES or (large and generation in OLD_MACHINES)
+
+
+def _enough(flops: float, peak: float) -> float:
+    wanted = flops / (peak * MFU_GUESSED * DAYS_WANTED * 86400.0)
+    return float(np.exp2(np.clip(np.round(np.log2(max(wanted, 1.0))), 3, 14)))
+
+
+def gpu_hours(todo: Whole, calibration: Calibration) -> float:
+    """Accelerator-hours of the steps alone.
+
+    Raises
+    ------
+    LlmcostError
+        No layout fits, on twice as many accelerators neither, up to 16 times.
+    """
+    n = power_of_two(todo.n_gpus)
+    for _ in range(5):
+        batch = max(float(todo.run.global_batch), n / 64.0)
+        run = todo.run._replace(global_batch=batch)
+        try:
+            found = par.search(todo.shape, todo.machine, n, run, calibration, slack=1.07)
+        except ValueError as error:
+            raise LlmcostError("no valid layout") from error
+        if found.fitting:
+            seconds = found.best.step.step_seconds
+            return float(todo.tokens / (batch * todo.run.seq_len) * seconds * n / 3600.0)
+        n *= 2.0
+    raise LlmcostError("the run does not fit in memory")
+
+
+def power_of_two(n: float) -> float:
+    """The nearest power of two: runs on 800 or 3,072 accelerators keep spares and odd replicas."""
+    return float(np.exp2(np.maximum(0.0, np.round(np.log2(n)))))
+
+
+def powers(todo: Whole, hours: float) -> tuple[float, ...]:
+    """How much each factor of a campaign counts for a run of so many accelerator-hours of steps."""
+    machine = todo.machine
+    return cp.exponents(hours, machine.memory_bytes, machine.bf16_flops, todo.shape.params_active, todo.early)
+
+
+def predict_runs(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Prediction]:
+    """GPU-hours of whole runs with the 90 % interval, in order; a run that cannot be predicted says why."""
+    factors = catalog.factors("training")
+    answers = []
+    for row in rows:
+        try:
+            todo = whole(row, catalog)
+            hours = gpu_hours(todo, calibration_from_factors(factors, todo.generation)[0])
+            answers.append(_billed(todo, hours, cp.campaign_from_factors(factors, todo.generation)))
+        except LlmcostError as error:
+            answers.append(Prediction(None, None, None, error.message))
+    return answers
+
+
+def _billed(todo: Whole, hours: float, campaign: cp.Campaign) -> Prediction:
+    if not np.isfinite(hours):
+        return Prediction(None, None, None, "the machine's peak or bandwidth is not known")
+    billed = hours * float(cp.overhead(campaign, powers(todo, hours)))
+    p5, p50, p95 = cp.billed_hours(billed, todo.overtrained, todo.stated_gpus, campaign)
+    return Prediction(float(p50), float(p5), float(p95), "")
