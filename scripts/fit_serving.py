@@ -22,11 +22,11 @@ import numpy as np
 from scipy.optimize import least_squares  # type: ignore[import-untyped]
 
 from llmcost.catalog import Catalog
+from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.serving.first_token_spread import FirstTokenSpread
 from llmcost.engine.serving.inputs import Calibration
 from llmcost.errors import LlmcostError
 from llmcost.estimate.validate.serving_rows import (
-    Z95,
     Case,
     Cases,
     Lookup,

@@ -18,7 +18,7 @@ LEVELS = ("fail", "warn")
 NOTED = ("on", "at", "owner", "reason", "expires")  # said of a budget for all of its limits, or of one
 INCREASE, DECREASE, PRICE_AGE = "max_increase", "max_decrease", "max_price_age"
 AGE = "price_age"
-PERIODS = {"day": 86_400.0, "days": 86_400.0, "month": 365.25 / 12 * 86_400.0, "months": 365.25 / 12 * 86_400.0}
+PERIODS = {"day": units.DAY, "days": units.DAY, "month": units.MONTH, "months": units.MONTH}
 # What may be limited: numbers that an answer to a scenario has by name.
 LIMITED = {
     term.name: term
@@ -143,7 +143,7 @@ def _in_period(term: Term, raw: str) -> float | None:
         return None
     if term.kind == "usd":
         hourly = _parsed("usd_per_hour", raw)
-        return None if hourly is None else hourly * seconds / 3600.0
+        return None if hourly is None else hourly * seconds / units.HOUR
     duration = _parsed("seconds", raw)
     return None if duration is None else duration / seconds
 

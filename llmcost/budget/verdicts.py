@@ -87,7 +87,7 @@ def beyond_sight(limit: Limit, found: Measure, result: Mapping[str, Any]) -> Mea
     horizon = result.get("horizon_days")
     if found.value != math.inf or limit.upper or horizon is None:
         return found
-    days = limit.level * (365.25 / 12 if limit.key.endswith("_months") else 1.0)
+    days = limit.level * (units.MONTH / units.DAY if limit.key.endswith("_months") else 1.0)
     if days <= horizon:
         return found
     why = f"no crossing within the horizon of {horizon:,.0f} days, and the limit lies beyond it: raise horizon"

@@ -17,7 +17,7 @@ from llmcost.result import Estimate, Range
 WIDTH, WIDEST, NARROWEST = 80, 110, 44  # of the whole picture: in a pipe, at most, at least
 SOON = 10.0  # days: below it a day is too coarse to tell
 HEIGHT, FEWEST = 15, 12  # rows of the curves, and columns that they need
-DAYS_PER_MONTH, DAYS_PER_YEAR = 365.25 / 12, 365.25
+DAYS_PER_MONTH, DAYS_PER_YEAR = units.MONTH / units.DAY, units.YEAR / units.DAY
 BASES = {
     "usd": ("usd", "spend"),
     "kwh": ("kwh", "electricity"),
@@ -135,7 +135,7 @@ def day_text(day: float, soon: bool | None = None) -> str:
     """
     if day == 0.0 or not (day < SOON if soon is None else soon):
         return f"day {day:,.0f}"
-    return units.format("seconds", 86_400.0 * day)
+    return units.format("seconds", units.DAY * day)
 
 
 def interpolated(points: Sequence[tuple[float, float]], x: float) -> float:

@@ -307,7 +307,7 @@ def _line(estimate: Estimate, key: str) -> Figure:
         label += f" ({clean(estimate.result['cost_definition'])})"
     value = estimate.result[key]
     if value is None and key in ANSWERED.values():
-        horizon = units.format("seconds", 86_400.0 * float(estimate.result["horizon_days"] or 0.0))
+        horizon = units.format("seconds", units.DAY * float(estimate.result["horizon_days"] or 0.0))
         return Figure(label, f"beyond {horizon}", interval(term, estimate.ranges.get(key)))
     return Figure(label, figure(term, value), interval(term, estimate.ranges.get(key)))
 

@@ -13,7 +13,7 @@ from llmcost import api
 from llmcost.engine.demand import crossover as engine
 from llmcost.engine.demand import segments as sg
 from llmcost.engine.demand import traffic as demand
-from llmcost.engine.numeric import spread as sp
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Z95
 
 FEW = settings(max_examples=25, deadline=None)
 TRAFFIC = st.one_of(
@@ -112,12 +112,12 @@ def test_ninety_percent_of_true_crossings_fall_inside() -> None:
     }  # fmt: skip
     of = api.crossover(**asked).ranges["crossover_days"]
     rng = np.random.default_rng(20261125)
-    z = rng.standard_normal((4, 4000)) / sp.Z95
+    z = rng.standard_normal((4, 4000)) / Z95
     cost, each, traffic = (
         np.exp((np.log(low) + np.log(high)) / 2 + (np.log(high) - np.log(low)) / 2 * z[i])
         for i, (low, high) in enumerate([(60e6, 240e6), (0.02, 0.08), (2e6, 20e6)])
     )
-    k = np.log1p(0.05 + 0.04 * z[3]) / engine.DAYS_PER_MONTH
+    k = np.log1p(0.05 + 0.04 * z[3]) / DAYS_PER_MONTH
     true = np.log1p(np.maximum(k * cost / each / traffic, -1 + 1e-12)) / k
     inside = np.mean((true >= of.p5) & (true <= of.p95))
     assert inside == pytest.approx(0.90, abs=0.02)
@@ -126,7 +126,7 @@ def test_ninety_percent_of_true_crossings_fall_inside() -> None:
 def test_an_open_interval_is_calibrated_too() -> None:
     # crossings beyond the horizon count as infinite: the share of worlds that cross is the stated chance
     answer = api.crossover(train_cost="100M..1B", cost_per_request="0.01..0.03", requests="5M/day", horizon="8y")
-    z = np.random.default_rng(7).standard_normal((2, 20_000)) / sp.Z95
+    z = np.random.default_rng(7).standard_normal((2, 20_000)) / Z95
     cost = np.exp((np.log(1e8) + np.log(1e9)) / 2 + np.log(10) / 2 * z[0])
     each = np.exp((np.log(0.01) + np.log(0.03)) / 2 + np.log(3) / 2 * z[1])
     true = cost / each / 5e6
@@ -169,7 +169,7 @@ def test_a_growing_fleet_is_the_fleet_of_each_day(fleet: dict[str, Any]) -> None
     assert taken.serve_plan is not None
     p = sampling.central(taken.serving.numbers)
     days = np.arange(0.05, END, 0.1)
-    per_day = 1e6 + 66e3 * days / engine.DAYS_PER_MONTH
+    per_day = 1e6 + 66e3 * days / DAYS_PER_MONTH
     of_day = serving_plan.figures(taken.serve_plan, {**p, "requests": per_day})
     found = api.crossover(**asked).result
     if taken.serve_plan.fleet.reserve is None:

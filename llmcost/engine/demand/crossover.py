@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from llmcost.engine.demand.segments import Array, Segments, cumulative, when
-
-Num = Any
-
-DAYS_PER_YEAR = 365.25
-DAYS_PER_MONTH = DAYS_PER_YEAR / 12
+from llmcost.engine.demand.segments import Segments, cumulative, when
+from llmcost.engine.numeric.kinds import Array, Num
 
 
 class Spend(NamedTuple):

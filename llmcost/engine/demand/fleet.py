@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Num = Any
-Array = np.ndarray[Any, np.dtype[np.float64]]
+from llmcost.engine.numeric.kinds import Array, Num
 
 ROUNDING = 1e-9  # a need that is whole but for rounding is whole
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.demand import usage
-
-Num = Any
+from llmcost.engine.numeric.kinds import Num
 
 
 class Tariff(NamedTuple):

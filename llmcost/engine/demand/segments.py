@@ -10,10 +10,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-Num = Any
-Array = npt.NDArray[np.float64]
+from llmcost.engine.numeric.kinds import Array, Num
 
 NEWTON_STEPS, CLOSE = 80, 1e-11  # iterations at most, and relative to the day when they stop
 

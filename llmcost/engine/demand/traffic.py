@@ -9,10 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine.demand.crossover import DAYS_PER_MONTH
-from llmcost.engine.demand.segments import Array, Segments, segments
-
-Num = Any
+from llmcost.engine.demand.segments import Segments, segments
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Num
 
 CONSTANT, LINEAR, COMPOUND, LOGISTIC, SERIES = "constant", "linear", "compound", "logistic", "series"
 TERMS = 16  # exponentials in a logistic curve of one point: error 2 / (3 + sqrt 8)^16 = 1e-12

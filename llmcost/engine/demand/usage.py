@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
-Num = Any
-Array = np.ndarray[Any, np.dtype[np.float64]]
+from llmcost.engine.numeric.kinds import Array, Num
 
 LOGNORMAL, PARETO = "lognormal", "pareto"
 _NORMAL = NormalDist()

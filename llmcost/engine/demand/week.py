@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Num = Any
-Array = np.ndarray[Any, np.dtype[np.float64]]
+from llmcost.engine.numeric.kinds import DAYS_PER_WEEK, HOURS_PER_DAY, Array, Num
 
-HOURS_PER_DAY, DAYS_PER_WEEK, WEEKEND_DAYS = 24, 7, 2
+WEEKEND_DAYS = 2
 PEAK_HOUR = 14  # the busiest hour of the default day: where it lies moves no result
 NEWTON_STEPS = 40
 _COSINE = np.cos(2.0 * np.pi * (np.arange(HOURS_PER_DAY) - PEAK_HOUR) / HOURS_PER_DAY)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-Num = Any  # float or numpy array; everything broadcasts
+from llmcost.engine.numeric.kinds import Num
 
 
 class Group(NamedTuple):

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from llmcost.engine.model.transformer import (
     Shape,
     attention_flops_per_token,
     causal_attention_flops_per_token,
 )
-
-Num = Any
+from llmcost.engine.numeric.kinds import Num
 
 
 def request_flops(shape: Shape, isl: Num, osl: Num, cached: Num = 0.0) -> Num:

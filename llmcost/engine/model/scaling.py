@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-Num = Any
+from llmcost.engine.numeric.kinds import Num
 
 TRAIN_FLOPS, INFER_FLOPS = 6.0, 2.0  # per parameter and token
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from llmcost.engine.model.attention import attention_of, mixer_elements, mixer_flops
 from llmcost.engine.model.parameters import count, layers_of
+from llmcost.engine.numeric.kinds import Num
 from llmcost.errors import LlmcostError
 from llmcost.spec import Model
 
-Num = Any  # float or numpy array; everything broadcasts
 Recompute = Literal["none", "selective", "full"]
 
 # The Llama 3 family: parameters, layers, width (Llama 3.2 1B and 3B, Llama 3.1 8B, 70B and 405B: the published

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-Num = Any
-
-HOURS_PER_YEAR = 365.25 * 24.0
+from llmcost.engine.numeric.kinds import HOURS_PER_YEAR, Num
 
 
 def facility_kwh(device_hours: Num, device_watts: Num, server_factor: Num, load: Num, pue: Num) -> Num:

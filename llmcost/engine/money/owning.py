@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Num = Any
-
-HOURS_PER_YEAR = 365.25 * 24.0
+from llmcost.engine.numeric.kinds import HOURS_PER_YEAR, Num
 
 
 def annuity(rate: Num, years: Num) -> Num:

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-Num = Any
-Array = npt.NDArray[np.float64]
+from llmcost.engine.numeric.kinds import Array
 
 MOST_POINTS = 50_000  # evaluations of a range
 ROUNDS = 60  # halvings: 2^-60 of a range is below the spacing of doubles

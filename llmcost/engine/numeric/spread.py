@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from llmcost.engine.numeric.kinds import Z95, Num
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
-Num = Any
-
-Z95 = 1.6448536269514722  # 95 % quantile of the standard normal distribution
 
 
 class Spread(NamedTuple):

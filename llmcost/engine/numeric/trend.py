@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-Num = Any
-
-Z95 = 1.6448536269514722  # 95 % quantile of the standard normal distribution
+from llmcost.engine.numeric.kinds import Z95, Num
 
 
 class Growth(NamedTuple):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving import queueing
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.operating_point import Point
 from llmcost.engine.serving.pools import PrefillPoint
 from llmcost.engine.serving.queueing import Latency, Wait
 
-Num = Any
 Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point]
 
 BATCHES = 64  # tried between one request and the full batch

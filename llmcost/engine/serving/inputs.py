@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-Num = Any  # float or numpy array; everything broadcasts
+from llmcost.engine.numeric.kinds import Num
 
 
 class Layout(NamedTuple):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.machine.roofline import seconds as roofline_seconds
 from llmcost.engine.model.transformer import Shape, kv_read_bytes
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Precision
 from llmcost.engine.serving.memory import expert_ranks, kv_ranks
-
-Num = Any
 
 
 class Rates(NamedTuple):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
-
-Num = Any
 
 
 class Memory(NamedTuple):

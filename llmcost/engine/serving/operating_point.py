@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
 from llmcost.engine.serving.iteration import Rates, Work, iteration, rates
 from llmcost.engine.serving.memory import Memory, max_batch, memory
@@ -25,7 +26,6 @@ __all__ = [
     "static_point",
 ]
 
-Num = Any
 
 BINDS = ("HBM bandwidth", "compute", "link", "fixed cost", "HBM capacity")  # what Point.binds counts
 

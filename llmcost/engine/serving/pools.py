@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.iteration import iteration, rates
 from llmcost.engine.serving.memory import kv_elements, kv_ranks, memory
 from llmcost.engine.serving.operating_point import Point, binding_part, operating_point
 from llmcost.engine.serving.queueing import tail_batch
-
-Num = Any
 
 
 class PrefillPoint(NamedTuple):

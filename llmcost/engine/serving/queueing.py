@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-Num = Any
+from llmcost.engine.numeric.kinds import Z95, Num
 
 POINTS = 64  # quantile points that stand for a distribution of lengths
 ROUNDING = 1e-12  # of a rate
@@ -303,7 +303,7 @@ def empirical_lengths(samples: Num) -> Num:
     return np.diff(np.interp(edges, np.arange(len(total)), total)) / np.diff(edges)
 
 
-def tail_batch(usable: Num, mean: Num, variance: Num, z: Num = 1.6448536269514722) -> Num:
+def tail_batch(usable: Num, mean: Num, variance: Num, z: Num = Z95) -> Num:
     r"""Requests whose summed size fits with the confidence of `z` [-].
 
     .. math:: B m + z \sqrt{B v} \le U \Rightarrow \sqrt B = \frac{-z\sqrt v + \sqrt{z^2 v + 4 m U}}{2 m}

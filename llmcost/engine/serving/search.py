@@ -9,12 +9,12 @@ import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR, Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.memory import max_batch, weights_bytes
 from llmcost.engine.serving.operating_point import BINDS, Point, operating_point
 from llmcost.engine.serving.pools import tail_max_batch
 
-Num = Any
 Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point]
 
 LATENCY, CAPACITY = "latency target", "HBM capacity"
@@ -167,7 +167,7 @@ def search(
     replicas = np.ones(size.shape) if gpus is None else np.floor(gpus / size)
     paid = size if gpus is None else np.full(size.shape, float(gpus))
     speed = replicas * point.output_tokens_per_second
-    cost = paid * usd_per_gpu_hour / 3600.0 / speed * 1e6
+    cost = paid * usd_per_gpu_hour / SECONDS_PER_HOUR / speed * 1e6
     meets = (point.tpot_seconds <= targets.tpot_seconds) & (point.ttft_seconds <= targets.ttft_seconds)
     point = Point(*[np.broadcast_to(v, size.shape) for v in point])
     full = (point.batch >= limit) & (limit < layout.dp * calibration.batch_limit)

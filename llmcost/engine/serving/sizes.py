@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.memory import max_batch
 from llmcost.engine.serving.operating_point import operating_point
 from llmcost.engine.serving.search import BATCHES, Grid, Targets, by_size
-
-Num = Any
 
 CHUNK = 100_000  # operating points at a time: temporaries stay in the cache
 

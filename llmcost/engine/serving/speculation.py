@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.iteration import Work, iteration, rates
 from llmcost.engine.serving.memory import memory
 from llmcost.engine.serving.operating_point import Point
 
-Num = Any
 Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point]
 
 

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.training.memory import States
 from llmcost.errors import LlmcostError
-
-Num = Any  # float or numpy array; everything broadcasts
 
 
 class Calibration(NamedTuple):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Num = Any
+from llmcost.engine.numeric.kinds import Num
 
 
 def checkpoint_interval(mtbf_seconds: Num, checkpoint_seconds: Num) -> Num:

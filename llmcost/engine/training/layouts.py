@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.training.calibration import Calibration
 from llmcost.engine.training.memory import FULL, NONE, SELECTIVE, Layout, Memory, training_memory
 from llmcost.engine.training.micro_batch import FP8, Run
 from llmcost.engine.training.step import Step, step
-
-Array = Any  # numpy array
 
 TENSOR = (1, 2, 4, 8, 16)
 CONTEXT = (1, 2, 4, 8, 16, 32)
@@ -129,7 +129,7 @@ def layouts(
     tp, pp, vpp, cp, ep, etp, zero, micro, recompute = grid = np.ix_(*options)
     dp, wide = whole(tp, pp, cp, etp)
     rounds = run.global_batch / (dp * micro)
-    good = (dp == np.floor(dp)) & (dp >= 1)
+    good = np.asarray((dp == np.floor(dp)) & (dp >= 1))
     good = good & ((tp * pp * cp * dp == n_gpus) | ({"tp", "pp", "cp", "dp"} <= set(given)))
     good = good & ((rounds >= 1) & (rounds == np.floor(rounds)) | ("micro_batch" in given))
     good = good & (("ep" in given) | ((tp * cp * dp) % (ep * wide) == 0))
@@ -143,12 +143,13 @@ def layouts(
     return Layout(tp, pp, vpp, dp, cp, ep, wide, zero, shard, micro, recompute)
 
 
-def _interleaves(shape: Shape, pp: Array, vpp: Array, rounds: Array) -> Array:
+def _interleaves(shape: Shape, pp: Array, vpp: Array, rounds: Array) -> npt.NDArray[np.bool_]:
     """Whether virtual stages hold whole layers, up to three missing at the ends, in rounds of pp micro-batches."""
     chunks = pp * vpp
+    in_rounds: npt.NDArray[np.bool_] = (rounds % pp == 0) | (rounds >= 2 * pp)
     missing = (-float(shape.n_layers)) % chunks
     whole = (missing <= 3) & (chunks <= shape.n_layers + 3)
-    return (vpp == 1) | ((pp > 1) & whole & ((rounds % pp == 0) | (rounds >= 2 * pp)))
+    return np.asarray((vpp == 1) | ((pp > 1) & whole & in_rounds))
 
 
 def footprint(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: Calibration) -> Memory:

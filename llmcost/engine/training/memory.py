@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.model.transformer import Shape
-
-Num = Any  # float or numpy array; everything broadcasts
+from llmcost.engine.numeric.kinds import Num
 
 NONE, SELECTIVE, FULL = 0, 1, 2  # recomputation; 1.25: a quarter of the layers in full, the others selectively
 

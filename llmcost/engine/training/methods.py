@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.training.memory import States
 from llmcost.engine.training.step import Step
-
-Num = Any  # float or numpy array; everything broadcasts
 
 
 class TokenFlops(NamedTuple):

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.machine.collectives import all_to_all_seconds, gather_seconds, group
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.training.calibration import Calibration
 from llmcost.engine.training.memory import SELECTIVE, Layout, expert_input_width
-
-Num = Any  # float or numpy array; everything broadcasts
 
 BF16, FP16, FP8, MXFP8, NVFP4 = 0, 1, 2, 3, 4  # precision codes
 PRECISIONS = {"bf16": BF16, "fp16": FP16, "fp8": FP8, "mxfp8": MXFP8, "nvfp4": NVFP4}

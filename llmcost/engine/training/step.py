@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.machine.collectives import gather_seconds, group
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.training.calibration import Calibration, filled
 from llmcost.engine.training.memory import Layout, shard_ranks
 from llmcost.engine.training.micro_batch import (
@@ -21,8 +22,6 @@ from llmcost.engine.training.micro_batch import (
     per_micro_batch,
     recomputed_share,
 )
-
-Num = Any  # float or numpy array; everything broadcasts
 
 
 class Step(NamedTuple):

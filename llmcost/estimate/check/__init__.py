@@ -12,6 +12,7 @@ from llmcost.budget import baseline as earlier
 from llmcost.budget.limits import AGE, Budget, BudgetFile, Limit
 from llmcost.budget.verdicts import FAIL, OK, RANK, WARN, Measure, Verdict, beyond_sight, change, judge, measure
 from llmcost.catalog import Catalog, presets_date
+from llmcost.engine.numeric.kinds import SECONDS_PER_DAY
 from llmcost.errors import Exit, LlmcostError, raise_all
 from llmcost.estimate.check import rows as made
 from llmcost.estimate.check.answers import Answers, Subject, subject
@@ -181,7 +182,7 @@ def _oldest(limit: Limit, benches: Sequence[Bench], judged: Sequence[made.Judged
         nothing = LlmcostError("no preset price")
         return made.Judged(limit, benches[0].of.label, limit.on or "", Measure(None), Verdict(OK, None), nothing)
     days, date, name, on, bench = max(aged, key=lambda found: found[0])
-    held = Measure(max(days, 0) * 86_400.0)
+    held = Measure(max(days, 0) * SECONDS_PER_DAY)
     verdict = judge(limit, held, bench.day.expired(limit))
     if verdict.message:
         verdict = verdict._replace(message=f"{name.replace('_', ' ')} of {date}: {verdict.message}")

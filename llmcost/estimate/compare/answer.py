@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
+from llmcost.engine.numeric.kinds import Array
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare.blocks import Block, Streams, centre
@@ -18,8 +18,6 @@ from llmcost.estimate.lifetime.case import FIGURES
 from llmcost.estimate.lifetime.curves import EXACT_SAMPLED
 from llmcost.keys import KEYS
 from llmcost.result import Estimate, Input, Range, Warning
-
-Array = npt.NDArray[np.float64]
 
 # What decides which is cheapest: the first that every feasible alternative has.
 RECURRING = ("usd_per_month", "usd_per_request", "usd_per_mtok_output", "upfront_usd")

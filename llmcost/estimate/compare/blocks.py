@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric import spread as sp
+from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, Array
 from llmcost.engine.numeric.spread import Spread
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Number
@@ -21,8 +21,6 @@ from llmcost.estimate.lifetime.curves import EXACT
 from llmcost.estimate.money import bought_tokens as buying
 from llmcost.keys import SERVE, SIDES, TRAIN
 from llmcost.scenario import Scenario
-
-Array = npt.NDArray[np.float64]
 
 # Numbers that no choice of a plan depends on: layouts, batches and precisions are the same at any value of them.
 PLAIN = (
@@ -75,7 +73,7 @@ def laid(p: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
                 if tag in found:
                     found[tag] = values[key]
         if key == "horizon" and HORIZON in found:
-            found[HORIZON] = values[key] / 86400.0
+            found[HORIZON] = values[key] / SECONDS_PER_DAY
     return found
 
 

@@ -7,12 +7,12 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from llmcost import scenario as sc
 from llmcost import units
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric import roots
+from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
@@ -25,8 +25,6 @@ from llmcost.estimate.serving import plan as serving_plan
 from llmcost.estimate.serving.options import NoFit
 from llmcost.keys import Key, all_keys
 from llmcost.scenario import Setting
-
-Array = npt.NDArray[np.float64]
 
 PLAIN_POINTS, PLANNED_POINTS = 2_001, 65  # looked at before anything is refined
 REACH = 1_000.0  # the range around the present value where none was said

@@ -10,6 +10,7 @@ from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.engine.model import scaling
 from llmcost.engine.model.scaling import Law, Optimum
+from llmcost.engine.numeric.kinds import SECONDS_PER_DAY
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking import sampling
@@ -129,7 +130,7 @@ def _served(question: Question, said: str | None) -> float:
         )
     requests, isl, osl = (median(n) for n in numbers if n is not None)
     factor = question.factor("defaults", "horizon")
-    return requests * (isl + osl) * median(question.number("horizon", factor) or factor.value) / 86400.0
+    return requests * (isl + osl) * median(question.number("horizon", factor) or factor.value) / SECONDS_PER_DAY
 
 
 class Dollars:

@@ -7,18 +7,15 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from llmcost.engine.demand.crossover import DAYS_PER_MONTH
 from llmcost.engine.numeric import roots
 from llmcost.engine.numeric import spread as sp
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare import replicas
 from llmcost.estimate.compare.answer import Table, sample_count
 from llmcost.estimate.compare.blocks import Block, Streams, laid
 from llmcost.estimate.lifetime import case as one
-
-Array = npt.NDArray[np.float64]
 
 MOST = 8  # alternatives of which every pair is shown; of more, each beside the cheapest
 MOST_BESIDE = 24

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.serving import sizes as serving_choice
 from llmcost.engine.serving.operating_point import Load
 from llmcost.engine.serving.sizes import Choice, Sizes
@@ -19,8 +19,6 @@ from llmcost.estimate.serving.options import missed, options
 from llmcost.estimate.serving.plan import Plan
 from llmcost.estimate.serving.replica import Replica
 from llmcost.keys import SERVE
-
-Array = npt.NDArray[np.float64]
 
 LENGTHS = ("isl", "osl", "cache_hit")
 TRAFFIC = ("requests", "utilization")

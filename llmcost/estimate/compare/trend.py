@@ -11,6 +11,7 @@ import numpy as np
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
+from llmcost.engine.numeric.kinds import DAYS_PER_YEAR
 from llmcost.engine.numeric.trend import growth
 from llmcost.estimate.asking.question import Origin
 from llmcost.files import shipped_folder
@@ -74,7 +75,7 @@ def _rows(name: str, found: list[Cost]) -> list[dict[str, Any]]:
 
 
 def _row(name: str, subset: str, found: list[Cost]) -> dict[str, Any]:
-    years = np.array([c.date.toordinal() for c in found]) / 365.25
+    years = np.array([c.date.toordinal() for c in found]) / DAYS_PER_YEAR
     rate = growth(years - years[0], np.array([c.usd for c in found]))
     first = next((c for c in found if c.model.startswith(SINCE + " ")), None)
     dearest = max(found, key=lambda c: c.usd)

@@ -11,8 +11,8 @@ from msgspec import structs
 from llmcost import units
 from llmcost.catalog import presets_date
 from llmcost.engine.demand import traffic as demand
-from llmcost.engine.demand.crossover import DAYS_PER_MONTH
 from llmcost.engine.demand.segments import rate
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
 from llmcost.errors import Exit
 from llmcost.estimate.crossover import samples as over
 from llmcost.estimate.crossover import sentence, timeline

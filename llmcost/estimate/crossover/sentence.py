@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from llmcost import units
-from llmcost.engine.demand.crossover import DAYS_PER_MONTH
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY
 from llmcost.result import Range
 
 NO_TRAFFIC, CROSSES, BACK, ALREADY, NEVER = (
     "no traffic given", "crosses", "crosses and falls back", "already crossed", "not within the horizon",
 )  # fmt: skip
 NAMED = 3  # inputs that the answer names as moving it most
-SECONDS_PER_DAY = 86_400.0
 SLIGHT = 0.02  # of the widest swing: less is not told
 SOON = 10.0  # days: below it a day is too coarse to tell
 SURE, OPEN = 0.995, (0.40, 0.60)  # chances that need no telling; chances that settle nothing

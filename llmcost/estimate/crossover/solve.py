@@ -11,13 +11,12 @@ from msgspec import structs
 from llmcost import units
 from llmcost.catalog import Catalog
 from llmcost.engine.demand import traffic as demand
-from llmcost.engine.demand.crossover import DAYS_PER_MONTH
 from llmcost.engine.numeric import spread as sp
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY
 from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.turned import asked_seconds
 from llmcost.estimate.lifetime import sides
-from llmcost.estimate.lifetime.course import SECONDS_PER_DAY
 from llmcost.estimate.lifetime.curves import EXACT, EXACT_SAMPLED, USD, streams, tagged, world
 from llmcost.estimate.lifetime.sides import Sides
 from llmcost.keys import SERVE, TRAIN

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from llmcost.engine.demand import crossover as engine
-from llmcost.engine.demand.crossover import DAYS_PER_MONTH
-from llmcost.engine.demand.segments import Array, cumulative
+from llmcost.engine.demand.segments import cumulative
 from llmcost.engine.numeric import spread as sp
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array
 from llmcost.estimate.lifetime.curves import BASES, USD, World
 from llmcost.estimate.training import bill as billing
 

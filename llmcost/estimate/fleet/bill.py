@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, HOURS_PER_MONTH
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.fleet.sizing import Fleet
 from llmcost.estimate.money.owning import Owned
 from llmcost.result import CostRow
 
-DAYS_PER_MONTH = 365.25 / 12
-HOURS_PER_MONTH = DAYS_PER_MONTH * 24
 BYTES_PER_GB = 1e9
 PAID = ("operations_cost", "egress_price", "storage_price")
 MONTHLY = ("operations_cost", "storage_price")

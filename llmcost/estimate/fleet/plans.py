@@ -14,10 +14,10 @@ from llmcost import units
 from llmcost.engine.demand import margin as engine
 from llmcost.engine.demand import usage
 from llmcost.engine.demand.margin import Tariff, Users
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
 from llmcost.engine.numeric.spread import product
 from llmcost.errors import LlmcostError, raise_all
 from llmcost.estimate.asking.question import Origin, Question, as_number
-from llmcost.estimate.fleet.bill import DAYS_PER_MONTH
 from llmcost.files import read_toml
 from llmcost.keys import plan as keys
 

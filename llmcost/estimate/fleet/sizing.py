@@ -11,6 +11,7 @@ import numpy as np
 from llmcost import units
 from llmcost.engine.demand import fleet as engine
 from llmcost.engine.demand import week
+from llmcost.engine.numeric.kinds import DAYS_PER_WEEK, HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import csv_file, sampling
@@ -18,8 +19,7 @@ from llmcost.estimate.asking.question import Origin, Question
 from llmcost.estimate.money import rent as prices
 
 SOURCE = "docs/method-fleet.md, fleet"
-SECONDS_PER_DAY = 86_400.0
-DAY_OR_WEEK = (week.HOURS_PER_DAY, week.HOURS_PER_DAY * week.DAYS_PER_WEEK)
+DAY_OR_WEEK = (HOURS_PER_DAY, HOURS_PER_DAY * DAYS_PER_WEEK)
 SHAPING = ("peak_to_average", "weekend", "hourly", "peak_load")
 REQUESTS = ("a number of requests", "zero or a positive number", 1e18)  # a cell of traffic
 COUNTED = ("spares", "serve_regions", "min_replicas")
@@ -125,7 +125,7 @@ def take(question: Question, requests: bool) -> Fleet:
     fleet = counted._replace(peaked=True, hourly=hourly, follows=follows, mixed=mixed)
     if follows or mixed:
         seconds = question.number("reaction_time", question.factor("fleet", "reaction_time"))
-        fleet = fleet._replace(reaction_hours=median(seconds or 0.0) / 3600.0)
+        fleet = fleet._replace(reaction_hours=median(seconds or 0.0) / SECONDS_PER_HOUR)
         del question.numbers["reaction_time"]
     planned = float(fleet.planned(sampling.central(question.numbers)))
     question.remember("utilization", planned, Origin("computed", SOURCE))

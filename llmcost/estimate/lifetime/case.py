@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcost.catalog import Catalog
-from llmcost.engine.demand.crossover import DAYS_PER_MONTH
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
 from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Number, Question, merged_inputs

@@ -12,14 +12,14 @@ import numpy as np
 from llmcost import units
 from llmcost.engine.demand import crossover as engine
 from llmcost.engine.demand import traffic as demand
-from llmcost.engine.demand.crossover import DAYS_PER_YEAR, Schedule
+from llmcost.engine.demand.crossover import Schedule
 from llmcost.engine.demand.traffic import Traffic
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, DAYS_PER_YEAR, SECONDS_PER_DAY
 from llmcost.engine.numeric.spread import Spread, interval, median
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import csv_file
 from llmcost.estimate.asking.question import Origin, Question
 
-SECONDS_PER_DAY = 86_400.0
 GROWING = {"growth": demand.COMPOUND, "added_requests": demand.LINEAR, "adoption_midpoint": demand.LOGISTIC}
 OUTGROWN = 100.0  # times the traffic at launch
 LARGEST = 60.0  # logarithm of the most growth that is told
@@ -115,7 +115,7 @@ def warn_of_growth(question: Question, course: Course, horizon: float) -> None:
     """Say when compound growth without a ceiling outgrows what anybody has seen."""
     if course.kind != demand.COMPOUND or "ceiling" in question.numbers:
         return
-    growth = math.log1p(median(question.numbers["growth"])) * horizon / engine.DAYS_PER_MONTH
+    growth = math.log1p(median(question.numbers["growth"])) * horizon / DAYS_PER_MONTH
     if growth > math.log(OUTGROWN):
         grown = units.format("count", math.exp(min(growth, LARGEST)))
         years = units.format("seconds", horizon * SECONDS_PER_DAY)

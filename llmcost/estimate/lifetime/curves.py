@@ -12,6 +12,7 @@ from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand.crossover import Schedule, Spend
 from llmcost.engine.demand.segments import Segments, cumulative, declining
 from llmcost.engine.model.request import request_flops
+from llmcost.engine.numeric.kinds import Num
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.lifetime import growth
 from llmcost.estimate.lifetime.sides import Sides
@@ -19,8 +20,6 @@ from llmcost.estimate.serving import plan as serving_plan
 from llmcost.estimate.training import answer as train
 from llmcost.estimate.training import bill as billing
 from llmcost.keys import SERVE, TRAIN
-
-Num = Any
 
 USD, KWH, CO2E, FLOPS = "usd", "kwh", "co2e_kg", "flops"
 BASES = {USD: "dollars", KWH: "electricity", CO2E: "carbon", FLOPS: "compute"}

@@ -12,13 +12,11 @@ from llmcost.engine.demand import fleet as engine
 from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand import week
 from llmcost.engine.demand.segments import Segments
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR, Num
 from llmcost.estimate.fleet import bill as service
-from llmcost.estimate.fleet.bill import DAYS_PER_MONTH
-from llmcost.estimate.lifetime.course import SECONDS_PER_DAY
 from llmcost.estimate.serving.options import NoFit
 from llmcost.estimate.serving.plan import Plan
 
-Num = Any
 GROUPS, TOLD_APART = 4, 16  # kinds of hours at least, and replicas counted one by one for each where there are more
 
 
@@ -65,7 +63,7 @@ def follow(
         wanted[0] = wanted[0]._replace(launch=usd)
     if plan.place is not None:
         idle, busy = (plan.place.energy_kwh(1.0, s, used) for used in (0.0, 1.0))
-        worked = sum(kind.share * kind.seconds for kind in kinds) / 3600.0 * (busy - idle)
+        worked = sum(kind.share * kind.seconds for kind in kinds) / SECONDS_PER_HOUR * (busy - idle)
         launch = 24.0 * served["gpus_mean"] * idle + worked * s["requests"] if known else None
         wanted.append(demand.Measure([24.0 * idle * paid for paid in found.paid], 0.0, worked, launch))
     spent = demand.measures(traffic, found.pools, wanted, end, max(exact * len(kinds) // len(found.pools), 1))

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric import spread as sp
+from llmcost.engine.numeric.kinds import SECONDS_PER_DAY
 from llmcost.errors import Missing
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Question, merged_inputs
@@ -91,7 +92,7 @@ def horizon_days(question: Question) -> float:
     factor = question.factor("defaults", "horizon")
     seconds = sp.median(question.number("horizon", factor) or factor.value)
     del question.numbers["horizon"]
-    return seconds / 86400.0
+    return seconds / SECONDS_PER_DAY
 
 
 def refused(sides: Sides) -> Estimate | None:

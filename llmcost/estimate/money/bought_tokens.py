@@ -11,10 +11,10 @@ from llmcost import units
 from llmcost.catalog import presets_date
 from llmcost.engine.money import tokens as engine
 from llmcost.engine.money.tokens import Rate, Tariff
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking.question import Origin, Question
 
-DAYS_PER_MONTH = 365.25 / 12
 STANDARD = "standard"
 LATENCIES = ("ttft", "tpot", "ttft_p95")
 # How the package names the tiers that a request may ask for.

@@ -9,6 +9,7 @@ import numpy as np
 
 from llmcost.engine.money import hardware as money
 from llmcost.engine.money import owning as engine
+from llmcost.engine.numeric.kinds import HOURS_PER_YEAR, SECONDS_PER_YEAR
 from llmcost.engine.numeric.spread import Spread
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
@@ -19,7 +20,6 @@ from llmcost.estimate.money.purchase import take_purchase
 from llmcost.keys import SERVE
 
 SOURCE = "docs/method-fleet.md, owning"
-SECONDS_PER_YEAR = engine.HOURS_PER_YEAR * 3600.0
 SHARED = ("tdp_watts", "server_factor", "average_load", "idle_load", "pue", "electricity_price", "utilization")
 # Every number that only the price is made of. They are in it, so an answer is sampled over the one or over the others.
 OWN = (
@@ -135,8 +135,8 @@ def _rates(p: Mapping[str, Any], serves: bool) -> tuple[dict[str, Any], Any, Any
         bought = {"accelerators with servers": machines, "cluster network": network}
     rates = {name: engine.capital_usd_per_hour(cost, left, r, years) for name, cost in bought.items()}
     rates["building, power and cooling"] = engine.capital_usd_per_hour(building, 0.0, r, p["facility_life_years"])
-    rates["maintenance"] = p["maintenance"] * (machines + network) / engine.HOURS_PER_YEAR
-    rates["staff"] = p["operations_staff"] / engine.HOURS_PER_YEAR
+    rates["maintenance"] = p["maintenance"] * (machines + network) / HOURS_PER_YEAR
+    rates["staff"] = p["operations_staff"] / HOURS_PER_YEAR
     busy = p["utilization"] if serves else 1.0
     load = Place.load(p, busy)
     in_use = engine.electricity_usd_per_hour(watts, load, p["pue"], p["electricity_price"])

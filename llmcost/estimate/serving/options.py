@@ -9,6 +9,7 @@ import numpy as np
 
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.serving import memory as serving_memory
 from llmcost.engine.serving import operating_point as serving
@@ -23,7 +24,6 @@ from llmcost.estimate.serving.formats import dtypes, precision, say_arithmetic
 from llmcost.estimate.serving.lengths import Lengths
 from llmcost.estimate.serving.targets import targets
 
-Z95 = 1.6448536269514722
 SOURCE = "docs/method.md, serving"
 
 

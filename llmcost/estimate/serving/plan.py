@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from llmcost.engine.money import energy
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, HOURS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.engine.numeric.spread import median
 from llmcost.estimate.asking.question import Origin, Question
 from llmcost.estimate.asking.subject import Chip, Subject, chip, subject
 from llmcost.estimate.fleet import bill as service
 from llmcost.estimate.fleet import plans as offers
 from llmcost.estimate.fleet import sizing as fleets
-from llmcost.estimate.fleet.bill import DAYS_PER_MONTH, HOURS_PER_MONTH
-from llmcost.estimate.fleet.sizing import SECONDS_PER_DAY, Fleet
+from llmcost.estimate.fleet.sizing import Fleet
 from llmcost.estimate.money import rent as prices
 from llmcost.estimate.money.place import Place, place
 from llmcost.estimate.serving import in_time
@@ -146,7 +146,7 @@ def _figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
         machine_hours = out["gpus_mean"] * 24.0 / p["requests"]
     else:
         out["utilization"] = out["planned_utilization"] = todo.fleet.planned(p, todo.bound)
-        machine_hours = fleets.gpu_seconds(replica.kinds(out)) / 3600.0 / out["utilization"]
+        machine_hours = fleets.gpu_seconds(replica.kinds(out)) / SECONDS_PER_HOUR / out["utilization"]
         out["usd_per_request"] = machine_hours * p["price"]
     if todo.question.owned is not None:
         out["own_usd_per_hour"] = todo.fleet.terms.reserved_price(p) if todo.fleet.mixed else p["price"]

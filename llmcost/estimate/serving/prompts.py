@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving import at_a_load as serving_traffic
 from llmcost.engine.serving import memory as serving_memory
@@ -128,7 +129,7 @@ def choose(question: Question, asked: Options, price: float, arrivals: Arrivals)
         return too_late(every)
     record(question, asked, layout, None, asked.dtypes[which])
     new, used = max(asked.load.isl - asked.load.cached_isl, 1.0), median(question.numbers["utilization"])
-    usd = price / 3600.0 / used / new * 1e6
+    usd = price / SECONDS_PER_HOUR / used / new * 1e6
     return Prompts(asked, asked.precisions[which], asked.dtypes[which], layout, front(asked, every, usd))
 
 

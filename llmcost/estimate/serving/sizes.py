@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving import search as serving_search
 from llmcost.engine.serving.search import Answer
 from llmcost.engine.serving.sizes import Sizes
@@ -14,8 +15,6 @@ from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.fleet.sizing import Fleet
-
-Num = Any
 
 
 def arriving(question: Question, values: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from llmcost import spec, technique
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.request import request_flops
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
 from llmcost.engine.serving import speculation as engine
 from llmcost.errors import LlmcostError, raise_all
 from llmcost.estimate.asking.question import Question
@@ -41,7 +42,6 @@ COUNTED = (
 )  # fmt: skip
 SHARED = frozenset(("operations_cost", "stored_bytes"))
 PER_MONTH = {"energy_kwh_per_month": "kwh_per_request", "co2e_kg_per_month": "co2e_kg_per_request"}
-DAYS_PER_MONTH = 365.25 / 12
 Figures = dict[str, Any]
 Model = Callable[[Any, Mapping[str, Any]], Figures]
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date, source_of
 from llmcost.engine.money import energy
+from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import Exit, LlmcostError, Missing
 from llmcost.estimate.asking import sampling
@@ -20,7 +21,6 @@ from llmcost.estimate.training import step as steps
 from llmcost.result import CostRow, Estimate
 from llmcost.scenario import Scenario
 
-SECONDS_PER_HOUR = 3600.0
 TOKENS = ("tokens", "rollout_tokens")
 GIVEN_WORK = ("gpu_hours", "training_flops", *TOKENS, "model", "params", "params_active")
 

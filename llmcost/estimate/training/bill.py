@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from llmcost.engine.money import energy
 from llmcost.engine.money import hardware as money
+from llmcost.engine.numeric.kinds import SECONDS_PER_YEAR
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.question import Origin, Question
 from llmcost.estimate.asking.subject import Chip
@@ -16,7 +17,6 @@ from llmcost.estimate.money.purchase import take_purchase
 
 RENTAL, AMORTISED, ACQUISITION = "rental", "amortised", "acquisition"
 RUN, PROGRAM = "run", "program"
-SECONDS_PER_YEAR = money.HOURS_PER_YEAR * 3600.0
 PROGRAMME_KEYS = ("experiments", "staff", "data_cost", "storage_cost")
 COTTIER = "Cottier et al. 2024, arXiv:2405.21015"
 

@@ -10,6 +10,7 @@ from msgspec import structs
 
 from llmcost import units
 from llmcost.catalog import Catalog
+from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Question
@@ -22,7 +23,6 @@ SOLVABLE = ("gpus",)
 MACHINE = 8  # accelerators: beyond one machine they come by machines
 MOST = 2**20
 WASTE = 1.01  # accelerator-hours over those of more accelerators, at most: rounding of batches
-SECONDS_PER_DAY = 86400.0
 
 Answer = Callable[[Scenario], Estimate]
 
@@ -36,7 +36,7 @@ class Found(NamedTuple):
     @property
     def hours(self) -> float:
         """Accelerator-hours."""
-        return self.gpus * self.seconds / 3600.0
+        return self.gpus * self.seconds / SECONDS_PER_HOUR
 
 
 def solve(scenario: Scenario, catalog: Catalog, what: str, at: object, answer: Answer) -> Estimate:

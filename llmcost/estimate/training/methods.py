@@ -11,6 +11,7 @@ import numpy as np
 from llmcost import spec
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import methods as engine
 from llmcost.engine.training.calibration import Calibration
@@ -31,7 +32,6 @@ VERBS = {
     LORA: "LoRA fine-tuning of", QLORA: "QLoRA fine-tuning of", DISTILL: "distilling into",
     RL: "reinforcement learning of",
 }  # fmt: skip
-SECONDS_PER_HOUR = 3600.0
 KAPLAN = "Kaplan et al. 2020, arXiv:2001.08361, section 2.1"
 SOURCES = {
     LORA: "Hu et al. 2021, arXiv:2106.09685, section 4.2",

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from llmcost.catalog import Catalog
+from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR
 from llmcost.engine.numeric.spread import Spread
 from llmcost.engine.training import goodput
 from llmcost.errors import LlmcostError
@@ -16,7 +17,6 @@ from llmcost.estimate.training import methods
 from llmcost.estimate.training import step as steps
 
 NATIVE_DTYPES = ("bf16", "fp16", "fp8")  # a model released in another format was not trained in it
-SECONDS_PER_HOUR = 3600.0
 
 
 class Asked(NamedTuple):

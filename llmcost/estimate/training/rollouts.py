@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.numeric.spread import Spread
 from llmcost.engine.serving import operating_point as serving
 from llmcost.engine.serving import search as serving_search
@@ -11,8 +12,6 @@ from llmcost.estimate.asking.question import Origin, Question
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.training.methods import RL, Method, Work, assumed_shape
 from llmcost.estimate.training.step import sequence_length
-
-Z95 = 1.6448536269514722
 
 
 def timed(

@@ -12,6 +12,7 @@ import numpy as np
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Z95, Array
 from llmcost.engine.serving.first_token_spread import FULL, MANY, FirstTokenSpread, kind_of, sides, spread_from_factors
 from llmcost.engine.serving.inputs import calibration_from_factors
 from llmcost.engine.serving.memory import max_batch, memory
@@ -30,7 +31,6 @@ from llmcost.estimate.validate import cells, described
 from llmcost.estimate.validate.cells import number, positive
 from llmcost.estimate.validate.serving_row_layouts import layouts_of_row
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
 QUANTITIES = ("tpot", "ttft", "output_tokens_per_s")
 STATIC = ("static-batch", "interactive", "prefill-only")
 LOADS = (*STATIC, "closed-loop", "offline", "server", "decode-only")
@@ -45,7 +45,6 @@ FORMAT_NAMES = {
 }  # fmt: skip
 UNSTATED_FORMATS = ("bf16", "fp8", "int4")
 QUANT_SCALES = 0.5  # a 16-bit scale per block of 32 weights (llama.cpp Q4_0, Q5_0, Q8_0)
-Z95 = 1.6448536269514722
 # Measured rows did fit: our count of what an engine holds may be this much too high.
 MEASURED_SLACK = 1.15
 # Rows of a text-generation test at an unstated length: llama-bench style tests generate up to 512 tokens.

@@ -12,6 +12,7 @@ from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.engine.training import campaign as cp
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.calibration import Calibration, calibration_from_factors
@@ -118,7 +119,7 @@ def _is_early(model: spec.Model | None, generation: str, active: float, tokens: 
 
 
 def _enough(flops: float, peak: float) -> float:
-    wanted = flops / (peak * MFU_GUESSED * DAYS_WANTED * 86400.0)
+    wanted = flops / (peak * MFU_GUESSED * DAYS_WANTED * SECONDS_PER_DAY)
     return float(np.exp2(np.clip(np.round(np.log2(max(wanted, 1.0))), 3, 14)))
 
 
@@ -140,7 +141,7 @@ def gpu_hours(todo: Whole, calibration: Calibration) -> float:
             raise LlmcostError("no valid layout") from error
         if found.fitting:
             seconds = found.best.step.step_seconds
-            return float(todo.tokens / (batch * todo.run.seq_len) * seconds * n / 3600.0)
+            return float(todo.tokens / (batch * todo.run.seq_len) * seconds * n / SECONDS_PER_HOUR)
         n *= 2.0
     raise LlmcostError("the run does not fit in memory")
 

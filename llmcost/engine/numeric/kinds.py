@@ -1,0 +1,23 @@
+"""Numbers that formulas take and give, and the constants that several of them share."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[np.float64]
+Num: TypeAlias = Any  # float or array: everything broadcasts
+
+HOURS_PER_DAY = 24
+SECONDS_PER_HOUR = 3600.0
+SECONDS_PER_DAY = HOURS_PER_DAY * SECONDS_PER_HOUR
+DAYS_PER_WEEK = 7
+DAYS_PER_YEAR = 365.25
+DAYS_PER_MONTH = DAYS_PER_YEAR / 12
+HOURS_PER_MONTH = DAYS_PER_MONTH * HOURS_PER_DAY
+HOURS_PER_YEAR = DAYS_PER_YEAR * HOURS_PER_DAY
+SECONDS_PER_YEAR = HOURS_PER_YEAR * SECONDS_PER_HOUR
+
+Z95 = 1.6448536269514722  # 95 % quantile of the standard normal distribution
