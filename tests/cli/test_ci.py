@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,14 @@ class Runner:
         done = subprocess.run(command, cwd=cwd, env={**os.environ, **env}, capture_output=True, text=True, check=False)
         said = dict(line.split("=", 1) for line in outputs.read_text().splitlines())
         return done.returncode, done.stdout + done.stderr, said, summary.read_text()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_source_tree() -> Iterator[None]:
+    """The installed package is tested: a path to the source tree must not come before it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("PYTHONPATH", raising=False)
+        yield
 
 
 @pytest.fixture(scope="module")
