@@ -28,6 +28,7 @@ SINGULAR = {
     "models": "model",
     "prices": "provider",
     "regions": "region",
+    "frameworks": "framework",
     "scenarios": "scenario",
     "calibration": "calibration",
 }

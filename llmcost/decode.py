@@ -17,6 +17,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "models": spec.Model,
     "prices": spec.Provider,
     "regions": spec.Region,
+    "frameworks": spec.Framework,
 }
 
 WORDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false", "array": "a list",

@@ -117,7 +117,7 @@ def parse_value(key: Key, raw: object) -> Value:
         if isinstance(raw, str) and raw.strip():
             return raw.strip()
         raise LlmcostError(f"{units.shown(raw)} is not a name")
-    if key.kind in ("models", "hardware", "prices", "regions"):
+    if key.kind in ("models", "hardware", "prices", "regions", "frameworks"):
         if isinstance(raw, str) and raw.strip():
             return raw.strip()
         raise LlmcostError(f"{units.shown(raw)} is not a preset name or file", f"llmcost presets list {key.kind}")

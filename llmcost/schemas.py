@@ -126,7 +126,7 @@ def _key_type(key: Key) -> dict[str, Any]:
         return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"enum": list(key.choices)}}]}
     if key.choices:
         return {"enum": list(key.choices)}
-    if key.kind in ("models", "hardware", "prices", "regions", "file"):
+    if key.kind in ("models", "hardware", "prices", "regions", "frameworks", "file"):
         return {"type": "string"}
     if key.kind == "date":
         return {"type": "string", "format": "date"}

@@ -233,3 +233,38 @@ class Region(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     pue: Annotated[float, Meta(ge=1, le=5, extra={"kind": "ratio"})] | None = None
     water_litres_per_kwh: Annotated[float, Meta(ge=0, le=100, extra={"kind": "ratio"})] | None = None
     sources: list[Source] = field(default_factory=list)
+
+
+class ServingStack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A serving engine as it comes: what it has, and the defaults it starts with (None: not known)."""
+
+    kin: Name | None = None  # the framework whose constants it is drawn toward
+    year: Whole | None = None  # of the release that these defaults describe
+    tensor_parallel: bool = True
+    pipeline_parallel: bool = True
+    expert_parallel: bool = False
+    attention_dp: bool = False  # data-parallel attention groups that share the experts
+    max_num_seqs: Whole | None = None  # sequences it runs at once
+    chunk_tokens: Whole | None = None  # prompt tokens of one iteration
+    memory_rule: Literal["of-all", "of-free", "as-asked"] | None = None  # what `memory_fraction` is a share of
+    memory_fraction: Annotated[float, Meta(gt=0, le=1, extra={"kind": "share"})] | None = None
+    kv_dtype: Literal["bf16", "fp16", "fp8", "int8"] | None = None  # cache type unless told
+
+
+class TrainingStack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A training framework as it comes: the defaults it starts with (None: not known)."""
+
+    kin: Name | None = None  # the framework whose constants it is drawn toward
+    year: Whole | None = None  # of the release that these defaults describe
+    context_parallel: bool = False
+    expert_parallel: bool = False
+
+
+class Framework(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Software that serves models, trains them, or both."""
+
+    title: Text
+    aliases: list[Name] = field(default_factory=list)
+    serving: ServingStack | None = None
+    training: TrainingStack | None = None
+    sources: list[Source] = field(default_factory=list)

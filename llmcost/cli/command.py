@@ -13,7 +13,7 @@ from llmcost.errors import Exit
 from llmcost.keys import COMPARE, CROSSOVER, KEYS, Key, all_keys
 
 OUTPUT = "Output"
-PRESET_KINDS = ("models", "hardware", "prices", "regions")
+PRESET_KINDS = ("models", "hardware", "prices", "regions", "frameworks")
 Runner = Callable[..., Any]
 
 

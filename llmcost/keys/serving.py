@@ -5,7 +5,6 @@ from __future__ import annotations
 from llmcost.keys.key import CROSSOVER, SERVE, Key
 from llmcost.keys.subject import DTYPES
 
-FRAMEWORKS = ("vllm", "sglang", "tensorrt-llm", "llama.cpp", "fastertransformer", "neuron", "gaudi", "other")
 BATCHING = ("continuous", "static")
 POOLS = ("colocated", "disaggregated")
 PHASES = ("prefill", "decode")
@@ -21,7 +20,6 @@ KEYS = (
     Key("lengths", "file", "Workload", "lengths of requests: a CSV file with columns isl and osl", (SERVE, CROSSOVER)),
     Key("requests", "per_day", "Workload", "traffic: 10M/day, 250/s", (SERVE, CROSSOVER), ranged=True),
     Key("requests_per_user", "per_day", "Workload", "requests of one user: 15/day", (SERVE,), ranged=True),
-    Key("framework", "choice", "Serving", "serving software", (SERVE, CROSSOVER), choices=FRAMEWORKS),
     Key("kv_dtype", "choice", "Serving", "KV cache format", (SERVE, CROSSOVER), choices=DTYPES),
     Key("dtypes", "choices", "Serving", "formats to choose the cheapest from, in place of one: fp8,bf16",
         (SERVE, CROSSOVER), choices=DTYPES),

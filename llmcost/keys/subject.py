@@ -16,6 +16,8 @@ KEYS = (
         sided=True, short="-H"),
     Key("gpus", "whole", "Hardware", "number of accelerators: 8", sided=True),
     Key("dtype", "choice", "Hardware", "compute and weight format", sided=True, choices=DTYPES),
+    Key("framework", "frameworks", "Hardware", "software it runs on (llmcost presets list frameworks): vllm",
+        sided=True),
     Key("tp", "whole", "Layout", "tensor-parallel ranks", sided=True),
     Key("pp", "whole", "Layout", "pipeline-parallel stages", sided=True),
     Key("ep", "whole", "Layout", "expert-parallel ranks", sided=True),

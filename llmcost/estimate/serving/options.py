@@ -23,6 +23,7 @@ from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.serving.formats import dtypes, precision, say_arithmetic
 from llmcost.estimate.serving.lengths import Lengths
 from llmcost.estimate.serving.targets import targets
+from llmcost.spec import Framework
 
 SOURCE = "docs/method.md, serving"
 
@@ -89,7 +90,7 @@ def options(
     shape = _shape(question, model)
     _warn_context(question, model)
     formats = dtypes(question, model)
-    factors, framework = question.catalog.factors("serving"), question.said("framework") or "any"
+    factors, framework = question.catalog.factors("serving"), _engine(question)
     calibration = serving.calibration_from_factors(factors, device.preset.generation, framework)
     calibration = _imbalance(question, shape, calibration)
     if not static and phase != "decode":
@@ -103,6 +104,17 @@ def options(
         _layouts(question, shape, device, gpus), _load(question, phase), kept, _batches(question, phase), lengths,
         static, phase, default,
     )  # fmt: skip
+
+
+def _engine(question: Question) -> str:
+    """The serving engine that was named, as calibrations name it; "any" where none was."""
+    found = question.preset("framework", Framework)
+    if found is None:
+        return "any"
+    framework, where = found
+    if framework.serving is None:
+        raise LlmcostError(f"{where.name} serves no models: it trains them", "llmcost presets list frameworks")
+    return str(where.name)
 
 
 def record(question: Question, asked: Options, layout: Layout, batch: float | None, dtype: str) -> None:
