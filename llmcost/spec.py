@@ -20,6 +20,7 @@ BytesPerSecond = Annotated[float, Meta(gt=0, extra={"kind": "bytes_per_second"})
 Flops = Annotated[float, Meta(gt=0, extra={"kind": "flops"})]
 Watts = Annotated[float, Meta(gt=0, extra={"kind": "watts"})]
 Usd = Annotated[float, Meta(gt=0, extra={"kind": "usd"})]
+Bits = Annotated[float, Meta(gt=0, le=64)]
 UsdPerHour = Annotated[float, Meta(gt=0, extra={"kind": "usd_per_hour"})]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 Name = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9._-]{0,79}$")]
@@ -90,6 +91,36 @@ class AttentionGroup(Struct, frozen=True, forbid_unknown_fields=True):
     indexer: Indexer | None = None
 
 
+Dtype = Literal["fp32", "bf16", "fp16", "fp8", "int8", "int4", "mxfp4", "fp4"]
+StoredFormat = Literal[Dtype, "int6", "int5", "int3", "int2", "int1"]
+
+
+class Stored(Struct, frozen=True, forbid_unknown_fields=True):
+    """How one class of tensors is stored.
+
+    `bits` [bits per parameter] holds scales, zero points and the modules of the class that were left in 16 bits. The
+    names are those of `native_dtype` and the integers of GGUF files; formats of one width differ in their scales only
+    (NVFP4 and FP4 are both `fp4`).
+    """
+
+    format: StoredFormat
+    bits: Bits
+
+
+class Checkpoint(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How the published files store the weights, by class of tensors; a class that is not named is stored as `rest`."""
+
+    method: Text  # awq, gptq, bitsandbytes, compressed-tensors, fbgemm_fp8, modelopt, fp8, mxfp4, mlx, gguf ...
+    rest: Stored  # norms, biases, positions, routers
+    attention: Stored | None = None  # projections of attention and of linear mixers
+    ffn: Stored | None = None  # dense FFNs and shared experts
+    experts: Stored | None = None  # routed experts
+    embedding: Stored | None = None
+    head: Stored | None = None  # a tied head is the embedding
+    activation_dtype: Literal["fp8", "int8", "fp4", "mxfp4"] | None = None  # None: only the weights are quantised
+    kv_dtype: Literal["fp8", "int8", "int4", "fp4"] | None = None  # None: the file names no scheme
+
+
 class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A language model: its architecture, or only published or estimated counts when that is all there is.
 
@@ -158,8 +189,10 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     other_params: NonNegative = 0.0  # counted from the checkpoint and named in the source note
     # facts
     max_context: Whole | None = None
-    native_dtype: Literal["fp32", "bf16", "fp16", "fp8", "int8", "int4", "mxfp4", "fp4"] | None = None
-    native_dtype_note: str = ""
+    native_dtype: Literal["fp32", "bf16", "fp16", "fp8", "int8", "int4", "mxfp4", "fp4"] | None = (
+        None  # of most weights
+    )
+    checkpoint: Checkpoint | None = None  # not given: every weight in `native_dtype`
     training_tokens: Count | None = None
     training_flops: Count | None = None
     training_gpu_hours: Count | None = None

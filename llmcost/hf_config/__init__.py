@@ -88,7 +88,7 @@ def _dtype(text: dict[str, Any]) -> dict[str, Any]:
         method = str(quantization.get("quant_method"))
         if method in QUANTIZED:
             return {"native_dtype": QUANTIZED[method]}
-        return {"native_dtype_note": f"quantized by {method[:40]}"}
+        return {}
     known = DTYPES.get(str(text.get("dtype") or text.get("torch_dtype")))
     return {"native_dtype": known} if known else {}
 

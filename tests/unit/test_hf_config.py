@@ -193,7 +193,7 @@ def test_native_format_and_context_come_from_the_file() -> None:
     assert (v3.native_dtype, v3.max_context) == ("fp8", 163840)
     assert model_from_config(LLAMA, "l", DAY).native_dtype == "bf16"
     odd = model_from_config(LLAMA | {"quantization_config": {"quant_method": "awq"}}, "l", DAY)
-    assert (odd.native_dtype, odd.native_dtype_note) == (None, "quantized by awq")
+    assert odd.native_dtype is None
 
 
 def test_class_defaults_are_announced() -> None:
