@@ -50,15 +50,15 @@ class Question:
         Where presets are found.
     side : str
         `train` or `serve`: `price` then also means `train_price`.
-    prefix : bool
-        Whether inputs of sided keys are shown with the side in their name (`crossover`, `compare`).
+    alone : bool
+        Whether nothing else is asked: where the other side is too, both may take a value, and traffic may be open.
     """
 
-    def __init__(self, scenario: Scenario, catalog: Catalog, side: str, prefix: bool = False) -> None:
+    def __init__(self, scenario: Scenario, catalog: Catalog, side: str, alone: bool = True) -> None:
         self.scenario = scenario
         self.catalog = catalog
         self.side = side
-        self.prefix = prefix
+        self.alone = alone
         self.inputs: dict[str, Input] = {}
         self.warnings: list[Warning] = []
         self.steps: list[Step] = []
@@ -126,9 +126,8 @@ class Question:
             shown = sp.median(value)
         elif key is not None and kind == "date":
             shown = str(value)
-        label = f"{self.side}_{name}" if self.prefix and (key is None or key.sided) else name
         per = f"/{key.per}" if key and key.per else ""
-        self.inputs[label] = Input(shown, unit or unit_of(kind) + per, *origin, p5=p5, p95=p95)
+        self.inputs[name] = Input(shown, unit or unit_of(kind) + per, *origin, p5=p5, p95=p95)
 
     def step(self, name: str, formula: str, value: Any, unit: str, source: str) -> None:
         """One line of the explanation."""
@@ -201,9 +200,17 @@ def unit_of(kind: str) -> str:
     return units.KINDS[kind].base if kind in units.KINDS else "name"
 
 
-def merged_inputs(questions: Iterable[Question]) -> dict[str, Input]:
+def labelled(question: Question) -> dict[str, Input]:
+    """Inputs of a question with its side in the names of those that either side may have."""
+    return {
+        name if name in KEYS and not KEYS[name].sided else f"{question.side}_{name}": value
+        for name, value in question.inputs.items()
+    }
+
+
+def merged(sides: Iterable[Mapping[str, Input]]) -> dict[str, Input]:
     """Inputs of both sides; what both have alike goes under its own name."""
-    every = {name: value for question in questions for name, value in question.inputs.items()}
+    every = {name: value for side in sides for name, value in side.items()}
     merged: dict[str, Input] = {}
     for name, value in every.items():
         side, _, rest = name.partition("_")

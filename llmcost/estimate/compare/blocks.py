@@ -128,7 +128,7 @@ class Job(NamedTuple):
     names: list[str]
     points: list[Cell]
     catalog: Catalog
-    prefix: bool
+    sided: bool
 
 
 def planned(pairs: list[tuple[Alternative, list[Axis]]], catalog: Catalog, where: str = "") -> list[Block]:
@@ -139,7 +139,7 @@ def planned(pairs: list[tuple[Alternative, list[Axis]]], catalog: Catalog, where
     LlmcostError
         Whatever a question refuses.
     """
-    prefix = any(all(one.sides(a.scenario.over({x.key: x.values[0] for x in axes}))) for a, axes in pairs)
+    sided = any(all(one.sides(a.scenario.over({x.key: x.values[0] for x in axes}))) for a, axes in pairs)
     several = len(pairs) > 1
     jobs: list[Job] = []
     for alternative, axes in pairs:
@@ -148,7 +148,7 @@ def planned(pairs: list[tuple[Alternative, list[Axis]]], catalog: Catalog, where
         points, called = cells(flat), labels(axes)
         for cell in cells([x for x in axes if x not in flat]):
             names = [name_of(alternative.name, {**cell, **point}, called, several) for point in points]
-            jobs.append(Job(alternative.scenario.over(cell), names, points, catalog, prefix))
+            jobs.append(Job(alternative.scenario.over(cell), names, points, catalog, sided))
     if not where:
         return [block for job in jobs for block in _blocks(*job)]
     from llmcost.estimate.compare import workers
@@ -171,32 +171,32 @@ def _flat(axis: Axis, alternative: Alternative, axes: list[Axis], along: bool) -
     return plain(axis.key, alternative, axes) or (along and axis.key in replicas.LENGTHS and not _moves(alternative))
 
 
-def _blocks(scenario: Scenario, names: list[str], points: list[Cell], catalog: Catalog, prefix: bool) -> list[Block]:
+def _blocks(scenario: Scenario, names: list[str], points: list[Cell], catalog: Catalog, sided: bool) -> list[Block]:
     """One block of all points; a block for each length where one plan does not do for all."""
     columns = {key: np.array([float(point[key].value) for point in points]) for key in points[0]}
     varied = [key for key in replicas.LENGTHS if key in columns]
     by_length = sorted(range(len(points)), key=lambda i: tuple(columns[k][i] for k in varied))
-    case = one.take(scenario.over(points[by_length[-1]]), catalog, prefix)
+    case = one.take(scenario.over(points[by_length[-1]]), catalog, sided)
     if not varied or isinstance(case.serve_plan, buying.Bought):
         return [_sized(case, names, columns)]
     if case.reason:  # the longest is too long: plan with the shortest
-        case = one.take(scenario.over(points[by_length[0]]), catalog, prefix)
+        case = one.take(scenario.over(points[by_length[0]]), catalog, sided)
     chosen = None if case.reason else replicas.chosen(case, columns)
     if chosen is None:
         return _one_by_one(
-            scenario, Block(case, names, columns, {}, []), list(range(len(names))), points, catalog, prefix
+            scenario, Block(case, names, columns, {}, []), list(range(len(names))), points, catalog, sided
         )
     whole = Block(chosen.case, names, columns, chosen.picked, [reason or "" for reason in chosen.reasons])
     apart = [i for i, reason in enumerate(chosen.reasons) if reason is None]
     if not apart:
         return [whole]
     kept = [i for i, reason in enumerate(chosen.reasons) if reason is not None]
-    rest = _one_by_one(scenario, whole, apart, points, catalog, prefix)
+    rest = _one_by_one(scenario, whole, apart, points, catalog, sided)
     return [whole.some(kept), *rest] if kept else rest
 
 
 def _one_by_one(
-    scenario: Scenario, whole: Block, index: list[int], points: list[Cell], catalog: Catalog, prefix: bool
+    scenario: Scenario, whole: Block, index: list[int], points: list[Cell], catalog: Catalog, sided: bool
 ) -> list[Block]:
     """A block for each length of some alternatives, planned by itself."""
     varied = [key for key in replicas.LENGTHS if key in whole.axes]
@@ -205,7 +205,7 @@ def _one_by_one(
         by_length.setdefault(tuple(float(whole.axes[k][i]) for k in varied), []).append(i)
     found = []
     for at in by_length.values():
-        case = one.take(scenario.over(points[at[0]]), catalog, prefix)
+        case = one.take(scenario.over(points[at[0]]), catalog, sided)
         axes = {k: v[at] for k, v in whole.axes.items()}
         found.append(_sized(case, [whole.names[i] for i in at], axes))
     return found

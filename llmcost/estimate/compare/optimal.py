@@ -14,7 +14,7 @@ from llmcost.engine.numeric.kinds import SECONDS_PER_DAY
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking import sampling
-from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.question import Origin, Question, labelled
 from llmcost.estimate.lifetime import case as one
 from llmcost.keys import SERVE
 from llmcost.result import Estimate
@@ -69,7 +69,7 @@ def optimal(
         No or two qualities, no lifetime, an unknown law, or a loss that no model reaches.
     """
     quality = _quality(loss_of, loss)
-    question = Question(scenario, catalog, SERVE, prefix=True)
+    question = Question(scenario, catalog, SERVE)
     served = _served(question, inference_tokens)
     rows = {str(row["name"]): row for row in catalog.table("scaling", "laws")}
     if law is not None and law not in rows:
@@ -95,7 +95,7 @@ def optimal(
             "law": chosen,
             "inference_tokens": served,
         },
-        inputs=question.inputs if dollars is None else {**dollars.inputs, **question.inputs},
+        inputs=(dollars.inputs if dollars else {}) | labelled(question),
         warnings=[] if dollars is None else dollars.warnings,
         arrays={"optimal": found},
         presets=presets_date(catalog),
@@ -144,7 +144,7 @@ class Dollars:
     def spend(self, params: float, tokens: float, served: float) -> tuple[float, float]:
         """Dollars of training, and of serving a number of tokens."""
         laid = {"params": Setting(params, "computed"), "tokens": Setting(tokens, "computed")}
-        case = one.take(self.scenario.over(laid), self.catalog, prefix=True)
+        case = one.take(self.scenario.over(laid), self.catalog, sided=True)
         if case.reason:
             return np.inf, np.inf
         self.inputs = {k: v for k, v in case.inputs.items() if v.origin != "computed"}

@@ -102,8 +102,6 @@ def take(question: Question) -> tuple[Offer, ...]:
     LlmcostError
         Every finding of a plan at once, or no word on how much a user asks.
     """
-    if question.side != "serve" or question.prefix:
-        return ()
     setting = question.given("plan")
     where, tables = "plan", question.scenario.tables.get("plan")
     if setting is not None:

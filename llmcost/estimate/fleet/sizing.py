@@ -92,7 +92,7 @@ def take(question: Question, requests: bool) -> Fleet:
         A peak below the average, two shapes, a mean load beside a peak, or a mix without traffic.
     """
     mixed = _commitment(question) == "mix"
-    if not requests and not question.prefix:
+    if not requests and question.alone:
         for key in (*COUNTED, "scaling", "reaction_time"):
             if question.scenario.peek(key, question.side) is not None:
                 raise question.need("requests", f"--{key.replace('_', '-')} is about the fleet that serves the traffic")

@@ -9,9 +9,9 @@ import numpy as np
 
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
-from llmcost.errors import Exit, LlmcostError
+from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
-from llmcost.estimate.asking.question import Number, Question, merged_inputs
+from llmcost.estimate.asking.question import Number, Question, labelled, merged
 from llmcost.estimate.lifetime import course as courses
 from llmcost.estimate.lifetime.course import Course
 from llmcost.estimate.lifetime.curves import EXACT, USD, world
@@ -55,7 +55,8 @@ class Case(NamedTuple):
     scope: str
     course: Course | None  # traffic over time, where there is any
     horizon_days: float | None
-    reason: str  # why there is no answer; empty where there is one
+    reason: str = ""  # why there is no answer; empty where there is one
+    sided: bool = False  # whether inputs are shown with their side in their names
 
     @property
     def questions(self) -> list[Question]:
@@ -76,7 +77,10 @@ class Case(NamedTuple):
     @property
     def inputs(self) -> dict[str, Input]:
         """Inputs of both sides; what both have alike goes under its own name."""
-        return merged_inputs(self.questions)
+        sides = {q.side: labelled(q) if self.sided else dict(q.inputs) for q in self.questions}
+        if self.training is not None and self.training.student is not None:
+            sides[SERVE]["student"] = sides[SERVE].pop("model")
+        return merged(sides.values())
 
     @property
     def warnings(self) -> list[Warning]:
@@ -89,8 +93,8 @@ def sides(scenario: Scenario) -> tuple[bool, bool]:
     return _trains(scenario), scenario.has(*SERVE_SAID)
 
 
-def take(scenario: Scenario, catalog: Catalog, prefix: bool = False) -> Case:
-    """Take every value of the sides a scenario asks about; with `prefix` inputs name their side.
+def take(scenario: Scenario, catalog: Catalog, sided: bool = False) -> Case:
+    """Take every value of the sides a scenario asks about; with `sided` inputs are shown with their side.
 
     Raises
     ------
@@ -102,15 +106,9 @@ def take(scenario: Scenario, catalog: Catalog, prefix: bool = False) -> Case:
         raise LlmcostError(
             "nothing to compare: say what is trained (--tokens) or served (--isl, --osl)", "llmcost compare --help"
         )
-    train = Question(scenario, catalog, TRAIN, prefix) if trains else None
-    serve = Question(scenario, catalog, SERVE, prefix) if serves else None
-    empty = Case(train, serve, None, None, billing.RUN, None, None, "")
-    try:
-        return _planned(empty)
-    except LlmcostError as error:
-        if error.code != Exit.NO:
-            raise
-        return empty._replace(reason=error.message)
+    train = Question(scenario, catalog, TRAIN, alone=not serves) if trains else None
+    serve = Question(scenario, catalog, SERVE, alone=not trains) if serves else None
+    return _planned(Case(train, serve, None, None, billing.RUN, None, None, sided=sided))
 
 
 def _trains(scenario: Scenario) -> bool:

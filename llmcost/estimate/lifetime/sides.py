@@ -11,7 +11,7 @@ from llmcost.engine.numeric import spread as sp
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY
 from llmcost.errors import Missing
 from llmcost.estimate.asking import sampling
-from llmcost.estimate.asking.question import Question, merged_inputs
+from llmcost.estimate.asking.question import Question, labelled, merged
 from llmcost.estimate.lifetime import course as courses
 from llmcost.estimate.lifetime.course import Course
 from llmcost.estimate.serving import answer as serve
@@ -42,8 +42,8 @@ def take(scenario: Scenario, catalog: Catalog) -> Sides:
     Missing
         Nothing to train, or nothing to serve.
     """
-    training = Question(scenario, catalog, TRAIN, prefix=True)
-    serving = Question(scenario, catalog, SERVE, prefix=True)
+    training = Question(scenario, catalog, TRAIN, alone=False)
+    serving = Question(scenario, catalog, SERVE, alone=False)
     given_train = [training.number(k) for k in ("train_cost", "train_energy")]
     given_serve = [serving.number(k) for k in ("cost_per_request", "energy_per_request")]
     for key in ("isl", "osl"):
@@ -105,4 +105,7 @@ def refused(sides: Sides) -> Estimate | None:
 
 def inputs(sides: Sides) -> dict[str, Input]:
     """Inputs of both sides; what both have alike goes under its own name."""
-    return merged_inputs((sides.training, sides.serving))
+    serving = labelled(sides.serving)
+    if sides.training.student is not None:
+        serving["student"] = serving.pop("model")
+    return merged((labelled(sides.training), serving))

@@ -52,7 +52,6 @@ def take(training: Question, serving: Question) -> None:
     for caveat in question.warnings:
         if caveat.code != "W031":  # the length of this run is nobody's question
             training.warn(caveat.code, caveat.message, caveat.hint)
-    serving.inputs["student"] = serving.inputs.pop("model")
 
 
 def added(training: Question, out: dict[str, Any], p: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

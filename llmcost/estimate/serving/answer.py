@@ -35,12 +35,17 @@ def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
         met, is an answer with exit code 1.
     """
     question = Question(scenario, catalog, "serve")
-    todo = plan(question)
+    todo, sold = plan(question), offers.take(question)
     if isinstance(todo.replica, NoFit):
         return _refusal(todo, todo.replica)
+
+    def priced(p: Mapping[str, Any]) -> dict[str, Any]:
+        out = figures(todo, p)
+        return out | offers.figures(sold, p, out)
+
     samples, seed = sampling.settings(question)
-    centre, spread = sampling.evaluate(lambda p: figures(todo, p), question.numbers, samples, seed)
-    return _estimate(todo, *at_load(todo, centre, spread))
+    centre, spread = sampling.evaluate(priced, question.numbers, samples, seed)
+    return _estimate(todo, sold, *at_load(todo, centre, spread))
 
 
 RESULT_KEYS = (
@@ -66,7 +71,7 @@ WHEN_ASKED = (
 # no rows of nulls where nobody asked
 
 
-def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate:
+def _estimate(todo: Plan, sold: tuple[offers.Offer, ...], c: dict[str, Any], spread: dict[str, Any]) -> Estimate:
     question, replica = todo.question, todo.replica
     assert not isinstance(replica, NoFit)
     result: dict[str, Any] = {key: _plain(c.get(key)) for key in RESULT_KEYS if key in c or key not in WHEN_ASKED}
@@ -94,14 +99,14 @@ def _estimate(todo: Plan, c: dict[str, Any], spread: dict[str, Any]) -> Estimate
         more, listed, beside = question.applied.answer(question, replica, c)
         result, arrays, rows = result | more, arrays | listed, rows + beside
     everyone = sampling.central(question.numbers)  # techniques answer some of them beside the fleet
-    result |= _alternative(todo) | _rented(todo) | offers.results(todo.offers, everyone, c)
-    first = todo.offers[0] if todo.offers else None
+    result |= _alternative(todo) | _rented(todo) | offers.results(sold, everyone, c)
+    first = sold[0] if sold else None
     if first is not None and first.users is not None:
         result |= offers.sampled(first, everyone, float(c["usd_per_request"]), sampling.settings(question)[1])
-    arrays |= _hours(todo, c, p) | offers.arrays(todo.offers, everyone, c, lambda q: figures(todo, q))
+    arrays |= _hours(todo, c, p) | offers.arrays(sold, everyone, c, lambda q: figures(todo, q))
     return Estimate(
         command="serve",
-        headline=_headline(todo, result, spread),
+        headline=_headline(todo, sold, result, spread),
         result=result,
         ranges={k: v for k, v in spread.items() if k in result},
         breakdown=rows,
@@ -179,7 +184,7 @@ def _refusal(todo: Plan, no: NoFit) -> Estimate:
     )
 
 
-def _headline(todo: Plan, r: Mapping[str, Any], spread: Mapping[str, Any]) -> str:
+def _headline(todo: Plan, sold: tuple[offers.Offer, ...], r: Mapping[str, Any], spread: Mapping[str, Any]) -> str:
     name = todo.model.name if todo.model else "this model"
     key = next(k for k in PRICED if r[k] is not None)
     doing = {"prefill": "Prefill of", "decode": "Decoding of"}.get(todo.phase, "Serving")
@@ -192,7 +197,7 @@ def _headline(todo: Plan, r: Mapping[str, Any], spread: Mapping[str, Any]) -> st
     if r["gpus"] is not None:
         chips = todo.device.found.name if todo.device else "accelerators"
         text += f": {r['gpus']:,.0f} {chips}, {units.format('usd', r['usd_per_month'])} a month"
-    text += offers.sentence(todo.offers, r)
+    text += offers.sentence(sold, r)
     if not r["feasible"]:
         text += f"; {r['reason']}"
     return text + "."

@@ -11,6 +11,7 @@ import numpy as np
 from llmcost.engine.money import energy
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, HOURS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.engine.numeric.spread import median
+from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.question import Origin, Question
 from llmcost.estimate.asking.subject import Chip, Subject, chip, subject
 from llmcost.estimate.fleet import bill as service
@@ -28,7 +29,6 @@ from llmcost.estimate.serving.replica import Replica, choose, given_rate
 from llmcost.estimate.serving.sizes import arriving
 
 if TYPE_CHECKING:
-    from llmcost.estimate.fleet.plans import Offer
     from llmcost.estimate.serving.pools import Pools
     from llmcost.estimate.serving.prompts import Prompts
 
@@ -49,7 +49,6 @@ class Plan(NamedTuple):
     colocated: Replica | None = None
     phase: str = ""
     fleet: Fleet = Fleet()
-    offers: tuple[Offer, ...] = ()
 
     @property
     def bound(self) -> float:
@@ -63,13 +62,13 @@ def plan(question: Question, days: Any = None) -> Plan:
         from llmcost.estimate.serving import techniques
 
         question.applied = techniques.take(question)
-    phase = "" if question.prefix else question.said("phase") or ""
+    phase = _phase(question)
     given = not phase and question.scenario.peek("tokens_per_second", question.side) is not None
     model, device = subject(question), chip(question, predicted=not given)
     varied = lengths(question, phase)
     if phase == "decode":
         question.numbers["cache_hit"] = 0.0  # every prompt arrives cached: there is no share to say
-    elif (given and not question.prefix) or question.number("cache_hit") is None:  # a given rate holds it already
+    elif (given and question.alone) or question.number("cache_hit") is None:  # a given rate holds it already
         question.remember("cache_hit", 0.0, Origin("default", "docs/method.md, defaults"))
     requests = offers.take_users(question)
     fleet = fleets.take(question, requests)
@@ -90,8 +89,20 @@ def plan(question: Question, days: Any = None) -> Plan:
         replica, sizing = sizing, None
     if question.applied is not None and not isinstance(replica, NoFit):
         question.applied.refuse_unread(question.scenario)
-    sold = offers.take(question)
-    return Plan(question, model, device, replica, where, requests, gpus, sizing, colocated, phase, fleet, sold)
+    return Plan(question, model, device, replica, where, requests, gpus, sizing, colocated, phase, fleet)
+
+
+def _phase(question: Question) -> str:
+    """The one phase that is asked about; empty: both."""
+    if question.alone:
+        return question.said("phase") or ""
+    setting = question.scenario.peek("phase", question.side)
+    if setting is None:
+        return ""
+    raise LlmcostError(
+        f"phase {setting.value}: a request that training is set against has both phases",
+        f"leave the phase out, or ask about it alone: llmcost serve --phase {setting.value}",
+    )
 
 
 def _replicas(
@@ -129,8 +140,7 @@ def figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:
     """Every figure of the answer from the numbers `p`, floats or samples alike."""
     applied = todo.question.applied
     out = _figures(todo, p) if applied is None else applied.figures(todo, p, _figures)
-    out |= service.figures(p, out, todo.requests)
-    return out | offers.figures(todo.offers, p, out)
+    return out | service.figures(p, out, todo.requests)
 
 
 def _figures(todo: Plan, p: Mapping[str, Any]) -> dict[str, Any]:

@@ -188,7 +188,7 @@ def _choice(question: Question, key: str, default: str) -> str:
 
 def _take_hardware(question: Question, device: Chip | None, definition: str) -> None:
     """What an accelerator cost, with its server and its part of the cluster's network."""
-    shared = None if question.prefix else question.scenario.get("price")  # in a crossover it may mean serving
+    shared = question.scenario.get("price") if question.alone else None  # beside serving it may be meant for that
     if shared is not None or question.scenario.get("train_price") is not None:
         question.warn("W042", f"a price per hour is no part of the {definition} cost", "--cost-definition rental")
     take_purchase(question, device)
