@@ -16,7 +16,8 @@ from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.calibration import calibration_from_factors
-from llmcost.engine.training.micro_batch import model_flops_per_token, peak_flops
+from llmcost.engine.training.flops import training_flops_of
+from llmcost.engine.training.micro_batch import peak_flops
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.validate import training_rows as tr
@@ -100,7 +101,7 @@ def measured_samples(catalog: Catalog) -> list[Sample]:
         except LlmcostError:
             continue
         tokens = todo.run.global_batch * todo.run.seq_len
-        flops = float(model_flops_per_token(todo.shape, todo.run.seq_len)) * tokens
+        flops = float(training_flops_of(todo.shape, todo.run.seq_len).model) * tokens
         peak = todo.n_gpus * float(peak_flops(todo.machine, todo.run.precision))
         kind = "moe" if todo.shape.n_experts else "dense"
         precision = {"mxfp8": "fp8", "nvfp4": "fp4"}.get(row["precision_id"], row["precision_id"])
@@ -136,7 +137,7 @@ def run_rows(catalog: Catalog) -> list[Row]:
             todo = runs.whole(row, catalog)
         except LlmcostError:
             continue
-        flops = float(model_flops_per_token(todo.shape, todo.run.seq_len)) * todo.tokens
+        flops = float(training_flops_of(todo.shape, todo.run.seq_len).model) * todo.tokens
         used = flops / (hours * 3600.0 * float(todo.machine.bf16_flops))
         kind = "moe" if todo.shape.n_experts else "dense"
         for generation in (todo.generation, "any"):

@@ -21,15 +21,6 @@ def test_expected_tokens_are_the_sum_of_powers(acceptance: float, drafted: int) 
 
 
 @settings(max_examples=60)
-@given(SHARES, DRAFTED, st.floats(0.0, 0.99))
-def test_speculation_gains_no_more_than_it_yields_and_works_no_less(a: float, y: int, c: float) -> None:
-    assert float(engine.speculative_speedup(a, y, c)) <= y + 1
-    assert float(engine.speculative_work(a, y, c)) >= 1 - 1e-12
-    if a <= c and y:  # corollary 3.9: no draft length helps
-        assert float(engine.speculative_speedup(a, y, c)) <= 1 + 1e-12
-
-
-@settings(max_examples=60)
 @given(SHARES, st.floats(0.01, 1.0), st.floats(0.01, 1.0))
 def test_a_mix_lies_between_its_parts(share: float, used: float, offline: float) -> None:
     mixed = float(engine.mixed_utilization(share, used, offline))

@@ -11,17 +11,16 @@ from hypothesis import strategies as st
 
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.parameters import count
-from llmcost.engine.model.transformer import Recompute, Shape
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.training.flops import training_flops_of
 from llmcost.spec import Indexer, LinearMixer, Model
 
 contexts = st.floats(1, 2e6)
-PART: tuple[Recompute, ...] = ("none", "selective")
 FUNCTIONS: list[Callable[[Shape], Any]] = [
-    lambda s: tf.forward_flops_per_token(s, 5000.0, True),
-    lambda s: tf.training_flops_per_token(s, 5000.0, "full"),
-    lambda s: tf.kv_cache_bytes(s, 5000.0),
-    lambda s: tf.kv_read_bytes(s, 5000.0, 1.0),
-    lambda s: tf.weight_bytes(s, 2.0, 0.53125),
+    lambda s: tf.attention_flops_per_token(s, 5000.0, True),
+    lambda s: training_flops_of(s, 5000.0, 1.0).hardware,
+    lambda s: tf.kv_elements(s, 5000.0),
+    lambda s: tf.kv_elements_read(s, 5000.0),
 ]
 
 
@@ -78,11 +77,11 @@ def test_parts_add_up(model: Model) -> None:
 def test_flops_and_cache_grow_with_the_context(model: Model, a: float, b: float) -> None:
     shape, (low, high) = tf.shape_of(model), sorted((a, b))
     for absorbed in (False, True):
-        less, more = (tf.forward_flops_per_token(shape, c, absorbed) for c in (low, high))
+        less, more = (tf.attention_flops_per_token(shape, c, absorbed) for c in (low, high))
         assert less <= more
-    assert tf.kv_cache_bytes(shape, low) <= tf.kv_cache_bytes(shape, high)
-    assert tf.kv_read_bytes(shape, low) <= tf.kv_read_bytes(shape, high)
-    assert tf.kv_read_bytes(shape, high) <= tf.kv_cache_bytes(shape, high) * (1 + 1e-12)
+    assert tf.kv_elements(shape, low) <= tf.kv_elements(shape, high)
+    assert tf.kv_elements_read(shape, low) <= tf.kv_elements_read(shape, high)
+    assert tf.kv_elements_read(shape, high) <= tf.kv_elements(shape, high) * (1 + 1e-12)
 
 
 @given(models(), st.integers(1, 4096))
@@ -97,9 +96,9 @@ def test_causal_average_is_the_mean_over_positions(model: Model, length: int) ->
 @given(models(), contexts)
 def test_recomputation_only_adds(model: Model, length: float) -> None:
     shape = tf.shape_of(model)
-    none, selective = (float(tf.training_flops_per_token(shape, length, r)) for r in PART)
-    full = float(tf.training_flops_per_token(shape, length, "full"))
-    assert none <= selective <= full <= 4.0 / 3.0 * none * (1 + 1e-12)
+    none, half, full = (float(training_flops_of(shape, length, share).hardware) for share in (0.0, 0.5, 1.0))
+    assert float(training_flops_of(shape, length, 1.0).model) == none
+    assert none <= half <= full <= 4.0 / 3.0 * none * (1 + 1e-12)
 
 
 @given(st.lists(models(), min_size=2, max_size=4), st.sampled_from(FUNCTIONS))

@@ -11,10 +11,10 @@ from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model import transformer as tf
-from llmcost.engine.model.transformer import Shape
+from llmcost.engine.model.transformer import Shape, kv_elements
 from llmcost.engine.serving.at_a_load import Loaded, first_token, loaded
 from llmcost.engine.serving.iteration import distinct_experts, peak_flops
-from llmcost.engine.serving.memory import kv_elements, weights_bytes
+from llmcost.engine.serving.memory import weights_bytes
 from llmcost.engine.serving.operating_point import (
     Calibration,
     Layout,

@@ -10,7 +10,9 @@ from llmcost.catalog import Catalog
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.parameters import count
 from llmcost.engine.model.transformer import Shape
-from llmcost.errors import LlmcostError
+from llmcost.engine.serving.inputs import Layout, Precision
+from llmcost.engine.serving.memory import weights_bytes
+from llmcost.engine.training.flops import forward_flops, training_flops_of
 
 CATALOG = Catalog()
 
@@ -93,17 +95,19 @@ def test_gpt_oss_parts(name: str, mlp: float, attention: float, embeddings: floa
 @pytest.mark.parametrize(("name", "gib"), [("gpt-oss-120b", 60.8), ("gpt-oss-20b", 12.8)])
 def test_gpt_oss_checkpoint_size(name: str, gib: float) -> None:
     """Same table: checkpoint size with experts at 4.25 bits per parameter, the rest in bf16."""
-    assert tf.weight_bytes(shape(name), 2.0, 4.25 / 8.0) / 2**30 == pytest.approx(gib, rel=0.005)
+    assert weights_bytes(shape(name), Layout(), Precision(weight_bytes=4.25 / 8.0)) / 2**30 == pytest.approx(
+        gib, rel=0.005
+    )
 
 
 def test_kv_cache_of_llama_3_70b() -> None:
     """By hand: 80 layers x 2 x 8 heads x 128 x 2 bytes."""
-    assert float(tf.kv_cache_bytes(shape("llama-3-70b"), 1)) == 327_680
+    assert 2 * float(tf.kv_elements(shape("llama-3-70b"), 1)) == 327_680
 
 
 def test_kv_cache_of_deepseek() -> None:
     """V3 by hand: 61 layers x (512 + 64) x 2 bytes; V2: 34.6K elements (arXiv 2405.04434, table 9)."""
-    assert float(tf.kv_cache_bytes(shape("deepseek-v3"), 1)) == 70_272
+    assert 2 * float(tf.kv_elements(shape("deepseek-v3"), 1)) == 70_272
     assert round(shape("deepseek-v2").kv_elements / 1e3, 1) == 34.6
 
 
@@ -115,12 +119,12 @@ def test_latent_attention_equals_2_25_kv_groups() -> None:
 @pytest.mark.parametrize(("name", "gib"), [("llama-2-7b", 128), ("mixtral-8x7b", 32), ("jamba-v0.1", 4)])
 def test_kv_cache_at_256k_tokens(name: str, gib: float) -> None:
     """Lieber et al. 2024, arXiv 2403.19887, table 1: KV cache at 256K context, 16 bits (Jamba's state is 0.01 GiB)."""
-    assert float(tf.kv_cache_bytes(shape(name), 256 * 1024)) / 2**30 == pytest.approx(gib, rel=0.005)
+    assert 2 * float(tf.kv_elements(shape(name), 256 * 1024)) / 2**30 == pytest.approx(gib, rel=0.005)
 
 
 def test_rolling_window_of_mistral_7b() -> None:
     """Jiang et al. 2023, arXiv 2310.06825, section 2: at 32k tokens the window saves 8 x cache memory."""
-    windowed = float(tf.kv_cache_bytes(shape("mistral-7b"), 32_768))
+    windowed = 2 * float(tf.kv_elements(shape("mistral-7b"), 32_768))
     full = 32_768 * 32 * 2 * 8 * 128 * 2
     assert full / windowed == 8.0
 
@@ -135,6 +139,10 @@ def test_kimi_linear_saves_three_quarters_of_the_cache() -> None:
     assert 1.0 - shape("kimi-linear").kv_elements / (27 * 576) == pytest.approx(0.75, abs=0.01)
 
 
+def decoding_flops(of: Shape, context: float) -> float:
+    return float(forward_flops(of.params_matmul, tf.attention_flops_per_token(of, context, absorbed=True)))
+
+
 @pytest.mark.parametrize(
     ("name", "flops", "cache"), [("deepseek-v4-pro", 0.27, 0.10), ("deepseek-v4-flash", 0.10, 0.07)]
 )
@@ -144,9 +152,9 @@ def test_deepseek_v4_against_v32_at_one_million_tokens(name: str, flops: float, 
     The card weighs formats (FP4 indexer keys, FP8 FLOPs); elements and plain FLOPs are counted here, hence 25 %.
     """
     new, old = shape(name), shape("deepseek-v3.2")
-    ratio = tf.forward_flops_per_token(new, 1e6, absorbed=True) / tf.forward_flops_per_token(old, 1e6, absorbed=True)
-    assert float(ratio) == pytest.approx(flops, rel=0.25)
-    assert float(tf.kv_cache_bytes(new, 1e6) / tf.kv_cache_bytes(old, 1e6)) == pytest.approx(cache, rel=0.25)
+    ratio = decoding_flops(new, 1e6) / decoding_flops(old, 1e6)
+    assert ratio == pytest.approx(flops, rel=0.25)
+    assert float(tf.kv_elements(new, 1e6) / tf.kv_elements(old, 1e6)) == pytest.approx(cache, rel=0.25)
 
 
 def test_attention_of_deepseek_v3() -> None:
@@ -163,21 +171,21 @@ def test_training_flops_of_gpt_3() -> None:
     assert got.params_total / 1e6 == pytest.approx(174_600, rel=0.001)
     without_attention = 6.0 * got.params_matmul * 300e9
     assert round(without_attention / 1e23, 2) == 3.14
-    assert float(tf.training_flops_per_token(got, 2048) * 300e9) / 1e23 == pytest.approx(3.14, rel=0.03)
+    assert float(training_flops_of(got, 2048).model * 300e9) / 1e23 == pytest.approx(3.14, rel=0.03)
 
 
 def test_training_flops_of_llama_3_405b() -> None:
     """Grattafiori et al. 2024, arXiv 2407.21783, section 3.2.1: 3.8e25 FLOPs on 15.6T tokens (6 N D, no attention)."""
     got = shape("llama-3.1-405b")
     assert round(6.0 * got.params_total * 15.6e12 / 1e25, 1) == 3.8
-    assert float(tf.training_flops_per_token(got, 8192) * 15.6e12) / 1e25 == pytest.approx(3.8, rel=0.04)
+    assert float(training_flops_of(got, 8192).model * 15.6e12) / 1e25 == pytest.approx(3.8, rel=0.04)
 
 
 def test_six_n_d() -> None:
     """6 x 70e9 x 15e12 = 6.3e24 (jax-ml scaling book, applied training); 70B on 1.4T: 5.76e23 (arXiv 2203.15556)."""
     known = tf.shape_from_counts(70e9)
-    assert float(tf.training_flops_per_token(known, 8192)) * 15e12 == pytest.approx(6.3e24, rel=1e-12)
-    assert float(tf.training_flops_per_token(known, 2048)) * 1.4e12 == pytest.approx(5.76e23, rel=0.03)
+    assert float(training_flops_of(known, 8192).model) * 15e12 == pytest.approx(6.3e24, rel=1e-12)
+    assert float(training_flops_of(known, 2048).model) * 1.4e12 == pytest.approx(5.76e23, rel=0.03)
 
 
 def test_attention_share_of_palm() -> None:
@@ -187,7 +195,7 @@ def test_attention_share_of_palm() -> None:
     """
     got = shape("palm")
     paper = 6.0 * 540.35e9 + 12.0 * 118 * 48 * 256 * 2048
-    assert float(tf.training_flops_per_token(got, 2 * 2048)) == pytest.approx(paper, rel=0.002)
+    assert float(training_flops_of(got, 2 * 2048).model) == pytest.approx(paper, rel=0.002)
 
 
 LAYERS, WIDTH, VOCABULARY, SEQUENCE = 96.0, 12288.0, 51200.0, 2048.0
@@ -202,25 +210,13 @@ MEGATRON = Shape(**dict.fromkeys(Shape._fields, 0.0))._replace(
 def test_model_flops_of_megatron() -> None:
     """Korthikanti et al. 2022, arXiv 2205.05198, equation 7: 72 B L s h^2 (1 + s/6h + V/12hL), attention not causal."""
     paper = 72.0 * LAYERS * WIDTH**2 * (1.0 + SEQUENCE / (6.0 * WIDTH) + VOCABULARY / (12.0 * WIDTH * LAYERS))
-    assert float(tf.training_flops_per_token(MEGATRON, 2 * SEQUENCE)) == pytest.approx(paper, rel=1e-12)
-
-
-def test_hardware_flops_with_selective_recomputation() -> None:
-    """Korthikanti et al. 2022, section 5: the attention core alone, 4 s h per layer and token, is run once more."""
-    none = tf.training_flops_per_token(MEGATRON, 2 * SEQUENCE)
-    again = tf.training_flops_per_token(MEGATRON, 2 * SEQUENCE, "selective") - none
-    assert float(again) == pytest.approx(4.0 * LAYERS * WIDTH * SEQUENCE, rel=1e-9)
+    assert float(training_flops_of(MEGATRON, 2 * SEQUENCE).model) == pytest.approx(paper, rel=1e-12)
 
 
 def test_hardware_flops_with_full_recomputation() -> None:
     """Narayanan et al. 2021, arXiv 2104.04473, section 5.1: 96 B s l h^2 (1 + s/6h + V/16lh); the head runs once."""
     paper = 96.0 * LAYERS * WIDTH**2 * (1.0 + SEQUENCE / (6.0 * WIDTH) + VOCABULARY / (16.0 * LAYERS * WIDTH))
-    assert float(tf.training_flops_per_token(MEGATRON, 2 * SEQUENCE, "full")) == pytest.approx(paper, rel=1e-12)
-
-
-def test_unknown_recomputation_is_refused() -> None:
-    with pytest.raises(LlmcostError, match="unknown recomputation 'some'"):
-        tf.training_flops_per_token(MEGATRON, 2048, "some")  # type: ignore[arg-type]
+    assert float(training_flops_of(MEGATRON, 2 * SEQUENCE, 1.0).hardware) == pytest.approx(paper, rel=1e-12)
 
 
 FAMILY = ("llama-3.2-1b", "llama-3.2-3b", "llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b")

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.model.attention import attention_of, mixer_elements, mixer_flops
 from llmcost.engine.model.parameters import count, layers_of
 from llmcost.engine.numeric.kinds import Num
-from llmcost.errors import LlmcostError
 from llmcost.spec import Model
-
-Recompute = Literal["none", "selective", "full"]
 
 # The Llama 3 family: parameters, layers, width (Llama 3.2 1B and 3B, Llama 3.1 8B, 70B and 405B: the published
 # configurations, also in presets/models). `dense_shape` reads between them.
@@ -138,7 +135,7 @@ def shape_from_counts(params_total: Num, params_active: Num | None = None) -> Sh
     --------
     GPT-3 175B, 300B tokens: 3.14e23 FLOPs (Brown et al. 2020, arXiv 2005.14165, table D.1).
 
-    >>> round(float(training_flops_per_token(shape_from_counts(174.6e9), 2048)) * 300e9 / 1e23, 2)
+    >>> round(float(6 * shape_from_counts(174.6e9).params_matmul) * 300e9 / 1e23, 2)
     3.14
     """
     active = params_total if params_active is None else params_active
@@ -250,71 +247,8 @@ def causal_attention_flops_per_token(shape: Shape, seq_len: Num) -> Num:
     return shape.attention_flops * length / 2.0 + shape.window_flops * seen + shape.linear_flops
 
 
-def forward_flops_per_token(shape: Shape, context: Num, absorbed: bool = False) -> Num:
-    """Forward FLOPs of one token at a context [FLOP]: 2 N_matmul + attention.
-
-    Parameters
-    ----------
-    shape : Shape
-        Architecture.
-    context : float or array
-        Positions the token sees, itself included [-].
-    absorbed : bool
-        MLA on the latent, as decode runs it; the up-projections per query are in N_matmul either way.
-
-    Source: Kaplan et al. 2020, arXiv 2001.08361, equation 2.2.
-
-    Examples
-    --------
-    >>> float(forward_flops_per_token(shape_from_counts(70e9), 4096)) / 1e9
-    140.0
-    """
-    return 2.0 * shape.params_matmul + attention_flops_per_token(shape, context, absorbed)
-
-
-def training_flops_per_token(shape: Shape, seq_len: Num, recompute: Recompute = "none") -> Num:
-    r"""Training FLOPs per token [FLOP]: three forward passes; recomputation adds hardware FLOPs, not model FLOPs.
-
-    .. math:: 3 F + \{0,\; A,\; F - 2 N_{head}\}, \quad F = 2 N_{matmul} + A
-
-    Parameters
-    ----------
-    shape : Shape
-        Architecture.
-    seq_len : float or array
-        Sequence length; attention is averaged over it causally [-].
-    recompute : {"none", "selective", "full"}
-        "none" gives model FLOPs (MFU); "selective" repeats attention, "full" every layer but not the output
-        projection (HFU).
-
-    Source: Korthikanti et al. 2022, arXiv 2205.05198, appendix A; full: Narayanan et al. 2021, arXiv 2104.04473,
-    section 5.1 (96 B s l h^2 (1 + s/6h + V/16lh)).
-
-    Raises
-    ------
-    LlmcostError
-        Another recomputation.
-
-    Examples
-    --------
-    70B parameters, 15T tokens: 6.3e24 FLOPs (6 N D).
-
-    >>> round(float(training_flops_per_token(shape_from_counts(70e9), 8192)) * 15e12 / 1e24, 6)
-    6.3
-    """
-    attention = causal_attention_flops_per_token(shape, seq_len)
-    model = 3.0 * (2.0 * shape.params_matmul + attention)
-    if recompute == "none":
-        return model
-    if recompute == "selective":
-        return model + attention
-    if recompute == "full":
-        return model + 2.0 * (shape.params_matmul - np.nan_to_num(shape.head_params)) + attention
-    raise LlmcostError(f"unknown recomputation {recompute!r}", "none, selective or full")
-
-
-def kv_cache_bytes(shape: Shape, context: Num, bytes_per_element: Num = 2.0, state_bytes_per_element: Num = 2.0) -> Num:
-    """Cache of one sequence [bytes]: full layers grow with the context, windows stop at theirs, mixers keep a state.
+def kv_elements(shape: Shape, context: Num) -> Num:
+    """Numbers cached for one sequence, all layers [-]: full layers grow, windows stop at theirs, mixers keep a state.
 
     Parameters
     ----------
@@ -322,26 +256,23 @@ def kv_cache_bytes(shape: Shape, context: Num, bytes_per_element: Num = 2.0, sta
         Architecture.
     context : float or array
         Cached positions [-].
-    bytes_per_element : float or array
-        Size of a cached number [bytes].
-    state_bytes_per_element : float or array
-        Size of a number in the state of linear mixers [bytes].
 
-    Source: definition; 2 g e per layer, or kv_lora + rope for MLA (DeepSeek-V2, arXiv 2405.04434, table 1).
+    Source: definition; 2 g e per layer (Ainslie et al. 2023, GQA, arXiv 2305.13245), or kv_lora + rope for MLA
+    (DeepSeek-V2, arXiv 2405.04434, table 1).
 
     Examples
     --------
-    Llama 3 70B at 16 bits: 80 layers x 2 x 8 heads x 128 x 2 bytes.
+    Llama 3 70B: 80 layers x 2 x 8 heads x 128.
 
-    >>> float(kv_cache_bytes(dense_shape(70553706496), 1))
-    327680.0
+    >>> float(kv_elements(dense_shape(70553706496), 1))
+    163840.0
     """
-    growing = shape.kv_elements * np.asarray(context) + shape.window_kv_elements * np.minimum(context, shape.window)
-    return growing * bytes_per_element + shape.state_elements * state_bytes_per_element
+    windowed = shape.window_kv_elements * np.minimum(context, shape.window)
+    return shape.kv_elements * np.asarray(context) + windowed + shape.state_elements
 
 
-def kv_read_bytes(shape: Shape, context: Num, bytes_per_element: Num = 2.0, state_bytes_per_element: Num = 2.0) -> Num:
-    """Cache that one decoded token reads [bytes]: what is stored, less what sparse attention leaves unread.
+def kv_elements_read(shape: Shape, context: Num) -> Num:
+    """Cached numbers that one decoded token reads [-]: what is stored, less what sparse attention leaves unread.
 
     Parameters
     ----------
@@ -349,43 +280,35 @@ def kv_read_bytes(shape: Shape, context: Num, bytes_per_element: Num = 2.0, stat
         Architecture.
     context : float or array
         Cached positions [-].
-    bytes_per_element : float or array
-        Size of a cached number [bytes].
-    state_bytes_per_element : float or array
-        Size of a number in the state of linear mixers [bytes].
 
     Source: DeepSeek-V3.2, arXiv 2512.02556, section 2.1: the indexer reads every key, attention the best 2,048 tokens.
 
     Examples
     --------
     >>> s = dense_shape(70553706496)
-    >>> float(kv_read_bytes(s, 8192)) == float(kv_cache_bytes(s, 8192))
+    >>> float(kv_elements_read(s, 8192)) == float(kv_elements(s, 8192))
     True
     """
     unread = shape.sparse_kv_elements * (np.asarray(context) - np.minimum(context, shape.window))
-    return kv_cache_bytes(shape, context, bytes_per_element, state_bytes_per_element) - unread * bytes_per_element
+    return kv_elements(shape, context) - unread
 
 
-def weight_bytes(shape: Shape, bytes_per_param: Num, expert_bytes_per_param: Num | None = None) -> Num:
-    """All weights [bytes]; routed experts may have their own format.
+def blocks_of(shape: Shape) -> Num:
+    """Attention-plus-FFN blocks; models that count mixers and FFNs as layers of their own have two per block [-].
 
     Parameters
     ----------
     shape : Shape
         Architecture.
-    bytes_per_param : float or array
-        Size of a parameter, scales included [bytes].
-    expert_bytes_per_param : float or array
-        The same for routed experts; as the rest when not given [bytes].
 
     Source: definition.
 
     Examples
     --------
-    >>> float(weight_bytes(dense_shape(70e9), 2.0)) / 1e9
-    140.0
+    Nemotron 3 Nano: 52 layers, of which 23 are FFNs.
+
+    >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
+    >>> float(blocks_of(zero._replace(n_layers=52.0, moe_layers=23.0)))
+    26.0
     """
-    if expert_bytes_per_param is None:
-        return np.multiply(shape.params_total, bytes_per_param)
-    experts = shape.expert_params * shape.n_experts * shape.moe_layers
-    return (shape.params_total - experts) * bytes_per_param + experts * expert_bytes_per_param
+    return np.maximum(np.add(shape.dense_layers, shape.moe_layers), np.divide(shape.n_layers, 2.0))

@@ -8,7 +8,7 @@ import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.machine.roofline import seconds as roofline_seconds
-from llmcost.engine.model.transformer import Shape, kv_read_bytes
+from llmcost.engine.model.transformer import Shape, kv_elements_read
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Precision
 from llmcost.engine.serving.memory import expert_ranks, kv_ranks
@@ -332,7 +332,7 @@ def iteration(
     tokens, overlap = decoding + prompt_tokens, calibration.overlap
     linear, linear_compute = linear_seconds(shape, layout, precision, rate, tokens, calibration)
     experts, expert_compute = expert_seconds(shape, layout, precision, rate, tokens, calibration)
-    cached = kv_read_bytes(shape, context, precision.kv_bytes, precision.kv_bytes)
+    cached = kv_elements_read(shape, context) * precision.kv_bytes
     read = decoding * cached / kv_ranks(shape, layout)
     scores = shape.attention_flops_absorbed * context + shape.window_flops_absorbed * np.minimum(context, shape.window)
     attend = decoding * (scores + shape.linear_flops) / layout.tp

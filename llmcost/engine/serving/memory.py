@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
-from llmcost.engine.model.transformer import Shape
+from llmcost.engine.model.transformer import Shape, kv_elements
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 
@@ -40,24 +40,6 @@ def expert_ranks(layout: Layout) -> Num:
     8.0
     """
     return layout.tp * np.where(np.asarray(layout.attention_dp) > 0, layout.dp, 1.0)
-
-
-def kv_elements(shape: Shape, context: Num) -> Num:
-    """Numbers cached for one sequence of `context` tokens, all layers [-].
-
-    Full layers grow with the context, windows stop at their length, linear mixers keep a fixed state.
-
-    Parameters
-    ----------
-    shape : Shape
-        Model.
-    context : float or array
-        Tokens seen so far [tokens].
-
-    Source: docs/method.md, "transformer"; Ainslie et al. 2023 (GQA), arXiv 2305.13245; DeepSeek-V2, arXiv 2405.04434.
-    """
-    windowed = shape.window_kv_elements * np.minimum(context, shape.window)
-    return shape.kv_elements * context + windowed + shape.state_elements
 
 
 def kv_ranks(shape: Shape, layout: Layout) -> Num:

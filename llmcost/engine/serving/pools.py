@@ -7,11 +7,11 @@ from typing import NamedTuple
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
-from llmcost.engine.model.transformer import Shape
+from llmcost.engine.model.transformer import Shape, kv_elements
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.iteration import iteration, rates
-from llmcost.engine.serving.memory import kv_elements, kv_ranks, memory
+from llmcost.engine.serving.memory import kv_ranks, memory
 from llmcost.engine.serving.operating_point import Point, binding_part, operating_point
 from llmcost.engine.serving.queueing import tail_batch
 
@@ -24,19 +24,6 @@ class PrefillPoint(NamedTuple):
     transfer_seconds: Num  # handing the KV cache to the decode pool
     tokens_per_second: Num  # new prompt tokens
     binds: Num  # index into serving.BINDS
-
-
-class Pools(NamedTuple):
-    """Prefill and decode pools in balance, per request per second of traffic."""
-
-    prefill_gpus: Num  # accelerator-seconds of prefill per request
-    decode_gpus: Num  # accelerator-seconds of decode per request
-    ttft_seconds: Num
-    tpot_seconds: Num
-
-    def gpus(self, requests_per_second: Num, utilization: Num = 1.0) -> Num:
-        """Accelerators that carry a request rate at a utilisation of both pools [-]; not rounded."""
-        return (self.prefill_gpus + self.decode_gpus) * requests_per_second / utilization
 
 
 def prefill_point(
@@ -87,38 +74,6 @@ def decode_point(
     """
     cached = load._replace(cached_isl=np.asarray(load.isl, dtype=float))
     return operating_point(shape, machine, layout, precision, cached, calibration)
-
-
-def pools(
-    shape: Shape,
-    machine: Machine,
-    prefill_layout: Layout,
-    decode_layout: Layout,
-    precision: Precision,
-    load: Load,
-    calibration: Calibration,
-) -> Pools:
-    """Prefill and decode pools sized to the same request rate.
-
-    Parameters
-    ----------
-    shape, machine, precision, load, calibration
-        The point; `load.batch` is the batch of a decode replica.
-    prefill_layout, decode_layout : Layout
-        Layouts of the two kinds of replica.
-
-    Source: balance of flows; Zhong et al. 2024, arXiv 2401.09670, section 4.
-    """
-    first = prefill_point(shape, machine, prefill_layout, precision, load, calibration)
-    then = decode_point(shape, machine, decode_layout, precision, load, calibration)
-    size = prefill_layout.tp * prefill_layout.pp * prefill_layout.dp
-    other = decode_layout.tp * decode_layout.pp * decode_layout.dp
-    return Pools(
-        prefill_gpus=first.prompt_seconds * size,
-        decode_gpus=other * load.osl / then.output_tokens_per_second,
-        ttft_seconds=first.alone_seconds + first.transfer_seconds,
-        tpot_seconds=then.tpot_seconds,
-    )
 
 
 def tail_max_batch(

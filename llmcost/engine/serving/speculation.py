@@ -46,54 +46,6 @@ def expected_tokens(acceptance: Num, drafted: Num) -> Num:
     return np.where(every, y + 1.0, (1.0 - a ** (y + 1.0)) / np.where(every, 1.0, 1.0 - a))
 
 
-def speculative_speedup(acceptance: Num, drafted: Num, cost_ratio: Num) -> Num:
-    r"""Speed-up where verifying y + 1 tokens takes no longer than producing one [-].
-
-    .. math:: \frac{1 - a^{y+1}}{(1 - a)(y c + 1)}
-
-    Parameters
-    ----------
-    acceptance, drafted
-        As in `expected_tokens`.
-    cost_ratio : float or array
-        Time of one step of the draft model over one of the model, c [-].
-
-    Source: Leviathan et al. 2023, arXiv 2211.17192, theorem 3.8.
-
-    Examples
-    --------
-    By hand, a = 0.8, y = 5, c = 0.05: (1 - 0.262144) / 0.2 / 1.25 = 2.951424.
-
-    >>> round(float(speculative_speedup(0.8, 5, 0.05)), 6)
-    2.951424
-    """
-    return expected_tokens(acceptance, drafted) / (drafted * np.asarray(cost_ratio) + 1.0)
-
-
-def speculative_work(acceptance: Num, drafted: Num, cost_ratio: Num = 0.0) -> Num:
-    r"""Arithmetic of speculation over that of plain decoding [-]: what a batch that is bound by arithmetic pays.
-
-    .. math:: \frac{(1 - a)(y c + y + 1)}{1 - a^{y+1}}
-
-    Parameters
-    ----------
-    acceptance, drafted
-        As in `expected_tokens`.
-    cost_ratio : float or array
-        Arithmetic per token of the draft model over that of the model [-].
-
-    Source: Leviathan et al. 2023, arXiv 2211.17192, theorem 3.11.
-
-    Examples
-    --------
-    Table 1 of the paper prints 1.63 for a = 0.8, y = 5.
-
-    >>> round(float(speculative_work(0.8, 5)), 2)
-    1.63
-    """
-    return (drafted * np.asarray(cost_ratio) + drafted + 1.0) / expected_tokens(acceptance, drafted)
-
-
 def mixed_utilization(share: Num, utilization: Num, offline: Num) -> Num:
     r"""Utilisation of a fleet of which a share of the work may wait [-].
 
@@ -192,8 +144,8 @@ def speculative_point(
 
     Verification is an iteration that decodes b sequences and carries b y further tokens at the same context: their
     arithmetic, their logits and their messages count, weights and KV cache are read once. So the gain is that of
-    `speculative_speedup` where reading decides, and becomes the loss of `speculative_work` where arithmetic does.
-    Prompts pass through the draft as well.
+    theorem 3.8 of the paper where reading decides, and becomes the loss of theorem 3.11 where arithmetic does. Prompts
+    pass through the draft as well.
 
     Parameters
     ----------

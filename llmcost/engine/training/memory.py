@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from llmcost.engine.model.transformer import Shape
+from llmcost.engine.model.transformer import Shape, blocks_of
 from llmcost.engine.numeric.kinds import Num
 
 NONE, SELECTIVE, FULL = 0, 1, 2  # recomputation; 1.25: a quarter of the layers in full, the others selectively
@@ -184,12 +184,11 @@ def kept_elements(shape: Shape) -> Kept:
     >>> round(sum(float(x) for x in kept_elements(s)) / d, 9)
     16.0
     """
-    blocks = np.maximum(np.add(shape.dense_layers, shape.moe_layers), np.divide(shape.n_layers, 2.0))
     wide = np.where(np.asarray(shape.is_mla) > 0, shape.attention_flops, shape.attention_params / shape.d_model)
     visits = np.multiply(shape.topk, shape.moe_layers)
     reads = expert_input_width(shape)
     ffn = shape.dense_ffn_params / shape.d_model + visits * shape.expert_params / reads
-    norms = 2.0 * shape.d_model * blocks
+    norms = 2.0 * shape.d_model * blocks_of(shape)
     return Kept(norms, norms, 0.75 * wide, 0.25 * wide, 2.0 / 3.0 * ffn, ffn / 3.0, visits * reads)
 
 

@@ -1,82 +1,14 @@
-"""FLOPs and memory of training methods beyond pre-training: adapters, distillation, reinforcement learning."""
+"""Adapters: their parameters, memory and step."""
 
 from __future__ import annotations
-
-from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.training.flops import TokenFlops
 from llmcost.engine.training.memory import States
 from llmcost.engine.training.step import Step
-
-
-class TokenFlops(NamedTuple):
-    """FLOPs per training token: what the method needs, and what the hardware computes with recomputation."""
-
-    model: Num
-    hardware: Num
-
-
-def full_training_flops(params: Num, attention: Num = 0.0, recomputed: Num = 0.0, head: Num = 0.0) -> TokenFlops:
-    r"""Pre-training, continued pre-training and full fine-tuning, per token [FLOP].
-
-    .. math:: F = 6N + 3A,\quad H = F + r(2(N - N_{head}) + A)
-
-    Parameters
-    ----------
-    params : float or array
-        Parameters multiplied per token N [-].
-    attention : float or array
-        Forward attention FLOPs per token A [FLOP].
-    recomputed : float or array
-        Share r of layers whose forward pass runs twice [-].
-    head : float or array
-        Output projection, which is not part of a layer and never runs twice [-].
-
-    Source: Kaplan et al. 2020, arXiv 2001.08361, section 2.1; full recomputation: Narayanan et al. 2021,
-    arXiv 2104.04473, section 5.1 (4/3).
-
-    Examples
-    --------
-    70B: 420 GFLOP per token, 560 with full recomputation.
-
-    >>> [float(x) / 1e9 for x in full_training_flops(70e9, recomputed=1.0)]
-    [420.0, 560.0]
-    """
-    model = 6.0 * params + 3.0 * attention
-    return TokenFlops(model, model + recomputed * (2.0 * (params - head) + attention))
-
-
-def adapter_training_flops(
-    params: Num, adapters: Num, attention: Num = 0.0, recomputed: Num = 0.0, head: Num = 0.0
-) -> TokenFlops:
-    r"""LoRA and QLoRA, per token: frozen weights have no weight gradient [FLOP].
-
-    .. math:: F = 4N + 6 N_a + 3A,\quad H = F + r(2(N - N_{head}) + 2N_a + A)
-
-    Forward 2N, gradient of the activations 2N; only the adapters add the 2 N_a of their own gradients. QLoRA adds the
-    conversion of 4-bit weights, elementwise work that is not counted in FLOPs.
-
-    Parameters
-    ----------
-    params, adapters : float or array
-        Frozen parameters N and adapter parameters N_a per token [-].
-    attention, recomputed, head
-        As in `full_training_flops`.
-
-    Source: Hu et al. 2021, "LoRA", arXiv 2106.09685, section 4.2; Dettmers et al. 2023, "QLoRA", arXiv 2305.14314.
-
-    Examples
-    --------
-    70B: 280 GFLOP per token against 420, and 420 against 560 with full recomputation.
-
-    >>> [float(x) / 1e9 for x in adapter_training_flops(70e9, 0.0, recomputed=1.0)]
-    [280.0, 420.0]
-    """
-    model = 4.0 * params + 6.0 * adapters + 3.0 * attention
-    return TokenFlops(model, model + recomputed * (2.0 * (params - head) + 2.0 * adapters + attention))
 
 
 def adapter_params(shape: Shape, rank: Num, attention_only: Num = 0.0) -> Num:
@@ -234,35 +166,3 @@ def adapter_step(full: Step, recomputed: Num, share: Num, flops: TokenFlops, tok
         mfu=full.mfu * pace * flops.model * tokens / full.model_flops,
         hfu=full.hfu * pace * flops.hardware * tokens / full.hardware_flops,
     )
-
-
-def distillation_flops(student: Num, teacher: Num, attention: Num = 0.0, teacher_attention: Num = 0.0) -> Num:
-    r"""Distillation with the teacher's logits computed alongside, per token [FLOP].
-
-    .. math:: F = 6 N_s + 3 A_s + 2 N_t + A_t
-
-    Parameters
-    ----------
-    student, teacher : float or array
-        Parameters multiplied per token [-].
-    attention, teacher_attention : float or array
-        Forward attention FLOPs per token [FLOP].
-
-    Source: Hinton et al. 2015, arXiv 1503.02531 (both forward passes, the student's backward pass).
-
-    Examples
-    --------
-    8B from 405B: the teacher's forward pass is 17 times the student's step.
-
-    >>> float(distillation_flops(8e9, 405e9)) / 1e9
-    858.0
-    """
-    return 6.0 * student + 3.0 * attention + 2.0 * teacher + teacher_attention
-
-
-class ReinforcementFlops(NamedTuple):
-    """FLOPs per generated token of a policy-gradient step, by phase."""
-
-    rollout: Num  # generation: priced by the serving engine where there is one, counted here at 2N
-    scoring: Num  # reference policy, reward and value models, forward
-    update: Num  # policy and value training, per pass over the rollouts

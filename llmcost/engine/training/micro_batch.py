@@ -8,7 +8,7 @@ import numpy as np
 
 from llmcost.engine.machine.collectives import all_to_all_seconds, gather_seconds, group
 from llmcost.engine.machine.roofline import Machine
-from llmcost.engine.model.transformer import Shape
+from llmcost.engine.model.transformer import Shape, blocks_of, causal_attention_flops_per_token
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.training.calibration import Calibration
 from llmcost.engine.training.memory import SELECTIVE, Layout, expert_input_width
@@ -82,80 +82,6 @@ def _gemm_rate(machine: Machine, precision: Num, cal: Calibration) -> tuple[Num,
     power = np.clip(watts / np.where(used, cal.power_reference, 1.0), 0.7, 1.4) ** cal.power
     sustained = np.minimum(cal.gemm_16 * power, 1.0)
     return peak_flops(machine, precision) * relative * sustained, machine.bf16_flops * sustained
-
-
-def attention_context_flops(shape: Shape, seq_len: Num) -> Num:
-    r"""Forward attention FLOPs per token of a causal sequence, averaged over its positions [FLOP].
-
-    .. math:: F_{full} S/2 + F_{window} \overline{\min(i, w)} + F_{linear}
-
-    Parameters
-    ----------
-    shape : Shape
-        Architecture.
-    seq_len : float or array
-        S [tokens].
-
-    Source: docs/method-training.md; mean of min(i, w) over i < S is w - w^2 / (2 S) for w < S.
-
-    Examples
-    --------
-    Llama-3.1-405B at 8,192: 4 h e L S / 2 = 4 x 128 x 128 x 126 x 4,096 = 33.8 GFLOP.
-
-    >>> s = Shape(**{f: 0.0 for f in Shape._fields})._replace(attention_flops=4 * 128 * 128 * 126.0)
-    >>> print(round(float(attention_context_flops(s, 8192)) / 1e9, 1))
-    33.8
-    """
-    window = np.minimum(shape.window, seq_len)
-    seen = window - window * window / (2.0 * np.asarray(seq_len, dtype=float))
-    return shape.attention_flops * seq_len / 2.0 + shape.window_flops * seen + shape.linear_flops
-
-
-def model_flops_per_token(shape: Shape, seq_len: Num) -> Num:
-    """Model FLOPs of one training token, forward and backward [FLOP].
-
-    .. math:: 6 N_{matmul} + 3 F_{attention}
-
-    Parameters
-    ----------
-    shape : Shape
-        Architecture.
-    seq_len : float or array
-        S [tokens].
-
-    Source: Kaplan et al. 2020, arXiv 2001.08361, section 2.1, with causal attention.
-
-    Examples
-    --------
-    A 405B model at 8,192: 6 x 403.8e9 + 3 x 33.8e9 = 2.52 TFLOP (Llama 3 paper: 3.8e25 FLOP for 15.6T tokens).
-
-    >>> s = Shape(**{f: 0.0 for f in Shape._fields})._replace(params_matmul=403.75e9,
-    ...     attention_flops=4 * 128 * 128 * 126.0)
-    >>> print(round(float(model_flops_per_token(s, 8192)) * 15.6e12 / 1e25, 1))
-    3.9
-    """
-    return 6.0 * shape.params_matmul + 3.0 * attention_context_flops(shape, seq_len)
-
-
-def blocks_of(shape: Shape) -> Num:
-    """Attention-plus-FFN blocks; models that count mixers and FFNs as layers of their own have two per block [-].
-
-    Parameters
-    ----------
-    shape : Shape
-        Architecture.
-
-    Source: definition.
-
-    Examples
-    --------
-    Nemotron 3 Nano: 52 layers, of which 23 are FFNs.
-
-    >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
-    >>> float(blocks_of(zero._replace(n_layers=52.0, moe_layers=23.0)))
-    26.0
-    """
-    return np.maximum(np.add(shape.dense_layers, shape.moe_layers), np.divide(shape.n_layers, 2.0))
 
 
 def join(a: Num, b: Num, exponent: Num) -> Num:
@@ -238,7 +164,7 @@ def _attention(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calib
     passes = 3.0 + _repeated(lay, cal)
     share = cal.attention * run.seq_len / (run.seq_len + cal.attention_ramp) * _head_size_factor(shape)
     share = share * np.where(np.asarray(lay.zero) >= 3, cal.attention_sharded, 1.0)
-    scores = attention_context_flops(shape, run.seq_len) - shape.linear_flops
+    scores = causal_attention_flops_per_token(shape, run.seq_len) - shape.linear_flops
     fused = (passes + 0.5) * scores / share / machine.bf16_flops
     states = passes * shape.linear_flops / cal.mixer / machine.bf16_flops
     rate = machine.memory_bytes_per_second * cal.memory

@@ -11,13 +11,12 @@ from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.training.calibration import Calibration, filled
+from llmcost.engine.training.flops import training_flops_of
 from llmcost.engine.training.memory import Layout, shard_ranks
 from llmcost.engine.training.micro_batch import (
     Run,
     Work,
-    attention_context_flops,
     join,
-    model_flops_per_token,
     peak_flops,
     per_micro_batch,
     recomputed_share,
@@ -168,9 +167,8 @@ def step(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: 
     straggler = cal.straggler * np.log2(accelerators) * body
     total = body + straggler + cal.step
     tokens = run.global_batch * run.seq_len
-    model = model_flops_per_token(shape, run.seq_len) * tokens
-    layers = 2.0 * (shape.params_matmul - shape.head_params) + attention_context_flops(shape, run.seq_len)
-    hardware = model + recomputed_share(lay) * layers * tokens
+    flops = training_flops_of(shape, run.seq_len, recomputed_share(lay))
+    model, hardware = flops.model * tokens, flops.hardware * tokens
     peak = accelerators * peak_flops(known, run.precision)
     fixed = cal.step + 0.0 * total
     values = [total, *rows, straggler, fixed, model, hardware, model / total / peak, hardware / total / peak]

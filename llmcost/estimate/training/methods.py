@@ -15,7 +15,7 @@ from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import methods as engine
 from llmcost.engine.training.calibration import Calibration
-from llmcost.engine.training.methods import TokenFlops
+from llmcost.engine.training.flops import TokenFlops, adapter_training_flops, forward_flops, training_flops
 from llmcost.engine.training.step import Step
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.question import Origin, Question
@@ -79,8 +79,8 @@ class Method(NamedTuple):
     def flops(self, params: Any, attention: Any = 0.0, recomputed: Any = 0.0, head: Any = 0.0) -> TokenFlops:
         """FLOPs per token of the model that is trained."""
         if self.name in ADAPTERS:
-            return engine.adapter_training_flops(params, self.adapters, attention, recomputed, head)
-        return engine.full_training_flops(params, attention, recomputed, head)
+            return adapter_training_flops(params, self.adapters, attention, recomputed, head)
+        return training_flops(params, attention, recomputed, head)
 
     def calibration(self, calibration: Calibration, shape: Shape) -> Calibration:
         """The constants with the bytes per parameter that the method keeps."""
@@ -313,7 +313,7 @@ def _phase(
 
 def _forward(resident: Resident, seq_len: float) -> float:
     attention = tf.causal_attention_flops_per_token(resident.shape, seq_len)
-    return float(engine.distillation_flops(0.0, resident.shape.params_matmul, 0.0, attention))
+    return float(forward_flops(resident.shape.params_matmul, attention))
 
 
 def _reinforcement(

@@ -16,7 +16,8 @@ from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.engine.training import campaign as cp
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.calibration import Calibration, calibration_from_factors
-from llmcost.engine.training.micro_batch import PRECISIONS, Run, model_flops_per_token
+from llmcost.engine.training.flops import training_flops_of
+from llmcost.engine.training.micro_batch import PRECISIONS, Run
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.validate import cells
@@ -92,7 +93,7 @@ def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
     machine = machine_of(accelerator)
     otherwise = DEFAULT_SEQ_LEN.get(accelerator.generation, LATER_SEQ_LEN)
     seq_len = positive(row, "seq_len") or (model and model.training_seq_len) or otherwise
-    flops = tokens * float(model_flops_per_token(shape, seq_len))
+    flops = tokens * float(training_flops_of(shape, seq_len).model)
     precision = PRECISIONS.get(cells.text(row, "precision").lower() or "bf16", PRECISIONS["bf16"])
     stated = positive(row, "n_gpus")
     n_gpus = stated or _enough(flops, float(machine.bf16_flops))
