@@ -24,6 +24,33 @@ class Machine(NamedTuple):
     tdp_watts: Num
 
 
+def join(a: Num, b: Num, exponent: Num) -> Num:
+    r"""Time of two activities that overlap in part [s].
+
+    .. math:: t = (a^p + b^p)^{1/p}
+
+    Parameters
+    ----------
+    a, b : float or array
+        Time of each alone [s].
+    exponent : float or array
+        p: 1 nothing overlaps, infinity the shorter one is free [-].
+
+    Source: as `seconds`.
+
+    Examples
+    --------
+    >>> float(join(3.0, 4.0, 2.0)), join(3.0, 4.0, 1.0), float(join(3.0, 4.0, np.inf))
+    (5.0, 7.0, 4.0)
+    """
+    if np.ndim(exponent) == 0 and exponent == 1.0:  # two powers less, and a common fit
+        return a + b
+    high, low = np.maximum(a, b), np.minimum(a, b)
+    if np.ndim(exponent) == 0 and np.isinf(exponent):
+        return high
+    return high * (1.0 + (low / np.maximum(high, 1e-30)) ** exponent) ** (1.0 / exponent)
+
+
 def seconds(flops: Num, moved_bytes: Num, flops_per_second: Num, bytes_per_second: Num, p: Num = np.inf) -> Num:
     r"""Time of work that computes and moves bytes at the same time [s].
 
@@ -48,11 +75,4 @@ def seconds(flops: Num, moved_bytes: Num, flops_per_second: Num, bytes_per_secon
     >>> print(round(float(seconds(2 * 15e9, 30e9, 4 * 1.97e14, 4 * 8.2e11)), 4))
     0.0091
     """
-    compute = np.divide(flops, flops_per_second)
-    memory = np.divide(moved_bytes, bytes_per_second)
-    high = np.maximum(compute, memory)
-    if np.isinf(p):
-        return high
-    low = np.minimum(compute, memory)
-    ratio = np.divide(low, high, out=np.zeros_like(np.asarray(high, dtype=float)), where=np.asarray(high) > 0)
-    return high * (1.0 + ratio**p) ** (1.0 / p)
+    return join(flops / flops_per_second, moved_bytes / bytes_per_second, p)

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from llmcost.engine.machine.factors import picked
 from llmcost.engine.numeric.kinds import Num
-from llmcost.engine.serving.inputs import picked
 
 FULL = 0.5  # share of the requests that memory holds, beyond which one may wait for a place [-]
 MANY = 32.0  # requests per attention group beyond which bursts and the front end count [-]

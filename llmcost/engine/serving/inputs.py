@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
+from llmcost.engine.machine.factors import picked
 from llmcost.engine.numeric.kinds import Num
 
 
@@ -105,30 +105,3 @@ def calibration_from_factors(rows: list[dict[str, Any]], generation: str, framew
     4.0
     """
     return Calibration(**picked(rows, Calibration._fields, generation, framework))
-
-
-def picked(rows: list[dict[str, Any]], names: Iterable[str], generation: str, framework: str) -> dict[str, float]:
-    """Value of each name that the rows know: of several rows the most specific, then the last.
-
-    Parameters
-    ----------
-    rows : list of dict
-        `[[factors]]` tables: name, value, generation, framework.
-    names : iterable of str
-        What is asked for.
-    generation, framework : str
-        Hardware generation and serving framework.
-    """
-    asked = set(names)
-    best: dict[str, tuple[int, float]] = {}
-    for row in rows:
-        name = row["name"]
-        if name not in asked:
-            continue
-        own_framework, own_generation = row.get("framework", "any"), row.get("generation", "any")
-        if own_framework not in ("any", framework) or own_generation not in ("any", generation):
-            continue
-        rank = 2 * (own_framework != "any") + (own_generation != "any")
-        if name not in best or rank >= best[name][0]:
-            best[name] = (rank, float(row["value"]))
-    return {name: value for name, (_, value) in best.items()}

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from llmcost.engine.machine import roofline
+from llmcost.engine.machine.collectives import gather_seconds, group
 from llmcost.engine.machine.roofline import Machine
-from llmcost.engine.machine.roofline import seconds as roofline_seconds
 from llmcost.engine.model.transformer import Shape, kv_elements_read
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Precision
@@ -45,13 +46,6 @@ class Work(NamedTuple):
         """Seconds of the iteration."""
         parts = self.linear + self.experts + self.attention + self.prefill_attention
         return parts + self.head + self.communication + self.fixed
-
-
-def _seconds(flops: Num, read: Num, flops_per_second: Num, bytes_per_second: Num, overlap: Num) -> Num:
-    # The fit finds no overlap; the plain sum saves two powers per piece of work.
-    if np.ndim(overlap) == 0 and overlap == 1.0:
-        return flops / flops_per_second + read / bytes_per_second
-    return roofline_seconds(flops, read, flops_per_second, bytes_per_second, overlap)
 
 
 def peak_flops(machine: Machine, precision: Precision) -> tuple[Num, Num]:
@@ -189,7 +183,7 @@ def linear_seconds(
     outer = shape.d_model * shape.n_layers
     passed = 2.0 * tokens * (calibration.activation_passes * outer + calibration.width_passes * inner)
     flops = 2.0 * (shape.attention_params + shape.dense_ffn_params) / layout.tp * tokens
-    time = _seconds(flops, stored / layout.tp + passed, rate.matrix_flops, rate.memory, calibration.overlap)
+    time = roofline.seconds(flops, stored / layout.tp + passed, rate.matrix_flops, rate.memory, calibration.overlap)
     return time, flops / rate.matrix_flops
 
 
@@ -223,7 +217,7 @@ def expert_seconds(
     routed = calibration.copy_passes * shape.d_model * (1.0 + rate.operand_bytes / 2.0)
     passed = copies * (routed + 2.0 * calibration.width_passes * inner)
     flops, read = 2.0 * scale * rows, scale * visited * precision.weight_bytes + passed
-    time = _seconds(flops, read, rate.matrix_flops, rate.memory, calibration.overlap)
+    time = roofline.seconds(flops, read, rate.matrix_flops, rate.memory, calibration.overlap)
     return time, flops / rate.matrix_flops
 
 
@@ -244,11 +238,9 @@ def reduction_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, ca
     Source: Shoeybi et al. 2019, arXiv 1909.08053, section 3; Thakur et al. 2005, doi:10.1177/1094342005051521.
     """
     hidden = 2.0 * tokens * shape.d_model  # 16-bit activations
-    inside = np.minimum(layout.tp, rate.domain)
-    outside = layout.tp / inside
-    near, far = (inside - 1.0) / (inside * rate.link), (outside - 1.0) / (outside * inside * rate.network)
-    latency = calibration.link_seconds * np.log2(layout.tp)
-    reduce = 2.0 * shape.n_layers * (2.0 * hidden * (near + far) + latency)
+    # an all-reduce is a reduce-scatter and a gather, which start up once
+    each, start = group(layout.tp, 1.0, rate.domain), calibration.link_seconds / 2.0
+    reduce = 2.0 * shape.n_layers * 2.0 * gather_seconds(hidden, each, rate.link, rate.network, start)
     return reduce + (layout.pp - 1.0) * (hidden / rate.link + calibration.link_seconds)
 
 
@@ -336,11 +328,11 @@ def iteration(
     read = decoding * cached / kv_ranks(shape, layout)
     scores = shape.attention_flops_absorbed * context + shape.window_flops_absorbed * np.minimum(context, shape.window)
     attend = decoding * (scores + shape.linear_flops) / layout.tp
-    attention = _seconds(attend, read, rate.attention_flops, rate.kv, overlap)
+    attention = roofline.seconds(attend, read, rate.attention_flops, rate.kv, overlap)
     prefill = prompt_attention_seconds(shape, layout, rate, prompt_tokens, prompt_context, calibration)
     head_params = shape.head_params / layout.tp
     head_bytes = head_params * precision.head_bytes
-    head = _seconds(2.0 * head_params * decoding, head_bytes, rate.matrix_flops, rate.memory, overlap)
+    head = roofline.seconds(2.0 * head_params * decoding, head_bytes, rate.matrix_flops, rate.memory, overlap)
     fixed = (
         calibration.step_seconds
         + calibration.layer_seconds * shape.n_layers

@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from llmcost.engine.machine.factors import values_of
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.training.memory import States
-from llmcost.errors import LlmcostError
 
 
 class Calibration(NamedTuple):
@@ -66,53 +66,6 @@ class LogSpread(NamedTuple):
 
     step_dense: float
     step_moe: float
-
-
-def _value(rows: Mapping[str, list[Mapping[str, Any]]], name: str, generation: str) -> float:
-    """The factor's value for the generation: its own row, else the one for any."""
-    own: Mapping[str, Any] | None = None
-    shared: Mapping[str, Any] | None = None
-    for row in rows.get(name, []):
-        listed = row.get("generation", "any")
-        if listed == generation or (not isinstance(listed, str) and generation in listed):
-            own = row
-        if listed == "any":
-            shared = row
-    chosen = own or shared
-    if chosen is None:
-        raise LlmcostError(f"no calibration factor {name!r} for generation {generation!r}", "llmcost presets check")
-    return float(chosen["value"])
-
-
-def values_of(rows: Iterable[Mapping[str, Any]], names: Iterable[str], generation: str) -> list[float]:
-    """Values of the named factors for a generation; one without a row of its own takes the value for any.
-
-    Parameters
-    ----------
-    rows : iterable of mapping
-        Parsed `[[factors]]`: name, value, generation (a name, a list of names, or "any").
-    names : iterable of str
-        Factors wanted.
-    generation : str
-        Chip generation of the accelerator preset.
-
-    Source: presets/calibration/training.toml.
-
-    Raises
-    ------
-    LlmcostError
-        A factor is missing.
-
-    Examples
-    --------
-    >>> rows = [{"name": "a", "value": 1.0, "generation": "any"}, {"name": "a", "value": 2.0, "generation": ["volta"]}]
-    >>> values_of(rows, ["a"], "volta"), values_of(rows, ["a"], "hopper")
-    ([2.0], [1.0])
-    """
-    by_name: dict[str, list[Mapping[str, Any]]] = {}
-    for row in rows:
-        by_name.setdefault(row["name"], []).append(row)
-    return [_value(by_name, name, generation) for name in names]
 
 
 def calibration_from_factors(rows: Iterable[Mapping[str, Any]], generation: str) -> tuple[Calibration, LogSpread]:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from llmcost.engine.machine.factors import values_of
 from llmcost.engine.numeric.kinds import Num
-from llmcost.engine.training.calibration import values_of
 
 # Units of the exponents below; where they are cut off, nothing is measured beyond.
 A100_FLOPS, H100_FLOPS = 312e12, 989e12  # dense 16-bit peaks

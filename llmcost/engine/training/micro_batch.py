@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llmcost.engine.machine.collectives import all_to_all_seconds, gather_seconds, group
-from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.machine.roofline import Machine, join
 from llmcost.engine.model.transformer import Shape, blocks_of, causal_attention_flops_per_token
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.training.calibration import Calibration
@@ -82,29 +82,6 @@ def _gemm_rate(machine: Machine, precision: Num, cal: Calibration) -> tuple[Num,
     power = np.clip(watts / np.where(used, cal.power_reference, 1.0), 0.7, 1.4) ** cal.power
     sustained = np.minimum(cal.gemm_16 * power, 1.0)
     return peak_flops(machine, precision) * relative * sustained, machine.bf16_flops * sustained
-
-
-def join(a: Num, b: Num, exponent: Num) -> Num:
-    r"""Time of two activities that overlap in part [s].
-
-    .. math:: t = (a^p + b^p)^{1/p}
-
-    Parameters
-    ----------
-    a, b : float or array
-        Time of each alone [s].
-    exponent : float or array
-        p: 1 nothing overlaps, infinity the shorter one is free [-].
-
-    Source: the interpolation of `engine.roofline.seconds`.
-
-    Examples
-    --------
-    >>> float(join(3.0, 4.0, 2.0))
-    5.0
-    """
-    high, low = np.maximum(a, b), np.minimum(a, b)
-    return high * (1.0 + (low / np.maximum(high, 1e-30)) ** exponent) ** (1.0 / exponent)
 
 
 class Work(NamedTuple):

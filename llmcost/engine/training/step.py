@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llmcost.engine.machine.collectives import gather_seconds, group
-from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.machine.roofline import Machine, join
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.training.calibration import Calibration, filled
@@ -16,7 +16,6 @@ from llmcost.engine.training.memory import Layout, shard_ranks
 from llmcost.engine.training.micro_batch import (
     Run,
     Work,
-    join,
     peak_flops,
     per_micro_batch,
     recomputed_share,

@@ -1,0 +1,74 @@
+"""Which value of a calibrated constant counts for a machine and a framework."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from llmcost.errors import LlmcostError
+
+Rows = Iterable[Mapping[str, Any]]  # parsed `[[factors]]`: name, value, generation (one or several), framework
+
+
+def picked(rows: Rows, names: Iterable[str], generation: str, framework: str = "any") -> dict[str, float]:
+    """Value of each name that the rows know: of several rows the most specific, then the last.
+
+    A row for the framework comes before one for the generation, and both before one for any.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Parsed `[[factors]]`: name, value, generation (a name, a list of names, or "any"), framework.
+    names : iterable of str
+        Constants wanted.
+    generation, framework : str
+        Of the accelerator preset, and of the software that serves.
+
+    Source: presets/calibration.
+
+    Examples
+    --------
+    >>> rows = [{"name": "a", "value": 1.0, "generation": "any"}, {"name": "a", "value": 2.0, "generation": ["volta"]}]
+    >>> picked(rows, ["a"], "volta"), picked(rows, ["a"], "hopper")
+    ({'a': 2.0}, {'a': 1.0})
+    """
+    asked = set(names)
+    best: dict[str, tuple[int, float]] = {}
+    for row in rows:
+        name, framework_of, generations = row["name"], row.get("framework", "any"), row.get("generation", "any")
+        listed = [generations] if isinstance(generations, str) else generations
+        own = generation in listed
+        if name not in asked or framework_of not in ("any", framework) or not (own or "any" in listed):
+            continue
+        rank = 2 * (framework_of != "any") + (own and generation != "any")
+        if name not in best or rank >= best[name][0]:
+            best[name] = (rank, float(row["value"]))
+    return {name: value for name, (_, value) in best.items()}
+
+
+def values_of(rows: Rows, names: Iterable[str], generation: str) -> list[float]:
+    """Values of all names, in their order.
+
+    Parameters
+    ----------
+    rows, names, generation
+        As in `picked`.
+
+    Source: presets/calibration.
+
+    Raises
+    ------
+    LlmcostError
+        A constant is missing.
+
+    Examples
+    --------
+    >>> values_of([{"name": "a", "value": 1.0}, {"name": "b", "value": 2.0}], ["b", "a"], "hopper")
+    [2.0, 1.0]
+    """
+    wanted = list(names)
+    known = picked(rows, wanted, generation)
+    for name in wanted:
+        if name not in known:
+            raise LlmcostError(f"no calibration factor {name!r} for generation {generation!r}", "llmcost presets check")
+    return [known[name] for name in wanted]
