@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcost.engine.numeric.kinds import Array, Num
+from llmcost.engine.numeric.roots import newton
 
-NEWTON_STEPS, CLOSE = 80, 1e-11  # iterations at most, and relative to the day when they stop
+CLOSE = 1e-11  # of a day, relative
 
 
 class Segments(NamedTuple):
@@ -176,16 +177,14 @@ def _newton(at: Segments, rest: Num, room: Num, needed: Num) -> Num:
     if not np.any(at.amount < 0) and not np.any(at.slope < 0):
         # no later than any of its terms alone: an exponential far beyond the root would take Newton many steps
         high = np.minimum(high, np.min(_alone(at.amount, at.exponent, rest[..., None]), axis=-1))
-    u = np.where(needed, high, 0.0)
-    for _ in range(NEWTON_STEPS):
-        over = integral(at.amount, at.exponent, at.slope, u) - rest
-        low, high = np.where(over < 0, u, low), np.where(over < 0, high, u)
-        step = u - over / value(at.amount, at.exponent, at.slope, u)
-        following = np.where((step >= low) & (step <= high), step, (low + high) / 2.0)
-        moved, u = np.abs(following - u), following
-        if not np.any(needed & (moved > CLOSE * (1.0 + at.start + u))):
-            break
-    return u
+
+    def curve(u: Num) -> tuple[Num, Num]:
+        return integral(at.amount, at.exponent, at.slope, u) - rest, value(at.amount, at.exponent, at.slope, u)
+
+    def close(u: Num) -> Num:
+        return np.where(needed, CLOSE * (1.0 + at.start + u), np.inf)
+
+    return newton(curve, low, high, np.where(needed, high, 0.0), close)
 
 
 def _find(edges: Array, values: Num) -> Any:

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 
 import numpy as np
 
 from llmcost.engine.numeric.kinds import Array, Num
+from llmcost.engine.numeric.normal import normal_quantile, normal_share
+from llmcost.engine.numeric.roots import bisected
 
 LOGNORMAL, PARETO = "lognormal", "pareto"
-_NORMAL = NormalDist()
-_ERFC = np.frompyfunc(math.erfc, 1, 1)
-
-
-def normal_share(z: Num) -> Num:
-    """Share of a standard normal distribution below z [-].
-
-    >>> round(float(normal_share(1.6448536269514722)), 12)
-    0.95
-    """
-    return np.asarray(_ERFC(np.multiply(z, -1.0 / math.sqrt(2.0))), dtype=float) / 2.0
 
 
 def quantile(kind: str, mean: Num, tail: Num, share: float) -> Num:
@@ -47,7 +37,7 @@ def quantile(kind: str, mean: Num, tail: Num, share: float) -> Num:
     (6.065307, 7.071068)
     """
     if kind == LOGNORMAL:
-        return mean * np.exp(np.multiply(tail, _NORMAL.inv_cdf(share)) - np.square(tail) / 2.0)
+        return mean * np.exp(np.multiply(tail, normal_quantile(share)) - np.square(tail) / 2.0)
     return _least(mean, tail) * (1.0 - share) ** np.divide(-1.0, tail)
 
 
@@ -81,7 +71,7 @@ def top_share(kind: str, tail: Num, users: float) -> Num:
     0.09236
     """
     if kind == LOGNORMAL:
-        return normal_share(np.asarray(tail) + _NORMAL.inv_cdf(users))
+        return normal_share(np.asarray(tail) + normal_quantile(users))
     return users ** (1.0 - np.divide(1.0, tail))
 
 
@@ -142,7 +132,7 @@ def capped_mean(kind: str, mean: Num, tail: Num, cap: Num) -> Num:
 def cap_for(kind: str, mean: float, tail: float, target: float) -> float:
     """The cap under which a user makes `target` requests in the mean; infinite where the mean is below it.
 
-    By bisection on the logarithm of `capped_mean`, which rises with the cap.
+    By bisection of `capped_mean`, which rises with the cap.
 
     Examples
     --------
@@ -156,10 +146,7 @@ def cap_for(kind: str, mean: float, tail: float, target: float) -> float:
     low, high = 0.0, mean
     while capped_mean(kind, mean, tail, high) < target:
         low, high = high, 2.0 * high
-    for _ in range(100):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if capped_mean(kind, mean, tail, middle) < target else (low, middle)
-    return (low + high) / 2.0
+    return float(bisected(lambda cap: capped_mean(kind, mean, tail, cap) >= target, low, high)[1])
 
 
 def sample(kind: str, mean: float, tail: float, users: int, seed: int) -> Array:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from llmcost.engine.numeric.kinds import DAYS_PER_WEEK, HOURS_PER_DAY, Array, Num
+from llmcost.engine.numeric.roots import newton
 
 WEEKEND_DAYS = 2
 PEAK_HOUR = 14  # the busiest hour of the default day: where it lies moves no result
-NEWTON_STEPS = 40
+CLOSE = 1e-12  # of a concentration, relative
 _COSINE = np.cos(2.0 * np.pi * (np.arange(HOURS_PER_DAY) - PEAK_HOUR) / HOURS_PER_DAY)
 
 
@@ -34,15 +35,13 @@ def concentration(peak_to_average: Num) -> Num:
     1.0
     """
     target = np.log(np.asarray(peak_to_average, dtype=float))
-    kappa = target.copy()
-    for _ in range(NEWTON_STEPS):
+
+    def curve(kappa: Array) -> tuple[Array, Array]:
         weights = np.exp(kappa[..., None] * (_COSINE - 1.0))
         total = weights.mean(axis=-1)
-        step = (target + np.log(total)) / ((1.0 - _COSINE) * weights).mean(axis=-1) * total
-        kappa = kappa + step
-        if np.all(np.abs(step) <= 1e-12 * np.maximum(kappa, 1.0)):
-            break
-    return kappa
+        return -(target + np.log(total)), ((1.0 - _COSINE) * weights).mean(axis=-1) / total
+
+    return newton(curve, 0.0 * target, np.inf, target, lambda kappa: CLOSE * np.maximum(kappa, 1.0))
 
 
 def least_peak(weekend: Num) -> Num:

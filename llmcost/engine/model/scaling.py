@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.numeric.roots import minimum
 
 TRAIN_FLOPS, INFER_FLOPS = 6.0, 2.0  # per parameter and token
 
@@ -172,29 +173,3 @@ def optimum(law: Law, target: float, inference_tokens: float) -> Optimum:
     least = float(np.power(law.size / (target - law.floor), 1.0 / law.alpha))
     params = minimum(lambda n: lifetime(law, n, target, inference_tokens).total_flops, least, best)
     return lifetime(law, params, target, inference_tokens)
-
-
-def minimum(figure: Any, low: float, high: float, points: int = 65, rounds: int = 12) -> float:
-    """Where a function of a size is least between two sizes: a grid by equal ratios, narrowed around its least point.
-
-    Parameters
-    ----------
-    figure : function
-        From an array of sizes to values; infinite where there is no answer.
-    low, high : float
-        The range [-].
-    points, rounds : int
-        Points of a grid, and how often it is narrowed.
-
-    Source: grid refinement; one minimum in the range is assumed and the grid shows it.
-
-    Examples
-    --------
-    >>> round(minimum(lambda x: (np.log(x) - np.log(7.0)) ** 2, 1.0, 100.0), 6)
-    7.0
-    """
-    for _ in range(rounds):
-        x = np.geomspace(low, high, points)
-        best = int(np.argmin(figure(x)))
-        low, high = float(x[max(best - 1, 0)]), float(x[min(best + 1, points - 1)])
-    return float(np.sqrt(low * high))

@@ -1,4 +1,4 @@
-"""Where two curves meet: every crossing of a range, jumps told apart from crossings, many samples at once."""
+"""Roots and least points: where two curves meet, where a condition turns true, where a function is least."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.kinds import Array, Num
 
 MOST_POINTS = 50_000  # evaluations of a range
 ROUNDS = 60  # halvings: 2^-60 of a range is below the spacing of doubles
+NEWTON_STEPS = 80  # at most
 NARROW = 1e-13  # relative width at which an interval is a point
+CLOSE = 1e-12  # relative, of a root that is costly to look for
 EQUAL = 1e-9  # relative difference of curves that meet: well inside what is promised, 1e-6
 
 
@@ -115,8 +117,7 @@ def _refined(curves: Callable[[Array], Sampled], known: Sampled) -> tuple[Sample
         if len(known.x) + split.sum() > MOST_POINTS:
             return known, False
         low, high = known.x[:-1][split], known.x[1:][split]
-        middle = np.where(low > 0, np.sqrt(np.abs(low * high)), 0.5 * (low + high))
-        known = _merged(known, curves(middle))
+        known = _merged(known, curves(_between(low, high)))
     return known, True
 
 
@@ -125,8 +126,7 @@ def _unsettled(known: Sampled) -> npt.NDArray[np.bool_]:
     changes = (known.state[:-1] != known.state[1:]).any(axis=1)
     reach = [(np.minimum(c[:-1], c[1:]), np.maximum(c[:-1], c[1:])) for c in (known.first, known.second)]
     meet = (reach[0][0] <= reach[1][1]) & (reach[1][0] <= reach[0][1])
-    wide = high - low > NARROW * np.maximum(np.abs(low), np.abs(high))
-    return np.asarray(changes & meet & wide)
+    return np.asarray(changes & meet & _wide(low, high, NARROW))
 
 
 def _merged(a: Sampled, b: Sampled) -> Sampled:
@@ -136,14 +136,7 @@ def _merged(a: Sampled, b: Sampled) -> Sampled:
 
 def _solved(curves: Callable[[Array], Sampled], low: Array, high: Array, left: Array) -> tuple[Array, Array, Any]:
     """Bisection of every interval at once; the end nearer to equality is the answer."""
-    for _ in range(ROUNDS):
-        wide = high - low > NARROW * np.maximum(np.abs(low), np.abs(high))
-        if not wide.any():
-            break
-        middle = np.where(low > 0, np.sqrt(np.abs(low * high)), 0.5 * (low + high))
-        here = curves(middle)
-        same = np.sign(_gap(here)) == left
-        low, high = np.where(same, middle, low), np.where(same, high, middle)
+    low, high = bisected(lambda x: np.sign(_gap(curves(x))) != left, low, high, by_ratio=True)
     ends = [curves(low), curves(high)]
     gaps = [np.abs(_gap(e)) / np.maximum(np.abs(e.second), 1e-300) for e in ends]
     nearer = gaps[0] <= gaps[1]
@@ -191,16 +184,175 @@ def last_change(gap: Array, x: Array) -> tuple[Array, Array]:
     return np.where(crosses, found, np.inf), np.where(crosses, last, -1)
 
 
-def bisected(gap: Callable[[float], float], low: float, high: float) -> float:
-    """The place between two points of different sign where a curve changes its sign.
+def bisected(
+    beyond: Callable[[Any], Any], low: Num, high: Num, by_ratio: bool = False, narrow: float = NARROW
+) -> tuple[Any, Any]:
+    """Where a condition turns true: the last point at which it is false and the first at which it is true.
+
+    Parameters
+    ----------
+    beyond : function
+        The condition; false at `low` and true at `high`. Arrays are many conditions at once.
+    low, high : float or array
+        The interval.
+    by_ratio : bool
+        Halve by equal ratios where the interval is above zero.
+    narrow : float
+        Relative width at which to stop [-].
+
+    Source: bisection (Bolzano 1817).
 
     Examples
     --------
-    >>> round(bisected(lambda x: x * x - 2.0, 1.0, 2.0), 9)
+    >>> round(float(bisected(lambda x: x * x > 2.0, 1.0, 2.0)[1]), 9)
     1.414213562
     """
-    left = gap(low) > 0
     for _ in range(ROUNDS):
-        middle = 0.5 * (low + high)
-        low, high = (middle, high) if (gap(middle) > 0) == left else (low, middle)
+        if not np.any(_wide(low, high, narrow)):
+            break
+        middle = _between(low, high) if by_ratio else 0.5 * (low + high)
+        past = beyond(middle)
+        low, high = np.where(past, low, middle), np.where(past, middle, high)
+    return low, high
+
+
+def _wide(low: Num, high: Num, narrow: float) -> Any:
+    return high - low > narrow * np.maximum(np.abs(low), np.abs(high))
+
+
+def _between(low: Num, high: Num) -> Any:
+    """The middle by ratio, above zero."""
+    return np.where(np.asarray(low) > 0, np.sqrt(np.abs(low * high)), 0.5 * (low + high))
+
+
+def falsi(curve: Callable[[float], float], low: float, high: float, below: float, above: float) -> float:
+    """Where a costly rising function is zero; at once where it is straight.
+
+    Parameters
+    ----------
+    curve : function
+        Its values near zero are relative errors.
+    low, high : float
+        The interval.
+    below, above : float
+        Its values there: at most zero, at least zero.
+
+    Source: regula falsi with the Illinois correction: Dowell and Jarratt 1971, doi:10.1007/BF01934364.
+
+    Examples
+    --------
+    >>> round(falsi(lambda x: x * x - 2.0, 1.0, 2.0, -1.0, 2.0), 9)
+    1.414213562
+    """
+    for _ in range(ROUNDS):
+        if min(-below, above) < CLOSE or high - low <= CLOSE * high:
+            break
+        middle = low - below * (high - low) / (above - below)
+        at = curve(middle)
+        if at > 0.0:
+            high, above, below = middle, at, below / 2.0 if abs(at) > abs(above) / 2.0 else below
+        else:
+            low, below, above = middle, at, above / 2.0 if abs(at) > abs(below) / 2.0 else above
+    return low if -below < above else high
+
+
+def newton(
+    curve: Callable[[Any], tuple[Any, Any]], low: Any, high: Any, start: Any, close: Callable[[Any], Any]
+) -> Any:
+    """Where rising functions with known slopes are zero: Newton's method, halving where it leaves its interval.
+
+    Parameters
+    ----------
+    curve : function
+        Values and slopes.
+    low, high, start : array
+        The interval and where to begin; without an end where it is infinite.
+    close : function
+        The last move that is small enough; infinite where the root is not needed.
+
+    Source: Press et al. 2007, "Numerical recipes", 3rd edition, section 9.4 (safeguarded Newton).
+
+    Examples
+    --------
+    >>> one = np.ones(1)
+    >>> newton(lambda x: (x * x - 2.0, 2.0 * x), one, 2.0 * one, one, lambda x: 1e-12 + 0.0 * x).round(9).tolist()
+    [1.414213562]
+    """
+    at = start
+    for _ in range(NEWTON_STEPS):
+        over, slope = curve(at)
+        low, high = np.where(over < 0, at, low), np.where(over < 0, high, at)
+        step = at - over / slope
+        following = np.where((step >= low) & (step <= high), step, (low + high) / 2.0)
+        moved, at = np.abs(following - at), following
+        if not np.any(moved > close(at)):
+            break
+    return at
+
+
+def minimum(figure: Callable[[Any], Any], low: float, high: float, points: int = 65, rounds: int = 12) -> float:
+    """Where a function of a size is least between two sizes: a grid by equal ratios, narrowed around its least point.
+
+    Parameters
+    ----------
+    figure : function
+        From an array of sizes to values; infinite where there is no answer.
+    low, high : float
+        The range [-].
+    points, rounds : int
+        Points of a grid, and how often it is narrowed.
+
+    Source: grid refinement; one minimum in the range is assumed and the grid shows it.
+
+    Examples
+    --------
+    >>> round(minimum(lambda x: (np.log(x) - np.log(7.0)) ** 2, 1.0, 100.0), 6)
+    7.0
+    """
+    for _ in range(rounds):
+        x = np.geomspace(low, high, points)
+        best = int(np.argmin(figure(x)))
+        low, high = float(x[max(best - 1, 0)]), float(x[min(best + 1, points - 1)])
+    return float(np.sqrt(low * high))
+
+
+def highest(holds: Callable[[Any], Any], points: int = 64) -> float:
+    """The highest share up to which a condition holds, by two passes over a grid [-].
+
+    Parameters
+    ----------
+    holds : function
+        From an array of shares to truth, for many shares at the cost of one.
+    points : int
+        Shares tried in each pass.
+
+    Examples
+    --------
+    >>> round(highest(lambda x: x <= 0.3), 3)
+    0.3
+    """
+    low, high = 0.0, 1.0
+    for _ in range(2):
+        shares = np.linspace(low, high, points + 1)[1:]
+        kept = int(np.sum(np.logical_and.accumulate(holds(shares))))
+        low, high = (shares[kept - 1] if kept else low), (shares[kept] if kept < points else high)
+    return float(low)
+
+
+def least_whole(holds: Callable[[int], bool], least: int) -> int:
+    """The least whole number, from `least` on, from which a condition holds.
+
+    Examples
+    --------
+    >>> least_whole(lambda n: n * n > 50, 1)
+    8
+    """
+    if holds(least):
+        return least
+    low, high = least, 2 * least
+    while not holds(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle, high)
     return high

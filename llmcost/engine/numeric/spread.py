@@ -6,17 +6,13 @@ import math
 import zlib
 from collections.abc import Sequence
 from functools import cache
-from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from llmcost.engine.numeric.kinds import Z95, Num
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Array = NDArray[np.float64]
+from llmcost.engine.numeric.kinds import Z95, Array, Num
+from llmcost.engine.numeric.normal import normal_quantile
 
 
 class Spread(NamedTuple):
@@ -134,7 +130,7 @@ def _stream(name: str, seed: int) -> int:
     return int(splitmix64((seed << 32 | zlib.crc32(name.encode())) % 2**64, 1)[0])
 
 
-def splitmix64(start: int, count: int) -> NDArray[np.uint64]:
+def splitmix64(start: int, count: int) -> npt.NDArray[np.uint64]:
     """`count` random 64-bit words, a mixed counter: the words of one stream all differ.
 
     In place of `numpy.random`, whose import alone costs every command 10 ms.
@@ -165,11 +161,10 @@ def splitmix64(start: int, count: int) -> NDArray[np.uint64]:
 @cache
 def _half_normal(count: int) -> Array:
     """Middles of `count` equally likely strata of the upper half of the standard normal distribution."""
-    normal = NormalDist()
-    return np.array([normal.inv_cdf(0.5 + (i + 0.5) / (2 * count)) for i in range(count)])
+    return np.asarray(normal_quantile(0.5 + (np.arange(count) + 0.5) / (2 * count)))
 
 
-def quantile(values: Array, share: float) -> float:
+def quantile(values: Array | Sequence[float], share: float) -> float:
     """A quantile of samples that may hold infinity (a crossing that never comes) [unit of the samples].
 
     Linear between neighbours, and infinite as soon as the upper neighbour is.
@@ -177,11 +172,34 @@ def quantile(values: Array, share: float) -> float:
     return quantiles(values, (share,))[0]
 
 
-def quantiles(values: Array, shares: Sequence[float]) -> list[float]:
+def quantiles(values: Array | Sequence[float], shares: Sequence[float]) -> list[float]:
     """Several quantiles from one partial sort, each as `quantile` gives it."""
     places = sorted({place for share in shares for place in _neighbours(len(values), share)})
-    ordered = np.partition(values, places)
+    ordered = np.partition(np.asarray(values, dtype=float), places)
     return [_between(ordered, share) for share in shares]
+
+
+def step_quantile(points: Num, share: Num, shape: tuple[int, ...]) -> Num:
+    """Quantile of equally likely values along the last axis: the least that this share does not exceed.
+
+    Parameters
+    ----------
+    points : array
+        Values; other axes broadcast to `shape`.
+    share : float or array
+        Of that shape [-].
+    shape : tuple of int
+        Of the result.
+
+    Examples
+    --------
+    >>> float(step_quantile([3.0, 1.0, 2.0, 4.0], 0.5, ()))
+    2.0
+    """
+    count = np.shape(points)[-1]
+    ordered = np.broadcast_to(np.sort(points, axis=-1), (*shape, count))
+    at = np.clip(np.ceil(np.multiply(share, count)).astype(int) - 1, 0, count - 1)
+    return np.take_along_axis(ordered, np.broadcast_to(at, shape)[..., None], axis=-1)[..., 0]
 
 
 def _between(ordered: Array, share: float) -> float:

@@ -8,6 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from llmcost.engine.numeric.kinds import Z95, Num
+from llmcost.engine.numeric.normal import normal_quantile, normal_share
+from llmcost.engine.numeric.roots import bisected
+from llmcost.engine.numeric.spread import step_quantile
 
 POINTS = 64  # quantile points that stand for a distribution of lengths
 ROUNDING = 1e-12  # of a rate
@@ -82,7 +85,7 @@ def erlang_c(servers: Num, offered: Num) -> Num:
     exact = blocked / np.maximum(1.0 - rho * (1.0 - blocked), 1e-300)
     beta = np.clip((1.0 - rho) * np.sqrt(servers), 0.0, 37.0)
     density = np.exp(-(beta**2) / 2.0) / np.sqrt(2.0 * np.pi)
-    limit = density / (density + beta * _normal_share(beta))
+    limit = density / (density + beta * normal_share(beta))
     return np.where(rho >= 1.0, 1.0, np.where(servers > MANY, limit, exact))
 
 
@@ -186,12 +189,13 @@ class Latency(NamedTuple):
         high = np.broadcast_to(np.max(self.seconds, axis=-1), shape) + 1e-12
         for wait in self.waits:
             high = high + _tail(wait) * np.log(np.maximum(len(self.waits) * wait.share / miss, 1.0))
-        for _ in range(48):
-            middle = (low + high) / 2.0
-            left = middle[..., None] - self.seconds
-            late = np.where(left < 0, 1.0, longer(left)).mean(axis=-1) > miss
-            low, high = np.where(late, middle, low), np.where(late, high, middle)
-        least = np.where(np.asarray(quantile) >= TAIL, mean + _step_quantile(self.seconds, quantile, shape), 0.0)
+
+        def kept(time: Num) -> Num:
+            left = time[..., None] - self.seconds
+            return np.where(left < 0, 1.0, longer(left)).mean(axis=-1) <= miss
+
+        _, high = bisected(kept, low, high, narrow=1e-12)
+        least = np.where(np.asarray(quantile) >= TAIL, mean + step_quantile(self.seconds, quantile, shape), 0.0)
         return np.where(finite, np.maximum(high, least), np.inf)
 
     def _longer(self, shape: tuple[int, ...]) -> Callable[[Num], Num]:
@@ -219,14 +223,6 @@ class Latency(NamedTuple):
 def _tail(wait: Wait) -> Num:
     """Mean of a wait over the requests that do wait [s]; 0 where it grows without end."""
     return np.where(np.isfinite(wait.mean_seconds), wait.mean_seconds, 0.0) / np.maximum(wait.share, 1e-300)
-
-
-def _step_quantile(points: Num, quantile: Num, shape: tuple[int, ...]) -> Num:
-    """Quantile of equally likely values along the last axis."""
-    count = np.shape(points)[-1]
-    ordered = np.broadcast_to(np.sort(points, axis=-1), (*shape, count))
-    at = np.clip(np.ceil(np.multiply(quantile, count)).astype(int) - 1, 0, count - 1)
-    return np.take_along_axis(ordered, np.broadcast_to(at, shape)[..., None], axis=-1)[..., 0]
 
 
 def latency(servers: Num, rate: Num, services: Num, ca2: Num = 1.0, seconds: Num | None = None) -> Latency:
@@ -275,8 +271,8 @@ def lognormal_lengths(mean: float, coefficient_of_variation: float) -> Num:
     sigma = np.sqrt(np.log1p(coefficient_of_variation**2))
     if sigma == 0:
         return np.array([mean])
-    edges = _normal_quantile(np.arange(1, POINTS) / POINTS)
-    below = np.concatenate([[0.0], _normal_share(edges - sigma), [1.0]])
+    edges = normal_quantile(np.arange(1, POINTS) / POINTS)
+    below = np.concatenate([[0.0], normal_share(edges - sigma), [1.0]])
     return mean * np.diff(below) * POINTS
 
 
@@ -329,20 +325,3 @@ def tail_batch(usable: Num, mean: Num, variance: Num, z: Num = Z95) -> Num:
     spread = np.multiply(z, np.sqrt(variance))
     room = np.maximum(usable, 0.0)
     return ((-spread + np.sqrt(spread**2 + 4.0 * np.multiply(mean, room))) / (2.0 * np.asarray(mean))) ** 2
-
-
-def _normal_share(z: Num) -> Num:
-    # Abramowitz and Stegun 1964, 26.2.17: absolute error below 7.5e-8
-    t = 1.0 / (1.0 + 0.2316419 * np.abs(z))
-    poly = t * (0.319381530 + t * (-0.356563782 + t * (1.781477937 + t * (-1.821255978 + t * 1.330274429))))
-    upper = np.exp(-(z**2) / 2.0) / np.sqrt(2.0 * np.pi) * poly
-    return np.where(np.asarray(z) >= 0, 1.0 - upper, upper)
-
-
-def _normal_quantile(share: Num) -> Num:
-    low, high = np.full(np.shape(share), -9.0), np.full(np.shape(share), 9.0)
-    for _ in range(60):
-        middle = (low + high) / 2.0
-        below = _normal_share(middle) < share
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return (low + high) / 2.0

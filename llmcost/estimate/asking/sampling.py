@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from llmcost.engine.numeric import spread as sp
+from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.numeric.spread import Spread
 from llmcost.estimate.asking.question import Question
 from llmcost.result import Range
@@ -23,7 +24,7 @@ def settings(question: Question) -> tuple[int, int]:
 
 
 @lru_cache(maxsize=128)
-def _kept_draw(spread: Spread, name: str, samples: int, seed: int) -> sp.Array:
+def _kept_draw(spread: Spread, name: str, samples: int, seed: int) -> Array:
     """Draws that many questions of one process share: defaults, prices, errors of the engines."""
     found = sp.draw(spread, name, samples, seed)
     found.setflags(write=False)

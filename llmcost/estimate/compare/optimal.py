@@ -11,6 +11,7 @@ from llmcost.catalog import Catalog, presets_date
 from llmcost.engine.model import scaling
 from llmcost.engine.model.scaling import Law, Optimum
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY
+from llmcost.engine.numeric.roots import minimum
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking import sampling
@@ -200,7 +201,7 @@ def _cheapest(law: Law, target: float, served: float, dollars: Dollars) -> Optim
 
     best = float(scaling.chinchilla(law, target))
     least = float(np.power(law.size / (target - law.floor), 1.0 / law.alpha))
-    return scaling.lifetime(law, scaling.minimum(spend, least, 2.0 * best, SIZES, ROUNDS), target, served)
+    return scaling.lifetime(law, minimum(spend, least, 2.0 * best, SIZES, ROUNDS), target, served)
 
 
 def _row(

@@ -100,10 +100,11 @@ def _volume(a: Side, b: Side) -> dict[str, Any]:
     found = None
     if where[0] >= 0:
 
-        def ahead(x: float) -> float:
-            return float(a.figure(TOTAL, a.centre, requests=x) - b.figure(TOTAL, b.centre, requests=x))
+        def turned(x: float) -> bool:
+            ahead = float(a.figure(TOTAL, a.centre, requests=x) - b.figure(TOTAL, b.centre, requests=x)) > 0
+            return ahead != bool(gap[where[0], 0] > 0)
 
-        found = roots.bisected(ahead, float(VOLUMES[where[0]]), float(VOLUMES[where[0] + 1]))
+        found = float(roots.bisected(turned, float(VOLUMES[where[0]]), float(VOLUMES[where[0] + 1]))[1])
     return {
         "break_even_requests": found,
         "break_even_p5_requests": _finite(sp.quantile(at[1:], 0.05)),

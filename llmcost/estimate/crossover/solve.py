@@ -11,6 +11,7 @@ from msgspec import structs
 from llmcost import units
 from llmcost.catalog import Catalog
 from llmcost.engine.demand import traffic as demand
+from llmcost.engine.numeric import roots
 from llmcost.engine.numeric import spread as sp
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY
 from llmcost.errors import Exit, LlmcostError
@@ -27,7 +28,7 @@ TRAFFIC, PRICE, PARAMS = "traffic", "price", "params"
 SOLVABLE = (TRAFFIC, PRICE, PARAMS)
 SCALED = ("requests", "ceiling", "added_requests")  # what more traffic multiplies
 FIRST_GUESS = 1e6  # requests per day where none were said
-HALVINGS, STEPS = 60, 8  # of a bracket; of a fixed point over samples
+STEPS = 8  # of a fixed point over samples
 REPLANS = 12  # times that the replicas may change on the way to a traffic
 LEAST = 1e-9  # requests per day, over a first guess of them, that nobody asks for
 SIZES = np.geomspace(1e8, 1e13, 13)  # parameters that are tried before the search is narrowed
@@ -141,18 +142,17 @@ def _reached(scenario: Scenario, catalog: Catalog, days: float) -> Solved:
     """The traffic, with the replicas that the scenario's own traffic asks for."""
     asked = _ask(scenario, catalog, days)
     centre = sampling.central(asked.numbers)
+
+    def reached(scale: float) -> bool:
+        return float(asked.ratio(asked.scaled(centre, SCALED, scale), EXACT)) <= 1
+
     high = float(asked.ratio(centre, EXACT))
-    while float(asked.ratio(asked.scaled(centre, SCALED, high), EXACT)) > 1:
+    while not reached(high):
         high *= 2.0
     low = high / 2.0
-    while float(asked.ratio(asked.scaled(centre, SCALED, low), EXACT)) <= 1 and low > LEAST:
+    while reached(low) and low > LEAST:
         high, low = low, low / 2.0
-    for _ in range(HALVINGS):
-        middle = (low * high) ** 0.5
-        reached = float(asked.ratio(asked.scaled(centre, SCALED, middle), EXACT)) <= 1
-        low, high = (low, middle) if reached else (middle, high)
-        if high - low <= 1e-12 * high:
-            break
+    high = float(roots.bisected(reached, low, high, by_ratio=True, narrow=roots.CLOSE)[1])
     per_day = centre[f"{SERVE}.requests"] * high
     said = {n: Setting(centre[f"{SERVE}.{n}"] * high, "computed") for n in SCALED if f"{SERVE}.{n}" in centre}
     span = _range(asked, SCALED, "requests", per_day)
@@ -214,16 +214,7 @@ def _root(spent: Callable[[float], float], guess: float) -> float:
             "an earlier --at",
             Exit.NO,
         )
-    for _ in range(HALVINGS):
-        if min(-below, above) < 1e-12 or high - low <= 1e-12 * high:
-            break
-        middle = low - below * (high - low) / (above - below)
-        at = spent(middle)
-        if at > 0.0:
-            high, above, below = middle, at, below / 2.0 if abs(at) > abs(above) / 2.0 else below
-        else:
-            low, below, above = middle, at, above / 2.0 if abs(at) > abs(below) / 2.0 else above
-    return low if -below < above else high
+    return roots.falsi(spent, low, high, below, above)
 
 
 def _price_range(asked: _Asked, dearer: _Asked, value: float) -> Range | None:
@@ -307,9 +298,7 @@ def _largest(scenario: Scenario, catalog: Catalog, days: float, answer: Answer) 
         raise LlmcostError(reason, "less traffic, or an earlier --at")
     top = max(i for i, ok in enumerate(fine) if ok)
     low, high = float(SIZES[top]), float(SIZES[min(top + 1, len(SIZES) - 1)])
-    while high > low * (1.0 + CLOSE):
-        middle = (low * high) ** 0.5
-        low, high = (middle, high) if later(middle) else (low, middle)
+    low = float(roots.bisected(lambda size: not later(float(size)), low, high, by_ratio=True, narrow=CLOSE)[0])
     return _sizing(answer(_sized(scenario, low)), low, days, top == len(SIZES) - 1)
 
 

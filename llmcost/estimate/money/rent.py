@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from llmcost import spec
 from llmcost.catalog import Catalog
-from llmcost.engine.numeric.spread import Spread
+from llmcost.engine.numeric.spread import Spread, quantiles
 from llmcost.engine.numeric.spread import median as median_of
 from llmcost.errors import LlmcostError, Missing
 from llmcost.estimate.asking.question import Number, Origin, Question
@@ -21,6 +21,7 @@ from llmcost.keys import TRAIN
 
 ON_DEMAND = "on-demand"
 MIN_PROVIDERS = 3  # fewer quotes than this do not make a market
+TAILS = (0.05, 0.95)
 
 
 class Quote(NamedTuple):
@@ -133,7 +134,8 @@ def _of_market(table: Table, hardware: str, commitment: str, medians: dict[str, 
     quotes = [q for by in table[hardware, commitment].values() for q in by]
     caveats = _dearer(table, hardware, commitment, mid, set(medians))
     if len(rates) >= MIN_PROVIDERS:
-        rate: Number = Spread(_quantile(rates, 0.05), mid, _quantile(rates, 0.95))
+        low, high = quantiles(rates, TAILS)
+        rate: Number = Spread(low, mid, high)
     else:
         low, high = _market_spread(table)
         rate = Spread(mid * low, mid, mid * high)
@@ -167,7 +169,10 @@ def _market_spread(table: Table) -> tuple[float, float]:
         if term == ON_DEMAND and len(medians) >= MIN_PROVIDERS:
             mid = median(medians.values())
             ratios += [m / mid for m in medians.values()]
-    return (_quantile(sorted(ratios), 0.05), _quantile(sorted(ratios), 0.95)) if ratios else (0.5, 2.0)
+    if not ratios:
+        return 0.5, 2.0
+    low, high = quantiles(ratios, TAILS)
+    return low, high
 
 
 def _dearer(
@@ -189,13 +194,6 @@ def _dearer(
 def _origin(quotes: list[spec.RentalPrice], origin: str, text: str) -> Origin:
     dates = sorted(q.date for q in quotes)
     return Origin(origin, f"{text}, dated {dates[0]} to {dates[-1]}", dates[-1].isoformat(), "vendor")
-
-
-def _quantile(ordered: list[float], share: float) -> float:
-    at = share * (len(ordered) - 1)
-    low = int(at)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (ordered[high] - ordered[low]) * (at - low)
 
 
 def price(question: Question, hardware: str | None) -> Number:

@@ -8,12 +8,12 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from llmcost.engine.numeric import roots
 from llmcost.engine.serving.operating_point import Point
 from llmcost.engine.serving.queueing import Latency
 
 QUANTILES = {"ttft_p50_seconds": 0.5, "ttft_p95_seconds": 0.95, "ttft_p99_seconds": 0.99}
 P95 = 0.95
-STEPS = 64  # loads tried between none and all, twice
 IDLE = 1e-6  # share of capacity at which a request waits for nobody
 
 
@@ -108,22 +108,11 @@ def size(server: Server, p: Mapping[str, float], target_seconds: float, arrivals
         return bool(_p95(server, p, demand / (replicas * capacity), replicas)[0] <= target_seconds)
 
     least = int(arrivals.of(1.0 / capacity)[1])
-    if keeps(least):
-        return Sizing(_highest(server, p, target_seconds, least), math.inf)
-    low, high = least, 2 * least
-    while not keeps(high):
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if keeps(middle) else (middle, high)
-    return Sizing(_highest(server, p, target_seconds, high), demand / (high * capacity))
+    replicas = roots.least_whole(keeps, least)
+    bound = math.inf if replicas == least else demand / (replicas * capacity)
+    return Sizing(_highest(server, p, target_seconds, replicas), bound)
 
 
 def _highest(server: Server, p: Mapping[str, float], target_seconds: float, replicas: float) -> float:
-    """Highest share of the capacity that keeps the target, by two passes over a grid [-]."""
-    low, high = 0.0, 1.0
-    for _ in range(2):
-        shares = np.linspace(low, high, STEPS + 1)[1:]
-        kept = int(np.sum(np.logical_and.accumulate(_p95(server, p, shares, replicas) <= target_seconds)))
-        low, high = (shares[kept - 1] if kept else low), (shares[kept] if kept < STEPS else high)
-    return float(low)
+    """Highest share of the capacity that keeps the target [-]."""
+    return roots.highest(lambda shares: _p95(server, p, shares, replicas) <= target_seconds)
