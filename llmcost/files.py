@@ -6,6 +6,7 @@ What was parsed counts only while the text is the one it was parsed from: an edi
 
 from __future__ import annotations
 
+import re
 import zlib
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,10 @@ from llmcost.errors import LlmcostError, plainly, shown
 
 MAX_DATA_BYTES = 200_000_000  # a table of measurements
 MAX_FILE_BYTES = 4_000_000  # a preset or scenario is a page of text; more is a mistake or an attack
+BOM = b"\xef\xbb\xbf"
+MOST_PARTS = 32  # of a dotted key: the parser's memory grows with their square
+_PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+_DOTTED = re.compile(rf"(?<![A-Za-z0-9_.-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MOST_PARTS}}}")
 PARSED = "parsed.msgpack"  # beside the preset folders: KIND/FILE -> length and CRC of the text, the parsed table
 
 
@@ -71,7 +76,12 @@ def parse_toml(raw: bytes, where: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(raw.decode("utf-8-sig"))
+        text = raw.decode("utf-8-sig")
+        long = _DOTTED.search(text)
+        if long is not None:
+            line = text.count("\n", 0, long.start()) + 1
+            raise LlmcostError(f"{where}: line {line}: a key of more than {MOST_PARTS} parts: {shown(long[0], 40)}")
+        return tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise LlmcostError(f"{where}: not UTF-8 text (byte {error.start})") from None
     except tomllib.TOMLDecodeError as error:

@@ -21,28 +21,36 @@ def main(argv: list[str] | None = None) -> int:
             return _flushed(Exit.OK)
         from llmcost.cli.app import run
 
-        return _flushed(run(args))
+        return _flushed(run([arg for arg in args if arg != "--debug"]))
     except LlmcostError as error:
-        return _refuse(error)
+        from llmcost.cli import messages
+
+        return messages.refuse(error)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        from llmcost.cli import messages
+
+        messages.say("interrupted")
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        _drop_output()
+        from llmcost.cli import messages
+
+        messages.drop_output()
         return 141
     except OSError as error:  # a full disk, a closed stream, a name the system refuses
-        _drop_output()
-        return _refuse(
+        from llmcost.cli import messages
+
+        messages.drop_output()
+        return messages.refuse(
             LlmcostError(f"{error.strerror or error}{f': {error.filename!r}' if error.filename else ''}"[:300])
         )
     except Exception as error:
+        from llmcost.cli import messages
+
         if "--debug" in args:
             raise
-        print(
-            f"error: this is a bug in llmcost: {type(error).__name__}: {' '.join(str(error).split())[:300]}",
-            file=sys.stderr,
-        )
-        print("hint: run it again with --debug and report what it prints", file=sys.stderr)
+        what = " ".join(str(error).split())[:300]
+        messages.say(f"error: this is a bug in llmcost: {type(error).__name__}: {what}")
+        messages.say("hint: run it again with --debug and report what it prints")
         return Exit.BUG
 
 
@@ -51,35 +59,6 @@ def _flushed(code: int) -> int:
     if sys.stdout is not None:
         sys.stdout.flush()
     return code
-
-
-def _drop_output() -> None:
-    """Forget what standard output could not take, lest Python tries again at exit."""
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (AttributeError, OSError, ValueError):  # closed, or not a file
-        return
-
-
-def _refuse(error: LlmcostError) -> int:
-    """Print every finding on a line of its own, its hint below it."""
-    for finding in getattr(error, "findings", [error]):
-        for line in _folded(f"error: {finding.message}"):
-            print(line, file=sys.stderr)
-        if finding.hint:
-            print(f"hint: {finding.hint}", file=sys.stderr)
-    return error.code
-
-
-def _folded(line: str) -> list[str]:
-    """A line as it is; on a terminal folded between its words. Hints never fold: they are pasted."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        return [line]
-    import shutil
-
-    from llmcost.render.text import wrapped
-
-    return wrapped(line, shutil.get_terminal_size().columns)
 
 
 def _silence_closed_pipes() -> None:

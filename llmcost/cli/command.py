@@ -9,7 +9,7 @@ from typing import Any
 import typer
 
 from llmcost.cli import help as shown_help
-from llmcost.errors import Exit
+from llmcost.errors import Exit, LlmcostError
 from llmcost.keys import COMPARE, CROSSOVER, KEYS, Key, all_keys
 
 OUTPUT = "Output"
@@ -115,7 +115,7 @@ def output_options(formats: tuple[str, ...] = ("table", "json", "csv", "markdown
         "explain": opt(False, "--explain", help="Show each step: formula, values, units, source."),
         "quiet": opt(False, "--quiet", "-q", help="Only the number asked for."),
         "no_color": opt(False, "--no-color", help="No colour (NO_COLOR works too)."),
-        "debug": opt(False, "--debug", help="Show the traceback of a bug."),
+        "debug": opt(False, "--debug", help="Show the traceback of a bug."),  # acted on before this is parsed
     }
 
 
@@ -155,7 +155,12 @@ def add(
         names = [n for n in names if n not in answers]
         asked = [(name or "", out.question(name, said["config"], flags, catalog)) for name in names or [None]]
         mine = {k: said[k] for k in own if k not in out.PICTURE} | ({"answers": answers} if many else {})
-        estimate = run(asked if many else asked[0][1], catalog, **mine)
+        try:
+            estimate = run(asked if many else asked[0][1], catalog, **mine)
+        except LlmcostError as error:
+            if error.code != Exit.NO or shown.format != "json":
+                raise
+            estimate = out.refusal(name, error, catalog)
         if estimate.exit_code == Exit.OK:
             refuse_unread(scenario for _, scenario in asked)
         return out.deliver(estimate, shown)

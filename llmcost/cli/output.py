@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmcost import __version__
 from llmcost.catalog import Catalog, is_path, presets_date
+from llmcost.cli import messages
 from llmcost.errors import Exit, LlmcostError, did_you_mean, plainly, shown
-from llmcost.files import MAX_FILE_BYTES, parse_toml, read_bytes, read_toml
+from llmcost.files import BOM, MAX_FILE_BYTES, parse_toml, read_bytes, read_toml
 
 if TYPE_CHECKING:
     from llmcost.result import Estimate
@@ -123,6 +124,19 @@ def stdin() -> bytes:
     return raw
 
 
+def refusal(command: str, error: LlmcostError, presets: Catalog) -> Estimate:
+    """An answer that is no, where it was raised: a script that asked for JSON gets JSON."""
+    from llmcost.result import Estimate
+
+    return Estimate(
+        command=command,
+        headline=f"{error.message[:1].upper()}{error.message[1:]}.",
+        result={"feasible": False, "reason": error.message},
+        presets=presets_date(presets),
+        exit_code=int(Exit.NO),
+    )
+
+
 def deliver(estimate: Estimate, how: Shown) -> int:
     """Render, print or write, and give the exit code."""
     from llmcost import render
@@ -151,8 +165,8 @@ def deliver(estimate: Estimate, how: Shown) -> int:
         sys.stdout.write(body)
         sys.stdout.flush()
     if how.format in ("table", "csv") and not how.quiet:
-        for line in text.warning_lines(estimate, _width() if sys.stderr.isatty() else None):
-            print(line, file=sys.stderr)
+        for line in text.warning_lines(estimate, messages.terminal_width()):
+            messages.say(line)
     return Exit(estimate.exit_code)
 
 
@@ -186,7 +200,7 @@ def read_json(name: str) -> tuple[dict[str, Any], str]:
     raw = stdin() if name == "-" else read_bytes(path)
     where = "standard input" if name == "-" else shown(path.name)
     try:
-        data = msgspec.json.decode(raw)
+        data = msgspec.json.decode(raw.removeprefix(BOM))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LlmcostError(f"{where}: not JSON: {plainly(str(error))}") from None
     if not isinstance(data, dict):
@@ -221,8 +235,10 @@ def write(name: str, body: bytes) -> None:
             file.write(body)
         os.chmod(temporary, mode)
         os.replace(temporary, path)
+    except RuntimeError:  # a circle of links, before Python 3.13
+        raise LlmcostError(f"cannot write {place}: its links form a circle") from None
     except OSError as error:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
         raise LlmcostError(f"cannot write {place}: {error.strerror or error}") from None
-    print(f"wrote {place}", file=sys.stderr)
+    messages.say(f"wrote {place}")

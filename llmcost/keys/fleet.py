@@ -52,7 +52,7 @@ KEYS = (
     Key("storage_price", "usd", "Service", "per GB kept a month: 0.02", (SERVE,), ranged=True, per="GB/month"),
     Key("stored_bytes", "bytes", "Service", "kept: conversations, logs, weights: 50TB", (SERVE,), ranged=True),
     Key("users", "count", "Users", "users of the service, with --requests-per-user in place of --requests: 10M",
-        (SERVE,), ranged=True),
+        (SERVE,), ranged=True, least=1.0),
     Key("usage", "choice", "Users", "how use spreads over users", (SERVE,), choices=USAGES),
     Key("usage_spread", "ratio", "Users", "standard deviation of the logarithm of a user's requests, lognormal: 1.2",
         (SERVE,), ranged=True, least=0.01, most=5.0),

@@ -8,9 +8,12 @@ DTYPES = ("fp32", "bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4")
 ZERO = ("0", "1", "2", "3")
 RECOMPUTE = ("none", "selective", "full")
 
+# five times the largest that was ever tried: 174T, BaGuaLu (Ma et al., PPoPP 2022)
+MOST_PARAMS = 1e15
+
 KEYS = (
     Key("model", "models", "Model", "model preset (llmcost presets list models) or file.toml", short="-m"),
-    Key("params", "count", "Model", "parameters, in place of a model: 70B", ranged=True),
+    Key("params", "count", "Model", "parameters, in place of a model: 70B", ranged=True, most=MOST_PARAMS),
     Key("params_active", "count", "Model", "parameters active per token (mixture of experts): 37B", ranged=True),
     Key("hardware", "hardware", "Hardware", "accelerator preset (llmcost presets list hardware) or file.toml",
         sided=True, short="-H"),

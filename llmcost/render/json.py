@@ -16,7 +16,7 @@ from llmcost.result import Estimate
 
 EXACT_INT = 2**53  # beyond it a reader that has only doubles would change the digits
 # Legal in JSON as they are, but a terminal would obey them: 8-bit controls, direction marks, line separators.
-_OBEYED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_OBEYED = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\uffff\U000e0000-\U000e0fff]")
 
 
 def render(estimate: Estimate, options: Options) -> str:
@@ -33,7 +33,7 @@ def render(estimate: Estimate, options: Options) -> str:
     )
     if body.isascii() and "\x7f" not in body:
         return body
-    body = _OBEYED.sub(lambda found: f"\\u{ord(found.group()):04x}", body)
+    body = _OBEYED.sub(lambda found: _escaped(found.group()), body)
     return body if options.unicode else _escaped(body)
 
 

@@ -11,7 +11,7 @@ from llmcost.budget import baseline, reading
 from llmcost.budget.limits import BudgetFile
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError, raise_all
-from llmcost.files import parse_toml, read_toml
+from llmcost.files import BOM, parse_toml, read_toml
 
 DEFAULT = "llmcost.toml"
 STDIN = "-"
@@ -38,7 +38,7 @@ def read(names: Iterable[str], catalog: Catalog, stdin: Callable[[], bytes]) -> 
 
 def _from_stdin(raw: bytes) -> BudgetFile:
     data = parse_toml(raw, "standard input")
-    return reading.read(STDIN, raw.decode("utf-8"), data)
+    return reading.read(STDIN, raw.decode("utf-8-sig"), data)
 
 
 def _from_file(name: str, catalog: Catalog) -> BudgetFile:
@@ -46,7 +46,7 @@ def _from_file(name: str, catalog: Catalog) -> BudgetFile:
         raise LlmcostError(f"no {DEFAULT} in this folder", "llmcost check FILE")
     path = catalog.find("scenarios", name).path
     data = read_toml(path)
-    return reading.read(_label(path), path.read_text("utf-8"), data)
+    return reading.read(_label(path), path.read_text("utf-8-sig"), data)
 
 
 def _label(path: Path) -> str:
@@ -93,7 +93,7 @@ def target(files: Sequence[BudgetFile], named: str | None) -> str:
 def _read_baseline(name: str) -> baseline.Answers:
     shown = units.shown(name, 200)
     try:
-        return baseline.read(Path(name).read_bytes(), shown)
+        return baseline.read(Path(name).read_bytes().removeprefix(BOM), shown)
     except FileNotFoundError:
         raise LlmcostError(f"no such baseline: {shown}", baseline.HINT) from None
     except OSError as error:

@@ -1,0 +1,104 @@
+"""What must not break an answer: closed streams, odd bytes, absurd sizes, floods of findings."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Cli
+
+GIVEN = ["crossover", "--train-cost", "150M", "--cost-per-request", "0.05", "--requests", "10M/day", "--samples", "50"]
+
+
+def in_shell(redirection: str, *args: str) -> subprocess.CompletedProcess[str]:
+    script = f'exec "$0" -m llmcost "$@" {redirection}'
+    command = ["bash", "-c", script, sys.executable, *args]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
+def test_the_code_is_the_answers_whatever_becomes_of_messages(redirection: str, tmp_path: Path) -> None:
+    fine = in_shell(redirection, *GIVEN)
+    assert fine.returncode == 0, fine.stderr
+    assert "error" not in fine.stdout
+    written = in_shell(redirection, *GIVEN, "-o", str(tmp_path / "answer.txt"))
+    assert (written.returncode, written.stdout) == (0, "")
+    wrong = in_shell(redirection, "train", "--model", "no-such")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
+def test_a_byte_order_mark_is_skipped_in_every_file(cli: Cli, tmp_path: Path) -> None:
+    budget = tmp_path / "budget.toml"
+    said = 'train_cost = 150e6\ncost_per_request = 0.05\nrequests = "10M/day"\n[[budget]]\nmax_crossover_days = 400\n'
+    budget.write_bytes(b"\xef\xbb\xbf" + said.encode())
+    assert cli("check", budget).code == 0
+    assert cli("check", "-", stdin=budget.read_bytes()).code == 0
+    answer = tmp_path / "old.json"
+    answer.write_bytes(b"\xef\xbb\xbf" + cli(*GIVEN, "--json").out.encode())
+    assert cli("compare", "--baseline", answer, answer).code in (0, 2)
+    assert "not JSON" not in cli("compare", "--baseline", answer, answer).err
+
+
+def test_a_dotted_key_is_bounded(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "dotted.toml"
+    path.write_text("title = 'x'\n" + "a." * 10_000 + "b = 1\n")
+    run = cli("train", path)
+    assert run.code == 2
+    assert "line 2: a key of more than 32 parts" in run.err
+
+
+def test_findings_are_told_up_to_a_bound_and_counted(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "unknown.toml"
+    path.write_text("".join(f"x{i} = 1\n" for i in range(8_000)))
+    run = cli("serve", path)
+    assert run.code == 2
+    assert run.err.splitlines()[-1] == "error: and 7,980 more"
+    assert sum(line.startswith("error:") for line in run.err.splitlines()) == 21
+
+
+def test_a_circle_of_links_is_told(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    run = cli(*GIVEN, "-o", tmp_path / "a")
+    assert run.code == 2
+    assert "cannot write" in run.err
+
+
+def test_an_answer_that_is_no_is_json_where_json_was_asked(cli: Cli) -> None:
+    args = ["--gpu-hours", "2.788M", "--hardware", "h200-sxm", "--isl", "100", "--osl", "100", "--solve", "traffic"]
+    run = cli(
+        "crossover", "--model", "olmo-1b", *args, "--at", "12mo", "--train-cost", "100", "--samples", "200", "--json"
+    )
+    assert run.code == 1
+    assert run.json["result"]["feasible"] is False
+
+
+@pytest.mark.parametrize(
+    "args", [["--params", "1e30", "--hardware", "h100-nvl"], ["--params", "2e15", "--hardware", "l4"]]
+)
+def test_absurd_sizes_are_refused(cli: Cli, args: list[str]) -> None:
+    run = cli("serve", *args, "--isl", "100", "--osl", "100")
+    assert run.code == 2
+    assert "--params" in run.err
+
+
+def test_fewer_users_than_one_are_refused(cli: Cli) -> None:
+    base = ["serve", "--params", "8B", "--hardware", "h100-sxm", "--isl", "100", "--osl", "100"]
+    assert cli(*base, "--users", "1e-8", "--requests-per-user", "15/day").code == 2
+
+
+def test_debug_is_accepted_anywhere(cli: Cli) -> None:
+    assert cli("--debug", *GIVEN).out == cli(*GIVEN, "--debug").out == cli(*GIVEN).out
+
+
+@pytest.mark.parametrize("char", ["\ufffe", "\U000e0041", "\u202e", "\u2066"])
+def test_json_escapes_what_a_terminal_would_obey_or_hide(cli: Cli, tmp_path: Path, char: str) -> None:
+    path = tmp_path / "titled.toml"
+    path.write_text(f'title = "a{char}b"\ntrain_cost = 150e6\ncost_per_request = 0.05\nrequests = "10M/day"\n', "utf-8")
+    run = cli("crossover", path, "--samples", "50", "--json")
+    assert char not in run.out
+    json.loads(run.out)
