@@ -307,7 +307,9 @@ def main() -> None:
 def rows_of(x: Array, catalog: Catalog, practice: float = 1.0) -> list[dict[str, Any]]:
     """Every factor for any generation, then what the families of the fit have of their own."""
     link, network = out.known_links(catalog)
-    values = {name: float(v[0]) for name, v in zip(Calibration._fields, constants(x, np.array([-1])), strict=True)}
+    values = {
+        name: float(np.ravel(v)[0]) for name, v in zip(Calibration._fields, constants(x, np.array([-1])), strict=True)
+    }
     values |= {"link_per_memory": link, "network_per_link": network, "practice": practice}
     rows = [out.factor(n, values[n], p.unit, "any", p.note, "measured") for n, p in PRIORS.items()]
     rows += [out.factor(n, values[n], a[1], "any", a[3], CONFIDENCE.get(n, "assumed")) for n, a in ASSUMED.items()]
@@ -321,7 +323,9 @@ def rows_of(x: Array, catalog: Catalog, practice: float = 1.0) -> list[dict[str,
     rows.append(out.factor("power_reference", BLACKWELL_WATTS, reference, ["blackwell"], "geometric mean", "measured"))
     xla = "XLA drops the last product of a recomputed block, a third of its FFN: nothing reads it"
     rows.append(out.factor("repeat", XLA_REPEAT, "share", list(TPU), xla, "assumed"))
-    rows += out.borrowed_rows({family: constants(x, np.array([i])).gemm_16[0] for i, family in enumerate(FAMILY)})
+    rows += out.borrowed_rows(
+        {family: float(np.ravel(constants(x, np.array([i])).gemm_16)[0]) for i, family in enumerate(FAMILY)}
+    )
     fitted = [name for members in FAMILY.values() for name in members]
     for name, narrow, wide in (("step_dense", *WIDTHS["dense"]), ("step_moe", *WIDTHS["moe"])):
         note = "half-width of the 90 % interval in log time, from errors of sources left out"

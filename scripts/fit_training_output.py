@@ -101,12 +101,14 @@ def measured_samples(catalog: Catalog) -> list[Sample]:
         except LlmcostError:
             continue
         tokens = todo.run.global_batch * todo.run.seq_len
-        flops = float(training_flops_of(todo.shape, todo.run.seq_len).model) * tokens
+        flops = float(training_flops_of(todo.shape, todo.run.seq_len).model * tokens)
         peak = todo.n_gpus * float(peak_flops(todo.machine, todo.run.precision))
         kind = "moe" if todo.shape.n_experts else "dense"
         precision = {"mxfp8": "fp8", "nvfp4": "fp4"}.get(row["precision_id"], row["precision_id"])
         group = (row["source_group"], row["hardware_id"], row["model"])
-        samples.append(Sample(todo.generation, kind, precision, group, flops / float(row["measured_step_s"]) / peak))
+        samples.append(
+            Sample(todo.generation, kind, precision, group, float(flops) / float(row["measured_step_s"]) / peak)
+        )
     return samples
 
 

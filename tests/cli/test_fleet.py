@@ -364,10 +364,10 @@ def test_the_size_of_a_replica_by_hand() -> None:
     three = Layout(*[np.array([1.0, 2.0, 4.0])] + [np.ones(3)] * (len(Layout._fields) - 1))
     formats = Precision(*[np.ones(3)] * len(Precision._fields))
     speed = np.array([1.0, 3.0, 10.0]) * 10.0
-    sizes = Sizes(three.tp, three, formats, np.zeros(3, int), np.ones(3), speed)
+    sizes = Sizes(np.asarray(three.tp), three, formats, np.zeros(3, int), np.ones(3), speed)
     p = {"requests": 86_400 * np.array([0.9, 2.5, 12.0]), "utilization": 1.0, "price": 1.0, "osl": 10.0}
-    assert three.tp[cheapest(Fleet(), p, sizes)].tolist() == [1.0, 2.0, 4.0]
-    assert three.tp[cheapest(Fleet(), {**p, "requests": 86_400 * 2.5}, sizes)] == 2.0
+    assert np.asarray(three.tp)[cheapest(Fleet(), p, sizes)].tolist() == [1.0, 2.0, 4.0]
+    assert np.asarray(three.tp)[cheapest(Fleet(), {**p, "requests": 86_400 * 2.5}, sizes)] == 2.0
 
 
 def test_a_size_that_is_in_time_is_found_and_none_is_cheaper(cli: Cli) -> None:

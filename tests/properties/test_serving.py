@@ -166,7 +166,9 @@ def test_arrays_answer_as_floats_do(name: str, isl: float, osl: float, several: 
         assert np.isclose(
             np.broadcast_to(together.tpot_seconds, len(several))[i], float(alone.tpot_seconds), rtol=1e-12
         )
-        assert np.isclose(together.output_tokens_per_second[i], float(alone.output_tokens_per_second), rtol=1e-12)
+        assert np.isclose(
+            np.asarray(together.output_tokens_per_second)[i], float(alone.output_tokens_per_second), rtol=1e-12
+        )
 
 
 @relaxed
@@ -221,7 +223,8 @@ def test_latencies_rise_with_load_up_to_those_of_the_full_batch(
     points = loaded(operating_point, *args, LOADS)
     at = points.at
     first = first_token(points, layout, load, KNOWN, LOADS, replicas, lognormal_lengths(1.0, variation))
-    found = [at.batch, at.tpot_seconds, first.mean_seconds, *(first.quantile(q) for q in (0.5, 0.95, 0.99))]
+    figures = (at.batch, at.tpot_seconds, first.mean_seconds, *(first.quantile(q) for q in (0.5, 0.95, 0.99)))
+    found = [np.asarray(figure) for figure in figures]
     one = first_token(loaded(operating_point, *args, LOADS[3]), layout, load, KNOWN, LOADS[3], replicas,
                       lognormal_lengths(1.0, variation))  # fmt: skip
     assert one.quantile(np.array([0.5, 0.95, 0.99])) == pytest.approx([values[3] for values in found[3:]])

@@ -45,8 +45,8 @@ def test_brute_force_finds_no_smaller_total(law: Law, size: float, served: float
     best = scaling.optimum(law, target, served)
     every = scaling.lifetime(law, np.geomspace(size / 1000, size * 10, 200_001), target, served)
     least = np.argmin(every.total_flops)
-    assert best.total_flops == pytest.approx(every.total_flops[least], rel=1e-8)
-    assert best.params == pytest.approx(every.params[least], rel=1e-3)
+    assert best.total_flops == pytest.approx(np.asarray(every.total_flops)[least], rel=1e-8)
+    assert best.params == pytest.approx(np.asarray(every.params)[least], rel=1e-3)
     assert scaling.loss(law, best.params, best.tokens) == pytest.approx(target, rel=1e-12)
 
 

@@ -114,7 +114,7 @@ def test_deepseek_day_needs_its_accelerators() -> None:
     load = Load(4989.0 - 500.0, 1000.0, 0.0, batches)
     then = decode_point(model, chip, Layout(1, 1, 144, 144, 1), precision, load, known)
     kept = then.tpot_seconds <= 1 / 20
-    decode_gpus = OUTPUT / (float(then.output_tokens_per_second[kept].max()) / 144)
+    decode_gpus = OUTPUT / (float(np.asarray(then.output_tokens_per_second)[kept].max()) / 144)
     assert prefill_gpus + decode_gpus == pytest.approx(226.75 * 8, rel=0.3)
 
 
@@ -219,7 +219,7 @@ def test_first_tokens_against_a_simulated_replica(isl: float, osl: float, share:
     chip, load = machine("h100-sxm")._replace(memory_bytes=1e12), Load(isl, osl, 0.0, 256.0)
     known = constants()._replace(first_steps=0.5)  # the simulated server hands a token on when it has it
     points = loaded(operating_point, shape("llama-3.1-70b"), chip, Layout(8.0), FP8, load, known, share)
-    spent = simulated_replica(points, share, isl, osl, known.chunk_tokens, 20_000) + known.request_seconds
+    spent = simulated_replica(points, share, isl, osl, float(known.chunk_tokens), 20_000) + known.request_seconds
     found = first_token(points, Layout(8.0), load, known, share)
     assert float(found.mean_seconds) == pytest.approx(float(spent.mean()), rel=0.15)
     assert float(found.quantile(0.95)) == pytest.approx(float(np.quantile(spent, 0.95)), rel=0.15)
@@ -238,7 +238,7 @@ def test_search_finds_what_plain_enumeration_finds() -> None:
     batches = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0])
     answer = search(*args, candidates, [FP8], load, known, limits, 2.0, batches=batches)
     best = np.inf
-    for row in zip(*candidates, strict=True):
+    for row in zip(*map(np.ravel, candidates), strict=True):
         layout = Layout(*[float(v) for v in row])
         for batch in batches:
             if batch > float(max_batch(*args, layout, FP8, load, known)):
@@ -246,7 +246,7 @@ def test_search_finds_what_plain_enumeration_finds() -> None:
             point = operating_point(*args, layout, FP8, load._replace(batch=batch), known)
             size = layout.tp * layout.pp * layout.dp
             if float(point.tpot_seconds) <= 0.05 and float(point.ttft_seconds) <= 2.0:
-                best = min(best, size * 2.0 / 3600 / float(point.output_tokens_per_second) * 1e6)
+                best = min(best, float(size) * 2.0 / 3600 / float(point.output_tokens_per_second) * 1e6)
     # the largest batch that fits is tried besides the listed ones, so the search may only be cheaper
     assert float(answer.grid.usd_per_mtok[answer.cheapest]) <= best * (1 + 1e-12)
     front = answer.grid.pick(answer.front)

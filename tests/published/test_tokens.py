@@ -70,7 +70,7 @@ def test_a_commitment_lowers_every_price() -> None:
 def test_prices_step_with_the_prompt_on_an_axis() -> None:
     """Claude Sonnet 4.5: $3 a million input tokens, $6 in prompts over 200k."""
     tariff = tokens.quote("anthropic/claude-sonnet-4-5", "standard", DAY).tariff
-    assert tariff.prompt.at(np.array([1e3, 2e5, 2e5 + 1])).tolist() == [3.0, 3.0, 6.0]
+    assert np.asarray(tariff.prompt.at(np.array([1e3, 2e5, 2e5 + 1]))).tolist() == [3.0, 3.0, 6.0]
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_total_is_within_one_percent_of_the_published_count(name: str) -> None:
     """Every preset with an architecture; the published count and its source stand in the preset."""
     preset = model(name)
     assert preset.params_total is not None
-    off = abs(shape(name).params_total / preset.params_total - 1.0)
+    off = abs(float(shape(name).params_total) / preset.params_total - 1.0)
     assert (off > 0.01) == bool(preset.params_exception), f"{name} is {off:.2%} from the published count"
 
 
@@ -75,7 +75,7 @@ def test_total_is_exact(name: str) -> None:
 def test_mixtral_active_parameters() -> None:
     """Jiang et al. 2024, arXiv 2401.04088, section 2: 47B parameters, 13B active; release note: 46.7B and 12.9B."""
     got = shape("mixtral-8x7b")
-    assert (round(got.params_total / 1e9, 1), round(got.params_active / 1e9, 1)) == (46.7, 12.9)
+    assert (round(float(got.params_total) / 1e9, 1), round(float(got.params_active) / 1e9, 1)) == (46.7, 12.9)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_kv_cache_of_llama_3_70b() -> None:
 def test_kv_cache_of_deepseek() -> None:
     """V3 by hand: 61 layers x (512 + 64) x 2 bytes; V2: 34.6K elements (arXiv 2405.04434, table 9)."""
     assert 2 * float(tf.kv_elements(shape("deepseek-v3"), 1)) == 70_272
-    assert round(shape("deepseek-v2").kv_elements / 1e3, 1) == 34.6
+    assert round(float(shape("deepseek-v2").kv_elements) / 1e3, 1) == 34.6
 
 
 def test_latent_attention_equals_2_25_kv_groups() -> None:
@@ -169,7 +169,7 @@ def test_training_flops_of_gpt_3() -> None:
     """Brown et al. 2020, arXiv 2005.14165, table D.1: 174,600M parameters, 300B tokens, 3.14e23 FLOPs."""
     got = shape("gpt-3")
     assert got.params_total / 1e6 == pytest.approx(174_600, rel=0.001)
-    without_attention = 6.0 * got.params_matmul * 300e9
+    without_attention = 6.0 * float(got.params_matmul) * 300e9
     assert round(without_attention / 1e23, 2) == 3.14
     assert float(training_flops_of(got, 2048).model * 300e9) / 1e23 == pytest.approx(3.14, rel=0.03)
 
@@ -177,7 +177,7 @@ def test_training_flops_of_gpt_3() -> None:
 def test_training_flops_of_llama_3_405b() -> None:
     """Grattafiori et al. 2024, arXiv 2407.21783, section 3.2.1: 3.8e25 FLOPs on 15.6T tokens (6 N D, no attention)."""
     got = shape("llama-3.1-405b")
-    assert round(6.0 * got.params_total * 15.6e12 / 1e25, 1) == 3.8
+    assert round(6.0 * float(got.params_total) * 15.6e12 / 1e25, 1) == 3.8
     assert float(training_flops_of(got, 8192).model * 15.6e12) / 1e25 == pytest.approx(3.8, rel=0.04)
 
 

@@ -44,10 +44,10 @@ class Schedule(NamedTuple):
     days: tuple[float, ...] = (0.0,)
     levels: tuple[Num, ...] = (1.0,)
 
-    def at(self, days: Array) -> Num:
+    def at(self, days: Array) -> Array:
         """Level on each of some days, days first."""
         index = np.searchsorted(np.asarray(self.days), days, side="right") - 1
-        return np.stack(np.broadcast_arrays(*self.levels)).astype(float)[np.maximum(index, 0)]
+        return np.asarray(np.stack(np.broadcast_arrays(*self.levels)).astype(float)[np.maximum(index, 0)])
 
 
 class Crossing(NamedTuple):
@@ -67,7 +67,9 @@ def schedule(payments: Sequence[tuple[float, Num]]) -> Schedule:
     >>> schedule([(-180.0, 0.5), (90.0, 0.5)])
     Schedule(days=(0.0, 90.0), levels=(0.5, 1.0))
     """
-    days, levels, level = [0.0], [0.0], 0.0
+    days: list[float] = [0.0]
+    level: Num = 0.0
+    levels = [level]
     for day, part in sorted(payments, key=lambda p: p[0]):
         level = level + part
         if day <= days[-1]:

@@ -130,4 +130,5 @@ def beyond(counts: Array, share: Array, committed: Num) -> Num:
     >>> float(beyond(np.array([1.0, 2.0, 3.0, 4.0]), np.full(4, 0.25), 2.0))
     0.75
     """
-    return (np.maximum(counts - np.asarray(committed)[..., None], 0.0) * share).sum(axis=-1)
+    found: Num = (np.maximum(counts - np.asarray(committed)[..., None], 0.0) * share).sum(axis=-1)
+    return found

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine.numeric.kinds import Array, Num
+from llmcost.engine.numeric.kinds import Array, Flags, Num
 from llmcost.engine.numeric.roots import newton
 
 CLOSE = 1e-11  # of a day, relative
@@ -84,18 +84,18 @@ def phi2(x: Num) -> Num:
     return np.where(small, series, (np.exp(x) - phi1(x)) / np.where(small, 1.0, x))
 
 
-def integral(amount: Num, exponent: Num, slope: Num, u: Num) -> Num:
+def integral(amount: Array, exponent: Array, slope: Array, u: Array) -> Array:
     """Integral of a piece over its first `u` days."""
     if amount.shape[-1] == 1 and not np.any(exponent):
         return u * (amount[..., 0] + slope * u / 2.0)
     total = np.einsum("...j,...j->...", amount, phi1(exponent * u[..., None])) * u
-    return total + slope * u * u * phi2(exponent[..., 0] * u) if np.any(slope) else total
+    return np.asarray(total + slope * u * u * phi2(exponent[..., 0] * u)) if np.any(slope) else np.asarray(total)
 
 
-def value(amount: Num, exponent: Num, slope: Num, u: Num) -> Num:
+def value(amount: Array, exponent: Array, slope: Array, u: Array) -> Array:
     """Rate of a piece `u` days after its start."""
     grown = np.exp(exponent * u[..., None])
-    return np.einsum("...j,...j->...", amount, grown) + slope * u * grown[..., 0]
+    return np.asarray(np.einsum("...j,...j->...", amount, grown) + slope * u * grown[..., 0])
 
 
 def rate(s: Segments, days: Num) -> Num:
@@ -163,7 +163,7 @@ def declining(s: Segments, pace: Num) -> Segments:
     return segments(s.start, s.amount * factor[..., None], s.exponent - pace[..., None], s.slope * factor)
 
 
-def _alone(amount: Num, exponent: Num, total: Num) -> Num:
+def _alone(amount: Array, exponent: Array, total: Array) -> Array:
     """When the integral of a e^(k u) is `total` [d]; infinite where it never is."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         x = exponent * total / amount
@@ -171,23 +171,23 @@ def _alone(amount: Num, exponent: Num, total: Num) -> Num:
     return np.where((amount > 0) & (x > -1.0), days, np.inf)
 
 
-def _newton(at: Segments, rest: Num, room: Num, needed: Num) -> Num:
+def _newton(at: Segments, rest: Array, room: Array, needed: Flags) -> Array:
     """Where the integral of a piece is `rest`, between 0 and `room`; right where it is `needed`."""
     low, high = np.zeros_like(rest + room), rest * 0.0 + room
     if not np.any(at.amount < 0) and not np.any(at.slope < 0):
         # no later than any of its terms alone: an exponential far beyond the root would take Newton many steps
         high = np.minimum(high, np.min(_alone(at.amount, at.exponent, rest[..., None]), axis=-1))
 
-    def curve(u: Num) -> tuple[Num, Num]:
+    def curve(u: Array) -> tuple[Array, Array]:
         return integral(at.amount, at.exponent, at.slope, u) - rest, value(at.amount, at.exponent, at.slope, u)
 
-    def close(u: Num) -> Num:
+    def close(u: Array) -> Array:
         return np.where(needed, CLOSE * (1.0 + at.start + u), np.inf)
 
-    return newton(curve, low, high, np.where(needed, high, 0.0), close)
+    return np.asarray(newton(curve, low, high, np.where(needed, high, 0.0), close))
 
 
-def _find(edges: Array, values: Num) -> Any:
+def _find(edges: Array, values: Array) -> Any:
     """Index of the last edge at or below each value; the first where there is none."""
     if edges.ndim == 1:
         return np.maximum(np.searchsorted(edges, values, side="right") - 1, 0)

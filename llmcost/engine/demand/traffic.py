@@ -278,7 +278,7 @@ def measures(
     base = requests(traffic)
     start = np.minimum(_steps(traffic, base, pools, end, exact), end)
     middle = (start + np.concatenate([start[..., 1:], np.full_like(start[..., :1], end)], axis=-1)) / 2.0
-    per_day = rate(_wide(traffic), middle)
+    per_day = np.asarray(rate(_wide(traffic), middle))
     at = _shifted(base, start, middle)
     moving = np.any(at.exponent, axis=-1) | (at.slope != 0) if traffic.kind != SERIES else np.array(False)
     held = [_held(pool, per_day, moving, exact) for pool in pools]

@@ -13,7 +13,7 @@ CLOSE = 1e-12  # of a concentration, relative
 _COSINE = np.cos(2.0 * np.pi * (np.arange(HOURS_PER_DAY) - PEAK_HOUR) / HOURS_PER_DAY)
 
 
-def concentration(peak_to_average: Num) -> Num:
+def concentration(peak_to_average: Num) -> Array:
     r"""How sharply a von Mises day has to rise for its peak hour to be so many times its mean [-].
 
     .. math:: e^\kappa / \overline{e^{\kappa \cos\theta_h}} = P
@@ -41,7 +41,7 @@ def concentration(peak_to_average: Num) -> Num:
         total = weights.mean(axis=-1)
         return -(target + np.log(total)), ((1.0 - _COSINE) * weights).mean(axis=-1) / total
 
-    return newton(curve, 0.0 * target, np.inf, target, lambda kappa: CLOSE * np.maximum(kappa, 1.0))
+    return np.asarray(newton(curve, 0.0 * target, np.inf, target, lambda kappa: CLOSE * np.maximum(kappa, 1.0)))
 
 
 def least_peak(weekend: Num) -> Num:
@@ -131,4 +131,5 @@ def held(need: Array, reaction_hours: float) -> tuple[Array, Array]:
 
 def over_time(counts: Array, share: Array) -> Num:
     """The mean over time of what is held [-]."""
-    return (counts * share).sum(axis=-1)
+    mean: Num = (counts * share).sum(axis=-1)
+    return mean

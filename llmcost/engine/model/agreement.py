@@ -44,20 +44,22 @@ def agree(shape: Shape, total: float | None, active: float | None) -> Shape:
     """
     if shape.n_experts:
         return _sparse(shape, total, active)
-    return shape if total is None else _always(shape, total - shape.params_total, total)
+    return shape if total is None else _always(shape, total - float(shape.params_total), total)
 
 
 def _sparse(shape: Shape, total: float | None, active: float | None) -> Shape:
     if total is None:
         return shape
-    unvisited = (shape.n_experts - shape.topk) * shape.expert_params
+    has = float(shape.params_total)
+    unvisited = float((shape.n_experts - shape.topk) * shape.expert_params)
     if active is None or active > 0.9 * total or not unvisited:
-        if abs(shape.params_total / total - 1.0) <= TOLERANCE:
+        if abs(has / total - 1.0) <= TOLERANCE:
             return shape
-        always = shape.params_total - shape.n_experts * shape.expert_params * shape.moe_layers
-        return _experts_in(shape, (total - always) / (shape.n_experts * shape.expert_params))
+        of_a_layer = float(shape.n_experts * shape.expert_params)
+        always = has - of_a_layer * float(shape.moe_layers)
+        return _experts_in(shape, (total - always) / of_a_layer)
     shape = _experts_in(shape, (total - active) / unvisited)
-    return _always(shape, active - shape.params_active, active)
+    return _always(shape, active - float(shape.params_active), active)
 
 
 def _experts_in(shape: Shape, layers: float) -> Shape:

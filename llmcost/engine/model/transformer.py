@@ -195,7 +195,8 @@ def _between(params: Num, values: tuple[float, ...]) -> Num:
     x, xs, ys = np.log(params), np.log(_LLAMA_PARAMS), np.log(values)
     low = np.clip(np.searchsorted(xs, x) - 1, 0, len(xs) - 2)
     slope = (ys[low + 1] - ys[low]) / (xs[low + 1] - xs[low])
-    return np.exp(ys[low] + slope * (x - xs[low]))
+    found: Num = np.exp(ys[low] + slope * (x - xs[low]))
+    return found
 
 
 def attention_flops_per_token(shape: Shape, context: Num, absorbed: bool = False) -> Num:
@@ -244,7 +245,8 @@ def causal_attention_flops_per_token(shape: Shape, seq_len: Num) -> Num:
     length = np.asarray(seq_len, dtype=float)
     window = np.minimum(shape.window, length)
     seen = window - window * window / (2.0 * np.maximum(length, 1e-30))
-    return shape.attention_flops * length / 2.0 + shape.window_flops * seen + shape.linear_flops
+    found: Num = shape.attention_flops * length / 2.0 + shape.window_flops * seen + shape.linear_flops
+    return found
 
 
 def kv_elements(shape: Shape, context: Num) -> Num:

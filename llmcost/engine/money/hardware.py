@@ -60,7 +60,8 @@ def consumed_usd_per_hour(value_usd: Num, decline: Num) -> Num:
     >>> round(float(consumed_usd_per_hour(14_165.0, 0.14)), 3)
     0.521
     """
-    return value_usd * np.asarray(decline) * np.log(10.0) / HOURS_PER_YEAR
+    found: Num = value_usd * np.asarray(decline) * np.log(10.0) / HOURS_PER_YEAR
+    return found
 
 
 def interconnect_ratio(share: Num) -> Num:

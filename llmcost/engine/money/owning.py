@@ -141,4 +141,5 @@ def breakeven_occupancy(standing: Num, in_use: Num, idle: Num, rent: Num) -> Num
     0.5
     """
     margin = np.subtract(rent, np.subtract(in_use, idle), dtype=float)
-    return np.divide(np.add(standing, idle), margin, out=np.full(np.shape(margin), np.inf), where=margin > 0)
+    found: Num = np.divide(np.add(standing, idle), margin, out=np.full(np.shape(margin), np.inf), where=margin > 0)
+    return found

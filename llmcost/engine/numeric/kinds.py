@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[np.float64]
-Num: TypeAlias = Any  # float or array: everything broadcasts
+Num: TypeAlias = float | Array  # one value, or samples or alternatives: everything broadcasts
+Flags: TypeAlias = bool | npt.NDArray[np.bool_]
+Index: TypeAlias = int | npt.NDArray[np.intp]
 
 HOURS_PER_DAY = 24
 SECONDS_PER_HOUR = 3600.0

@@ -224,11 +224,13 @@ def _triangle(u: Array, spread: Spread) -> Array:
 
 
 def _logit(x: Num) -> Num:
-    return np.log(x) - np.log1p(-np.asarray(x))
+    found: Num = np.log(x) - np.log1p(-np.asarray(x))
+    return found
 
 
 def _expit(x: Num) -> Num:
-    return 1.0 / (1.0 + np.exp(-np.asarray(x)))
+    found: Num = 1.0 / (1.0 + np.exp(-np.asarray(x)))
+    return found
 
 
 def _same(x: Num) -> Num:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcost.engine.machine.factors import picked
-from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.numeric.kinds import Flags, Index, Num
 
 FULL = 0.5  # share of the requests that memory holds, beyond which one may wait for a place [-]
 MANY = 32.0  # requests per attention group beyond which bursts and the front end count [-]
@@ -30,7 +30,7 @@ class FirstTokenSpread(NamedTuple):
     held_high: Num = 0.5
 
 
-def kind_of(alone: Num, held: Num, experts: Num, many: Num) -> Num:
+def kind_of(alone: Flags, held: Flags, experts: Flags, many: Flags) -> Index:
     """Which spread applies, as an index: alone 0, few 1, many 2, with experts 3 and 4, held 5 [-].
 
     Parameters
@@ -50,7 +50,7 @@ def kind_of(alone: Num, held: Num, experts: Num, many: Num) -> Num:
     return np.where(alone, 0, np.where(held, 5, waiting))
 
 
-def sides(known: FirstTokenSpread, kind: Num) -> tuple[Num, Num]:
+def sides(known: FirstTokenSpread, kind: Index) -> tuple[Num, Num]:
     """Standard deviations below and above the median [-].
 
     Parameters
@@ -67,7 +67,8 @@ def sides(known: FirstTokenSpread, kind: Num) -> tuple[Num, Num]:
     >>> [float(x) for x in sides(FirstTokenSpread(few_low=0.2, few_high=0.3), 1)]
     [0.2, 0.3]
     """
-    return np.choose(kind, known[0::2]), np.choose(kind, known[1::2])
+    below, above = (np.choose(kind, np.broadcast_arrays(*side)) for side in (known[0::2], known[1::2]))
+    return below, above
 
 
 def spread_from_factors(rows: list[dict[str, Any]], generation: str, framework: str) -> FirstTokenSpread:

@@ -110,7 +110,7 @@ def binding_part(work: Work, extra_compute: Num = 0.0) -> Num:
     """
     passed = work.linear + work.experts + work.attention + work.prefill_attention + work.head - work.compute
     parts = (np.maximum(passed, 0.0), work.compute + extra_compute, work.communication, work.fixed)
-    return np.argmax(np.stack(np.broadcast_arrays(*parts)), axis=0)
+    return np.asarray(np.argmax(np.stack(np.broadcast_arrays(*parts)), axis=0))
 
 
 def _binding(work: Work, extra_compute: Num, run: Num, asked: Num) -> Num:
@@ -142,7 +142,8 @@ def _front_seconds(shape: Shape, layout: Layout, passes: Num, calibration: Calib
 def _first_steps(shape: Shape, layout: Layout, calibration: Calibration) -> Num:
     """Iterations a request waits besides its own prefill [-]: the running one, and what the engine waits for."""
     gathering = calibration.gather_steps * (np.asarray(shape.n_experts) == 0)
-    return calibration.first_steps + gathering + calibration.balance_steps * layout.attention_dp
+    steps: Num = calibration.first_steps + gathering + calibration.balance_steps * layout.attention_dp
+    return steps
 
 
 def operating_point(

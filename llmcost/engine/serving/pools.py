@@ -98,6 +98,6 @@ def tail_max_batch(
     """
     held = memory(shape, machine, layout, precision, load._replace(batch=1.0), calibration)
     share = precision.kv_bytes / (kv_ranks(shape, layout) * layout.pp)
-    sizes = kv_elements(shape, np.asarray(total_points, dtype=float))
+    sizes = np.asarray(kv_elements(shape, np.asarray(total_points, dtype=float)))
     fit = np.floor(tail_batch(held.usable_bytes, sizes.mean() * share, sizes.var() * share**2))
     return layout.dp * np.minimum(fit, calibration.batch_limit)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from llmcost.engine.numeric.kinds import Z95, Num
+from llmcost.engine.numeric.kinds import Z95, Array, Flags, Num
 from llmcost.engine.numeric.normal import normal_quantile, normal_share
 from llmcost.engine.numeric.roots import bisected
 from llmcost.engine.numeric.spread import step_quantile
@@ -172,7 +172,8 @@ class Latency(NamedTuple):
     @property
     def mean_seconds(self) -> Num:
         """Mean over all requests [s]; infinite at and beyond full load."""
-        return self.waited_seconds + np.mean(self.seconds, axis=-1)
+        mean: Num = self.waited_seconds + np.mean(self.seconds, axis=-1)
+        return mean
 
     @property
     def waited_seconds(self) -> Num:
@@ -190,9 +191,9 @@ class Latency(NamedTuple):
         for wait in self.waits:
             high = high + _tail(wait) * np.log(np.maximum(len(self.waits) * wait.share / miss, 1.0))
 
-        def kept(time: Num) -> Num:
+        def kept(time: Array) -> Flags:
             left = time[..., None] - self.seconds
-            return np.where(left < 0, 1.0, longer(left)).mean(axis=-1) <= miss
+            return np.asarray(np.where(left < 0, 1.0, longer(left)).mean(axis=-1) <= miss)
 
         _, high = bisected(kept, low, high, narrow=1e-12)
         least = np.where(np.asarray(quantile) >= TAIL, mean + step_quantile(self.seconds, quantile, shape), 0.0)
@@ -215,7 +216,8 @@ class Latency(NamedTuple):
             time = np.maximum(time, 0.0)
             each = shares[..., None] * np.exp(-time / np.maximum(tails, 1e-300)[..., None])
             apart = 1.0 - np.prod(1.0 - each, axis=0)
-            return np.maximum(np.exp(np.max((logs - time) / sums, axis=0)), apart)
+            together: Num = np.maximum(np.exp(np.max((logs - time) / sums, axis=0)), apart)
+            return together
 
         return longer
 
@@ -247,7 +249,7 @@ def latency(servers: Num, rate: Num, services: Num, ca2: Num = 1.0, seconds: Num
     return Latency((wait(servers, rate, mean, ca2, cs2),), services if seconds is None else seconds)
 
 
-def lognormal_lengths(mean: float, coefficient_of_variation: float) -> Num:
+def lognormal_lengths(mean: float, coefficient_of_variation: float) -> Array:
     r"""Equally likely lengths that stand for a lognormal of a mean and a spread [tokens].
 
     .. math:: \sigma^2 = \ln(1 + c_v^2),\quad \mu = \ln m - \sigma^2 / 2
@@ -273,10 +275,10 @@ def lognormal_lengths(mean: float, coefficient_of_variation: float) -> Num:
         return np.array([mean])
     edges = normal_quantile(np.arange(1, POINTS) / POINTS)
     below = np.concatenate([[0.0], normal_share(edges - sigma), [1.0]])
-    return mean * np.diff(below) * POINTS
+    return np.asarray(mean * np.diff(below) * POINTS)
 
 
-def empirical_lengths(samples: Num) -> Num:
+def empirical_lengths(samples: Num) -> Array:
     """Equally likely lengths that stand for measured ones: the mean of each of 64 slices of the sorted sample [tokens].
 
     Parameters
@@ -296,7 +298,7 @@ def empirical_lengths(samples: Num) -> Num:
         return ordered
     total = np.concatenate([[0.0], np.cumsum(ordered)])
     edges = np.linspace(0.0, len(ordered), POINTS + 1)
-    return np.diff(np.interp(edges, np.arange(len(total)), total)) / np.diff(edges)
+    return np.asarray(np.diff(np.interp(edges, np.arange(len(total)), total)) / np.diff(edges))
 
 
 def tail_batch(usable: Num, mean: Num, variance: Num, z: Num = Z95) -> Num:

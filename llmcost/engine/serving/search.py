@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR, Num
+from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR, Array, Flags, Index, Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.memory import max_batch, weights_bytes
 from llmcost.engine.serving.operating_point import BINDS, Point, operating_point
@@ -35,17 +36,17 @@ class Grid(NamedTuple):
 
     layout: Layout
     precision: Precision
-    precision_index: Num  # which of the precisions asked for
-    gpus_per_replica: Num
+    precision_index: Index  # which of the precisions asked for
+    gpus_per_replica: Array
     replicas: Num
     gpus_paid: Num
     point: Point
-    usd_per_mtok: Num  # per million output tokens, everything paid
+    usd_per_mtok: Array  # per million output tokens, everything paid
     tokens_per_second: Num  # output, of all replicas
-    meets: Num  # keeps the targets
-    full: Num  # memory holds no further request
+    meets: npt.NDArray[np.bool_]  # keeps the targets
+    full: npt.NDArray[np.bool_]  # memory holds no further request
 
-    def pick(self, index: Num) -> Grid:
+    def pick(self, index: Index) -> Grid:
         """One point, or several."""
 
         def take(values: Any) -> Any:
@@ -62,7 +63,7 @@ class Answer(NamedTuple):
     grid: Grid
     cheapest: int
     fastest: int
-    front: Num  # cheapest to fastest: no other point is both cheaper and faster
+    front: npt.NDArray[np.intp]  # cheapest to fastest: no other point is both cheaper and faster
     binds: str  # what stops the cheapest point from being cheaper
 
 
@@ -158,33 +159,36 @@ def search(
         limit = np.minimum(limit, tail)
     # the largest batch that fits is a candidate too, in place of every batch beyond it
     batch = np.minimum(batch, np.maximum(limit, 1.0))
-    keep = (limit >= 1.0) & np.concatenate([[True], (batch[1:] != batch[:-1]) | (_starts(batch, len(batches)))])
-    size = layout.tp * layout.pp * layout.dp
+    keep = (limit >= 1.0) & np.concatenate([[True], (batch[1:] != batch[:-1]) | (_starts(batch, np.size(batches)))])
+    size = np.asarray(layout.tp * layout.pp * layout.dp)
     keep &= size <= (np.inf if gpus is None else gpus)
-    layout, precision = Layout(*[v[keep] for v in layout]), Precision(*[v[keep] for v in precision])
+    layout, precision = (
+        Layout(*[np.asarray(v)[keep] for v in layout]),
+        Precision(*[np.asarray(v)[keep] for v in precision]),
+    )
     point = mode(shape, machine, layout, precision, load._replace(batch=batch[keep]), calibration)
-    size, limit = size[keep], limit[keep]
+    size, limit = size[keep], np.asarray(limit)[keep]
     replicas = np.ones(size.shape) if gpus is None else np.floor(gpus / size)
     paid = size if gpus is None else np.full(size.shape, float(gpus))
     speed = replicas * point.output_tokens_per_second
     cost = paid * usd_per_gpu_hour / SECONDS_PER_HOUR / speed * 1e6
-    meets = (point.tpot_seconds <= targets.tpot_seconds) & (point.ttft_seconds <= targets.ttft_seconds)
+    meets = np.asarray((point.tpot_seconds <= targets.tpot_seconds) & (point.ttft_seconds <= targets.ttft_seconds))
     point = Point(*[np.broadcast_to(v, size.shape) for v in point])
-    full = (point.batch >= limit) & (limit < layout.dp * calibration.batch_limit)
+    full = np.asarray((point.batch >= limit) & (limit < layout.dp * calibration.batch_limit))
     grid = Grid(layout, precision, index[keep], size, replicas, paid, point, cost, speed, meets, full)
     return _choose(grid)
 
 
-def _grid(candidates: Layout, precisions: list[Precision], batches: Num) -> tuple[Layout, Precision, Num, Num]:
-    count, formats, steps = len(candidates.tp), len(precisions), len(batches)
+def _grid(candidates: Layout, precisions: list[Precision], batches: Array) -> tuple[Layout, Precision, Any, Array]:
+    count, formats, steps = np.size(candidates.tp), len(precisions), len(batches)
     row, form, step = (a.ravel() for a in np.indices((count, formats, steps)))
     layout = Layout(*[np.asarray(v, dtype=float)[row] for v in candidates])
     columns = np.array([[float(v) for v in p] for p in precisions]).T
     return layout, Precision(*[c[form] for c in columns]), form, batches[step]
 
 
-def _starts(batch: Num, steps: int) -> Num:
-    return np.arange(1, len(batch)) % steps == 0
+def _starts(batch: Array, steps: int) -> Flags:
+    return np.asarray(np.arange(1, len(batch)) % steps == 0)
 
 
 def _choose(grid: Grid) -> Answer:
@@ -200,21 +204,21 @@ def _choose(grid: Grid) -> Answer:
     return Answer(grid, cheapest, fastest, front, binding(grid, cheapest))
 
 
-def among(grid: Grid, kept: Num) -> Answer:
+def among(grid: Grid, kept: Flags) -> Answer:
     """The answer among some points of a grid."""
     return _choose(grid._replace(meets=grid.meets & kept))
 
 
-def by_size(grid: Grid) -> Num:
+def by_size(grid: Grid) -> npt.NDArray[np.intp]:
     """Indices of the cheapest point of every size of replica that keeps the targets, the smallest first.
 
     A small fleet pays for whole replicas: a smaller one may cost less although its tokens are dearer when it is full.
     """
     kept = np.flatnonzero(grid.meets)
     size = np.asarray(grid.gpus_per_replica)[kept]
-    order = np.lexsort((grid.point.tpot_seconds[kept], grid.usd_per_mtok[kept], size))
+    order = np.lexsort((np.asarray(grid.point.tpot_seconds)[kept], grid.usd_per_mtok[kept], size))
     first = np.concatenate([[True], np.diff(size[order]) > 0]) if len(kept) else np.zeros(0, bool)
-    return kept[order][first]
+    return np.asarray(kept[order][first])
 
 
 def binding(grid: Grid, index: int) -> str:

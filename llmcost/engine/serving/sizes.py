@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.numeric.kinds import Array, Index, Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.memory import max_batch
 from llmcost.engine.serving.operating_point import operating_point
@@ -26,30 +26,31 @@ class Sizes(NamedTuple):
     output_tokens_per_second : (..., sizes) of a full replica [1/s]; zero where no replica of that size is a choice.
     """
 
-    gpus: Num
+    gpus: Array
     layout: Layout
     precision: Precision
-    precision_index: Num
+    precision_index: Index
     batch: Num
-    output_tokens_per_second: Num
+    output_tokens_per_second: Array
 
-    def at(self, load: Num) -> Sizes:
+    def at(self, load: Index) -> Sizes:
         """The sizes of a load, or of several."""
-        return self._mapped(lambda values: values[load])
+        return self._mapped(lambda values: np.asarray(values)[load])
 
-    def pick(self, index: Num) -> Sizes:
+    def pick(self, index: Index) -> Sizes:
         """The size of an index, or of several; where there are loads, indices are (loads, 1)."""
 
-        def one(values: Num) -> Num:
-            return values[index] if np.ndim(values) == 1 else np.take_along_axis(values, index, axis=-1)
+        def one(values: Any) -> Any:
+            whole = np.asarray(values)
+            return whole[index] if whole.ndim == 1 else np.take_along_axis(whole, np.asarray(index), axis=-1)
 
         return self._mapped(one)
 
-    def _mapped(self, of: Callable[[Num], Num]) -> Sizes:
+    def _mapped(self, of: Callable[[Any], Any]) -> Sizes:
         """Every field but `gpus`."""
         layout, precision = Layout(*map(of, self.layout)), Precision(*map(of, self.precision))
         speed = self.output_tokens_per_second
-        return Sizes(self.gpus, layout, precision, of(self.precision_index), of(self.batch), of(speed))
+        return Sizes(self.gpus, layout, precision, of(self.precision_index), of(self.batch), np.asarray(of(speed)))
 
     @property
     def gpu_seconds(self) -> Num:
@@ -65,14 +66,14 @@ class Choice(NamedTuple):
     """
 
     sizes: Sizes
-    best_tpot_seconds: Num
-    best_ttft_seconds: Num
+    best_tpot_seconds: Array
+    best_ttft_seconds: Array
 
 
 def of_grid(grid: Grid) -> Sizes:
     """The sizes among the points of a search."""
     best = grid.pick(by_size(grid))
-    speed = best.point.output_tokens_per_second
+    speed = np.asarray(best.point.output_tokens_per_second)
     return Sizes(best.gpus_per_replica, best.layout, best.precision, best.precision_index, best.point.batch, speed)
 
 
@@ -91,12 +92,12 @@ def of_loads(
 
     Source: enumeration; the cheapest output token within the targets, the faster of equals.
     """
-    count, formats, steps = len(candidates.tp), len(precisions), len(batches)
+    count, formats, steps = np.size(candidates.tp), len(precisions), np.size(batches)
     row, form, step = (a.ravel() for a in np.indices((count, formats, steps)))
     layout = Layout(*[np.asarray(v, dtype=float)[row] for v in candidates])
     columns = np.array([[float(v) for v in p] for p in precisions]).T
     precision = Precision(*[c[form] for c in columns])
-    tried, gpus = np.asarray(batches, dtype=float)[step], layout.tp * layout.pp * layout.dp
+    tried, gpus = np.asarray(batches, dtype=float)[step], np.asarray(layout.tp * layout.pp * layout.dp)
     sizes = np.array(sorted(set(gpus.tolist())))
     of_size = [np.flatnonzero(gpus == size) for size in sizes]
     lengths = np.broadcast_arrays(load.isl, load.osl, load.cached_isl)
@@ -115,13 +116,14 @@ def of_loads(
         fits = limit >= 1.0
         rate = np.where(meets & fits, point.output_tokens_per_second, 0.0)
         rows = np.arange(len(rate))
+        tpots = np.asarray(point.tpot_seconds)
         for i, at in enumerate(of_size):
             best = rate[:, at].max(axis=1)
-            pace = np.where(rate[:, at] == best[:, None], point.tpot_seconds[:, at], np.inf)
+            pace = np.where(rate[:, at] == best[:, None], tpots[:, at], np.inf)
             picked[part, i] = at[np.argmin(pace, axis=1)]
             held[part, i] = batch[rows, picked[part, i]]
             speed[part, i] = best
         tpot[part] = np.where(fits, point.tpot_seconds, np.inf).min(axis=1)
         ttft[part] = np.where(fits, point.ttft_seconds, np.inf).min(axis=1)
-    chosen = Layout(*[np.asarray(v)[picked] for v in layout]), Precision(*[v[picked] for v in precision])
+    chosen = Layout(*[np.asarray(v)[picked] for v in layout]), Precision(*[np.asarray(v)[picked] for v in precision])
     return Choice(Sizes(sizes, *chosen, form[picked], held, speed), tpot, ttft)

@@ -234,4 +234,5 @@ def _draft_seconds(
     # proposals are made inside one engine step: scheduling and text are paid once, by the verification
     bare = calibration._replace(step_seconds=0.0, sequence_seconds=0.0)
     ranks = [Layout(tp=tp) for tp in (np.minimum(layout.tp, draft.shape.n_heads), 1.0)]
-    return np.minimum(*(iteration(draft.shape, r, wide, own, sequences, context, 0.0, 0.0, bare).total for r in ranks))
+    wide_time, alone = (iteration(draft.shape, r, wide, own, sequences, context, 0.0, 0.0, bare).total for r in ranks)
+    return np.minimum(wide_time, alone)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcost.engine.machine.factors import values_of
-from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.numeric.kinds import Array, Num
 
 # Units of the exponents below; where they are cut off, nothing is measured beyond.
 A100_FLOPS, H100_FLOPS = 312e12, 989e12  # dense 16-bit peaks
@@ -164,7 +164,7 @@ def billed_hours(hours: Num, overtrained: Num, n_gpus: Num, campaign: Campaign) 
     usual = np.where(known, np.log(24.0 * np.where(known, n, 1.0) * campaign.run_days), center)
     reach = 6.0 * campaign.run_days_scale
     grid = np.linspace(np.minimum(center, usual) - reach, np.maximum(center, usual) + reach, POINTS, axis=-1)
-    error = (grid - np.expand_dims(center, -1)) / np.expand_dims(scale, -1)
+    error: Num = (grid - np.expand_dims(center, -1)) / np.expand_dims(scale, -1)
     length = (grid - np.expand_dims(usual, -1)) / campaign.run_days_scale
     weight = (1.0 + error**2 / 2.0) ** -1.5 * np.exp(-(length**2) / 2.0)
     below = (np.cumsum(weight, axis=-1) - weight / 2.0) / np.sum(weight, axis=-1, keepdims=True)
@@ -173,9 +173,9 @@ def billed_hours(hours: Num, overtrained: Num, n_gpus: Num, campaign: Campaign) 
     return p5, p50, p95
 
 
-def _at(grid: Num, below: Num, share: float) -> Num:
+def _at(grid: Array, below: Array, share: float) -> Array:
     """What the grid of logs stands for where `below` passes `share`, interpolated."""
     after = np.clip((below < share).sum(axis=-1, keepdims=True), 1, POINTS - 1)
     x0, x1 = (np.take_along_axis(grid, i, -1)[..., 0] for i in (after - 1, after))
     y0, y1 = (np.take_along_axis(below, i, -1)[..., 0] for i in (after - 1, after))
-    return np.exp(x0 + (x1 - x0) * (share - y0) / (y1 - y0))
+    return np.asarray(np.exp(x0 + (x1 - x0) * (share - y0) / (y1 - y0)))

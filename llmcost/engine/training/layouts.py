@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.training.calibration import Calibration
 from llmcost.engine.training.memory import FULL, NONE, SELECTIVE, Layout, Memory, training_memory
 from llmcost.engine.training.micro_batch import FP8, Run
@@ -200,7 +200,7 @@ def settle(
 
 
 def _choice(index: int, layout: Layout, steps: Step, memory: Memory, fits: bool) -> Choice:
-    size = len(layout.tp)
+    size = np.size(layout.tp)
 
     def pick(values: Any) -> Any:
         return type(values)(*[float(np.broadcast_to(v, size)[index]) for v in values])
@@ -208,7 +208,7 @@ def _choice(index: int, layout: Layout, steps: Step, memory: Memory, fits: bool)
     return Choice(pick(layout), pick(steps), pick(memory), fits)
 
 
-def _at_pace(steps: Step, pace: float) -> Step:
+def _at_pace(steps: Step, pace: Num) -> Step:
     """Every second times `pace`, every utilisation over it."""
     scale = {name: pace for name in Step._fields if name.endswith("_seconds")} | {"mfu": 1.0 / pace, "hfu": 1.0 / pace}
     return Step(**{name: value * scale.get(name, 1.0) for name, value in steps._asdict().items()})
@@ -266,12 +266,12 @@ def search(
     See tests/published/test_training.py.
     """
     every = settle(shape, machine, layouts(shape, machine, n_gpus, run, fixed), run, calibration, slack)
-    if not len(every.tp):
+    if not np.size(every.tp):
         raise ValueError("no valid layout")
     memory = footprint(shape, machine, every, run, calibration)
     free = not {"tp", "pp"} <= set(fixed or {})
     steps = _at_pace(step(shape, machine, every, run, calibration), calibration.practice if free else 1.0)
-    total = np.broadcast_to(memory.total_bytes, every.tp.shape)
+    total = np.broadcast_to(memory.total_bytes, np.shape(every.tp))
     fits = total <= slack * machine.memory_bytes * (1 + 1e-9)
     if not fits.any():
         least = int(np.argmin(total))
@@ -337,7 +337,7 @@ def smallest_fit(
             if n != int(n):
                 continue
             every = layouts(shape, machine, n, run, fixed)
-            if not len(every.tp):
+            if not np.size(every.tp):
                 continue
             settled = settle(shape, machine, every, run, calibration)
             if np.any(footprint(shape, machine, settled, run, calibration).total_bytes <= machine.memory_bytes):

@@ -256,7 +256,8 @@ def activation_bytes(
     interleaved = np.where(np.asarray(lay.vpp) > 1, 1.0 + (lay.pp - 1.0) / (lay.pp * lay.vpp), 1.0)
     in_flight = np.minimum(micro_batches, lay.pp) * interleaved
     working = np.where(share > 0, keep_all / shape.n_layers, 0.0)
-    return tokens * (keep * in_flight / lay.pp + working)
+    found: Num = tokens * (keep * in_flight / lay.pp + working)
+    return found
 
 
 def training_memory(

@@ -41,7 +41,8 @@ def recomputed_share(layout: Layout) -> Num:
     >>> recomputed_share(lay).tolist()
     [0.0, 0.0, 0.25, 1.0]
     """
-    return np.clip(np.asarray(layout.recompute, dtype=float) - SELECTIVE, 0.0, 1.0)
+    share: Num = np.clip(np.asarray(layout.recompute, dtype=float) - SELECTIVE, 0.0, 1.0)
+    return share
 
 
 def peak_flops(machine: Machine, precision: Num) -> Num:

@@ -195,7 +195,7 @@ def _cheapest(law: Law, target: float, served: float, dollars: Dollars) -> Optim
         return np.array(
             [
                 sum(dollars.spend(n, d, served)) if np.isfinite(d) else np.inf
-                for n, d in zip(sizes.tolist(), tokens.tolist(), strict=True)
+                for n, d in zip(sizes.tolist(), np.asarray(tokens).tolist(), strict=True)
             ]
         )
 

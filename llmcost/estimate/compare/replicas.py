@@ -103,7 +103,7 @@ def _best(plan: Plan, sizes: Sizes, axes: Mapping[str, Any]) -> Any:
 def _with(plan: Plan, sizes: Sizes, index: Any, formats: tuple[str, ...]) -> tuple[Plan, dict[str, Any]]:
     """A plan with a replica for every index, and what differs among them."""
     assert isinstance(plan.replica, Replica)
-    best = sizes.pick(index)
+    best: Any = sizes.pick(index)  # a replica with an array in place of each number
     replica = plan.replica._replace(
         gpus=sizes.gpus[index], layout=best.layout, precision=best.precision, batch=best.batch, front=(), sizes=sizes
     )

@@ -210,7 +210,7 @@ def _outgrown(asked: Asked, answer: Estimate, given: int) -> Estimate:
     if asked.world.accelerators is None:
         return answer
     days = np.arange(0.0, asked.horizon)
-    short = rate(asked.world.accelerators, days) > given
+    short = np.asarray(rate(asked.world.accelerators, days)) > given
     if not short.any():
         return answer
     day = days[np.argmax(short)]

@@ -284,7 +284,7 @@ def sampled(offer: Offer, p: Mapping[str, float], cost: float, seed: int) -> dic
     found = {"sampled_requests_per_user_month": total / count}
     found["sampled_top_1_percent_share"] = float(most.sum(dtype=np.float64)) / total
     if offer.sold:
-        left = np.asarray(engine.margin(tariff, drawn, np.float32(cost)))
+        left = np.asarray(engine.margin(tariff, drawn, float(np.float32(cost))))
         found["sampled_margin_usd_per_user_month"] = float(left.sum(dtype=np.float64)) / count
     return found
 

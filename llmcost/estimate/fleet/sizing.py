@@ -286,7 +286,7 @@ def curve(fleet: Fleet, kinds: Kinds, each: Any, load: Any, p: Mapping[str, Any]
         capacity = np.asarray(gpus / seconds)[..., None]
         hourly = np.asarray(each)[..., None] * rates
         needed = engine.whole_replicas(hourly, capacity, np.asarray(load)[..., None], fleet.least)
-        counts, share = week.held(needed, fleet.reaction_hours)
+        counts, share = week.held(np.asarray(needed), fleet.reaction_hours)
         total = total + (counts + fleet.spares) * fleet.regions * np.asarray(gpus)[..., None]
     return np.asarray(total), share
 

@@ -46,12 +46,12 @@ class World(NamedTuple):
     requests: Segments | None
     accelerators: Segments | None = None
 
-    def trained(self, basis: str, scope: str = billing.RUN) -> Num:
+    def trained(self, basis: str, scope: str = billing.RUN) -> Any:
         """What the first training takes; None where it is not known."""
         programme = "_program" if (basis, scope) == (USD, billing.PROGRAM) else ""
         return self.figures.get(f"training_{basis}{programme}")
 
-    def days(self, basis: str, end: float, scope: str = billing.RUN) -> Num:
+    def days(self, basis: str, end: float, scope: str = billing.RUN) -> Any:
         """When inference overtakes training [d]; None where either is not known."""
         trained = self.trained(basis, scope)
         if trained is None or basis not in self.spends:

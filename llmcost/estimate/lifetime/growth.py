@@ -12,7 +12,7 @@ from llmcost.engine.demand import fleet as engine
 from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand import week
 from llmcost.engine.demand.segments import Segments
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR, Num
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR, Array, Num
 from llmcost.estimate.fleet import bill as service
 from llmcost.estimate.serving.options import NoFit
 from llmcost.estimate.serving.plan import Plan
@@ -45,7 +45,7 @@ class _Pools(NamedTuple):
 
 
 def follow(
-    plan: Plan, s: Mapping[str, Num], served: Mapping[str, Num], traffic: demand.Traffic, end: float, exact: int
+    plan: Plan, s: Mapping[str, Num], served: Mapping[str, Any], traffic: demand.Traffic, end: float, exact: int
 ) -> Growing:
     """The service over time at the numbers `s`; it starts as it is at launch, `served`."""
     kinds, own, applied = _kinds(plan, s, served), served.get("own", served), plan.question.applied
@@ -126,7 +126,7 @@ def _by_the_hour(plan: Plan, kinds: list[_Kind], load: Num, s: Mapping[str, Num]
     return found
 
 
-def _merged(rates: Num, usd: Num, paid: Num, most: int) -> list[tuple[Num, Num, Num]]:
+def _merged(rates: Array, usd: Array, paid: Array, most: int) -> list[tuple[Num, Num, Num]]:
     """Hours in order of their traffic, those alike as one, at most so many; hours below the base are paid by it."""
     order = np.argsort(rates, axis=-1)
     shape = np.broadcast_shapes(rates.shape, usd.shape)

@@ -60,7 +60,7 @@ def say_arithmetic(question: Question, device: Chip, asked: Precision, dtype: st
     said = question.scenario.get("compute_dtype", question.side)
     if said is None:
         question.record("compute_dtype", runs_in, Origin("computed", "docs/method.md, serving"))
-    wanted = {4.0: "fp4", 8.0: "int8" if asked.integer else "fp8"}.get(asked.compute_bits)
+    wanted = {4.0: "fp4", 8.0: "int8" if asked.integer else "fp8"}.get(float(asked.compute_bits))
     if wanted is None or runs_in == wanted:
         return
     name = dtype if said is None else str(said.value)

@@ -49,7 +49,7 @@ def replica(question: Question, asked: Options, pick: Pick, arrivals: Arrivals, 
     gpus = asked.candidates.tp * asked.candidates.pp * asked.candidates.dp
     tried: dict[tuple[float, float], Options] = {}
     for each in sorted(set(np.ravel(gpus).tolist())):
-        of_size = asked._replace(candidates=Layout(*(axis[gpus == each] for axis in asked.candidates)))
+        of_size = asked._replace(candidates=Layout(*(np.asarray(axis)[gpus == each] for axis in asked.candidates)))
         cost = _cost(question, pick(of_size), arrivals, fleet)
         if cost is not None:
             tried[cost] = of_size

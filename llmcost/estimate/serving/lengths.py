@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.queueing import empirical_lengths, lognormal_lengths
 from llmcost.errors import LlmcostError
@@ -22,8 +23,8 @@ class Lengths(NamedTuple):
     `independent`: any prompt may meet any answer; otherwise they are pairs of one sample.
     """
 
-    prompts: Any
-    answers: Any
+    prompts: Array
+    answers: Array
     independent: bool
 
     def prompt_points(self) -> Any:

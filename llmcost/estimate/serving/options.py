@@ -97,7 +97,8 @@ def options(
         carried = question.factor("serving", "chunk_tokens")
         question.record("chunk_tokens", calibration.chunk_tokens, carried.origin, "tokens")
     kind = kind_of(static or phase == "prefill", False, shape.n_experts > 0, False)
-    _errors(question, calibration, sides(spread_from_factors(factors, device.preset.generation, framework), kind))
+    low, high = sides(spread_from_factors(factors, device.preset.generation, framework), kind)
+    _errors(question, calibration, (float(low), float(high)))
     kept, default = targets(question, static, phase)
     return Options(
         model, device, shape, formats, tuple(precision(question, d) for d in formats), calibration,
@@ -222,7 +223,7 @@ def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None) -
     if (said["dp"] or 1) > 1 and not float(shape.n_experts):
         raise LlmcostError("--dp: without experts to share, data-parallel groups are replicas", "leave --dp out")
     every = serving_search.layouts(shape, device.machine, math.inf if gpus is None else float(gpus))
-    keep = np.ones(len(every.tp), dtype=bool)
+    keep = np.ones(np.shape(every.tp), dtype=np.bool_)
     for name, value in said.items():
         if value is not None:
             keep &= getattr(every, name) == value
@@ -230,7 +231,7 @@ def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None) -
         keep &= (every.attention_dp == 0) | (said["ep"] is not None) | (said["dp"] is not None)
         keep &= (every.pp == 1) | (said["pp"] is not None)
     if keep.any():
-        return Layout(*(axis[keep] for axis in every))
+        return Layout(*(np.asarray(axis)[keep] for axis in every))
     size = math.prod(float(said[name] or 1) for name in ("tp", "pp", "dp"))
     if gpus is not None and size > gpus:
         ranks = " x ".join(f"--{k} {v}" for k, v in said.items() if v is not None and k != "ep")
@@ -258,7 +259,7 @@ def no_fit(question: Question, asked: Options) -> NoFit:
     fewest, _ = serving_search.smallest_fit(shape, machine, precision, load, known)
     smallest = None if math.isnan(fewest) else int(fewest)
     tried = asked.candidates
-    most, missing = int((tried.tp * tried.pp * tried.dp).max()), float(np.min(lacks))
+    most, missing = int(np.max(tried.tp * tried.pp * tried.dp)), float(np.min(lacks))
     tail = f"; the smallest count that fits is {smallest}" if smallest else ""
     reason = f"{asked.model.name} in {asked.dtypes[which]} does not fit on {most} {asked.device.found.name}"
     return NoFit(f"{reason}: {missing / 1e9:.1f} GB missing on each{tail}", missing, smallest)

@@ -128,7 +128,7 @@ def choose(question: Question, asked: Options, price: float, arrivals: Arrivals)
     if not math.isfinite(seconds):
         return too_late(every)
     record(question, asked, layout, None, asked.dtypes[which])
-    new, used = max(asked.load.isl - asked.load.cached_isl, 1.0), median(question.numbers["utilization"])
+    new, used = max(float(asked.load.isl - asked.load.cached_isl), 1.0), median(question.numbers["utilization"])
     usd = price / SECONDS_PER_HOUR / used / new * 1e6
     return Prompts(asked, asked.precisions[which], asked.dtypes[which], layout, front(asked, every, usd))
 
@@ -137,7 +137,7 @@ def cheapest(asked: Options, of: Tried) -> tuple[Layout, float]:
     """The layout whose prompts take least accelerator time in time, and that time [s]: infinite where none does."""
     cost = np.where(of.ttft_seconds <= asked.targets.ttft_seconds, of.gpu_seconds, np.inf)
     at = int(np.argmin(cost))
-    return Layout(*(float(axis[at]) for axis in asked.candidates)), float(cost[at])
+    return Layout(*(float(np.asarray(axis)[at]) for axis in asked.candidates)), float(np.asarray(cost)[at])
 
 
 def front(asked: Options, every: list[Tried], usd: float) -> tuple[dict[str, Any], ...]:
@@ -151,7 +151,7 @@ def front(asked: Options, every: list[Tried], usd: float) -> tuple[dict[str, Any
     for i in order:
         if rows and late[i] >= rows[-1]["ttft_seconds"]:
             continue
-        layout = Layout(*(float(axis[i % len(axis)]) for axis in asked.candidates))
+        layout = Layout(*(float(np.asarray(axis)[i % np.size(axis)]) for axis in asked.candidates))
         row = {"usd_per_mtok_input": float(cost[i]) * usd, "ttft_seconds": float(late[i])}
         rows.append(row | {"gpus_per_replica": int(size_of(layout)), "layout": ranks(layout)})
     return tuple(rows)

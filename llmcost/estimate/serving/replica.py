@@ -196,7 +196,7 @@ def choose(question: Question, asked: Options, price: float, fleet: Fleet | None
         answer = serving_search.among(grid, grid.point.batch >= said)
         grid = answer.grid
     sizes = None
-    if fleet is not None and grid.point.tpot_seconds[answer.cheapest] <= asked.targets.tpot_seconds:
+    if fleet is not None and np.asarray(grid.point.tpot_seconds)[answer.cheapest] <= asked.targets.tpot_seconds:
         sizes = serving_choice.of_grid(grid)
         answer = serving_sizes.for_traffic(answer, fleet, serving_sizes.arriving(question), sizes)
     best = grid.pick(answer.cheapest)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving import search as serving_search
 from llmcost.engine.serving.search import Answer
 from llmcost.engine.serving.sizes import Sizes
@@ -29,7 +29,7 @@ def for_traffic(answer: Answer, fleet: Fleet, p: Mapping[str, Any], sizes: Sizes
     return answer._replace(cheapest=index, binds=serving_search.binding(answer.grid, index))
 
 
-def cheapest(fleet: Fleet, p: Mapping[str, Any], sizes: Sizes) -> Num:
+def cheapest(fleet: Fleet, p: Mapping[str, Any], sizes: Sizes) -> npt.NDArray[np.intp]:
     """Index of the size whose fleet of whole replicas costs least at the traffic `requests` of the numbers `p`.
 
     Of fleets that cost the same, the one whose tokens are cheapest when it is full: it has most room. Where a number
@@ -47,4 +47,4 @@ def cheapest(fleet: Fleet, p: Mapping[str, Any], sizes: Sizes) -> Num:
         paid = paid.mean(axis=0)
     paid = np.where(possible, paid, np.inf)
     equal = paid <= paid.min(axis=-1, keepdims=True) * (1.0 + 1e-9)
-    return np.argmin(np.where(equal, seconds, np.inf), axis=-1)
+    return np.asarray(np.argmin(np.where(equal, seconds, np.inf), axis=-1))

@@ -45,7 +45,7 @@ def within(question: Question, asked: Options, load: Load, kept: Targets, price:
     bare = asked.search(load, kept._replace(tpot_seconds=math.inf), price)
     if bare.cheapest < 0:
         return bare
-    reached = units.format("seconds", float(bare.grid.point.tpot_seconds[bare.fastest]))
+    reached = units.format("seconds", float(bare.grid.pick(bare.fastest).point.tpot_seconds))
     question.warn(
         "W017",
         f"nothing keeps the default TPOT of {units.format('seconds', kept.tpot_seconds)}: the fastest is {reached}",

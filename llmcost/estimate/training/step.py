@@ -168,7 +168,7 @@ def predict(
     mfu = float(found.best.step.mfu) * own
     smallest = None if found.fitting else _smallest(shape, device.machine, run, calibration, fixed, method)
     share = Spread(mfu / width, mfu, min(mfu * width, 0.99))
-    return Predicted(widened(share, method.spread), found, run.global_batch, seq_len, gpus, smallest)
+    return Predicted(widened(share, method.spread), found, float(run.global_batch), seq_len, gpus, smallest)
 
 
 def sequence_length(question: Question, model: Subject, method: Method) -> float:
@@ -277,7 +277,7 @@ def _warn_of_rest(
         other = search(float(fewer), less)
     except ValueError:  # no layout on that many
         return
-    per_sequence = float(other.best.step.step_seconds) / less.global_batch
+    per_sequence = float(other.best.step.step_seconds) / float(less.global_batch)
     longer = per_sequence / (float(found.best.step.step_seconds) / float(run.global_batch))
     billed = longer * fewer / gpus
     if not other.fitting or longer > STARVED or billed > ROUNDED_OFF:

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import Z95, Array
+from llmcost.engine.numeric.kinds import Z95, Array, Num
 from llmcost.engine.serving.first_token_spread import FULL, MANY, FirstTokenSpread, kind_of, sides, spread_from_factors
 from llmcost.engine.serving.inputs import calibration_from_factors
 from llmcost.engine.serving.memory import max_batch, memory
@@ -236,7 +237,7 @@ def fastest(options: list[list[Case]], factors: list[dict[str, Any]]) -> list[Ca
 def gather(cases: list[Case]) -> Cases:
     """Rows side by side as arrays."""
 
-    def stack(tuples: list[tuple[float, ...]]) -> list[Array]:
+    def stack(tuples: list[tuple[Num, ...]]) -> list[Array]:
         return list(np.array(tuples, dtype=float).T)
 
     loads = [c.load for c in cases]
@@ -274,7 +275,7 @@ def points(cases: Cases, calibration: Calibration) -> Point:
     return Point(*[np.where(cases.static, a, b) for a, b in zip(still, moving, strict=True)])
 
 
-def first_token_kind(cases: Cases, at: Point) -> Array:
+def first_token_kind(cases: Cases, at: Point) -> npt.NDArray[np.intp]:
     """What first tokens of each row may have to wait for, see `kind_of`; a batch that is not stated fills memory."""
     held = (cases.layout.attention_dp > 0) | ~(cases.batch <= FULL * np.maximum(at.max_batch, 1.0))
     many = ~(cases.batch <= MANY * cases.layout.dp)
@@ -285,7 +286,8 @@ def first_token_sides(cases: Cases, at: Point, factors: list[dict[str, Any]]) ->
     """Standard deviations of ln(measured / predicted) of each row's TTFT below and above the median."""
     pairs = list(zip(cases.generation, cases.framework, strict=True))
     known = {pair: tuple(spread_from_factors(factors, *pair)) for pair in sorted(set(pairs))}
-    return sides(FirstTokenSpread(*np.array([known[pair] for pair in pairs]).T), first_token_kind(cases, at))
+    low, high = sides(FirstTokenSpread(*np.array([known[pair] for pair in pairs]).T), first_token_kind(cases, at))
+    return np.asarray(low), np.asarray(high)
 
 
 def weights_fit(cases: Cases, calibration: Calibration, slack: float = 1.0) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -326,7 +328,7 @@ def _predict(cases: Cases, factors: list[dict[str, Any]]) -> list[Prediction]:
         first_token_sides(cases, at, factors),
         (calibration.throughput_log_spread, calibration.throughput_log_spread),
     )
-    centres = (at.tpot_seconds, at.ttft_seconds, at.output_tokens_per_second)
+    centres = [np.asarray(v) for v in (at.tpot_seconds, at.ttft_seconds, at.output_tokens_per_second)]
     widths = [[np.broadcast_to(np.exp(Z95 * np.asarray(s)), fits.shape) for s in pair] for pair in spreads]
     answers = []
     for i in range(len(fits)):

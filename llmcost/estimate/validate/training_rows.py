@@ -95,14 +95,14 @@ def candidates(todo: Case, calibration: Calibration) -> Layout:
     """Layouts of a measured row that fit; the least greedy one if none does."""
     for fixed in (todo.fixed, todo.fixed | _loosened(todo), todo.fixed | _loosened(todo) | _multiplied(todo)):
         every = par.layouts(todo.shape, todo.machine, todo.n_gpus, todo.run, fixed)
-        if len(every.tp):
+        if np.size(every.tp):
             break
     else:
         raise LlmcostError("no valid layout: the degrees of parallelism do not multiply to the accelerators")
     args = (todo.shape, todo.machine, every, todo.run, calibration)
     every = par.settle(*args, slack=MEASURED_SLACK)
     total = par.footprint(todo.shape, todo.machine, every, todo.run, calibration).total_bytes
-    total = np.broadcast_to(total, every.tp.shape)
+    total = np.broadcast_to(total, np.shape(every.tp))
     keep = total <= max(MEASURED_SLACK * todo.machine.memory_bytes * (1 + 1e-9), float(np.min(total)))
     return Layout(*[np.broadcast_to(axis, keep.shape)[keep] for axis in every])
 
@@ -152,8 +152,8 @@ def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Predict
 def _predict(todo: Case, calibration: Calibration, spread: LogSpread) -> Prediction:
     layout = candidates(todo, calibration)
     seconds = float(np.min(step(todo.shape, todo.machine, layout, todo.run, calibration).step_seconds))
-    if not {"tp", "pp"} <= set(todo.fixed) and len(set(zip(layout.tp, layout.pp, strict=True))) > 1:
-        seconds *= calibration.practice  # as in a search: the fastest of many predictions flatters
+    if not {"tp", "pp"} <= set(todo.fixed) and np.ptp(layout.tp) + np.ptp(layout.pp) > 0:
+        seconds *= float(calibration.practice)  # as in a search: the fastest of many predictions flatters
     if not np.isfinite(seconds):
         return Prediction(None, None, None, "the machine's peak or bandwidth is not known")
     width = np.exp(spread.step_moe if todo.shape.n_experts else spread.step_dense)

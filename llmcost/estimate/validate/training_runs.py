@@ -155,7 +155,8 @@ def power_of_two(n: float) -> float:
 def powers(todo: Whole, hours: float) -> tuple[float, ...]:
     """How much each factor of a campaign counts for a run of so many accelerator-hours of steps."""
     machine = todo.machine
-    return cp.exponents(hours, machine.memory_bytes, machine.bf16_flops, todo.shape.params_active, todo.early)
+    found = cp.exponents(hours, machine.memory_bytes, machine.bf16_flops, todo.shape.params_active, todo.early)
+    return tuple(float(power) for power in found)
 
 
 def predict_runs(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Prediction]:
