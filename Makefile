@@ -5,13 +5,16 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: demo test check lint types bench golden docs claims accuracy fit schemas build smoke clean help
+.PHONY: demo test fuzz check lint types bench golden docs claims accuracy fit schemas build smoke clean help
 
 demo: $(READY) ## When does inference overtake training? A real model on real hardware at real prices
 	@$(BIN)/llmcost crossover llama-3.1-70b-chat --chart
 
 test: $(READY) ## Run the tests, on every core
 	$(BIN)/python -m pytest --numprocesses auto
+
+fuzz: $(READY) ## Properties with fresh seeds and 20 x the examples; what it finds becomes an @example
+	$(BIN)/python -m pytest --numprocesses auto --hypothesis-profile fuzz -m hypothesis tests
 
 check: lint types smoke test ## All that CI runs: lint, types, the built wheel, tests
 

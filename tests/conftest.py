@@ -12,11 +12,24 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from llmcost import files
 
 ROOT = Path(__file__).parent.parent
 CLEAN = {"COLUMNS": "100", "NO_COLOR": "1", "_TYPER_FORCE_DISABLE_TERMINAL": "1", "PYTHONUTF8": "1"}
+
+
+# The suite draws the same examples every time, so that it cannot fail by luck. `make fuzz` draws new ones, 20 x as many.
+_ANY_SPEED: dict[str, Any] = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("suite", derandomize=True, max_examples=100, **_ANY_SPEED)
+settings.register_profile("fuzz", derandomize=False, max_examples=2_000, print_blob=True, **_ANY_SPEED)
+settings.load_profile("suite")
+
+
+def examples(count: int) -> settings:
+    """So many examples of a property in the suite, and in proportion under another profile."""
+    return settings(max_examples=count * settings().max_examples // 100)
 
 
 class Run(NamedTuple):

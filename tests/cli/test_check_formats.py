@@ -7,12 +7,12 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from llmcost.render.github import command
-from tests.conftest import Cli
+from tests.conftest import Cli, examples
 
 HOSTILE = [
     "a|b `c` <script>alert(1)</script>",
@@ -81,7 +81,7 @@ def test_annotations_parse(cli: Cli) -> None:
     assert not lines[-1].startswith("::")
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_any_text_comes_back_from_an_annotation(title: str, message: str) -> None:
     line = command("error", {"title": title}, message)

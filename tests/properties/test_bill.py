@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcost.catalog import Catalog
 from llmcost.estimate.training.answer import train
 from llmcost.result import Estimate
 from llmcost.scenario import resolve
+from tests.conftest import examples
 
 CATALOG = Catalog()
 DEFINITIONS = ("rental", "amortised", "acquisition")
@@ -20,7 +21,7 @@ UNIT = {"price": "/h", "purchase_price": ""}
 
 amounts = st.floats(0.1, 1e5, allow_nan=False)
 ratios = st.floats(0.0, 20.0, allow_nan=False)
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = examples(25)
 
 
 def ask(**said: Any) -> Estimate:

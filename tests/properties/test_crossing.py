@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcost import api
 from llmcost.engine.numeric import roots
 from llmcost.errors import LlmcostError
+from tests.conftest import examples
 
 CHAT: dict[str, Any] = {"model": "llama-3.1-70b", "hardware": "h100-sxm", "isl": 1000, "osl": 500, "samples": 200}
 GPT = "api:openai/gpt-4o"
@@ -122,7 +123,7 @@ def test_wrong_axes_are_refused(cross: str, says: str) -> None:
     assert says in caught.value.message + caught.value.hint
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(
     steps=st.lists(st.floats(1.5, 900.0), min_size=1, max_size=12, unique=True),
     slope=st.floats(0.02, 0.9),

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcost import api
@@ -14,8 +14,9 @@ from llmcost.engine.demand import crossover as engine
 from llmcost.engine.demand import segments as sg
 from llmcost.engine.demand import traffic as demand
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Z95
+from tests.conftest import examples
 
-FEW = settings(max_examples=25, deadline=None)
+FEW = examples(25)
 TRAFFIC = st.one_of(
     st.builds(demand.constant, st.floats(1e3, 1e8)),
     st.builds(demand.linear, st.floats(1e3, 1e7), st.floats(0, 1e6)),

@@ -6,18 +6,19 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcost.engine.demand import fleet, margin, usage, week
 from llmcost.engine.demand.margin import Tariff, Users
 from llmcost.engine.money import owning as ownership
+from tests.conftest import examples
 
 LOADS = st.lists(st.integers(0, 40), min_size=1, max_size=48)
 RATIO = st.floats(0.01, 1.5)
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(LOADS, RATIO)
 def test_the_best_base_is_that_of_a_search(loads: list[int], ratio: float) -> None:
     counts = np.array(loads, dtype=float)
@@ -30,7 +31,7 @@ def test_the_best_base_is_that_of_a_search(loads: list[int], ratio: float) -> No
     assert cost(base) == pytest.approx(min(cost(b) for b in range(max(loads) + 1)), abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(LOADS, st.floats(0.0, 30.0))
 def test_a_fleet_that_follows_is_never_short_and_never_above_its_peak(loads: list[int], reaction: float) -> None:
     need = np.array(loads, dtype=float)
@@ -41,7 +42,7 @@ def test_a_fleet_that_follows_is_never_short_and_never_above_its_peak(loads: lis
     assert float(week.over_time(*week.held(need, reaction + 1.0))) >= mean - 1e-9
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.floats(1.0, 15.0), st.floats(0.05, 1.0))
 def test_a_week_has_its_mean_and_its_peak(peak: float, weekend: float) -> None:
     least = float(week.least_peak(weekend))
@@ -58,7 +59,7 @@ def test_a_week_in_samples_is_the_week_of_each() -> None:
         assert row == pytest.approx(np.resize(week.wave(float(peak), float(weekend)), 168))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.floats(0.1, 5.0), st.floats(0.0, 0.5), st.floats(0.0, 1.0), st.floats(0.5, 10.0))
 def test_owning_costs_the_rent_at_the_break_even(standing: float, idle: float, more: float, rent: float) -> None:
     in_use = idle + more
@@ -69,7 +70,7 @@ def test_owning_costs_the_rent_at_the_break_even(standing: float, idle: float, m
     assert float(ownership.own_usd_per_used_hour(standing, in_use, idle, at)) == pytest.approx(rent)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(st.floats(0.0, 1.0), st.floats(0.001, 0.5), st.floats(1.0, 15.0))
 def test_capital_is_what_its_payments_are_worth(residual: float, rate: float, years: float) -> None:
     yearly = float(ownership.capital_usd_per_hour(1.0, residual, rate, years)) * 8766

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llmcost.catalog import Catalog
@@ -25,6 +25,7 @@ from llmcost.engine.serving.operating_point import (
 )
 from llmcost.engine.serving.queueing import erlang_c, latency, lognormal_lengths
 from llmcost.engine.serving.search import Targets, layouts, search
+from tests.conftest import examples
 from tests.published.test_serving import machine, shape
 
 KNOWN = calibration_from_factors(Catalog().factors("serving"), "hopper", "any")
@@ -44,7 +45,7 @@ tps = st.sampled_from([1.0, 2.0, 4.0, 8.0])
 isls = st.floats(16, 30_000)
 osls = st.floats(2, 8_000)
 batches = st.floats(1, 2_000)
-relaxed = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+relaxed = examples(150)
 
 
 def point(name: str, chip: Machine, tp: float, precision: Precision, load: Load) -> Point:
@@ -71,7 +72,7 @@ def test_a_better_machine_is_never_slower(
     assert per_token(new) <= per_token(old) * (1 + 1e-9)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(names, st.floats(200, 4_000), st.floats(50, 2_000), st.floats(1.0, 4.0), st.floats(0.02, 0.5))
 @example("mla", 774.0, 772.0, 2.0, 0.02)
 def test_more_of_anything_never_costs_more(name: str, isl: float, osl: float, factor: float, tpot: float) -> None:
@@ -89,7 +90,7 @@ def test_more_of_anything_never_costs_more(name: str, isl: float, osl: float, fa
     assert cheapest(BASE._replace(memory_bytes=BASE.memory_bytes * factor)) <= base * 1.03
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(names, st.sampled_from([1.0, 4.0, 8.0]), st.floats(100, 20_000), st.floats(1, 60), st.floats(1.0, 4.0))
 def test_a_longer_answer_never_costs_less(name: str, tp: float, isl: float, osl: float, factor: float) -> None:
     def cost(length: float) -> float:
@@ -203,7 +204,7 @@ def test_latency_quantiles_are_ordered(servers: int, load: float, variation: flo
 LOADS = np.array([0.01, 0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99])
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(
     names,
     formats,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from llmcost.engine.numeric import spread as sp
+from tests.conftest import examples
 
 POSITIVE = st.floats(1e-3, 1e9)
 
@@ -49,7 +50,7 @@ def test_every_stratum_is_drawn_once_with_its_mirror() -> None:
     assert len(np.unique(np.round(np.abs(z), 12))) == 1_000
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.integers(0, 10**30), st.text("abc_", max_size=8), st.text("abc_", max_size=8))
 def test_streams_of_two_names_are_independent(seed: int, one: str, other: str) -> None:
     # the correlation of 5,000 independent pairs has a standard deviation of 1/sqrt(5,000); 6 of them is 2e-9

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcost.engine.machine.roofline import Machine
@@ -17,6 +17,7 @@ from llmcost.engine.training.micro_batch import BF16, FP8, NVFP4, Run
 from llmcost.engine.training.step import ROWS, Step, step
 from llmcost.errors import LlmcostError
 from llmcost.spec import Model
+from tests.conftest import examples
 
 H100 = Machine(989e12, 1979e12, math.nan, 1979e12, 80e9, 3.35e12, 450e9, 8.0, 50e9, 700.0)
 DENSE = shape_of(
@@ -61,7 +62,7 @@ def seconds(shape: Shape, machine: Machine, layout: Layout, run: Run) -> float:
     return float(step(shape, machine, layout, run, constants()).step_seconds)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(shapes, layouts, runs)
 def test_rows_add_up_to_the_step(shape: Shape, layout: Layout, run: Run) -> None:
     found = step(shape, H100, layout, run, constants())
@@ -71,7 +72,7 @@ def test_rows_add_up_to_the_step(shape: Shape, layout: Layout, run: Run) -> None
     assert 0 < float(found.mfu) <= float(found.hfu) < 1
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(shapes, layouts, runs, st.floats(1.0, 4.0))
 def test_more_work_never_takes_less(shape: Shape, layout: Layout, run: Run, factor: float) -> None:
     before = seconds(shape, H100, layout, run)
@@ -84,14 +85,14 @@ def test_more_work_never_takes_less(shape: Shape, layout: Layout, run: Run, fact
 SLOWER = ["bf16_flops", "memory_bytes_per_second", "link_bytes_per_second", "network_bytes_per_second"]
 
 
-@settings(max_examples=80, deadline=None)
+@examples(80)
 @given(shapes, layouts, runs, st.sampled_from(SLOWER), st.floats(0.25, 1.0))
 def test_slower_parts_never_gain(shape: Shape, layout: Layout, run: Run, part: str, factor: float) -> None:
     slower = H100._replace(**{part: getattr(H100, part) * factor})
     assert seconds(shape, slower, layout, run) >= seconds(shape, H100, layout, run) * (1 - 1e-9)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(shapes, st.lists(layouts, min_size=2, max_size=5), runs)
 def test_arrays_equal_points(shape: Shape, several: list[Layout], run: Run) -> None:
     stacked = Layout(*[np.array(column) for column in zip(*several, strict=True)])

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcost.catalog import Catalog
@@ -16,6 +16,7 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.compare.optimal import optimal
 from llmcost.result import Estimate
 from llmcost.scenario import resolve
+from tests.conftest import examples
 
 HOFFMANN = Law(1.69, 406.4, 410.7, 0.336, 0.283)  # Sardana et al. 2024, arXiv:2401.00448, section 2
 BESIROGLU = Law(1.8172, 482.01, 2085.43, 0.3478, 0.3658)  # Besiroglu et al. 2024, arXiv:2404.10102, table 1
@@ -50,7 +51,7 @@ def test_brute_force_finds_no_smaller_total(law: Law, size: float, served: float
     assert scaling.loss(law, best.params, best.tokens) == pytest.approx(target, rel=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(size=st.floats(1e8, 1e12))
 def test_without_inference_the_best_is_chinchilla(size: float) -> None:
     """At D_inf = 0 the total is training alone, whose least is the compute-optimal size (Hoffmann et al. 2022)."""

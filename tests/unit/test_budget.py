@@ -7,7 +7,7 @@ import math
 import tomllib
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcost.budget import baseline
@@ -17,6 +17,7 @@ from llmcost.budget.reading import read
 from llmcost.budget.verdicts import FAIL, OK, WARN, Measure, beyond_sight, change, judge, measure
 from llmcost.errors import LlmcostError
 from llmcost.result import Input, Range
+from tests.conftest import examples
 
 HEAD = '[[budget]]\nname = "b"\nscenario = "x.toml"\n'
 
@@ -232,7 +233,7 @@ def test_changes_since_the_baseline() -> None:
     assert change(growth, Measure(math.inf), Measure(math.inf)).value == 0.0
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.floats(1e-3, 1e9), st.floats(1e-3, 1e9), st.booleans())
 def test_a_verdict_follows_its_headroom(value: float, level: float, upper: bool) -> None:
     one = limit(warn=None, fail=level, upper=upper)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 import tomli_w
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcost.budget.lines import Path, key_lines
-from tests.conftest import ROOT
+from tests.conftest import ROOT, examples
 
 # Line numbers counted by hand.
 SPELLINGS = r'''# a comment with [[budget]] and max_total_usd = 1 in it
@@ -123,7 +123,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(st.dictionaries(KEYS, VALUES, max_size=5), st.booleans())
 def test_no_key_is_missed_or_invented(document: dict[str, Any], multiline: bool) -> None:
     text = tomli_w.dumps(document, multiline_strings=multiline)

@@ -19,6 +19,7 @@ from llmcost.engine.serving.queueing import Latency, Wait
 Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point]
 
 BATCHES = 64  # tried between one request and the full batch
+BEYOND = 1.0 + 1e-9  # of a lane: there its next request begins to wait for iterations
 PLACES = 64  # equally likely places in an iteration at which a request arrives
 GOLDEN = 0.6180339887498949
 
@@ -64,9 +65,9 @@ def loaded(
 
     full = at(load.batch)
     most = np.asarray(full.batch)
-    # batches along a new first axis, whatever the others are
-    batch = np.geomspace(np.ones(most.shape), most, BATCHES)
-    batch = batch.reshape(BATCHES, *(1,) * (np.ndim(share) - most.ndim), *most.shape)
+    batch = _batches(most, np.multiply(layout.dp, layout.pp))
+    # along a new first axis, whatever the others are
+    batch = batch.reshape(len(batch), *(1,) * (np.ndim(share) - most.ndim), *most.shape)
     tried = at(batch)
     lives = batch * np.maximum(load.osl, 1.0) / tried.output_tokens_per_second
     reached = np.maximum.accumulate(batch / lives)  # a second request may slow the first by more than it adds
@@ -86,10 +87,17 @@ def loaded(
     return Loaded(at(here), at(np.ones(most.shape)), at(flight(0.5)), full, passes)
 
 
+def _batches(most: Num, lanes: Num) -> Num:
+    """Batches to try, and both sides of the step where the last lane is taken: R jumps there."""
+    even = np.geomspace(np.ones(most.shape), most, BATCHES)
+    step = np.broadcast_to(np.minimum(np.multiply.outer(np.array([1.0, BEYOND]), lanes), most), (2, *most.shape))
+    return np.sort(np.concatenate([even, step]), axis=0)
+
+
 def _around(rising: Num, wanted: Num, values: Num) -> tuple[Num, Num]:
     """Values at both ends of the first interval of a rising first axis that reaches what is wanted."""
-    index = np.clip(np.sum(rising < wanted, axis=0), 1, BATCHES - 1)[None]
-    whole = np.broadcast_to(values, (BATCHES, *index.shape[1:]))
+    index = np.clip(np.sum(rising < wanted, axis=0), 1, len(rising) - 1)[None]
+    whole = np.broadcast_to(values, (len(rising), *index.shape[1:]))
     return np.take_along_axis(whole, index - 1, 0)[0], np.take_along_axis(whole, index, 0)[0]
 
 
