@@ -9,7 +9,7 @@ import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.serving import queueing
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.operating_point import Point
@@ -64,7 +64,7 @@ def loaded(
         return mode(shape, machine, layout, precision, load._replace(batch=batch), calibration)
 
     full = at(load.batch)
-    most = np.asarray(full.batch)
+    most = np.asarray(full.batch, dtype=float)
     batch = _batches(most, np.multiply(layout.dp, layout.pp))
     # along a new first axis, whatever the others are
     batch = batch.reshape(len(batch), *(1,) * (np.ndim(share) - most.ndim), *most.shape)
@@ -87,14 +87,14 @@ def loaded(
     return Loaded(at(here), at(np.ones(most.shape)), at(flight(0.5)), full, passes)
 
 
-def _batches(most: Num, lanes: Num) -> Num:
+def _batches(most: Array, lanes: Num) -> Array:
     """Batches to try, and both sides of the step where the last lane is taken: R jumps there."""
     even = np.geomspace(np.ones(most.shape), most, BATCHES)
     step = np.broadcast_to(np.minimum(np.multiply.outer(np.array([1.0, BEYOND]), lanes), most), (2, *most.shape))
     return np.sort(np.concatenate([even, step]), axis=0)
 
 
-def _around(rising: Num, wanted: Num, values: Num) -> tuple[Num, Num]:
+def _around(rising: Array, wanted: Num, values: Num) -> tuple[Num, Num]:
     """Values at both ends of the first interval of a rising first axis that reaches what is wanted."""
     index = np.clip(np.sum(rising < wanted, axis=0), 1, len(rising) - 1)[None]
     whole = np.broadcast_to(values, (len(rising), *index.shape[1:]))

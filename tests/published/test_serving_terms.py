@@ -1,0 +1,264 @@
+"""Terms of serving, each by hand: what an iteration computes, reads and sends, and what memory holds.
+
+One machine of round numbers, every fitted share 1 and every fixed cost 0. Model: 2 layers, width 1,024, 8 query and 2
+KV heads of 128, plain FFN of 4,096, vocabulary 1,000, not tied, 16 bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.request import request_flops
+from llmcost.engine.model.transformer import Shape, shape_of
+from llmcost.engine.serving.at_a_load import loaded
+from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
+from llmcost.engine.serving.iteration import (
+    Work,
+    exchange_seconds,
+    expert_seconds,
+    iteration,
+    prompt_attention_seconds,
+    rates,
+    reduction_seconds,
+)
+from llmcost.engine.serving.memory import max_batch, memory, weights_bytes
+from llmcost.engine.serving.operating_point import operating_point, static_point
+from llmcost.engine.serving.pools import prefill_point
+from llmcost.engine.serving.speculation import Draft, speculative_point
+from llmcost.spec import Model
+
+PEAK, HBM, LINK, NETWORK = 1e15, 2e12, 4e11, 5e10
+MACHINE = Machine(PEAK, np.nan, np.nan, np.nan, 80e9, HBM, LINK, 8.0, NETWORK, 700.0)
+IDEAL = Calibration(
+    compute_efficiency_16=1.0, attention_efficiency=1.0, bandwidth_efficiency=1.0, kv_efficiency=1.0,
+    link_efficiency=1.0, network_efficiency=1.0, exchange_hidden=0.0, activation_passes=0.0, width_passes=0.0,
+    copy_passes=0.0, expert_tile=0.0, expert_skew=np.inf, expert_imbalance=0.0, layer_seconds=0.0,
+    moe_layer_seconds=0.0, step_seconds=0.0, sequence_seconds=0.0, link_seconds=0.0, request_seconds=0.0,
+    burst_share=0.0, memory_capacity=1.0, memory_share=1.0,
+)  # fmt: skip
+D, V, L = 1024.0, 1000.0, 2.0
+DENSE = shape_of(
+    Model(title="dense", n_layers=2, d_model=1024, n_heads=8, n_kv_heads=2, d_head=128, d_ff=4096, ffn_gated=False,
+          vocab_size=1000)
+)  # fmt: skip
+EXPERT = 3 * D * 512
+MOE = shape_of(
+    Model(title="moe", n_layers=2, d_model=1024, n_heads=8, n_kv_heads=8, d_head=128, d_ff=4096, vocab_size=1000,
+          moe_experts=8, moe_topk=2, moe_d_ff=512)
+)  # fmt: skip
+LAYERS = L * ((2 * D * D + 2 * D * 256) + 2 * D * 4096)  # q and output, k and v; FFN up and down
+KV = L * 2 * 256  # cached elements a token
+RATE = rates(MACHINE, Precision(), IDEAL)
+
+
+def once(decoding: float, context: float, prompt: float = 0.0, shape: Shape = DENSE, layout: Layout = Layout()) -> Work:  # noqa: B008
+    return iteration(shape, layout, Precision(), RATE, decoding, context, prompt, context, IDEAL)
+
+
+def test_decoding_reads_weights_once_and_the_cache_of_every_sequence() -> None:
+    """2 bytes a parameter, once; 2 bytes x 1,024 cached numbers x 500 tokens x 4 sequences (arXiv 2211.05102, 2.1)."""
+    found = once(4.0, 500.0)
+    assert float(DENSE.attention_params + DENSE.dense_ffn_params) == pytest.approx(LAYERS, rel=1e-3)  # biases, norms
+    flops = 2 * 4 * LAYERS / PEAK
+    assert float(found.linear) == pytest.approx(2 * LAYERS / HBM + flops, rel=1e-3)
+    assert float(found.head) == pytest.approx(2 * V * D / HBM + 2 * 4 * V * D / PEAK)
+    scores = 4 * 4 * D * L * 500 / PEAK
+    assert float(found.attention) == pytest.approx(4 * 2 * KV * 500 / HBM + scores)
+    two = once(4.0, 500.0, layout=Layout(tp=4.0))  # 2 KV heads split in two, not in four
+    assert float(two.attention) == pytest.approx(4 * 2 * KV * 500 / HBM / 2 + scores / 4)
+
+
+def test_activations_pass_memory_both_ways() -> None:
+    """One pass: 2 bytes of the hidden state a layer and token, and of what a layer hands on: parameters / width."""
+    passing = IDEAL._replace(activation_passes=1.0, width_passes=1.0)
+    found = (
+        iteration(DENSE, Layout(), Precision(), RATE, 4.0, 500.0, 0.0, 0.0, passing).linear - once(4.0, 500.0).linear
+    )
+    inner = (DENSE.attention_params + DENSE.dense_ffn_params) / D
+    assert float(found) == pytest.approx(2 * 4 * (D * L + inner) / HBM)
+
+
+def test_answers_see_the_prompt_and_half_of_themselves_in_the_mean() -> None:
+    """Position i of the answer sees isl + i: mean isl + osl/2. 600 + 400/2 = 800 cached tokens are read a token."""
+    at = operating_point(DENSE, MACHINE, Layout(), Precision(), Load(600.0, 400.0), IDEAL)
+    assert float(at.attention_row) == pytest.approx(2 * KV * 800 / HBM + 4 * D * L * 800 / PEAK)
+    still = static_point(DENSE, MACHINE, Layout(), Precision(), Load(600.0, 400.0), IDEAL)
+    assert float(still.attention_row) == pytest.approx(float(at.attention_row))
+
+
+def test_two_all_reduces_a_layer() -> None:
+    """Shoeybi et al. 2019, arXiv 1909.08053, section 3; a ring sends 2 (n - 1)/n of the message (Thakur et al. 2005).
+
+    4 ranks, 10 tokens of 1,024 x 2 bytes: 2 layers x 2 x 2 x 3/4 x 20,480 bytes / 400 GB/s. 16 ranks on two machines: 7/8 inside
+    and half of an eighth over the network. The hand-over between two stages: once 20,480 bytes.
+    """
+    message = 2 * 10 * D
+    four = reduction_seconds(DENSE, Layout(tp=4.0), RATE, 10.0, IDEAL)
+    assert float(four) == pytest.approx(2 * 2 * 2 * 0.75 * message / LINK)
+    wide = reduction_seconds(DENSE, Layout(tp=16.0), RATE, 10.0, IDEAL)
+    assert float(wide) == pytest.approx(2 * 2 * 2 * message * (7 / 8 / LINK + 1 / 2 / 8 / NETWORK))
+    staged = reduction_seconds(DENSE, Layout(pp=2.0), RATE, 10.0, IDEAL)
+    assert float(staged) == pytest.approx(message / LINK)
+    late = IDEAL._replace(link_seconds=1e-6)
+    assert float(reduction_seconds(DENSE, Layout(tp=4.0), RATE, 0.0, late)) == pytest.approx(2 * 2 * 2e-6)
+
+
+def test_experts_are_read_once_each_and_padded_to_tiles() -> None:
+    """10 tokens x 2 copies on 8 experts: 2 + 6 (1 - exp(-9 x 2/8)) visited; each product padded by 16 rows (arXiv 2211.15841)."""
+    visited = 2 + 6 * (1 - np.exp(-9 * 2 / 8))
+    tiled = IDEAL._replace(expert_tile=16.0)
+    time, compute = expert_seconds(MOE, Layout(), Precision(), RATE, 10.0, tiled)
+    rows = 10 * 2 + 16 * visited
+    assert float(compute) == pytest.approx(2 * L * EXPERT * rows / PEAK)
+    assert float(time - compute) == pytest.approx(2 * L * EXPERT * visited / HBM)
+    uneven = IDEAL._replace(expert_imbalance=0.25)
+    _, busiest = expert_seconds(MOE, Layout(tp=4.0, ep=4.0), Precision(), RATE, 10.0, uneven)
+    assert float(busiest) == pytest.approx(2 * L * EXPERT * 20 / PEAK / 4 * (1 + 0.25 * 3 / 4))
+
+
+def test_routed_copies_pass_memory() -> None:
+    """One pass of each copy in the 16 bits it comes in and the 16 it leaves in: 2 x 1,024 bytes x 20 copies x 2 layers."""
+    copied = IDEAL._replace(copy_passes=1.0)
+    more = [float(expert_seconds(MOE, Layout(), Precision(), RATE, 10.0, c)[0]) for c in (copied, IDEAL)]
+    assert more[0] - more[1] == pytest.approx(2 * D * 20 * L / HBM)
+
+
+def test_exchange_dispatches_in_eight_bits_and_combines_in_sixteen() -> None:
+    """DeepSeek-V3, arXiv 2412.19437, section 3.2: 1 + 2 bytes a number and copy.
+
+    8 groups on one machine, 10 tokens each, 2 copies: 2 layers x 3 x 2 x 10 x 1,024 bytes x 7/8 / 400 GB/s.
+    """
+    apart = Layout(dp=8.0, ep=8.0, attention_dp=1.0)
+    assert float(exchange_seconds(MOE, apart, RATE, 10.0, IDEAL)) == pytest.approx(2 * 3 * 2 * 10 * D * 7 / 8 / LINK)
+    assert float(exchange_seconds(MOE, apart._replace(attention_dp=0.0), RATE, 10.0, IDEAL)) == 0.0
+
+
+def test_prompts_attend_to_what_stands_before_them() -> None:
+    """4 h e FLOPs a layer and earlier token (arXiv 2205.14135): 100 tokens, 50 before each in the mean."""
+    found = prompt_attention_seconds(DENSE, Layout(tp=2.0), RATE, 100.0, 50.0, IDEAL)
+    assert float(found) == pytest.approx(100 * 4 * D * L * 50 / PEAK / 2)
+    stored = IDEAL._replace(score_bytes=4.0)
+    more = prompt_attention_seconds(DENSE, Layout(tp=2.0), RATE, 100.0, 50.0, stored) - found
+    assert float(more) == pytest.approx(4 * 100 * 50 * 8 * L / HBM / 2)  # 8 heads
+
+
+def test_fixed_costs_of_an_iteration() -> None:
+    """1 ms a step, 2 layers x 0.1 ms, 3 sequences x 10 us; 2 expert layers x 0.8 ms x 2/8 choices."""
+    slow = IDEAL._replace(step_seconds=1e-3, layer_seconds=1e-4, sequence_seconds=1e-5, moe_layer_seconds=8e-4)
+    dense = iteration(DENSE, Layout(), Precision(), RATE, 3.0, 1.0, 0.0, 0.0, slow)
+    assert float(dense.fixed) == pytest.approx(1e-3 + 2e-4 + 3e-5)
+    sparse = iteration(MOE, Layout(), Precision(), RATE, 3.0, 1.0, 0.0, 0.0, slow)
+    assert float(sparse.fixed - dense.fixed) == pytest.approx(4e-4)
+
+
+def test_a_static_batch_by_hand() -> None:
+    """Prompts together, then 3 further tokens; 4 requests, prompts of 100, answers of 4."""
+    at = static_point(DENSE, MACHINE, Layout(), Precision(), Load(100.0, 4.0, 0.0, 4.0), IDEAL)
+    first = float(iteration(DENSE, Layout(), Precision(), RATE, 0.0, 0.0, 400.0, 50.0, IDEAL).total)
+    then = float(once(4.0, 102.0).total)
+    assert float(at.ttft_seconds) == pytest.approx(first)
+    assert float(at.output_tokens_per_second) == pytest.approx(16 / (first + 3 * then))
+
+
+def test_embedding_and_head_are_split_over_the_ranks() -> None:
+    """arXiv 1909.08053, section 3: the vocabulary is split as well. 2 x (layers + 2 V d) / 4; stages share the layers alone."""
+    found = weights_bytes(DENSE, Layout(tp=4.0, pp=2.0), Precision())
+    layers = DENSE.attention_params + DENSE.dense_ffn_params
+    ends = DENSE.params_total - layers
+    assert ends == pytest.approx(2 * V * D, rel=0.01)  # and a few norms
+    assert float(found) == pytest.approx(2 * layers / 8 + 2 * ends / 4)
+
+
+def test_experts_are_split_over_the_ranks_that_hold_them() -> None:
+    """8 experts of 3 x 1,024 x 512 on 4 tensor ranks, or on 4 x 2 with data-parallel attention (arXiv 2412.19437, 3.4)."""
+    routed = 2 * L * 8 * EXPERT
+    rest = float(weights_bytes(MOE, Layout(tp=4.0), Precision())) - routed / 4
+    shared = float(weights_bytes(MOE, Layout(tp=4.0, dp=2.0, attention_dp=1.0), Precision()))
+    assert shared == pytest.approx(rest + routed / 8)
+
+
+def test_a_batch_takes_its_cache_and_its_logits() -> None:
+    """2 x 1,024 x 1,000 bytes of KV and 4 x 128,000 of logits a request: memory for 100.5 of them holds 100, not 125.
+
+    Beside weights and activations: 600 prompt tokens x 2 x (4 x 1,024 + 3 x 4,096) bytes, and one request's logits.
+    """
+    load, wide = Load(600.0, 400.0), DENSE._replace(vocab_size=128_000.0)
+    weights = float(weights_bytes(wide, Layout(), Precision()))
+    activations = 2 * 600 * (4 * D + 3 * 4096) + 4 * 128_000
+    tight = MACHINE._replace(memory_bytes=weights + activations + 100.5 * (2 * KV * 1000 + 4 * 128_000))
+    assert float(max_batch(wide, tight, Layout(), Precision(), load, IDEAL._replace(batch_limit=1e9))) == 100.0
+    assert float(max_batch(wide, tight, Layout(dp=2.0), Precision(), load, IDEAL._replace(batch_limit=30.0))) == 60.0
+    found = memory(wide, MACHINE, Layout(), Precision(), load, IDEAL)
+    assert float(found.activation_bytes) == pytest.approx(activations)
+    lean = memory(wide, MACHINE, Layout(), Precision(), load, IDEAL._replace(kv_reserve=0.0))
+    assert float(lean.kv_bytes_per_request) == pytest.approx(2 * KV * 600)
+
+
+def test_vllm_counts_its_share_of_all_memory() -> None:
+    """`gpu_memory_utilization` 0.9: 72 of 80 GB, less weights and activations; TensorRT-LLM: 0.9 of what they leave."""
+    load = Load(600.0, 400.0)
+    ours = memory(DENSE, MACHINE, Layout(), Precision(), load, IDEAL._replace(memory_share=0.9))
+    theirs = memory(DENSE, MACHINE, Layout(), Precision(), load, IDEAL._replace(memory_share=0.9, share_of_all=1.0))
+    held = float(ours.weights_bytes + ours.activation_bytes)
+    assert float(ours.usable_bytes) == pytest.approx(0.9 * (80e9 - held))
+    assert float(theirs.usable_bytes) == pytest.approx(0.9 * 80e9 - held)
+
+
+def test_the_cache_is_handed_over_at_the_rate_of_the_network() -> None:
+    """DistServe, arXiv 2401.09670, section 3.3: the cache of 512 tokens of OPT-66B is 1.13 GB.
+
+    64 layers x 2 x 9,216 x 2 bytes x 512 = 1.208e9 (1.125 GiB). At half of 50 GB/s: 48.3 ms; on 8 ranks an eighth each.
+    """
+    opt = shape_of(
+        Model(title="OPT-66B", n_layers=64, d_model=9216, n_heads=72, n_kv_heads=72, d_head=128, d_ff=36864,
+              ffn_gated=False, vocab_size=50272)
+    )  # fmt: skip
+    half = IDEAL._replace(network_efficiency=0.5)
+    one = prefill_point(opt, MACHINE, Layout(), Precision(), Load(512.0, 1.0), half)
+    assert float(one.transfer_seconds) == pytest.approx(1.125 * 2**30 / (0.5 * NETWORK), rel=1e-9)
+    split = prefill_point(opt, MACHINE, Layout(tp=8.0), Precision(), Load(512.0, 1.0), half)
+    assert float(split.transfer_seconds) == pytest.approx(1.125 * 2**30 / 8 / (0.5 * NETWORK), rel=1e-9)
+
+
+def test_prompts_share_full_iterations() -> None:
+    """A prompt of 2,048 takes a quarter of an iteration of 8,192; found idle, one of its own."""
+    at = prefill_point(DENSE, MACHINE, Layout(dp=2.0), Precision(), Load(2048.0, 1.0), IDEAL)
+    full = float(once(0.0, 1024.0, 8192.0).total)
+    assert float(at.prompt_seconds) == pytest.approx(full / 4 / 2)
+    assert float(at.tokens_per_second) == pytest.approx(8192 * 2 / full)
+    assert float(at.alone_seconds) == pytest.approx(float(once(0.0, 1024.0, 2048.0).total))
+
+
+def test_a_draft_reads_the_prompt_as_well() -> None:
+    """Half the arithmetic of the model: half of its prompt pass before the first token (arXiv 2211.17192, section 3.4).
+
+    One request: with 3 of 0.8 kept, 1 + 0.8 + 0.64 + 0.512 = 2.952 tokens a step of a verification and three proposals.
+    """
+    load = Load(600.0, 400.0)
+    plain = operating_point(DENSE, MACHINE, Layout(), Precision(), load, IDEAL)
+    drafted = Draft(DENSE, 0.8, (3.0,), None, 0.5)
+    found = speculative_point(operating_point, drafted, MACHINE, Layout(), Precision(), load, IDEAL)
+    assert float(found.ttft_seconds - plain.ttft_seconds) == pytest.approx(0.5 * float(plain.prefill_seconds))
+    assert float(found.tokens_per_step) == pytest.approx(2.952)
+    assert float(found.draft_row) == pytest.approx(3 * 0.5 * float(plain.tpot_seconds) / 2.952)
+
+
+def test_a_request_computes_two_flops_a_parameter_and_its_attention() -> None:
+    """arXiv 2001.08361, section 2.1. 600 in, 200 of them cached, 400 out: 2 N x 800.
+
+    Attention 4 h e L a pair: prompt tokens see 600^2/2 - 200^2/2 pairs, answers 400 x (600 + 200).
+    """
+    pairs = (600**2 - 200**2) / 2 + 400 * (600 + 400 / 2)
+    by_hand = 2 * float(DENSE.params_matmul) * 800 + 4 * D * L * pairs
+    assert float(request_flops(DENSE, 600.0, 400.0, 200.0)) == pytest.approx(by_hand)
+
+
+def test_a_load_between_one_and_a_full_batch_obeys_little() -> None:
+    """Little 1961: b = lambda R(b). At half the throughput of 64 in flight, what is in flight is what arrives while one lives."""
+    args = (DENSE, MACHINE, Layout(), Precision(), Load(600.0, 400.0, 0.0, 64.0), IDEAL)
+    points = loaded(operating_point, *args, 0.5)
+    rate = 0.5 * float(points.full.output_tokens_per_second) / 400
+    life = float(points.at.ttft_seconds) + 399 * float(points.at.tpot_seconds)
+    assert float(points.at.batch) == pytest.approx(rate * life, rel=1e-3)
