@@ -9,6 +9,7 @@ from llmcost import units
 from llmcost.keys import KEYS
 from llmcost.render import text as words
 from llmcost.render.columns import RANGE, Column, cell, columns
+from llmcost.terms import TERMS
 
 Row = Mapping[str, Any]
 
@@ -19,13 +20,7 @@ FEW = 5  # alternatives that may stand side by side
 WIDE = 100  # columns from which few alternatives stand side by side
 UNSHOWN = ("inputs", "feasible", "reason", *words.UNLABELLED)
 MOST_PAIRS = 12
-# What gives way where there is no room, the first of them first; what ranks the alternatives, and its range, stay.
-SPARE = (
-    "co2e_kg_per_month", "energy_kwh_per_month", "training_co2e_kg", "training_kwh", "crossover_days",
-    "total_usd_horizon", "usd_per_mtok_input", "usd_per_request", "inputs", "duration_seconds", "gpu_hours",
-    "usd_per_mtok_output", "tpot_seconds", "upfront_usd", "usd_per_month", "ratio", "ttft_seconds", "price", "gpus",
-    "probability_cheapest",
-)  # fmt: skip
+INPUTS_GIVE_WAY, PRICE_GIVES_WAY = 12, 3  # as `Term.gives_way`; an input that is a figure too gives way as that
 PAIRS = (  # and how soon each gives way
     ("name", "cheaper here", False, 0), ("other", "than", False, 0), ("probability_cheaper", "chance", True, 0),
     ("break_even_requests", "same cost at (requests/day)", True, 0), ("p5", RANGE, True, 2),
@@ -53,7 +48,7 @@ def sheet(rows: Sequence[Row]) -> Sheet:
     found = columns(rows, UNSHOWN)
     names, figures = found[:1], found[1:]
     keys = _inputs(rows)
-    heads = [*names, *(_input_head(key) for key in keys), *(c._replace(spare=_spare(c.key)) for c in figures)]
+    heads = [*names, *(_input_head(key) for key in keys), *figures]
     cells = [
         [
             *(cell(c.key, row) for c in names),
@@ -107,12 +102,9 @@ def _bare(key: str) -> str:
 
 
 def _input_head(key: str) -> Column:
-    return Column(key, words.input_name(key), False, _spare(_bare(key) if _bare(key) in SPARE else "inputs"))
-
-
-def _spare(key: str) -> int:
-    """How soon a column gives way."""
-    return len(SPARE) - SPARE.index(key) if key in SPARE else 0
+    name = _bare(key)
+    spare = PRICE_GIVES_WAY if name == "price" else TERMS[name].gives_way if name in TERMS else 0
+    return Column(key, words.input_name(key), False, spare or INPUTS_GIVE_WAY)
 
 
 def _input(key: str, value: Any) -> str:

@@ -6,15 +6,10 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from llmcost.render.text import bare, between, figure, in_unit, needless, suffix, term_of
-from llmcost.terms import Term
+from llmcost.terms import TERMS, Term
 
 VALUES = ("value", "before", "after", "delta")  # columns whose unit is that of the row's key
 RANGE = "90 % range"
-# Columns of periods that give way where there is no room, the first of them first: what they say, others say too.
-SPARE = (
-    "inference_usd_per_", "training_usd_per_", "period_requests", "day", "period_training_", "period_inference_",
-    "training_p5_", "inference_p5_",
-)  # fmt: skip
 
 
 class Column(NamedTuple):
@@ -36,7 +31,7 @@ def columns(rows: Iterable[Mapping[str, Any]], skip: Iterable[str] = ()) -> list
 
 
 def _column(key: str, keys: Container[str], rows: list[Mapping[str, Any]]) -> Column:
-    spare = next((i for i, start in enumerate(reversed(SPARE), 1) if key.startswith(start)), 0)
+    spare = TERMS[key].gives_way if key in TERMS else 0
     if _ranged(key, keys):
         return Column(key, RANGE, True, spare)
     return Column(key, _head(term_of(key)), _is_numeric(key, rows), spare)

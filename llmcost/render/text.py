@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from llmcost import units
 from llmcost.keys import KEYS, SIDES
 from llmcost.result import Estimate, Input, Range, Scalar
-from llmcost.terms import TERMS, Term
+from llmcost.terms import TERMS, Term, short
 
 # Printable by Unicode's classes, yet nothing to see: joiners, fillers, variation selectors.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {chr(c) for c in range(0xFE00, 0xFE10)}
@@ -23,42 +23,6 @@ _ENDINGS = {
 }  # fmt: skip
 _WORDED = ("count", "whole", "ratio")  # kinds whose text has no unit of its own
 
-# The figures of the short answer, most wanted first; `--explain` shows all of them.
-MAIN: dict[str, tuple[str, ...]] = {
-    "train": (
-        "total_usd", "program_usd", "gpu_hours", "duration_seconds", "usd_per_mtok_trained", "mfu", "run_mfu",
-        "goodput", "training_flops", "layout", "runner_up", "memory_bytes_per_gpu", "missing_bytes", "smallest_gpus",
-        "energy_kwh", "co2e_kg", "reason",
-    ),
-    "serve": (
-        "span", "span_request", "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input",
-        "usd_per_mtok_blended", "usd_per_request", "model_usd_per_request", "small_usd_per_request",
-        "usd_per_request_colocated", "usd_per_user_month", "usd_per_month", "margin_usd_per_user_month",
-        "revenue_usd_per_user_month", "cost_usd_per_user_month", "margin_usd_per_month", "loss_making_share",
-        "breakeven_subscription_usd", "breakeven_cap_requests_per_month", "breakeven_overage_usd_per_request",
-        "top_1_percent_share", "median_requests_per_user_month", "mean_requests_per_user_month",
-        "own_usd_per_hour", "breakeven_utilization_on_demand", "breakeven_utilization_1_year",
-        "breakeven_utilization_3_year", "reach_share", "tpot_seconds", "ttft_seconds", "ttft_p95_seconds",
-        "tpot_full_seconds", "input_tokens_per_second", "output_tokens_per_second", "requests_in_flight", "batch",
-        "binds", "drafted", "tokens_per_step", "gpus", "small_gpus", "prefill_gpus", "decode_gpus", "gpus_colocated",
-        "gpus_per_replica", "replicas", "gpus_mean", "gpus_reserved", "reserve_share",
-        "breakeven_utilization_reserved", "utilization",
-        "max_utilization", "memory_bytes_per_gpu", "missing_bytes", "smallest_gpus", "wh_per_request",
-        "wh_per_1000_tokens", "water_litres_per_request", "co2e_kg_per_month", "reason",
-    ),
-    "crossover": (
-        "solved_requests_per_day", "solved_usd_per_hour", "solved_usd_per_request", "solved_params",
-        "crossover_days", "crossover_date", "run_crossover_days", "program_crossover_days", "energy_crossover_days",
-        "carbon_crossover_days", "flops_crossover_days", "crossover_requests", "crossover_tokens",
-        "flops_crossover_tokens", "probability_crossed", "training_usd", "training_usd_distillation",
-        "training_usd_program", "usd_per_request", "inference_usd_per_day", "inference_usd_at_horizon",
-        "inference_share", "inference_share_program",
-        "training_usd_per_mtok_served", "training_usd_per_request_served",
-    ),
-    "compare": ("held_equal",),
-    "presets": (),
-    "check": (),
-}  # fmt: skip
 # Sentences of a crossover, under its headline.
 REMARKS = ("reason", "most_sensitive")
 # Of two crossings in dollars one is the answer, by what training holds.
@@ -274,7 +238,8 @@ def figures(estimate: Estimate, everything: bool = False) -> list[Figure]:
     """The main block: what is known of the figures that make the answer; with `everything`, all that JSON has."""
     above = REMARKS if estimate.command == "crossover" else ()  # said under the headline
     result = {k: v for k, v in estimate.result.items() if k not in above}
-    keys = [k for k in MAIN.get(estimate.command, tuple(result)) if k in result]
+    known = tuple(result) if estimate.command == "validate" else short(estimate.command)
+    keys = [k for k in known if k in result]
     if everything:
         keys += [k for k in result if k not in keys]
     else:

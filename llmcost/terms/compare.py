@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from llmcost.terms.term import Term
+from llmcost.terms.term import COMPARE, Term
 
 TERMS = (
     Term("name", "name", "text", "The alternative: what distinguishes it from the others"),
-    Term("ratio", "ratio", "ratio", "Cost over that of the cheapest feasible alternative; 1.00 is the cheapest", "x"),
+    Term("ratio", "ratio", "ratio", "Cost over that of the cheapest feasible alternative; 1.00 is the cheapest", "x", gives_way=5),
     Term("deciding", "ranked by", "text", "The figure that decides which is cheapest: the first that all feasible alternatives have"),
-    Term("held_equal", "held equal", "text", "What alternatives are taken to have alike, beginning with the quality of their answers, which is not predicted"),
+    Term("held_equal", "held equal", "text", "What alternatives are taken to have alike, beginning with the quality of their answers, which is not predicted", short={COMPARE: 10}),
     Term("infeasible", "not feasible", "whole", "Alternatives that do not fit or miss a target"),
-    Term("probability_cheapest", "chance cheapest", "share", "Share of samples in which the alternative is the cheapest; alternatives share the draws of what they have alike", symbol="P"),
+    Term("probability_cheapest", "chance cheapest", "share", "Share of samples in which the alternative is the cheapest; alternatives share the draws of what they have alike", symbol="P", gives_way=1),
     Term("count", "count", "whole", "How many alternatives, presets or rows there are"),
-    Term("total_usd_horizon", "total at horizon", "usd", "Training and inference spend to the end of the horizon", also="total cost of ownership, TCO"),
-    Term("upfront_usd", "up front", "usd", "Spend before the first request"),
+    Term("total_usd_horizon", "total at horizon", "usd", "Training and inference spend to the end of the horizon", also="total cost of ownership, TCO", compared=10, gives_way=15),
+    Term("upfront_usd", "up front", "usd", "Spend before the first request", compared=20, gives_way=7),
     Term("delta_usd", "difference", "usd", "Cost less that of the reference"),
     Term("delta_pct", "difference", "count", "The same in per cent of the reference", "%"),
     Term("range_of", "range of", "text", "The figure that `p5` and `p95` are quantiles of"),

@@ -6,13 +6,22 @@ from msgspec import Struct
 
 from llmcost.units import KINDS, NOT_KNOWN
 
+TRAIN, SERVE, CROSSOVER, COMPARE = "train", "serve", "crossover", "compare"
+MEAN, SUM = "mean", "sum"
+
 
 class Term(Struct, frozen=True):
-    """One result key or array column.
+    """One result key or array column: all that is declared of it.
 
     `kind` is a kind of `units.KINDS`, or `text` or `bool`; `unit` the base unit where the kind does not say it (`days`
     of a count, `USD/month` of money); `symbol` the letter in formulas; `also` other names the field has for it;
     `absent` what null says of it.
+
+    `answers` are the commands whose result has it, null where it is not known, and with `asked` only where there is
+    something to say. `short` is its place in the short answer of a command, the least first, and `compared` that among
+    the figures of an alternative; 0 is none. `mixes` says how the figure of several services that share the requests
+    follows from theirs: the `MEAN` by requests, or the `SUM`. Where a table has no room, the column that `gives_way`
+    most goes first; 0 stays.
     """
 
     name: str
@@ -23,6 +32,12 @@ class Term(Struct, frozen=True):
     symbol: str = ""
     also: str = ""
     absent: str = NOT_KNOWN
+    answers: tuple[str, ...] = ()
+    asked: bool = False
+    short: dict[str, int] = {}
+    compared: int = 0
+    mixes: str = ""
+    gives_way: int = 0
 
     @property
     def base(self) -> str:

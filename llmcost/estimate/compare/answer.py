@@ -14,10 +14,10 @@ from llmcost.errors import LlmcostError, did_you_mean, raise_all
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare.blocks import Block, Streams, centre
 from llmcost.estimate.lifetime import case as one
-from llmcost.estimate.lifetime.case import FIGURES
 from llmcost.estimate.lifetime.curves import EXACT_SAMPLED
 from llmcost.keys import KEYS
 from llmcost.result import Estimate, Input, Range, Warning
+from llmcost.terms import compared
 
 # What decides which is cheapest: the first that every feasible alternative has.
 RECURRING = ("usd_per_month", "usd_per_request", "usd_per_mtok_output", "upfront_usd")
@@ -96,13 +96,13 @@ def _rows(block: Block, names: Sequence[str]) -> list[dict[str, Any]]:
     """A row per alternative of a block."""
     figures = {} if block.case.reason else centre(block)
     count, most = len(block.names), one.limit(block.case)
-    columns = {k: np.broadcast_to(figures[k], (count,)).tolist() for k in FIGURES if k in figures}
+    columns = {k: np.broadcast_to(figures[k], (count,)).tolist() for k in compared() if k in figures}
     given = {k: v.value for k, v in block.case.inputs.items() if k in names}
     axes = {_label(k, block): v.tolist() for k, v in {**block.axes, **block.picked}.items()}
     found = []
     for i, name in enumerate(block.names):
         known = columns if not block.reasons[i] else {}
-        values = {k: _finite(known[k][i]) if k in known else None for k in FIGURES}
+        values = {k: _finite(known[k][i]) if k in known else None for k in compared()}
         needed, reason = values["gpus"], block.reasons[i]
         if most is not None and needed is not None and needed > most:
             reason = f"the traffic needs {needed:,.0f} accelerators, {most:,} are given"

@@ -37,12 +37,6 @@ SERVED = (
     "usd_per_month", "usd_per_request", "usd_per_mtok_input", "usd_per_mtok_output",
     "energy_kwh_per_month", "co2e_kg_per_month", "kwh_per_request",
 )  # fmt: skip
-FIGURES = (
-    "total_usd_horizon", "upfront_usd", "usd_per_month", "usd_per_request", "usd_per_mtok_input",
-    "usd_per_mtok_output", "gpus", "ttft_seconds", "ttft_p95_seconds", "tpot_seconds",
-    "energy_kwh_per_month", "co2e_kg_per_month", "gpu_hours", "duration_seconds", "training_kwh", "training_co2e_kg",
-    "crossover_days",
-)  # fmt: skip
 
 
 class Case(NamedTuple):

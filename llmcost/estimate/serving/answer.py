@@ -23,6 +23,7 @@ from llmcost.estimate.serving.replica import Replica
 from llmcost.estimate.serving.sizes import arriving
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario
+from llmcost.terms import SERVE, results
 
 
 def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
@@ -48,33 +49,16 @@ def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
     return _estimate(todo, sold, *at_load(todo, centre, spread))
 
 
-RESULT_KEYS = (
-    "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input", "usd_per_mtok_blended", "blend_ratio",
-    "usd_per_request", "usd_per_user_month", "usd_per_month", "usd_per_day", "gpus", "prefill_gpus", "decode_gpus",
-    "replicas", "gpus_mean", "gpus_reserved", "gpus_on_demand_mean", "gpus_spot_mean", "reserve_share",
-    "breakeven_utilization_reserved", "utilization", "requests_per_second_peak", "tpot_seconds", "ttft_seconds",
-    "ttft_p50_seconds", "ttft_p95_seconds", "ttft_p99_seconds", "requests_in_flight", "tokens_per_second_per_user",
-    "tpot_full_seconds", "ttft_full_seconds", "ttft_idle_seconds",
-    "input_tokens_per_second", "output_tokens_per_second", "requests_per_second_per_replica", "prefill_share",
-    "wh_per_request", "co2e_kg_per_request", "wh_per_1000_tokens", "electricity_usd_per_request",
-    "energy_kwh_per_month", "co2e_kg_per_month", "water_litres_per_request",
-)  # fmt: skip
 PRICED = {
     "usd_per_mtok_output": "of output", "usd_per_mtok_blended": "of input and output", "usd_per_mtok_input": "of input",
 }  # fmt: skip
-WHEN_ASKED = (
-    "usd_per_user_month", "prefill_gpus", "decode_gpus", "input_tokens_per_second", "gpus_reserved",
-    "gpus_on_demand_mean", "gpus_spot_mean", "reserve_share", "breakeven_utilization_reserved",
-    "water_litres_per_request", "ttft_p50_seconds", "ttft_p95_seconds", "ttft_p99_seconds", "requests_in_flight",
-    "tokens_per_second_per_user", "tpot_full_seconds", "ttft_full_seconds", "ttft_idle_seconds",
-)  # fmt: skip
-# no rows of nulls where nobody asked
 
 
 def _estimate(todo: Plan, sold: tuple[offers.Offer, ...], c: dict[str, Any], spread: dict[str, Any]) -> Estimate:
     question, replica = todo.question, todo.replica
     assert not isinstance(replica, NoFit)
-    result: dict[str, Any] = {key: _plain(c.get(key)) for key in RESULT_KEYS if key in c or key not in WHEN_ASKED}
+    known = [term.name for term in results(SERVE) if term.name in c or not term.asked]
+    result: dict[str, Any] = {key: _plain(c.get(key)) for key in known}
     if not (todo.fleet.follows or todo.fleet.mixed):
         del result["gpus_mean"]
     if replica.server() is None:  # a batch that stands: nothing to tell apart from its latencies

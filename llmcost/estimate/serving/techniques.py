@@ -23,6 +23,7 @@ from llmcost.keys.techniques import LONGEST_DRAFT
 from llmcost.result import CostRow
 from llmcost.scenario import Scenario, Setting
 from llmcost.technique import Said
+from llmcost.terms import MEAN, SUM, mixed
 
 if TYPE_CHECKING:
     from llmcost.estimate.serving.plan import Plan
@@ -32,14 +33,6 @@ LENGTHS = tuple(float(y) for y in range(9))  # draft lengths to choose from; 0 i
 # What the layout and the size of the large model say nothing about, for the small one beside it.
 OWN = ("model", "params", "params_active", "gpus", "serve_gpus", "tp", "serve_tp", "pp", "serve_pp", "ep", "serve_ep",
        "batch", "tokens_per_second", "technique")  # fmt: skip
-SUMMED = (
-    "usd_per_request", "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input", "usd_per_mtok_blended",
-    "kwh_per_request", "wh_per_request", "wh_per_1000_tokens", "water_litres_per_request", "co2e_kg_per_request",
-    "electricity_usd_per_request",
-)  # fmt: skip
-COUNTED = (
-    "gpus", "gpus_mean", "gpus_reserved", "gpus_on_demand_mean", "gpus_spot_mean", "usd_per_hour_fleet",
-)  # fmt: skip
 SHARED = frozenset(("operations_cost", "stored_bytes"))
 PER_MONTH = {"energy_kwh_per_month": "kwh_per_request", "co2e_kg_per_month": "co2e_kg_per_request"}
 Figures = dict[str, Any]
@@ -110,8 +103,10 @@ class Applied(NamedTuple):
         if self.small is not None:
             small = self.small._replace(requests=todo.requests, fleet=todo.fleet)
             parts.append((self.reach * self.shares[1], model(small, self.reaching(p, self.shares[1]))))
-        out = own | {k: sum(w * f[k] for w, f in parts) for k in SUMMED if all(f.get(k) is not None for _, f in parts)}
-        out |= {k: sum(f[k] for _, f in parts) for k in COUNTED if k in own}
+        out = own | {
+            k: sum(w * f[k] for w, f in parts) for k in mixed(MEAN) if all(f.get(k) is not None for _, f in parts)
+        }
+        out |= {k: sum(f[k] for _, f in parts) for k in (*mixed(SUM), "usd_per_hour_fleet") if k in own}
         if self.small is not None and "gpus" in own:
             out["small_gpus"] = parts[1][1]["gpus"]
         self._add(out, p)

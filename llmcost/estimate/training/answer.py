@@ -20,6 +20,7 @@ from llmcost.estimate.training import methods, pace
 from llmcost.estimate.training import step as steps
 from llmcost.result import CostRow, Estimate
 from llmcost.scenario import Scenario
+from llmcost.terms import TRAIN, results
 
 TOKENS = ("tokens", "rollout_tokens")
 GIVEN_WORK = ("gpu_hours", "training_flops", *TOKENS, "model", "params", "params_active")
@@ -160,7 +161,7 @@ def breakdown(todo: Plan, centre: Mapping[str, Any]) -> list[CostRow]:
 def _estimate(todo: Plan, centre: dict[str, Any], spread: dict[str, Any]) -> Estimate:
     question = todo.question
     _explain(todo, centre)
-    result = {key: centre.get(key) for key in RESULT_KEYS}
+    result = {term.name: centre.get(term.name) for term in results(TRAIN)}
     if "run_mfu" in centre:  # one phase has no other
         result["run_mfu"] = centre["run_mfu"]
     result["gpus"] = todo.gpus
@@ -222,14 +223,6 @@ def _refusal(todo: Plan, no: steps.Predicted) -> Estimate:
         presets=presets_date(todo.question.catalog),
         exit_code=int(Exit.NO),
     )
-
-
-RESULT_KEYS = (
-    "total_usd", "run_usd", "program_usd", "gpu_hours", "compute_gpu_hours", "duration_seconds", "compute_seconds",
-    "training_flops", "hardware_flops", "flops_per_token", "hardware_flops_per_token", "tokens", "mfu", "goodput",
-    "energy_kwh", "electricity_usd", "power_watts", "co2e_kg", "embodied_co2e_kg", "water_litres",
-    "homes_year", "cars_year",
-)  # fmt: skip
 
 
 def _sentence(text: str) -> str:
