@@ -11,6 +11,7 @@ from llmcost.cli.command import complete_preset
 from llmcost.cli.help import examples
 from llmcost.cli.presets import FOLDER, JSON, NO_COLOR, OUTPUT
 from llmcost.errors import Exit, LlmcostError, shown
+from llmcost.render import formats
 
 if TYPE_CHECKING:
     from llmcost.result import Estimate
@@ -24,7 +25,7 @@ llmcost check --as-of 2026-11-23 --format junit -o llmcost.xml
 
 Exit codes: 0 every limit holds (a warning does not count), 1 a limit does not hold, 2 the question is wrong.
 """
-FORMATS = ("table", "json", "csv", "markdown", "github", "junit")
+FORMATS = formats("check")
 SUMMARY_FILE = "GITHUB_STEP_SUMMARY"
 
 

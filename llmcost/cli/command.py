@@ -11,6 +11,7 @@ import typer
 from llmcost.cli import help as shown_help
 from llmcost.errors import Exit, LlmcostError
 from llmcost.keys import COMPARE, CROSSOVER, KEYS, Key, all_keys
+from llmcost.render import formats
 
 OUTPUT = "Output"
 PRESET_KINDS = ("models", "hardware", "prices", "regions", "frameworks")
@@ -90,7 +91,7 @@ def _metavar(key: Key) -> str:
     }.get(key.kind, "N" if key.kind.startswith("whole") else "QUANTITY")
 
 
-def output_options(formats: tuple[str, ...] = ("table", "json", "csv", "markdown")) -> dict[str, Any]:
+def output_options(known: tuple[str, ...]) -> dict[str, Any]:
     """Options on how the answer is shown; never on what it is."""
 
     def opt(default: Any, *names: str, **more: Any) -> Any:
@@ -108,7 +109,7 @@ def output_options(formats: tuple[str, ...] = ("table", "json", "csv", "markdown
             None, "--presets", metavar="DIR", help="Folder of your own presets.", envvar="LLMCOST_PRESETS"
         ),
         "format_": opt(
-            "table", "--format", metavar="NAME", help=f"How to print: {', '.join(formats)}.", envvar="LLMCOST_FORMAT"
+            "table", "--format", metavar="NAME", help=f"How to print: {', '.join(known)}.", envvar="LLMCOST_FORMAT"
         ),
         "json_": opt(False, "--json", help="Short for --format json."),
         "output": opt(None, "--output", "-o", metavar="FILE", help="Write the answer to a file."),
@@ -141,14 +142,15 @@ def add(
         return
     own = extra or {}
     keys = options_of(name)
-    output = output_options()
+    known = formats(name)
+    output = output_options(known)
 
     def body(**said: Any) -> int:
         from llmcost.cli import output as out
         from llmcost.scenario import refuse_unread
 
         flags = {k: said[k] for k in keys if said[k] not in (None, [])}
-        shown = out.options(**{k: said[k] for k in (*output, *(x for x in own if x in out.SHOWN))})
+        shown = out.options(**{k: said[k] for k in (*output, *(x for x in own if x in out.SHOWN))}, formats=known)
         catalog = out.catalog(said["presets_dir"])
         names = said["scenario"] if many else [said["scenario"]]
         answers = [n for n in names if many and n.endswith(".json")]

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from llmcost.result import Estimate
     from llmcost.scenario import Scenario
 
-FORMATS = ("table", "json", "csv", "markdown")
 PLOTS = ("curve", "tornado", "amortisation")  # what --plot draws
 PICTURE = ("chart", "plot", "plot_kind")  # options of some commands that only change the picture
 SHOWN = (*PICTURE, "curve")  # and what is shown of the answer
@@ -58,7 +57,7 @@ def options(
     explain: bool,
     quiet: bool,
     no_color: bool,
-    formats: tuple[str, ...] = FORMATS,
+    formats: tuple[str, ...],
     **rest: Any,
 ) -> Shown:
     """Output options, checked before anything is computed."""

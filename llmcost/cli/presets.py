@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from llmcost.cli import command
+from llmcost.render import formats
 
 SUMMARY = "What is known, from where, and how old it is."
 KIND = typer.Argument(
@@ -23,11 +24,12 @@ NAME = typer.Argument(
 FOLDER = typer.Option(
     None, "--presets", metavar="DIR", help="Folder of your own presets.", envvar="LLMCOST_PRESETS", show_default=False
 )
+FORMATS = formats("presets")
 FORMAT = typer.Option(
     "table",
     "--format",
     metavar="NAME",
-    help="How to print: table, json, csv, markdown.",
+    help=f"How to print: {', '.join(FORMATS)}.",
     show_default=False,
     envvar="LLMCOST_FORMAT",
 )
@@ -62,7 +64,9 @@ def deliver(estimate: Any, format_: str, json_: bool, output: str | None, no_col
     """Print or write an answer of a command that asks no scenario."""
     from llmcost.cli import output as out
 
-    return out.deliver(estimate, out.options(format_, json_, output, explain=False, quiet=False, no_color=no_color))
+    known = formats(estimate.command)
+    how = out.options(format_, json_, output, explain=False, quiet=False, no_color=no_color, formats=known)
+    return out.deliver(estimate, how)
 
 
 def list_(

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct
-
-from llmcost.result import Estimate
-
-FORMATS = ("table", "json", "csv", "markdown", "chart")
-CI_FORMATS = ("github", "junit")  # of a check of budgets alone
+if TYPE_CHECKING:
+    from llmcost.result import Estimate
 
 
-class Options(Struct, frozen=True, kw_only=True):
+class Format(NamedTuple):
+    """An output format: the name of its module here, and the commands that print it; all where none is named."""
+
+    name: str
+    commands: tuple[str, ...] = ()
+
+
+FORMATS = (
+    Format("table"), Format("json"), Format("csv"), Format("markdown"), Format("github", ("check",)),
+    Format("junit", ("check",)),
+)  # fmt: skip
+
+
+class Options(NamedTuple):
     """How to show an answer.
 
     `width` is the columns of the terminal; `None` is a pipe or a file, where everything has its natural width. JSON has
@@ -28,15 +38,24 @@ class Options(Struct, frozen=True, kw_only=True):
     curve: bool = False
 
 
+def formats(command: str) -> tuple[str, ...]:
+    """Names of the formats that a command prints.
+
+    >>> formats("train"), formats("check")[-1]
+    (('table', 'json', 'csv', 'markdown'), 'junit')
+    """
+    return tuple(form.name for form in FORMATS if not form.commands or command in form.commands)
+
+
 def render(format_name: str, estimate: Estimate, options: Options) -> str:
-    """An answer in one of `FORMATS`, a check in one of `CI_FORMATS` too; only that format's module is loaded.
+    """An answer in one of the formats of its command; only that format's module is loaded.
 
     Raises
     ------
     ValueError
         No such format (a bug: the command line checks names first), or a number that is not finite.
     """
-    known = (*FORMATS, *CI_FORMATS) if estimate.command == "check" else FORMATS
+    known = formats(estimate.command)
     if format_name not in known:
         raise ValueError(f"no renderer for {format_name!r}: one of {', '.join(known)}")
     text: str = import_module(f"llmcost.render.{format_name}").render(estimate, options)
