@@ -7,9 +7,11 @@ unit or a quantity with its unit (`memory_bytes = "80 GB"`). `None` means not kn
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Struct, field
+
+from llmcost.dtypes import DTYPES
 
 Count = Annotated[float, Meta(gt=0, extra={"kind": "count"})]
 NonNegative = Annotated[float, Meta(ge=0, extra={"kind": "count"})]
@@ -91,8 +93,12 @@ class AttentionGroup(Struct, frozen=True, forbid_unknown_fields=True):
     indexer: Indexer | None = None
 
 
-Dtype = Literal["fp32", "bf16", "fp16", "fp8", "int8", "int4", "mxfp4", "fp4"]
-StoredFormat = Literal[Dtype, "int6", "int5", "int3", "int2", "int1"]
+if TYPE_CHECKING:
+    Dtype: TypeAlias = str
+    StoredFormat: TypeAlias = str
+else:  # names are checked when a file is decoded
+    Dtype = Literal[tuple(DTYPES)]
+    StoredFormat = Literal[Dtype, "int6", "int5", "int3", "int2", "int1"]
 
 
 class Stored(Struct, frozen=True, forbid_unknown_fields=True):
@@ -189,9 +195,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     other_params: NonNegative = 0.0  # counted from the checkpoint and named in the source note
     # facts
     max_context: Whole | None = None
-    native_dtype: Literal["fp32", "bf16", "fp16", "fp8", "int8", "int4", "mxfp4", "fp4"] | None = (
-        None  # of most weights
-    )
+    native_dtype: Dtype | None = None  # of most weights
     checkpoint: Checkpoint | None = None  # not given: every weight in `native_dtype`
     training_tokens: Count | None = None
     training_flops: Count | None = None

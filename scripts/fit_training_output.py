@@ -13,11 +13,11 @@ import tomli_w
 
 from llmcost import spec
 from llmcost.catalog import Catalog
-from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.machine.roofline import Machine, peak_flops
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.calibration import calibration_from_factors
 from llmcost.engine.training.flops import training_flops_of
-from llmcost.engine.training.micro_batch import peak_flops
+from llmcost.engine.training.micro_batch import bits_of
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.validate import training_rows as tr
@@ -102,7 +102,7 @@ def measured_samples(catalog: Catalog) -> list[Sample]:
             continue
         tokens = todo.run.global_batch * todo.run.seq_len
         flops = float(training_flops_of(todo.shape, todo.run.seq_len).model * tokens)
-        peak = todo.n_gpus * float(peak_flops(todo.machine, todo.run.precision))
+        peak = todo.n_gpus * float(peak_flops(todo.machine, bits_of(todo.run.precision))[0])
         kind = "moe" if todo.shape.n_experts else "dense"
         precision = {"mxfp8": "fp8", "nvfp4": "fp4"}.get(row["precision_id"], row["precision_id"])
         group = (row["source_group"], row["hardware_id"], row["model"])

@@ -6,6 +6,7 @@ the option `--cache-hit` is the TOML key `cache_hit`.
 
 from __future__ import annotations
 
+from llmcost.dtypes import SPELLINGS
 from llmcost.keys import buying, demand, fleet, money, serving, subject, techniques, time, training, what_if
 from llmcost.keys.key import BOTH, COMPARE, CROSSOVER, SERVE, TRAIN, Key
 
@@ -34,8 +35,8 @@ ELSEWHERE = {  # choices by what others call them
     "cpt": "continue", "continued": "continue", "distillation": "distill",
     **dict.fromkeys(("rlhf", "rlvr", "ppo", "grpo", "reinforcement"), "rl"),
     "reserved": "1-year", "committed": "1-year", "ondemand": "on-demand", "on_demand": "on-demand",
-    "preemptible": "spot", "own": "owned", "buy": "owned", "float8": "fp8", "bfloat16": "bf16", "half": "fp16",
-    "float16": "fp16", "float32": "fp32",
+    "preemptible": "spot", "own": "owned", "buy": "owned",
+    **SPELLINGS,
 }  # fmt: skip
 TABLES = ("alternative", "budget", "plan")  # read by other parts of the tool
 

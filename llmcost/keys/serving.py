@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from llmcost.dtypes import ALL, DTYPES
 from llmcost.keys.key import CROSSOVER, SERVE, Key
-from llmcost.keys.subject import DTYPES
 
 BATCHING = ("continuous", "static")
 POOLS = ("colocated", "disaggregated")
 PHASES = ("prefill", "decode")
-COMPUTE_DTYPES = ("bf16", "fp16", "fp8", "int8", "fp4", "mxfp4")
+COMPUTED = tuple(dtype.name for dtype in ALL if dtype.computes)
 
 KEYS = (
     Key("isl", "count", "Workload", "input tokens per request: 1000", (SERVE, CROSSOVER), ranged=True, most=1e9),
@@ -20,11 +20,11 @@ KEYS = (
     Key("lengths", "file", "Workload", "lengths of requests: a CSV file with columns isl and osl", (SERVE, CROSSOVER)),
     Key("requests", "per_day", "Workload", "traffic: 10M/day, 250/s", (SERVE, CROSSOVER), ranged=True),
     Key("requests_per_user", "per_day", "Workload", "requests of one user: 15/day", (SERVE,), ranged=True),
-    Key("kv_dtype", "choice", "Serving", "KV cache format", (SERVE, CROSSOVER), choices=DTYPES),
+    Key("kv_dtype", "choice", "Serving", "KV cache format", (SERVE, CROSSOVER), choices=tuple(DTYPES)),
     Key("dtypes", "choices", "Serving", "formats to choose the cheapest from, in place of one: fp8,bf16",
-        (SERVE, CROSSOVER), choices=DTYPES),
+        (SERVE, CROSSOVER), choices=tuple(DTYPES)),
     Key("compute_dtype", "choice", "Serving", "format of the arithmetic, where it is not that of the weights",
-        (SERVE, CROSSOVER), choices=COMPUTE_DTYPES),
+        (SERVE, CROSSOVER), choices=COMPUTED),
     Key("expert_imbalance", "ratio", "Serving", "load of the busiest expert rank over the mean, less 1: 0.3",
         (SERVE, CROSSOVER), most=100.0),
     Key("phase", "choice", "Serving", "prompts without answers, or answers to prompts that arrive cached",

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from llmcost.dtypes import DTYPES
 from llmcost.keys.key import CROSSOVER, SERVE, TRAIN, Key
 
-DTYPES = ("fp32", "bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4")
 ZERO = ("0", "1", "2", "3")
 RECOMPUTE = ("none", "selective", "full")
 
@@ -18,7 +18,7 @@ KEYS = (
     Key("hardware", "hardware", "Hardware", "accelerator preset (llmcost presets list hardware) or file.toml",
         sided=True, short="-H"),
     Key("gpus", "whole", "Hardware", "number of accelerators: 8", sided=True),
-    Key("dtype", "choice", "Hardware", "compute and weight format", sided=True, choices=DTYPES),
+    Key("dtype", "choice", "Hardware", "compute and weight format", sided=True, choices=tuple(DTYPES)),
     Key("framework", "frameworks", "Hardware", "software it runs on (llmcost presets list frameworks): vllm",
         sided=True),
     Key("tp", "whole", "Layout", "tensor-parallel ranks", sided=True),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from llmcost.dtypes import ALL as ALL_DTYPES
+from llmcost.dtypes import DTYPES
 from llmcost.keys.key import CROSSOVER, SERVE, Key
 from llmcost.keys.money import COMMITMENTS
 
 NONE = "none"  # no technique at all, beside others in a comparison
-STORED = ("fp32", "bf16", "fp16", "fp8", "int8", "int4", "mxfp4", "fp4")
-CACHED = ("bf16", "fp16", "fp8", "int8", "int4", "fp4")
-COMPUTED = ("bf16", "fp16", "fp8", "int8", "fp4")
+CACHED = tuple(dtype.name for dtype in ALL_DTYPES if dtype.caches)
+# the units for mxfp4 are those for fp4
+COMPUTED = tuple(dtype.name for dtype in ALL_DTYPES if dtype.computes and dtype.name != "mxfp4")
 LONGEST_DRAFT = 32
 
 
@@ -55,7 +57,7 @@ def _formats(lever: str, what: str, formats: tuple[str, ...]) -> tuple[Technique
 SHARE = Value("share", "share", needed=True, inside=True)
 ESCALATED = (SHARE, Value("model", "models", needed=True))
 ALL = (
-    *_formats("weights", "weights stored", STORED),
+    *_formats("weights", "weights stored", tuple(DTYPES)),
     *_formats("activations", "arithmetic", COMPUTED),
     *_formats("kv", "KV cache", CACHED),
     Technique("no-batching", "batching", "one request at a time", choice="1"),

@@ -13,13 +13,14 @@ PACKAGE = Path(__file__).parent.parent.parent / "llmcost"
 # A module may import those to its left and its own layer.
 ALLOWED = {
     "errors": set(),
+    "dtypes": set(),
     "units": {"errors"},
     "terms": {"units", "errors"},
-    "keys": set(),
+    "keys": {"dtypes"},
     "technique": {"errors", "units", "keys"},
-    "spec": {"errors", "units"},
+    "spec": {"errors", "units", "dtypes"},
     "result": {"errors", "units"},
-    "engine": {"errors", "units", "spec"},
+    "engine": {"errors", "units", "spec", "dtypes"},
     "files": {"errors"},
     "decode": {"errors", "units", "spec"},
     "catalog": {"errors", "spec", "files", "decode"},
@@ -28,7 +29,7 @@ ALLOWED = {
     "budget": {"errors", "units", "spec", "result", "scenario", "keys", "terms"},
     "schemas": {"errors", "units", "spec", "result", "scenario", "keys", "terms", "budget"},
     "render": {"errors", "units", "result", "keys", "terms"},
-    "estimate": {"errors", "units", "spec", "result", "engine", "files", "decode", "catalog", "scenario", "keys", "terms", "budget", "technique"},
+    "estimate": {"dtypes", "errors", "units", "spec", "result", "engine", "files", "decode", "catalog", "scenario", "keys", "terms", "budget", "technique"},
     "api": {"errors", "units", "result", "files", "catalog", "scenario", "estimate"},
     "cli": {"errors", "budget", "units", "spec", "result", "files", "catalog", "keys", "scenario", "estimate", "render", "schemas", "hf_config", "terms"},
 }  # fmt: skip

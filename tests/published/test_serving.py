@@ -9,11 +9,11 @@ import pytest
 
 from llmcost import spec
 from llmcost.catalog import Catalog
-from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.machine.roofline import Machine, peak_flops
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape, kv_elements
 from llmcost.engine.serving.at_a_load import Loaded, first_token, loaded
-from llmcost.engine.serving.iteration import distinct_experts, peak_flops
+from llmcost.engine.serving.iteration import distinct_experts
 from llmcost.engine.serving.memory import weights_bytes
 from llmcost.engine.serving.operating_point import (
     Calibration,
@@ -326,7 +326,7 @@ def test_errors_on_measured_rows(quantity: str, column: str, scale: float, media
 
 def test_a_chip_without_a_format_runs_the_next_wider_one() -> None:
     def rate(chip: Machine, bits: float) -> tuple[float, float]:
-        peak, width = peak_flops(chip, Precision(compute_bits=bits))
+        peak, width = peak_flops(chip, bits)
         return float(peak), float(width)
 
     # H100: no FP4, so FP8 (1,978.9e12); A100: neither, so 16 bits (312e12); B200 has all (9e15)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.machine.roofline import Machine, peak_flops
 from llmcost.engine.serving.first_token_spread import FirstTokenSpread, kind_of, sides
-from llmcost.engine.serving.iteration import peak_flops, prompt_attention_seconds, rates
+from llmcost.engine.serving.iteration import prompt_attention_seconds, rates
 from llmcost.engine.serving.operating_point import (
     Calibration,
     Layout,
@@ -46,7 +46,7 @@ def test_int8_on_a_b300_runs_at_the_sixteen_bit_rate() -> None:
     """NVIDIA cut INT8 on Blackwell Ultra below the BF16 rate."""
     b300 = machine("b300-sxm")
     assert b300.int8_flops < b300.bf16_flops
-    assert peak_flops(b300, INT8)[0] == b300.bf16_flops
+    assert peak_flops(b300, INT8.compute_bits, INT8.integer)[0] == b300.bf16_flops
 
 
 def test_a_geforce_sums_in_sixteen_bits_at_its_full_rate() -> None:

@@ -24,6 +24,39 @@ class Machine(NamedTuple):
     tdp_watts: Num
 
 
+def peak_flops(machine: Machine, bits: Num, integer: Num = 0.0) -> tuple[Num, Num]:
+    """Dense peak of a width, or of the next wider one the chip has [FLOP/s], and that width [bits].
+
+    A narrow unit slower than the 16-bit one is not used (INT8 on a B300): its peak is that of 16 bits.
+
+    Parameters
+    ----------
+    machine : Machine
+        Peaks; nan where the chip lacks a format.
+    bits : float or array
+        Width asked for: 16, 8 or 4 [bits].
+    integer : float or array
+        1: 8 bits are INT8, not FP8 [-].
+
+    Source: definition; a chip without FP8 runs FP8 weights at its 16-bit rate (vLLM FP8 Marlin kernels).
+
+    Examples
+    --------
+    An A100 (312e12 FLOP/s in 16 bits) has neither FP8 nor FP4.
+
+    >>> nan = float("nan")
+    >>> a100 = Machine(312e12, nan, nan, 624e12, 80e9, 2.039e12, 300e9, 8, 25e9, 400)
+    >>> [float(x) for x in peak_flops(a100, 8.0)], float(peak_flops(a100, 8.0, 1.0)[0])
+    ([312000000000000.0, 16.0], 624000000000000.0)
+    """
+    eight = np.where(np.asarray(integer) > 0, machine.int8_flops, machine.fp8_flops)
+    asked = np.asarray(bits)
+    in_eight = (asked <= 8) & np.isfinite(eight)
+    in_four = (asked <= 4) & np.isfinite(machine.fp4_flops)
+    peak = np.where(in_four, machine.fp4_flops, np.where(in_eight, eight, machine.bf16_flops))
+    return np.fmax(peak, machine.bf16_flops), np.where(in_four, 4.0, np.where(in_eight, 8.0, 16.0))
+
+
 def join(a: Num, b: Num, exponent: Num) -> Num:
     r"""Time of two activities that overlap in part [s].
 

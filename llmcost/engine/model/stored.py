@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from llmcost.dtypes import DTYPES
 from llmcost.engine.model.parameters import Counts, count
 from llmcost.spec import Checkpoint, Dtype, Model, Stored
 
-# Bits per parameter of a format where a checkpoint says nothing finer, block scales included: MXFP4 has 8 bits a block
-# of 32 (OCP Microscaling Formats v1.0, section 5.2), NVFP4 8 bits a block of 16.
-BITS: dict[Dtype, float] = {
-    "fp32": 32.0, "bf16": 16.0, "fp16": 16.0, "fp8": 8.0, "int8": 8.0, "int4": 4.0, "mxfp4": 4.25, "fp4": 4.5,
-}  # fmt: skip
 UNSTATED: Dtype = "bf16"  # how weights are published where nobody says otherwise
 
 
@@ -36,7 +32,7 @@ def checkpoint_of(model: Model) -> Checkpoint:
     if model.checkpoint is not None:
         return model.checkpoint
     name = model.native_dtype or UNSTATED
-    return Checkpoint(method=name, rest=Stored(name, BITS[name]))
+    return Checkpoint(method=name, rest=Stored(name, DTYPES[name].bits))
 
 
 def stored_bytes(model: Model) -> StoredBytes:

@@ -48,35 +48,6 @@ class Work(NamedTuple):
         return parts + self.head + self.communication + self.fixed
 
 
-def peak_flops(machine: Machine, precision: Precision) -> tuple[Num, Num]:
-    """Dense peak of the asked format, or of the next wider one the chip has [FLOP/s], and its width [bits].
-
-    A narrow unit slower than the 16-bit one is not used (INT8 on a B300): its peak is that of 16 bits.
-
-    Parameters
-    ----------
-    machine, precision
-        Peaks (nan: the chip lacks the format) and the format asked for.
-
-    Source: definition; a chip without FP8 runs FP8 weights at its 16-bit rate (vLLM FP8 Marlin kernels).
-
-    Examples
-    --------
-    An A100 (312e12 FLOP/s in 16 bits) has neither FP8 nor FP4.
-
-    >>> nan = float("nan")
-    >>> a100 = Machine(312e12, nan, nan, 624e12, 80e9, 2.039e12, 300e9, 8, 25e9, 400)
-    >>> [float(x) for x in peak_flops(a100, Precision(compute_bits=8.0))]
-    [312000000000000.0, 16.0]
-    """
-    eight = np.where(np.asarray(precision.integer) > 0, machine.int8_flops, machine.fp8_flops)
-    asked = np.asarray(precision.compute_bits)
-    in_eight = (asked <= 8) & np.isfinite(eight)
-    in_four = (asked <= 4) & np.isfinite(machine.fp4_flops)
-    peak = np.where(in_four, machine.fp4_flops, np.where(in_eight, eight, machine.bf16_flops))
-    return np.fmax(peak, machine.bf16_flops), np.where(in_four, 4.0, np.where(in_eight, 8.0, 16.0))
-
-
 def links(machine: Machine, calibration: Calibration) -> tuple[Num, Num, Num]:
     """Attainable bandwidth inside the scale-up domain and across [bytes/s], and the accelerators in a domain [-].
 
@@ -113,7 +84,7 @@ def rates(machine: Machine, precision: Precision, calibration: Calibration) -> R
     if np.any(calibration.half_sums):
         full = np.fmax(machine.int8_flops / 2.0, machine.bf16_flops)
         machine = machine._replace(bf16_flops=np.where(calibration.half_sums, full, machine.bf16_flops))
-    peak, bits = peak_flops(machine, precision)
+    peak, bits = roofline.peak_flops(machine, precision.compute_bits, precision.integer)
     link, network, domain = links(machine, calibration)
     narrow = np.where(bits <= 4, calibration.compute_efficiency_4, calibration.compute_efficiency_8)
     widened = (np.asarray(precision.weight_only) > 0) | (bits > np.asarray(precision.compute_bits))

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llmcost.engine.machine.collectives import all_to_all_seconds, gather_seconds, group
-from llmcost.engine.machine.roofline import Machine, join
+from llmcost.engine.machine.roofline import Machine, join, peak_flops
 from llmcost.engine.model.transformer import Shape, blocks_of, causal_attention_flops_per_token
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.training.calibration import Calibration
@@ -45,44 +45,26 @@ def recomputed_share(layout: Layout) -> Num:
     return share
 
 
-def peak_flops(machine: Machine, precision: Num) -> Num:
-    """Dense peak at a precision; a format the chip lacks runs at the next wider one it has [FLOP/s].
+def bits_of(precision: Num) -> Num:
+    """Width of the linear layers under a code of `PRECISIONS` [bits].
 
-    Parameters
-    ----------
-    machine : Machine
-        Accelerator.
-    precision : int or array
-        Code of `PRECISIONS`.
-
-    Source: definition.
-
-    Examples
-    --------
-    An A100 has no FP8: 312 TFLOP/s.
-
-    >>> a100 = Machine(312e12, np.nan, np.nan, 624e12, 80e9, 2.039e12, 300e9, 8, 25e9, 400)
-    >>> float(peak_flops(a100, FP8)) / 1e12
-    312.0
+    >>> bits_of(np.array([BF16, MXFP8, NVFP4])).tolist()
+    [16.0, 8.0, 4.0]
     """
     code = np.asarray(precision)
-    eight = np.where(np.isnan(machine.fp8_flops), machine.bf16_flops, machine.fp8_flops)
-    four = np.where(np.isnan(machine.fp4_flops), eight, machine.fp4_flops)
-    return np.select([code >= NVFP4, code >= FP8], [four, eight], machine.bf16_flops)
+    return np.select([code >= NVFP4, code >= FP8], [4.0, 8.0], 16.0)
 
 
 def _gemm_rate(machine: Machine, precision: Num, cal: Calibration) -> tuple[Num, Num]:
     """Attained FLOP/s of large products at `precision` and at 16 bits."""
-    code = np.asarray(precision)
-    lacks8 = np.isnan(machine.fp8_flops)
-    lacks4 = np.isnan(machine.fp4_flops)
-    eight = np.where(code == MXFP8, cal.gemm_mxfp8, cal.gemm_fp8)
-    relative = np.select([(code < FP8) | lacks8, (code >= NVFP4) & ~lacks4], [1.0, cal.gemm_fp4], eight)
+    peak, bits = peak_flops(machine, bits_of(precision))
+    eight = np.where(np.asarray(precision) == MXFP8, cal.gemm_mxfp8, cal.gemm_fp8)
+    relative = np.select([bits >= 16, bits <= 4], [1.0, cal.gemm_fp4], eight)
     used = (np.asarray(cal.power_reference) > 0) & ~np.isnan(machine.tdp_watts)
     watts = np.where(used, machine.tdp_watts / machine.bf16_flops, 1.0)
     power = np.clip(watts / np.where(used, cal.power_reference, 1.0), 0.7, 1.4) ** cal.power
     sustained = np.minimum(cal.gemm_16 * power, 1.0)
-    return peak_flops(machine, precision) * relative * sustained, machine.bf16_flops * sustained
+    return peak * relative * sustained, machine.bf16_flops * sustained
 
 
 class Work(NamedTuple):
@@ -114,10 +96,7 @@ def _gemm(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibratio
     """Matrix products of the layers and of the head, forward and backward: seconds per micro-batch."""
     tokens = lay.micro_batch * run.seq_len / lay.cp
     rate, rate16 = _gemm_rate(machine, run.precision, cal)
-    code = np.asarray(run.precision)
-    held_in = np.select(
-        [(code >= NVFP4) & ~np.isnan(machine.fp4_flops), (code >= FP8) & ~np.isnan(machine.fp8_flops)], [0.25, 0.5], 1.0
-    )
+    held_in = peak_flops(machine, bits_of(run.precision))[1] / 16.0
     edge = cal.gemm_edge / machine.memory_bytes_per_second
     dense = shape.attention_params + shape.dense_ffn_params
     # five products per block share the width: q, kv, output, up and gate, down
@@ -175,9 +154,8 @@ def _elementwise(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Cal
     routed = shape.topk * shape.moe_layers * shape.expert_params / reads
     # bytes forward and backward: 16 passes over each residual element, 6 over each projected one, 2 bytes each
     moved = 2.0 * (16.0 * shape.d_model * shape.n_layers + 6.0 * (projected + routed))
-    code = np.asarray(run.precision)
-    four, eight = (code >= NVFP4) & ~np.isnan(machine.fp4_flops), (code >= FP8) & ~np.isnan(machine.fp8_flops)
-    moved = moved * (1.0 + cal.cast * np.select([four, eight], [cal.cast_fp4, 1.0], 0.0))
+    _, bits = peak_flops(machine, bits_of(run.precision))
+    moved = moved * (1.0 + cal.cast * np.select([bits <= 4, bits <= 8], [cal.cast_fp4, 1.0], 0.0))
     copies = 2.0 * cal.dispatch * shape.topk * shape.moe_layers * reads
     loss = 24.0 * shape.vocab_size * tokens / rate  # fp32 logits: written, read, gradient
     return passes * tokens * (moved + copies) / rate, loss

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llmcost.engine.machine.collectives import gather_seconds, group
-from llmcost.engine.machine.roofline import Machine, join
+from llmcost.engine.machine.roofline import Machine, join, peak_flops
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.training.calibration import Calibration, filled
@@ -16,7 +16,7 @@ from llmcost.engine.training.memory import Layout, shard_ranks
 from llmcost.engine.training.micro_batch import (
     Run,
     Work,
-    peak_flops,
+    bits_of,
     per_micro_batch,
     recomputed_share,
 )
@@ -168,7 +168,7 @@ def step(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: 
     tokens = run.global_batch * run.seq_len
     flops = training_flops_of(shape, run.seq_len, recomputed_share(lay))
     model, hardware = flops.model * tokens, flops.hardware * tokens
-    peak = accelerators * peak_flops(known, run.precision)
+    peak = accelerators * peak_flops(known, bits_of(run.precision))[0]
     fixed = cal.step + 0.0 * total
     values = [total, *rows, straggler, fixed, model, hardware, model / total / peak, hardware / total / peak]
     return Step(**dict(zip(Step._fields, values, strict=True)))

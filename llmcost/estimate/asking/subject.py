@@ -9,6 +9,7 @@ from msgspec import structs
 
 from llmcost import spec, units
 from llmcost.catalog import Found, source_of
+from llmcost.dtypes import DTYPES
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.parameters import faults
@@ -16,13 +17,6 @@ from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric import spread as sp
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
 from llmcost.estimate.asking.question import Number, Origin, Question, origin_of
-
-PEAKS = {
-    "fp32": "tf32_flops", "bf16": "bf16_flops", "fp16": "fp16_flops", "fp8": "fp8_flops", "int8": "int8_flops",
-    "fp4": "fp4_flops", "mxfp4": "fp4_flops", "int4": "int8_flops",
-}  # fmt: skip
-# A format the chip lacks runs at the next wider format it has.
-WIDER = {"mxfp4": "fp8", "fp4": "fp8", "int4": "int8", "fp8": "bf16", "int8": "bf16", "bf16": "fp16", "fp16": "bf16"}
 
 
 class Subject(NamedTuple):
@@ -128,7 +122,7 @@ def chip(question: Question, predicted: bool = True) -> Chip | None:
 
 POWER = "power_scale"
 SCALED = {
-    "compute_scale": ("fp32_flops", "tf32_flops", "bf16_flops", "fp16_flops", "fp8_flops", "int8_flops", "fp4_flops"),
+    "compute_scale": ("fp32_flops", *dict.fromkeys(dtype.peak for dtype in DTYPES.values())),
     "bandwidth_scale": ("memory_bytes_per_second",),
     "memory_scale": ("memory_bytes",),
     "link_scale": ("link_bytes_per_second", "network_bytes_per_second"),
@@ -179,7 +173,7 @@ def peak_flops(question: Question, device: Chip, dtype: str) -> tuple[float, str
     """
     runs_in, seen = dtype, []
     while runs_in not in seen:
-        value = getattr(device.preset, PEAKS[runs_in], None) or (
+        value = getattr(device.preset, DTYPES[runs_in].peak, None) or (
             device.preset.fp32_flops if runs_in == "fp32" else None
         )
         if value is not None:
@@ -187,14 +181,14 @@ def peak_flops(question: Question, device: Chip, dtype: str) -> tuple[float, str
                 question.warn(
                     "W011", f"{device.found.name} has no {dtype} units: it computes in {runs_in}", "--dtype bf16"
                 )
-            source = source_of(device.preset, PEAKS[runs_in])
+            source = source_of(device.preset, DTYPES[runs_in].peak)
             question.record("peak_flops", float(value), origin_of(device.found, source), "FLOP/s")
             return float(value), runs_in
         seen.append(runs_in)
-        runs_in = WIDER.get(runs_in, runs_in)
+        runs_in = DTYPES[runs_in].wider or runs_in
     raise LlmcostError(
         f"{device.found.name} has no known {dtype} peak",
-        did_you_mean(dtype, [d for d, f in PEAKS.items() if getattr(device.preset, f, None)])
+        did_you_mean(dtype, [d.name for d in DTYPES.values() if getattr(device.preset, d.peak, None)])
         or f"llmcost presets show {device.found.name}",
     )
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llmcost.engine.serving.iteration import peak_flops
+from llmcost.dtypes import DTYPES
+from llmcost.engine.machine.roofline import peak_flops
 from llmcost.engine.serving.operating_point import Precision
 from llmcost.estimate.asking.question import Origin, Question
 from llmcost.estimate.asking.subject import Chip, Subject, dtype_of
 
-SERVE_DTYPES = ("bf16", "fp16", "fp8", "int8", "int4", "fp4", "mxfp4", "fp32")
 # Weights this much narrower than the arithmetic are widened in every step.
 NARROWER = 0.75
 
@@ -18,7 +18,7 @@ NARROWER = 0.75
 def dtypes(question: Question, model: Subject) -> tuple[str, ...]:
     """Weight formats to choose from: those said, or the one of the question."""
     several = question.said("dtypes")
-    return (dtype_of(question, model, SERVE_DTYPES, "bf16"),) if several is None else tuple(several.split(","))
+    return (dtype_of(question, model, tuple(DTYPES), "bf16"),) if several is None else tuple(several.split(","))
 
 
 def precision(question: Question, dtype: str) -> Precision:
@@ -48,7 +48,7 @@ def precision(question: Question, dtype: str) -> Precision:
 
 def compute_format(device: Chip, asked: Precision) -> str:
     """The format a chip's matrix units run in, when asked for this precision."""
-    _, bits = peak_flops(device.machine, asked)
+    _, bits = peak_flops(device.machine, asked.compute_bits, asked.integer)
     if bits >= 16:
         return "bf16" if device.preset.bf16_flops else "fp16"
     return "fp4" if bits <= 4 else "int8" if asked.integer else "fp8"

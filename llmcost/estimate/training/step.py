@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from llmcost import units
 from llmcost.catalog import source_of
+from llmcost.dtypes import DTYPES
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
@@ -30,8 +31,7 @@ FED = 0.4  # matrix products take less of the step: it may be that the batch doe
 ROUNDED_OFF = 0.95  # of the GPU-hours: a count just below that bills no more is said
 STARVED = 1.25  # a step at most this much longer on half the accelerators: the other half is hardly fed
 ASKED = ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch")
-# Formats of the linear layers, by the name the engine has for each; fp4 training is NVFP4.
-PRECISION = {"bf16": "bf16", "fp16": "fp16", "fp8": "fp8", "fp4": "nvfp4"}
+PRECISION = {name: dtype.recipe for name, dtype in DTYPES.items() if dtype.recipe}  # of the linear layers
 RECOMPUTE = {"none": 0.0, "selective": 1.0, "full": 2.0}
 ROW_NAMES = {
     "gemm_seconds": "matrix products", "attention_seconds": "attention", "elementwise_seconds": "memory traffic",

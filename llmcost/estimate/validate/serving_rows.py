@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmcost.catalog import Catalog
+from llmcost.dtypes import SPELLINGS
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Z95, Array, Num
@@ -39,11 +40,6 @@ ARCHITECTURE = (
     "model_id", "params_total", "params_active", "n_layers", "d_model", "n_heads", "n_kv_heads", "d_head", "d_ff",
     "vocab", "attention_kind", "moe_experts", "moe_topk", "ep",
 )  # fmt: skip
-# Spellings of a format in configuration files and names of checkpoints.
-FORMAT_NAMES = {
-    "bfloat16": "bf16", "float16": "fp16", "half": "fp16", "float32": "fp32", "fp8_e4m3": "fp8", "fp8_e5m2": "fp8",
-    "e4m3": "fp8", "fp8-dynamic": "fp8", "w8a8": "int8", "w4a16": "int4", "awq": "int4", "gptq": "int4",
-}  # fmt: skip
 UNSTATED_FORMATS = ("bf16", "fp8", "int4")
 QUANT_SCALES = 0.5  # a 16-bit scale per block of 32 weights (llama.cpp Q4_0, Q5_0, Q8_0)
 # Measured rows did fit: our count of what an engine holds may be this much too high.
@@ -137,7 +133,7 @@ def precision_of_row(
         bits = float(_format(asked, "compute", formats)["compute_bits"])
         known["weight_only"] = bool(known["weight_only"]) or float(known["weight_bytes"]) * 8 < bits * 0.75
         known["compute_bits"] = bits
-    cache = FORMAT_NAMES.get(name := cells.text(row, "kv_precision").lower(), name)
+    cache = SPELLINGS.get(name := cells.text(row, "kv_precision").lower(), name)
     kv = formats[cache]["weight_bytes"] if cache in formats else 1.0 if float(known["compute_bits"]) <= 8 else 2.0
     return tuple(
         float({**known, "kv_bytes": kv}[name]) for name in Precision._fields
@@ -146,7 +142,7 @@ def precision_of_row(
 
 def _format(name: str, what: str, formats: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """A number format by name; `... (4.15 bpw)` and llama.cpp's Q2 to Q8 are weight-only formats of that many bits."""
-    plain = FORMAT_NAMES.get(low := name.lower(), low)
+    plain = SPELLINGS.get(low := name.lower(), low)
     if plain in formats:
         return dict(formats[plain])
     stated, quants = re.search(r"([\d.]+) bpw\)", low), re.match(r"i?q(\d)_", low)

@@ -1,0 +1,39 @@
+"""Number formats: all that is declared of each. What they weigh in serving is in presets/calibration/serving.toml."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Dtype(NamedTuple):
+    """A format of weights, caches or arithmetic.
+
+    `bits` are those of a stored number, block scales included. `peak` is the field of an accelerator with its rate, and
+    `wider` the format that a chip without it computes in. `computes` and `caches` say whether arithmetic and the KV
+    cache come in it, and `recipe` how training in it is called. `also` are other spellings.
+    """
+
+    name: str
+    bits: float
+    peak: str
+    wider: str = ""
+    computes: bool = True
+    caches: bool = True
+    recipe: str = ""
+    also: tuple[str, ...] = ()
+
+
+# MXFP4 has 8 bits a block of 32 (OCP Microscaling Formats v1.0, section 5.2), NVFP4 (fp4) 8 bits a block of 16.
+ALL = (
+    Dtype("fp32", 32.0, "tf32_flops", computes=False, caches=False, also=("float32",)),
+    Dtype("bf16", 16.0, "bf16_flops", wider="fp16", recipe="bf16", also=("bfloat16",)),
+    Dtype("fp16", 16.0, "fp16_flops", wider="bf16", recipe="fp16", also=("float16", "half")),
+    Dtype("fp8", 8.0, "fp8_flops", wider="bf16", recipe="fp8",
+          also=("float8", "fp8_e4m3", "fp8_e5m2", "e4m3", "fp8-dynamic")),
+    Dtype("int8", 8.0, "int8_flops", wider="bf16", also=("w8a8",)),
+    Dtype("int4", 4.0, "int8_flops", wider="int8", computes=False, also=("w4a16", "awq", "gptq")),
+    Dtype("fp4", 4.5, "fp4_flops", wider="fp8", recipe="nvfp4"),
+    Dtype("mxfp4", 4.25, "fp4_flops", wider="fp8", caches=False),
+)  # fmt: skip
+DTYPES: dict[str, Dtype] = {dtype.name: dtype for dtype in ALL}
+SPELLINGS: dict[str, str] = {other: dtype.name for dtype in ALL for other in dtype.also}
