@@ -25,7 +25,6 @@ _ARRAYS = {
         "pairs",
         "front",
         "optimal",
-        "trend",
         "changes",
         "changed_inputs",
     ),

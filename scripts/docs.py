@@ -138,8 +138,9 @@ def main() -> None:
     path = ROOT / "docs" / "glossary.md"
     path.write_text(glossary(path.read_text("utf-8")), "utf-8")
     (ROOT / "docs" / "cli.md").write_text(cli(), "utf-8")
-    path = ROOT / "docs" / "method-techniques.md"
-    path.write_text(techniques.page(path.read_text("utf-8")), "utf-8")
+    for name in ("method-techniques.md", "method-compare.md"):
+        path = ROOT / "docs" / name
+        path.write_text(techniques.page(path.read_text("utf-8")), "utf-8")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from llmcost import api
 from llmcost.errors import LlmcostError
+from scripts import trend
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 REPLICA = {"model": "llama-3.1-70b", "hardware": "h100-sxm", "tp": 4, "isl": 1000, "osl": 500}
@@ -163,7 +164,7 @@ def asked(figure: Figure) -> str:
     return "`llmcost serve " + " ".join(f"--{k.replace('_', '-')} {v}" for k, v in figure.question.items()) + "`"
 
 
-TABLES = {"batching": batching, "published": published}
+TABLES = {"batching": batching, "published": published, "trend": trend.table}
 
 
 def page(text: str) -> str:

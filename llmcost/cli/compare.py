@@ -23,7 +23,6 @@ llmcost compare train-or-buy
 llmcost compare chat-70b --against api:openai/gpt-4o --cross requests
 llmcost compare --optimal --loss-of 13B --inference-tokens 2T
 llmcost compare --baseline old.json new.json
-llmcost compare --trend
 """
 COMMON = (
     *("vary", "against", "cross", "baseline", "optimal", "sort", "columns"),
@@ -72,9 +71,6 @@ OPTIONS: dict[str, Any] = {
         OPTIMAL, None, "--inference-tokens", metavar="COUNT", help="Tokens served over the model's life: 2T."
     ),
     "law": _option(OPTIMAL, None, "--law", metavar="NAME", help="Scaling law of the headline: hoffmann, besiroglu."),
-    "trend": _option(
-        "Published costs", False, "--trend", help="How published training costs have grown, by definition."
-    ),
     "workers": _option(
         ALTERNATIVES,
         "",
@@ -98,13 +94,8 @@ def register(app: typer.Typer, full: bool) -> None:
 
 def run(scenarios: list[tuple[str, Scenario]], catalog: Catalog, answers: list[str], **how: Any) -> Any:
     """Answer: alternatives side by side, a size for a life, or two answers of one question."""
-    baseline, optimal, trend = how.pop("baseline"), how.pop("optimal"), how.pop("trend")
+    baseline, optimal = how.pop("baseline"), how.pop("optimal")
     asked = {name for name, value in how.items() if value not in (None, [], False, "")}
-    if trend:
-        _refuse("--trend", asked | {k for k, v in (("baseline", baseline), ("optimal", optimal)) if v})
-        from llmcost.estimate.compare.trend import trend as published
-
-        return published(catalog)
     if baseline is not None:
         kept = {name: how[name] for name in SIDE_BY_SIDE if name in asked}
         _refuse("--baseline", (asked - set(kept)) | ({"optimal"} if optimal else set()))

@@ -19,7 +19,6 @@ ASKED: dict[str, list[str]] = {
     "cross": [OWN, "--cross", "requests"],
     "never": [OWN, "--cross", "requests=1/day..1k/day"],
     "optimal": ["--optimal", "--loss-of", "13B", "--inference-tokens", "2T"],
-    "trend": ["--trend"],
     "against": ["-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "1000", "--osl", "300", "--requests", "1M/day",
                 "--against", "api:openai/gpt-4o-mini", "--against", "rent:lambda", "--samples", "200"],
 }  # fmt: skip
@@ -33,9 +32,7 @@ def test_json_is_what_the_schema_says(cli: Cli, name: str) -> None:
     assert cli("compare", *ASKED[name], "--format", "markdown" if name == "cross" else "csv").code == 0
 
 
-@pytest.mark.parametrize(
-    ("name", "line"), [("pairs", "own"), ("optimal", "69685"), ("trend", "3.4")], ids=["name", "size", "growth"]
-)
+@pytest.mark.parametrize(("name", "line"), [("pairs", "own"), ("optimal", "69685")], ids=["name", "size"])
 def test_quiet_is_the_answer_alone(cli: Cli, name: str, line: str) -> None:
     assert cli("compare", *ASKED[name], "-q").out.startswith(line)
 
@@ -78,7 +75,6 @@ def test_changes_between_two_files(cli: Cli, tmp_path: Path) -> None:
         ([OWN, "--sort", "prise"], "no such column"),
         ([OWN, "--columns", "usd_per_month,nope"], "'nope': no such column"),
         ([OWN, "--loss-of", "13B"], "no effect"),
-        ([OWN, "--trend", "--vary", "requests=1/day,2/day"], "no effect"),
         (["--optimal", "--cross", "requests"], "no effect"),
         (["--optimal", "--loss-of", "13B", "--inference-tokens", "2T", "--model", "llama-3.1-8b"], "leave --model out"),
         (["--baseline", "nowhere.json"], "no such file"),

@@ -30,8 +30,9 @@ def test_accuracy_page_is_what_validate_says() -> None:
 
 
 def test_tables_of_techniques_are_what_the_commands_say() -> None:
-    text = (ROOT / "docs" / "method-techniques.md").read_text("utf-8")
-    assert techniques.page(text) == text, "run: make docs"
+    for name in ("method-techniques.md", "method-compare.md"):
+        text = (ROOT / "docs" / name).read_text("utf-8")
+        assert techniques.page(text) == text, "run: make docs"
 
 
 def test_every_warning_code_is_documented_and_used() -> None:

@@ -5,23 +5,26 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from llmcost.catalog import Catalog
-from llmcost.engine.numeric.trend import growth
-from llmcost.estimate.compare.trend import trend
+from scripts.trend import growth, rows
+
+ROWS = {(row.definition, row.subset): row for row in rows()}
 
 
 def test_the_published_rate_is_inside_the_range() -> None:
     """Cottier et al. 2024, arXiv:2405.21015: 2.4 x a year (2.0 to 2.9) for the most compute-intensive models."""
-    rows = {(r["cost_definition"], r["subset"]): r for r in trend(Catalog()).arrays["trend"]}
-    largest = rows["amortised", "largest so far"]
-    assert largest["growth_p5_per_year"] <= 2.4 <= largest["growth_p95_per_year"]
+    largest = ROWS["amortised", "largest so far"].growth
+    assert largest.p5 <= 2.4 <= largest.p95
 
 
 def test_ratios_by_hand() -> None:
     """Grok-3 over GPT-3, both of Epoch AI: 300,872,432 / 2,198,105 = 136.9, 1,164,146,794 / 4,336,473 = 268.5."""
-    rows = {(r["cost_definition"], r["subset"]): r for r in trend(Catalog()).arrays["trend"]}
-    assert rows["amortised", "every model"]["since_gpt3"] == pytest.approx(136.9, abs=0.05)
-    assert rows["rental", "every model"]["since_gpt3"] == pytest.approx(268.5, abs=0.05)
+    assert ROWS["amortised", "every model"].since_gpt3 == pytest.approx(136.9, abs=0.05)
+    assert ROWS["rental", "every model"].since_gpt3 == pytest.approx(268.5, abs=0.05)
+
+
+def test_doubling_every_year_is_a_factor_of_two() -> None:
+    found = growth(np.array([0.0, 1.0, 2.0]), np.array([3.0, 6.0, 12.0]))
+    assert found == pytest.approx((2.0, 2.0, 2.0))
 
 
 def test_the_interval_covers_a_known_rate() -> None:

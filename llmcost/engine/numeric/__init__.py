@@ -1,3 +1,3 @@
-"""Numbers: spreads, roots, trends."""
+"""Numbers: kinds, spreads, roots."""
 
 from __future__ import annotations
