@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from llmcost import spec, units
 from llmcost.catalog import Catalog, Found, source_of
-from llmcost.engine.numeric import spread as sp
-from llmcost.engine.numeric.spread import Spread
+from llmcost.engine.numeric.spread import Spread, median
 from llmcost.errors import LlmcostError, Missing
-from llmcost.estimate.asking import published
+from llmcost.estimate.asking.ledger import Ledger, Number, Origin, as_number
 from llmcost.keys import KEYS, SERVE, TRAIN
-from llmcost.result import Input, Step, Warning
+from llmcost.result import Input
 from llmcost.scenario import Scenario, Setting
 
-if TYPE_CHECKING:
-    from llmcost.estimate.money.owning import Owned
-    from llmcost.estimate.serving.techniques import Applied
-    from llmcost.estimate.training import answer as train
-
-Number = float | Spread
-
-
-class Origin(NamedTuple):
-    """Where a value came from; becomes the origin, source, date and confidence of an `Input`."""
-
-    origin: str
-    source: str | None = None
-    date: str | None = None
-    confidence: str | None = None
+PUBLISHED = "published"  # the calibration with the ranges below
+# Keys with a published range, each with the factor that holds it.
+RANGED = {"price": "price", "reserved_price": "price", "spot_price": "price", "tokens": "tokens", "mfu": "mfu"}
+FAR = 3.0  # a factor beyond either end; a share may not exceed its highest at all
 
 
 class Factor(NamedTuple):
@@ -39,8 +28,8 @@ class Factor(NamedTuple):
     origin: Origin
 
 
-class Question:
-    """Values of one side (`train`, `serve`, or both), with everything the answer must show about them.
+class Question(Ledger):
+    """Values of one side (`train`, `serve`), read from a scenario into a ledger.
 
     Parameters
     ----------
@@ -55,17 +44,30 @@ class Question:
     """
 
     def __init__(self, scenario: Scenario, catalog: Catalog, side: str, alone: bool = True) -> None:
+        super().__init__()
         self.scenario = scenario
         self.catalog = catalog
         self.side = side
         self.alone = alone
-        self.inputs: dict[str, Input] = {}
-        self.warnings: list[Warning] = []
-        self.steps: list[Step] = []
-        self.numbers: dict[str, Number] = {}
-        self.applied: Applied | None = None  # techniques, once the serving side has taken them
-        self.student: train.Plan | None = None  # the run of a distilled model, on the training side
-        self.owned: Owned | None = None  # what the price is made of, where the machines are owned
+
+    def over(self, layer: Mapping[str, Setting]) -> Question:
+        """The same question, and the same ledger, with something said over the rest."""
+        other = copy.copy(self)
+        other.scenario = self.scenario.over(layer)
+        return other
+
+    def apart(self) -> Question:
+        """The same question with numbers of its own: what it takes is shown, and not among those that are sampled."""
+        other = copy.copy(self)
+        other._numbers = {}
+        return other
+
+    def aside(self) -> Question:
+        """The same question with a copy of the ledger: what it takes and says is for nobody."""
+        other = copy.copy(self)
+        other._inputs, other._numbers = dict(self._inputs), dict(self._numbers)
+        other._warnings, other._steps = list(self._warnings), list(self._steps)
+        return other
 
     # what was said
 
@@ -81,25 +83,24 @@ class Question:
         setting = self.given(key)
         return None if setting is None else setting.value
 
-    def number(self, key: str, default: Factor | None = None) -> Number | None:
-        """A numeric key as a number or spread, or its sourced default; remembered for sampling."""
+    def quantity(self, key: str, default: Factor | None = None) -> Number | None:
+        """A numeric key as a number or spread, or its sourced default: shown, and not sampled as it is."""
         setting = self.given(key)
         if setting is not None:
             value = as_number(setting.value, KEYS[key].kind)
-            if key in published.RANGED and setting.origin.partition(":")[0] in ("flag", "file"):
-                published.say(self, key, value)
-        elif default is not None:
-            value = default.value
-            self.record(key, value, default.origin)
-        else:
+            if key in RANGED and setting.origin.partition(":")[0] in ("flag", "file"):
+                self._warn_of_far(key, value)
+            return value
+        if default is None:
             return None
-        self.numbers[key] = value
-        return value
+        self.record(key, default.value, default.origin)
+        return default.value
 
-    def remember(self, name: str, value: Number, origin: Origin, unit: str = "") -> Number:
-        """A number that is not a key of its own (a predicted MFU, a server factor), recorded and sampled alike."""
-        self.record(name, value, origin, unit)
-        self.numbers[name] = value
+    def number(self, key: str, default: Factor | None = None) -> Number | None:
+        """A numeric key as a number or spread, or its sourced default; kept for the figures."""
+        value = self.quantity(key, default)
+        if value is not None:
+            self.keep(key, value)
         return value
 
     def need(self, key: str, why: str) -> Missing:
@@ -112,32 +113,21 @@ class Question:
         setting = self.scenario.peek("commitment", self.side)
         return setting is not None and setting.value == "owned"
 
-    # what it came from
-
-    def record(self, name: str, value: Any, origin: Origin, unit: str = "") -> None:
-        """Note an input under the name the user knows it by."""
-        key = KEYS.get(name)
-        kind = key.kind if key else unit
-        p5, p95, shown = None, None, value
-        if isinstance(value, units.Between | units.Triangle):
-            value = as_number(value, kind)
-        if isinstance(value, Spread):
-            p5, p95 = sp.interval(value)
-            shown = sp.median(value)
-        elif key is not None and kind == "date":
-            shown = str(value)
-        per = f"/{key.per}" if key and key.per else ""
-        self.inputs[name] = Input(shown, unit or unit_of(kind) + per, *origin, p5=p5, p95=p95)
-
-    def step(self, name: str, formula: str, value: Any, unit: str, source: str) -> None:
-        """One line of the explanation."""
-        self.steps.append(Step(name, formula, value, unit, source))
-
-    def warn(self, code: str, message: str, hint: str = "") -> None:
-        """A caveat on the answer; the same one is kept once."""
-        caveat = Warning(code, message, hint)
-        if caveat not in self.warnings:
-            self.warnings.append(caveat)
+    def _warn_of_far(self, key: str, given: Number) -> None:
+        """Say where the median of a given value is far outside of its published range; it is never refused."""
+        known = self.factor(PUBLISHED, RANGED[key]).value
+        assert isinstance(known, Spread)
+        kind = KEYS[key].kind
+        above = 1.0 if kind == "share" else FAR
+        value = median(given)
+        if known.p5 / FAR <= value <= known.p95 * above:
+            return
+        low, high = units.format(kind, known.p5), units.format(kind, known.p95)
+        self.warn(
+            "W043",
+            f"{KEYS[key].option} {units.format(kind, value)} is far outside what has been published: {low} to {high}",
+            f"check its unit; llmcost presets show calibration/{PUBLISHED}",
+        )
 
     # presets
 
@@ -165,15 +155,6 @@ class Question:
         raise KeyError(f"calibration/{file}.toml has no factor {name}")
 
 
-def as_number(value: Any, kind: str) -> Number:
-    """A parsed value as the engine takes it: a float, or a spread of its kind's family."""
-    if isinstance(value, units.Between):
-        return sp.between(value.low, value.high, units.KINDS[kind].distribution)
-    if isinstance(value, units.Triangle):
-        return Spread(value.low, value.mode, value.high, "triangular")
-    return float(value)
-
-
 def as_factor(row: Mapping[str, Any]) -> Factor:
     """A `[[factors]]` row as a number with its origin; `low` and `high` are its 5 % and 95 % quantiles."""
     value: Number = float(row["value"])
@@ -193,11 +174,6 @@ def origin_from(origin: str, source: spec.Source | None) -> Origin:
     if source is None:
         return Origin(origin)
     return Origin(origin, source.address, source.date.isoformat(), source.confidence)
-
-
-def unit_of(kind: str) -> str:
-    """The unit word of a kind in JSON: base units only."""
-    return units.KINDS[kind].base if kind in units.KINDS else "name"
 
 
 def labelled(question: Question) -> dict[str, Input]:

@@ -16,7 +16,8 @@ from llmcost.engine.model.parameters import faults
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric import spread as sp
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
-from llmcost.estimate.asking.question import Number, Origin, Question, origin_of
+from llmcost.estimate.asking.ledger import Number, Origin
+from llmcost.estimate.asking.question import Question, origin_of
 
 
 class Subject(NamedTuple):

@@ -13,7 +13,6 @@ from llmcost.engine.numeric.kinds import Array
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare.blocks import Block, Streams, centre
-from llmcost.estimate.lifetime import case as one
 from llmcost.estimate.lifetime.curves import EXACT_SAMPLED
 from llmcost.keys import KEYS
 from llmcost.result import Estimate, Input, Range, Warning
@@ -94,8 +93,8 @@ def tabulated(blocks: list[Block]) -> Table:
 
 def _rows(block: Block, names: Sequence[str]) -> list[dict[str, Any]]:
     """A row per alternative of a block."""
-    figures = {} if block.case.reason else centre(block)
-    count, most = len(block.names), one.limit(block.case)
+    figures, service = {} if block.case.reason else centre(block), block.case.service
+    count, most = len(block.names), None if service is None else service.fleet_gpus
     columns = {k: np.broadcast_to(figures[k], (count,)).tolist() for k in compared() if k in figures}
     given = {k: v.value for k, v in block.case.inputs.items() if k in names}
     axes = {_label(k, block): v.tolist() for k, v in {**block.axes, **block.picked}.items()}

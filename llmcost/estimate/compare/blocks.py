@@ -12,13 +12,14 @@ from llmcost.engine.numeric import spread as sp
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, Array
 from llmcost.engine.numeric.spread import Spread
 from llmcost.estimate.asking import sampling
-from llmcost.estimate.asking.question import Number
+from llmcost.estimate.asking.ledger import Number
 from llmcost.estimate.compare import replicas
 from llmcost.estimate.compare.alternatives import Alternative, Axis, Cell, cells, labels, name_of
-from llmcost.estimate.lifetime import case as one
+from llmcost.estimate.lifetime import case as cases
 from llmcost.estimate.lifetime.case import HORIZON, MOVING, Case
 from llmcost.estimate.lifetime.curves import EXACT
-from llmcost.estimate.money import bought_tokens as buying
+from llmcost.estimate.lifetime.figures import figures, latencies
+from llmcost.estimate.money.bought_tokens import Bought
 from llmcost.keys import SERVE, SIDES, TRAIN
 from llmcost.scenario import Scenario
 
@@ -57,7 +58,7 @@ class Block(NamedTuple):
 
     def at(self, p: Mapping[str, Any], exact: int = EXACT) -> dict[str, Any]:
         """Figures of every alternative, as a column each: (alternatives, 1) against any shape of `p`."""
-        return one.figures(self.case, self.laid(p), exact)
+        return figures(self.case, self.laid(p), exact)
 
     def laid(self, p: Mapping[str, Any]) -> dict[str, Any]:
         """The numbers `p` with its axes laid over, as a column."""
@@ -122,7 +123,7 @@ def singles(pairs: list[tuple[Alternative, list[Axis]]]) -> list[Alternative]:
 
 
 class Job(NamedTuple):
-    """What is planned in one go: a question, and the points of it that differ in numbers alone."""
+    """What is planned in one go: a question, and the points of it that differ in numbers alcases."""
 
     scenario: Scenario
     names: list[str]
@@ -139,7 +140,7 @@ def planned(pairs: list[tuple[Alternative, list[Axis]]], catalog: Catalog, where
     LlmcostError
         Whatever a question refuses.
     """
-    sided = any(all(one.sides(a.scenario.over({x.key: x.values[0] for x in axes}))) for a, axes in pairs)
+    sided = any(all(cases.sides(a.scenario.over({x.key: x.values[0] for x in axes}))) for a, axes in pairs)
     several = len(pairs) > 1
     jobs: list[Job] = []
     for alternative, axes in pairs:
@@ -176,11 +177,11 @@ def _blocks(scenario: Scenario, names: list[str], points: list[Cell], catalog: C
     columns = {key: np.array([float(point[key].value) for point in points]) for key in points[0]}
     varied = [key for key in replicas.LENGTHS if key in columns]
     by_length = sorted(range(len(points)), key=lambda i: tuple(columns[k][i] for k in varied))
-    case = one.take(scenario.over(points[by_length[-1]]), catalog, sided)
-    if not varied or isinstance(case.serve_plan, buying.Bought):
+    case = cases.take(scenario.over(points[by_length[-1]]), catalog, sided)
+    if not varied or isinstance(case.service, Bought):
         return [_sized(case, names, columns)]
     if case.reason:  # the longest is too long: plan with the shortest
-        case = one.take(scenario.over(points[by_length[0]]), catalog, sided)
+        case = cases.take(scenario.over(points[by_length[0]]), catalog, sided)
     chosen = None if case.reason else replicas.chosen(case, columns)
     if chosen is None:
         return _one_by_one(
@@ -205,7 +206,7 @@ def _one_by_one(
         by_length.setdefault(tuple(float(whole.axes[k][i]) for k in varied), []).append(i)
     found = []
     for at in by_length.values():
-        case = one.take(scenario.over(points[at[0]]), catalog, sided)
+        case = cases.take(scenario.over(points[at[0]]), catalog, sided)
         axes = {k: v[at] for k, v in whole.axes.items()}
         found.append(_sized(case, [whole.names[i] for i in at], axes))
     return found
@@ -248,5 +249,5 @@ class Streams:
 def centre(block: Block) -> dict[str, Any]:
     """Figures of a block at the medians, its latencies among them: one value per alternative, or one for all."""
     p = sampling.central(block.numbers)
-    found = block.at(p) | one.latencies(block.case, block.laid(p))
+    found = block.at(p) | latencies(block.case, block.laid(p))
     return {k: np.asarray(v)[..., 0] if np.ndim(v) else v for k, v in found.items()}

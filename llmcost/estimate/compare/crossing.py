@@ -19,10 +19,9 @@ from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare import blocks, replicas
 from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.compare.answer import money
-from llmcost.estimate.lifetime import case as one
+from llmcost.estimate.lifetime import case as cases
 from llmcost.estimate.lifetime.case import Case
-from llmcost.estimate.serving import plan as serving_plan
-from llmcost.estimate.serving.options import NoFit
+from llmcost.estimate.lifetime.figures import figures
 from llmcost.keys import Key, all_keys
 from llmcost.scenario import Setting
 
@@ -133,10 +132,10 @@ def curve(alternative: Alternative, line: Axis, figure: str, catalog: Catalog) -
     An alternative whose own table sets the key keeps it: its cost is the same everywhere.
     """
     if line.key.name in alternative.fixed:
-        case = one.take(alternative.scenario, catalog)
+        case = cases.take(alternative.scenario, catalog)
         return Curve(alternative.name, _figured(case, "", figure), True, case)
     start = alternative.scenario.over({line.key.name: line.setting((line.low + line.high) / 2)})
-    case = one.take(start, catalog)
+    case = cases.take(start, catalog)
     bought = alternative.scenario.get("api") is not None and line.key.name in replicas.LENGTHS
     if bought or blocks.plain(line.key.name, alternative):
         return Curve(alternative.name, _figured(case, line.key.name, figure), True, case)
@@ -150,9 +149,9 @@ def _figured(case: Case, key: str, figure: str) -> Callable[[Array], tuple[Array
         if case.reason:
             return np.full(x.shape, np.inf), np.zeros((len(x), 1))
         changed, _ = replicas.sized(case, {key: x})
-        out = one.figures(changed, blocks.laid(p, {key: x}))
+        out = figures(changed, blocks.laid(p, {key: x}))
         gpus = np.broadcast_to(out.get("gpus", 0.0), x.shape)
-        most = one.limit(case)
+        most = None if case.service is None else case.service.fleet_gpus
         cost = np.broadcast_to(out[figure], x.shape)
         return np.where(gpus > (np.inf if most is None else most), np.inf, cost), gpus[:, None]
 
@@ -166,7 +165,7 @@ def _planned(
 
     def point(x: float) -> tuple[float, tuple[float, ...]]:
         if x not in known:
-            case = one.take(alternative.scenario.over({line.key.name: line.setting(x)}), catalog)
+            case = cases.take(alternative.scenario.over({line.key.name: line.setting(x)}), catalog)
             costs, gpus = _figured(case, line.key.name, figure)(np.array([x]))
             known[x] = float(costs[0]), (float(gpus[0, 0]), *_choice(case))
         return known[x]
@@ -180,8 +179,7 @@ def _planned(
 
 def _choice(case: Case) -> tuple[float, ...]:
     """What was chosen for a question: at other choices its cost is another curve."""
-    plan = case.serve_plan
-    facts = plan.replica.facts() if isinstance(plan, serving_plan.Plan) and not isinstance(plan.replica, NoFit) else {}
+    facts = {} if case.hosted is None else case.hosted.replica.facts()
     chosen = (facts.get(k, 0) for k in ("gpus_per_replica", "tp", "pp", "ep", "batch"))
     return (float(bool(case.reason)), *(float(v) for v in chosen))
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from llmcost.estimate.compare.blocks import Block
-from llmcost.estimate.serving.options import NoFit
-from llmcost.estimate.serving.plan import Plan
 
 MOST = 12  # alternatives whose fronts are kept: more cannot be told apart in a picture
 COST, SPEED = "usd_per_mtok_output", "tokens_per_second_per_user_full"
@@ -18,17 +16,13 @@ def fronts(blocks: list[Block]) -> list[dict[str, Any]]:
         {"name": name, **point}
         for block in blocks
         for name in block.names
-        if not block.case.reason and isinstance(block.case.serve_plan, Plan)
-        for point in _points(block.case.serve_plan)
+        if not block.case.reason and block.case.hosted is not None
+        for point in block.case.hosted.replica.front
         if SPEED in point
     ]
     if not 0 < len({row["name"] for row in rows}) <= MOST:
         return []
     return [row | {"efficient": not any(_beats(other, row) for other in rows)} for row in rows]
-
-
-def _points(plan: Plan) -> list[dict[str, Any]]:
-    return [] if isinstance(plan.replica, NoFit) else [dict(point) for point in plan.replica.front]
 
 
 def _beats(a: dict[str, Any], b: dict[str, Any]) -> bool:

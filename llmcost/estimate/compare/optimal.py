@@ -15,8 +15,10 @@ from llmcost.engine.numeric.roots import minimum
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking import sampling
-from llmcost.estimate.asking.question import Origin, Question, labelled
-from llmcost.estimate.lifetime import case as one
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.question import Question, labelled
+from llmcost.estimate.lifetime import case as cases
+from llmcost.estimate.lifetime.figures import figures
 from llmcost.keys import SERVE
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, Setting
@@ -145,13 +147,13 @@ class Dollars:
     def spend(self, params: float, tokens: float, served: float) -> tuple[float, float]:
         """Dollars of training, and of serving a number of tokens."""
         laid = {"params": Setting(params, "computed"), "tokens": Setting(tokens, "computed")}
-        case = one.take(self.scenario.over(laid), self.catalog, sided=True)
+        case = cases.take(self.scenario.over(laid), self.catalog, sided=True)
         if case.reason:
             return np.inf, np.inf
         self.inputs = {k: v for k, v in case.inputs.items() if v.origin != "computed"}
         self.warnings = case.warnings
         p = sampling.central(case.numbers)
-        out = one.figures(case, p)
+        out = figures(case, p)
         per_token = float(out["usd_per_request"]) / (p["serve.isl"] + p["serve.osl"])
         return float(out["upfront_usd"]), per_token * served
 

@@ -15,7 +15,7 @@ from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare import replicas
 from llmcost.estimate.compare.answer import Table, sample_count
 from llmcost.estimate.compare.blocks import Block, Streams, laid
-from llmcost.estimate.lifetime import case as one
+from llmcost.estimate.lifetime.figures import figures
 
 MOST = 8  # alternatives of which every pair is shown; of more, each beside the cheapest
 MOST_BESIDE = 24
@@ -37,7 +37,7 @@ class Side(NamedTuple):
         """A figure at numbers `p`, some of them replaced."""
         fixed = {k: v[0] for k, v in self.block.axes.items()}
         case, _ = replicas.sized(self.block.case, values)
-        return np.asarray(one.figures(case, laid(p, {**fixed, **values})).get(name, 0.0), dtype=float)
+        return np.asarray(figures(case, laid(p, {**fixed, **values})).get(name, 0.0), dtype=float)
 
 
 def pairs(table: Table, start: dt.date | None) -> list[dict[str, Any]]:

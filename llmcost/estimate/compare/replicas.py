@@ -15,8 +15,8 @@ from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.serving import sizes as serving_sizes
 from llmcost.estimate.serving.formats import dtypes
+from llmcost.estimate.serving.hosted import Hosted
 from llmcost.estimate.serving.options import missed, options
-from llmcost.estimate.serving.plan import Plan
 from llmcost.estimate.serving.replica import Replica
 from llmcost.keys import SERVE
 
@@ -48,8 +48,8 @@ def chosen(case: Case, axes: Mapping[str, Array]) -> Chosen | None:
 
     None where the choice made at once is not the one that the plan made for its own numbers: the plan knows more.
     """
-    plan = case.serve_plan
-    if not isinstance(plan, Plan) or not isinstance(plan.replica, Replica) or plan.model is None or plan.device is None:
+    plan = case.hosted
+    if plan is None or not isinstance(plan.replica, Replica) or plan.model is None or plan.device is None:
         return None
     asked = options(plan.question, plan.model, plan.device, plan.fleet_gpus, None, False)
     isl, osl, hit = (axes.get(k, np.full(1, float(getattr(asked.load, k, 0.0)))) for k in LENGTHS)
@@ -68,7 +68,7 @@ def chosen(case: Case, axes: Mapping[str, Array]) -> Chosen | None:
         return None
     sizes = found.sizes.at(np.array(at))
     changed, picked = _with(plan, sizes, _best(plan, sizes, axes)[:, None], asked.dtypes)
-    return Chosen(case._replace(serve_plan=changed), picked, [_reason(found, i, plan) for i in at])
+    return Chosen(case._replace(service=changed), picked, [_reason(found, i, plan) for i in at])
 
 
 def sized(case: Case, axes: Mapping[str, Any]) -> tuple[Case, dict[str, Any]]:
@@ -76,14 +76,14 @@ def sized(case: Case, axes: Mapping[str, Any]) -> tuple[Case, dict[str, Any]]:
 
     As it is where the traffic does not decide. Values of `axes` may have any shape.
     """
-    plan = case.serve_plan
-    if not isinstance(plan, Plan) or not isinstance(plan.replica, Replica) or plan.replica.sizes is None:
+    plan = case.hosted
+    if plan is None or not isinstance(plan.replica, Replica) or plan.replica.sizes is None:
         return case, {}
     if plan.model is None or not any(key in TRAFFIC for key in _bare(axes)):
         return case, {}
     sizes = plan.replica.sizes
     changed, picked = _with(plan, sizes, _best(plan, sizes, axes), dtypes(plan.question, plan.model))
-    return case._replace(serve_plan=changed), picked
+    return case._replace(service=changed), picked
 
 
 def _bare(axes: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,16 +91,16 @@ def _bare(axes: Mapping[str, Any]) -> dict[str, Any]:
     return {k.removeprefix(f"{SERVE}_"): v for k, v in axes.items()}
 
 
-def _best(plan: Plan, sizes: Sizes, axes: Mapping[str, Any]) -> Any:
+def _best(plan: Hosted, sizes: Sizes, axes: Mapping[str, Any]) -> Any:
     """Index of the size that serves for least: the traffic where that decides, else an output token."""
     assert isinstance(plan.replica, Replica)
     if plan.replica.sizes is None:
         return np.argmin(sizes.gpu_seconds, axis=-1)
     values = {k: v for k, v in _bare(axes).items() if k in (*LENGTHS, *TRAFFIC)}
-    return serving_sizes.cheapest(plan.fleet, serving_sizes.arriving(plan.question, values), sizes)
+    return serving_sizes.cheapest(plan.fleet, plan.central(values), sizes)
 
 
-def _with(plan: Plan, sizes: Sizes, index: Any, formats: tuple[str, ...]) -> tuple[Plan, dict[str, Any]]:
+def _with(plan: Hosted, sizes: Sizes, index: Any, formats: tuple[str, ...]) -> tuple[Hosted, dict[str, Any]]:
     """A plan with a replica for every index, and what differs among them."""
     assert isinstance(plan.replica, Replica)
     best: Any = sizes.pick(index)  # a replica with an array in place of each number
@@ -113,7 +113,7 @@ def _with(plan: Plan, sizes: Sizes, index: Any, formats: tuple[str, ...]) -> tup
     return plan._replace(replica=replica), {k: v for k, v in columns.items() if len(set(v.tolist())) > 1}
 
 
-def _reason(found: Choice, at: int, plan: Plan) -> str | None:
+def _reason(found: Choice, at: int, plan: Hosted) -> str | None:
     """Why a load has no replica: empty where it has one, None where it does not fit and its own plan knows more."""
     if np.any(found.sizes.output_tokens_per_second[at]):
         return ""
@@ -125,8 +125,8 @@ def _reason(found: Choice, at: int, plan: Plan) -> str | None:
 
 def narrowed(case: Case, index: list[int], count: int) -> Case:
     """A case with the replicas of some of its alternatives; one alone has plain numbers."""
-    plan = case.serve_plan
-    if not isinstance(plan, Plan) or not isinstance(plan.replica, Replica) or np.ndim(plan.replica.batch) == 0:
+    plan = case.hosted
+    if plan is None or not isinstance(plan.replica, Replica) or np.ndim(plan.replica.batch) == 0:
         return case
     replica = plan.replica
 
@@ -141,10 +141,10 @@ def narrowed(case: Case, index: list[int], count: int) -> Case:
 
     kept = {name: part(getattr(replica, name)) for name in ("gpus", "batch", "layout", "precision")}
     sizes = None if replica.sizes is None else part(replica.sizes)
-    return case._replace(serve_plan=plan._replace(replica=replica._replace(**kept, sizes=sizes)))
+    return case._replace(service=plan._replace(replica=replica._replace(**kept, sizes=sizes)))
 
 
-def _same(plan: Plan, replica: Replica, sizes: Sizes, formats: tuple[str, ...]) -> bool:
+def _same(plan: Hosted, replica: Replica, sizes: Sizes, formats: tuple[str, ...]) -> bool:
     """Whether the choice for the plan's own numbers is the plan's."""
     best = sizes.pick(_best(plan, sizes, {}))
     layout = all(float(a) == float(b) for a, b in zip(best.layout, replica.layout, strict=True))

@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from msgspec import structs
 
 from llmcost import units
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError, Missing, did_you_mean
 from llmcost.estimate.asking import sampling
-from llmcost.estimate.crossover import answer, samples, timeline
-from llmcost.estimate.lifetime import course, sides
-from llmcost.estimate.lifetime.curves import BASES, USD, World, outcome, tagged, world
+from llmcost.estimate.asking.no_fit import refusal
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.crossover import answer, reading, samples, timeline
+from llmcost.estimate.lifetime.case import Case
+from llmcost.estimate.lifetime.course import horizon_days
+from llmcost.estimate.lifetime.curves import BASES, USD, Curves, curves, outcome
 from llmcost.estimate.training import bill as billing
-from llmcost.keys import SERVE, TRAIN
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario
 
@@ -61,41 +64,39 @@ def crossover(
         return turned.solve(scenario, catalog, solve, at, lambda one: crossover(one, catalog, by, daily))
     if at is not None:
         raise LlmcostError("--at without --solve: what is to be found?", "--solve traffic --at 12mo")
-    both = sides.take(scenario, catalog)
-    refused = sides.refused(both)
-    if refused is not None:
-        return refused
+    case, serving = reading.take(scenario, catalog)
+    if case.refused is not None:
+        return structs.replace(refusal(*case.refused, "crossover"), inputs=case.inputs)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # unbounded growth leaves the range of floats
-        return _answered(both, by, daily)
+        return _answered(case, serving, by, daily)
 
 
-def _answered(both: sides.Sides, by: str | None, daily: bool) -> Estimate:
+def _answered(case: Case, serving: Question, by: str | None, daily: bool) -> Estimate:
     """The answer once every value is taken."""
-    horizon = sides.horizon_days(both.serving)
-    course.warn_of_growth(both.serving, both.course, horizon)
-    count, seed = sampling.settings(both.serving)
-    numbers = {**tagged(TRAIN, both.training), **tagged(SERVE, both.serving)}
+    horizon = horizon_days(serving)
+    count, seed = sampling.settings(serving)
+    numbers = case.parts
 
-    def make(p: Mapping[str, Any], exact: int) -> World:
-        return world(both, p, horizon, exact)
+    def make(p: Mapping[str, Any], exact: int) -> Curves:
+        return curves(case, p, horizon, exact)
 
-    centre = world(both, sampling.central(numbers), horizon)
+    centre = curves(case, sampling.central(numbers), horizon)
     basis = _basis(centre)
-    scope = both.scope if basis == USD else billing.RUN
+    scope = case.scope if basis == USD else billing.RUN
 
-    def read(one: World) -> dict[str, Any]:
+    def read(one: Curves) -> dict[str, Any]:
         return outcome(one, basis, scope, horizon)
 
     if by is not None and centre.requests is None:
         raise LlmcostError("--by needs traffic: there is nothing over time", "--requests 10M/day")
     sampled = samples.answer(make, read, numbers, count, seed)
-    asked = answer.Asked(both, centre, read(centre), sampled, basis, scope, horizon)
+    asked = answer.Asked(case, serving, centre, read(centre), sampled, basis, scope, horizon)
     measure = "crossover_days" if centre.requests is not None else "crossover_requests"
-    moved = samples.sensitivity(make, read, numbers, sampled, measure, sides.inputs(both))
+    moved = samples.sensitivity(make, read, numbers, sampled, measure, case.inputs)
     return answer.estimate(asked, moved, by, daily)
 
 
-def _basis(centre: World) -> str:
+def _basis(centre: Curves) -> str:
     """The measure of the answer: the first one that both sides have."""
     for basis in BASES:
         if f"training_{basis}" in centre.figures and f"{basis}_per_request" in centre.figures:

@@ -14,12 +14,13 @@ from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand.segments import rate
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
 from llmcost.errors import Exit
+from llmcost.estimate.asking.question import Question
 from llmcost.estimate.crossover import samples as over
 from llmcost.estimate.crossover import sentence, timeline
 from llmcost.estimate.crossover.samples import Sampled
 from llmcost.estimate.crossover.sentence import ALREADY, BACK, CROSSES, NEVER, NO_TRAFFIC
-from llmcost.estimate.lifetime.curves import BASES, USD, WORDS, World
-from llmcost.estimate.lifetime.sides import Sides, inputs
+from llmcost.estimate.lifetime.case import Case
+from llmcost.estimate.lifetime.curves import BASES, USD, WORDS, Curves
 from llmcost.estimate.training import bill as billing
 from llmcost.result import Estimate, Range, Warning
 
@@ -53,10 +54,11 @@ DISTILLED = "training_usd_distillation"  # only where a model is distilled
 
 
 class Asked(NamedTuple):
-    """A crossover with its question taken and its worlds computed."""
+    """A crossover with its question taken and its boths computed."""
 
-    sides: Sides
-    world: World
+    case: Case
+    serving: Question
+    curves: Curves
     outcome: Mapping[str, Any]
     sampled: Sampled
     basis: str
@@ -66,34 +68,33 @@ class Asked(NamedTuple):
 
 def estimate(asked: Asked, sensitivity: list[dict[str, Any]], by: str | None, daily: bool) -> Estimate:
     """The answer from figures at the centre and over samples."""
-    sides, world = asked.sides, asked.world
-    start = sides.course.start
-    crossings = timeline.crossings(world, asked.horizon, start) if world.requests is not None else []
+    case, both = asked.case, asked.curves
+    start = case.course.start
+    crossings = timeline.crossings(both, asked.horizon, start) if both.requests is not None else []
     result = _result(asked, crossings)
     ranges = over.ranges(result, {k: v for k, v in asked.sampled.outcomes.items() if k in KEYS})
     _explain(asked, result)
     result["most_sensitive"] = sentence.most_sensitive(sensitivity)
     arrays: dict[str, Any] = {"crossings": crossings} if crossings else {}
-    if world.requests is not None:
+    if both.requests is not None:
         days = _days(asked, crossings, ranges, daily)
-        arrays["curve"] = timeline.curve(world, asked.sampled.world, asked.basis, asked.scope, days)
-    if by is not None and world.requests is not None:
+        arrays["curve"] = timeline.curve(both, asked.sampled.curves, asked.basis, asked.scope, days)
+    if by is not None and both.requests is not None:
         arrays["periods"] = timeline.periods(
-            world, asked.sampled.world, by, asked.basis, asked.scope, asked.horizon, start
+            both, asked.sampled.curves, by, asked.basis, asked.scope, asked.horizon, start
         )
     if sensitivity:
         arrays["sensitivity"] = sensitivity
-    serving = [w for w in sides.serving.warnings if w not in sides.training.warnings]
     answer = Estimate(
         command="crossover",
         headline=sentence.headline(_told(asked, result, ranges)),
         result=result,
         ranges=ranges,
-        inputs=inputs(sides),
-        warnings=[*sides.training.warnings, *serving],
-        steps=[*sides.training.steps, *sides.serving.steps],
+        inputs=case.inputs,
+        warnings=case.warnings,
+        steps=case.steps,
         arrays=arrays,
-        presets=presets_date(sides.training.catalog),
+        presets=presets_date(asked.serving.catalog),
     )
     return _limited(asked, answer)
 
@@ -106,12 +107,12 @@ def _result(asked: Asked, crossings: list[dict[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = dict.fromkeys(KEYS) | known
     found |= {
         "crossover_months": None if days is None else days / DAYS_PER_MONTH,
-        "crossover_date": timeline.date(asked.sides.course.start, days),
+        "crossover_date": timeline.date(asked.case.course.start, days),
         "basis": asked.basis,
         "status": status,
         "reason": _reason(asked, status, main),
         "probability_crossed": _probability(asked),
-        "cost_definition": asked.sides.train_plan.bill.definition if asked.sides.train_plan else None,
+        "cost_definition": asked.case.run.bill.definition if asked.case.run else None,
         "scope": asked.scope,
         "horizon_days": asked.horizon,
     }
@@ -124,11 +125,13 @@ def _result(asked: Asked, crossings: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _level(asked: Asked, days: float) -> float:
     """Training paid by a day."""
-    return float(asked.world.trained(asked.basis, asked.scope) * asked.world.plans[asked.basis].at(np.array([days]))[0])
+    return float(
+        asked.curves.trained(asked.basis, asked.scope) * asked.curves.plans[asked.basis].at(np.array([days]))[0]
+    )
 
 
 def _status(asked: Asked, days: float | None, main: list[dict[str, Any]]) -> str:
-    if asked.world.requests is None:
+    if asked.curves.requests is None:
         return NO_TRAFFIC
     if days is None:
         return NEVER
@@ -140,7 +143,7 @@ def _status(asked: Asked, days: float | None, main: list[dict[str, Any]]) -> str
 def _reason(asked: Asked, status: str, main: list[dict[str, Any]]) -> str | None:
     """Why it is so, where it is not a plain crossing."""
     if status == ALREADY:
-        kind, served = KINDS[asked.basis], float(asked.world.spends[asked.basis].by(0.0))
+        kind, served = KINDS[asked.basis], float(asked.curves.spends[asked.basis].by(0.0))
         trained = units.format(kind, _level(asked, 0.0))
         return f"by day 0 inference has taken {units.format(kind, served)}, training {trained}"
     if status == BACK:
@@ -152,16 +155,16 @@ def _reason(asked: Asked, status: str, main: list[dict[str, Any]]) -> str | None
 
 def _paid(asked: Asked) -> str:
     """Why training costs more later."""
-    course = asked.sides.course
+    course = asked.case.course
     return "repeated" if np.isfinite([course.retrain_days, course.refresh_days]).any() else "paid in stages"
 
 
 def _why_never(asked: Asked) -> str:
     basis, end = asked.basis, asked.horizon
-    spend, kind = asked.world.spends[basis], KINDS[asked.basis]
+    spend, kind = asked.curves.spends[basis], KINDS[asked.basis]
     level = _level(asked, end)
     so_far = f"by then inference takes {units.format(kind, float(spend.by(end)))} of {units.format(kind, level)}"
-    if len(asked.world.plans[basis].days) > 1:
+    if len(asked.curves.plans[basis].days) > 1:
         return f"{so_far}, and training is paid again before it catches up"
     later, most = min(float(spend.reaches(level, far)) for far in (EVER, 10.0 * end)), float(spend.by(EVER))
     if np.isfinite(later):
@@ -193,8 +196,8 @@ def _days(asked: Asked, crossings: list[dict[str, Any]], ranges: Mapping[str, Ra
 
 def _limited(asked: Asked, answer: Estimate) -> Estimate:
     """The same answer, refused when the traffic at launch needs more accelerators than were given."""
-    plan = asked.sides.serve_plan
-    given, needed = (plan.fleet_gpus if plan else None), asked.world.figures.get("gpus", 0)
+    service = asked.case.service
+    given, needed = (service.fleet_gpus if service else None), asked.curves.figures.get("gpus", 0)
     if given is None:
         return answer
     if needed <= given:
@@ -207,10 +210,10 @@ def _limited(asked: Asked, answer: Estimate) -> Estimate:
 
 def _outgrown(asked: Asked, answer: Estimate, given: int) -> Estimate:
     """The same answer, with a caveat where traffic outgrows the accelerators that were given."""
-    if asked.world.accelerators is None:
+    if asked.curves.accelerators is None:
         return answer
     days = np.arange(0.0, asked.horizon)
-    short = np.asarray(rate(asked.world.accelerators, days)) > given
+    short = np.asarray(rate(asked.curves.accelerators, days)) > given
     if not short.any():
         return answer
     day = days[np.argmax(short)]
@@ -229,15 +232,15 @@ def _told(asked: Asked, result: Mapping[str, Any], ranges: Mapping[str, Range]) 
 
 
 def _explain(asked: Asked, result: Mapping[str, Any]) -> None:
-    q, basis, world = asked.sides.serving, asked.basis, asked.world
-    unit, trained = UNITS[basis], float(world.trained(basis, asked.scope))
-    each = float(world.figures[f"{basis}_per_request"])
+    q, basis, both = asked.serving, asked.basis, asked.curves
+    unit, trained = UNITS[basis], float(both.trained(basis, asked.scope))
+    each = float(both.figures[f"{basis}_per_request"])
     parity = f"training {trained:.6g} {unit} / {each:.6g} {unit} per request at launch"
     luccioni = "Luccioni et al. 2024, arXiv:2311.16863, section 4.3.2"
     q.step("requests to parity", parity, trained / each, "requests", luccioni)
-    if world.requests is None:
+    if both.requests is None:
         return
-    formula = f"requests per day: {FORMULAS[str(asked.sides.course.kind)]}"
+    formula = f"requests per day: {FORMULAS[str(asked.case.course.kind)]}"
     q.step("traffic", formula, result["requests_per_day"], "requests/day", f"{METHOD}, traffic")
     if result["crossover_days"] is not None:
         text = "first day on which cumulative inference is what training has taken by then"
@@ -245,6 +248,6 @@ def _explain(asked: Asked, result: Mapping[str, Any]) -> None:
     for other, word in WORDS.items():
         if result.get(f"{word}_crossover_requests") is None or other == basis:
             continue
-        trained, each, unit = float(world.trained(other)), float(world.figures[f"{other}_per_request"]), UNITS[other]
+        trained, each, unit = float(both.trained(other)), float(both.figures[f"{other}_per_request"]), UNITS[other]
         text = f"training {trained:.4g} {unit}, {each:.4g} {unit} per request at launch"
         q.step(f"{word} parity", text, result[f"{word}_crossover_requests"], "requests", f"{METHOD}, measures")

@@ -11,7 +11,7 @@ import numpy as np
 from llmcost.engine.numeric import spread as sp
 from llmcost.engine.numeric.spread import Spread
 from llmcost.estimate.asking import sampling
-from llmcost.estimate.lifetime.curves import EXACT_SAMPLED, World, streams
+from llmcost.estimate.lifetime.curves import EXACT_SAMPLED, Curves, streams
 from llmcost.keys import KEYS
 from llmcost.result import Input, Range
 
@@ -20,15 +20,15 @@ FIRST = 10_000  # first samples: behind the bands of the curves and the shares o
 AT_ENDS = 64  # replicas counted one by one where an input stands at an end of its range
 
 Numbers = Mapping[str, float | Spread]
-Maker = Callable[[Mapping[str, Any], int], World]  # numbers, and the replicas counted one by one
-Reader = Callable[[World], dict[str, Any]]
+Maker = Callable[[Mapping[str, Any], int], Curves]  # numbers, and the replicas counted one by one
+Reader = Callable[[Curves], dict[str, Any]]
 
 
 class Sampled(NamedTuple):
-    """Outcomes by name, one value a sample; the world and the inputs of the first samples."""
+    """Outcomes by name, one value a sample; the curves and the inputs of the first samples."""
 
     outcomes: dict[str, Any]
-    world: World | None
+    curves: Curves | None
     inputs: dict[str, Any]
 
 

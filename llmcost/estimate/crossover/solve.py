@@ -16,11 +16,13 @@ from llmcost.engine.numeric import spread as sp
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY
 from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.turned import asked_seconds
-from llmcost.estimate.lifetime import sides
-from llmcost.estimate.lifetime.curves import EXACT, EXACT_SAMPLED, USD, streams, tagged, world
-from llmcost.estimate.lifetime.sides import Sides
-from llmcost.keys import SERVE, TRAIN
+from llmcost.estimate.crossover import reading
+from llmcost.estimate.lifetime.case import Case
+from llmcost.estimate.lifetime.course import horizon_days
+from llmcost.estimate.lifetime.curves import EXACT, EXACT_SAMPLED, USD, curves, streams
+from llmcost.keys import SERVE
 from llmcost.result import Estimate, Range
 from llmcost.scenario import Scenario, Setting
 
@@ -81,17 +83,17 @@ def _told(estimate: Estimate, found: Solved, days: float) -> Estimate:
 class _Asked(NamedTuple):
     """A question with its sides taken, evaluated at a scale of one of its numbers."""
 
-    sides: Sides
+    case: Case
+    serving: Question
     numbers: dict[str, Any]
-    scope: str
     days: float
 
     def ratio(self, p: Mapping[str, Any], exact: int) -> Any:
         """Training over inference on the day: what linear spend has to be multiplied by."""
-        made = world(self.sides, p, self.days, exact)
-        if USD not in made.spends or made.trained(USD, self.scope) is None:
+        made = curves(self.case, p, self.days, exact)
+        if USD not in made.spends or made.trained(USD, self.case.scope) is None:
             raise LlmcostError("--solve works in dollars: give --train-cost, and --cost-per-request or a model")
-        level = made.trained(USD, self.scope) * made.plans[USD].levels[-1]
+        level = made.trained(USD, self.case.scope) * made.plans[USD].levels[-1]
         return level / made.spends[USD].by(self.days)
 
     def scaled(self, p: Mapping[str, Any], names: tuple[str, ...], scale: Any) -> dict[str, Any]:
@@ -100,18 +102,17 @@ class _Asked(NamedTuple):
 
 
 def _ask(scenario: Scenario, catalog: Catalog, days: float) -> _Asked:
-    both = sides.take(scenario, catalog)
-    refused = sides.refused(both)
-    if refused is not None:
-        raise LlmcostError(refused.headline.rstrip("."), "a smaller model, or more accelerators")
-    if both.course.kind == demand.SERIES:
+    case, serving = reading.take(scenario, catalog)
+    if case.reason:
+        raise LlmcostError(case.reason[:1].upper() + case.reason[1:], "a smaller model, or more accelerators")
+    if case.course.kind == demand.SERIES:
         reason = "--solve needs traffic that can be scaled, not the days of a file"
         raise LlmcostError(reason, "--requests 10M/day --growth 5%/mo")
-    if "served" in both.serving.numbers:
+    if "served" in serving.numbers:
         raise LlmcostError("--solve counts from launch, and something was served before", "leave --served out")
-    if days > sides.horizon_days(both.serving):
+    if days > horizon_days(serving):
         raise LlmcostError("--at lies beyond --horizon", "--horizon 20y")
-    return _Asked(both, {**tagged(TRAIN, both.training), **tagged(SERVE, both.serving)}, both.scope, days)
+    return _Asked(case, serving, case.parts, days)
 
 
 def _traffic(scenario: Scenario, catalog: Catalog, days: float) -> Solved:
@@ -166,9 +167,9 @@ def _price(scenario: Scenario, catalog: Catalog, days: float) -> Solved:
     with the rate of the peaks, and what is paid beside accelerators has no part in it.
     """
     asked = _ask(_rented(scenario), catalog, days)
-    if asked.sides.course.kind is None:
+    if asked.case.course.kind is None:
         raise LlmcostError("--solve price needs traffic", "--requests 10M/day")
-    key = "cost_per_request" if "cost_per_request" in asked.sides.serving.numbers else "price"
+    key = "cost_per_request" if "cost_per_request" in asked.serving.numbers else "price"
     name, kind = (key, "usd_per_request") if key == "cost_per_request" else (f"{SERVE}_{key}", "usd_per_hour")
 
     def priced(value: float) -> Scenario:
@@ -223,7 +224,7 @@ def _price_range(asked: _Asked, dearer: _Asked, value: float) -> Range | None:
         return None
     spent = []
     for one in (asked, dearer):
-        samples, seed = sampling.settings(one.sides.serving)
+        samples, seed = sampling.settings(one.serving)
         spent.append(1.0 / one.ratio(sampling.draws(one.numbers, samples, seed, streams(one.numbers)), EXACT_SAMPLED))
     found = value * np.maximum(1.0 + (1.0 - spent[0]) * (DEARER - 1.0) / (spent[1] - spent[0]), 0.0)
     if np.ndim(found) == 0:
@@ -255,7 +256,7 @@ def _range(asked: _Asked, names: tuple[str, ...], key: str, centre: float) -> Ra
     numbers = {k: sp.median(v) if k in fixed else v for k, v in asked.numbers.items()}
     if not sampling.uncertain(numbers):
         return None
-    samples, seed = sampling.settings(asked.sides.serving)
+    samples, seed = sampling.settings(asked.serving)
     drawn = sampling.draws(numbers, samples, seed, streams(numbers))
     scale: Any = 1.0
     for _ in range(STEPS):
@@ -276,14 +277,13 @@ def _largest(scenario: Scenario, catalog: Catalog, days: float, answer: Answer) 
 
     def later(params: float) -> bool:
         try:
-            both = sides.take(_sized(scenario, params), catalog)
+            case, _ = reading.take(_sized(scenario, params), catalog)
         except LlmcostError as error:  # a size that these accelerators cannot lay out is no answer; others may be
             refused.append(error)
             return False
-        if sides.refused(both) is not None:
+        if case.reason:
             return False
-        made = world(both, sampling.central({**tagged(TRAIN, both.training), **tagged(SERVE, both.serving)}), days)
-        reached = made.days(USD, days, both.scope)
+        reached = curves(case, sampling.central(case.parts), days).days(USD, days, case.scope)
         if reached is None:
             hint = "--tokens 1T --hardware h100-sxm --isl 1000 --osl 300 --requests 10M/day"
             raise LlmcostError("--solve params needs both costs and the traffic", hint)

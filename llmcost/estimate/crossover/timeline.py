@@ -12,7 +12,7 @@ from llmcost.engine.demand import crossover as engine
 from llmcost.engine.demand.segments import cumulative
 from llmcost.engine.numeric import spread as sp
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array
-from llmcost.estimate.lifetime.curves import BASES, USD, World
+from llmcost.estimate.lifetime.curves import BASES, USD, Curves
 from llmcost.estimate.training import bill as billing
 
 POINTS, NODES = 120, 20  # of a curve that is drawn, and of the quantiles around it
@@ -20,30 +20,30 @@ PERIODS = {"month": 1, "quarter": 3}  # months in each
 OVERTAKES, AGAIN = "inference overtakes training", "training overtakes inference again"
 
 
-def curve(world: World, sampled: World | None, basis: str, scope: str, days: Array) -> list[dict[str, Any]]:
+def curve(both: Curves, sampled: Curves | None, basis: str, scope: str, days: Array) -> list[dict[str, Any]]:
     """Cumulative training and inference on some days, each with the 90 % interval that it has on its own."""
-    columns = {"day": days} | _cumulative(world, sampled, basis, scope, days)
+    columns = {"day": days} | _cumulative(both, sampled, basis, scope, days)
     total = columns[f"training_{basis}"] + columns[f"inference_{basis}"]
     columns["share"] = np.divide(columns[f"inference_{basis}"], total, out=np.zeros_like(total), where=total > 0)
     if basis == USD:
-        columns |= _amortised(world, days, columns["training_usd"], columns["inference_usd"])
+        columns |= _amortised(both, days, columns["training_usd"], columns["inference_usd"])
     return rows(columns)
 
 
-def _cumulative(world: World, sampled: World | None, basis: str, scope: str, days: Array) -> dict[str, Any]:
+def _cumulative(both: Curves, sampled: Curves | None, basis: str, scope: str, days: Array) -> dict[str, Any]:
     """Both curves, each followed by its 5 % and 95 % quantile where it is uncertain.
 
     The quantiles are of each curve on its own, as of any other figure: ratios to the median of the samples, at the
     centre. Worlds that are dear to train may be dear to serve, so bands do not meet where the crossing's range ends.
     """
-    both = {
-        "training": (world.trained(basis, scope) * world.plans[basis].at(days), _training_ratios),
-        "inference": (world.spends[basis].by(days), _inference_ratios),
+    measures = {
+        "training": (both.trained(basis, scope) * both.plans[basis].at(days), _training_ratios),
+        "inference": (both.spends[basis].by(days), _inference_ratios),
     }
     found = {}
-    for name, (centre, ratios) in both.items():
+    for name, (centre, ratios) in measures.items():
         found[f"{name}_{basis}"] = centre
-        ends = None if sampled is None else ratios(sampled, world, basis, scope, days)
+        ends = None if sampled is None else ratios(sampled, both, basis, scope, days)
         if ends is not None:
             found |= {f"{name}_p5_{basis}": centre * ends[0], f"{name}_p95_{basis}": centre * ends[1]}
     return found
@@ -56,12 +56,12 @@ def rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
 
 
-def _training_ratios(world: World, centre: World, basis: str, scope: str, days: Array) -> Any:
+def _training_ratios(both: Curves, centre: Curves, basis: str, scope: str, days: Array) -> Any:
     """Quantiles of training over the centre on some days; between `NODES` of many steps they are interpolated."""
-    plan = world.plans[basis]
+    plan = both.plans[basis]
     last = int(np.searchsorted(plan.days, days[-1], side="right"))
     nodes = np.unique(np.linspace(0, last - 1, min(last, NODES + 1)).round().astype(int))
-    trained, middle = (np.asarray(w.trained(basis, scope), dtype=float) for w in (world, centre))
+    trained, middle = (np.asarray(w.trained(basis, scope), dtype=float) for w in (both, centre))
     steps = centre.plans[basis].levels
     if not any(np.ndim(plan.levels[i]) for i in nodes):
         nodes = nodes[:1]  # the steps are the same in every sample
@@ -73,10 +73,10 @@ def _training_ratios(world: World, centre: World, basis: str, scope: str, days: 
     return None if ends is None else [np.interp(step, nodes, end) for end in ends]
 
 
-def _inference_ratios(world: World, centre: World, basis: str, _scope: str, days: Array) -> Any:
+def _inference_ratios(both: Curves, centre: Curves, basis: str, _scope: str, days: Array) -> Any:
     """Quantiles of inference over the centre on some days, interpolated between `NODES`, closer at the start."""
     nodes = days[0] + (days[-1] - days[0]) * np.linspace(0.0, 1.0, NODES + 1) ** 2
-    ends = _ratios(np.asarray(world.spends[basis].by(_against(world, nodes))), centre.spends[basis].by(nodes))
+    ends = _ratios(np.asarray(both.spends[basis].by(_against(both, nodes))), centre.spends[basis].by(nodes))
     return None if ends is None else [np.interp(days, nodes, end) for end in ends]
 
 
@@ -99,45 +99,45 @@ def _ratios(samples: Any, centres: Any) -> Any:
     return None if np.array_equal(found[0], found[1]) else found
 
 
-def _against(world: World, days: Array) -> Any:
+def _against(both: Curves, days: Array) -> Any:
     """Days along the first axis, ahead of samples."""
-    assert world.requests is not None
-    samples = max((len(s.rate.start) for s in world.spends.values() if s.rate.start.ndim == 2), default=0)
+    assert both.requests is not None
+    samples = max((len(s.rate.start) for s in both.spends.values() if s.rate.start.ndim == 2), default=0)
     return np.repeat(days[:, None], samples, axis=1) if samples else days[:, None]
 
 
-def _amortised(world: World, days: Any, training: Any, spent: Any) -> dict[str, Any]:
+def _amortised(both: Curves, days: Any, training: Any, spent: Any) -> dict[str, Any]:
     """Training and inference spend over what has been served so far."""
-    assert world.requests is not None
-    each = world.figures["usd_per_request"]
-    served = cumulative(world.requests, days) + np.divide(world.spends[USD].already, each)
-    tokens = world.figures.get("tokens_per_request")
+    assert both.requests is not None
+    each = both.figures["usd_per_request"]
+    served = cumulative(both.requests, days) + np.divide(both.spends[USD].already, each)
+    tokens = both.figures.get("tokens_per_request")
     amount, of = (served, "request") if tokens is None else (served * tokens / 1e6, "mtok")
     with np.errstate(divide="ignore", invalid="ignore"):
         return {f"training_usd_per_{of}_served": training / amount, f"inference_usd_per_{of}_served": spent / amount}
 
 
 def periods(
-    world: World, sampled: World | None, by: str, basis: str, scope: str, end: float, start: dt.date | None
+    both: Curves, sampled: Curves | None, by: str, basis: str, scope: str, end: float, start: dt.date | None
 ) -> list[dict[str, Any]]:
     """A row for each month or quarter up to the horizon; what periods hold adds up to the totals."""
-    assert world.requests is not None
+    assert both.requests is not None
     length = PERIODS[by] * DAYS_PER_MONTH
     count = math.ceil(end / length - 1e-9)
     edges = np.append(np.arange(count) * length, end)
-    both = _cumulative(world, sampled, basis, scope, edges)
-    trained, spent = both[f"training_{basis}"], both[f"inference_{basis}"]
-    served, paid = cumulative(world.requests, edges), np.diff(trained)
+    columns = _cumulative(both, sampled, basis, scope, edges)
+    trained, spent = columns[f"training_{basis}"], columns[f"inference_{basis}"]
+    served, paid = cumulative(both.requests, edges), np.diff(trained)
     paid[0] += trained[0]  # what is paid by launch belongs to the first period
-    columns = {
+    found = {
         by: np.arange(1, count + 1), "day": edges[1:], "period_requests": np.diff(served),
         f"period_training_{basis}": paid, f"period_inference_{basis}": np.diff(spent),
-        **{name: values[1:] for name, values in both.items()},
+        **{name: values[1:] for name, values in columns.items()},
         "share": spent[1:] / np.where(trained[1:] + spent[1:] > 0, trained[1:] + spent[1:], 1.0),
     }  # fmt: skip
     if basis == USD:
-        columns |= _amortised(world, edges[1:], trained[1:], spent[1:])
-    return [_dated(row | {by: int(row[by])}, by, start) for row in rows(columns)]
+        found |= _amortised(both, edges[1:], trained[1:], spent[1:])
+    return [_dated(row | {by: int(row[by])}, by, start) for row in rows(found)]
 
 
 def _dated(row: dict[str, Any], by: str, start: dt.date | None) -> dict[str, Any]:
@@ -145,15 +145,15 @@ def _dated(row: dict[str, Any], by: str, start: dt.date | None) -> dict[str, Any
     return row if start is None else {by: row[by], "date": date(start, row["day"]), **row}
 
 
-def crossings(world: World, end: float, start: dt.date | None) -> list[dict[str, Any]]:
+def crossings(both: Curves, end: float, start: dt.date | None) -> list[dict[str, Any]]:
     """Every crossing in every measure, for the final run and for the programme."""
     found = []
     for basis in BASES:
         for scope in (billing.RUN, billing.PROGRAM) if basis == USD else (billing.RUN,):
-            trained = world.trained(basis, scope)
-            if trained is None or basis not in world.spends:
+            trained = both.trained(basis, scope)
+            if trained is None or basis not in both.spends:
                 continue
-            for crossing in engine.crossings(world.spends[basis], float(trained), world.plans[basis], end):
+            for crossing in engine.crossings(both.spends[basis], float(trained), both.plans[basis], end):
                 row = {"basis": basis, "scope": scope, "day": crossing.day, "month": crossing.day / DAYS_PER_MONTH}
                 if start is not None:
                     row["date"] = date(start, crossing.day)

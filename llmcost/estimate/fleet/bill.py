@@ -27,8 +27,8 @@ class Row(NamedTuple):
     rate_usd: Any
 
 
-def take(question: Question, requests: bool) -> None:
-    """Take what is paid beside accelerators.
+def take(question: Question, requests: bool, sent: float) -> None:
+    """Take what is paid beside accelerators, where a share of the answers is `sent` from the data centre.
 
     Raises
     ------
@@ -43,8 +43,8 @@ def take(question: Question, requests: bool) -> None:
     for key, other in PAIRS:
         if key in question.numbers and other not in question.numbers:
             raise question.need(other, f"it belongs to --{key.replace('_', '-')}")
-    if "egress_price" in question.numbers and question.applied is not None:
-        question.numbers["sent_share"] = question.applied.sent
+    if "egress_price" in question.numbers:
+        question.keep("sent_share", sent)
     if "egress_price" in question.numbers and "egress_bytes" not in question.numbers:
         if "osl" not in question.numbers:
             raise question.need("egress_bytes", "prefill alone sends no answer whose length would tell")
@@ -108,14 +108,15 @@ def _egress(p: Mapping[str, Any], requests: Any) -> list[Row]:
 def breakdown(question: Question, fleet: Fleet, c: Mapping[str, Any]) -> list[CostRow]:
     """The bill of a month; the rows add up to `usd_per_month`."""
     p = sampling.central(question.numbers)
-    rows = [*_accelerators(question.owned, fleet, c, p), *beside(p)]
+    rows = [*_accelerators(fleet, c, p), *beside(p)]
     return [CostRow(r.name, float(r.quantity), r.unit, float(r.rate_usd), float(r.quantity * r.rate_usd)) for r in rows]
 
 
-def _accelerators(owned: Owned | None, fleet: Fleet, c: Mapping[str, Any], p: Mapping[str, float]) -> list[Row]:
+def _accelerators(fleet: Fleet, c: Mapping[str, Any], p: Mapping[str, float]) -> list[Row]:
+    owned = fleet.terms.owned
     hours = {k: c[k] * HOURS_PER_MONTH for k in c if k.endswith(("gpus", "_mean", "_reserved")) and c[k] is not None}
     if fleet.mixed:
-        base = _owned(owned, hours["gpus_reserved"]) if owned else [
+        base = _hours(owned, hours["gpus_reserved"]) if owned else [
             Row(f"{fleet.reserved} base, a month", hours["gpus_reserved"], "GPU-hour", fleet.terms.reserved_price(p))
         ]  # fmt: skip
         peaks = Row("on-demand peaks, a month", hours["gpus_on_demand_mean"], "GPU-hour", p["price"])
@@ -127,12 +128,12 @@ def _accelerators(owned: Owned | None, fleet: Fleet, c: Mapping[str, Any], p: Ma
             Row("spot peaks, a month", hours["gpus_spot_mean"], "GPU-hour", fleet.terms.spot_price(p)),
         ]
     if owned is not None:
-        return _owned(owned, hours["gpus_mean"])
+        return _hours(owned, hours["gpus_mean"])
     if "prefill_gpus" in c and not fleet.follows:
         named = {"prefill_gpus": "prefill pool rental, a month", "decode_gpus": "decode pool rental, a month"}
         return [Row(name, hours[k], "GPU-hour", p["price"]) for k, name in named.items()]
     return [Row("accelerator rental, a month", hours["gpus_mean"], "GPU-hour", p["price"])]
 
 
-def _owned(owned: Owned, hours: Any) -> list[Row]:
+def _hours(owned: Owned, hours: Any) -> list[Row]:
     return [Row(f"owned: {name}", hours, "GPU-hour", rate) for name, rate in owned.parts.items()]

@@ -17,7 +17,8 @@ from llmcost.engine.demand.margin import Tariff, Users
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
 from llmcost.engine.numeric.spread import product
 from llmcost.errors import LlmcostError, raise_all
-from llmcost.estimate.asking.question import Origin, Question, as_number
+from llmcost.estimate.asking.ledger import Origin, as_number
+from llmcost.estimate.asking.question import Question
 from llmcost.files import read_toml
 from llmcost.keys import plan as keys
 

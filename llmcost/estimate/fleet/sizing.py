@@ -15,7 +15,8 @@ from llmcost.engine.numeric.kinds import DAYS_PER_WEEK, HOURS_PER_DAY, SECONDS_P
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import csv_file, sampling
-from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.question import Question
 from llmcost.estimate.money import rent as prices
 
 SOURCE = "docs/method-fleet.md, fleet"
@@ -25,21 +26,6 @@ REQUESTS = ("a number of requests", "zero or a positive number", 1e18)  # a cell
 COUNTED = ("spares", "serve_regions", "min_replicas")
 # Kinds of replica: name, accelerators, accelerator time of one request at full load [s].
 Kinds = Sequence[tuple[str, Any, Any]]
-
-
-class Terms(NamedTuple):
-    """Rates of other terms over the rate on demand, where a market sets all of them; None where they are given."""
-
-    reserved: float | None = None
-    spot: float | None = None
-
-    def reserved_price(self, p: Mapping[str, Any]) -> Any:
-        """A committed hour, used or not [USD/h]."""
-        return p["reserved_price"] if self.reserved is None else p["price"] * self.reserved
-
-    def spot_price(self, p: Mapping[str, Any]) -> Any:
-        """A spot hour [USD/h]."""
-        return p.get("spot_price", 0.0) if self.spot is None else p["price"] * self.spot
 
 
 class Fleet(NamedTuple):
@@ -55,7 +41,7 @@ class Fleet(NamedTuple):
     reaction_hours: float = 0.0
     reserved: str = ""
     reserve: float | None = None
-    terms: Terms = Terms()
+    terms: prices.Terms = prices.Terms()
     days: Any = None  # traffic of days to come over that at launch, where they differ
 
     def said(self) -> str:
@@ -83,8 +69,8 @@ class Fleet(NamedTuple):
         return self.load(p, bound) / week.over_time(*week.held(self.rates(p), self.reaction_hours))
 
 
-def take(question: Question, requests: bool) -> Fleet:
-    """Take what is said of the fleet, and the mean load where no peak is.
+def take(question: Question, requests: bool, waits: bool) -> Fleet:
+    """Take what is said of the fleet, and the mean load where no peak is; part of the work `waits` for a quiet hour.
 
     Raises
     ------
@@ -108,7 +94,7 @@ def take(question: Question, requests: bool) -> Fleet:
         return _counted(question, requests)
     if mixed and not requests:
         raise question.need("requests", "a mix of commitments follows from the traffic through the day")
-    if question.applied is not None and question.applied.offline[0] > 0.0:
+    if waits:
         raise LlmcostError(
             "work that may wait is told by the mean load, and a peak tells the load hour by hour",
             "leave the peak out, or give the shape that is left: --hourly FILE without --technique batch-tier",
@@ -124,9 +110,8 @@ def take(question: Question, requests: bool) -> Fleet:
     counted = _counted(question, requests)
     fleet = counted._replace(peaked=True, hourly=hourly, follows=follows, mixed=mixed)
     if follows or mixed:
-        seconds = question.number("reaction_time", question.factor("fleet", "reaction_time"))
+        seconds = question.quantity("reaction_time", question.factor("fleet", "reaction_time"))
         fleet = fleet._replace(reaction_hours=median(seconds or 0.0) / SECONDS_PER_HOUR)
-        del question.numbers["reaction_time"]
     planned = float(fleet.planned(sampling.central(question.numbers)))
     question.remember("utilization", planned, Origin("computed", SOURCE))
     return fleet
@@ -187,8 +172,8 @@ def read_hours(name: str) -> Any:
     return values / values.mean()
 
 
-def take_mix(question: Question, fleet: Fleet, hardware: str | None) -> Fleet:
-    """Take the prices of a mix: base, peaks, and spot among the peaks.
+def take_mix(question: Question, fleet: Fleet, hardware: str | None, terms: prices.Terms) -> Fleet:
+    """The fleet on its terms; of a mix take those of the base, and of spot among the peaks.
 
     Raises
     ------
@@ -196,34 +181,32 @@ def take_mix(question: Question, fleet: Fleet, hardware: str | None) -> Fleet:
         Nobody quotes a term and no price was given.
     """
     if not fleet.mixed:
-        return fleet
+        return fleet._replace(terms=terms)
     term = str(question.said("reserved") or "")
     if not term and question.scenario.peek("reserved_price", question.side) is None:
         term = "1-year"
         question.record("reserved", term, Origin("default", "docs/method.md, defaults"))
-    terms = Terms()
     if question.number("reserved_price") is None:
         if term == "owned":
             from llmcost.estimate.money import owning as ownership
 
-            own = ownership.hour(question, "reserved_price")
-            question.remember("reserved_price", own, Origin("computed", ownership.SOURCE))
+            rate, owned = ownership.hour(question, "reserved_price")
+            question.remember("reserved_price", rate, Origin("computed", ownership.SOURCE))
+            terms = terms._replace(owned=owned)
         else:
-            terms = terms._replace(reserved=_over_demand(question, hardware, term, "reserved_price"))
+            terms = terms._replace(reserved=_over_demand(question, hardware, term, "reserved_price", terms))
     if question.number("spot_share") is not None and question.number("spot_price") is None:
-        terms = terms._replace(spot=_over_demand(question, hardware, "spot", "spot_price"))
+        terms = terms._replace(spot=_over_demand(question, hardware, "spot", "spot_price", terms))
     return fleet._replace(reserved=term or "reserved", reserve=question.said("reserve"), terms=terms)
 
 
-def _over_demand(question: Question, hardware: str | None, term: str, name: str) -> float:
+def _over_demand(question: Question, hardware: str | None, term: str, name: str, terms: prices.Terms) -> float:
     """The rate of a term over that on demand: providers that are dear are dear on every term [-]."""
     if hardware is None:
         raise LlmcostError(
             f"missing --{name.replace('_', '-')} or --hardware: the {term} rate is not known", "--hardware h100-sxm"
         )
-    ratio = median(prices.take_quote(question, hardware, term, name)) / median(question.numbers["price"])
-    del question.numbers[name]
-    return ratio
+    return median(prices.quoted(question, hardware, term, name)) / terms.usd_per_hour
 
 
 def size(fleet: Fleet, kinds: Kinds, p: Mapping[str, Any], bound: Any = math.inf) -> dict[str, Any]:

@@ -18,7 +18,8 @@ from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, DAYS_PER_YEAR, SECONDS_
 from llmcost.engine.numeric.spread import Spread, interval, median
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import csv_file
-from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.question import Question
 
 GROWING = {"growth": demand.COMPOUND, "added_requests": demand.LINEAR, "adoption_midpoint": demand.LOGISTIC}
 OUTGROWN = 100.0  # times the traffic at launch
@@ -109,6 +110,12 @@ def take(question: Question) -> Course:
         kind, start, days, values, tuple((seconds / SECONDS_PER_DAY, share) for seconds, share in payments),
         _every(question, "retrain", AS_FIRST), _every(question, "refresh", None),
     )  # fmt: skip
+
+
+def horizon_days(question: Question) -> float:
+    """How far to look [d]."""
+    factor = question.factor("defaults", "horizon")
+    return median(question.quantity("horizon", factor) or factor.value) / SECONDS_PER_DAY
 
 
 def warn_of_growth(question: Question, course: Course, horizon: float) -> None:

@@ -13,9 +13,8 @@ from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand import week
 from llmcost.engine.demand.segments import Segments
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR, Array, Num
-from llmcost.estimate.fleet import bill as service
-from llmcost.estimate.serving.options import NoFit
-from llmcost.estimate.serving.plan import Plan
+from llmcost.estimate.fleet import bill
+from llmcost.estimate.serving.hosted import Hosted
 
 GROUPS, TOLD_APART = 4, 16  # kinds of hours at least, and replicas counted one by one for each where there are more
 
@@ -45,69 +44,66 @@ class _Pools(NamedTuple):
 
 
 def follow(
-    plan: Plan, s: Mapping[str, Num], served: Mapping[str, Any], traffic: demand.Traffic, end: float, exact: int
+    service: Hosted, s: Mapping[str, Num], served: Mapping[str, Any], traffic: demand.Traffic, end: float, exact: int
 ) -> Growing:
     """The service over time at the numbers `s`; it starts as it is at launch, `served`."""
-    kinds, own, applied = _kinds(plan, s, served), served.get("own", served), plan.question.applied
-    load = plan.fleet.load(s if applied is None else applied.reaching(s), plan.bound)
-    if plan.fleet.follows or plan.fleet.mixed:
-        found = _by_the_hour(plan, kinds, load, s, exact)
+    kinds, own = _kinds(service, s, served), served.get("own", served)
+    load = service.fleet.load(service.applied.reaching(s), service.bound)
+    if service.fleet.follows or service.fleet.mixed:
+        found = _by_the_hour(service, kinds, load, s, exact)
     else:
-        found = _level(plan, kinds, own["planned_utilization"], s["price"])
-    standing, each = service.standing_usd(s) / DAYS_PER_MONTH, service.per_request(s)
+        found = _level(service, kinds, own["planned_utilization"], s["price"])
+    standing, each = bill.standing_usd(s) / DAYS_PER_MONTH, bill.per_request(s)
     each = each + served.get("beside_usd_per_request", 0.0)
     wanted = [demand.Measure([24.0 * price for price in found.usd_per_hour], standing, each)]
     known = "gpus_mean" in served  # a plan that was made without traffic counts no replicas
     if known:
         usd = 24.0 * served["usd_per_hour_fleet"] + standing + each * s["requests"]
         wanted[0] = wanted[0]._replace(launch=usd)
-    if plan.place is not None:
-        idle, busy = (plan.place.energy_kwh(1.0, s, used) for used in (0.0, 1.0))
+    if service.place is not None:
+        idle, busy = (service.place.energy_kwh(1.0, s, used) for used in (0.0, 1.0))
         worked = sum(kind.share * kind.seconds for kind in kinds) / SECONDS_PER_HOUR * (busy - idle)
         launch = 24.0 * served["gpus_mean"] * idle + worked * s["requests"] if known else None
         wanted.append(demand.Measure([24.0 * idle * paid for paid in found.paid], 0.0, worked, launch))
     spent = demand.measures(traffic, found.pools, wanted, end, max(exact * len(kinds) // len(found.pools), 1))
     most = None
-    if plan.fleet_gpus is not None:
-        most = demand.fleet(traffic, _level(plan, kinds, load / plan.fleet.peak(s), 0.0).pools, end, exact)
+    if service.fleet_gpus is not None:
+        most = demand.fleet(traffic, _level(service, kinds, load / service.fleet.peak(s), 0.0).pools, end, exact)
     return Growing(spent[0], spent[1] if len(spent) > 1 else None, most)
 
 
-def _kinds(plan: Plan, s: Mapping[str, Num], served: Mapping[str, Num]) -> list[_Kind]:
+def _kinds(service: Hosted, s: Mapping[str, Num], served: Mapping[str, Any]) -> list[_Kind]:
     """Every kind of replica; beside a small model each has its share of the requests."""
-    applied, replica = plan.question.applied, plan.replica
-    own: Any = served.get("own", served)
-    reach, shares = (1.0, (1.0, 0.0)) if applied is None else (applied.reach, applied.shares)
-    assert not isinstance(replica, NoFit)
-    found = [_Kind(gpus, seconds, reach * shares[0]) for _, gpus, seconds in replica.kinds(own)]
-    if applied is None or applied.small is None:
+    applied, own = service.applied, served.get("own", served)
+    large, little = (applied.reach * share for share in applied.shares)
+    found = [_Kind(gpus, seconds, large) for _, gpus, seconds in service.replica.kinds(own)]
+    if service.small is None:
         return found
-    small: Any = applied.small.replica
-    speed = small.speed(applied.reaching(s, shares[1]))
-    return found + [_Kind(gpus, seconds, reach * shares[1]) for _, gpus, seconds in small.kinds(speed)]
+    speed = service.small.replica.speed(applied.reaching(s, applied.shares[1]))
+    return found + [_Kind(gpus, seconds, little) for _, gpus, seconds in service.small.replica.kinds(speed)]
 
 
-def _pool(plan: Plan, kind: _Kind, load: Num) -> demand.Pool:
+def _pool(service: Hosted, kind: _Kind, load: Num) -> demand.Pool:
     """Requests per day, of all, whose share a replica takes at a load."""
-    fleet = plan.fleet
+    fleet = service.fleet
     least = fleet.least if fleet.least > 1 else 0.0  # no traffic needs no replica
     capacity = fleet.regions * kind.gpus * SECONDS_PER_DAY * load / kind.seconds / kind.share
     return demand.Pool(capacity, float(fleet.regions * kind.gpus), fleet.spares, least)
 
 
-def _level(plan: Plan, kinds: list[_Kind], load: Num, price: Num) -> _Pools:
+def _level(service: Hosted, kinds: list[_Kind], load: Num, price: Num) -> _Pools:
     """A fleet that is held day and night."""
-    pools = [_pool(plan, kind, load) for kind in kinds]
+    pools = [_pool(service, kind, load) for kind in kinds]
     return _Pools(pools, [pool.size * price for pool in pools], [pool.size for pool in pools])
 
 
-def _by_the_hour(plan: Plan, kinds: list[_Kind], load: Num, s: Mapping[str, Num], exact: int) -> _Pools:
+def _by_the_hour(service: Hosted, kinds: list[_Kind], load: Num, s: Mapping[str, Num], exact: int) -> _Pools:
     """A fleet that follows its day: a pool for each hour, by what an accelerator that this hour needs is paid.
 
     Hours keep their order whatever the traffic, so the base that costs least is always what the same hour needs, and
     the mix is a weighted sum of hours.
     """
-    fleet = plan.fleet
+    fleet = service.fleet
     rates, share = week.held(fleet.rates(s), fleet.reaction_hours)
     if fleet.mixed:
         spot = s.get("spot_share", 0.0)
@@ -119,7 +115,7 @@ def _by_the_hour(plan: Plan, kinds: list[_Kind], load: Num, s: Mapping[str, Num]
     found = _Pools([], [], [])
     for kind in kinds:
         for rate, price, held in hours:
-            pool = _pool(plan, kind, load / rate)
+            pool = _pool(service, kind, load / rate)
             found.pools.append(pool)
             found.usd_per_hour.append(pool.size * price)
             found.paid.append(pool.size * held)

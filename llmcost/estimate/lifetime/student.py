@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmcost.errors import LlmcostError
-from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.no_fit import NoFit
+from llmcost.estimate.asking.question import Question
 from llmcost.estimate.serving.technique_keys import FILE
-from llmcost.estimate.training import answer as train
+from llmcost.estimate.serving.techniques import Applied
+from llmcost.estimate.training.plan import Run, plan
 from llmcost.keys import TRAIN
 from llmcost.scenario import Setting
 
@@ -21,18 +24,17 @@ TEACHERS = (
 )  # fmt: skip
 
 
-def take(training: Question, serving: Question) -> None:
-    """Take the run that makes the student, where the serving side serves one; it stays with the training side.
+def take(training: Question, applied: Applied) -> Run | NoFit | None:
+    """The run that makes the student, where one is served; its numbers and caveats go to the training side.
 
     Raises
     ------
     LlmcostError
         No teacher, or too little said to price the run.
     """
-    said = serving.applied.said if serving.applied is not None else ()
-    given = next((s.values for s in said if s.name == "distill"), None)
+    given = next((s.values for s in applied.said if s.name == "distill"), None)
     if given is None:
-        return
+        return None
     teacher = training.scenario.get("model", TRAIN)
     if teacher is None:
         raise LlmcostError("distill needs the model that is distilled", "--model llama-3.1-70b")
@@ -45,23 +47,22 @@ def take(training: Question, serving: Question) -> None:
     run = {"method": "distill", "teacher": teacher.value, "model": given["model"], "tokens": tokens}
     asked = scenario._replace(layers=({k: Setting(v, "technique:distill") for k, v in run.items()}, *layers))
     question = Question(asked, training.catalog, TRAIN)
-    training.student = train.plan(question)
+    found = plan(question)
     for name, value in question.numbers.items():
         if training.numbers.get(name) != value:
-            training.numbers[TAG + name] = value
+            training.keep(TAG + name, value)
     for caveat in question.warnings:
         if caveat.code != "W031":  # the length of this run is nobody's question
             training.warn(caveat.code, caveat.message, caveat.hint)
+    return found
 
 
-def added(training: Question, out: dict[str, Any], p: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def added(student: Run, out: dict[str, Any], p: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """Totals of training with those of the student's run on top.
 
     `names` gives the figure of a run for each total; a total that is not known stays so.
     """
-    if training.student is None:
-        return out
     own = {**p, **{k.removeprefix(TAG): v for k, v in p.items() if k.startswith(TAG)}}
-    run = train.figures(training.student, own)
+    run = student.figures(own)
     total = {name: out[name] + run[key] for name, key in names.items() if name in out and run.get(key) is not None}
     return out | total | ({"training_usd_distillation": run["run_usd"]} if "run_usd" in run else {})

@@ -13,7 +13,8 @@ from llmcost.engine.money import tokens as engine
 from llmcost.engine.money.tokens import Rate, Tariff
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
 from llmcost.errors import LlmcostError, did_you_mean
-from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.question import Question
 
 STANDARD = "standard"
 LATENCIES = ("ttft", "tpot", "ttft_p95")
@@ -32,6 +33,27 @@ class Bought(NamedTuple):
     name: str
     tariff: Tariff
     requests: bool
+    fleet_gpus: int | None = None  # nobody counts them
+
+    def figures(self, p: Mapping[str, Any]) -> dict[str, Any]:
+        """Costs of bought tokens, by the names of `serve`."""
+        less = 1.0 - p.get("api_discount", 0.0)
+        tariff, isl = self.tariff, p["isl"]
+        cost = engine.usd_per_request(tariff, isl, p["osl"], p["cache_hit"], p.get("api_discount", 0.0))
+        out = {
+            "usd_per_request": cost,
+            "usd_per_mtok_input": less * tariff.prompt.at(isl),
+            "usd_per_mtok_cached_input": less * tariff.cached.at(isl),
+            "usd_per_mtok_output": less * tariff.output.at(isl),
+            "usd_per_mtok_blended": cost / (isl + p["osl"]) * 1e6,
+        }
+        if self.requests:
+            out["usd_per_day"] = cost * p["requests"]
+            out["usd_per_month"] = out["usd_per_day"] * DAYS_PER_MONTH
+        return out
+
+    def flops(self, p: Mapping[str, Any]) -> None:
+        """Not known: a provider tells no size."""
 
 
 class Quote(NamedTuple):
@@ -67,24 +89,6 @@ def plan(question: Question) -> Bought:
     if question.scenario.has(*LATENCIES):
         question.warn("W080", f"latency of {found.name} is not known: the targets are not checked against it")
     return Bought(question, found.name, found.tariff, question.number("requests") is not None)
-
-
-def figures(todo: Bought, p: Mapping[str, Any]) -> dict[str, Any]:
-    """Costs of bought tokens, by the names of `serve`."""
-    less = 1.0 - p.get("api_discount", 0.0)
-    tariff, isl = todo.tariff, p["isl"]
-    cost = engine.usd_per_request(tariff, isl, p["osl"], p["cache_hit"], p.get("api_discount", 0.0))
-    out = {
-        "usd_per_request": cost,
-        "usd_per_mtok_input": less * tariff.prompt.at(isl),
-        "usd_per_mtok_cached_input": less * tariff.cached.at(isl),
-        "usd_per_mtok_output": less * tariff.output.at(isl),
-        "usd_per_mtok_blended": cost / (isl + p["osl"]) * 1e6,
-    }
-    if todo.requests:
-        out["usd_per_day"] = cost * p["requests"]
-        out["usd_per_month"] = out["usd_per_day"] * DAYS_PER_MONTH
-    return out
 
 
 def quote(api: str, tier: str, as_of: dt.date) -> Quote:

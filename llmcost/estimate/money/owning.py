@@ -13,7 +13,8 @@ from llmcost.engine.numeric.kinds import HOURS_PER_YEAR, SECONDS_PER_YEAR
 from llmcost.engine.numeric.spread import Spread
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
-from llmcost.estimate.asking.question import Number, Origin, Question
+from llmcost.estimate.asking.ledger import Ledger, Number, Origin
+from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import chip
 from llmcost.estimate.money.place import Place, place
 from llmcost.estimate.money.purchase import take_purchase
@@ -21,11 +22,6 @@ from llmcost.keys import SERVE
 
 SOURCE = "docs/method-fleet.md, owning"
 SHARED = ("tdp_watts", "server_factor", "average_load", "idle_load", "pue", "electricity_price", "utilization")
-# Every number that only the price is made of. They are in it, so an answer is sampled over the one or over the others.
-OWN = (
-    "purchase_price", "server_over_chip", "interconnect_share", "hardware_life", "residual_value", "cost_of_capital",
-    "facility_cost", "facility_life_years", "maintenance", "operations_staff", "occupancy",
-)  # fmt: skip
 DEFAULTS = {
     "residual_value": "residual_value", "cost_of_capital": "cost_of_capital", "facility_cost": "facility_usd_per_mw",
     "maintenance": "maintenance", "operations_staff": "operations_staff",
@@ -61,8 +57,8 @@ class Owned(NamedTuple):
         return found if found <= 1.0 else None
 
 
-def hour(question: Question, key: str) -> Number:
-    """What an owned accelerator costs per hour in use, for the number `key` [USD/h]; parts are in `question.owned`.
+def hour(question: Question, key: str) -> tuple[Number, Owned]:
+    """What an owned accelerator costs per hour in use, for the number `key` [USD/h], and what it is made of.
 
     Raises
     ------
@@ -72,28 +68,25 @@ def hour(question: Question, key: str) -> Number:
     device = chip(question, predicted=False)
     if device is None:
         raise LlmcostError("missing --hardware: owning is priced by what is bought", "--hardware h100-sxm")
-    take_purchase(question, device)
+    parts = question.apart()  # they are in the price: a draw holds the one or the others
+    take_purchase(parts, device)
     if place(question, device) is None:
         raise LlmcostError(
             f"the power of {device.found.name} is not known, and what is owned has to be powered",
             "name another --hardware, or rent: --commitment on-demand",
         )
-    _take(question)
-    names = (*SHARED, *OWN)
-    numbers = {k: v for k, v in question.numbers.items() if k in names}
+    _take(parts)
+    numbers = {**{k: v for k, v in question.numbers.items() if k in SHARED}, **parts.numbers}
     serves = question.side == SERVE
-    own = {k: v for k, v in numbers.items() if k in OWN}
-    question.owned = _owned(sampling.central(numbers), serves)._replace(key=key, numbers=own)
-    centre = question.owned.usd_per_hour
+    owned = _owned(sampling.central(numbers), serves)._replace(key=key, numbers=parts.numbers)
+    centre = owned.usd_per_hour
     found: Number = centre
     if sampling.uncertain(numbers):
         drawn = _total(sampling.draws(numbers, sampling.SAMPLES, sampling.SEED), serves)
         p5, p50, p95 = np.quantile(drawn, (0.05, 0.5, 0.95))
         found = Spread(float(centre * p5 / p50), centre, float(centre * p95 / p50))
-    for name in OWN:
-        question.numbers.pop(name, None)
-    _explain(question, question.owned)
-    return found
+    _explain(question, owned)
+    return found, owned
 
 
 def _take(question: Question) -> None:
@@ -150,20 +143,18 @@ def _spread_over_use(rates: Mapping[str, Any], in_use: Any, idle: Any, p: Mappin
     return {name: rate / u for name, rate in rates.items()} | {"electricity": in_use + idle * (1.0 - u) / u}
 
 
-def _explain(question: Question, owned: Owned) -> None:
+def _explain(ledger: Ledger, owned: Owned) -> None:
     for name, rate in owned.parts.items():
-        question.step(f"owned: {name}", "per accelerator-hour in use", rate, "USD/h", SOURCE)
+        ledger.step(f"owned: {name}", "per accelerator-hour in use", rate, "USD/h", SOURCE)
     formula = (
         f"(standing {owned.standing:.4g} + idle {owned.idle:.3g}) / (rent - ({owned.in_use:.3g} - {owned.idle:.3g}))"
     )
-    question.step("break-even utilisation", formula, None, "share", SOURCE)
+    ledger.step("break-even utilisation", formula, None, "share", SOURCE)
 
 
-def comparison(question: Question, rents: Mapping[str, float | None]) -> dict[str, float | None]:
+def comparison(owned: Owned, rents: Mapping[str, float | None]) -> dict[str, float | None]:
     """What an owned hour costs, and the utilisation from which it beats each rental."""
-    if question.owned is None:
-        return {}
-    found: dict[str, float | None] = {"own_usd_per_hour": question.owned.usd_per_hour}
+    found: dict[str, float | None] = {"own_usd_per_hour": owned.usd_per_hour}
     for term, rent in rents.items():
-        found[f"breakeven_utilization_{term.replace('-', '_')}"] = question.owned.breakeven(rent)
+        found[f"breakeven_utilization_{term.replace('-', '_')}"] = owned.breakeven(rent)
     return found

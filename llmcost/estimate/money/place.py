@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from llmcost import spec
 from llmcost.catalog import source_of
 from llmcost.engine.money import energy
-from llmcost.estimate.asking.question import Factor, Question, as_number, origin_of
+from llmcost.estimate.asking.ledger import as_number
+from llmcost.estimate.asking.question import Factor, Question, origin_of
 from llmcost.estimate.asking.subject import Chip
 from llmcost.keys import SERVE
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from llmcost.catalog import source_of
 from llmcost.engine.numeric.spread import Spread
 from llmcost.errors import LlmcostError
-from llmcost.estimate.asking.question import Question, as_number, origin_from, origin_of
+from llmcost.estimate.asking.ledger import as_number
+from llmcost.estimate.asking.question import Question, origin_from, origin_of
 from llmcost.estimate.asking.subject import Chip
 
 UNIT, WITH_SERVER, ALONE = "USD/GPU", "with server", "without server"

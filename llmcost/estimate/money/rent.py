@@ -7,21 +7,52 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Mapping
 from functools import lru_cache
 from statistics import median
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.spread import Spread, quantiles
 from llmcost.engine.numeric.spread import median as median_of
 from llmcost.errors import LlmcostError, Missing
-from llmcost.estimate.asking.question import Number, Origin, Question
+from llmcost.estimate.asking.ledger import Number, Origin
+from llmcost.estimate.asking.question import Question
 from llmcost.keys import TRAIN
+
+if TYPE_CHECKING:
+    from llmcost.estimate.money.owning import Owned
 
 ON_DEMAND = "on-demand"
 MIN_PROVIDERS = 3  # fewer quotes than this do not make a market
 TAILS = (0.05, 0.95)
+
+
+class Terms(NamedTuple):
+    """What an accelerator-hour costs: the rate of a question, and what makes it where machines are owned.
+
+    Rates of other terms are told over that on demand where a market sets all of them, and are None where they are
+    given.
+    """
+
+    rate: Number = 0.0  # [USD/h]
+    owned: Owned | None = None
+    reserved: float | None = None
+    spot: float | None = None
+
+    @property
+    def usd_per_hour(self) -> float:
+        """The rate at its median."""
+        return median_of(self.rate)
+
+    def reserved_price(self, p: Mapping[str, Any]) -> Any:
+        """A committed hour, used or not [USD/h]."""
+        return p["reserved_price"] if self.reserved is None else p["price"] * self.reserved
+
+    def spot_price(self, p: Mapping[str, Any]) -> Any:
+        """A spot hour [USD/h]."""
+        return p.get("spot_price", 0.0) if self.spot is None else p["price"] * self.spot
 
 
 class Quote(NamedTuple):
@@ -196,7 +227,7 @@ def _origin(quotes: list[spec.RentalPrice], origin: str, text: str) -> Origin:
     return Origin(origin, f"{text}, dated {dates[0]} to {dates[-1]}", dates[-1].isoformat(), "vendor")
 
 
-def price(question: Question, hardware: str | None) -> Number:
+def terms(question: Question, hardware: str | None) -> Terms:
     """The rate of a question: given, or the rule's, with its caveats recorded; what owning costs where it is owned.
 
     Raises
@@ -209,7 +240,7 @@ def price(question: Question, hardware: str | None) -> Number:
     mixed = _mixed(question)
     given = question.number("price")
     if given is not None:
-        return given
+        return Terms(given)
     if hardware is None:
         raise Missing(
             "missing --price or --hardware: the rate per accelerator-hour is not known",
@@ -218,10 +249,12 @@ def price(question: Question, hardware: str | None) -> Number:
     commitment = ON_DEMAND if mixed else question.said("commitment") or ON_DEMAND
     if not mixed and question.scenario.get("commitment", question.side) is None:
         question.record("commitment", ON_DEMAND, Origin("default"))
-    return take_quote(question, hardware, commitment, "price")
+    rate = quoted(question, hardware, commitment, "price")
+    question.keep("price", rate)
+    return Terms(rate)
 
 
-def _owned(question: Question) -> Number:
+def _owned(question: Question) -> Terms:
     from llmcost.estimate.money import owning as ownership
 
     question.said("commitment")
@@ -230,7 +263,9 @@ def _owned(question: Question) -> Number:
             "--price and --commitment owned are two answers to one question: give one",
             "what it cost to buy: --purchase-price 30k",
         )
-    return question.remember("price", ownership.hour(question, "price"), Origin("computed", ownership.SOURCE))
+    rate, owned = ownership.hour(question, "price")
+    question.remember("price", rate, Origin("computed", ownership.SOURCE))
+    return Terms(rate, owned)
 
 
 def _mixed(question: Question) -> bool:
@@ -247,12 +282,12 @@ def _mixed(question: Question) -> bool:
     return True
 
 
-def take_quote(question: Question, hardware: str, commitment: str, name: str) -> Number:
-    """The rate of a term, remembered under a name with its caveats."""
+def quoted(question: Question, hardware: str, commitment: str, name: str) -> Number:
+    """The rate of a term, shown under a name with its caveats [USD/h]."""
     quote = _quote(question, hardware, commitment)
     for code, message, hint in quote.caveats:
         question.warn(code, message, hint)
-    question.remember(name, quote.rate, quote.origin, "USD/h")
+    question.record(name, quote.rate, quote.origin, "USD/h")
     return quote.rate
 
 

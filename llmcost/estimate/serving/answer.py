@@ -9,6 +9,7 @@ from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.errors import Exit
 from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.no_fit import NoFit, refusal
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.fleet import bill as service
 from llmcost.estimate.fleet import plans as offers
@@ -16,11 +17,10 @@ from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.money import owning as ownership
 from llmcost.estimate.money import rent as prices
 from llmcost.estimate.serving import explain as steps
+from llmcost.estimate.serving.hosted import STANDING, Hosted
 from llmcost.estimate.serving.latency import at_load
-from llmcost.estimate.serving.options import NoFit
-from llmcost.estimate.serving.plan import STANDING, Plan, figures, plan
+from llmcost.estimate.serving.plan import plan
 from llmcost.estimate.serving.replica import Replica
-from llmcost.estimate.serving.sizes import arriving
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario
 from llmcost.terms import SERVE, results
@@ -37,11 +37,11 @@ def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
     """
     question = Question(scenario, catalog, "serve")
     todo, sold = plan(question), offers.take(question)
-    if isinstance(todo.replica, NoFit):
-        return _refusal(todo, todo.replica)
+    if isinstance(todo, NoFit):
+        return refusal(todo, question, "serve")
 
     def priced(p: Mapping[str, Any]) -> dict[str, Any]:
-        out = figures(todo, p)
+        out = todo.figures(p)
         return out | offers.figures(sold, p, out)
 
     samples, seed = sampling.settings(question)
@@ -54,9 +54,8 @@ PRICED = {
 }  # fmt: skip
 
 
-def _estimate(todo: Plan, sold: tuple[offers.Offer, ...], c: dict[str, Any], spread: dict[str, Any]) -> Estimate:
+def _estimate(todo: Hosted, sold: tuple[offers.Offer, ...], c: dict[str, Any], spread: dict[str, Any]) -> Estimate:
     question, replica = todo.question, todo.replica
-    assert not isinstance(replica, NoFit)
     known = [term.name for term in results(SERVE) if term.name in c or not term.asked]
     result: dict[str, Any] = {key: _plain(c.get(key)) for key in known}
     if not (todo.fleet.follows or todo.fleet.mixed):
@@ -65,7 +64,7 @@ def _estimate(todo: Plan, sold: tuple[offers.Offer, ...], c: dict[str, Any], spr
         for full in STANDING.values():
             result.pop(full, None)
     result |= replica.facts()
-    p = arriving(question)
+    p = todo.central()
     if todo.sizing is not None:
         result["max_utilization"] = todo.sizing.max_utilization
     result["feasible"] = True
@@ -79,15 +78,16 @@ def _estimate(todo: Plan, sold: tuple[offers.Offer, ...], c: dict[str, Any], spr
     arrays: dict[str, Any] = {"front": list(replica.front)} if replica.front else {}
     rows = service.breakdown(question, todo.fleet, c) if todo.requests else []
     steps.explain(todo, c.get("own", c), p)
-    if question.applied is not None:
-        more, listed, beside = question.applied.answer(question, replica, c)
-        result, arrays, rows = result | more, arrays | listed, rows + beside
+    if todo.applied.said:
+        more, listed, beside = todo.applied.answer(question, replica, c)
+        own = {} if todo.small is None else {"small_model": todo.small.model.name if todo.small.model else None}
+        result, arrays, rows = result | own | more, arrays | listed, rows + beside
     everyone = sampling.central(question.numbers)  # techniques answer some of them beside the fleet
     result |= _alternative(todo) | _rented(todo) | offers.results(sold, everyone, c)
     first = sold[0] if sold else None
     if first is not None and first.users is not None:
         result |= offers.sampled(first, everyone, float(c["usd_per_request"]), sampling.settings(question)[1])
-    arrays |= _hours(todo, c, p) | offers.arrays(sold, everyone, c, lambda q: figures(todo, q))
+    arrays |= _hours(todo, c, p) | offers.arrays(sold, everyone, c, todo.figures)
     return Estimate(
         command="serve",
         headline=_headline(todo, sold, result, spread),
@@ -103,14 +103,14 @@ def _estimate(todo: Plan, sold: tuple[offers.Offer, ...], c: dict[str, Any], spr
     )
 
 
-def _alternative(todo: Plan) -> dict[str, float | None]:
+def _alternative(todo: Hosted) -> dict[str, float | None]:
     """What the same accelerators for both phases would cost, where separate pools were asked for."""
     if isinstance(todo.replica, Replica) or todo.phase:
         return {}
     if todo.colocated is None:
         return {"usd_per_request_colocated": None, "gpus_colocated": None}
     p = sampling.central(todo.question.numbers)
-    c = figures(todo._replace(replica=todo.colocated, sizing=None), p)
+    c = todo._replace(replica=todo.colocated, sizing=None).figures(p)
     todo.question.step(
         "one pool for both phases",
         f"{todo.colocated.gpus} accelerators a replica, {todo.colocated.batch:.0f} requests in flight",
@@ -125,16 +125,16 @@ def _plain(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _rented(todo: Plan) -> dict[str, float | None]:
+def _rented(todo: Hosted) -> dict[str, float | None]:
     """What an owned hour costs beside the rented ones."""
-    if todo.question.owned is None or todo.device is None:
+    owned = todo.fleet.terms.owned
+    if owned is None or todo.device is None:
         return {}
-    return ownership.comparison(todo.question, prices.rents(todo.question, todo.device.found.name))
+    return ownership.comparison(owned, prices.rents(todo.question, todo.device.found.name))
 
 
-def _hours(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> dict[str, Any]:
+def _hours(todo: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> dict[str, Any]:
     """The day of the fleet, with its power beside the even power of a training run of the same energy."""
-    assert not isinstance(todo.replica, NoFit)
     rows = fleets.hours(todo.fleet, todo.replica.kinds(c), c, p, todo.bound) if todo.requests else []
     if rows and todo.place is not None:
         for row in rows:
@@ -145,30 +145,7 @@ def _hours(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> dict[str
     return {"hours": rows} if rows else {}
 
 
-def refusal(todo: Plan) -> Estimate | None:
-    """The answer when no replica fits or keeps the targets; None when one does."""
-    return _refusal(todo, todo.replica) if isinstance(todo.replica, NoFit) else None
-
-
-def _refusal(todo: Plan, no: NoFit) -> Estimate:
-    question = todo.question
-    return Estimate(
-        command="serve",
-        headline=no.reason[:1].upper() + no.reason[1:] + ".",
-        result={
-            "feasible": False,
-            "reason": no.reason,
-            "missing_bytes": no.missing_bytes,
-            "smallest_gpus": no.smallest_gpus,
-        },
-        inputs=question.inputs,
-        warnings=question.warnings,
-        presets=presets_date(question.catalog),
-        exit_code=int(Exit.NO),
-    )
-
-
-def _headline(todo: Plan, sold: tuple[offers.Offer, ...], r: Mapping[str, Any], spread: Mapping[str, Any]) -> str:
+def _headline(todo: Hosted, sold: tuple[offers.Offer, ...], r: Mapping[str, Any], spread: Mapping[str, Any]) -> str:
     name = todo.model.name if todo.model else "this model"
     key = next(k for k in PRICED if r[k] is not None)
     doing = {"prefill": "Prefill of", "decode": "Decoding of"}.get(todo.phase, "Serving")

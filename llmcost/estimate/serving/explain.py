@@ -6,17 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from llmcost.estimate.fleet import sizing as fleets
-from llmcost.estimate.serving.options import NoFit
-from llmcost.estimate.serving.plan import Plan, load
+from llmcost.estimate.serving.hosted import Hosted
 
 SOURCE = "docs/method.md, serving"
 LOADED = "docs/method-serving.md, at a load"
 
 
-def explain(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
+def explain(todo: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
     """Every step, in the order of the calculation."""
     q, replica = todo.question, todo.replica
-    assert not isinstance(replica, NoFit)
     replica.explain(q, c)
     if "output_tokens_per_second" in c:
         formula = f"{float(c['output_tokens_per_second']):.4g} output tokens/s / {p['osl']:.0f} per request"
@@ -40,12 +38,11 @@ def explain(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
         todo.place.explain(q, kwh, kg, p, min(float(c["utilization"]), 1.0))
 
 
-def _latencies(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
+def _latencies(todo: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
     """What users meet at the load."""
-    assert not isinstance(todo.replica, NoFit)
     if todo.replica.server() is None:
         return
-    share, replicas = load(todo, p, c)
+    share, replicas = todo.load(p, c)
     told = f"load {float(share):.3g} of {float(replicas):,.0f} replica{'s' if replicas > 1 else ''}"
     if "requests_in_flight" in c:
         flight = float(c["requests_in_flight"])
@@ -58,10 +55,9 @@ def _latencies(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None
         todo.question.step("TTFT, mean", formula, float(c["ttft_seconds"]), "s", LOADED)
 
 
-def _fleet(todo: Plan, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
+def _fleet(todo: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
     """From the speed of a replica to the cost of a request."""
     q, replica = todo.question, todo.replica
-    assert not isinstance(replica, NoFit)
     if todo.sizing is not None:
         formula = f"highest load of the fleet at which 95 % of requests have a token within {q.said('ttft_p95'):g} s"
         q.step("highest utilisation", formula, todo.sizing.max_utilization, "share", "docs/method-serving.md, queueing")

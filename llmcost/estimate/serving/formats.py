@@ -8,7 +8,8 @@ from typing import Any
 from llmcost.dtypes import DTYPES
 from llmcost.engine.machine.roofline import peak_flops
 from llmcost.engine.serving.operating_point import Precision
-from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, dtype_of
 
 # Weights this much narrower than the arithmetic are widened in every step.

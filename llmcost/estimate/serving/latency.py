@@ -10,7 +10,7 @@ import numpy as np
 
 from llmcost import units
 from llmcost.estimate.asking import sampling
-from llmcost.estimate.serving.plan import Plan, latencies
+from llmcost.estimate.serving.hosted import Hosted
 from llmcost.result import Range
 
 # What ranges as what: an error of the engine is the same at any load.
@@ -20,10 +20,10 @@ RANGED = {"tpot_seconds": ("tpot_full_seconds",)} | dict.fromkeys(
 )
 
 
-def at_load(todo: Plan, c: Mapping[str, Any], spread: Mapping[str, Range]) -> tuple[dict[str, Any], dict[str, Range]]:
+def at_load(todo: Hosted, c: Mapping[str, Any], spread: Mapping[str, Range]) -> tuple[dict[str, Any], dict[str, Range]]:
     """The figures of an answer and their ranges, with its latencies; null where a queue grows without end."""
     question = todo.question
-    every = latencies(todo, sampling.central(question.numbers), c)
+    every = todo.latencies(sampling.central(question.numbers), c)
     found = {k: float(v) for k, v in every.items()}
     known: dict[str, Any] = {k: v if math.isfinite(v) else None for k, v in found.items()}
     if not all(map(math.isfinite, found.values())):
@@ -43,7 +43,7 @@ def at_load(todo: Plan, c: Mapping[str, Any], spread: Mapping[str, Range]) -> tu
     return {**c, **known, **own}, {**spread, **ranges}
 
 
-def _warn_of_target(todo: Plan, ttft: float | None) -> None:
+def _warn_of_target(todo: Hosted, ttft: float | None) -> None:
     """Say where waiting at the load takes the mean TTFT past a target that full batches keep."""
     said = todo.question.scenario.peek("ttft", todo.question.side)
     if said is None or said.value == "none" or ttft is None or ttft <= float(said.value):
@@ -56,10 +56,10 @@ def _warn_of_target(todo: Plan, ttft: float | None) -> None:
     )
 
 
-def column(todo: Plan, p: Mapping[str, Any], out: Mapping[str, Any]) -> dict[str, Any]:
+def column(todo: Hosted, p: Mapping[str, Any], out: Mapping[str, Any]) -> dict[str, Any]:
     """TPOT and mean TTFT of many alternatives at once, infinite where a queue grows without end.
 
     The p95 of TTFT beside them where one has to be kept: what decides on its fleet is the same for all of them.
     """
-    found = latencies(todo, p, out, quantiles=todo.sizing is not None)
+    found = todo.latencies(p, out, quantiles=todo.sizing is not None)
     return {k: np.asarray(found[k]) for k in ("ttft_seconds", "ttft_p95_seconds", "tpot_seconds") if k in found}

@@ -11,7 +11,8 @@ from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.queueing import empirical_lengths, lognormal_lengths
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import csv_file
-from llmcost.estimate.asking.question import Origin, Question, origin_from
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.question import Question, origin_from
 
 COLUMNS = ("isl", "osl")
 LENGTH = ("a length", "a positive number of tokens", 1e9, False)  # a cell of lengths

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -11,6 +11,10 @@ import numpy as np
 from llmcost.engine.numeric import roots
 from llmcost.engine.serving.operating_point import Point
 from llmcost.engine.serving.queueing import Latency
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.fleet.sizing import Fleet
+from llmcost.estimate.money.rent import Terms
 
 QUANTILES = {"ttft_p50_seconds": 0.5, "ttft_p95_seconds": 0.95, "ttft_p99_seconds": 0.99}
 P95 = 0.95
@@ -45,6 +49,19 @@ class Arrivals(NamedTuple):
         if self.per_second is None:
             return self.share / service, 1.0
         return self.per_second, np.maximum(np.ceil(self.per_second * service / self.share - 1e-9), 1.0)
+
+
+class Demand(NamedTuple):
+    """What a replica is chosen for: arrivals, the fleet that carries them, and what an hour costs."""
+
+    arrivals: Arrivals
+    fleet: Fleet | None  # None without traffic
+    terms: Terms
+    reaching: Callable[[Mapping[str, Any]], dict[str, Any]]  # numbers as the replicas of the model see them
+
+    def numbers(self, question: Question) -> dict[str, Any]:
+        """Every number of the question at its median, as the replicas see it."""
+        return self.reaching(sampling.central(question.numbers))
 
 
 class Sizing(NamedTuple):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from llmcost import units
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Z95
@@ -18,22 +19,17 @@ from llmcost.engine.serving.first_token_spread import kind_of, sides, spread_fro
 from llmcost.engine.serving.operating_point import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.speculation import Draft, speculative_point
 from llmcost.errors import LlmcostError
-from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.no_fit import NoFit
+from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject
+from llmcost.estimate.money.rent import Terms
 from llmcost.estimate.serving.formats import dtypes, precision, say_arithmetic
 from llmcost.estimate.serving.lengths import Lengths
 from llmcost.estimate.serving.targets import targets
 from llmcost.spec import Framework
 
 SOURCE = "docs/method.md, serving"
-
-
-class NoFit(NamedTuple):
-    """Why there is no replica: memory missing on one accelerator [bytes] and the smallest count that fits."""
-
-    reason: str
-    missing_bytes: float | None
-    smallest_gpus: int | None
 
 
 class Options(NamedTuple):
@@ -65,12 +61,31 @@ class Options(NamedTuple):
         """The engine of the batching asked for."""
         return mode_of(self.static, self.draft)
 
-    def search(self, load: Load, targets: serving_search.Targets, price: float) -> serving_search.Answer:
+    def search(self, load: Load, targets: serving_search.Targets, terms: Terms) -> serving_search.Answer:
         """Every layout, format and batch, evaluated."""
         return serving_search.search(
             self.shape, self.device.machine, self.candidates, list(self.precisions), load, self.calibration, targets,
-            price, None, self.batches, self.total_points, self.mode,
+            terms.usd_per_hour, None, self.batches, self.total_points, self.mode,
         )  # fmt: skip
+
+
+def within(
+    question: Question, asked: Options, load: Load, kept: serving_search.Targets, terms: Terms
+) -> serving_search.Answer:
+    """The search within the targets; a default that nothing keeps gives way to the fastest, and the answer says so."""
+    answer = asked.search(load, kept, terms)
+    if answer.cheapest >= 0 or not asked.default_tpot:
+        return answer
+    bare = asked.search(load, kept._replace(tpot_seconds=math.inf), terms)
+    if bare.cheapest < 0:
+        return bare
+    reached = units.format("seconds", float(bare.grid.pick(bare.fastest).point.tpot_seconds))
+    question.warn(
+        "W017",
+        f"nothing keeps the default TPOT of {units.format('seconds', kept.tpot_seconds)}: the fastest is {reached}",
+        "--tpot none for the cheapest at any speed",
+    )
+    return bare._replace(cheapest=bare.fastest, binds=serving_search.binding(bare.grid, bare.fastest))
 
 
 def mode_of(static: bool, draft: Draft | None) -> serving_search.Mode:
@@ -136,7 +151,7 @@ def too_large(question: Question, held: float) -> NoFit | None:
     asked = question.said("batch")
     if asked is None or held >= asked:
         return None
-    return NoFit(f"a batch of {asked:,} does not fit: memory holds at most {held:,.0f} requests", None, None)
+    return NoFit(f"a batch of {asked:,} does not fit: memory holds at most {held:,.0f} requests")
 
 
 def _need_rates(device: Chip) -> None:
@@ -164,7 +179,7 @@ def too_slow(name: str, chip_name: str, grid: serving_search.Grid) -> NoFit:
 def missed(name: str, chip_name: str, tpot: float, ttft: float) -> NoFit:
     """The same, from the best times of any point [s]."""
     reach = f"best TPOT {tpot * 1000:.1f} ms, best TTFT {ttft * 1000:.0f} ms"
-    return NoFit(f"no layout and batch of {name} on {chip_name} keeps the targets: {reach}", None, None)
+    return NoFit(f"no layout and batch of {name} on {chip_name} keeps the targets: {reach}")
 
 
 def _shape(question: Question, model: Subject) -> Shape:

@@ -13,12 +13,13 @@ from llmcost.engine.serving import at_a_load as serving_traffic
 from llmcost.engine.serving import operating_point as serving
 from llmcost.engine.serving import pools as serving_pools
 from llmcost.engine.serving.operating_point import Layout, Load
+from llmcost.estimate.asking.ledger import Ledger
+from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.serving.load import Arrivals, Server, Under
-from llmcost.estimate.serving.options import SOURCE, NoFit, Options, no_fit, record, too_large, too_slow
+from llmcost.estimate.serving.load import Demand, Server, Under
+from llmcost.estimate.serving.options import SOURCE, Options, no_fit, record, too_large, too_slow, within
 from llmcost.estimate.serving.prompts import cheapest, size_of, too_late, tried
 from llmcost.estimate.serving.replica import degrees, front_rows, ranks, stated
-from llmcost.estimate.serving.targets import within
 
 
 class Pools(NamedTuple):
@@ -121,27 +122,27 @@ class Pools(NamedTuple):
         """Itself: prompts queue for it."""
         return self
 
-    def explain(self, question: Question, c: Mapping[str, Any]) -> None:
+    def explain(self, ledger: Ledger, c: Mapping[str, Any]) -> None:
         """The steps of both pools."""
-        question.step(
+        ledger.step(
             "prefill", f"accelerator-seconds of a prompt on {self.prefill_size} with {ranks(self.prefill)}",
             float(c["prefill_gpu_seconds"]), "s", SOURCE,
         )  # fmt: skip
         for name, seconds in self.point.rows().items():
             if name != "prefill":
-                question.step(name, "time of one decode iteration spent on it", float(seconds), "s", SOURCE)
+                ledger.step(name, "time of one decode iteration spent on it", float(seconds), "s", SOURCE)
         formula = f"one iteration with {self.batch:.0f} requests in flight"
-        question.step("TPOT, batch full", formula, float(c["tpot_full_seconds"]), "s", SOURCE)
-        question.step(
+        ledger.step("TPOT, batch full", formula, float(c["tpot_full_seconds"]), "s", SOURCE)
+        ledger.step(
             "decode", f"{self.gpus} accelerators x OSL / {float(c['output_tokens_per_second']):.4g} tokens/s",
             float(c["decode_gpu_seconds"]), "s", SOURCE,
         )  # fmt: skip
 
 
-def choose(question: Question, asked: Options, price: float, arrivals: Arrivals) -> Pools | NoFit:
+def choose(question: Question, asked: Options, demand: Demand) -> Pools | NoFit:
     """The cheapest prefill replica within the TTFT target and the cheapest decode replica within the TPOT target."""
     arriving = asked.load._replace(cached_isl=asked.load.isl)
-    answer = within(question, asked, arriving, asked.targets._replace(ttft_seconds=math.inf), price)
+    answer = within(question, asked, arriving, asked.targets._replace(ttft_seconds=math.inf), demand.terms)
     grid = answer.grid
     if not len(grid.gpus_per_replica):
         return no_fit(question, asked)
@@ -153,7 +154,7 @@ def choose(question: Question, asked: Options, price: float, arrivals: Arrivals)
     if short is not None:
         return short
     precision, dtype = asked.precisions[which], asked.dtypes[which]
-    each = tried(asked, precision, arrivals)
+    each = tried(asked, precision, demand.arrivals)
     prefill, cost = cheapest(asked, each)
     if not math.isfinite(cost):
         return too_late([each])

@@ -15,9 +15,11 @@ from llmcost.engine.serving import memory as serving_memory
 from llmcost.engine.serving import operating_point as serving
 from llmcost.engine.serving import pools as serving_pools
 from llmcost.engine.serving.operating_point import BINDS, Layout, Load
+from llmcost.estimate.asking.ledger import Ledger
+from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.serving.load import Arrivals, Server, Under
-from llmcost.estimate.serving.options import SOURCE, NoFit, Options, no_fit, record
+from llmcost.estimate.serving.load import Arrivals, Demand, Server, Under
+from llmcost.estimate.serving.options import SOURCE, Options, no_fit, record
 from llmcost.estimate.serving.replica import degrees, one_kind, ranks
 
 
@@ -83,19 +85,19 @@ class Prompts(NamedTuple):
         """Itself: prompts queue for it."""
         return self
 
-    def explain(self, question: Question, c: Mapping[str, Any]) -> None:
+    def explain(self, ledger: Ledger, c: Mapping[str, Any]) -> None:
         """The steps of its speed."""
         at = self.point(self.asked.load)
         load = self.asked.load
         new = max(load.isl - load.cached_isl, 1.0)
-        question.step(
+        ledger.step(
             "prompt", f"machine time of {new:.0f} uncached tokens in full iterations, {ranks(self.layout)}",
             float(at.prompt_seconds), "s", SOURCE,
         )  # fmt: skip
-        question.step(
+        ledger.step(
             "TTFT, nobody waiting", "front end + the prompt", float(c["ttft_idle_seconds"]), "s", SOURCE
         )  # fmt: skip
-        question.step(
+        ledger.step(
             "input tokens per second", f"{new:.0f} / {float(at.prompt_seconds):.4g} s",
             float(c["input_tokens_per_second"]), "1/s", SOURCE,
         )  # fmt: skip
@@ -117,9 +119,9 @@ class Tried(NamedTuple):
     ttft_seconds: Any
 
 
-def choose(question: Question, asked: Options, price: float, arrivals: Arrivals) -> Prompts | NoFit:
+def choose(question: Question, asked: Options, demand: Demand) -> Prompts | NoFit:
     """The layout and format whose prompts cost least, among those that hold one and keep the TTFT target."""
-    every = [tried(asked, precision, arrivals) for precision in asked.precisions]
+    every = [tried(asked, precision, demand.arrivals) for precision in asked.precisions]
     kept = [cheapest(asked, one) for one in every]
     if not any(np.isfinite(one.gpu_seconds).any() for one in every):
         return no_fit(question, asked)
@@ -129,7 +131,7 @@ def choose(question: Question, asked: Options, price: float, arrivals: Arrivals)
         return too_late(every)
     record(question, asked, layout, None, asked.dtypes[which])
     new, used = max(float(asked.load.isl - asked.load.cached_isl), 1.0), median(question.numbers["utilization"])
-    usd = price / SECONDS_PER_HOUR / used / new * 1e6
+    usd = demand.terms.usd_per_hour / SECONDS_PER_HOUR / used / new * 1e6
     return Prompts(asked, asked.precisions[which], asked.dtypes[which], layout, front(asked, every, usd))
 
 
@@ -161,7 +163,7 @@ def too_late(every: list[Tried]) -> NoFit:
     """The refusal of a TTFT target that no layout keeps."""
     reach = min(float(np.min(one.ttft_seconds)) for one in every)
     told = f"best TTFT {reach * 1000:.0f} ms" if math.isfinite(reach) else "at full load prompts queue without end"
-    return NoFit(f"no prefill layout keeps the target at this load: {told}", None, None)
+    return NoFit(f"no prefill layout keeps the target at this load: {told}")
 
 
 def tried(asked: Options, precision: serving.Precision, arrivals: Arrivals) -> Tried:

@@ -18,14 +18,14 @@ from llmcost.engine.serving import sizes as serving_choice
 from llmcost.engine.serving.operating_point import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.sizes import Sizes
 from llmcost.engine.serving.speculation import Draft
+from llmcost.estimate.asking.ledger import Ledger
+from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip
-from llmcost.estimate.fleet.sizing import Fleet
 from llmcost.estimate.serving import sizes as serving_sizes
 from llmcost.estimate.serving.lengths import Lengths
-from llmcost.estimate.serving.load import Server, Under
-from llmcost.estimate.serving.options import SOURCE, NoFit, Options, mode_of, no_fit, record, too_large, too_slow
-from llmcost.estimate.serving.targets import within
+from llmcost.estimate.serving.load import Demand, Server, Under
+from llmcost.estimate.serving.options import SOURCE, Options, mode_of, no_fit, record, too_large, too_slow, within
 
 FRONT_ROWS = 12
 # What takes the time of one iteration of T tokens, b of them decoded: symbols of docs/method-serving.md.
@@ -135,24 +135,24 @@ class Replica(NamedTuple):
         """Itself, where requests come as they like: its layout is known, and no batch was said."""
         return None if self.shape is None or self.stands else self
 
-    def explain(self, question: Question, c: Mapping[str, Any]) -> None:
+    def explain(self, ledger: Ledger, c: Mapping[str, Any]) -> None:
         """The steps of the replica's speed."""
         if self.point is None:
-            question.step("output tokens per second", "given", float(c["output_tokens_per_second"]), "1/s", "given")
+            ledger.step("output tokens per second", "given", float(c["output_tokens_per_second"]), "1/s", "given")
             return
         for name, seconds in self.point.rows().items():
             if name == "draft" and self.draft is None:
                 continue
-            question.step(name, ROWS.get(name, "time of one iteration spent on it"), float(seconds), "s", SOURCE)
+            ledger.step(name, ROWS.get(name, "time of one iteration spent on it"), float(seconds), "s", SOURCE)
         told = "one iteration"
         if self.draft is not None:
             y, a = float(self.point.drafted), self.draft.acceptance
             tokens, source = float(self.point.tokens_per_step), "Leviathan et al. 2023, arXiv 2211.17192, equation 1"
-            question.step("tokens per step", f"(1 - {a:g}^({y:.0f} + 1)) / (1 - {a:g})", tokens, "tokens", source)
+            ledger.step("tokens per step", f"(1 - {a:g}^({y:.0f} + 1)) / (1 - {a:g})", tokens, "tokens", source)
             told = f"one step that verifies {y:.0f} proposed tokens, over {tokens:.3g} it yields,"
         formula = f"{told} with {self.batch:.0f} requests in flight"
-        question.step("TPOT, batch full", formula, float(c["tpot_full_seconds"]), "s", SOURCE)
-        question.step(
+        ledger.step("TPOT, batch full", formula, float(c["tpot_full_seconds"]), "s", SOURCE)
+        ledger.step(
             "output tokens per second",
             f"batch {self.batch:.0f} x OSL / (TTFT + (OSL - 1) x TPOT)",
             float(c["output_tokens_per_second"]),
@@ -180,12 +180,12 @@ def given_rate(question: Question) -> Replica:
     return Replica(int(question.said("tp") or 1) * int(question.said("pp") or 1))
 
 
-def choose(question: Question, asked: Options, price: float, fleet: Fleet | None = None) -> Replica | NoFit:
+def choose(question: Question, asked: Options, demand: Demand) -> Replica | NoFit:
     """The replica asked for; what was left open is what serves an output token cheapest within the targets.
 
     For a fleet whose traffic is known its size is what carries that traffic for least, replicas being whole.
     """
-    answer = within(question, asked, asked.load, asked.targets, price)
+    answer = within(question, asked, asked.load, asked.targets, demand.terms)
     grid = answer.grid
     if not len(grid.gpus_per_replica):
         return no_fit(question, asked)
@@ -196,9 +196,9 @@ def choose(question: Question, asked: Options, price: float, fleet: Fleet | None
         answer = serving_search.among(grid, grid.point.batch >= said)
         grid = answer.grid
     sizes = None
-    if fleet is not None and np.asarray(grid.point.tpot_seconds)[answer.cheapest] <= asked.targets.tpot_seconds:
+    if demand.fleet is not None and np.asarray(grid.point.tpot_seconds)[answer.cheapest] <= asked.targets.tpot_seconds:
         sizes = serving_choice.of_grid(grid)
-        answer = serving_sizes.for_traffic(answer, fleet, serving_sizes.arriving(question), sizes)
+        answer = serving_sizes.for_traffic(answer, demand.fleet, demand.numbers(question), sizes)
     best = grid.pick(answer.cheapest)
     short = too_large(question, float(best.point.batch))
     if short is not None:

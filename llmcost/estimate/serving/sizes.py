@@ -11,16 +11,8 @@ import numpy.typing as npt
 from llmcost.engine.serving import search as serving_search
 from llmcost.engine.serving.search import Answer
 from llmcost.engine.serving.sizes import Sizes
-from llmcost.estimate.asking import sampling
-from llmcost.estimate.asking.question import Question
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.fleet.sizing import Fleet
-
-
-def arriving(question: Question, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Every number at its median, some with other values, as the replicas of the model see it."""
-    p = {**sampling.central(question.numbers), **(values or {})}
-    return p if question.applied is None else question.applied.reaching(p)
 
 
 def for_traffic(answer: Answer, fleet: Fleet, p: Mapping[str, Any], sizes: Sizes) -> Answer:

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
-from llmcost import units
 from llmcost.engine.numeric.spread import median
-from llmcost.engine.serving.operating_point import Load
-from llmcost.engine.serving.search import Answer, Targets, binding
+from llmcost.engine.serving.search import Targets
 from llmcost.estimate.asking.question import Question
-
-if TYPE_CHECKING:
-    from llmcost.estimate.serving.options import Options
 
 
 def targets(question: Question, static: bool, phase: str) -> tuple[Targets, bool]:
@@ -35,20 +29,3 @@ def targets(question: Question, static: bool, phase: str) -> tuple[Targets, bool
 
 def _limit(said: object) -> float:
     return math.inf if said is None or said == "none" else float(str(said))
-
-
-def within(question: Question, asked: Options, load: Load, kept: Targets, price: float) -> Answer:
-    """The search within the targets; a default that nothing keeps gives way to the fastest, and the answer says so."""
-    answer = asked.search(load, kept, price)
-    if answer.cheapest >= 0 or not asked.default_tpot:
-        return answer
-    bare = asked.search(load, kept._replace(tpot_seconds=math.inf), price)
-    if bare.cheapest < 0:
-        return bare
-    reached = units.format("seconds", float(bare.grid.pick(bare.fastest).point.tpot_seconds))
-    question.warn(
-        "W017",
-        f"nothing keeps the default TPOT of {units.format('seconds', kept.tpot_seconds)}: the fastest is {reached}",
-        "--tpot none for the cheapest at any speed",
-    )
-    return bare._replace(cheapest=bare.fastest, binds=binding(bare.grid, bare.fastest))

@@ -3,49 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from llmcost import spec, technique
 from llmcost.engine.model import transformer as tf
-from llmcost.engine.model.request import request_flops
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
 from llmcost.engine.serving import speculation as engine
 from llmcost.errors import LlmcostError, raise_all
+from llmcost.estimate.asking.ledger import Ledger
+from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.sampling import central
-from llmcost.estimate.fleet.sizing import Fleet
-from llmcost.estimate.serving import plan as serving_plan
 from llmcost.estimate.serving import technique_keys
-from llmcost.estimate.serving.options import NoFit, Options
+from llmcost.estimate.serving.load import Demand
+from llmcost.estimate.serving.options import Options
 from llmcost.estimate.serving.replica import Replica, choose
 from llmcost.estimate.serving.technique_keys import FILE, factor
 from llmcost.keys.techniques import LONGEST_DRAFT
 from llmcost.result import CostRow
-from llmcost.scenario import Scenario, Setting
+from llmcost.scenario import Scenario
 from llmcost.technique import Said
 from llmcost.terms import MEAN, SUM, mixed
 
-if TYPE_CHECKING:
-    from llmcost.estimate.serving.plan import Plan
-
 METHOD = "docs/method-techniques.md"
 LENGTHS = tuple(float(y) for y in range(9))  # draft lengths to choose from; 0 is plain decoding
-# What the layout and the size of the large model say nothing about, for the small one beside it.
-OWN = ("model", "params", "params_active", "gpus", "serve_gpus", "tp", "serve_tp", "pp", "serve_pp", "ep", "serve_ep",
-       "batch", "tokens_per_second", "technique")  # fmt: skip
 SHARED = frozenset(("operations_cost", "stored_bytes"))
 PER_MONTH = {"energy_kwh_per_month": "kwh_per_request", "co2e_kg_per_month": "co2e_kg_per_request"}
 Figures = dict[str, Any]
-Model = Callable[[Any, Mapping[str, Any]], Figures]
+Model = Callable[[Mapping[str, Any]], Figures]
 
 
 class Applied(NamedTuple):
     """What is done about the cost of a question."""
 
-    said: tuple[Said, ...]
+    said: tuple[Said, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()  # what techniques set, each with the technique that does
-    small: Plan | None = None  # what answers beside the model, in a router or cascade
-    shares: tuple[float, float] = (1.0, 0.0)  # requests of the model and of the small one, of those that reach either
+    shares: tuple[float, float] = (
+        1.0,
+        0.0,
+    )  # requests of the model and of a small one beside it, of those that reach either
     stored: float = 0.0  # share of requests answered from the store
     lookup: float = 0.0  # of every request [USD]
     lookup_token: float = 0.0  # of every input token [USD]
@@ -66,13 +62,20 @@ class Applied(NamedTuple):
         return 1.0 - (1.0 - self.stored) * self.edge
 
     @property
+    def waits(self) -> bool:
+        """Whether part of the work may wait for a quiet hour."""
+        return self.offline[0] > 0.0
+
+    @property
     def mixes(self) -> bool:
         """Whether a request is more than one pass through one fleet."""
-        return self.reach < 1.0 or self.small is not None or self.lookup + self.lookup_token + self.human > 0.0
+        return self.reach < 1.0 or self.shares[1] > 0.0 or self.lookup + self.lookup_token + self.human > 0.0
 
     def reaching(self, p: Mapping[str, Any], share: float | None = None) -> dict[str, Any]:
         """The numbers as one of the fleets sees them: its share of the traffic, at the utilisation of the mix."""
         seen, mine = dict(p), self.shares[0] if share is None else share
+        if not self.said:
+            return seen
         if "requests" in seen:
             seen["requests"] = p["requests"] * self.reach * mine
             for key in SHARED & p.keys():  # of the service, not of one of its fleets
@@ -94,26 +97,25 @@ class Applied(NamedTuple):
             ]
         )
 
-    def figures(self, todo: Plan, p: Mapping[str, Any], model: Model) -> Figures:
+    def figures(self, p: Mapping[str, Any], model: Model, small: Model | None, requests: bool) -> Figures:
         """Figures of a mean request, whoever answers it; those of the model alone under `own`."""
-        own = model(todo, self.reaching(p))
+        own = model(self.reaching(p))
         if not self.mixes:
             return own
         parts = [(self.reach * self.shares[0], own)]
-        if self.small is not None:
-            small = self.small._replace(requests=todo.requests, fleet=todo.fleet)
-            parts.append((self.reach * self.shares[1], model(small, self.reaching(p, self.shares[1]))))
+        if small is not None:
+            parts.append((self.reach * self.shares[1], small(self.reaching(p, self.shares[1]))))
         out = own | {
             k: sum(w * f[k] for w, f in parts) for k in mixed(MEAN) if all(f.get(k) is not None for _, f in parts)
         }
         out |= {k: sum(f[k] for _, f in parts) for k in (*mixed(SUM), "usd_per_hour_fleet") if k in own}
-        if self.small is not None and "gpus" in own:
+        if small is not None and "gpus" in own:
             out["small_gpus"] = parts[1][1]["gpus"]
         self._add(out, p)
-        if self.small is not None:
+        if small is not None:
             out["small_usd_per_request"] = parts[1][1]["usd_per_request"]
         out["model_usd_per_request"] = own["usd_per_request"]
-        return out | (_totals(out, p) if todo.requests else {}) | {"own": own}
+        return out | (_totals(out, p) if requests else {}) | {"own": own}
 
     def _add(self, out: Figures, p: Mapping[str, Any]) -> None:
         """What is paid beside accelerators; a lookup reads the prompt and is paid by input tokens."""
@@ -127,13 +129,6 @@ class Applied(NamedTuple):
             out["usd_per_mtok_input"] = out["usd_per_mtok_input"] + lookup / (p["isl"] * (1.0 - p["cache_hit"])) * 1e6
         if "requests_per_user" in p:
             out["usd_per_user_month"] = out["usd_per_request"] * p["requests_per_user"] * DAYS_PER_MONTH
-
-    def flops(self, own: Any, work: tuple[Any, Any, Any]) -> Any:
-        """Arithmetic of a mean request [FLOP], from that of the model and the lengths of a request."""
-        total = self.shares[0] * own
-        if self.small is not None and self.small.model is not None:
-            total = total + self.shares[1] * request_flops(self.small.model.shape, *work)
-        return self.reach * total
 
     def rows(self, p: Mapping[str, float]) -> list[CostRow]:
         """A month of what is paid beside accelerators."""
@@ -151,8 +146,6 @@ class Applied(NamedTuple):
     ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]], list[CostRow]]:
         """What the answer says of them: results, arrays and what is paid beside accelerators."""
         found: dict[str, Any] = {}
-        if self.small is not None:
-            found["small_model"] = self.small.model.name if self.small.model else None
         found |= {k: float(c[k]) for k in ("model_usd_per_request", "small_usd_per_request", "small_gpus") if k in c}
         if self.reach < 1.0:
             found["reach_share"] = self.reach
@@ -163,19 +156,22 @@ class Applied(NamedTuple):
         p = central(question.numbers)
         return found, {"techniques": caveats(question, self.said)}, self.rows(p) if "requests" in p else []
 
-    def choose(self, question: Question, asked: Options, price: float, fleet: Fleet | None) -> Replica | NoFit:
+    def choose(self, question: Question, asked: Options, demand: Demand) -> Replica | NoFit:
         """The replica, with a draft model where one was asked for; where its length is open, where it pays."""
         found = _draft(question, asked, self.said)
         if found is None:
-            return choose(question, asked, price, fleet)
-        drafted = choose(question, asked._replace(shape=found.held, draft=found), price, fleet)
+            return choose(question, asked, demand)
+        drafted = choose(question, asked._replace(shape=found.held, draft=found), demand)
         if 0.0 not in found.lengths:
             return drafted
-        plain = choose(question, asked, price, fleet)
+        plain = choose(question, asked, demand)
         if isinstance(drafted, NoFit) or (isinstance(plain, Replica) and _seconds(plain) <= _seconds(drafted)):
             question.warn("W051", "speculation does not pay at the batch that is cheapest: plain decoding is taken", "")
             return plain
-        return choose(question, asked._replace(shape=found.held, draft=found), price, fleet)
+        return choose(question, asked._replace(shape=found.held, draft=found), demand)
+
+
+NONE = Applied()
 
 
 def _seconds(replica: Replica) -> float:
@@ -190,26 +186,29 @@ def _totals(out: Figures, p: Mapping[str, Any]) -> Figures:
     return found | {k: out[of] * p["requests"] * DAYS_PER_MONTH for k, of in PER_MONTH.items() if of in out}
 
 
-def take(question: Question) -> Applied:
-    """Take the techniques of a question: what they set stands over what a file says.
+def take(question: Question) -> tuple[Question, Applied]:
+    """The question with what its techniques set, which stands over what a file says, and what they do besides.
 
     Raises
     ------
     LlmcostError
         An option that says the same thing, or a technique that has nothing to act on.
     """
-    setting = question.scenario.get("technique", question.side)
-    assert setting is not None
+    setting = question.given("technique")
+    if setting is None or not setting.value:
+        return question, NONE
     said = technique.parse(setting.value)
     technique_keys.refuse_idle(question.scenario, said)
     layer = technique_keys.layer(question, said)
     technique_keys.refuse_twice(question.scenario, layer, setting)
-    question.scenario = question.scenario.over({k: s for k, (s, _) in layer.items()})
     by = {s.technique.lever: s for s in said}
+    question = question.over({k: s for k, (s, _) in layer.items()})
     applied = Applied(said, tuple((k, name) for k, (_, name) in layer.items()), **_around(question, by))
     if "routing" in by:
-        applied = applied._replace(**_small(question, by["routing"]))
-    return applied
+        share, cascade = by["routing"].values["share"], float(by["routing"].name == "cascade")
+        large, small = engine.routed_shares(share, cascade)
+        applied = applied._replace(shares=(float(large), float(small)))
+    return question, applied
 
 
 def _around(question: Question, by: Mapping[str, Said]) -> dict[str, Any]:
@@ -233,37 +232,6 @@ def _around(question: Question, by: Mapping[str, Said]) -> dict[str, Any]:
         used = given["utilization"] if "utilization" in given else factor(question, "offline_utilization")
         found["offline"] = (given["share"], used)
     return found
-
-
-def _small(question: Question, said: Said) -> dict[str, Any]:
-    """The fleet of the small model: the same question, its layout and batch chosen for it."""
-    scenario = question.scenario
-    layers = tuple({k: v for k, v in layer.items() if k not in OWN} for layer in scenario.layers)
-    model = Setting(said.values["model"], f"technique:{said.name}")
-    beside = Question(scenario._replace(layers=({"model": model}, *layers)), question.catalog, question.side)
-    todo = serving_plan.plan(beside)
-    if isinstance(todo.replica, NoFit):
-        raise LlmcostError(f"{said.name}: {todo.replica.reason}")
-    for name, value in beside.numbers.items():
-        question.numbers.setdefault(name, value)
-    for caveat in beside.warnings:
-        question.warn(caveat.code, caveat.message, caveat.hint)
-    _refuse_large(question, todo, said.name)
-    large, small = engine.routed_shares(said.values["share"], float(said.name == "cascade"))
-    return {"small": todo, "shares": (float(large), float(small))}
-
-
-def _refuse_large(question: Question, todo: Plan, name: str) -> None:
-    """Refuse a small model that is not smaller than the model it stands beside."""
-    said = question.scenario.get("model", question.side)
-    if said is None or todo.model is None:
-        return
-    preset, found = question.catalog.load(spec.Model, said.value)
-    size = preset.params_active or preset.params_total
-    if preset.n_layers is not None:
-        size = float(tf.shape_of(preset).params_active)
-    if size is not None and float(todo.model.shape.params_active) >= size:
-        raise LlmcostError(f"{name}: {todo.model.name} is no smaller than {found.name}", "name a smaller model")
 
 
 def _draft(question: Question, asked: Options, said: tuple[Said, ...]) -> engine.Draft | None:
@@ -301,12 +269,12 @@ def caveats(question: Question, said: tuple[Said, ...]) -> list[dict[str, Any]]:
     return found
 
 
-def _explain(question: Question, applied: Applied, c: Mapping[str, Any]) -> None:
+def _explain(ledger: Ledger, applied: Applied, c: Mapping[str, Any]) -> None:
     """The steps from the cost of the model to the cost of a request."""
     if not applied.mixes:
         return
     terms = [f"{applied.reach * applied.shares[0]:.3g} x {float(c['model_usd_per_request']):.4g} USD"]
-    if applied.small is not None:
+    if "small_usd_per_request" in c:
         terms.append(f"{applied.reach * applied.shares[1]:.3g} x {float(c['small_usd_per_request']):.4g} USD")
     terms.append(f"{float(c['beside_usd_per_request']):.4g} USD beside accelerators")
-    question.step("cost of a mean request", " + ".join(terms), float(c["usd_per_request"]), "USD", METHOD)
+    ledger.step("cost of a mean request", " + ".join(terms), float(c["usd_per_request"]), "USD", METHOD)

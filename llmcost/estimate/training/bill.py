@@ -9,7 +9,8 @@ from llmcost.engine.money import energy
 from llmcost.engine.money import hardware as money
 from llmcost.engine.numeric.kinds import SECONDS_PER_YEAR
 from llmcost.errors import LlmcostError
-from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip
 from llmcost.estimate.money import rent as prices
 from llmcost.estimate.money.place import Place
@@ -37,6 +38,7 @@ class Bill(NamedTuple):
     scope: str
     place: Place | None
     gpus: float | None
+    terms: prices.Terms = prices.Terms()  # of a rental
 
     def rows(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Row]:
         """The rows of `total_usd`, from numbers and the hours and energy of the run."""
@@ -159,8 +161,9 @@ def take(question: Question, device: Chip | None, where: Place | None, gpus: flo
     """
     definition = _choice(question, "cost_definition", RENTAL)
     scope = _choice(question, "scope", RUN)
+    terms = prices.Terms()
     if definition == RENTAL:
-        prices.price(question, device.found.name if device else None)
+        terms = prices.terms(question, device.found.name if device else None)
     else:
         _take_hardware(question, device, definition)
     if definition == AMORTISED:
@@ -176,7 +179,7 @@ def take(question: Question, device: Chip | None, where: Place | None, gpus: flo
         take_programme(question, scope)
     if where is not None:
         _take_surroundings(question)
-    return Bill(definition, scope, where, gpus)
+    return Bill(definition, scope, where, gpus, terms)
 
 
 def _choice(question: Question, key: str, default: str) -> str:

@@ -13,9 +13,10 @@ from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.turned import asked_seconds
-from llmcost.estimate.training.answer import figures, plan
+from llmcost.estimate.training.plan import plan
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, Setting
 
@@ -110,9 +111,9 @@ def _on(scenario: Scenario, gpus: int) -> Scenario:
 def _seconds(scenario: Scenario, catalog: Catalog) -> float:
     """Duration of the run at the centre of every range; infinite where it does not fit or cannot be laid out."""
     todo = plan(Question(scenario, catalog, "train"))
-    if todo.misfit is not None:
+    if isinstance(todo, NoFit):
         return math.inf
-    return float(figures(todo, sampling.central(todo.question.numbers))["duration_seconds"])
+    return float(todo.figures(sampling.central(todo.question.numbers))["duration_seconds"])
 
 
 def _in_time(told: Estimate, found: Found, limit: float) -> Estimate:

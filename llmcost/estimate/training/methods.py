@@ -18,7 +18,8 @@ from llmcost.engine.training.calibration import Calibration
 from llmcost.engine.training.flops import TokenFlops, adapter_training_flops, forward_flops, training_flops
 from llmcost.engine.training.step import Step
 from llmcost.errors import LlmcostError
-from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Subject, architecture
 
 PRETRAIN, CONTINUE, FULL, LORA, QLORA, DISTILL, RL = (
@@ -271,7 +272,7 @@ def work(question: Question, model: Subject, method: Method, seq_len: float) -> 
     repeated = (*main, "epochs") if question.number("epochs") is not None else main
     recomputed = {"full": 1.0, None: None}.get(question.said("recompute"), 0.0)
     if model.params_active is not None:
-        question.numbers["params_active"] = model.params_active
+        question.keep("params_active", model.params_active)
     if method.name == RL:
         return Work(_reinforcement(model, method, seq_len, main, repeated, recomputed))
     phases = _supervised(model, method, seq_len, repeated, recomputed, "training")

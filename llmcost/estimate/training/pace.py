@@ -11,7 +11,8 @@ from llmcost.engine.numeric.spread import Spread
 from llmcost.engine.training import goodput
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
-from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, dtype_of, peak_flops
 from llmcost.estimate.training import methods
 from llmcost.estimate.training import step as steps
@@ -47,7 +48,7 @@ def take_time(question: Question, asked: Asked, work: methods.Work) -> Timed:
             f"--dtype {dtype} is not a training format: one of {', '.join(steps.PRECISION)}", "--dtype bf16"
         )
     peak, runs_in = peak_flops(question, device, dtype)
-    question.numbers["peak_flops"] = peak
+    question.keep("peak_flops", peak)
     timed = _predict(question, asked, device, runs_in, work)
     given = question.number("mfu") is not None
     if not given and timed.predicted is not None:
@@ -128,7 +129,7 @@ def _take_goodput(question: Question, gpus: int | None) -> None:
     for name in ("gpu_hours_per_failure", "checkpoint_seconds", "restart_seconds"):
         factor = question.factor("goodput", name)
         question.remember(name, factor.value, factor.origin, "h" if name.startswith("gpu") else "s")
-    question.numbers["gpus"] = float(gpus)
+    question.keep("gpus", float(gpus))
 
 
 def goodput_formula(p: Mapping[str, Any]) -> str:

@@ -8,7 +8,8 @@ from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.numeric.spread import Spread
 from llmcost.engine.serving import operating_point as serving
 from llmcost.engine.serving import search as serving_search
-from llmcost.estimate.asking.question import Origin, Question
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.training.methods import RL, Method, Work, assumed_shape
 from llmcost.estimate.training.step import sequence_length

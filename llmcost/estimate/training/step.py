@@ -15,15 +15,16 @@ from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import layouts as par
+from llmcost.engine.training.batch import batch_tokens
 from llmcost.engine.training.calibration import Calibration, calibration_from_factors
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.micro_batch import PRECISIONS, Run, recomputed_share
 from llmcost.engine.training.step import ROWS
 from llmcost.errors import LlmcostError
-from llmcost.estimate.asking.question import Origin, Question, origin_of
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.training.methods import PRETRAINING, Method, assumed_shape, widened
-from llmcost.estimate.validate.training_runs import batch_tokens
 
 SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
 ROUNDING = 0.05  # a batch further off than this is said

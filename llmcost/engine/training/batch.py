@@ -1,0 +1,23 @@
+"""Tokens per step of a training run, where it does not state them."""
+
+from __future__ import annotations
+
+MOE_BATCH = 8.0  # tokens per step of mixtures of experts over those of dense runs of the same compute
+LEAST_BATCH = 5e5  # tokens per step of the smallest models of arXiv 2005.14165, table 2.1
+
+
+def batch_tokens(flops: float, moe: bool = False) -> float:
+    """Tokens per step where a run does not state them [-].
+
+    4M tokens at 1e24 FLOP, growing with the cube root of compute: GPT-3 175B 3.1e23 FLOP, 3.2M tokens; Llama 2 70B
+    8.3e23, 4M; Llama 3.1 405B 3.8e25, 16M; at least the 0.5M of the smallest GPT-3 models. Mixtures of experts train
+    with 8 x that, the geometric mean of OLMoE (3 x), DeepSeek-V2 (9 x), DeepSeek-V3 (10 x), GLM-4.5 (10 x) and Kimi K2
+    (12 x).
+
+    Source: arXiv 2005.14165 table 2.1, 2307.09288 section 2.2, 2407.21783 section 3.4.1; 2409.02060, 2405.04434 section
+    3.1.2, 2412.19437 section 4.2, 2508.06471, 2507.20534.
+
+    >>> [round(batch_tokens(f) / 1e6, 1) for f in (2.3e20, 3.1e23, 8.3e23, 3.8e25)]
+    [0.5, 2.7, 3.8, 13.4]
+    """
+    return (MOE_BATCH if moe else 1.0) * max(LEAST_BATCH, 4e6 * float((flops / 1e24) ** (1 / 3)))

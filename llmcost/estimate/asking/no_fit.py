@@ -1,0 +1,31 @@
+"""No answer, and why: nothing fits the machines, or keeps the targets."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from llmcost.catalog import presets_date
+from llmcost.errors import Exit
+from llmcost.estimate.asking.question import Question
+from llmcost.result import Estimate
+
+
+class NoFit(NamedTuple):
+    """Why there is none: memory missing on one accelerator [bytes], and the smallest count that fits."""
+
+    reason: str
+    missing_bytes: float | None = None
+    smallest_gpus: int | None = None
+
+
+def refusal(no: NoFit, question: Question, command: str) -> Estimate:
+    """The answer of a question that has none."""
+    return Estimate(
+        command=command,
+        headline=no.reason[:1].upper() + no.reason[1:] + ".",
+        result={"feasible": False, **no._asdict()},
+        inputs=question.inputs,
+        warnings=question.warnings,
+        presets=presets_date(question.catalog),
+        exit_code=int(Exit.NO),
+    )

@@ -1,0 +1,163 @@
+"""A service on accelerators, with its values taken: a replica -> a fleet -> dollars per token, energy."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.model.request import request_flops
+from llmcost.engine.money import energy
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, HOURS_PER_DAY, HOURS_PER_MONTH, SECONDS_PER_HOUR
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.subject import Chip, Subject
+from llmcost.estimate.fleet import bill
+from llmcost.estimate.fleet import sizing as fleets
+from llmcost.estimate.fleet.sizing import Fleet
+from llmcost.estimate.money.place import Place
+from llmcost.estimate.serving import load as serving_load
+from llmcost.estimate.serving.load import Sizing
+from llmcost.estimate.serving.replica import Replica
+from llmcost.estimate.serving.techniques import NONE, Applied
+
+if TYPE_CHECKING:
+    from llmcost.estimate.serving.pools import Pools
+    from llmcost.estimate.serving.prompts import Prompts
+
+STANDING = {"tpot_seconds": "tpot_full_seconds", "ttft_seconds": "ttft_full_seconds"}
+
+
+class Hosted(NamedTuple):
+    """A service on accelerators: what its figures need besides the numbers."""
+
+    question: Question
+    model: Subject | None
+    device: Chip | None
+    replica: Replica | Pools | Prompts
+    place: Place | None
+    requests: bool  # whether there is traffic
+    fleet_gpus: int | None  # accelerators there are
+    fleet: Fleet = Fleet()
+    sizing: Sizing | None = None  # how far it may be loaded for the p95 of TTFT
+    colocated: Replica | None = None  # one pool for both phases, to compare separate ones with
+    phase: str = ""  # the one that is asked about; empty: both
+    applied: Applied = NONE
+    small: Hosted | None = None  # what answers beside the model, in a router or cascade
+
+    @property
+    def bound(self) -> float:
+        """The load that the p95 of TTFT allows."""
+        return math.inf if self.sizing is None else self.sizing.bound
+
+    def central(self, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Every number at its median, some with other `values`, as the replicas of the model see it."""
+        return self.applied.reaching({**sampling.central(self.question.numbers), **(values or {})})
+
+    def figures(self, p: Mapping[str, Any]) -> dict[str, Any]:
+        """Every figure of the answer from the numbers `p`, floats or samples alike."""
+        small = None
+        if self.small is not None:
+            small = self.small._replace(requests=self.requests, fleet=self.fleet).of_one_fleet
+        out = self.applied.figures(p, self.of_one_fleet, small, self.requests)
+        return out | bill.figures(p, out, self.requests)
+
+    def of_one_fleet(self, p: Mapping[str, Any]) -> dict[str, Any]:
+        """Figures of a request that one fleet serves."""
+        out = self.replica.speed(p)
+        if self.requests:
+            out |= fleets.size(self.fleet, self.replica.kinds(out), p, self.bound)
+            out["usd_per_month"] = out["usd_per_hour_fleet"] * HOURS_PER_MONTH
+            out["usd_per_day"] = out["usd_per_hour_fleet"] * HOURS_PER_DAY
+            out["usd_per_request"] = out["usd_per_day"] / p["requests"]
+            machine_hours = out["gpus_mean"] * HOURS_PER_DAY / p["requests"]
+        else:
+            out["utilization"] = out["planned_utilization"] = self.fleet.planned(p, self.bound)
+            machine_hours = fleets.gpu_seconds(self.replica.kinds(out)) / SECONDS_PER_HOUR / out["utilization"]
+            out["usd_per_request"] = machine_hours * p["price"]
+        if self.fleet.terms.owned is not None:
+            out["own_usd_per_hour"] = self.fleet.terms.reserved_price(p) if self.fleet.mixed else p["price"]
+        out |= _token_prices(p, out, self.phase)
+        return out if self.place is None else out | self._energy(self.place, p, out, machine_hours)
+
+    def load(self, p: Mapping[str, Any], out: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Arrivals at the peak over what the replicas that meet them can do [-], and how many those are [-].
+
+        Without traffic: the stated load, of one replica. `p` and `out` are numbers and figures of the model alone.
+        """
+        if not self.requests:
+            return self.fleet.load(p, self.bound), 1.0
+        working = out["replicas"] / self.fleet.regions - self.fleet.spares
+        each = out["requests_per_second_peak"] / self.fleet.regions / working
+        return each / out["requests_per_second_per_replica"], working
+
+    def latencies(self, p: Mapping[str, Any], out: Mapping[str, Any], quantiles: bool = True) -> dict[str, Any]:
+        """TPOT and TTFT at the load, from the numbers `p` and the figures they give: at the peak, of random arrivals.
+
+        A batch that was said, or that ends together, is as full as it was said to be: its latencies stand.
+        """
+        server, out = self.replica.server(), out.get("own", out)
+        if server is None:
+            return {name: out[full] for name, full in STANDING.items() if full in out}
+        p = self.applied.reaching(p)
+        return serving_load.latencies(server, p, *self.load(p, out), quantiles)
+
+    def flops(self, s: Mapping[str, Any]) -> Any:
+        """Arithmetic of a mean request [FLOP]; None where the model is not known."""
+        if self.model is None:
+            return None
+        work = (s["isl"], s["osl"], s["isl"] * s["cache_hit"])
+        large = self.applied.shares[0] * request_flops(self.model.shape, *work)
+        if self.small is None or self.small.model is None:
+            return self.applied.reach * large
+        return self.applied.reach * (large + self.applied.shares[1] * request_flops(self.small.model.shape, *work))
+
+    def _energy(self, where: Place, p: Mapping[str, Any], out: Mapping[str, Any], hours: Any) -> dict[str, Any]:
+        """Electricity, carbon and water of the machine hours of a request, idle time included."""
+        kwh = where.energy_kwh(hours, p, np.minimum(out["utilization"], 1.0))
+        found = {
+            "kwh_per_request": kwh,
+            "wh_per_request": kwh * 1000.0,
+            "wh_per_1000_tokens": kwh * 1e6 / self._tokens(p),
+            "electricity_usd_per_request": kwh * p["electricity_price"],
+            "co2e_kg_per_request": energy.co2e_kg(kwh, p["carbon_intensity"]),
+        }
+        litres = where.water_litres(kwh, p)
+        if litres is not None:
+            found["water_litres_per_request"] = litres
+        if self.requests:
+            monthly = p["requests"] * DAYS_PER_MONTH
+            found["energy_kwh_per_month"] = kwh * monthly
+            found["co2e_kg_per_month"] = found["co2e_kg_per_request"] * monthly
+        return found
+
+    def _tokens(self, p: Mapping[str, Any]) -> Any:
+        """Tokens of a request that its phases handle [-]."""
+        if self.phase:
+            return p["isl"] if self.phase == "prefill" else p["osl"]
+        return p["isl"] + p["osl"]
+
+
+def _token_prices(p: Mapping[str, Any], out: Mapping[str, Any], phase: str) -> dict[str, Any]:
+    """Each phase pays for the machine time it takes; a cached input token pays for what it adds to decoding."""
+    cost, share = out["usd_per_request"], out.get("prefill_share")
+    prices = {}
+    if "requests_per_user" in p:
+        prices["usd_per_user_month"] = cost * p["requests_per_user"] * DAYS_PER_MONTH
+    if phase == "prefill":
+        return prices | {"usd_per_mtok_input": cost / (p["isl"] * (1.0 - p["cache_hit"])) * 1e6}
+    if phase == "decode":
+        return prices | {"usd_per_mtok_output": cost / p["osl"] * 1e6}
+    prices["usd_per_mtok_blended"] = cost / (p["isl"] + p["osl"]) * 1e6
+    prices["blend_ratio"] = p["isl"] / p["osl"]
+    if share is None:
+        return prices
+    cached = out.get("cached_share")
+    if cached is not None:
+        prices["usd_per_mtok_cached_input"] = cost * cached / (p["isl"] * p["cache_hit"]) * 1e6
+    decoding = 1.0 - share - (0.0 if cached is None else cached)
+    prices["usd_per_mtok_output"] = cost * decoding / p["osl"] * 1e6
+    prices["usd_per_mtok_input"] = cost * share / (p["isl"] * (1.0 - p["cache_hit"])) * 1e6
+    return prices

@@ -1,0 +1,151 @@
+"""The plan of a training run: every value taken in its turn, and its figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from llmcost.catalog import source_of
+from llmcost.engine.money import energy
+from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR
+from llmcost.errors import Missing
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.no_fit import NoFit
+from llmcost.estimate.asking.question import Question, origin_of
+from llmcost.estimate.asking.subject import Chip, Subject, chip, subject
+from llmcost.estimate.money.place import Place, place
+from llmcost.estimate.training import bill as billing
+from llmcost.estimate.training import methods, pace
+from llmcost.estimate.training import step as steps
+from llmcost.result import CostRow
+
+TOKENS = ("tokens", "rollout_tokens")
+GIVEN_WORK = ("gpu_hours", "training_flops", *TOKENS, "model", "params", "params_active")
+
+
+class Run(NamedTuple):
+    """A training run with its values taken: what its figures need besides the numbers."""
+
+    question: Question
+    model: Subject | None
+    device: Chip | None
+    place: Place | None
+    method: methods.Method
+    work: methods.Work | None  # None: neither given nor computable
+    hours_given: bool
+    gpus: float | None
+    bill: billing.Bill
+    predicted: steps.Predicted | None = None
+
+    def figures(self, p: Mapping[str, Any]) -> dict[str, Any]:
+        """Every figure of the answer from the numbers `p`, floats or samples alike."""
+        out: dict[str, Any] = {}
+        if self.work is not None:
+            out |= self.work.figures(p)
+        if self.hours_given:
+            out["gpu_hours"] = p["gpu_hours"]
+            if self.gpus:
+                out["duration_seconds"] = p["gpu_hours"] * SECONDS_PER_HOUR / self.gpus
+        else:
+            assert self.work is not None
+            out["goodput"] = pace.goodput_of(p)
+            chip_seconds = sum(phase.seconds(p) for phase in self.work.phases)
+            out["mfu"] = p["mfu"]
+            if len(self.work.phases) > 1:
+                out["run_mfu"] = out["training_flops"] / (p["peak_flops"] * chip_seconds)
+            out["compute_gpu_hours"] = chip_seconds / SECONDS_PER_HOUR
+            out["gpu_hours"] = out["compute_gpu_hours"] / out["goodput"] * p["overhead"]
+            if self.gpus:
+                out["compute_seconds"] = chip_seconds / self.gpus
+                out["duration_seconds"] = out["compute_seconds"] / out["goodput"] * p["overhead"]
+        if self.place is not None:
+            out["energy_kwh"] = self.place.energy_kwh(out["gpu_hours"], p)
+            out["electricity_usd"] = out["energy_kwh"] * p["electricity_price"]
+            out["co2e_kg"] = energy.co2e_kg(out["energy_kwh"], p["carbon_intensity"])
+        return out | self.bill.totals(p, out) | self.bill.surroundings(p, out)
+
+    def breakdown(self, centre: Mapping[str, Any]) -> list[CostRow]:
+        """Quantity x rate rows; they add up to `total_usd`."""
+        rows = self.bill.rows(sampling.central(self.question.numbers), centre)
+        return [
+            CostRow(r.name, float(r.quantity), r.unit, float(r.rate_usd), float(r.quantity * r.rate_usd)) for r in rows
+        ]
+
+
+def plan(question: Question) -> Run | NoFit:
+    """Take every value the figures need.
+
+    Raises
+    ------
+    LlmcostError
+        Unknown names, impossible values, or too little said; each with the next command.
+    """
+    if not question.scenario.has(*GIVEN_WORK):
+        raise Missing("nothing to train: give --model and --tokens, or --gpu-hours", "llmcost train --help")
+    # beside given hours a size does nothing without tokens; what is not taken is refused
+    sized = question.scenario.has("model", *TOKENS) or question.scenario.peek("gpu_hours", question.side) is None
+    model = subject(question) if sized else None
+    hours = question.number("gpu_hours")
+    device = chip(question, predicted=hours is None)
+    gpus = question.said("gpus")
+    method = methods.take(question, model)
+    work = _take_work(question, model, method, needed=hours is None)
+    timed = pace.Timed(work)
+    if hours is None:
+        assert work is not None
+        timed = pace.take_time(question, pace.Asked(model, device, gpus, method), work)
+    where = place(question, device) if device is not None else None
+    if device is None:
+        question.warn("W030", "energy and carbon are not known without an accelerator", "--hardware h100-sxm")
+    count = None if gpus is None else float(gpus)
+    bill = billing.take(question, device, where, count)
+    if timed.misfit is not None:
+        return _no_fit(method, model, device, timed.misfit)
+    return Run(question, model, device, where, method, timed.work, hours is not None, count, bill, timed.predicted)
+
+
+def _no_fit(method: methods.Method, model: Subject | None, device: Chip | None, no: steps.Predicted) -> NoFit:
+    """What is missing, and how many accelerators would do."""
+    name = model.name if model else "this run"
+    chips = device.found.name if device else "accelerators"
+    tail = f"; the smallest count that fits is {no.smallest_gpus:,}" if no.smallest_gpus else ""
+    lacks = f"{no.found.missing_bytes / 1e9:.1f} GB missing on each"
+    reason = f"{method.verb} {name} does not fit on {no.gpus:,} {chips}: {lacks}{tail}"
+    return NoFit(reason, no.found.missing_bytes, no.smallest_gpus)
+
+
+def _take_work(question: Question, model: Subject | None, method: methods.Method, needed: bool) -> methods.Work | None:
+    """Model FLOPs of the run: given, or from architecture and tokens."""
+    if question.number("training_flops") is not None:
+        if method.name == methods.RL:
+            raise question.need("rollout_tokens", "rollouts and updates take different time, so FLOPs do not do")
+        _take_tokens(question, model, method)
+        return methods.Work((methods.Phase("training", ()),))
+    key = _take_tokens(question, model, method)
+    if model is None or key not in question.numbers:
+        if needed:
+            raise question.need(key if model else "model", "the work of the run is parameters x tokens")
+        return None
+    # with a count of parameters alone there is no attention to count
+    known = model.params_active is None or bool(method.residents)
+    seq_len = steps.sequence_length(question, model, method) if known else 0.0
+    return methods.work(question, model, method, seq_len)
+
+
+def _take_tokens(question: Question, model: Subject | None, method: methods.Method) -> str:
+    """Tokens, said or those the model was pre-trained on; the key that holds them."""
+    if method.name == methods.RL:
+        if question.number("rollout_tokens") is None:
+            tokens = question.quantity("tokens")
+            if tokens is not None:
+                same = Origin("computed", "--tokens, the tokens generated")
+                question.remember("rollout_tokens", tokens, same)
+        return "rollout_tokens"
+    known = model.preset if model is not None and method.name == methods.PRETRAIN else None
+    if question.number("tokens") is None and known is not None and known.training_tokens:
+        assert model is not None
+        assert model.found is not None
+        source = source_of(known, "training_tokens")
+        question.remember("tokens", known.training_tokens, origin_of(model.found, source))
+    return "tokens"
