@@ -10,7 +10,7 @@ from typing import Any
 from llmcost import __version__
 from llmcost.render import Options, verdicts
 from llmcost.render import text as words
-from llmcost.render.markdown import escape, folded, source, table
+from llmcost.render.marks import escape, folded, source, table
 from llmcost.result import Estimate, Input
 
 MOST = 60_000  # characters

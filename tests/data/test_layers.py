@@ -34,6 +34,31 @@ ALLOWED = {
     "cli": {"errors", "budget", "units", "spec", "result", "files", "catalog", "keys", "scenario", "estimate", "render", "schemas", "hf_config", "terms"},
 }  # fmt: skip
 SEEN_BY_ALL = {"__init__"}  # the version
+# The same of the packages inside the two largest layers: rooms by domain, with the same names on both floors.
+FLOORS = {
+    "engine": {
+        "numeric": set(),
+        "machine": {"numeric"},
+        "model": {"numeric"},
+        "training": {"numeric", "machine", "model"},
+        "serving": {"numeric", "machine", "model"},
+        "demand": {"numeric"},
+        "money": {"numeric"},
+    },
+    "estimate": {
+        "asking": set(),
+        "money": {"asking"},
+        "fleet": {"asking", "money"},
+        "training": {"asking", "money"},
+        "serving": {"asking", "money", "fleet"},
+        "lifetime": {"asking", "money", "fleet", "training", "serving"},
+        "crossover": {"asking", "training", "serving", "lifetime"},
+        "compare": {"asking", "money", "training", "serving", "lifetime", "crossover"},
+        "check": {"training", "serving", "lifetime", "crossover"},
+        "validate": {"asking"},
+        "presets": set(),
+    },
+}  # fmt: skip
 
 
 def _layer(path: Path) -> str:
@@ -52,6 +77,38 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _graph() -> dict[str, set[str]]:
+    """Which module imports which, for the type checker alone and inside functions too."""
+    paths = {_name(path): path for path in PACKAGE.rglob("*.py")}
+    found: dict[str, set[str]] = {name: set() for name in paths}
+    for name, path in paths.items():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                meant = [f"{node.module}.{alias.name}" for alias in node.names]
+                found[name] |= {one if one in paths else node.module for one in meant} & paths.keys() - {name}
+    return found
+
+
+def _circle(graph: dict[str, set[str]]) -> list[str]:
+    """A module that is reached from itself, with the way; empty where there is none."""
+    done: set[str] = set()
+
+    def walk(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
+        if name in done:
+            return []
+        found = next((circle for other in sorted(graph[name]) if (circle := walk(other, [*way, name]))), [])
+        done.add(name)
+        return found
+
+    return next((circle for name in sorted(graph) if (circle := walk(name, []))), [])
+
+
 MODULES = [p for p in sorted(PACKAGE.rglob("*.py")) if _layer(p) not in ("__init__", "__main__")]
 
 
@@ -59,6 +116,32 @@ MODULES = [p for p in sorted(PACKAGE.rglob("*.py")) if _layer(p) not in ("__init
 def test_imports_go_one_way(path: Path) -> None:
     layer = _layer(path)
     assert _imports(path) - {layer} - SEEN_BY_ALL <= ALLOWED[layer], f"{layer} may not import that"
+
+
+def test_nothing_imports_itself_by_way_of_others() -> None:
+    assert not _circle(_graph())
+
+
+def test_a_circle_is_found_with_its_way() -> None:
+    assert _circle({"a": {"b"}, "b": {"c", "d"}, "c": set(), "d": {"b"}}) == ["b", "d", "b"]
+
+
+@pytest.mark.parametrize(("layer", "room"), [(layer, room) for layer, rooms in FLOORS.items() for room in rooms])
+def test_rooms_of_a_layer_import_those_below(layer: str, room: str) -> None:
+    inside = f"llmcost.{layer}."
+    names = {
+        other
+        for name, others in _graph().items()
+        if name.startswith((f"{inside}{room}.", f"{inside}{room}"))
+        for other in others
+    }
+    rooms = {other.removeprefix(inside).split(".")[0] for other in names if other.startswith(inside)}
+    assert rooms - {room} <= FLOORS[layer][room], f"{layer}/{room} may not import that"
+
+
+@pytest.mark.parametrize("layer", FLOORS)
+def test_every_room_is_in_the_table(layer: str) -> None:
+    assert {path.stem for path in (PACKAGE / layer).iterdir() if path.name[0] != "_"} == set(FLOORS[layer])
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -7,7 +7,8 @@ import re
 import pytest
 
 from llmcost.render import Options
-from llmcost.render.markdown import escape, render, source
+from llmcost.render.markdown import render
+from llmcost.render.marks import escape, source
 from tests.unit import render_sample as sample
 
 
