@@ -34,8 +34,9 @@ def figures(case: Case, p: Mapping[str, Any], exact: int = EXACT) -> dict[str, A
     if "usd_per_month" in out:
         out["total_usd_horizon"] = out.get("upfront_usd", 0.0) + out["usd_per_month"] * p[HORIZON] / DAYS_PER_MONTH
         if "upfront_usd" in out:
-            with np.errstate(divide="ignore"):
-                out["crossover_days"] = np.divide(out["upfront_usd"], out["usd_per_month"]) * DAYS_PER_MONTH
+            with np.errstate(divide="ignore", invalid="ignore"):
+                days = np.divide(out["upfront_usd"], out["usd_per_month"]) * DAYS_PER_MONTH
+            out["crossover_days"] = np.where(days <= p[HORIZON], days, np.inf)  # later is never, as in `crossover`
     return out
 
 
