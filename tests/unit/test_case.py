@@ -49,7 +49,7 @@ DIGITS = 1e-14  # a double has one more
 @pytest.mark.parametrize("name", ASKED)
 def test_crossover_and_compare_agree_to_the_last_digit(name: str) -> None:
     asked = ASKED[name]
-    told = api.crossover(**asked, samples=100).result
+    told: dict[str, Any] = dict(api.crossover(**asked, samples=100).result)
     case = cases.take(sc.resolve(asked), Catalog())
     if case.reason:
         assert told["reason"] == case.reason

@@ -17,7 +17,7 @@ from llmcost.estimate.serving import sizes as serving_sizes
 from llmcost.estimate.serving.formats import dtypes
 from llmcost.estimate.serving.hosted import Hosted
 from llmcost.estimate.serving.options import missed, options
-from llmcost.estimate.serving.replica import Replica
+from llmcost.estimate.serving.together import Together
 from llmcost.keys import SERVE
 
 LENGTHS = ("isl", "osl", "cache_hit")
@@ -49,7 +49,7 @@ def chosen(case: Case, axes: Mapping[str, Array]) -> Chosen | None:
     None where the choice made at once is not the one that the plan made for its own numbers: the plan knows more.
     """
     plan = case.hosted
-    if plan is None or not isinstance(plan.replica, Replica) or plan.model is None or plan.device is None:
+    if plan is None or not isinstance(plan.replica, Together) or plan.model is None or plan.device is None:
         return None
     asked = options(plan.question, plan.model, plan.device, plan.fleet_gpus, None, False)
     isl, osl, hit = (axes.get(k, np.full(1, float(getattr(asked.load, k, 0.0)))) for k in LENGTHS)
@@ -77,7 +77,7 @@ def sized(case: Case, axes: Mapping[str, Any]) -> tuple[Case, dict[str, Any]]:
     As it is where the traffic does not decide. Values of `axes` may have any shape.
     """
     plan = case.hosted
-    if plan is None or not isinstance(plan.replica, Replica) or plan.replica.sizes is None:
+    if plan is None or not isinstance(plan.replica, Together) or plan.replica.sizes is None:
         return case, {}
     if plan.model is None or not any(key in TRAFFIC for key in _bare(axes)):
         return case, {}
@@ -93,7 +93,7 @@ def _bare(axes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _best(plan: Hosted, sizes: Sizes, axes: Mapping[str, Any]) -> Any:
     """Index of the size that serves for least: the traffic where that decides, else an output token."""
-    assert isinstance(plan.replica, Replica)
+    assert isinstance(plan.replica, Together)
     if plan.replica.sizes is None:
         return np.argmin(sizes.gpu_seconds, axis=-1)
     values = {k: v for k, v in _bare(axes).items() if k in (*LENGTHS, *TRAFFIC)}
@@ -102,7 +102,7 @@ def _best(plan: Hosted, sizes: Sizes, axes: Mapping[str, Any]) -> Any:
 
 def _with(plan: Hosted, sizes: Sizes, index: Any, formats: tuple[str, ...]) -> tuple[Hosted, dict[str, Any]]:
     """A plan with a replica for every index, and what differs among them."""
-    assert isinstance(plan.replica, Replica)
+    assert isinstance(plan.replica, Together)
     best: Any = sizes.pick(index)  # a replica with an array in place of each number
     replica = plan.replica._replace(
         gpus=sizes.gpus[index], layout=best.layout, precision=best.precision, batch=best.batch, front=(), sizes=sizes
@@ -126,7 +126,7 @@ def _reason(found: Choice, at: int, plan: Hosted) -> str | None:
 def narrowed(case: Case, index: list[int], count: int) -> Case:
     """A case with the replicas of some of its alternatives; one alone has plain numbers."""
     plan = case.hosted
-    if plan is None or not isinstance(plan.replica, Replica) or np.ndim(plan.replica.batch) == 0:
+    if plan is None or not isinstance(plan.replica, Together) or np.ndim(plan.replica.batch) == 0:
         return case
     replica = plan.replica
 
@@ -144,7 +144,7 @@ def narrowed(case: Case, index: list[int], count: int) -> Case:
     return case._replace(service=plan._replace(replica=replica._replace(**kept, sizes=sizes)))
 
 
-def _same(plan: Hosted, replica: Replica, sizes: Sizes, formats: tuple[str, ...]) -> bool:
+def _same(plan: Hosted, replica: Together, sizes: Sizes, formats: tuple[str, ...]) -> bool:
     """Whether the choice for the plan's own numbers is the plan's."""
     best = sizes.pick(_best(plan, sizes, {}))
     layout = all(float(a) == float(b) for a, b in zip(best.layout, replica.layout, strict=True))

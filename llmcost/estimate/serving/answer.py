@@ -20,7 +20,8 @@ from llmcost.estimate.serving import explain as steps
 from llmcost.estimate.serving.hosted import STANDING, Hosted
 from llmcost.estimate.serving.latency import at_load
 from llmcost.estimate.serving.plan import plan
-from llmcost.estimate.serving.replica import Replica
+from llmcost.estimate.serving.replica import GivenRate
+from llmcost.estimate.serving.together import Together
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario
 from llmcost.terms import SERVE, results
@@ -105,7 +106,7 @@ def _estimate(todo: Hosted, sold: tuple[offers.Offer, ...], c: dict[str, Any], s
 
 def _alternative(todo: Hosted) -> dict[str, float | None]:
     """What the same accelerators for both phases would cost, where separate pools were asked for."""
-    if isinstance(todo.replica, Replica) or todo.phase:
+    if isinstance(todo.replica, Together | GivenRate) or todo.phase:
         return {}
     if todo.colocated is None:
         return {"usd_per_request_colocated": None, "gpus_colocated": None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,10 +22,7 @@ from llmcost.estimate.serving import load as serving_load
 from llmcost.estimate.serving.load import Sizing
 from llmcost.estimate.serving.replica import Replica
 from llmcost.estimate.serving.techniques import NONE, Applied
-
-if TYPE_CHECKING:
-    from llmcost.estimate.serving.pools import Pools
-    from llmcost.estimate.serving.prompts import Prompts
+from llmcost.estimate.serving.together import Together
 
 STANDING = {"tpot_seconds": "tpot_full_seconds", "ttft_seconds": "ttft_full_seconds"}
 
@@ -36,13 +33,13 @@ class Hosted(NamedTuple):
     question: Question
     model: Subject | None
     device: Chip | None
-    replica: Replica | Pools | Prompts
+    replica: Replica
     place: Place | None
     requests: bool  # whether there is traffic
     fleet_gpus: int | None  # accelerators there are
     fleet: Fleet = Fleet()
     sizing: Sizing | None = None  # how far it may be loaded for the p95 of TTFT
-    colocated: Replica | None = None  # one pool for both phases, to compare separate ones with
+    colocated: Together | None = None  # one pool for both phases, to compare separate ones with
     phase: str = ""  # the one that is asked about; empty: both
     applied: Applied = NONE
     small: Hosted | None = None  # what answers beside the model, in a router or cascade

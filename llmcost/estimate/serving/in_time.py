@@ -14,9 +14,9 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.serving.load import Demand, Server, Sizing, idle_seconds, size
 from llmcost.estimate.serving.options import Options
-from llmcost.estimate.serving.replica import Replica
+from llmcost.estimate.serving.together import Together
 
-Pick = Callable[[Question, Options, Demand], Replica | NoFit]
+Pick = Callable[[Question, Options, Demand], Together | NoFit]
 
 
 def sizing(question: Question, server: Server | None, demand: Demand) -> Sizing | NoFit | None:
@@ -32,7 +32,7 @@ def sizing(question: Question, server: Server | None, demand: Demand) -> Sizing 
     return size(server, p, target, demand.arrivals)
 
 
-def replica(question: Question, asked: Options, pick: Pick, demand: Demand) -> Replica | NoFit:
+def replica(question: Question, asked: Options, pick: Pick, demand: Demand) -> Together | NoFit:
     """The replica that is picked; where the p95 of TTFT holds that one back, the size that keeps it for least.
 
     One that is never in time, or only in a larger fleet, may be a worse choice than a faster one.
@@ -58,7 +58,7 @@ def _free(limit: Sizing | NoFit | None) -> bool:
     return limit is None or (isinstance(limit, Sizing) and math.isinf(limit.bound))
 
 
-def _cost(question: Question, found: Replica | NoFit, demand: Demand) -> tuple[float, float] | None:
+def _cost(question: Question, found: Together | NoFit, demand: Demand) -> tuple[float, float] | None:
     """What a fleet in time costs an hour, and accelerator time of a request, which decides alone without traffic.
 
     None where no fleet is in time.

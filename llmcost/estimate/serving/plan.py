@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from llmcost import spec
 from llmcost.engine.model import transformer as tf
@@ -23,12 +23,9 @@ from llmcost.estimate.serving.load import Arrivals, Demand
 from llmcost.estimate.serving.options import options
 from llmcost.estimate.serving.replica import Replica, given_rate
 from llmcost.estimate.serving.techniques import Applied
+from llmcost.estimate.serving.together import Together
 from llmcost.scenario import Setting
 from llmcost.technique import Said
-
-if TYPE_CHECKING:
-    from llmcost.estimate.serving.pools import Pools
-    from llmcost.estimate.serving.prompts import Prompts
 
 # What the layout and the size of the large model say nothing about, for the small one beside it.
 OWN = ("model", "params", "params_active", "gpus", "serve_gpus", "tp", "serve_tp", "pp", "serve_pp", "ep", "serve_ep",
@@ -108,7 +105,7 @@ def _demand(question: Question, applied: Applied, fleet: fleets.Fleet, days: Any
 def _replicas(
     question: Question, model: Subject | None, device: Chip | None, gpus: int | None, varied: Lengths | None,
     phase: str, applied: Applied, demand: Demand,
-) -> tuple[Replica | Pools | Prompts | NoFit, Replica | None]:  # fmt: skip
+) -> tuple[Replica | NoFit, Together | None]:  # fmt: skip
     """What answers, and for separate pools the single pool to compare them with."""
     if not phase and question.number("tokens_per_second") is not None:
         return given_rate(question), None
@@ -132,7 +129,7 @@ def _replicas(
     from llmcost.estimate.serving import pools
 
     separate = pools.choose(question, asked, demand)
-    return separate, together if isinstance(together, Replica) else None
+    return separate, together if isinstance(together, Together) else None
 
 
 def _small(question: Question, applied: Applied) -> Hosted | None:

@@ -16,10 +16,12 @@ from llmcost.engine.serving.operating_point import Layout, Load
 from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.fleet.sizing import Kinds
 from llmcost.estimate.serving.load import Demand, Server, Under
 from llmcost.estimate.serving.options import SOURCE, Options, no_fit, record, too_large, too_slow, within
 from llmcost.estimate.serving.prompts import cheapest, size_of, too_late, tried
-from llmcost.estimate.serving.replica import degrees, front_rows, ranks, stated
+from llmcost.estimate.serving.replica import degrees, ranks
+from llmcost.estimate.serving.together import front_rows, stated
 
 
 class Pools(NamedTuple):
@@ -79,7 +81,7 @@ class Pools(NamedTuple):
             out["cached_share"] = np.maximum(saved, 0.0) * (1.0 - out["prefill_share"])
         return out
 
-    def kinds(self, out: Mapping[str, Any]) -> list[tuple[str, int, Any]]:
+    def kinds(self, out: Mapping[str, Any]) -> Kinds:
         """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
         return [
             ("decode", self.gpus, out["decode_gpu_seconds"]),

@@ -18,6 +18,7 @@ from llmcost.engine.serving.operating_point import BINDS, Layout, Load
 from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.fleet.sizing import Kinds
 from llmcost.estimate.serving.load import Arrivals, Demand, Server, Under
 from llmcost.estimate.serving.options import SOURCE, Options, no_fit, record
 from llmcost.estimate.serving.replica import degrees, one_kind, ranks
@@ -52,7 +53,7 @@ class Prompts(NamedTuple):
             "requests_per_second_per_replica": 1.0 / seconds,
         }
 
-    def kinds(self, out: Mapping[str, Any]) -> list[tuple[str, int, Any]]:
+    def kinds(self, out: Mapping[str, Any]) -> Kinds:
         """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
         return one_kind(self.gpus, out)
 

@@ -17,8 +17,9 @@ from llmcost.estimate.asking.sampling import central
 from llmcost.estimate.serving import technique_keys
 from llmcost.estimate.serving.load import Demand
 from llmcost.estimate.serving.options import Options
-from llmcost.estimate.serving.replica import Replica, choose
+from llmcost.estimate.serving.replica import Replica
 from llmcost.estimate.serving.technique_keys import FILE, factor
+from llmcost.estimate.serving.together import Together, choose
 from llmcost.keys.techniques import LONGEST_DRAFT
 from llmcost.result import CostRow
 from llmcost.scenario import Scenario
@@ -142,21 +143,20 @@ class Applied(NamedTuple):
         return [CostRow(name, n, unit, rate, n * rate) for name, n, unit, rate in found if n * rate > 0]
 
     def answer(
-        self, question: Question, replica: Any, c: Mapping[str, Any]
+        self, question: Question, replica: Replica, c: Mapping[str, Any]
     ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]], list[CostRow]]:
         """What the answer says of them: results, arrays and what is paid beside accelerators."""
         found: dict[str, Any] = {}
         found |= {k: float(c[k]) for k in ("model_usd_per_request", "small_usd_per_request", "small_gpus") if k in c}
         if self.reach < 1.0:
             found["reach_share"] = self.reach
-        draft = getattr(replica, "draft", None)
-        if draft is not None:
+        if isinstance(replica, Together) and replica.draft is not None:
             found |= {"drafted": float(replica.point.drafted), "tokens_per_step": float(replica.point.tokens_per_step)}
         _explain(question, self, c)
         p = central(question.numbers)
         return found, {"techniques": caveats(question, self.said)}, self.rows(p) if "requests" in p else []
 
-    def choose(self, question: Question, asked: Options, demand: Demand) -> Replica | NoFit:
+    def choose(self, question: Question, asked: Options, demand: Demand) -> Together | NoFit:
         """The replica, with a draft model where one was asked for; where its length is open, where it pays."""
         found = _draft(question, asked, self.said)
         if found is None:
@@ -165,7 +165,7 @@ class Applied(NamedTuple):
         if 0.0 not in found.lengths:
             return drafted
         plain = choose(question, asked, demand)
-        if isinstance(drafted, NoFit) or (isinstance(plain, Replica) and _seconds(plain) <= _seconds(drafted)):
+        if isinstance(drafted, NoFit) or (isinstance(plain, Together) and _seconds(plain) <= _seconds(drafted)):
             question.warn("W051", "speculation does not pay at the batch that is cheapest: plain decoding is taken", "")
             return plain
         return choose(question, asked._replace(shape=found.held, draft=found), demand)
@@ -174,7 +174,7 @@ class Applied(NamedTuple):
 NONE = Applied()
 
 
-def _seconds(replica: Replica) -> float:
+def _seconds(replica: Together) -> float:
     """Accelerator time of an output token [s]."""
     return replica.gpus / float(replica.point.output_tokens_per_second)
 

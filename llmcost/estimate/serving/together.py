@@ -1,0 +1,247 @@
+"""Both phases on the same accelerators: a layout, precision and batch, said or chosen, and the speed that follows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.spread import median
+from llmcost.engine.serving import at_a_load as serving_traffic
+from llmcost.engine.serving import operating_point as serving
+from llmcost.engine.serving import pools as serving_pools
+from llmcost.engine.serving import search as serving_search
+from llmcost.engine.serving import sizes as serving_choice
+from llmcost.engine.serving.operating_point import Calibration, Layout, Load, Precision
+from llmcost.engine.serving.sizes import Sizes
+from llmcost.engine.serving.speculation import Draft
+from llmcost.estimate.asking.ledger import Ledger
+from llmcost.estimate.asking.no_fit import NoFit
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.subject import Chip
+from llmcost.estimate.fleet.sizing import Kinds
+from llmcost.estimate.serving import sizes as serving_sizes
+from llmcost.estimate.serving.lengths import Lengths
+from llmcost.estimate.serving.load import Demand, Server, Under
+from llmcost.estimate.serving.options import SOURCE, Options, mode_of, no_fit, record, too_large, too_slow, within
+from llmcost.estimate.serving.replica import degrees, one_kind, ranks
+
+FRONT_ROWS = 12
+# What takes the time of one iteration of T tokens, b of them decoded: symbols of docs/method-serving.md.
+ROWS = {
+    "linear": "2 W T / (tp peak eta_c) + (W bytes / tp + activations) / (bandwidth eta_m), W weights outside experts",
+    "experts": "2 P_e k T / (ranks peak eta_c) + P_e E_v bytes / (ranks bandwidth eta_m), E_v = E (1 - (1 - k/E)^T)",
+    "attention": "b KV(ISL + OSL/2) bytes / (tp bandwidth eta_kv) + b FLOPs / (tp peak eta_a)",
+    "head": "2 V d b / (tp peak eta_c) + V d bytes / (tp bandwidth eta_m)",
+    "communication": "2 L (2 (n-1)/n 2 T d / link + alpha log2 n) of tp, and all-to-all of ep",
+    "fixed": "launches of a layer x L + scheduling of a step and of each request",
+    "prefill": "(ISL - cached) / OSL prompt tokens for each one decoded: their products, attention and links",
+}
+
+
+class Together(NamedTuple):
+    """A replica that runs prompts and answers in one batch, or decodes alone."""
+
+    gpus: int
+    shape: Shape
+    device: Chip
+    layout: Layout
+    precision: Precision
+    calibration: Calibration
+    batch: float
+    point: serving.Point
+    binds: str
+    front: tuple[dict[str, Any], ...]
+    dtype: str
+    batch_max: float
+    lengths: Lengths | None
+    static: bool
+    stands: bool = False  # its batch was said: that many are in flight at any load
+    arriving: bool = False  # every prompt comes with its KV cache: it decodes alone
+    draft: Draft | None = None
+    fastest: tuple[float, float] = (math.nan, math.nan)  # TPOT [s], USD per Mtok of output
+    sizes: Sizes | None = None  # what it was chosen from, where the traffic decided
+
+    def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
+        """TPOT, TTFT, tokens per second and prefill share at the numbers `p`."""
+        at = self._at(self._load(p))
+        rate = at.output_tokens_per_second / p["throughput_error"]
+        out = {
+            "tpot_full_seconds": at.tpot_seconds * p["tpot_error"],
+            "output_tokens_per_second": rate,
+            "requests_per_second_per_replica": rate / p["osl"],
+        }
+        if self.arriving:
+            return out
+        out |= {"ttft_full_seconds": at.ttft_seconds * p["ttft_error"], "prefill_share": prefill_share(at, self.static)}
+        cached = p["isl"] * p["cache_hit"]
+        if np.any(cached):
+            bare = self._at(Load(p["isl"] - cached, p["osl"], 0.0, self.batch))
+            reading = (_decoding(at) - _decoding(bare)) * at.output_tokens_per_second / at.batch
+            out["cached_share"] = np.clip(reading, 0.0, 1.0 - out["prefill_share"])
+        return out
+
+    def _load(self, p: Mapping[str, Any]) -> Load:
+        cached = p["isl"] if self.arriving else p["isl"] * p["cache_hit"]
+        return Load(p["isl"], p["osl"], cached, self.batch)
+
+    def _at(self, load: Load) -> serving.Point:
+        mode = mode_of(self.static, self.draft)
+        return mode(self.shape, self.device.machine, self.layout, self.precision, load, self.calibration)
+
+    def under(self, p: Mapping[str, Any], share: Any, replicas: Any) -> Under:
+        """So many of them at a share of what they can do."""
+        load, mode = self._load(p), mode_of(self.static, self.draft)
+        points = serving_traffic.loaded(
+            mode, self.shape, self.device.machine, self.layout, self.precision, load, self.calibration, share
+        )
+        if self.arriving:
+            return Under(points.at, None)
+        prompts = None if self.lengths is None else self.lengths.prompt_points()
+        first = serving_traffic.first_token(points, self.layout, load, self.calibration, share, replicas, prompts)
+        return Under(points.at, first)
+
+    def kinds(self, out: Mapping[str, Any]) -> Kinds:
+        """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
+        return one_kind(self.gpus, out)
+
+    def facts(self) -> dict[str, Any]:
+        """What the replica is, for the result."""
+        return {
+            "gpus_per_replica": self.gpus,
+            **degrees(self.layout),
+            "batch": int(self.batch),
+            "batch_max": int(self.batch_max),
+            "dtype": self.dtype,
+            "weight_bytes": float(self.point.weights_bytes) * self.gpus,
+            "kv_bytes_per_request": float(self.point.kv_bytes_per_request),
+            "output_tokens_per_second_per_gpu": float(self.point.output_tokens_per_second) / self.gpus,
+            "binds": self.binds,
+            "fastest_tpot_seconds": self.fastest[0],
+            "fastest_usd_per_mtok_output": self.fastest[1],
+        }
+
+    def server(self) -> Server | None:
+        """Itself, where requests come as they like: no batch was said."""
+        return None if self.stands else self
+
+    def explain(self, ledger: Ledger, c: Mapping[str, Any]) -> None:
+        """The steps of the replica's speed."""
+        for name, seconds in self.point.rows().items():
+            if name == "draft" and self.draft is None:
+                continue
+            ledger.step(name, ROWS.get(name, "time of one iteration spent on it"), float(seconds), "s", SOURCE)
+        told = "one iteration"
+        if self.draft is not None:
+            y, a = float(self.point.drafted), self.draft.acceptance
+            tokens, source = float(self.point.tokens_per_step), "Leviathan et al. 2023, arXiv 2211.17192, equation 1"
+            ledger.step("tokens per step", f"(1 - {a:g}^({y:.0f} + 1)) / (1 - {a:g})", tokens, "tokens", source)
+            told = f"one step that verifies {y:.0f} proposed tokens, over {tokens:.3g} it yields,"
+        formula = f"{told} with {self.batch:.0f} requests in flight"
+        ledger.step("TPOT, batch full", formula, float(c["tpot_full_seconds"]), "s", SOURCE)
+        ledger.step(
+            "output tokens per second",
+            f"batch {self.batch:.0f} x OSL / (TTFT + (OSL - 1) x TPOT)",
+            float(c["output_tokens_per_second"]),
+            "1/s",
+            SOURCE,
+        )
+
+
+def prefill_share(at: Any, static: bool = False) -> Any:
+    """Share of the machine's time that is not decoding: what input tokens pay for [-].
+
+    A request takes OSL / throughput of the machine; decoding OSL tokens among B takes OSL x (TPOT without prompts) / B.
+    """
+    if static:
+        return at.prefill_share
+    return np.clip(1.0 - _decoding(at) * at.output_tokens_per_second / at.batch, 0.0, 1.0)
+
+
+def _decoding(at: Any) -> Any:
+    return at.tpot_seconds - at.prefill_row
+
+
+def choose(question: Question, asked: Options, demand: Demand) -> Together | NoFit:
+    """The replica asked for; what was left open is what serves an output token cheapest within the targets.
+
+    For a fleet whose traffic is known its size is what carries that traffic for least, replicas being whole.
+    """
+    answer = within(question, asked, asked.load, asked.targets, demand.terms)
+    grid = answer.grid
+    if not len(grid.gpus_per_replica):
+        return no_fit(question, asked)
+    if answer.cheapest < 0:
+        return too_slow(asked.model.name, asked.device.found.name, grid)
+    said = question.said("batch")
+    if said is not None and np.any(grid.meets & (grid.point.batch >= said)):  # it needs a replica that holds it
+        answer = serving_search.among(grid, grid.point.batch >= said)
+        grid = answer.grid
+    sizes = None
+    if demand.fleet is not None and np.asarray(grid.point.tpot_seconds)[answer.cheapest] <= asked.targets.tpot_seconds:
+        sizes = serving_choice.of_grid(grid)
+        answer = serving_sizes.for_traffic(answer, demand.fleet, demand.numbers(question), sizes)
+    best = grid.pick(answer.cheapest)
+    short = too_large(question, float(best.point.batch))
+    if short is not None:
+        return short
+    layout, batch = Layout(*(float(v) for v in best.layout)), float(best.point.batch)
+    which = int(best.precision_index)
+    dtype, precision = asked.dtypes[which], asked.precisions[which]
+    record(question, asked, layout, batch, dtype)
+    load = asked.load._replace(batch=batch)
+    at = asked.mode(asked.shape, asked.device.machine, layout, precision, load, asked.calibration)
+    size = int(layout.tp * layout.pp * layout.dp)
+    used = median(question.numbers["utilization"])
+    arriving = asked.phase == "decode"
+    stands = asked.static or stated(question)
+    quick, kind = grid.pick(answer.fastest), "decode" if arriving else "static" if asked.static else "continuous"
+    return Together(
+        size, asked.shape, asked.device, layout, precision, asked.calibration, batch, at, answer.binds,
+        front_rows(answer, used, kind), dtype, _room(asked, layout, precision), asked.lengths, asked.static,
+        stands, arriving, asked.draft, (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used, kind)),
+        sizes,
+    )  # fmt: skip
+
+
+def stated(question: Question) -> bool:
+    """Whether a batch was said that is in flight at any load: where a p95 is to be kept, it bounds what arrives."""
+    scenario, side = question.scenario, question.side
+    return scenario.peek("batch", side) is not None and scenario.peek("ttft_p95", side) is None
+
+
+def _room(asked: Options, layout: Layout, precision: Precision) -> float:
+    """Requests that fit in memory, with the tails of their lengths [-]."""
+    args = (asked.shape, asked.device.machine, layout, precision, asked.load, asked.calibration)
+    room = float(serving.max_batch(*args))
+    if asked.lengths is None:
+        return room
+    return min(room, float(serving_pools.tail_max_batch(*args, asked.total_points)))
+
+
+def _usd_per_mtok(point: serving_search.Grid, utilization: float, kind: str) -> float:
+    """Cost of a million output tokens at a point of the search [USD]; decode replicas have no prompts that pay."""
+    share = 0.0 if kind == "decode" else prefill_share(point.point, kind == "static")
+    return float(point.usd_per_mtok * (1.0 - share)) / utilization
+
+
+def front_rows(answer: serving_search.Answer, utilization: float, kind: str) -> tuple[dict[str, Any], ...]:
+    """Points that no other point beats on both cost and speed, cheapest first, evenly thinned."""
+    rows = []
+    chosen = sorted({round(i) for i in np.linspace(0, len(answer.front) - 1, FRONT_ROWS)})
+    for index in answer.front[chosen]:
+        point = answer.grid.pick(index)
+        rows.append(
+            {
+                "usd_per_mtok_output": _usd_per_mtok(point, utilization, kind),
+                "tokens_per_second_per_user_full": 1.0 / float(point.point.tpot_seconds),
+                **({} if kind == "decode" else {"ttft_full_seconds": float(point.point.ttft_seconds)}),
+                "batch": int(point.point.batch),
+                "gpus_per_replica": int(point.gpus_per_replica),
+                "layout": ranks(point.layout),
+            }
+        )
+    return tuple(rows)
