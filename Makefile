@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 READY = $(VENV)/.ready
+SAMPLE ?= 400
+SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: demo test fuzz check lint types bench golden docs claims accuracy fit schemas build smoke clean help
+.PHONY: demo test fuzz check lint types bench golden docs claims accuracy fit schemas build smoke mutants clean help
 
 demo: $(READY) ## When does inference overtake training? A real model on real hardware at real prices
 	@$(BIN)/llmcost crossover llama-3.1-70b-chat --chart
@@ -58,8 +60,12 @@ smoke: build ## Install the wheel alone and run it from another folder
 	cd / && $(abspath $(VENV))/smoke/bin/llmcost --version
 	test -s $(VENV)/smoke/lib/python*/site-packages/llmcost/presets/parsed.msgpack
 
+mutants: $(READY) ## Break formulas one at a time and list those that no test notices (SAMPLE=400 SEED=1)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutants]'
+	PATH=$(abspath $(BIN)):$$PATH $(BIN)/python -m scripts.mutants $(SAMPLE) $(SEED)
+
 clean: ## Remove everything that was made
-	rm -rf $(VENV) dist build presets/parsed.msgpack .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) dist build mutants presets/parsed.msgpack .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help: ## Show this list
