@@ -15,6 +15,7 @@ from llmcost.engine.numeric.kinds import Num
 from llmcost.estimate.lifetime import growth
 from llmcost.estimate.lifetime import student as students
 from llmcost.estimate.lifetime.case import Case
+from llmcost.estimate.money.charge import total_usd
 from llmcost.estimate.training import bill as billing
 from llmcost.keys import SERVE, TRAIN
 
@@ -103,7 +104,7 @@ def trained(case: Case, t: Mapping[str, Num], run: Mapping[str, Num]) -> dict[st
     if "train_cost" in t:
         out["training_usd"] = t["train_cost"]
         if "experiments" in t:  # something was said of a programme
-            out["training_usd_program"] = t["train_cost"] + billing.total(billing.around(t, t["train_cost"]))
+            out["training_usd_program"] = t["train_cost"] + total_usd(billing.around(t, t["train_cost"]))
     if "train_energy" in t:
         out["training_kwh"] = t["train_energy"]
     out |= {name: run[key] for name, key in RUN.items() if run.get(key) is not None}

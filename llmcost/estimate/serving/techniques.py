@@ -14,6 +14,8 @@ from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.sampling import central
+from llmcost.estimate.fleet.bill import SHARED
+from llmcost.estimate.money.charge import Charge, rows
 from llmcost.estimate.serving import technique_keys
 from llmcost.estimate.serving.load import Demand
 from llmcost.estimate.serving.options import Options
@@ -28,7 +30,6 @@ from llmcost.terms import MEAN, SUM, mixed
 
 METHOD = "docs/method-techniques.md"
 LENGTHS = tuple(float(y) for y in range(9))  # draft lengths to choose from; 0 is plain decoding
-SHARED = frozenset(("operations_cost", "stored_bytes"))
 PER_MONTH = {"energy_kwh_per_month": "kwh_per_request", "co2e_kg_per_month": "co2e_kg_per_request"}
 Figures = dict[str, Any]
 Model = Callable[[Mapping[str, Any]], Figures]
@@ -136,11 +137,11 @@ class Applied(NamedTuple):
         monthly = p["requests"] * DAYS_PER_MONTH
         lookup = self.lookup + self.lookup_token * p["isl"]
         found = (
-            ("response cache, a month", monthly, "lookup", lookup),
-            ("users' devices, a month", monthly * (1.0 - self.stored) * self.edge, "request", self.edge_usd),
-            ("people, a month", monthly * self.human, "case", self.human_usd),
+            Charge("response cache, a month", monthly, "lookup", lookup),
+            Charge("users' devices, a month", monthly * (1.0 - self.stored) * self.edge, "request", self.edge_usd),
+            Charge("people, a month", monthly * self.human, "case", self.human_usd),
         )
-        return [CostRow(name, n, unit, rate, n * rate) for name, n, unit, rate in found if n * rate > 0]
+        return rows(charge for charge in found if charge.usd > 0)
 
     def answer(
         self, question: Question, replica: Replica, c: Mapping[str, Any]

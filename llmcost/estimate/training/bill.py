@@ -13,22 +13,15 @@ from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip
 from llmcost.estimate.money import rent as prices
+from llmcost.estimate.money.charge import Charge, total_usd
 from llmcost.estimate.money.place import Place
 from llmcost.estimate.money.purchase import take_purchase
 
 RENTAL, AMORTISED, ACQUISITION = "rental", "amortised", "acquisition"
 RUN, PROGRAM = "run", "program"
-PROGRAMME_KEYS = ("experiments", "staff", "data_cost", "storage_cost")
+GIVEN = {"data": "data_cost", "storage": "storage_cost"}  # parts of a programme without a published share
+PROGRAMME_KEYS = ("experiments", "staff", *GIVEN.values())
 COTTIER = "Cottier et al. 2024, arXiv:2405.21015"
-
-
-class Row(NamedTuple):
-    """One line of a bill: quantity x rate [USD], floats or samples alike."""
-
-    name: str
-    quantity: Any
-    unit: str
-    rate_usd: Any
 
 
 class Bill(NamedTuple):
@@ -40,29 +33,29 @@ class Bill(NamedTuple):
     gpus: float | None
     terms: prices.Terms = prices.Terms()  # of a rental
 
-    def rows(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Row]:
+    def rows(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Charge]:
         """The rows of `total_usd`, from numbers and the hours and energy of the run."""
         run = self.run_rows(p, figures)
-        return run if self.scope == RUN else [*run, *around(p, total(run))]
+        return run if self.scope == RUN else [*run, *around(p, total_usd(run))]
 
-    def run_rows(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Row]:
+    def run_rows(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Charge]:
         """The final run alone."""
         if self.definition == RENTAL:
-            return [Row("accelerator rental", figures["gpu_hours"], "GPU-hour", p["price"])]
+            return [Charge("accelerator rental", figures["gpu_hours"], "GPU-hour", p["price"])]
         if self.definition == ACQUISITION:
             return _hardware(p, p["purchase_price"], self.gpus, "GPU")
         years = p["hardware_age"] / SECONDS_PER_YEAR
         value = money.value_at_start(p["purchase_price"], p["hardware_price_decline"], years)
         rate = money.consumed_usd_per_hour(value, p["hardware_price_decline"])
-        electricity = Row("electricity", figures["energy_kwh"], "kWh", p["electricity_price"])
+        electricity = Charge("electricity", figures["energy_kwh"], "kWh", p["electricity_price"])
         return [*_hardware(p, rate, figures["gpu_hours"], "GPU-hour"), electricity]
 
     def totals(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
         """`total_usd` by scope, the final run, and the programme where it can be told."""
         run = self.run_rows(p, figures)
-        found = {"run_usd": total(run)}
+        found = {"run_usd": total_usd(run)}
         if self.definition != ACQUISITION:
-            found["program_usd"] = total([*run, *around(p, found["run_usd"])])
+            found["program_usd"] = total_usd([*run, *around(p, found["run_usd"])])
         return {"total_usd": found[f"{self.scope}_usd"], **found}
 
     def surroundings(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +78,7 @@ class Bill(NamedTuple):
         question.step("cost", self._formula(p), figures["run_usd"], "USD", _SOURCES[self.definition])
         if figures.get("program_usd") is None:
             return
-        other = " + data and storage" if "data_cost" in p or "storage_cost" in p else ""
+        other = f" + {' and '.join(GIVEN)}" if any(key in p for key in GIVEN.values()) else ""
         text = f"run x (1 + experiments {p['experiments']:.3g}) x (1 + staff {p['staff']:.3g}){other}"
         question.step("programme cost", text, figures["program_usd"], "USD", f"{COTTIER}, section 2.5")
 
@@ -121,34 +114,28 @@ _SOURCES = {
 }
 
 
-def total(rows: list[Row]) -> Any:
-    """What rows add up to [USD]."""
-    return sum(row.quantity * row.rate_usd for row in rows)
-
-
-def _hardware(p: Mapping[str, Any], rate: Any, quantity: Any, unit: str) -> list[Row]:
+def _hardware(p: Mapping[str, Any], rate: Any, quantity: Any, unit: str) -> list[Charge]:
     """Accelerators, their servers and the network between them, at a price or a cost per hour of an accelerator."""
     network = money.interconnect_ratio(p["interconnect_share"])
     if "server_over_chip" not in p:
         return [
-            Row("accelerators with servers", quantity, unit, rate),
-            Row("cluster network", quantity, unit, rate * network),
+            Charge("accelerators with servers", quantity, unit, rate),
+            Charge("cluster network", quantity, unit, rate * network),
         ]
     return [
-        Row("accelerators", quantity, unit, rate),
-        Row("servers", quantity, unit, rate * (p["server_over_chip"] - 1.0)),
-        Row("cluster network", quantity, unit, rate * p["server_over_chip"] * network),
+        Charge("accelerators", quantity, unit, rate),
+        Charge("servers", quantity, unit, rate * (p["server_over_chip"] - 1.0)),
+        Charge("cluster network", quantity, unit, rate * p["server_over_chip"] * network),
     ]
 
 
-def around(p: Mapping[str, Any], run_usd: Any) -> list[Row]:
+def around(p: Mapping[str, Any], run_usd: Any) -> list[Charge]:
     """The programme around a run that costs `run_usd`: experiments, staff, and data and storage where given."""
     found = [
-        Row("experiments and failed runs", p["experiments"], "run", run_usd),
-        Row("staff", p["staff"], "compute", money.all_compute_usd(run_usd, p["experiments"])),
+        Charge("experiments and failed runs", p["experiments"], "run", run_usd),
+        Charge("staff", p["staff"], "compute", money.all_compute_usd(run_usd, p["experiments"])),
     ]
-    named = (("data", "data_cost"), ("storage", "storage_cost"))
-    return found + [Row(name, 1.0, "programme", p[key]) for name, key in named if key in p]
+    return found + [Charge(name, 1.0, "programme", p[key]) for name, key in GIVEN.items() if key in p]
 
 
 def take(question: Question, device: Chip | None, where: Place | None, gpus: float | None) -> Bill:
@@ -214,7 +201,7 @@ def take_programme(question: Question, scope: str) -> None:
     """The shares of a programme, said or as published."""
     question.number("experiments", question.factor("programme", "experiments_multiple"))
     question.number("staff", question.factor("programme", "staff_over_compute"))
-    missing = [key for key in ("data_cost", "storage_cost") if question.number(key) is None]
+    missing = [key for key in GIVEN.values() if question.number(key) is None]
     if missing and scope == PROGRAM:
         names = " or ".join(key.removesuffix("_cost") for key in missing)
         hint = " ".join(f"--{key.replace('_', '-')} 1M" for key in missing)

@@ -14,6 +14,7 @@ from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject, chip, subject
+from llmcost.estimate.money.charge import rows
 from llmcost.estimate.money.place import Place, place
 from llmcost.estimate.training import bill as billing
 from llmcost.estimate.training import methods, pace
@@ -67,10 +68,7 @@ class Run(NamedTuple):
 
     def breakdown(self, centre: Mapping[str, Any]) -> list[CostRow]:
         """Quantity x rate rows; they add up to `total_usd`."""
-        rows = self.bill.rows(sampling.central(self.question.numbers), centre)
-        return [
-            CostRow(r.name, float(r.quantity), r.unit, float(r.rate_usd), float(r.quantity * r.rate_usd)) for r in rows
-        ]
+        return rows(self.bill.rows(sampling.central(self.question.numbers), centre))
 
 
 def plan(question: Question) -> Run | NoFit:
