@@ -26,16 +26,13 @@ from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.serving.first_token_spread import FirstTokenSpread
 from llmcost.engine.serving.inputs import Calibration
 from llmcost.errors import LlmcostError
+from llmcost.estimate.validate.serving_points import fastest, first_token_kind, points, weights_fit
 from llmcost.estimate.validate.serving_rows import (
     Case,
     Cases,
     Lookup,
     cases_of_row,
-    fastest,
-    first_token_kind,
     gather,
-    points,
-    weights_fit,
 )
 from scripts.serving_constants import FITTED, FORMATS, SOURCED, Constant
 

@@ -241,6 +241,15 @@ SOURCED = [
         "vendor",
         "default n_ubatch: prompts pass split layers in pieces of 512",
     ),
+    _known(
+        "static_tokens",
+        "llama.cpp",
+        512.0,
+        "tokens",
+        LLAMACPP,
+        "vendor",
+        "default n_ubatch: prompts pass in pieces of 512, and each reads the weights",
+    ),
     _known("batch_limit", "any", 1024.0, "ratio", VLLM, "assumed", "max_num_seqs of a throughput-oriented server"),
     _known("batch_limit", "tensorrt-llm", 2048.0, "ratio", TRTLLM, "vendor", "default max_batch_size"),
     _known(

@@ -36,7 +36,7 @@ from llmcost.engine.serving.queueing import (
 )
 from llmcost.engine.serving.search import Targets, layouts, search, smallest_fit
 from llmcost.estimate.asking.subject import machine_of
-from llmcost.estimate.validate.serving_rows import predict
+from llmcost.estimate.validate.serving_points import predict
 from tests.conftest import ROOT
 
 CATALOG = Catalog()

@@ -17,7 +17,7 @@ from llmcost.engine.serving.operating_point import (
     operating_point,
     static_point,
 )
-from llmcost.estimate.validate.serving_rows import predict
+from llmcost.estimate.validate.serving_points import predict
 from tests.published.test_serving import CATALOG, FP8, constants, machine, shape
 
 BF16 = Precision()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from llmcost.engine.machine.factors import picked
 from llmcost.engine.numeric.kinds import Num
 
@@ -36,7 +38,8 @@ class Load(NamedTuple):
     isl: Num  # prompt length [tokens]
     osl: Num  # answer length [tokens]
     cached_isl: Num = 0.0  # prompt tokens found in the prefix cache [tokens]
-    batch: Num = 1.0  # requests in flight on the replica (or in the static batch) [-]
+    batch: Num = 1.0  # requests in flight on the replica (or in the static batch), or in a burst: sent at once [-]
+    arrivals: Num = 0.0  # how requests come: CLOSED, OPEN or BURST of `arrivals` [-]
 
 
 class Calibration(NamedTuple):
@@ -66,14 +69,33 @@ class Calibration(NamedTuple):
     step_seconds: Num = 1e-3  # scheduling and sampling per iteration [s]
     sequence_seconds: Num = 5e-6  # scheduling, sampling and text per sequence and iteration [s]
     link_seconds: Num = 6e-6  # start-up of one collective per doubling of ranks [s]
+    compute_factor: Num = 1.0  # what the software reaches of the arithmetic rate, over the fitted share [-]
+    memory_factor: Num = 1.0  # the same of the memory rate [-]
+    fixed_factor: Num = 1.0  # its launches, scheduling and collective start-ups, over the fitted times [-]
+    expert_factor: Num = 1.0  # its time in routed experts, over that of matrix products alike [-]
+    prompt_mixer_seconds: Num = 0.0  # launches of a prompt's pass per layer with a linear mixer [s]
+    sparse_seconds: Num = 0.0  # choosing positions in a layer of sparse attention, per iteration [s]
+    network_seconds: Num = 1e-5  # start-up of a collective per doubling of scale-up domains [s]
     request_seconds: Num = 10e-3  # front end per request before its first token [s]
     rank_seconds: Num = 0.0  # of it, per doubling of the tensor-parallel ranks the request is handed to [s]
-    prompt_moe_seconds: Num = 0.0  # launches of a prompt's pass per MoE layer and eight choices [s]
+    prompt_layer_seconds: Num = 0.0  # launches of a prompt's pass per layer: prompts run outside CUDA graphs [s]
+    prompt_moe_seconds: Num = 0.0  # of it, per MoE layer and eight choices besides [s]
+    narrow_seconds: Num = 0.0  # casting activations to 8 bits or less, per layer and iteration [s]
     burst_share: Num = 0.08  # share of other requests' prefill met before the first token, not between tokens [-]
     first_steps: Num = 0.5  # iterations a request waits besides its prefill before the client has a token [-]
+    open_steps: Num = 1.5  # iterations a first token of random arrivals takes besides its prefill [-]
+    turn_seconds: Num = 3e-3  # of a burst's request in the front end, one after another [s]
+    token_seconds: Num = 5e-5  # of a burst's token in the front end, one after another [s]
+    burst_between: Num = 1.0  # share of the prompts behind it that a burst's request meets between its tokens [-]
+    burst_fill: Num = 0.85  # mean number that decodes while a burst fills and drains, over its most [-]
+    burst_tail: Num = 1.0  # length of a burst's last answers beyond the mean one [-]
+    acceptance: Num = 0.6  # chance that a token of a draft that is not told is accepted [-]
+    acceptance_native: Num = 0.7  # the same of a model with routed experts, which ship with a prediction layer [-]
+    uneven: Num = 0.0  # 1: attention groups that share experts wait while any of them runs a prompt; 0: balanced [-]
     gather_steps: Num = 0.0  # iterations a dense model's server waits to gather prompts [-]
     balance_steps: Num = 0.0  # iterations attention groups that share experts wait for one another's prompts [-]
     chunk_tokens: Num = 8192.0  # prompt tokens an iteration may carry [tokens]
+    static_tokens: Num = np.inf  # prompt tokens of one pass of a static batch [tokens]
     pipeline_tokens: Num = 2048.0  # prompt tokens of one micro-batch on its way through pipeline stages [tokens]
     batch_limit: Num = 2048.0  # sequences an engine runs at once [-]
     memory_capacity: Num = 1.06  # real over nominal memory: "80 GB" is sold as 80 GiB less a reserve [-]

@@ -91,10 +91,10 @@ def rates(machine: Machine, precision: Precision, calibration: Calibration) -> R
     sixteen = machine.bf16_flops * calibration.compute_efficiency_16
     native = np.where(bits >= 16, sixteen, np.maximum(peak * narrow, sixteen))
     return Rates(
-        matrix_flops=np.where(widened, peak * calibration.weight_only_efficiency, native),
-        attention_flops=machine.bf16_flops * calibration.attention_efficiency,
-        memory=machine.memory_bytes_per_second * calibration.bandwidth_efficiency,
-        kv=machine.memory_bytes_per_second * calibration.kv_efficiency,
+        matrix_flops=np.where(widened, peak * calibration.weight_only_efficiency, native) * calibration.compute_factor,
+        attention_flops=machine.bf16_flops * calibration.attention_efficiency * calibration.compute_factor,
+        memory=machine.memory_bytes_per_second * calibration.bandwidth_efficiency * calibration.memory_factor,
+        kv=machine.memory_bytes_per_second * calibration.kv_efficiency * calibration.memory_factor,
         link=link,
         network=network,
         domain=domain,
@@ -182,7 +182,7 @@ def expert_seconds(
     dealt = np.maximum(layout.ep, 1.0)
     busiest = 1.0 + calibration.expert_imbalance * (1.0 - 1.0 / dealt)
     rows = gathered * shape.topk + visited * calibration.expert_tile
-    scale = shape.moe_layers * shape.expert_params * busiest / ranks
+    scale = shape.moe_layers * shape.expert_params * busiest / ranks * calibration.expert_factor
     copies = shape.moe_layers * gathered * shape.topk / dealt * busiest  # on a rank, each of full width
     inner = shape.expert_params / np.maximum(shape.d_model, 1.0) * dealt / ranks
     routed = calibration.copy_passes * shape.d_model * (1.0 + rate.operand_bytes / 2.0)
@@ -210,8 +210,9 @@ def reduction_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, ca
     """
     hidden = 2.0 * tokens * shape.d_model  # 16-bit activations
     # an all-reduce is a reduce-scatter and a gather, which start up once
-    each, start = group(layout.tp, 1.0, rate.domain), calibration.link_seconds / 2.0
-    reduce = 2.0 * shape.n_layers * 2.0 * gather_seconds(hidden, each, rate.link, rate.network, start)
+    each, start = group(layout.tp, 1.0, rate.domain), calibration.fixed_factor * calibration.link_seconds / 2.0
+    across = calibration.fixed_factor * calibration.network_seconds * np.log2(each.outside)
+    reduce = 2.0 * shape.n_layers * (2.0 * gather_seconds(hidden, each, rate.link, rate.network, start) + across)
     return reduce + (layout.pp - 1.0) * (hidden / rate.link + calibration.link_seconds)
 
 
@@ -304,10 +305,13 @@ def iteration(
     head_params = shape.head_params / layout.tp
     head_bytes = head_params * precision.head_bytes
     head = roofline.seconds(2.0 * head_params * decoding, head_bytes, rate.matrix_flops, rate.memory, overlap)
-    fixed = (
+    sparse = np.where(np.asarray(shape.sparse_kv_elements) > 0, shape.attention_layers, 0.0)
+    fixed = calibration.fixed_factor * (
         calibration.step_seconds
         + calibration.layer_seconds * shape.n_layers
         + calibration.moe_layer_seconds * shape.moe_layers * shape.topk / 8.0
+        + calibration.sparse_seconds * sparse
+        + calibration.narrow_seconds * np.where(np.asarray(precision.compute_bits) <= 8, shape.n_layers, 0.0)
         + calibration.sequence_seconds * decoding
     )
     exchange = exchange_seconds(shape, layout, rate, tokens, calibration)

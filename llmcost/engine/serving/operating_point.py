@@ -9,6 +9,7 @@ import numpy as np
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.serving.arrivals import BURST, OPEN, Front, Met, Served, burst, open_loop
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
 from llmcost.engine.serving.iteration import Rates, Work, iteration, rates
 from llmcost.engine.serving.memory import Memory, max_batch, memory
@@ -133,10 +134,20 @@ def _point(plain: Work, held: Memory, **figures: Num) -> Point:
     )
 
 
-def _front_seconds(shape: Shape, layout: Layout, passes: Num, calibration: Calibration) -> Num:
-    """What precedes and accompanies a prompt's work: the front end, its ranks, launches outside CUDA graphs [s]."""
-    launches = calibration.prompt_moe_seconds * shape.moe_layers * shape.topk / 8.0
-    return calibration.request_seconds + calibration.rank_seconds * np.log2(layout.tp) + passes * launches
+def _front_seconds(layout: Layout, calibration: Calibration) -> Num:
+    """What precedes a prompt's work: the front end, and the ranks it is handed to [s]."""
+    return calibration.request_seconds + calibration.rank_seconds * np.log2(layout.tp)
+
+
+def _pass_seconds(shape: Shape, work: Num, calibration: Calibration) -> Num:
+    """What prompts add to an iteration that computes for `work`: prompts run outside CUDA graphs, launch by launch [s].
+
+    Launches run ahead of the arithmetic, so the longer of both counts, rounded where they are alike.
+    """
+    moe = calibration.prompt_moe_seconds * shape.moe_layers * shape.topk / 8.0
+    mixers = np.where(np.asarray(shape.linear_flops) > 0, shape.n_layers - shape.attention_layers, 0.0)
+    launches = calibration.prompt_layer_seconds * shape.n_layers + calibration.prompt_mixer_seconds * mixers + moe
+    return np.hypot(work, launches)
 
 
 def _first_steps(shape: Shape, layout: Layout, calibration: Calibration) -> Num:
@@ -144,6 +155,14 @@ def _first_steps(shape: Shape, layout: Layout, calibration: Calibration) -> Num:
     gathering = calibration.gather_steps * (np.asarray(shape.n_experts) == 0)
     steps: Num = calibration.first_steps + gathering + calibration.balance_steps * layout.attention_dp
     return steps
+
+
+def _share(share: Num, layout: Layout, calibration: Calibration) -> Num:
+    """Iterations that carry prompts [-]: groups that share experts wait for a prompt of any of them."""
+    groups = np.where(np.asarray(layout.attention_dp) > 0, layout.dp, 1.0)
+    if np.all(groups == 1.0):
+        return share
+    return 1.0 - (1.0 - share) ** (groups**calibration.uneven)
 
 
 def operating_point(
@@ -177,6 +196,25 @@ def operating_point(
     return Point(*(np.where(faster, a, b) for a, b in zip(again, found, strict=True))) if np.any(faster) else found
 
 
+def _arriving(state: _State, served: Served, load: Load, group: Num, sent: Num, slots: Num) -> tuple[Met, Met]:
+    """The same group under random arrivals, and with `sent` requests at once; tokens per second of the replica."""
+    known, osl = state.calibration, np.maximum(load.osl, 1.0)
+    random = open_loop(served, group, osl, known.open_steps)
+    fill = np.where(group > 1.0, np.maximum(known.burst_fill * group, 1.0), 1.0)
+    last = known.burst_tail * osl * state.work(np.maximum(group / 8.0, 1.0), 0.0).total
+    whole = state.work(fill, np.minimum(known.chunk_tokens, sent * state.new_tokens)).total
+    together = np.maximum(known.chunk_tokens / state.new_tokens, 1.0)
+    turn, token = known.turn_seconds * slots, known.token_seconds * slots
+    front = Front(turn, token, whole, known.burst_between, last, together)
+    at_once = burst(served._replace(step_seconds=state.work(fill, 0.0).total), front, group, sent, osl)
+    busy = np.minimum(slots, np.maximum(load.batch, 1.0))
+    return _of_replica(random, busy), _of_replica(at_once, busy)
+
+
+def _of_replica(met: Met, groups: Num) -> Met:
+    return met._replace(tokens_per_second=met.tokens_per_second * groups)
+
+
 def _continuous(
     shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
 ) -> Point:
@@ -193,33 +231,45 @@ def _continuous(
     decoding = np.minimum(group, chunk * osl / new + 1.0)  # more would offer more prompt than an iteration carries
     offered = (decoding - 1.0) * new / osl
     carried = np.clip(offered, np.minimum(new, chunk), chunk)
-    share = np.minimum(offered / carried, 1.0)
+    share = _share(np.minimum(offered / carried, 1.0), layout, calibration)
     plain, mixed = state.work(decoding, 0.0), state.work(decoding, carried)
-    extra = mixed.total - plain.total
-    between = 1.0 - calibration.burst_share
-    tpot = plain.total + between * share * extra
+    extra = _pass_seconds(shape, mixed.total - plain.total, calibration)
+    full = plain.total + extra
+    work = mixed.total - plain.total  # of prompts, without the launches of their pass: those that wait share one
+    between = share * (extra - calibration.burst_share * work)
+    tpot = plain.total + between
     passes = np.maximum(new / carried, 1.0)
     prefill = extra * new / carried
-    waiting = calibration.burst_share * (decoding - 1.0) * prefill
-    front, steps = _front_seconds(shape, layout, passes, calibration), _first_steps(shape, layout, calibration)
-    service = front + passes * mixed.total + waiting + np.where(group > 1.0, steps * tpot, 0.0)
+    waiting = calibration.burst_share * (decoding - 1.0) * work * new / carried
+    front, steps = _front_seconds(layout, calibration), _first_steps(shape, layout, calibration)
+    service = front + passes * full + waiting + np.where(group > 1.0, steps * tpot, 0.0)
     # a replica that is never idle finishes no more than its time allows: the others' share of it is waited for
     taken = group * (prefill + osl * plain.total / decoding)
     service = np.maximum(service, taken - (osl - 1.0) * tpot)
     throughput = run * osl / (service + (osl - 1.0) * tpot)
     queued = np.maximum(asked - run, 0.0) * osl / throughput
+    ttft = service + queued
+    if np.any(load.arrivals):
+        served = Served(plain.total, prefill, share, extra, passes, front)
+        sent = np.maximum(asked / slots, 1.0)
+        others = _arriving(state, served, load, group, sent, slots)
+        kind = np.asarray(load.arrivals)
+        each = (tpot, ttft, throughput), *others
+        tpot, ttft, throughput = (
+            np.where(kind == OPEN, a, np.where(kind == BURST, b, c)) for c, a, b in zip(*each, strict=True)
+        )
     return _point(
         plain,
         held,
         tpot_seconds=tpot,
-        ttft_seconds=service + queued,
+        ttft_seconds=ttft,
         prefill_seconds=prefill,
         output_tokens_per_second=throughput,
         batch=run,
         max_batch=limit,
         prefill_share=share * extra / (plain.total + share * extra),
         binds=_binding(plain, share * (mixed.compute - plain.compute), run, asked),
-        prefill_row=between * share * extra,
+        prefill_row=between,
         front_seconds=front,
         first_steps=steps,
     )
@@ -251,9 +301,11 @@ def static_point(
     parts = np.clip(per_group, 1.0, layout.pp)
     plain = state.work(per_group / parts, 0.0)
     prompts = per_group * state.new_tokens
-    pieces = np.where(np.asarray(layout.pp) > 1, np.maximum(parts, prompts / calibration.pipeline_tokens), 1.0)
+    chunk = np.where(np.asarray(layout.pp) > 1, calibration.pipeline_tokens, calibration.static_tokens)
+    pieces = np.maximum(np.where(np.asarray(layout.pp) > 1, parts, 1.0), prompts / chunk)
     first = state.work(0.0, prompts / pieces)
-    prefill = np.where(np.asarray(load.isl) > 0, first.total * (pieces + layout.pp - 1.0) / layout.pp, 0.0)
+    once = _pass_seconds(shape, first.total, calibration)
+    prefill = np.where(np.asarray(load.isl) > 0, once * (pieces + layout.pp - 1.0) / layout.pp, 0.0)
     ttft = prefill
     total = ttft + (osl - 1.0) * plain.total
     return _point(

@@ -217,7 +217,7 @@ def _predictor(subject: str) -> Callable[[Iterable[Row], Catalog], Answers]:
 
         return lambda rows, catalog: [{"step_seconds": _answer(p)} for p in predict(rows, catalog)]
     if subject == "serving":
-        from llmcost.estimate.validate.serving_rows import predict as predict_serving
+        from llmcost.estimate.validate.serving_points import predict as predict_serving
 
         return lambda rows, catalog: [_served(p) for p in predict_serving(rows, catalog)]
     from llmcost.estimate.validate.training_runs import predict_runs

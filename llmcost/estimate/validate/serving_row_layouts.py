@@ -27,7 +27,7 @@ def layouts_of_row(row: Mapping[str, str], shape: Shape) -> list[tuple[float, ..
 
 
 def layout_of_row(row: Mapping[str, str], shape: Shape) -> tuple[float, ...]:
-    """Layout of a row: a blank tensor-parallel degree takes the accelerators left over.
+    """Layout of a row: a blank tensor-parallel degree takes the accelerators left over, else data parallelism does.
 
     Ranks smaller than an accelerator (two cores of one chip) are merged. Data-parallel groups of a model whose
     experts span more than one of them share the experts.
@@ -37,10 +37,12 @@ def layout_of_row(row: Mapping[str, str], shape: Shape) -> tuple[float, ...]:
     LlmcostError
         Neither accelerators nor tensor-parallel degree are stated.
     """
-    tp, pp, dp = positive(row, "tp"), positive(row, "pp") or 1.0, positive(row, "dp") or 1.0
-    gpus = positive(row, "n_gpus") or (tp * pp * dp if tp else None)
+    tp, pp, dp = positive(row, "tp"), positive(row, "pp") or 1.0, positive(row, "dp")
+    gpus = positive(row, "n_gpus") or (tp * pp * (dp or 1.0) if tp else None)
     if gpus is None:
         raise LlmcostError("n_gpus is blank")
+    if dp is None:
+        dp = max(math.floor(gpus / (tp * pp)), 1.0) if tp else 1.0
     left = max(gpus / (pp * dp), 1.0)
     tp, ep = min(tp or left, left), positive(row, "ep") or 1.0
     shared = dp > 1 and float(shape.n_experts) > 0 and ep > tp

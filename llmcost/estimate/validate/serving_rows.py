@@ -1,39 +1,28 @@
-"""Measured serving rows as the engine sees them: the inputs of a row, what it leaves open, the prediction."""
+"""Measured serving rows as the engine sees them: the inputs of a row, and what it leaves open."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from llmcost.catalog import Catalog
 from llmcost.dtypes import SPELLINGS
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import Z95, Array, Num
-from llmcost.engine.serving.first_token_spread import FULL, MANY, FirstTokenSpread, kind_of, sides, spread_from_factors
-from llmcost.engine.serving.inputs import calibration_from_factors
-from llmcost.engine.serving.memory import max_batch, memory
-from llmcost.engine.serving.operating_point import (
-    Calibration,
-    Layout,
-    Load,
-    Point,
-    Precision,
-    operating_point,
-    static_point,
-)
+from llmcost.engine.numeric.kinds import Array, Num
+from llmcost.engine.serving.arrivals import BURST, CLOSED, OPEN
+from llmcost.engine.serving.inputs import Layout, Precision
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.validate import cells, described
 from llmcost.estimate.validate.cells import number, positive
 from llmcost.estimate.validate.serving_row_layouts import layouts_of_row
 
-QUANTITIES = ("tpot", "ttft", "output_tokens_per_s")
 STATIC = ("static-batch", "interactive", "prefill-only")
 LOADS = (*STATIC, "closed-loop", "offline", "server", "decode-only")
 ARCHITECTURE = (
@@ -42,10 +31,10 @@ ARCHITECTURE = (
 )  # fmt: skip
 UNSTATED_FORMATS = ("bf16", "fp8", "int4")
 QUANT_SCALES = 0.5  # a 16-bit scale per block of 32 weights (llama.cpp Q4_0, Q5_0, Q8_0)
-# Measured rows did fit: our count of what an engine holds may be this much too high.
-MEASURED_SLACK = 1.15
 # Rows of a text-generation test at an unstated length: llama-bench style tests generate up to 512 tokens.
 UNSTATED_OSL = 512.0
+UNSTATED_HIT = 0.5  # of the rows that state one the middle
+OLD = 2023  # year of an engine that a row calls old: the one before the present scheduler
 
 
 class Case(NamedTuple):
@@ -61,6 +50,11 @@ class Case(NamedTuple):
     load: str
     generation: str
     framework: str
+    arrivals: float = CLOSED
+    cached: float = 0.0  # share of the prompt found in the prefix cache [-]
+    drafted: bool = False  # tokens are proposed ahead
+    apart: bool = False  # prompts run on accelerators of their own
+    year: int | None = None
 
 
 class Cases(NamedTuple):
@@ -78,13 +72,10 @@ class Cases(NamedTuple):
     cached_isl: Array  # decode-only rows: every prompt arrives with its KV cache
     generation: list[str]
     framework: list[str]
-
-
-class Prediction(NamedTuple):
-    """Median and 90 % interval of the three quantities in seconds and tokens per second, or why there is none."""
-
-    values: dict[str, tuple[float, float, float]]  # quantity -> p5, p50, p95
-    reason: str
+    arrivals: Array
+    drafted: np.ndarray[Any, np.dtype[np.bool_]]
+    apart: np.ndarray[Any, np.dtype[np.bool_]]
+    year: list[int | None]
 
 
 def shape_of_row(row: Mapping[str, str], catalog: Catalog) -> Shape:
@@ -96,8 +87,9 @@ def shape_of_row(row: Mapping[str, str], catalog: Catalog) -> Shape:
         The row names no model and describes none.
     """
     shape = described.shape_of_row(row, catalog)
-    kind = cells.text(row, "attention_kind")
-    return _unwindowed(shape) if kind and "SWA" not in kind.upper() else shape
+    kind = cells.text(row, "attention_kind").upper()
+    everywhere = float(shape.window) > 0 and float(shape.kv_elements) == 0  # as Mistral 7B: engines left it out
+    return _unwindowed(shape) if everywhere and kind and "SWA" not in kind else shape
 
 
 def _unwindowed(shape: Shape) -> Shape:
@@ -169,6 +161,14 @@ class Lookup:
             self._shapes[key] = shape_of_row(row, self._catalog)
         return self._shapes[key]
 
+    def year(self, model: str, hardware: str) -> int | None:
+        """Year of the newest of a model and an accelerator; None where neither is known."""
+        dates = [cells.accelerator(self._catalog, hardware).release_date]
+        with contextlib.suppress(LlmcostError):
+            dates.append(cells.model(self._catalog, model).release_date if model else None)
+        years = [d.year for d in dates if d is not None]
+        return max(years) if years else None
+
     def machine(self, name: str) -> tuple[Machine, str]:
         """An accelerator as the engine takes it, and its generation."""
         if name not in self._machines:
@@ -205,29 +205,38 @@ def cases_of_row(row: Mapping[str, str], known: Lookup) -> list[Case]:
         load,
         generation,
         cells.text(row, "framework_id").lower() or "any",
+        arrivals_of_row(row, load, batch),
+        cached_of_row(row),
+        cells.text(row, "kind").lower() == "speculative",
+        cells.text(row, "kind").lower() == "disaggregated",
+        year_of_row(row, known),
     )
     return [stated._replace(layout=layout) for layout in layouts]
 
 
-def fastest(options: list[list[Case]], factors: list[dict[str, Any]]) -> list[Case]:
-    """Of the layouts each row may mean, the one with most tokens per second; of prefill-only ones the first to answer.
+def arrivals_of_row(row: Mapping[str, str], load: str, batch: float | None) -> float:
+    """How the requests of a row come: at a rate, at once (a stated number of offline ones), or from waiting users."""
+    if load == "server" or cells.text(row, "kind").lower() == "open-loop":
+        return OPEN
+    return BURST if load == "offline" and batch is not None else CLOSED
 
-    A layout whose weights do not fit is taken only where none does.
-    """
-    several = [i for i, cases in enumerate(options) if len(cases) > 1]
-    chosen = [cases[0] for cases in options]
-    if not several:
-        return chosen
-    cases = gather([case for i in several for case in options[i]])
-    calibration = calibrations(cases, factors)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        at, fits = points(cases, calibration), weights_fit(cases, calibration)
-        speed = np.where(cases.prefill_only, 1.0 / at.ttft_seconds, at.output_tokens_per_second)
-    rank = np.where(fits & np.isfinite(speed), speed, -1.0)
-    ends = np.cumsum([len(options[i]) for i in several])
-    for i, scores in zip(several, np.split(rank, ends[:-1]), strict=True):
-        chosen[i] = options[i][int(np.argmax(scores))]
-    return chosen
+
+def cached_of_row(row: Mapping[str, str]) -> float:
+    """Share of the prompt found in the prefix cache: stated, or half where a row tells only that there is one."""
+    stated = number(row, "prefix_hit_pct")
+    if stated is None:
+        return UNSTATED_HIT if cells.text(row, "kind").lower() == "prefix-cache" else 0.0
+    return min(stated, 100.0) / 100.0
+
+
+def year_of_row(row: Mapping[str, str], known: Lookup) -> int | None:
+    """Year of the software of a row: stated, or that of the newest of model and accelerator, both taken up when new."""
+    stated = positive(row, "year")
+    if stated is not None:
+        return int(stated)
+    if cells.text(row, "kind").lower() == "old-engine":
+        return OLD
+    return known.year(cells.text(row, "model_id"), cells.text(row, "hardware_id"))
 
 
 def gather(cases: list[Case]) -> Cases:
@@ -247,94 +256,11 @@ def gather(cases: list[Case]) -> Cases:
         np.array([c.batch for c in cases]),
         np.isin(loads, STATIC),
         np.isin(loads, ("prefill-only",)),
-        np.where(np.isin(loads, ("decode-only",)), [c.isl for c in cases], 0.0),
+        np.array([c.isl if c.load == "decode-only" else c.isl * c.cached for c in cases]),
         [c.generation for c in cases],
         [c.framework for c in cases],
+        np.array([c.arrivals for c in cases]),
+        np.array([c.drafted for c in cases]),
+        np.array([c.apart for c in cases]),
+        [c.year for c in cases],
     )
-
-
-def calibrations(cases: Cases, factors: list[dict[str, Any]]) -> Calibration:
-    """Constants of every row as arrays, picked by hardware generation and serving framework."""
-    pairs = list(zip(cases.generation, cases.framework, strict=True))
-    known = {pair: tuple(calibration_from_factors(factors, *pair)) for pair in sorted(set(pairs))}
-    columns = np.array([known[pair] for pair in pairs], dtype=float).T
-    # a constant that is the same everywhere stays a scalar: the engine takes shorter paths
-    return Calibration(*[float(c[0]) if np.all(c == c[0]) else c for c in columns])
-
-
-def points(cases: Cases, calibration: Calibration) -> Point:
-    """Every row in operation: static batches as such, everything else as continuous batching."""
-    args = (cases.shape, cases.machine, cases.layout, cases.precision)
-    limit = np.maximum(max_batch(*args, Load(cases.isl, cases.osl), calibration), 1.0)
-    load = Load(cases.isl, cases.osl, cases.cached_isl, np.where(np.isnan(cases.batch), limit, cases.batch))
-    still, moving = static_point(*args, load, calibration), operating_point(*args, load, calibration)
-    return Point(*[np.where(cases.static, a, b) for a, b in zip(still, moving, strict=True)])
-
-
-def first_token_kind(cases: Cases, at: Point) -> npt.NDArray[np.intp]:
-    """What first tokens of each row may have to wait for, see `kind_of`; a batch that is not stated fills memory."""
-    held = (cases.layout.attention_dp > 0) | ~(cases.batch <= FULL * np.maximum(at.max_batch, 1.0))
-    many = ~(cases.batch <= MANY * cases.layout.dp)
-    return np.asarray(kind_of(cases.static, held, cases.shape.n_experts > 0, many))
-
-
-def first_token_sides(cases: Cases, at: Point, factors: list[dict[str, Any]]) -> tuple[Array, Array]:
-    """Standard deviations of ln(measured / predicted) of each row's TTFT below and above the median."""
-    pairs = list(zip(cases.generation, cases.framework, strict=True))
-    known = {pair: tuple(spread_from_factors(factors, *pair)) for pair in sorted(set(pairs))}
-    low, high = sides(FirstTokenSpread(*np.array([known[pair] for pair in pairs]).T), first_token_kind(cases, at))
-    return np.asarray(low), np.asarray(high)
-
-
-def weights_fit(cases: Cases, calibration: Calibration, slack: float = 1.0) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Whether the weights alone fit the accelerators of each row, or exceed them by no more than the slack."""
-    load = Load(cases.isl, cases.osl)
-    held = memory(cases.shape, cases.machine, cases.layout, cases.precision, load, calibration)
-    fit = held.weights_bytes <= cases.machine.memory_bytes * calibration.memory_capacity * slack
-    return np.asarray(fit, dtype=bool)
-
-
-def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Prediction]:
-    """Predictions for measured rows, in order; a row that cannot be predicted says why.
-
-    Reads only the input columns of a row: model, architecture, hardware, layout, precisions, lengths, batch, load,
-    framework.
-    """
-    known = Lookup(catalog)
-    answers: list[Prediction | None] = []
-    todo: list[list[Case]] = []
-    for row in rows:
-        try:
-            todo.append(cases_of_row(row, known))
-            answers.append(None)
-        except LlmcostError as error:
-            answers.append(Prediction({}, error.message))
-    if not todo:
-        return [a for a in answers if a is not None]
-    found = iter(_predict(gather(fastest(todo, known.factors)), known.factors))
-    return [next(found) if answer is None else answer for answer in answers]
-
-
-def _predict(cases: Cases, factors: list[dict[str, Any]]) -> list[Prediction]:
-    calibration = calibrations(cases, factors)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        at, fits = points(cases, calibration), weights_fit(cases, calibration, MEASURED_SLACK)
-    spreads = (
-        (calibration.tpot_log_spread, calibration.tpot_log_spread),
-        first_token_sides(cases, at, factors),
-        (calibration.throughput_log_spread, calibration.throughput_log_spread),
-    )
-    centres = [np.asarray(v) for v in (at.tpot_seconds, at.ttft_seconds, at.output_tokens_per_second)]
-    widths = [[np.broadcast_to(np.exp(Z95 * np.asarray(s)), fits.shape) for s in pair] for pair in spreads]
-    answers = []
-    for i in range(len(fits)):
-        if not fits[i]:
-            answers.append(Prediction({}, "the weights do not fit the memory of the stated accelerators"))
-            continue
-        values = {
-            name: (float(c[i] / low[i]), float(c[i]), float(c[i] * high[i]))
-            for name, c, (low, high) in zip(QUANTITIES, centres, widths, strict=True)
-            if np.isfinite(c[i]) and not (cases.prefill_only[i] and name != "ttft")
-        }
-        answers.append(Prediction(values, "" if values else "the machine's peak or bandwidth is not known"))
-    return answers

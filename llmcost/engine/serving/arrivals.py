@@ -1,0 +1,109 @@
+"""How requests come decides what they meet: users who wait for their answer, random arrivals, or all at once."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from llmcost.engine.numeric.kinds import Num
+
+CLOSED, OPEN, BURST = 0.0, 1.0, 2.0
+
+
+class Served(NamedTuple):
+    """What requests meet in one attention group and micro-batch."""
+
+    step_seconds: Num  # an iteration of the group that decodes alone
+    prefill_seconds: Num  # machine time that one prompt adds
+    share: Num  # iterations that carry prompts [-]
+    extra_seconds: Num  # what prompts add to such an iteration
+    passes: Num  # iterations that a prompt takes [-]
+    front_seconds: Num  # besides iterations
+
+
+class Met(NamedTuple):
+    """Mean times of a request and the rate of the group."""
+
+    tpot_seconds: Num
+    ttft_seconds: Num
+    tokens_per_second: Num  # over the requests of one group
+
+
+def open_loop(at: Served, group: Num, osl: Num, steps: Num) -> Met:
+    r"""Random arrivals that keep `group` requests in flight.
+
+    A prompt waits for what is left of the iteration under way and runs in its own: `steps` of them, prefill beside.
+    With the machine busy with prompts for a share rho of its time it waits for those in front as well (M/D/1).
+
+    .. math:: TTFT = t_{front} + (passes - 1 + s) TPOT + p + \frac{\rho}{2 (1 - \rho)} p, \quad
+        TPOT = t(b, 0) + f (t(b, q) - t(b, 0))
+
+    Parameters
+    ----------
+    at : Served
+        The group.
+    group, osl, steps : float or array
+        Requests in flight [-], tokens of an answer [tokens], iterations a first token takes [-].
+
+    Source: Pollaczek 1930 and Khinchine 1932 for the wait; docs/method-serving.md, "How requests come".
+    """
+    tpot = at.step_seconds + at.share * at.extra_seconds
+    rho = np.clip(at.share * at.extra_seconds / tpot, 0.0, 0.95)
+    wait = rho / (2.0 * (1.0 - rho)) * at.prefill_seconds
+    ttft = at.front_seconds + (at.passes - 1.0 + steps) * tpot + at.prefill_seconds + wait
+    return Met(tpot, ttft, group * osl / (ttft + (osl - 1.0) * tpot))
+
+
+class Front(NamedTuple):
+    """What a burst meets besides the group's iterations."""
+
+    turn_seconds: Num  # of a request in the front end, one after another
+    token_seconds: Num  # of a token there
+    chunk_seconds: Num  # an iteration with as many prompt tokens as it carries
+    between: Num  # share of the prompts behind it that a request meets between its tokens [-]
+    tail_seconds: Num  # that the last answers take alone
+    together: Num = 1.0  # prompts that run in one iteration and are through at once [-]
+
+
+def burst(at: Served, front: Front, running: Num, sent: Num, osl: Num) -> Met:
+    r"""`sent` requests at once, of which `running` are in flight: they pass in w = sent / running waves.
+
+    Prompts run k at a time. A request waits for half of those of its wave and for the waves in front, and
+    meets the prompts behind it while it decodes, a chunk an iteration at most; the last answers run on alone. The
+    front end takes requests and tokens one after another: where it is slower, it sets the pace.
+
+    .. math:: TTFT = t_{front} + \frac{b + k}{2} p + \frac{w - 1}{2} (OSL\, t + b p), \quad
+        TPOT = t + \left(1 - \frac{1}{2 w}\right) \frac{b p}{OSL}, \quad
+        T = n p + w\, OSL\, t + tail
+
+    Parameters
+    ----------
+    at, front : Served, Front
+        The group; its step is that of the mean number that decodes.
+    running, sent : float or array
+        Requests in flight and in all [-].
+    osl : float or array
+        Tokens of an answer [tokens].
+
+    Source: definition; docs/method-serving.md, "How requests come".
+
+    Examples
+    --------
+    Eight prompts of 0.1 s on eight slots, one at a time: the mean first token comes after (8 + 1) / 2 of them.
+
+    >>> met = burst(Served(0.01, 0.1, 0.0, 0.0, 1.0, 0.0), Front(0.0, 0.0, 1.0, 1.0, 0.0), 8.0, 8.0, 100.0)
+    >>> round(float(met.ttft_seconds), 9), round(float(met.tokens_per_second), 3)
+    (0.45, 444.444)
+    """
+    waves = np.maximum(sent / running, 1.0)
+    step = np.maximum(at.step_seconds, running * front.token_seconds)
+    prompt = np.maximum(at.prefill_seconds, front.turn_seconds)
+    life = osl * step + running * prompt
+    ttft = (
+        at.front_seconds + (running + np.minimum(front.together, running)) / 2.0 * prompt + (waves - 1.0) / 2.0 * life
+    )
+    met = front.between * (1.0 - 0.5 / waves) * running * at.prefill_seconds / osl
+    tpot = step + np.minimum(met, np.maximum(front.chunk_seconds - at.step_seconds, 0.0))
+    total = sent * prompt + waves * osl * step + front.tail_seconds
+    return Met(tpot, ttft, sent * osl / total)

@@ -1,0 +1,182 @@
+"""What the engine says of measured serving rows: the fastest layout that may be meant, the point, the prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from llmcost.catalog import Catalog
+from llmcost.engine.numeric.kinds import Z95, Array
+from llmcost.engine.serving.arrivals import OPEN
+from llmcost.engine.serving.first_token_spread import FULL, MANY, FirstTokenSpread, kind_of, sides, spread_from_factors
+from llmcost.engine.serving.inputs import calibration_from_factors
+from llmcost.engine.serving.memory import max_batch, memory
+from llmcost.engine.serving.operating_point import Calibration, Load, Point, operating_point, static_point
+from llmcost.engine.serving.speculation import Draft, speculative_point
+from llmcost.errors import LlmcostError
+from llmcost.estimate.validate.serving_rows import Case, Cases, Lookup, cases_of_row, gather
+
+QUANTITIES = ("tpot", "ttft", "output_tokens_per_s")
+# Measured rows did fit: our count of what an engine holds may be this much too high.
+MEASURED_SLACK = 1.15
+DRAFTED, DRAFT_COST = 3.0, 0.06  # tokens a step, and a step of the draft over one of the model, where not told
+
+
+class Prediction(NamedTuple):
+    """Median and 90 % interval of the three quantities in seconds and tokens per second, or why there is none."""
+
+    values: dict[str, tuple[float, float, float]]  # quantity -> p5, p50, p95
+    reason: str
+
+
+def fastest(options: list[list[Case]], factors: list[dict[str, Any]]) -> list[Case]:
+    """Of the layouts each row may mean, the one with most tokens per second; of prefill-only ones the first to answer.
+
+    A layout whose weights do not fit is taken only where none does.
+    """
+    several = [i for i, cases in enumerate(options) if len(cases) > 1]
+    chosen = [cases[0] for cases in options]
+    if not several:
+        return chosen
+    cases = gather([case for i in several for case in options[i]])
+    calibration = calibrations(cases, factors)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        at, fits = points(cases, calibration), weights_fit(cases, calibration)
+        speed = np.where(cases.prefill_only, 1.0 / at.ttft_seconds, at.output_tokens_per_second)
+    rank = np.where(fits & np.isfinite(speed), speed, -1.0)
+    ends = np.cumsum([len(options[i]) for i in several])
+    for i, scores in zip(several, np.split(rank, ends[:-1]), strict=True):
+        chosen[i] = options[i][int(np.argmax(scores))]
+    return chosen
+
+
+def calibrations(cases: Cases, factors: list[dict[str, Any]]) -> Calibration:
+    """Constants of every row as arrays, picked by hardware generation and serving framework."""
+    pairs = list(zip(cases.generation, cases.framework, strict=True))
+    known = {pair: tuple(calibration_from_factors(factors, *pair)) for pair in sorted(set(pairs))}
+    columns = np.array([known[pair] for pair in pairs], dtype=float).T
+    # a constant that is the same everywhere stays a scalar: the engine takes shorter paths
+    return Calibration(*[float(c[0]) if np.all(c == c[0]) else c for c in columns])
+
+
+def points(cases: Cases, calibration: Calibration) -> Point:
+    """Every row in operation: static batches as such, everything else as continuous batching."""
+    args = (cases.shape, cases.machine, cases.layout, cases.precision)
+    limit = np.maximum(max_batch(*args, Load(cases.isl, cases.osl), calibration), 1.0)
+    batch = np.where(np.isnan(cases.batch), limit, cases.batch)
+    load = Load(cases.isl, cases.osl, cases.cached_isl, batch, cases.arrivals)
+    still, moving = static_point(*args, load, calibration), operating_point(*args, load, calibration)
+    if np.any(cases.apart):
+        moving = _apart(cases, moving, args, load, calibration)
+    at = Point(*[np.where(cases.static, a, b) for a, b in zip(still, moving, strict=True)])
+    return _drafted(cases, at, load, calibration) if np.any(cases.drafted) else at
+
+
+def _apart(cases: Cases, at: Point, args: Any, load: Load, calibration: Calibration) -> Point:
+    """Points of rows whose prompts run on accelerators of their own: half of the groups, as no row tells how many."""
+    half = cases.layout._replace(dp=np.maximum(cases.layout.dp / 2.0, 1.0))
+    shape, machine, _, precision = args
+    answers = operating_point(shape, machine, half, precision, load._replace(cached_isl=cases.isl), calibration)
+    prompts = operating_point(shape, machine, half, precision, load._replace(arrivals=OPEN), calibration)
+    answering = (np.maximum(cases.osl, 1.0) - 1.0) * answers.tpot_seconds
+    # users beyond what prompts and answers in progress hold wait for a prompt's turn
+    turns = load.batch * prompts.prefill_seconds / half.dp
+    ttft = np.maximum(prompts.ttft_seconds, turns - answering)
+    life = ttft + answering
+    figures = {
+        "tpot_seconds": answers.tpot_seconds,
+        "ttft_seconds": ttft,
+        "output_tokens_per_second": load.batch * cases.osl / life,
+    }
+    return at._replace(**{k: np.where(cases.apart, v, getattr(at, k)) for k, v in figures.items()})
+
+
+def _drafted(cases: Cases, at: Point, load: Load, calibration: Calibration) -> Point:
+    """Points of rows with speculation: by the draft that is most used, where a row tells none."""
+    here = np.flatnonzero(cases.drafted)
+
+    def some(values: Any) -> Any:
+        return type(values)(*[np.asarray(v)[here] if np.ndim(v) else v for v in values])
+
+    known = some(calibration)
+    shape = some(cases.shape)
+    accepted = np.where(shape.n_experts > 0, known.acceptance_native, known.acceptance)
+    draft = Draft(shape, accepted, (DRAFTED,), None, DRAFT_COST)
+    args = some(cases.machine), some(cases.layout), some(cases.precision), some(load), known
+    faster = speculative_point(lambda *_: some(at), draft, *args)
+    whole = [np.array(np.broadcast_to(v, len(cases.batch))) for v in at]
+    for field, values in zip(whole, faster, strict=True):
+        field[here] = values
+    return Point(*whole)
+
+
+def first_token_kind(cases: Cases, at: Point) -> npt.NDArray[np.intp]:
+    """What first tokens of each row may have to wait for, see `kind_of`; a batch that is not stated fills memory."""
+    held = (cases.layout.attention_dp > 0) | ~(cases.batch <= FULL * np.maximum(at.max_batch, 1.0))
+    many = ~(cases.batch <= MANY * cases.layout.dp)
+    return np.asarray(kind_of(cases.static, held, cases.shape.n_experts > 0, many))
+
+
+def first_token_sides(cases: Cases, at: Point, factors: list[dict[str, Any]]) -> tuple[Array, Array]:
+    """Standard deviations of ln(measured / predicted) of each row's TTFT below and above the median."""
+    pairs = list(zip(cases.generation, cases.framework, strict=True))
+    known = {pair: tuple(spread_from_factors(factors, *pair)) for pair in sorted(set(pairs))}
+    low, high = sides(FirstTokenSpread(*np.array([known[pair] for pair in pairs]).T), first_token_kind(cases, at))
+    return np.asarray(low), np.asarray(high)
+
+
+def weights_fit(cases: Cases, calibration: Calibration, slack: float = 1.0) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Whether the weights alone fit the accelerators of each row, or exceed them by no more than the slack."""
+    load = Load(cases.isl, cases.osl)
+    held = memory(cases.shape, cases.machine, cases.layout, cases.precision, load, calibration)
+    fit = held.weights_bytes <= cases.machine.memory_bytes * calibration.memory_capacity * slack
+    return np.asarray(fit, dtype=bool)
+
+
+def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Prediction]:
+    """Predictions for measured rows, in order; a row that cannot be predicted says why.
+
+    Reads only the input columns of a row: model, architecture, hardware, layout, precisions, lengths, batch, load,
+    framework.
+    """
+    known = Lookup(catalog)
+    answers: list[Prediction | None] = []
+    todo: list[list[Case]] = []
+    for row in rows:
+        try:
+            todo.append(cases_of_row(row, known))
+            answers.append(None)
+        except LlmcostError as error:
+            answers.append(Prediction({}, error.message))
+    if not todo:
+        return [a for a in answers if a is not None]
+    found = iter(_predict(gather(fastest(todo, known.factors)), known.factors))
+    return [next(found) if answer is None else answer for answer in answers]
+
+
+def _predict(cases: Cases, factors: list[dict[str, Any]]) -> list[Prediction]:
+    calibration = calibrations(cases, factors)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        at, fits = points(cases, calibration), weights_fit(cases, calibration, MEASURED_SLACK)
+    spreads = (
+        (calibration.tpot_log_spread, calibration.tpot_log_spread),
+        first_token_sides(cases, at, factors),
+        (calibration.throughput_log_spread, calibration.throughput_log_spread),
+    )
+    centres = [np.asarray(v) for v in (at.tpot_seconds, at.ttft_seconds, at.output_tokens_per_second)]
+    widths = [[np.broadcast_to(np.exp(Z95 * np.asarray(s)), fits.shape) for s in pair] for pair in spreads]
+    answers = []
+    for i in range(len(fits)):
+        if not fits[i]:
+            answers.append(Prediction({}, "the weights do not fit the memory of the stated accelerators"))
+            continue
+        values = {
+            name: (float(c[i] / low[i]), float(c[i]), float(c[i] * high[i]))
+            for name, c, (low, high) in zip(QUANTITIES, centres, widths, strict=True)
+            if np.isfinite(c[i]) and not (cases.prefill_only[i] and name != "ttft")
+        }
+        answers.append(Prediction(values, "" if values else "the machine's peak or bandwidth is not known"))
+    return answers
