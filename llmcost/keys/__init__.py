@@ -7,7 +7,7 @@ the option `--cache-hit` is the TOML key `cache_hit`.
 from __future__ import annotations
 
 from llmcost.dtypes import SPELLINGS
-from llmcost.keys import buying, demand, fleet, money, serving, subject, techniques, time, training, what_if
+from llmcost.keys import buying, demand, fleet, methods, money, serving, subject, techniques, time, training, what_if
 from llmcost.keys.key import BOTH, COMPARE, CROSSOVER, SERVE, TRAIN, Key
 
 __all__ = [
@@ -30,10 +30,7 @@ KEYS: dict[str, Key] = {k.name: k for topic in TOPICS for k in topic.KEYS}
 SIDES = (TRAIN, SERVE)
 NOTES = ("title", "description", "sources", "aliases")  # what a file may say about itself
 ELSEWHERE = {  # choices by what others call them
-    "sft": "full", "finetune": "full", "fine-tune": "full", "fine-tuning": "full", "instruct": "full",
-    "peft": "lora", "adapter": "lora", "adapters": "lora", "pretraining": "pretrain", "pre-training": "pretrain",
-    "cpt": "continue", "continued": "continue", "distillation": "distill",
-    **dict.fromkeys(("rlhf", "rlvr", "ppo", "grpo", "reinforcement"), "rl"),
+    **methods.SPELLINGS,
     "reserved": "1-year", "committed": "1-year", "ondemand": "on-demand", "on_demand": "on-demand",
     "preemptible": "spot", "own": "owned", "buy": "owned",
     **SPELLINGS,

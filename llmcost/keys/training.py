@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from llmcost.keys.key import CROSSOVER, TRAIN, Key
-
-METHODS = ("pretrain", "continue", "full", "lora", "qlora", "distill", "rl")
+from llmcost.keys.methods import METHODS
 
 KEYS = (
     Key("tokens", "count", "Training", "training tokens: 15T", (TRAIN, CROSSOVER), ranged=True),
-    Key("method", "choice", "Training", "how it is trained", (TRAIN, CROSSOVER), choices=METHODS),
+    Key("method", "choice", "Training", "how it is trained", (TRAIN, CROSSOVER), choices=tuple(METHODS)),
     Key("epochs", "ratio", "Training", "passes over the tokens: 3", (TRAIN, CROSSOVER), least=0.001, ranged=True),
     Key("seq_len", "whole", "Training", "training sequence length: 8192", (TRAIN, CROSSOVER)),
     Key("long_tokens", "count", "Training", "tokens of a long-context phase: 800B", (TRAIN, CROSSOVER), ranged=True),

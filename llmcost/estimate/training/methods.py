@@ -21,29 +21,11 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Subject, architecture
+from llmcost.keys import methods as declared
+from llmcost.keys.methods import DEFAULT
 
-PRETRAIN, CONTINUE, FULL, LORA, QLORA, DISTILL, RL = (
-    "pretrain", "continue", "full", "lora", "qlora", "distill", "rl",
-)  # fmt: skip
-ADAPTERS = (LORA, QLORA)
-PRETRAINING = (PRETRAIN, CONTINUE)
-UNMEASURED = (LORA, QLORA, DISTILL, RL)
-VERBS = {
-    PRETRAIN: "training", CONTINUE: "continued pre-training of", FULL: "full fine-tuning of",
-    LORA: "LoRA fine-tuning of", QLORA: "QLoRA fine-tuning of", DISTILL: "distilling into",
-    RL: "reinforcement learning of",
-}  # fmt: skip
-KAPLAN = "Kaplan et al. 2020, arXiv:2001.08361, section 2.1"
-SOURCES = {
-    LORA: "Hu et al. 2021, arXiv:2106.09685, section 4.2",
-    QLORA: "Dettmers et al. 2023, arXiv:2305.14314",
-    DISTILL: "Hinton et al. 2015, arXiv:1503.02531",
-    RL: "Shao et al. 2024, arXiv:2402.03300, section 4.1",
-}
-FORMULAS = {
-    LORA: "4 x matmul parameters + 6 x adapters + 3 x attention: frozen weights have no weight gradient",
-    QLORA: "4 x matmul parameters + 6 x adapters + 3 x attention: frozen weights have no weight gradient",
-}
+TEACHER = "teacher"
+ADAPTER_FORMULA = "4 x matmul parameters + 6 x adapters + 3 x attention: frozen weights have no weight gradient"
 FULL_FORMULA = "6 x matmul parameters + 3 x attention at the mean causal context"
 
 
@@ -63,7 +45,7 @@ class Resident(NamedTuple):
 class Method(NamedTuple):
     """A training method with its values taken."""
 
-    name: str = PRETRAIN
+    name: str = DEFAULT
     adapters: float = 0.0  # adapter parameters; 0 where every weight is trained
     frozen_bytes: float = 2.0  # bytes per parameter of frozen linear layers
     residents: tuple[Resident, ...] = ()
@@ -71,21 +53,26 @@ class Method(NamedTuple):
     spread: float = 1.0  # further factor on the range of the step
 
     @property
+    def declared(self) -> declared.Method:
+        """What holds of it whatever its values."""
+        return declared.METHODS[self.name]
+
+    @property
     def verb(self) -> str:
         """How sentences call it, before the model's name."""
-        if self.name == DISTILL and self.residents:
+        if self.declared.beside == TEACHER and self.residents:
             return f"distilling {self.residents[0].name} into"
-        return VERBS[self.name]
+        return self.declared.verb
 
     def flops(self, params: Any, attention: Any = 0.0, recomputed: Any = 0.0, head: Any = 0.0) -> TokenFlops:
         """FLOPs per token of the model that is trained."""
-        if self.name in ADAPTERS:
+        if self.declared.adapters:
             return adapter_training_flops(params, self.adapters, attention, recomputed, head)
         return training_flops(params, attention, recomputed, head)
 
     def calibration(self, calibration: Calibration, shape: Shape) -> Calibration:
         """The constants with the bytes per parameter that the method keeps."""
-        if self.name not in ADAPTERS:
+        if not self.declared.adapters:
             return calibration
         frozen = engine.frozen_bytes(shape, self.frozen_bytes)
         states = engine.adapter_states(shape.params_total, self.adapters, frozen, calibration.states)
@@ -97,7 +84,7 @@ class Method(NamedTuple):
 
     def step(self, full: Step, shape: Shape, seq_len: float, recomputed: float, tokens: float) -> Step:
         """The step of the method from that of full training."""
-        if self.name not in ADAPTERS:
+        if not self.declared.adapters:
             return full
         attention = tf.causal_attention_flops_per_token(shape, seq_len)
         flops = self.flops(shape.params_matmul, attention, recomputed, shape.head_params)
@@ -189,17 +176,18 @@ def take(question: Question, model: Subject | None) -> Method:
     LlmcostError
         A distillation without a teacher, or adapters without a model.
     """
-    name = str(question.said("method") or PRETRAIN)
+    name = str(question.said("method") or DEFAULT)
     if question.scenario.get("method", question.side) is None:
         question.record("method", name, Origin("default", "docs/method.md, defaults"))
-    if name in (PRETRAIN, CONTINUE, FULL) or model is None:
+    kind = declared.METHODS[name]
+    if kind.measured or model is None:
         return Method(name)
     spread = question.factor("methods", "unmeasured_spread")
     question.record("unmeasured_spread", spread.value, spread.origin, "ratio")
     method = Method(name, spread=median(spread.value))
-    if name in ADAPTERS:
+    if kind.adapters:
         return _adapters(question, model, method)
-    residents = (_teacher(question),) if name == DISTILL else _scorers(question, model)
+    residents = (_teacher(question),) if kind.beside == TEACHER else _scorers(question, model)
     bytes_each = question.factor("methods", "resident_bytes")
     question.record("resident_bytes", bytes_each.value, bytes_each.origin, "bytes/parameter")
     weights = sum(float(r.shape.params_total) for r in residents) * median(bytes_each.value)
@@ -214,11 +202,14 @@ def _adapters(question: Question, model: Subject, method: Method) -> Method:
         question.record("lora_rank", rank, factor.origin)
     count = float(engine.adapter_params(assumed_shape(question, model), float(rank)))
     layers = "attention" if model.moe else "every linear layer of the blocks"
-    question.record("adapter_params", count, Origin("computed", f"{SOURCES[LORA]}: rank {rank} on {layers}"), "count")
-    if method.name == LORA:
+    question.record(
+        "adapter_params", count, Origin("computed", f"{declared.LORA_SOURCE}: rank {rank} on {layers}"), "count"
+    )
+    frozen = method.declared.frozen
+    if not frozen:
         return method._replace(adapters=count)
-    held = question.factor("methods", "qlora_bytes")
-    question.record("qlora_bytes", held.value, held.origin, "bytes/parameter")
+    held = question.factor("methods", frozen)
+    question.record(frozen, held.value, held.origin, "bytes/parameter")
     return method._replace(adapters=count, frozen_bytes=median(held.value))
 
 
@@ -235,7 +226,7 @@ def assumed_shape(question: Question, model: Subject) -> Shape:
 
 
 def _teacher(question: Question) -> Resident:
-    found = _resident(question, "teacher", "teacher")
+    found = _resident(question, TEACHER, TEACHER)
     if found is None:
         raise LlmcostError("missing --teacher: the model that is distilled", "--teacher llama-3.1-405b")
     return found
@@ -268,12 +259,12 @@ def _resident(question: Question, key: str, role: str) -> Resident | None:
 
 def work(question: Question, model: Subject, method: Method, seq_len: float) -> Work:
     """The phases of a run whose tokens are among the numbers of the question."""
-    main: tuple[str, ...] = ("rollout_tokens",) if method.name == RL else ("tokens",)
+    main: tuple[str, ...] = ("rollout_tokens",) if method.declared.rollouts else ("tokens",)
     repeated = (*main, "epochs") if question.number("epochs") is not None else main
     recomputed = {"full": 1.0, None: None}.get(question.said("recompute"), 0.0)
     if model.params_active is not None:
         question.keep("params_active", model.params_active)
-    if method.name == RL:
+    if method.declared.rollouts:
         return Work(_reinforcement(model, method, seq_len, main, repeated, recomputed))
     phases = _supervised(model, method, seq_len, repeated, recomputed, "training")
     long_tokens, length = question.number("long_tokens"), question.said("long_seq_len")
@@ -347,19 +338,20 @@ def explain(question: Question, method: Method, works: Work, p: Mapping[str, flo
     for phase in works.phases:
         if not phase.tokens or (phase.per_param and len(works.phases) == 1 and not phase.per_token):
             continue
-        formula = FORMULAS.get(method.name, FULL_FORMULA) if phase.trains else "2 x matmul parameters + attention"
+        trained = ADAPTER_FORMULA if method.declared.adapters else FULL_FORMULA
+        formula = trained if phase.trains else "2 x matmul parameters + attention"
         if phase.per_param:
             formula = f"{phase.per_param:g} x parameters + {phase.per_token:.4g}"
         name = "model FLOPs per token" + (f", {phase.name}" if len(works.phases) > 1 else "")
         value = float(phase.each(p))
-        source = f"docs/method.md, transformer; {SOURCES.get(method.name, KAPLAN)}"
+        source = f"docs/method.md, transformer; {method.declared.source}"
         question.step(name, formula, value, "FLOP", source)
         if phase.decodes:
             speed = p["rollout_tokens_per_second_per_gpu"]
             hours = float(phase.seconds(p)) / SECONDS_PER_HOUR
             formula = f"tokens / {speed:,.0f} tokens/s of each accelerator / 3600"
             question.step("rollout GPU-hours", formula, hours, "h", "docs/method.md, serving")
-    question.step("training FLOPs", _formula(works), c["training_flops"], "FLOP", SOURCES.get(method.name, KAPLAN))
+    question.step("training FLOPs", _formula(works), c["training_flops"], "FLOP", method.declared.source)
     if "hardware_flops" in c:
         again = "model FLOPs + the forward pass of recomputed layers"
         source = "Narayanan et al. 2021, arXiv:2104.04473, section 5.1"

@@ -62,7 +62,7 @@ def take_time(question: Question, asked: Asked, work: methods.Work) -> Timed:
             Origin("default", f"{row['address']}: {row['note']}", str(row["date"]), row["confidence"]),
             "share",
         )
-    if not given and asked.method.name in methods.UNMEASURED:
+    if not given and not asked.method.declared.measured:
         question.warn(
             "W015",
             f"--method {asked.method.name} is not in the fit: its time follows from that of pre-training and its FLOPs",
@@ -71,7 +71,7 @@ def take_time(question: Question, asked: Asked, work: methods.Work) -> Timed:
     if question.number("goodput") is None:
         _take_goodput(question, asked.gpus)
     question.number("overhead", question.factor("defaults", "overhead"))
-    if asked.method.name != methods.RL:
+    if not asked.method.declared.rollouts:
         return timed
     from llmcost.estimate.training import rollouts
 

@@ -19,6 +19,7 @@ from llmcost.estimate.money.place import Place, place
 from llmcost.estimate.training import bill as billing
 from llmcost.estimate.training import methods, pace
 from llmcost.estimate.training import step as steps
+from llmcost.keys.methods import DEFAULT
 from llmcost.result import CostRow
 
 TOKENS = ("tokens", "rollout_tokens")
@@ -116,7 +117,7 @@ def _no_fit(method: methods.Method, model: Subject | None, device: Chip | None, 
 def _take_work(question: Question, model: Subject | None, method: methods.Method, needed: bool) -> methods.Work | None:
     """Model FLOPs of the run: given, or from architecture and tokens."""
     if question.number("training_flops") is not None:
-        if method.name == methods.RL:
+        if method.declared.rollouts:
             raise question.need("rollout_tokens", "rollouts and updates take different time, so FLOPs do not do")
         _take_tokens(question, model, method)
         return methods.Work((methods.Phase("training", ()),))
@@ -133,14 +134,14 @@ def _take_work(question: Question, model: Subject | None, method: methods.Method
 
 def _take_tokens(question: Question, model: Subject | None, method: methods.Method) -> str:
     """Tokens, said or those the model was pre-trained on; the key that holds them."""
-    if method.name == methods.RL:
+    if method.declared.rollouts:
         if question.number("rollout_tokens") is None:
             tokens = question.quantity("tokens")
             if tokens is not None:
                 same = Origin("computed", "--tokens, the tokens generated")
                 question.remember("rollout_tokens", tokens, same)
         return "rollout_tokens"
-    known = model.preset if model is not None and method.name == methods.PRETRAIN else None
+    known = model.preset if model is not None and method.name == DEFAULT else None
     if question.number("tokens") is None and known is not None and known.training_tokens:
         assert model is not None
         assert model.found is not None

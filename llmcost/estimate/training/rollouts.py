@@ -11,7 +11,7 @@ from llmcost.engine.serving import search as serving_search
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject
-from llmcost.estimate.training.methods import RL, Method, Work, assumed_shape
+from llmcost.estimate.training.methods import Method, Work, assumed_shape
 from llmcost.estimate.training.step import sequence_length
 
 
@@ -20,7 +20,7 @@ def timed(
     method: Method, work: Work | None,
 ) -> Work | None:  # fmt: skip
     """The work with its rollouts at the speed of generation, where that can be told."""
-    if method.name != RL or work is None or model is None:
+    if not method.declared.rollouts or work is None or model is None:
         return work
     if gpus and _price(question, model, device, gpus, sequence_length(question, model, method), dtype):
         return Work(tuple(p._replace(decodes=True) if p.name == "rollouts" else p for p in work.phases))

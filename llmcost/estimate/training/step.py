@@ -24,7 +24,7 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject
-from llmcost.estimate.training.methods import PRETRAINING, Method, assumed_shape, widened
+from llmcost.estimate.training.methods import Method, assumed_shape, widened
 
 SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
 ROUNDING = 0.05  # a batch further off than this is said
@@ -133,7 +133,7 @@ def predict(
     fitted, spread = calibration_from_factors(question.catalog.factors("training"), device.preset.generation)
     _warn_of_borrowed(question, device.preset.generation)
     calibration = method.calibration(fitted, shape)
-    published = model if method.name in PRETRAINING else None
+    published = model if method.declared.pretrains else None
     run = Run(
         seq_len, _sequences(question, published, shape, seq_len, gpus, tokens), float(PRECISIONS[PRECISION[dtype]])
     )
@@ -180,7 +180,7 @@ def sequence_length(question: Question, model: Subject, method: Method) -> float
         if longest is not None and said > longest:
             question.warn("W013", f"{said:,} tokens are more than the context of {model.name} ({longest:,})", "")
         return float(said)
-    published = model.preset.training_seq_len if model.preset is not None and method.name in PRETRAINING else None
+    published = model.preset.training_seq_len if model.preset is not None and method.declared.pretrains else None
     if published is not None and model.found is not None:
         question.record("seq_len", published, origin_of(model.found, source_of(model.preset, "training_seq_len")))
         return float(published)

@@ -1,0 +1,47 @@
+"""How a model is trained, by name: `--method NAME`."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+KAPLAN = "Kaplan et al. 2020, arXiv:2001.08361, section 2.1"
+LORA_SOURCE = "Hu et al. 2021, arXiv:2106.09685, section 4.2"
+
+
+class Method(NamedTuple):
+    """A training method: all that is declared of it.
+
+    `verb` stands before the model's name in sentences. A method that `pretrains` takes the batch and the length of the
+    published pre-training. `adapters` alone are trained; `frozen` is the factor with the bytes of a frozen parameter,
+    16 bits where none is named. `beside` says which models run forward with it: a `teacher`, or `scorers` of what it
+    generates in `rollouts`. `measured` is whether steps of it are among the measurements.
+    """
+
+    name: str
+    verb: str
+    source: str = KAPLAN
+    pretrains: bool = False
+    adapters: bool = False
+    frozen: str = ""
+    beside: str = ""
+    rollouts: bool = False
+    measured: bool = True
+    also: tuple[str, ...] = ()
+
+
+ALL = (
+    Method("pretrain", "training", pretrains=True, also=("pretraining", "pre-training")),
+    Method("continue", "continued pre-training of", pretrains=True, also=("cpt", "continued")),
+    Method("full", "full fine-tuning of", also=("sft", "finetune", "fine-tune", "fine-tuning", "instruct")),
+    Method("lora", "LoRA fine-tuning of", LORA_SOURCE, adapters=True, measured=False,
+           also=("peft", "adapter", "adapters")),
+    Method("qlora", "QLoRA fine-tuning of", "Dettmers et al. 2023, arXiv:2305.14314", adapters=True,
+           frozen="qlora_bytes", measured=False),
+    Method("distill", "distilling into", "Hinton et al. 2015, arXiv:1503.02531", beside="teacher", measured=False,
+           also=("distillation",)),
+    Method("rl", "reinforcement learning of", "Shao et al. 2024, arXiv:2402.03300, section 4.1", beside="scorers",
+           rollouts=True, measured=False, also=("rlhf", "rlvr", "ppo", "grpo", "reinforcement")),
+)  # fmt: skip
+METHODS: dict[str, Method] = {method.name: method for method in ALL}
+DEFAULT = ALL[0].name
+SPELLINGS: dict[str, str] = {other: method.name for method in ALL for other in method.also}
