@@ -15,8 +15,9 @@ from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.sampling import central
 from llmcost.estimate.fleet.bill import SHARED
-from llmcost.estimate.money.charge import Charge, rows
-from llmcost.estimate.serving import technique_keys
+from llmcost.estimate.money.charge import rows
+from llmcost.estimate.serving import effects, technique_keys
+from llmcost.estimate.serving.effects import Effect
 from llmcost.estimate.serving.load import Demand
 from llmcost.estimate.serving.options import Options
 from llmcost.estimate.serving.replica import Replica
@@ -44,24 +45,18 @@ class Applied(NamedTuple):
         1.0,
         0.0,
     )  # requests of the model and of a small one beside it, of those that reach either
-    stored: float = 0.0  # share of requests answered from the store
-    lookup: float = 0.0  # of every request [USD]
-    lookup_token: float = 0.0  # of every input token [USD]
-    edge: float = 0.0  # share of the rest that a device serves
-    edge_usd: float = 0.0
-    human: float = 0.0  # share of all requests that go to a person
-    human_usd: float = 0.0
+    effects: tuple[Effect, ...] = ()  # beside the model, in the order in which requests meet them
     offline: tuple[float, float] = (0.0, 1.0)  # share that may wait, and its utilisation
 
     @property
     def reach(self) -> float:
         """Share of requests that neither store nor device answers."""
-        return (1.0 - self.stored) * (1.0 - self.edge)
+        return effects.reach(self.effects)
 
     @property
     def sent(self) -> float:
-        """Share of requests whose answer leaves the data centre: a device has its own already."""
-        return 1.0 - (1.0 - self.stored) * self.edge
+        """Share of requests whose answer leaves the data centre."""
+        return effects.sent(self.effects)
 
     @property
     def waits(self) -> bool:
@@ -71,7 +66,7 @@ class Applied(NamedTuple):
     @property
     def mixes(self) -> bool:
         """Whether a request is more than one pass through one fleet."""
-        return self.reach < 1.0 or self.shares[1] > 0.0 or self.lookup + self.lookup_token + self.human > 0.0
+        return self.shares[1] > 0.0 or any(effect.used > 0.0 for effect in self.effects)
 
     def reaching(self, p: Mapping[str, Any], share: float | None = None) -> dict[str, Any]:
         """The numbers as one of the fleets sees them: its share of the traffic, at the utilisation of the mix."""
@@ -121,9 +116,8 @@ class Applied(NamedTuple):
 
     def _add(self, out: Figures, p: Mapping[str, Any]) -> None:
         """What is paid beside accelerators; a lookup reads the prompt and is paid by input tokens."""
-        lookup = self.lookup + self.lookup_token * p["isl"]
-        device = (1.0 - self.stored) * self.edge * self.edge_usd
-        out["beside_usd_per_request"] = lookup + device + self.human * self.human_usd
+        lookup = effects.usd_per_request(self.effects, p, by_input=True)
+        out["beside_usd_per_request"] = effects.usd_per_request(self.effects, p)
         out["usd_per_request"] = out["usd_per_request"] + out["beside_usd_per_request"]
         if out.get("usd_per_mtok_blended") is not None:  # one phase alone has no blend
             out["usd_per_mtok_blended"] = out["usd_per_mtok_blended"] + lookup / (p["isl"] + p["osl"]) * 1e6
@@ -134,13 +128,7 @@ class Applied(NamedTuple):
 
     def rows(self, p: Mapping[str, float]) -> list[CostRow]:
         """A month of what is paid beside accelerators."""
-        monthly = p["requests"] * DAYS_PER_MONTH
-        lookup = self.lookup + self.lookup_token * p["isl"]
-        found = (
-            Charge("response cache, a month", monthly, "lookup", lookup),
-            Charge("users' devices, a month", monthly * (1.0 - self.stored) * self.edge, "request", self.edge_usd),
-            Charge("people, a month", monthly * self.human, "case", self.human_usd),
-        )
+        found = effects.charges(self.effects, p, p["requests"] * DAYS_PER_MONTH)
         return rows(charge for charge in found if charge.usd > 0)
 
     def answer(
@@ -204,7 +192,10 @@ def take(question: Question) -> tuple[Question, Applied]:
     technique_keys.refuse_twice(question.scenario, layer, setting)
     by = {s.technique.lever: s for s in said}
     question = question.over({k: s for k, (s, _) in layer.items()})
-    applied = Applied(said, tuple((k, name) for k, (_, name) in layer.items()), **_around(question, by))
+    beside = tuple(effects.BESIDE[lever](question, by[lever].values) for lever in effects.BESIDE if lever in by)
+    applied = Applied(said, tuple((k, name) for k, (_, name) in layer.items()), effects=beside)
+    if "offline" in by:
+        applied = applied._replace(offline=_offline(question, by["offline"].values))
     if "routing" in by:
         share, cascade = by["routing"].values["share"], float(by["routing"].name == "cascade")
         large, small = engine.routed_shares(share, cascade)
@@ -212,27 +203,10 @@ def take(question: Question) -> tuple[Question, Applied]:
     return question, applied
 
 
-def _around(question: Question, by: Mapping[str, Said]) -> dict[str, Any]:
-    """What is paid and answered beside the model."""
-    found: dict[str, Any] = {}
-    if "response" in by:
-        given = by["response"].values
-        found["stored"] = given["share"]
-        if "price" in given:
-            found["lookup"] = given["price"]
-        else:
-            found["lookup_token"] = factor(question, "lookup_usd_per_mtok") / 1e6
-    if "edge" in by:
-        found |= {"edge": by["edge"].values["share"], "edge_usd": by["edge"].values.get("price", 0.0)}
-    if "human" in by:
-        given = by["human"].values
-        price = given["price"] if "price" in given else factor(question, "human_usd_per_case")
-        found |= {"human": given["share"], "human_usd": price}
-    if "offline" in by:
-        given = by["offline"].values
-        used = given["utilization"] if "utilization" in given else factor(question, "offline_utilization")
-        found["offline"] = (given["share"], used)
-    return found
+def _offline(question: Question, given: Mapping[str, Any]) -> tuple[float, float]:
+    """The share that may wait, and the utilisation it is served at."""
+    used = given["utilization"] if "utilization" in given else factor(question, "offline_utilization")
+    return given["share"], used
 
 
 def _draft(question: Question, asked: Options, said: tuple[Said, ...]) -> engine.Draft | None:
