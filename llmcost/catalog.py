@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import msgspec
 
     from llmcost import spec
+    from llmcost.result import Warning
 
 T = TypeVar("T", bound="msgspec.Struct")
 
@@ -44,6 +45,8 @@ class Found(NamedTuple):
     name: str
     path: Path
     user: bool
+    warnings: tuple[Warning, ...] = ()  # how a typed name was read, and what is not understood of a model's file
+    scheme: str = ""  # a format that the name of a model says: a row of calibration/checkpoints.toml
 
     @property
     def origin(self) -> str:
@@ -64,6 +67,8 @@ class Catalog:
         self.user_folders = [Path(f) for f in folders or []]
         self._loaded: dict[tuple[str, str], Any] = {}
         self._files: dict[str, dict[str, Found]] = {}
+        self._aliases: dict[str, dict[str, str]] = {}
+        self._spellings: dict[tuple[str, ...], str] | None = None
 
     def _folders(self) -> Iterator[tuple[Path, bool]]:
         yield from ((f, True) for f in self.user_folders)
@@ -80,46 +85,93 @@ class Catalog:
         return self._files[kind]
 
     def find(self, kind: str, name: str) -> Found:
-        """The preset of that name or alias, or a `.toml` path.
+        """The preset of that name or alias, a `.toml` path, or a model by any common spelling or file.
 
         Raises
         ------
         LlmcostError
             Unknown name (with the nearest ones), or missing file.
         """
+        if kind == "models":
+            return self._model(name)
         if is_path(name):
-            path = Path(name)
-            if not path.exists():
-                hint = self._published(name) if kind == "models" else ""
-                raise LlmcostError(f"no such file: {shown(name)}", hint or f"llmcost presets list {kind}")
-            return Found(kind, path.stem, path, True)
-        files = self.files(kind)
-        wanted = name.strip().lower()
-        if wanted in files:
-            return files[wanted]
-        aliases = self.aliases(kind)
-        if wanted in aliases:
-            return files[aliases[wanted]]
-        raise LlmcostError(
-            f"unknown {SINGULAR[kind]} {shown(name)}",
-            did_you_mean(wanted, [*files, *aliases]) or f"llmcost presets list {kind}",
-        )
+            return _file(kind, name)
+        found = self._known(kind, name)
+        if found is None:
+            raise self._unknown(kind, name)
+        return found
 
-    def _published(self, name: str) -> str:
-        """What to say to the name that a model is published under, `meta-llama/Llama-3.1-70B-Instruct`."""
-        owner, _, model = name.strip().lower().partition("/")
-        if not owner or not model or "/" in model or model.endswith(".toml") or owner in (".", "..", "~"):
-            return ""
-        plain = re.sub(r"(-(instruct|chat|it|base|hf|thinking|fp8|bf16|awq|gptq|int4|[0-9]{4}))+$", "", model)
-        known = [*self.files("models"), *self.aliases("models")]
-        exact = next((known_as for known_as in (model, plain) if known_as in known), "")
-        if exact:
-            return f"here it is '{exact}'"
-        return did_you_mean(plain, known) or "llmcost presets import config.json makes a preset of its configuration"
+    def _known(self, kind: str, name: str) -> Found | None:
+        """The preset whose name or alias is exactly that, in any case."""
+        files, wanted = self.files(kind), name.strip().lower()
+        return files.get(wanted) or files.get(self.aliases(kind).get(wanted, ""))
+
+    def _unknown(self, kind: str, name: str) -> LlmcostError:
+        wanted = name.strip().lower()
+        if kind == "scenarios":
+            try:
+                model = self._model(wanted)
+            except LlmcostError:
+                pass
+            else:
+                return LlmcostError(f"unknown scenario {shown(name)}: it is a model", f"--model {model.name}")
+        near = did_you_mean(wanted, [*self.files(kind), *self.aliases(kind)])
+        return LlmcostError(f"unknown {SINGULAR[kind]} {shown(name)}", near or f"llmcost presets list {kind}")
+
+    def _model(self, name: str) -> Found:
+        """A model: by its preset's name or alias, as its files, or by a name that has one certain reading."""
+        path = Path(name).expanduser()
+        if is_path(name) and path.exists():
+            return Found("models", _label(path), path, True)
+        found = self._known("models", name) or self._spelled(name)
+        if found is not None:
+            return found
+        if path.suffix in MODEL_FILES or path.is_dir():
+            if path.exists():
+                return Found("models", _label(path), path, True)
+            raise LlmcostError(f"no such file: {shown(name)}", "llmcost presets list models")
+        if name.startswith((".", "/", "~")):
+            raise LlmcostError(f"no such file: {shown(name)}", "llmcost presets list models")
+        raise LlmcostError(f"unknown model {shown(name)}", self._near(name))
+
+    def _spelled(self, name: str) -> Found | None:
+        """The model that a name as people type it means for certain, with a note of how it was read."""
+        from llmcost import names
+        from llmcost.result import Warning
+
+        files, aliases = self.files("models"), self.aliases("models")
+        if self._spellings is None:
+            self._spellings = names.index({**aliases, **{file: file for file in files}})
+        preset = names.resolve(name, self._spellings)
+        if not preset:
+            return None
+        asked = names.read(name)
+        note = f"{shown(name)} is read as {preset}{f' stored as {asked.scheme}' if asked.scheme else ''}"
+        said = [Warning("W023", note, f"llmcost presets show {preset}")]
+        if asked.unclear:
+            said.append(
+                Warning("W024", f"{shown(name)}: {asked.unclear!r} does not say which format: weights as published",
+                        "--dtype int4")
+            )  # fmt: skip
+        return files[preset]._replace(warnings=tuple(said), scheme=asked.scheme)
+
+    def _near(self, name: str) -> str:
+        """What to try in place of a model nobody knows: its family's presets by size, else names that look alike."""
+        from llmcost import names
+
+        files = self.files("models")
+        family = names.similar(name, files)
+        if family:
+            return f"did you mean {' or '.join(repr(n) for n in family)}?"
+        if "/" in name:
+            return "llmcost presets import config.json makes a preset of its configuration"
+        return did_you_mean(name.strip().lower(), [*files, *self.aliases("models")]) or "llmcost presets list models"
 
     def aliases(self, kind: str) -> dict[str, str]:
         """Alias to file name. Read as text, so that completion and look-up parse no TOML."""
-        table: dict[str, str] = {}
+        if kind in self._aliases:
+            return self._aliases[kind]
+        table = self._aliases.setdefault(kind, {})
         for found in self.files(kind).values():
             match = _ALIASES.search(found.path.read_text(encoding="utf-8", errors="replace")[:4000])
             if match:
@@ -139,10 +191,28 @@ class Catalog:
 
         kind = next(k for k, s in STRUCTS.items() if s is struct)
         found = self.find(kind, name)
+        if kind == "models" and found.path.suffix != ".toml":
+            return self._imported(found)
         key = (kind, str(found.path))
         if key not in self._loaded:
             self._loaded[key] = decode(struct, read_toml(found.path), str(found.path.name))
-        return self._loaded[key], found
+        return self._stored(self._loaded[key], found.scheme), found
+
+    def _stored(self, preset: Any, scheme: str) -> Any:
+        """A model in the format that its name says."""
+        if not scheme or preset.n_layers is None:
+            return preset
+        from llmcost.hf_config.schemes import stored_as
+
+        row = next(row for row in self.table("checkpoints", "schemes") if row["name"] == scheme)
+        return stored_as(preset, row)
+
+    def _imported(self, found: Found) -> tuple[Any, Found]:
+        """A model read from its own files."""
+        from llmcost.hf_config.model_files import read
+
+        model, warnings = read(found.path)
+        return model, found._replace(warnings=(*found.warnings, *warnings))
 
     def quotes(self, name: str, hardware: str | None) -> list[spec.RentalPrice]:
         """Prices of a provider, of one accelerator or (None) of all.
@@ -179,6 +249,23 @@ class Catalog:
 def is_path(name: str) -> bool:
     """Whether a preset argument names a file: it holds a `/` or ends in `.toml`."""
     return "/" in name or name.endswith(".toml")
+
+
+MODEL_FILES = (".toml", ".json", ".gguf", ".safetensors")
+
+
+def _file(kind: str, name: str) -> Found:
+    path = Path(name)
+    if not path.exists():
+        raise LlmcostError(f"no such file: {shown(name)}", f"llmcost presets list {kind}")
+    return Found(kind, path.stem, path, True)
+
+
+def _label(path: Path) -> str:
+    """What to call a model that is a file: a `config.json` by its folder."""
+    return (
+        path.resolve().parent.name if path.name == "config.json" else path.stem if path.is_file() else path.name
+    ) or (path.resolve().name or "model")
 
 
 def _stems(folder: Path) -> dict[str, Path]:

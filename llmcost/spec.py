@@ -46,9 +46,9 @@ class Source(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class LinearMixer(Struct, frozen=True, forbid_unknown_fields=True):
-    """A layer that keeps a fixed state instead of a KV cache: lightning, gdn, kda, mamba1 or mamba2."""
+    """A layer that keeps a fixed state: lightning, gdn, kda, mamba1, mamba2, or the tail of a short convolution."""
 
-    kind: Literal["lightning", "gdn", "kda", "mamba1", "mamba2"]
+    kind: Literal["lightning", "gdn", "kda", "mamba1", "mamba2", "shortconv"]
     layers: Whole
     heads: Whole | None = None
     k_heads: Whole | None = None
@@ -61,6 +61,8 @@ class LinearMixer(Struct, frozen=True, forbid_unknown_fields=True):
     dt_rank: Whole | None = None
     conv: WholeOrZero = 0
     full_rank_gate: bool = False
+    norm: bool = True  # a learned norm of the mixer's output (mamba2)
+    conv_bias: bool = True  # the convolution has biases (mamba1, mamba2)
 
 
 class Indexer(Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +91,7 @@ class AttentionGroup(Struct, frozen=True, forbid_unknown_fields=True):
     sinks: bool = False
     k_eq_v: bool = False  # no value projection: values are the projected keys
     shared_kv: bool = False  # keys and values are one cached vector
+    borrowed_kv: bool = False  # no keys, values nor cache of their own: they read those of an earlier layer
     kv_compression: Whole = 1  # positions that share one cached entry
     indexer: Indexer | None = None
 

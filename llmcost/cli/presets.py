@@ -131,17 +131,37 @@ def new(
 
 def import_(
     file: str = typer.Argument(
-        ..., metavar="CONFIG.JSON", help="A Hugging Face config.json, or - for standard input.", show_default=False
+        ...,
+        metavar="PATH",
+        help="A config.json, its folder, a .gguf or .safetensors file, or - for standard input.",
+        show_default=False,
     ),
     name: str | None = typer.Option(None, "--name", metavar="NAME", help="What to call the model.", show_default=False),
     output: str | None = OUTPUT,
 ) -> int:
-    """Turn a Hugging Face config.json into a model preset."""
+    """Turn a model's files into a preset: a Hugging Face config.json or folder, a GGUF file."""
     from llmcost import hf_config
-    from llmcost.cli.output import read_json
 
-    config, label = read_json(file)
-    return _text(hf_config.model_to_toml(hf_config.model_from_config(config, name or label)), output)
+    found = _imported(file, name)
+    for said in found.warnings:
+        print(f"warning {said.code}: {said.message}", file=sys.stderr)
+    return _text(hf_config.model_to_toml(found.model), output)
+
+
+def _imported(file: str, name: str | None) -> Any:
+    """The model of a file, under the name that is asked for."""
+    from pathlib import Path
+
+    from msgspec import structs
+
+    from llmcost.cli.output import read_json
+    from llmcost.hf_config import model_files, read_config
+
+    if file == "-":
+        config, label = read_json(file)
+        return read_config(config, name or label)
+    found = model_files.read(Path(file).expanduser())
+    return found if name is None else found._replace(model=structs.replace(found.model, title=name))
 
 
 def path(presets_dir: str | None = FOLDER) -> int:
@@ -157,8 +177,8 @@ def path(presets_dir: str | None = FOLDER) -> int:
 def _text(text: str, output: str | None) -> int:
     from llmcost.cli.output import write
 
-    if output is None:
+    if output in (None, "-"):
         sys.stdout.write(text)
     else:
-        write(output, text.encode())
+        write(str(output), text.encode())
     return 0

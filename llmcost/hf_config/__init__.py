@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import msgspec
 
 from llmcost import spec
-from llmcost.errors import LlmcostError, did_you_mean, raise_all
+from llmcost.errors import LlmcostError, raise_all
 from llmcost.hf_config.families import CLASS_DEFAULTS, FAMILIES, TEXT_TYPES
+from llmcost.hf_config.quantization import quantised
 from llmcost.hf_config.reader import Reader
+from llmcost.hf_config.refusals import MEASURE, experts_left, refuse_other_files, unknown
+from llmcost.result import Warning
 from llmcost.units import shown
 
-DTYPES = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}
-QUANTIZED = {"fp8": "fp8", "mxfp4": "mxfp4"}  # other methods do not name one format
-OUTER = ("torch_dtype", "dtype", "quantization_config", "tie_word_embeddings")  # a nested file may keep these outside
+DTYPES = {"bfloat16": "bf16", "float16": "fp16", "float32": "fp32", "torch.bfloat16": "bf16", "torch.float16": "fp16"}
+OUTER = (  # what a nested file may keep outside
+    "torch_dtype", "dtype", "quantization_config", "quantization", "tie_word_embeddings", "expert_dtype",
+)  # fmt: skip
+TEXT_PARTS = ("text_config", "language_config", "llm_config", "thinker_config")
+
+
+class Imported(NamedTuple):
+    """A model read from its files, and what is not understood of them."""
+
+    model: spec.Model
+    warnings: tuple[Warning, ...] = ()
 
 
 def model_from_config(config: dict[str, Any], name: str, read: dt.date | None = None) -> spec.Model:
@@ -24,7 +37,7 @@ def model_from_config(config: dict[str, Any], name: str, read: dt.date | None = 
     Parameters
     ----------
     config : dict
-        Parsed `config.json`; a multimodal one is read by its `text_config`.
+        Parsed `config.json`; a multimodal one is read by its language model.
     name : str
         Title of the model, and what messages call the file.
     read : date
@@ -43,54 +56,89 @@ def model_from_config(config: dict[str, Any], name: str, read: dt.date | None = 
     Traceback (most recent call last):
     llmcost.errors.LlmcostError: mine: model_type: 'lama' is not known
     """
+    return read_config(config, name, read=read).model
+
+
+def read_config(
+    config: dict[str, Any], name: str, separate: Mapping[str, Any] | None = None, read: dt.date | None = None
+) -> Imported:
+    """As `model_from_config`, with a warning for all that is not understood.
+
+    Parameters
+    ----------
+    config, name, read
+        As `model_from_config`.
+    separate : mapping
+        `hf_quant_config.json` beside it, where there is one.
+
+    Raises
+    ------
+    LlmcostError
+        As `model_from_config`.
+    """
     where = shown(name).strip("'")
     if not isinstance(config, dict):
         raise LlmcostError(f"{where}: expected a JSON object, got {shown(config)}")
+    refuse_other_files(config, where)
     text, kind = _text_part(config, where)
-    reader = Reader(text, where, CLASS_DEFAULTS.get(kind))
-    fields = FAMILIES[kind](reader)
-    context = reader.optional("max_position_embeddings")
-    if context:
-        fields["max_context"] = context
-    fields |= _dtype(text)
-    raise_all(reader.findings)
-    notes = ["the language model of a multimodal file"] if text is not config else []
-    if reader.defaulted:
-        used = ", ".join(f"{k} {v}" for k, v in reader.defaulted.items())
-        notes.append(f"not in the file, taken from the published class defaults: {used}")
+    fields, notes = _fields(text, kind, where)
+    if text is not config:
+        notes.insert(0, "the language model of a multimodal file: towers of other senses are not counted")
     source = {
         "address": f"config.json ({kind}) of {name}"[:500],
         "date": read or dt.date.today(),
         "confidence": "vendor",
         "note": "; ".join(notes),
     }
-    return _checked(fields | {"title": (name or where)[:500], "sources": [source]}, where)
+    model = _checked(fields | {"title": (name or where)[:500], "sources": [source]}, where)
+    stored, scheme = quantised(model, text, separate)
+    return Imported(stored, tuple(_not_understood(scheme.method, each, where) for each in scheme.unread))
+
+
+def _fields(text: dict[str, Any], kind: str, where: str) -> tuple[dict[str, Any], list[str]]:
+    """What the family makes of the configuration, and notes on it."""
+    reader = Reader(text, where, CLASS_DEFAULTS.get(kind))
+    fields = FAMILIES[kind](reader)
+    context = reader.optional("max_position_embeddings", "n_positions", "max_seq_len", "model_max_length")
+    if context:
+        fields["max_context"] = context
+    known = DTYPES.get(str(text.get("dtype") or text.get("torch_dtype")))
+    if known:
+        fields["native_dtype"] = known
+    left = experts_left(text) if not fields.get("moe_experts") else ""
+    if left:
+        reader.find(f"{left}: {shown(text[left])}: experts in a family that has none ({kind})", MEASURE)
+    raise_all(reader.findings)
+    if not reader.defaulted:
+        return fields, []
+    used = ", ".join(f"{k} {v}" for k, v in reader.defaulted.items())
+    return fields, [f"not in the file, taken from the published class defaults: {used}"]
+
+
+def _not_understood(method: str, what: str, where: str) -> Warning:
+    return Warning(
+        "W024", f"{where}: {what} of its quantisation ({method}) is not understood: counted in 16 bits", "--dtype int4"
+    )
 
 
 def _text_part(config: dict[str, Any], where: str) -> tuple[dict[str, Any], str]:
     """The language model's part of the configuration and its type."""
-    nested = config.get("text_config")
-    outer = config.get("model_type")
-    text = {k: config[k] for k in OUTER if k in config} | nested if isinstance(nested, dict) else config
-    kind = text.get("model_type") or (outer if nested is not None else None)
+    text, outer = config, config.get("model_type")
+    kind = outer
+    for _ in range(3):  # a thinker holds a text_config of its own
+        nested = next((text[key] for key in TEXT_PARTS if isinstance(text.get(key), dict)), None)
+        if nested is None:
+            break
+        text = {k: text[k] for k in OUTER if text.get(k) is not None} | {
+            k: v for k, v in nested.items() if v is not None or k not in OUTER
+        }
+        kind = text.get("model_type") or outer
     if kind is None:
         raise LlmcostError(f"{where}: missing key 'model_type'", "expected the config.json of a Hugging Face model")
     kind = TEXT_TYPES.get(kind, kind) if isinstance(kind, str) else kind
     if not isinstance(kind, str) or kind not in FAMILIES:
-        guess = did_you_mean(str(kind), FAMILIES) if isinstance(kind, str) else ""
-        raise LlmcostError(f"{where}: model_type: {shown(kind)} is not known", guess or f"known: {', '.join(FAMILIES)}")
+        raise unknown(kind, where, list(FAMILIES))
     return text, kind
-
-
-def _dtype(text: dict[str, Any]) -> dict[str, Any]:
-    quantization = text.get("quantization_config")
-    if isinstance(quantization, dict):
-        method = str(quantization.get("quant_method"))
-        if method in QUANTIZED:
-            return {"native_dtype": QUANTIZED[method]}
-        return {}
-    known = DTYPES.get(str(text.get("dtype") or text.get("torch_dtype")))
-    return {"native_dtype": known} if known else {}
 
 
 def _checked(fields: dict[str, Any], where: str) -> spec.Model:

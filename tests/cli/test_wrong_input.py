@@ -140,7 +140,7 @@ def test_hints_name_the_command(cli: Cli) -> None:
 
 
 HINTS = [
-    (("--model", "meta-llama/Llama-3.1-8B-Instruct"), "here it is 'llama-3.1-8b'"),
+    (("--model", "meta-llama/Llama-3.1-9B-Instruct"), "did you mean 'llama-3.1-8b'"),
     (("--model", "someone/unheard-of"), "llmcost presets import config.json"),
     (("--method", "sft"), "here it is 'full'"),
     (

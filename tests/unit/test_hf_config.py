@@ -13,7 +13,7 @@ from llmcost.decode import decode
 from llmcost.engine.model.transformer import shape_of
 from llmcost.errors import Findings, LlmcostError
 from llmcost.files import parse_toml
-from llmcost.hf_config import model_from_config, model_to_toml
+from llmcost.hf_config import model_from_config, model_to_toml, read_config
 from llmcost.hf_config.families import FAMILIES
 
 DAY = dt.date(2026, 11, 23)
@@ -192,8 +192,9 @@ def test_native_format_and_context_come_from_the_file() -> None:
     v3 = model_from_config(V3, "v3", DAY)
     assert (v3.native_dtype, v3.max_context) == ("fp8", 163840)
     assert model_from_config(LLAMA, "l", DAY).native_dtype == "bf16"
-    odd = model_from_config(LLAMA | {"quantization_config": {"quant_method": "awq"}}, "l", DAY)
-    assert odd.native_dtype is None
+    odd = read_config(LLAMA | {"quantization_config": {"quant_method": "vptq"}}, "l", read=DAY)
+    assert odd.model.native_dtype == "bf16"
+    assert "method 'vptq' of its quantisation" in odd.warnings[0].message
 
 
 def test_class_defaults_are_announced() -> None:
@@ -246,7 +247,7 @@ def test_impossible_sizes_are_refused(change: dict[str, Any], message: str) -> N
         ("gpt-oss-20b", {"layer_types": ["banded"] * 24}, "layer_types: expected full_attention or sliding_attention"),
         ("gpt-oss-20b", {"layer_types": 3}, "layer_types: expected a list, got 3"),
         ("gemma-2-9b", {"sliding_window": None}, "missing key 'sliding_window'"),
-        ("qwen3-30b-a3b", {"mlp_only_layers": [0]}, "mlp_only_layers: dense layers by list are not covered"),
+        ("llama-3.1-8b", {"num_experts": 8}, "experts in a family that has none"),
         ("deepseek-v3", {"moe_layer_freq": 2}, "moe_layer_freq: 2 is not covered"),
         ("opt-175b", {"word_embed_proj_dim": 512}, "word_embed_proj_dim: 512 is not covered"),
     ],

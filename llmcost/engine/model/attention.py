@@ -82,6 +82,8 @@ def _group(
     """Layers of one size: their window, and what they see beyond it."""
     flops = layers * 2.0 * group.n_heads * (group.d_head + group.d_head_v)
     elements = layers * group.n_kv_heads * (group.d_head + (0.0 if group.shared_kv else float(group.d_head_v))) / shared
+    if group.borrowed_kv:
+        elements = 0.0
     beyond = _indexed(Attention(flops, flops, elements=elements), indexer, float(layers), float(group.kv_compression))
     if sliding is None:
         return [beyond]
@@ -161,11 +163,14 @@ def mixer_elements(mixer: LinearMixer) -> float:
         "kda": 3 * (m.heads or 0) * (m.k_dim or 0),
         "mamba1": m.d_inner or 0,
         "mamba2": (m.d_inner or 0) + 2 * (m.groups or 0) * (m.d_state or 0),
+        "shortconv": m.d_inner or 0,
     }.get(m.kind, 0)
     return _state(m) + float(m.layers * channels * max(m.conv - 1, 0))
 
 
 def _state(m: LinearMixer) -> float:
+    if m.kind == "shortconv":
+        return 0.0
     if m.kind in ("mamba1", "mamba2"):
         return float(m.layers * (m.d_inner or 0) * (m.d_state or 0))
     heads = m.v_heads if m.kind == "gdn" else m.heads

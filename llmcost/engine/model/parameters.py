@@ -248,7 +248,9 @@ def uniform_group(model: Model) -> AttentionGroup:
 def _layer_params(model: Model, group: AttentionGroup) -> float:
     d = float(model.d_model or 0)
     query, key = float(group.n_heads * group.d_head), float(group.n_kv_heads * group.d_head)
-    value = 0.0 if group.k_eq_v else float(group.n_kv_heads * group.d_head_v)
+    if group.borrowed_kv:
+        key = 0.0
+    value = 0.0 if group.k_eq_v or group.borrowed_kv else float(group.n_kv_heads * group.d_head_v)
     key_value = (key + value) * (d + (1.0 if model.qkv_bias else 0.0)) / model.kv_shared_layers
     out = float(group.n_heads * group.d_head_v) * d + (d if model.o_bias else 0.0)
     norms = _query_key_norms(model, group)
@@ -261,7 +263,8 @@ def _query_key_norms(model: Model, group: AttentionGroup) -> float:
     if model.qk_norm == "none":
         return 0.0
     heads = (1.0, 1.0) if model.qk_norm == "head" else (float(group.n_heads), float(group.n_kv_heads))
-    return (heads[0] + heads[1] / model.kv_shared_layers) * group.d_head
+    key = 0.0 if group.borrowed_kv else heads[1] / model.kv_shared_layers
+    return (heads[0] + key) * group.d_head
 
 
 def _mla_params(model: Model) -> float:
@@ -297,7 +300,8 @@ def mixer_params(mixer: LinearMixer, d: float) -> float:
 
     Source: lightning: MiniMax-01, arXiv 2501.08313, section 2.2; gdn: Yang et al. 2024, arXiv 2412.06464; kda: Kimi
     Linear, arXiv 2510.26692, section 4; mamba1: Gu and Dao 2023, arXiv 2312.00752; mamba2: Dao and Gu 2024,
-    arXiv 2405.21060. Totals are checked to the last parameter in tests/published/test_transformer.py.
+    arXiv 2405.21060; shortconv: LFM2, arXiv 2511.23404, section 2. Totals are checked to the last parameter in
+    tests/published/test_transformer.py.
 
     Examples
     --------
@@ -307,7 +311,8 @@ def mixer_params(mixer: LinearMixer, d: float) -> float:
     >>> mixer_params(LinearMixer(kind="lightning", layers=1, heads=64, k_dim=128), 6144.0) == 5 * 6144 * 8192 + 8192
     True
     """
-    parts = {"lightning": _lightning, "gdn": _gated_delta, "kda": _kimi_delta, "mamba1": _mamba1, "mamba2": _mamba2}
+    parts = {"lightning": _lightning, "gdn": _gated_delta, "kda": _kimi_delta, "mamba1": _mamba1, "mamba2": _mamba2,
+             "shortconv": _short_convolution}  # fmt: skip
     return mixer.layers * parts[mixer.kind](mixer, d)
 
 
@@ -334,7 +339,7 @@ def _kimi_delta(m: LinearMixer, d: float) -> float:
 
 def _mamba1(m: LinearMixer, d: float) -> float:
     inner, state, rank = float(m.d_inner or 0), float(m.d_state or 0), float(m.dt_rank or 0)
-    convolution = inner * (m.conv + 1.0)
+    convolution = inner * (m.conv + m.conv_bias)
     step = inner * (rank + 2.0 * state) + rank * inner + inner + rank + 2.0 * state
     return 3.0 * d * inner + convolution + step + inner * state + inner
 
@@ -342,5 +347,11 @@ def _mamba1(m: LinearMixer, d: float) -> float:
 def _mamba2(m: LinearMixer, d: float) -> float:
     inner, heads = float(m.d_inner or 0), float(m.heads or 0)
     groups = 2.0 * float((m.groups or 0) * (m.d_state or 0))
-    convolution = (inner + groups) * (m.conv + 1.0)
-    return d * (2.0 * inner + groups + heads) + convolution + 3.0 * heads + inner + inner * d
+    convolution = (inner + groups) * (m.conv + m.conv_bias)
+    norm = inner if m.norm else 0.0
+    return d * (2.0 * inner + groups + heads) + convolution + 3.0 * heads + norm + inner * d
+
+
+def _short_convolution(m: LinearMixer, d: float) -> float:
+    inner = float(m.d_inner or 0)
+    return 4.0 * d * inner + inner * m.conv

@@ -60,13 +60,13 @@ def stored_bytes(model: Model) -> StoredBytes:
     60.8
     """
     parts, stored = count(model), checkpoint_of(model)
-    numbers = _class_counts(parts)
+    numbers = class_counts(parts)
     kinds = [getattr(stored, name, None) or stored.rest for name in StoredBytes._fields]
     return StoredBytes(*(n * kind.bits / 8.0 for n, kind in zip(numbers, kinds, strict=True)))
 
 
-def _class_counts(parts: Counts) -> StoredBytes:
-    """Parameters by class of tensors [-]."""
+def class_counts(parts: Counts) -> StoredBytes:
+    """Parameters by class of tensors [-]; the fields are those of `StoredBytes`."""
     return StoredBytes(
         attention=parts.attention + parts.mixer,
         ffn=parts.dense_ffn + parts.shared,

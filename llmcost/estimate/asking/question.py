@@ -143,6 +143,8 @@ class Question(Ledger):
             raise error if getattr(error, "findings", None) else units.at(where, error) from None
         source = source_of(value, "")
         self.record(key, found.name, origin_of(found, source))
+        for caveat in found.warnings:
+            self.warn(caveat.code, caveat.message, caveat.hint)
         if found.user and key != "provider":
             self.warn("W001", f"{key} {found.name!r} is your own preset", f"llmcost presets show {found.name}")
         return value, found

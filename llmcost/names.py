@@ -1,0 +1,217 @@
+"""Names of models as people type them: hub ids, `:size` tags, any case, with the words that change no shape."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+# Words that publishers add to a model of the same shape: who it was tuned for, not what it is.
+_SAME_SHAPE = """
+instruct instruction it chat base hf thinking think reasoning reasoner pt sft dpo grpo rl rlhf latest text preview
+release official exp experimental gguf mlx onnx pytorch bnb unsloth abliterated uncensored heretic
+imatrix i1 ud dynamic quantized static
+"""
+SAME_SHAPE = frozenset(_SAME_SHAPE.split())
+_BRANDS = """
+meta google nvidia openai mistralai microsoft ibm c4ai cohere alibaba tencent baidu xiaomi ai21 allenai lgai zai
+deepmind facebook moonshotai minimaxai stepfun nous hf nousresearch models library ollama
+"""
+BRANDS = frozenset(_BRANDS.split())
+# A brand that is also the family's own name (`mistral`, `deepseek`, `qwen`, `nemotron`) is never dropped.
+SCHEMES: tuple[tuple[str, str], ...] = (  # what a name says of its format; the first that is found
+    (r"(?:ud[-_])?(iq[1-4]_(?:xxs|xs|nl|s|m)|q[2-8]_k_(?:xl|xs|s|m|l)|q[2-8]_k|q[4-8]_[01])", ""),
+    (r"(?:mlx-)?mxfp4(?:-q8)?(?:-mlx)?", "mxfp4"),
+    (r"nvfp4a16|nvfp4-?w4a16|w4a16-nvfp4", "nvfp4a16"),
+    (r"nvfp4|fp4", "nvfp4"),
+    (r"(?:mlx-(?:community-)?)([2-8])-?bit", "mlx"),
+    (r"([2-8])-?bit(?:-mlx|-dwq(?:-.*)?)", "mlx"),
+    (r"(?:bnb|nf)-?4(?:-?bit)?(?:-bnb)?|4bit-bnb", "bnb-4bit"),
+    (r"bnb-8-?bit|8bit-bnb|llm-int8", "bnb-8bit"),
+    (r"awq(?:-(?:int)?4(?:-?bit)?)?|(?:int4-|4bit-|w4a16-)awq", "awq"),
+    (r"(?:gptq|autoround)-?(?:int)?8(?:-?bit)?|int8-gptq", "gptq-8bit"),
+    (r"(?:gptq|autoround)(?:-(?:int)?4(?:-?bit)?)?|(?:int4-|4bit-)(?:gptq|autoround)", "gptq-4bit"),
+    (r"(?:quantized-)?w4a16(?:-g?\d+)?|int4", "w4a16"),
+    (r"(?:quantized-)?w8a16", "w8a16"),
+    (r"(?:quantized-)?w8a8|int8", "w8a8"),
+    (r"(?:fbgemm-)?fp8(?:-(?:dynamic|kv|block|static|tensorwise|w8a8|e4m3))?", "fp8"),
+    (r"bf16|fp16|f16|16-?bit", "16bit"),
+    (r"([2-8])-?bit", "bits"),
+)
+_SCHEMES = tuple((re.compile(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])"), scheme) for pattern, scheme in SCHEMES)
+_SIZE = re.compile(r"^(?:\d+x)?\d+(?:\.\d+)?[bmt]$")
+_DATE = re.compile(r"^(?:2[3-6](?:0[1-9]|1[0-2])|20\d{6}|0[1-9][0-3]\d|1[0-2][0-3]\d)$")
+_JOINED = re.compile(r"^([a-z]{2,})(\d.*)$")  # qwen3, llama3.1, phi4; not v3, r1, k2, a3b
+
+
+class Name(NamedTuple):
+    """A typed name taken apart: the words that say which model, and the format it names."""
+
+    words: tuple[str, ...]
+    scheme: str  # a row of calibration/checkpoints.toml, or nothing
+    unclear: str  # a word of a format that does not say which one
+
+    @property
+    def size(self) -> str:
+        """`70b` in `llama-3.3-70b`."""
+        return next((word for word in self.words if _SIZE.match(word)), "")
+
+
+def read(typed: str) -> Name:
+    """Take a typed name apart.
+
+    Parameters
+    ----------
+    typed : str
+        `meta-llama/Llama-3.3-70B-Instruct`, `qwen3:30b`, `phi4:14b-q4_K_M`, `Qwen/Qwen3-32B-AWQ`.
+
+    Examples
+    --------
+    >>> read("meta-llama/Llama-3.3-70B-Instruct").words
+    ('llama', '3.3', '70b')
+    >>> read("qwen3:30b-a3b-q4_K_M")
+    Name(words=('qwen', '3', '30b', 'a3b'), scheme='q4_k_m', unclear='')
+    """
+    text = re.sub(r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|ollama\.com)/", "", typed.strip().lower())
+    text = text.removeprefix("models--").replace("--", "/").rstrip("/")
+    owner, _, name = text.rpartition("/")
+    name = name.removesuffix(".gguf").replace(":", "-").replace(" ", "-")
+    name, scheme, unclear = _scheme(name, owner)
+    parts = [part for part in re.split(r"[-_/]+", name) if part]
+    words = [word for part in parts for word in _split(part)]
+    while len(words) > 1 and words[0] in BRANDS:
+        words = words[1:]
+    return Name(tuple(w for w in words if w not in SAME_SHAPE), scheme, unclear)
+
+
+def _scheme(name: str, owner: str) -> tuple[str, str, str]:
+    """The name without the words of its format, the format, and what is not clear of it."""
+    for pattern, scheme in _SCHEMES:
+        found = pattern.search(name, 1)
+        if not found:
+            continue
+        rest = (name[: found.start()] + "-" + name[found.end() :]).strip("-_.")
+        if not scheme:
+            return rest, found.group(1), ""
+        if scheme == "bits" and "mlx" in owner + name:
+            scheme = "mlx"
+        if scheme == "bits":
+            return rest, "", found.group(0)
+        return rest, f"mlx-{found.group(1) or found.group(2)}bit" if scheme == "mlx" else scheme, ""
+    unclear = next((word for word in ("gguf", "mlx") if word in re.split(r"[-_.]", name)), "")
+    return name, "", unclear
+
+
+def _split(part: str) -> list[str]:
+    joined = _JOINED.match(part)
+    if joined and joined.group(1) in FAMILIES:
+        return [joined.group(1), joined.group(2)]
+    return [part]
+
+
+# Families written with and without a hyphen before the version: qwen3 and qwen-3.
+_FAMILIES = """
+llama qwen gemma phi glm deepseek mistral mixtral granite olmo falcon nemotron gpt grok kimi minimax ernie exaone
+smollm jamba yi internlm baichuan starcoder codellama command solar opt pythia mpt step seed hunyuan stablelm
+ministral devstral magistral minicpm
+"""
+FAMILIES = frozenset(_FAMILIES.split())
+
+
+def keys(words: Iterable[str]) -> list[tuple[str, ...]]:
+    """Ways to look a name up, the exact one first.
+
+    Whole numbers side by side may be a version (`llama3-1-8b`), and beside a size a date changes no shape.
+
+    Examples
+    --------
+    >>> keys(("mistral", "small", "24b", "2501"))
+    [('24b', '2501', 'mistral', 'small'), ('24b', 'mistral', 'small')]
+    """
+    exact = list(words)
+    found = [tuple(sorted(exact))]
+    dotted = _dotted(exact)
+    if dotted != exact:
+        found.append(tuple(sorted(dotted)))
+    if any(_SIZE.match(word) for word in exact):
+        for form in (exact, dotted):
+            undated = [w for w in form if not _DATE.match(w)]
+            if len(undated) < len(form):
+                found.append(tuple(sorted(undated)))
+    return list(dict.fromkeys(found))
+
+
+def _dotted(words: list[str]) -> list[str]:
+    out: list[str] = []
+    for word in words:
+        if out and re.fullmatch(r"v?\d", out[-1]) and re.fullmatch(r"\d", word):
+            out[-1] = f"{out[-1]}.{word}"
+        else:
+            out.append(word)
+    return out
+
+
+def index(known: Mapping[str, str]) -> dict[tuple[str, ...], str]:
+    """Presets by the words of their names and aliases; words that mean two presets mean none.
+
+    Parameters
+    ----------
+    known : mapping
+        Name or alias to preset name.
+    """
+    table: dict[tuple[str, ...], str] = {}
+    for alias, preset in known.items():
+        key = keys(read(alias).words)[0]
+        table[key] = preset if table.get(key, preset) == preset else ""
+    return table
+
+
+def resolve(typed: str, known: Mapping[tuple[str, ...], str]) -> str:
+    """The preset a typed name means for certain, or nothing."""
+    asked = read(typed)
+    if not asked.words:
+        return ""
+    return next((known[key] for key in keys(asked.words) if known.get(key)), "")
+
+
+def similar(typed: str, presets: Iterable[str], count: int = 3) -> list[str]:
+    """Presets of the same family for a hint: of the same size first, then of the same version, then by size.
+
+    A preset of another family is never proposed for a name that has a family.
+
+    Examples
+    --------
+    >>> similar("llama3.2:70b", ["llama-1-65b", "llama-3.1-70b", "llama-3.2-3b", "qwen-72b"])
+    ['llama-3.1-70b', 'llama-3.2-3b']
+    """
+    asked = read(typed)
+    ranked = []
+    for preset in presets:
+        other = read(preset)
+        if not asked.words or not other.words or other.words[0] != asked.words[0]:
+            continue
+        shared = len((set(asked.words) & set(other.words)) - {asked.size})
+        same_size = bool(asked.size) and asked.size == other.size
+        ranked.append((not same_size, -shared, _apart(asked.size, other.size), len(other.words), preset))
+    ranked.sort()
+    close = [entry[-1] for entry in ranked if not entry[0] or entry[1] < -1]
+    return (close or [entry[-1] for entry in ranked])[:count]
+
+
+def _apart(one: str, other: str) -> float:
+    """How far two sizes are: the logarithm of their ratio; unknown ones are far."""
+    if not one:
+        return 0.0
+    if not other:
+        return 3.0
+    from math import log2
+
+    return abs(log2(_count(one) / _count(other)))
+
+
+def _count(size: str) -> float:
+    number = size[:-1].split("x")
+    value = 1.0
+    for part in number:
+        value *= float(part)
+    return value * {"m": 1e-3, "b": 1.0, "t": 1e3}[size[-1]]
