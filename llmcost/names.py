@@ -50,11 +50,17 @@ class Name(NamedTuple):
     words: tuple[str, ...]
     scheme: str  # a row of calibration/checkpoints.toml, or nothing
     unclear: str  # a word of a format that does not say which one
+    full: tuple[str, ...]  # with the words that change no shape
 
     @property
     def size(self) -> str:
         """`70b` in `llama-3.3-70b`."""
         return next((word for word in self.words if _SIZE.match(word)), "")
+
+    @property
+    def version(self) -> str:
+        """`3.3` in `llama-3.3-70b`."""
+        return next((word for word in self.words[1:] if re.match(r"v?\d", word) and not _SIZE.match(word)), "")
 
 
 def read(typed: str) -> Name:
@@ -70,7 +76,7 @@ def read(typed: str) -> Name:
     >>> read("meta-llama/Llama-3.3-70B-Instruct").words
     ('llama', '3.3', '70b')
     >>> read("qwen3:30b-a3b-q4_K_M")
-    Name(words=('qwen', '3', '30b', 'a3b'), scheme='q4_k_m', unclear='')
+    Name(words=('qwen', '3', '30b', 'a3b'), scheme='q4_k_m', unclear='', full=('qwen', '3', '30b', 'a3b'))
     """
     text = re.sub(r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|ollama\.com)/", "", typed.strip().lower())
     text = text.removeprefix("models--").replace("--", "/").rstrip("/")
@@ -81,7 +87,7 @@ def read(typed: str) -> Name:
     words = [word for part in parts for word in _split(part)]
     while len(words) > 1 and words[0] in BRANDS:
         words = words[1:]
-    return Name(tuple(w for w in words if w not in SAME_SHAPE), scheme, unclear)
+    return Name(tuple(w for w in words if w not in SAME_SHAPE), scheme, unclear, tuple(words))
 
 
 def _scheme(name: str, owner: str) -> tuple[str, str, str]:
@@ -154,15 +160,22 @@ def _dotted(words: list[str]) -> list[str]:
 def index(known: Mapping[str, str]) -> dict[tuple[str, ...], str]:
     """Presets by the words of their names and aliases; words that mean two presets mean none.
 
+    A name with a word that changes no shape has its own preset where there is one (`kimi-k2-thinking`).
+
     Parameters
     ----------
     known : mapping
         Name or alias to preset name.
     """
     table: dict[tuple[str, ...], str] = {}
+    for plain in (True, False):
+        for alias, preset in known.items():
+            read_ = read(alias)
+            if (read_.full == read_.words) is plain:
+                key = keys(read_.full)[0]
+                table[key] = preset if table.get(key, preset) == preset else ""
     for alias, preset in known.items():
-        key = keys(read(alias).words)[0]
-        table[key] = preset if table.get(key, preset) == preset else ""
+        table.setdefault(keys(read(alias).words)[0], preset)
     return table
 
 
@@ -171,31 +184,41 @@ def resolve(typed: str, known: Mapping[tuple[str, ...], str]) -> str:
     asked = read(typed)
     if not asked.words:
         return ""
-    return next((known[key] for key in keys(asked.words) if known.get(key)), "")
+    return next((known[key] for key in (*keys(asked.full), *keys(asked.words)) if known.get(key)), "")
 
 
-def similar(typed: str, presets: Iterable[str], count: int = 3) -> list[str]:
-    """Presets of the same family for a hint: of the same size first, then of the same version, then by size.
+def similar(typed: str, presets: Iterable[str]) -> list[str]:
+    """Presets of the same family for a hint: those of the same version by how far their size is, then one of its size.
 
     A preset of another family is never proposed for a name that has a family.
 
     Examples
     --------
     >>> similar("llama3.2:70b", ["llama-1-65b", "llama-3.1-70b", "llama-3.2-3b", "qwen-72b"])
-    ['llama-3.1-70b', 'llama-3.2-3b']
+    ['llama-3.2-3b', 'llama-3.1-70b']
     """
     asked = read(typed)
-    ranked = []
-    for preset in presets:
-        other = read(preset)
-        if not asked.words or not other.words or other.words[0] != asked.words[0]:
-            continue
-        shared = len((set(asked.words) & set(other.words)) - {asked.size})
-        same_size = bool(asked.size) and asked.size == other.size
-        ranked.append((not same_size, -shared, _apart(asked.size, other.size), len(other.words), preset))
-    ranked.sort()
-    close = [entry[-1] for entry in ranked if not entry[0] or entry[1] < -1]
-    return (close or [entry[-1] for entry in ranked])[:count]
+    family = [(read(preset), preset) for preset in presets]
+    family = [(other, preset) for other, preset in family if asked.words and other.words[:1] == asked.words[:1]]
+
+    def rank(entry: tuple[Name, str]) -> tuple[float, ...]:
+        extra = len(set(entry[0].words) - set(asked.words) - {entry[0].size})
+        return (bool(extra), _apart(asked.size, entry[0].size), extra)
+
+    family.sort(key=rank)
+    same = [preset for other, preset in family if asked.version and other.version == asked.version]
+    sized = [preset for other, preset in family if asked.size and other.size == asked.size and preset not in same]
+    sized.sort(key=lambda preset: _newer(asked.version, read(preset).version))
+    close = [*same[:2], *sized[:1]]
+    return close or [preset for _, preset in family[:3]]
+
+
+def _newer(one: str, other: str) -> float:
+    """How far two versions are, where both are numbers."""
+    try:
+        return abs(float(one.lstrip("v")) - float(other.lstrip("v")))
+    except ValueError:
+        return 100.0
 
 
 def _apart(one: str, other: str) -> float:

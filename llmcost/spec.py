@@ -195,6 +195,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     attention_gate: bool = False  # output gate that doubles the query projection
     learned_positions: WholeOrZero = 0
     relative_positions: bool = False
+    lookup_params: NonNegative = 0.0  # tables that are looked up, not multiplied: embeddings of each layer
     other_params: NonNegative = 0.0  # counted from the checkpoint and named in the source note
     # facts
     max_context: Whole | None = None

@@ -11,7 +11,7 @@ class Counts(NamedTuple):
     """Parameters of a model by part [-], summed over layers; the last two fields are per routed expert and layers."""
 
     embedding: float  # input embedding V d
-    positions: float  # learned positions: looked up, not multiplied
+    positions: float  # learned positions and embeddings of each layer: looked up, not multiplied
     head: float  # output projection V d, 0 when tied
     attention: float  # attention with its biases, query/key norms, sinks and indexers
     mixer: float  # linear mixers
@@ -73,7 +73,12 @@ def faults(model: Model) -> list[str]:
     needed += ["moe_topk", "moe_d_ff"] if model.moe_experts else []
     found = [f"missing {name}" for name in needed if getattr(model, name) is None]
     parts = {name: getattr(model, name) or 0 for name in PARTS} | {"linear.layers": getattr(model.linear, "layers", 0)}
-    found += [f"{name} {n:,} is above n_layers {model.n_layers:,}" for name, n in parts.items() if n > model.n_layers]
+    most = {"ffn_layers": 2 * model.n_layers}  # a layer may have experts beside its FFN (LongCat)
+    found += [
+        f"{name} {n:,} is above n_layers {model.n_layers:,}"
+        for name, n in parts.items()
+        if n > most.get(name, model.n_layers)
+    ]
     if model.moe_experts and model.moe_topk and model.moe_topk > model.moe_experts:
         found.append(f"moe_topk {model.moe_topk:,} is above moe_experts {model.moe_experts:,}")
     return found
@@ -145,7 +150,7 @@ def count(model: Model) -> Counts:
     small = norm * (model.norms_per_layer * float(model.n_layers or 0) + 1.0)
     return Counts(
         embedding=vocab * d,
-        positions=d * model.learned_positions,
+        positions=d * model.learned_positions + model.lookup_params,
         head=0.0 if model.tied_embeddings else vocab * d,
         attention=attention_params(model),
         mixer=mixer_params(model.linear, d) if model.linear else 0.0,

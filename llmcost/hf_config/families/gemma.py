@@ -36,8 +36,10 @@ def gemma3n(r: Reader) -> Fields:
     shared = r.optional("num_kv_shared_layers", low=0) or 0
     altup = d + streams**2 + streams**3 + streams * d + d  # scale, corrections, predictions, router and its norm
     laurel = 2 * d * rank + d
-    other = layers * (altup + laurel) + 2 * (streams - 1) * d * d + _per_layer(r, layers, d)
-    return fields | {"attention_groups": _groups(r, fields, layers, shared, {}), "other_params": other}
+    table, mixed = _per_layer(r, layers, d)
+    other = layers * (altup + laurel) + 2 * (streams - 1) * d * d + mixed
+    fields |= {"attention_groups": _groups(r, fields, layers, shared, {})}
+    return fields | {"lookup_params": table, "other_params": other}
 
 
 def gemma4(r: Reader) -> Fields:
@@ -50,7 +52,8 @@ def gemma4(r: Reader) -> Fields:
     if r.flag("attention_k_eq_v", False):
         wide["k_eq_v"] = True
     fields |= {"attention_groups": _groups(r, fields, layers, layers - own, wide)}
-    fields |= {"other_params": _per_layer(r, layers, d)}
+    table, mixed = _per_layer(r, layers, d)
+    fields |= {"lookup_params": table, "other_params": mixed}
     if r.flag("enable_moe_block", False):
         r.config = {"num_experts_per_tok": r.config.get("top_k_experts"), **r.config}
         fields |= experts(r, "num_experts", "moe_intermediate_size") | {"moe_shared_d_ff_total": width}
@@ -98,10 +101,10 @@ def _groups(r: Reader, fields: Fields, layers: int, shared: int, full: Fields) -
     return groups
 
 
-def _per_layer(r: Reader, layers: int, d: int) -> int:
-    """Embeddings that each layer adds: the table, its projections, a gate and a norm in each layer."""
+def _per_layer(r: Reader, layers: int, d: int) -> tuple[int, int]:
+    """Embeddings that each layer adds: the table, and its projections with a gate and a norm in each layer."""
     width = r.optional("hidden_size_per_layer_input", low=0) or 0
     if not width:
-        return 0
+        return 0, 0
     table = r.whole("vocab_size_per_layer_input") * layers * width
-    return table + layers * width * d + width + layers * (2 * d * width + d)
+    return table, layers * width * d + width + layers * (2 * d * width + d)

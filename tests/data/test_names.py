@@ -1,0 +1,325 @@
+"""Names of models as people type them: what each means, and what means nothing for certain."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmcost import names, spec
+from llmcost.catalog import Catalog
+from llmcost.engine.model.stored import checkpoint_of
+from llmcost.errors import LlmcostError
+
+CATALOG = Catalog()
+
+# typed -> preset, and the format where the name says one
+KNOWN = """
+meta-llama/Llama-3.3-70B-Instruct llama-3.3-70b
+meta-llama/Meta-Llama-3.1-8B-Instruct llama-3.1-8b
+Meta-Llama-3-8B-Instruct llama-3-8b
+llama3.1:8b llama-3.1-8b
+llama3.1:70b-instruct-q4_K_M llama-3.1-70b q4_k_m
+llama3:70b llama-3-70b
+llama3.2:1b llama-3.2-1b
+llama3.2:3b-instruct-fp16 llama-3.2-3b 16bit
+llama3-1-8b llama-3.1-8b
+llama-3-3-70b-instruct llama-3.3-70b
+Llama3.3 llama-3.3-70b
+llama3.3:latest llama-3.3-70b
+unsloth/Llama-3.2-3B-Instruct-bnb-4bit llama-3.2-3b bnb-4bit
+hugging-quants/Meta-Llama-3.1-70B-Instruct-AWQ-INT4 llama-3.1-70b awq
+RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic llama-3.3-70b fp8
+RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16 llama-3.1-8b w4a16
+RedHatAI/Llama-3.3-70B-Instruct-quantized.w8a8 llama-3.3-70b w8a8
+nvidia/Llama-3.1-70B-Instruct-FP8 llama-3.1-70b fp8
+bartowski/Llama-3.3-70B-Instruct-GGUF:Q5_K_M llama-3.3-70b q5_k_m
+TheBloke/Llama-2-70B-Chat-GPTQ llama-2-70b gptq-4bit
+llama2:13b llama-2-13b
+Llama-2-7b-chat-hf llama-2-7b
+https://huggingface.co/meta-llama/Llama-3.1-405B llama-3.1-405b
+models--meta-llama--Llama-3.1-8B llama-3.1-8b
+meta-llama/Llama-4-Scout-17B-16E-Instruct llama-4-scout
+meta-llama/Llama-4-Maverick-17B-128E-Instruct-FP8 llama-4-maverick fp8
+llama4:scout llama-4-scout
+llama4:16x17b llama-4-scout
+meta-llama/Llama-3.2-11B-Vision-Instruct llama-3.2-11b-vision
+meta-llama/Llama-3.2-90B-Vision-Instruct llama-3.2-90b-vision
+NousResearch/Hermes-3-Llama-3.1-8B llama-3.1-8b
+nvidia/Llama-3.1-Nemotron-70B-Instruct-HF llama-3.1-70b
+nvidia/Llama-3_3-Nemotron-Super-49B-v1_5 llama-3.3-nemotron-super-49b
+codellama:34b codellama-34b
+codellama/CodeLlama-7b-Instruct-hf codellama-7b
+TinyLlama/TinyLlama-1.1B-Chat-v1.0 tinyllama
+Qwen/Qwen2.5-72B-Instruct qwen2.5-72b
+Qwen/Qwen2.5-7B-Instruct-AWQ qwen2.5-7b awq
+Qwen/Qwen2.5-32B-Instruct-GPTQ-Int8 qwen2.5-32b gptq-8bit
+qwen2.5:14b qwen2.5-14b
+qwen2.5-coder:32b qwen2.5-32b
+Qwen/Qwen2.5-Coder-7B-Instruct qwen2.5-7b
+Qwen/Qwen2.5-Math-72B-Instruct qwen2.5-72b
+Qwen/Qwen2.5-VL-7B-Instruct qwen2.5-vl-7b
+Qwen/QwQ-32B qwen2.5-32b
+qwq:32b qwen2.5-32b
+Qwen/Qwen2-57B-A14B-Instruct qwen2-57b-a14b
+qwen2:1.5b qwen2-1.5b
+Qwen/Qwen1.5-110B-Chat qwen1.5-110b
+qwen:7b-nothing -
+qwen3:30b qwen3-30b-a3b
+qwen3:30b-a3b-instruct-2507-q4_K_M qwen3-30b-a3b q4_k_m
+Qwen/Qwen3-30B-A3B-Instruct-2507-FP8 qwen3-30b-a3b fp8
+Qwen/Qwen3-235B-A22B-Thinking-2507 qwen3-235b-a22b
+Qwen/Qwen3-4B-Instruct-2507 qwen3-4b
+qwen3:0.6b qwen3-0.6b
+Qwen3-32B-AWQ qwen3-32b awq
+mlx-community/Qwen3-14B-4bit qwen3-14b mlx-4bit
+mlx-community/Qwen3-8B-6bit qwen3-8b mlx-6bit
+qwen3-coder:30b qwen3-30b-a3b
+Qwen/Qwen3-Coder-480B-A35B-Instruct-FP8 qwen3-coder-480b-a35b fp8
+Qwen/Qwen3-Coder-Next qwen3-next
+Qwen/Qwen3-Next-80B-A3B-Instruct qwen3-next
+Qwen/Qwen3-VL-8B-Instruct qwen3-vl-8b
+qwen3-vl:32b qwen3-vl-32b
+Qwen/Qwen3.5-9B qwen3.5-9b
+Qwen/Qwen3.5-35B-A3B-GPTQ-Int4 qwen3.5-35b-a3b gptq-4bit
+Qwen/Qwen3.6-27B-FP8 qwen3.5-27b fp8
+nvidia/Qwen3.5-397B-A17B-NVFP4 qwen3.5-397b-a17b nvfp4
+mistralai/Mistral-7B-Instruct-v0.2 mistral-7b-v0.2
+mistralai/Mistral-7B-Instruct-v0.3 mistral-7b-v0.3
+mistralai/Mistral-7B-v0.1 mistral-7b
+mistralai/Mixtral-8x7B-Instruct-v0.1 mixtral-8x7b
+mixtral:8x22b mixtral-8x22b
+mistralai/Mistral-Nemo-Instruct-2407 mistral-nemo
+mistral-nemo:12b mistral-nemo
+mistralai/Mistral-Small-24B-Instruct-2501 mistral-small-3
+mistralai/Mistral-Small-3.1-24B-Instruct-2503 mistral-small-3
+mistralai/Mistral-Small-3.2-24B-Instruct-2506 mistral-small-3
+mistral-small:24b mistral-small-3
+mistral-small:22b codestral-22b
+mistralai/Mistral-Large-Instruct-2411 mistral-large-2
+mistral-large:123b mistral-large-2
+mistralai/Codestral-22B-v0.1 codestral-22b
+mistralai/Devstral-Small-2507 mistral-small-3
+mistralai/Magistral-Small-2509 mistral-small-3
+mistralai/Ministral-8B-Instruct-2410 ministral-8b
+mistralai/Ministral-3-8B-Instruct-2512 ministral-3-8b
+mistralai/Ministral-3-14B-Instruct-2512 ministral-3-14b
+HuggingFaceH4/zephyr-7b-beta mistral-7b
+google/gemma-3-27b-it gemma-3-27b
+gemma3:4b gemma-3-4b
+gemma3:12b-it-q8_0 gemma-3-12b q8_0
+gemma2:9b gemma-2-9b
+google/gemma-2-27b-it gemma-2-27b
+gemma:2b gemma-2b
+google/gemma-3n-E4B-it gemma-3n-e4b
+gemma3n:e2b gemma-3n-e2b
+google/gemma-4-E4B-it gemma-4-e4b
+google/gemma-4-31B-it gemma-4-31b
+gemma-4-26B-A4B-it gemma-4-26b-a4b
+google/medgemma-27b-text-it gemma-3-27b
+phi4:14b phi-4
+microsoft/phi-4 phi-4
+microsoft/Phi-4-mini-instruct phi-4-mini
+phi4-mini phi-4-mini
+microsoft/Phi-4-reasoning phi-4
+microsoft/Phi-3-mini-4k-instruct phi-3-mini
+microsoft/Phi-3-medium-128k-instruct phi-3-medium
+microsoft/Phi-3.5-MoE-instruct phi-3.5-moe
+microsoft/phi-2 phi-2
+deepseek-ai/DeepSeek-V3 deepseek-v3
+deepseek-ai/DeepSeek-V3-0324 deepseek-v3
+deepseek-ai/DeepSeek-V3.1-Terminus deepseek-v3
+deepseek-ai/DeepSeek-V3.2-Exp deepseek-v3.2
+deepseek-ai/DeepSeek-R1-0528 deepseek-r1
+deepseek-r1:671b deepseek-r1
+deepseek-r1:70b llama-3.3-70b
+deepseek-r1:32b qwen2.5-32b
+deepseek-r1:14b qwen2.5-14b
+deepseek-r1:1.5b deepseek-r1-distill-qwen-1.5b
+deepseek-ai/DeepSeek-R1-Distill-Llama-8B llama-3.1-8b
+deepseek-ai/DeepSeek-R1-Distill-Qwen-32B qwen2.5-32b
+deepseek-ai/DeepSeek-R1-0528-Qwen3-8B qwen3-8b
+deepseek-ai/DeepSeek-Coder-V2-Lite-Instruct deepseek-v2-lite
+deepseek-ai/DeepSeek-V2.5 deepseek-v2
+deepseek-ai/DeepSeek-V4-Flash deepseek-v4-flash
+deepseek-ai/deepseek-coder-6.7b-instruct deepseek-coder-6.7b
+openai/gpt-oss-120b gpt-oss-120b
+gpt-oss:20b gpt-oss-20b
+openai/gpt-oss-safeguard-20b gpt-oss-20b
+moonshotai/Kimi-K2-Instruct-0905 kimi-k2
+moonshotai/Kimi-K2-Thinking kimi-k2-thinking
+moonshotai/Kimi-K2.5 kimi-k2.5
+moonshotai/Kimi-K2.6 kimi-k2.5
+moonshotai/Kimi-K3 kimi-k3
+moonshotai/Kimi-Linear-48B-A3B-Instruct kimi-linear
+zai-org/GLM-4.5-Air-FP8 glm-4.5-air fp8
+zai-org/GLM-4.6 glm-4.5
+zai-org/GLM-4.7 glm-4.5
+zai-org/GLM-4.7-Flash glm-4.7-flash
+zai-org/GLM-5 glm-5
+zai-org/GLM-5.1 glm-5
+zai-org/GLM-5.3 glm-5.2
+zai-org/GLM-4-32B-0414 glm-4-32b
+MiniMaxAI/MiniMax-M2 minimax-m2
+MiniMaxAI/MiniMax-M2.7 minimax-m2.5
+nvidia/NVIDIA-Nemotron-Nano-9B-v2 nemotron-nano-9b-v2
+nvidia/NVIDIA-Nemotron-3-Nano-30B-A3B-BF16 nemotron-3-nano 16bit
+nvidia/NVIDIA-Nemotron-3-Super-120B-A12B-NVFP4 nemotron-3-super nvfp4
+ibm-granite/granite-4.0-h-small granite-4.0-h-small
+ibm-granite/granite-3.3-8b-instruct granite-3.3-8b
+granite3.3:8b granite-3.3-8b
+CohereLabs/c4ai-command-a-03-2025 command-a
+command-r-plus command-r-plus
+CohereForAI/c4ai-command-r-08-2024 command-r-08-2024
+LiquidAI/LFM2-8B-A1B lfm2-8b-a1b
+LiquidAI/LFM2.5-1.2B-Instruct lfm2-1.2b
+inclusionAI/Ling-flash-2.0 ling-flash-2.0
+inclusionAI/Ling-1T ling-1t
+rednote-hilab/dots.llm1.inst dots-llm1
+LGAI-EXAONE/K-EXAONE-236B-A23B k-exaone-236b-a23b
+LGAI-EXAONE/EXAONE-4.0-32B exaone-4.0-32b
+meituan-longcat/LongCat-Flash-Chat longcat-flash
+XiaomiMiMo/MiMo-V2-Flash mimo-v2-flash
+arcee-ai/Trinity-Mini trinity-mini
+tencent/Hunyuan-A13B-Instruct hunyuan-a13b
+swiss-ai/Apertus-70B-Instruct-2509 apertus-70b
+ByteDance-Seed/Seed-OSS-36B-Instruct seed-oss
+HuggingFaceTB/SmolLM3-3B smollm3
+HuggingFaceTB/SmolLM2-1.7B-Instruct smollm2-1.7b
+allenai/OLMo-2-0325-32B-Instruct olmo-2-32b
+allenai/Olmo-3-32B-Think olmo-3-32b
+allenai/OLMoE-1B-7B-0924-Instruct olmoe
+tiiuae/Falcon-H1-34B-Instruct falcon-h1-34b
+tiiuae/falcon-40b-instruct falcon-40b
+ai21labs/AI21-Jamba-Mini-1.6 jamba-v0.1
+01-ai/Yi-1.5-34B-Chat yi-34b
+bigcode/starcoder2-15b starcoder2-15b
+baidu/ERNIE-4.5-21B-A3B-PT ernie-4.5-21b-a3b
+upstage/SOLAR-10.7B-Instruct-v1.0 solar
+Snowflake/snowflake-arctic-instruct snowflake-arctic
+databricks/dbrx-instruct dbrx
+EleutherAI/gpt-neox-20b gpt-neox
+bigscience/bloomz-560m bloom-560m
+openai-community/gpt2 gpt-2
+"""
+# What is another shape, a size that nobody published, or says too little: never a preset.
+NOTHING = """
+llama3
+llama-3.1
+llama3.2:70b
+llama-3.1-9b
+llama-3.1-7b-instruct
+meta-llama/Llama-3.2-8B
+qwen3
+qwen3:70b
+qwen2.5:8b
+Qwen/Qwen3-Embedding-8B
+Qwen/Qwen3-Reranker-4B
+Qwen/Qwen3-Omni-30B-A3B-Instruct
+Qwen/Qwen2.5-Omni-7B
+Qwen/Qwen3-VL-7B-Instruct
+mistral
+mistral-small
+mistral-small-2402
+mistral-7b-v0.4
+mistral-large
+mixtral
+gemma3
+gemma-3-9b-it
+gemma-3n-e8b
+google/t5gemma-2b-2b
+google/embeddinggemma-300m
+phi-4-multimodal
+microsoft/Phi-4-multimodal-instruct
+microsoft/Phi-3-vision-128k-instruct
+deepseek-r1:8b
+deepseek-v4
+deepseek-ai/DeepSeek-V4-Flash-0731
+deepseek-ai/DeepSeek-OCR
+deepseek-ai/deepseek-moe-16b-chat
+zai-org/GLM-4.5V
+zai-org/GLM-5.3-Flash
+glm-4
+nvidia/Llama-3_1-Nemotron-Ultra-253B-v1
+nvidia/Llama-3.1-Minitron-4B-Width-Base
+sparkarena/Minimax-M3-v0-NVFP4-REAP50
+RedHatAI/Qwen3.8-2.4T-A95B-NVFP4-REAP-25
+amd/PARD-Llama-3.2-1B
+nvidia/gpt-oss-120b-Eagle3-v3
+z-lab/Qwen3-4B-DFlash-b16
+moonshotai/Kimi-VL-A3B-Instruct
+someone/unheard-of
+kimi
+gpt-5
+command
+granite-4.0
+olmo
+"""
+
+
+def pairs() -> list[tuple[str, str, str]]:
+    rows = [[*line.split(), ""][:3] for line in KNOWN.strip().splitlines()]
+    return [(typed, preset, scheme) for typed, preset, scheme in rows if preset != "-"]
+
+
+def test_there_are_enough_names_to_mean_something() -> None:
+    assert len(pairs()) >= 150
+
+
+@pytest.mark.parametrize(("typed", "preset", "scheme"), pairs(), ids=lambda x: str(x)[:40])
+def test_a_name_means_its_model(typed: str, preset: str, scheme: str) -> None:
+    found = CATALOG.find("models", typed)
+    assert (found.name, found.scheme) == (preset, scheme)
+
+
+@pytest.mark.parametrize("typed", NOTHING.split())
+def test_a_guess_is_never_taken(typed: str) -> None:
+    with pytest.raises(LlmcostError):
+        CATALOG.find("models", typed)
+
+
+def test_no_two_presets_share_a_name() -> None:
+    files, aliases = CATALOG.files("models"), CATALOG.aliases("models")
+    table = names.index({**aliases, **{name: name for name in files}})
+    assert not [key for key, preset in table.items() if not preset]
+
+
+@pytest.mark.parametrize(
+    ("typed", "hints"),
+    [
+        ("llama3", ["llama-3-70b", "llama-3-8b"]),
+        ("llama-3.2-7b", ["llama-3.2-3b", "llama-3.2-1b"]),
+        ("qwen3:7b", ["qwen3-8b"]),
+        ("gemma3:70b", ["gemma-3-27b"]),
+        ("llama3.2:70b", ["llama-3.2-3b"]),
+    ],
+)
+def test_hints_are_of_the_family_and_the_nearest_size(typed: str, hints: list[str]) -> None:
+    with pytest.raises(LlmcostError) as error:
+        CATALOG.find("models", typed)
+    assert all(f"'{hint}'" in error.value.hint for hint in hints)
+    assert "llama-1" not in error.value.hint
+
+
+def test_how_a_name_was_read_is_said() -> None:
+    (note,) = CATALOG.find("models", "Qwen/Qwen3-32B-AWQ").warnings
+    assert (note.code, note.message) == ("W023", "'Qwen/Qwen3-32B-AWQ' is read as qwen3-32b stored as awq")
+    assert not CATALOG.find("models", "qwen3-32b").warnings
+
+
+def test_a_format_that_is_not_clear_is_said() -> None:
+    codes = [w.code for w in CATALOG.find("models", "unsloth/Qwen3-8B-GGUF").warnings]
+    assert codes == ["W023", "W024"]
+
+
+def test_a_quantised_name_is_stored_so() -> None:
+    model, _ = CATALOG.load(spec.Model, "Qwen/Qwen3-32B-AWQ")
+    stored = checkpoint_of(model)
+    assert stored.attention is not None
+    assert (stored.method, stored.attention.bits, stored.rest.bits) == ("awq", 4.15625, 16.0)
+    assert (model.native_dtype, stored.activation_dtype) == ("int4", None)
+    assert CATALOG.load(spec.Model, "gpt-oss-20b-mxfp4")[0] == CATALOG.load(spec.Model, "gpt-oss-20b")[0]
+
+
+def test_a_model_in_the_place_of_a_scenario_is_named() -> None:
+    with pytest.raises(LlmcostError, match="it is a model") as error:
+        CATALOG.find("scenarios", "llama-3.1-8b")
+    assert error.value.hint == "--model llama-3.1-8b"
