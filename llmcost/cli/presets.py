@@ -137,12 +137,15 @@ def import_(
         show_default=False,
     ),
     name: str | None = typer.Option(None, "--name", metavar="NAME", help="What to call the model.", show_default=False),
+    measure: bool = typer.Option(
+        False, "--measure", help="Count its own class, built by transformers without weights.", show_default=False
+    ),
     output: str | None = OUTPUT,
 ) -> int:
     """Turn a model's files into a preset: a Hugging Face config.json or folder, a GGUF file."""
     from llmcost import hf_config
 
-    found = _imported(file, name)
+    found = _measured(file, name) if measure else _imported(file, name)
     for said in found.warnings:
         print(f"warning {said.code}: {said.message}", file=sys.stderr)
     return _text(hf_config.model_to_toml(found.model), output)
@@ -162,6 +165,18 @@ def _imported(file: str, name: str | None) -> Any:
         return read_config(config, name or label)
     found = model_files.read(Path(file).expanduser())
     return found if name is None else found._replace(model=structs.replace(found.model, title=name))
+
+
+def _measured(file: str, name: str | None) -> Any:
+    """The model of a file, counted by its own class; the family's reading of it where there is one."""
+    from pathlib import Path
+
+    from llmcost.hf_config import measured
+
+    found, lines = measured.read(Path(file).expanduser(), name)
+    for line in lines:
+        print(f"measured: {line}", file=sys.stderr)
+    return found
 
 
 def path(presets_dir: str | None = FOLDER) -> int:

@@ -70,6 +70,20 @@ def refuse_other_files(config: dict[str, Any], where: str) -> None:
         raise LlmcostError(f"{where}: settings of generation, not a model", "give the config.json beside it")
 
 
+def refuse_no_decoder(config: dict[str, Any], where: str) -> None:
+    """Raise for a type that no count makes a language model: encoders, models of other senses.
+
+    Raises
+    ------
+    LlmcostError
+        What it is.
+    """
+    refuse_other_files(config, where)
+    kind = config.get("model_type")
+    if kind in ENCODERS or kind in SENSE:
+        raise unknown(kind, where, [])
+
+
 def unknown(kind: object, where: str, known: list[str]) -> LlmcostError:
     """The finding for a `model_type` that is not read: what it is, where that is known."""
     name = kind if isinstance(kind, str) else ""

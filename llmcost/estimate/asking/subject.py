@@ -78,11 +78,12 @@ def subject(question: Question) -> Subject | None:
             "give --params and, for a mixture of experts, --params-active",
         )
     total = preset.params_total or preset.params_active
-    question.warn(
-        "W010",
-        f"{found.name} is a closed model: its size is an estimate by {preset.estimate_by or 'a third party'}",
-        f"llmcost presets show {found.name}",
-    )
+    if preset.licence == "closed":
+        question.warn(
+            "W010",
+            f"{found.name} is a closed model: its size is an estimate by {preset.estimate_by or 'a third party'}",
+            f"llmcost presets show {found.name}",
+        )
     return _from_counts(question, total, preset.params_active)._replace(preset=preset, found=found)
 
 
