@@ -54,7 +54,7 @@ def _weights(said: Any) -> Stored | None:
     if kind == "int" and bits in INTEGERS:
         width = 32 / (32 // bits)
         zero = 0.0 if said.get("symmetric", True) else width
-        return Stored(INTEGERS[bits], round(width + (16 + zero) / size if size else width, 4))  # type: ignore[arg-type]
+        return Stored(INTEGERS[bits], round(width + (16 + zero) / size if size else width, 4))
     return None
 
 

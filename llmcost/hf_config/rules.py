@@ -39,7 +39,7 @@ def excepted(names: Any) -> tuple[Patterns | None, list[str]]:
 
 def integer(bits: int, extra: float) -> Stored:
     """Integers of so many bits with so many bits of scales beside each."""
-    return Stored(INTEGERS[bits], round(bits + extra, 4))  # type: ignore[arg-type]
+    return Stored(INTEGERS[bits], round(bits + extra, 4))
 
 
 def whole(said: Mapping[str, Any], key: str, default: int) -> int:
