@@ -165,7 +165,7 @@ def test_a_growing_fleet_is_the_fleet_of_each_day(fleet: dict[str, Any]) -> None
     from llmcost.scenario import resolve
 
     asked = {**SERVED, **fleet, "requests": "1M/day", "added_requests": "66k/day"}
-    case, serving = reading.take(resolve(asked), Catalog([]))
+    case, serving = reading.read_both(resolve(asked), Catalog([]))
     assert case.hosted is not None
     p = sampling.central(serving.numbers)
     days = np.arange(0.05, END, 0.1)

@@ -50,7 +50,7 @@ DIGITS = 1e-14  # a double has one more
 def test_crossover_and_compare_agree_to_the_last_digit(name: str) -> None:
     asked = ASKED[name]
     told: dict[str, Any] = dict(api.crossover(**asked, samples=100).result)
-    case = cases.take(sc.resolve(asked), Catalog())
+    case = cases.read_case(sc.resolve(asked), Catalog())
     if case.reason:
         assert told["reason"] == case.reason
         return

@@ -177,11 +177,11 @@ def _blocks(scenario: Scenario, names: list[str], points: list[Cell], catalog: C
     columns = {key: np.array([float(point[key].value) for point in points]) for key in points[0]}
     varied = [key for key in replicas.LENGTHS if key in columns]
     by_length = sorted(range(len(points)), key=lambda i: tuple(columns[k][i] for k in varied))
-    case = cases.take(scenario.over(points[by_length[-1]]), catalog, sided)
+    case = cases.read_case(scenario.over(points[by_length[-1]]), catalog, sided)
     if not varied or isinstance(case.service, Bought):
         return [_sized(case, names, columns)]
     if case.reason:  # the longest is too long: plan with the shortest
-        case = cases.take(scenario.over(points[by_length[0]]), catalog, sided)
+        case = cases.read_case(scenario.over(points[by_length[0]]), catalog, sided)
     chosen = None if case.reason else replicas.chosen(case, columns)
     if chosen is None:
         return _one_by_one(
@@ -206,7 +206,7 @@ def _one_by_one(
         by_length.setdefault(tuple(float(whole.axes[k][i]) for k in varied), []).append(i)
     found = []
     for at in by_length.values():
-        case = cases.take(scenario.over(points[at[0]]), catalog, sided)
+        case = cases.read_case(scenario.over(points[at[0]]), catalog, sided)
         axes = {k: v[at] for k, v in whole.axes.items()}
         found.append(_sized(case, [whole.names[i] for i in at], axes))
     return found

@@ -132,10 +132,10 @@ def curve(alternative: Alternative, line: Axis, figure: str, catalog: Catalog) -
     An alternative whose own table sets the key keeps it: its cost is the same everywhere.
     """
     if line.key.name in alternative.fixed:
-        case = cases.take(alternative.scenario, catalog)
+        case = cases.read_case(alternative.scenario, catalog)
         return Curve(alternative.name, _figured(case, "", figure), True, case)
     start = alternative.scenario.over({line.key.name: line.setting((line.low + line.high) / 2)})
-    case = cases.take(start, catalog)
+    case = cases.read_case(start, catalog)
     bought = alternative.scenario.get("api") is not None and line.key.name in replicas.LENGTHS
     if bought or blocks.plain(line.key.name, alternative):
         return Curve(alternative.name, _figured(case, line.key.name, figure), True, case)
@@ -165,7 +165,7 @@ def _planned(
 
     def point(x: float) -> tuple[float, tuple[float, ...]]:
         if x not in known:
-            case = cases.take(alternative.scenario.over({line.key.name: line.setting(x)}), catalog)
+            case = cases.read_case(alternative.scenario.over({line.key.name: line.setting(x)}), catalog)
             costs, gpus = _figured(case, line.key.name, figure)(np.array([x]))
             known[x] = float(costs[0]), (float(gpus[0, 0]), *_choice(case))
         return known[x]

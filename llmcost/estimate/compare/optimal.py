@@ -147,7 +147,7 @@ class Dollars:
     def spend(self, params: float, tokens: float, served: float) -> tuple[float, float]:
         """Dollars of training, and of serving a number of tokens."""
         laid = {"params": Setting(params, "computed"), "tokens": Setting(tokens, "computed")}
-        case = cases.take(self.scenario.over(laid), self.catalog, sided=True)
+        case = cases.read_case(self.scenario.over(laid), self.catalog, sided=True)
         if case.reason:
             return np.inf, np.inf
         self.inputs = {k: v for k, v in case.inputs.items() if v.origin != "computed"}

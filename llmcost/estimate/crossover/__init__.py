@@ -64,7 +64,7 @@ def crossover(
         return turned.solve(scenario, catalog, solve, at, lambda one: crossover(one, catalog, by, daily))
     if at is not None:
         raise LlmcostError("--at without --solve: what is to be found?", "--solve traffic --at 12mo")
-    case, serving = reading.take(scenario, catalog)
+    case, serving = reading.read_both(scenario, catalog)
     if case.refused is not None:
         return structs.replace(refusal(*case.refused, "crossover"), inputs=case.inputs)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # unbounded growth leaves the range of floats

@@ -16,8 +16,8 @@ from llmcost.scenario import Scenario
 EXAMPLE = "llmcost crossover --train-cost 150M --cost-per-request 0.05 --requests 10M/day"
 
 
-def take(scenario: Scenario, catalog: Catalog) -> tuple[Case, Question]:
-    """Take every value of both sides: the case, and its serving side.
+def read_both(scenario: Scenario, catalog: Catalog) -> tuple[Case, Question]:
+    """Read every value of both sides: the case, and its serving side.
 
     Raises
     ------
@@ -32,9 +32,9 @@ def take(scenario: Scenario, catalog: Catalog) -> tuple[Case, Question]:
     serving = Question(scenario, catalog, SERVE, alone=False)
     for key in (*GIVEN, "isl", "osl"):  # what is given tells no lengths, and tokens are counted all the same
         serving.number(key)
-    case = cases.of_sides(training, serving)
+    case = cases.read_sides(training, serving)
     if case.run is None and "train_cost" in training.numbers:
-        billing.take_programme(training, case.scope)  # the crossing is told for both scopes
+        billing.read_programme(training, case.scope)  # the crossing is told for both scopes
     if case.run is not None and case.run.bill.definition == billing.ACQUISITION:
         training.warn(
             "W040",

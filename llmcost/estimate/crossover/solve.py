@@ -102,7 +102,7 @@ class _Asked(NamedTuple):
 
 
 def _ask(scenario: Scenario, catalog: Catalog, days: float) -> _Asked:
-    case, serving = reading.take(scenario, catalog)
+    case, serving = reading.read_both(scenario, catalog)
     if case.reason:
         raise LlmcostError(case.reason[:1].upper() + case.reason[1:], "a smaller model, or more accelerators")
     if case.course.kind == demand.SERIES:
@@ -277,7 +277,7 @@ def _largest(scenario: Scenario, catalog: Catalog, days: float, answer: Answer) 
 
     def later(params: float) -> bool:
         try:
-            case, _ = reading.take(_sized(scenario, params), catalog)
+            case, _ = reading.read_both(_sized(scenario, params), catalog)
         except LlmcostError as error:  # a size that these accelerators cannot lay out is no answer; others may be
             refused.append(error)
             return False

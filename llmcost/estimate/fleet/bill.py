@@ -32,8 +32,8 @@ CHARGES = (
 SHARED = frozenset(one.shared for one in CHARGES if one.shared)
 
 
-def take(question: Question, requests: bool, sent: float) -> None:
-    """Take what is paid beside accelerators, where a share of the answers is `sent` from the data centre.
+def read_other_costs(question: Question, requests: bool, sent: float) -> None:
+    """Read what is paid beside accelerators, where a share of the answers is `sent` from the data centre.
 
     Raises
     ------

@@ -69,8 +69,8 @@ class Offer(NamedTuple):
         return Users(self.kind, p[self.mean] * DAYS_PER_MONTH, tail)
 
 
-def take_users(question: Question) -> bool:
-    """Take the traffic: said, or users times what each of them asks; whether there is any.
+def read_users(question: Question) -> bool:
+    """Read the traffic: said, or users times what each of them asks; whether there is any.
 
     Raises
     ------
@@ -95,8 +95,8 @@ def take_users(question: Question) -> bool:
     return True
 
 
-def take(question: Question) -> tuple[Offer, ...]:
-    """Take the plans: `--plan FILE`, or the `[plan]` of the scenario; users alone where only they are said.
+def read_plans(question: Question) -> tuple[Offer, ...]:
+    """Read the plans: `--plan FILE`, or the `[plan]` of the scenario; users alone where only they are said.
 
     Raises
     ------

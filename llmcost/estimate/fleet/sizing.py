@@ -69,8 +69,8 @@ class Fleet(NamedTuple):
         return self.load(p, bound) / week.over_time(*week.held(self.rates(p), self.reaction_hours))
 
 
-def take(question: Question, requests: bool, waits: bool) -> Fleet:
-    """Take what is said of the fleet, and the mean load where no peak is; part of the work `waits` for a quiet hour.
+def read_fleet(question: Question, requests: bool, waits: bool) -> Fleet:
+    """Read what is said of the fleet, and the mean load where no peak is; part of the work `waits` for a quiet hour.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def read_hours(name: str) -> Any:
     return values / values.mean()
 
 
-def take_mix(question: Question, fleet: Fleet, hardware: str | None, terms: prices.Terms) -> Fleet:
+def read_mix(question: Question, fleet: Fleet, hardware: str | None, terms: prices.Terms) -> Fleet:
     """The fleet on its terms; of a mix take those of the base, and of spot among the peaks.
 
     Raises

@@ -1,4 +1,4 @@
-"""A run, a service, or both, with their values taken and their course over time: what lifetimes are figured from."""
+"""A run, a service, or both, with their values read and their course over time: what lifetimes are figured from."""
 
 from __future__ import annotations
 
@@ -132,8 +132,8 @@ def _trains(scenario: Scenario) -> bool:
     return any("train_cost" in layer for layer in scenario.layers[: bought + 1])
 
 
-def take(scenario: Scenario, catalog: Catalog, sided: bool = False) -> Case:
-    """Take every value of what a scenario asks about; with `sided` inputs are shown with their side.
+def read_case(scenario: Scenario, catalog: Catalog, sided: bool = False) -> Case:
+    """Read every value of what a scenario asks about; with `sided` inputs are shown with their side.
 
     Raises
     ------
@@ -147,11 +147,11 @@ def take(scenario: Scenario, catalog: Catalog, sided: bool = False) -> Case:
         )
     train = Question(scenario, catalog, TRAIN, alone=not serves) if trains else None
     serve = Question(scenario, catalog, SERVE, alone=not trains) if serves else None
-    return of_sides(train, serve, sided)
+    return read_sides(train, serve, sided)
 
 
-def of_sides(train: Question | None, serve: Question | None, sided: bool = True) -> Case:
-    """Take every value of the sides that are asked about.
+def read_sides(train: Question | None, serve: Question | None, sided: bool = True) -> Case:
+    """Read every value of the sides that are asked about.
 
     Raises
     ------
@@ -172,7 +172,7 @@ def _trained(case: Case, question: Question) -> Case:
     given = [question.number(key) for key in ("train_cost", "train_energy")]
     if any(v is not None for v in given):
         return case._replace(scope=_scope_of_given(question))
-    run = training.plan(question)
+    run = training.read_run(question)
     if isinstance(run, NoFit):
         return case._replace(refused=(run, question))
     return case._replace(run=run, scope=run.bill.scope)
@@ -183,12 +183,12 @@ def _scope_of_given(question: Question) -> str:
     scope = str(question.said("scope") or billing.RUN)
     asked = scope == billing.PROGRAM or question.scenario.has(*billing.PROGRAMME_KEYS)
     if asked and "train_cost" in question.numbers:
-        billing.take_programme(question, scope)
+        billing.read_programme(question, scope)
     return scope
 
 
 def _served(case: Case, question: Question) -> Case:
-    course = courses.take(question)
+    course = courses.read_course(question)
     days = None if course.kind is None else courses.horizon_days(question)
     case = case._replace(course=course, horizon_days=days)
     shape = None if days is None else course.shape(sampling.central(question.numbers), days)
@@ -196,7 +196,7 @@ def _served(case: Case, question: Question) -> Case:
     if isinstance(service, NoFit):
         return case._replace(refused=case.refused or (service, question))
     if isinstance(service, Hosted) and case.training is not None:
-        student = students.take(case.training, service.applied)
+        student = students.read_student(case.training, service.applied)
         if isinstance(student, NoFit):
             return case._replace(refused=case.refused or (student, case.training))
         case = case._replace(student=student)
@@ -206,8 +206,8 @@ def _served(case: Case, question: Question) -> Case:
 def _service(question: Question, shape: Any) -> Service | NoFit:
     """What answers the requests: bought, given, or hosted for the traffic of days of this shape."""
     if _bought(question.scenario):
-        return bought_tokens.plan(question)
-    return services.given(question) or serving.plan(question, shape)
+        return bought_tokens.read_bought(question)
+    return services.read_given(question) or serving.read_service(question, shape)
 
 
 def _bought(scenario: Scenario) -> bool:

@@ -84,8 +84,8 @@ class Course(NamedTuple):
         return engine.schedule(parts)
 
 
-def take(question: Question) -> Course:
-    """Take what is said of time.
+def read_course(question: Question) -> Course:
+    """Read what is said of time.
 
     Raises
     ------

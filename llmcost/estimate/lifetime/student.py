@@ -11,7 +11,7 @@ from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.serving.technique_keys import FILE
 from llmcost.estimate.serving.techniques import Applied
-from llmcost.estimate.training.plan import Run, plan
+from llmcost.estimate.training.plan import Run, read_run
 from llmcost.keys import TRAIN
 from llmcost.scenario import Setting
 
@@ -24,7 +24,7 @@ TEACHERS = (
 )  # fmt: skip
 
 
-def take(training: Question, applied: Applied) -> Run | NoFit | None:
+def read_student(training: Question, applied: Applied) -> Run | NoFit | None:
     """The run that makes the student, where one is served; its numbers and caveats go to the training side.
 
     Raises
@@ -47,7 +47,7 @@ def take(training: Question, applied: Applied) -> Run | NoFit | None:
     run = {"method": "distill", "teacher": teacher.value, "model": given["model"], "tokens": tokens}
     asked = scenario._replace(layers=({k: Setting(v, "technique:distill") for k, v in run.items()}, *layers))
     question = Question(asked, training.catalog, TRAIN)
-    found = plan(question)
+    found = read_run(question)
     for name, value in question.numbers.items():
         if training.numbers.get(name) != value:
             training.keep(TAG + name, value)

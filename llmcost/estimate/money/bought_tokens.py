@@ -27,7 +27,7 @@ _VERSION = re.compile(r"[-@:]?(v?\d[\d.:-]*|latest)?")
 
 
 class Bought(NamedTuple):
-    """A question whose tokens are bought, with its values taken."""
+    """A question whose tokens are bought, with its values read."""
 
     question: Question
     name: str
@@ -64,8 +64,8 @@ class Quote(NamedTuple):
     origin: Origin
 
 
-def plan(question: Question) -> Bought:
-    """Take lengths, traffic and prices.
+def read_bought(question: Question) -> Bought:
+    """Read lengths, traffic and prices.
 
     Raises
     ------

@@ -17,7 +17,7 @@ from llmcost.estimate.asking.ledger import Ledger, Number, Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import chip
 from llmcost.estimate.money.place import Place, place
-from llmcost.estimate.money.purchase import take_purchase
+from llmcost.estimate.money.purchase import read_purchase
 from llmcost.keys import SERVE
 
 SOURCE = "docs/method-fleet.md, owning"
@@ -69,13 +69,13 @@ def hour(question: Question, key: str) -> tuple[Number, Owned]:
     if device is None:
         raise LlmcostError("missing --hardware: owning is priced by what is bought", "--hardware h100-sxm")
     parts = question.apart()  # they are in the price: a draw holds the one or the others
-    take_purchase(parts, device)
+    read_purchase(parts, device)
     if place(question, device) is None:
         raise LlmcostError(
             f"the power of {device.found.name} is not known, and what is owned has to be powered",
             "name another --hardware, or rent: --commitment on-demand",
         )
-    _take(parts)
+    _read(parts)
     numbers = {**{k: v for k, v in question.numbers.items() if k in SHARED}, **parts.numbers}
     serves = question.side == SERVE
     owned = _owned(sampling.central(numbers), serves)._replace(key=key, numbers=parts.numbers)
@@ -89,7 +89,7 @@ def hour(question: Question, key: str) -> tuple[Number, Owned]:
     return found, owned
 
 
-def _take(question: Question) -> None:
+def _read(question: Question) -> None:
     for key, factor in DEFAULTS.items():
         question.number(key, question.factor("ownership", factor))
     life = question.factor("programme", "server_life_years")

@@ -63,7 +63,7 @@ class Place(NamedTuple):
 
 
 def place(question: Question, device: Chip) -> Place | None:
-    """Take watts, PUE, carbon and electricity price; None when the accelerator's power is not known."""
+    """Read watts, PUE, carbon and electricity price; None when the accelerator's power is not known."""
     watts = device.preset.tdp_watts
     if watts is None:
         question.warn(

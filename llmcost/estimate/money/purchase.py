@@ -12,8 +12,8 @@ from llmcost.estimate.asking.subject import Chip
 UNIT, WITH_SERVER, ALONE = "USD/GPU", "with server", "without server"
 
 
-def take_purchase(question: Question, device: Chip | None) -> None:
-    """Take `purchase_price`, `server_over_chip` where the price is that of the accelerator alone, `interconnect_share`.
+def read_purchase(question: Question, device: Chip | None) -> None:
+    """Read `purchase_price`, `server_over_chip` where the price is that of the accelerator alone, `interconnect_share`.
 
     Raises
     ------

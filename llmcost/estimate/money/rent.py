@@ -227,7 +227,7 @@ def _origin(quotes: list[spec.RentalPrice], origin: str, text: str) -> Origin:
     return Origin(origin, f"{text}, dated {dates[0]} to {dates[-1]}", dates[-1].isoformat(), "vendor")
 
 
-def terms(question: Question, hardware: str | None) -> Terms:
+def read_terms(question: Question, hardware: str | None) -> Terms:
     """The rate of a question: given, or the rule's, with its caveats recorded; what owning costs where it is owned.
 
     Raises

@@ -11,7 +11,7 @@ from llmcost.errors import Exit
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import NoFit, refusal
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.fleet import bill as service
+from llmcost.estimate.fleet import bill
 from llmcost.estimate.fleet import plans as offers
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.money import owning as ownership
@@ -19,7 +19,7 @@ from llmcost.estimate.money import rent as prices
 from llmcost.estimate.serving import explain as steps
 from llmcost.estimate.serving.hosted import STANDING, Hosted
 from llmcost.estimate.serving.latency import at_load
-from llmcost.estimate.serving.plan import plan
+from llmcost.estimate.serving.plan import read_service
 from llmcost.estimate.serving.replica import GivenRate
 from llmcost.estimate.serving.together import Together
 from llmcost.result import Estimate
@@ -37,17 +37,17 @@ def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
         met, is an answer with exit code 1.
     """
     question = Question(scenario, catalog, "serve")
-    todo, sold = plan(question), offers.take(question)
-    if isinstance(todo, NoFit):
-        return refusal(todo, question, "serve")
+    service, sold = read_service(question), offers.read_plans(question)
+    if isinstance(service, NoFit):
+        return refusal(service, question, "serve")
 
     def priced(p: Mapping[str, Any]) -> dict[str, Any]:
-        out = todo.figures(p)
+        out = service.figures(p)
         return out | offers.figures(sold, p, out)
 
     samples, seed = sampling.settings(question)
     centre, spread = sampling.evaluate(priced, question.numbers, samples, seed)
-    return _estimate(todo, sold, *at_load(todo, centre, spread))
+    return _estimate(service, sold, *at_load(service, centre, spread))
 
 
 PRICED = {
@@ -55,43 +55,44 @@ PRICED = {
 }  # fmt: skip
 
 
-def _estimate(todo: Hosted, sold: tuple[offers.Offer, ...], c: dict[str, Any], spread: dict[str, Any]) -> Estimate:
-    question, replica = todo.question, todo.replica
+def _estimate(service: Hosted, sold: tuple[offers.Offer, ...], c: dict[str, Any], spread: dict[str, Any]) -> Estimate:
+    question, replica = service.question, service.replica
     known = [term.name for term in results(SERVE) if term.name in c or not term.asked]
     result: dict[str, Any] = {key: _plain(c.get(key)) for key in known}
-    if not (todo.fleet.follows or todo.fleet.mixed):
+    if not (service.fleet.follows or service.fleet.mixed):
         del result["gpus_mean"]
     if replica.server() is None:  # a batch that stands: nothing to tell apart from its latencies
         for full in STANDING.values():
             result.pop(full, None)
     result |= replica.facts()
-    p = todo.central()
-    if todo.sizing is not None:
-        result["max_utilization"] = todo.sizing.max_utilization
+    p = service.central()
+    if service.sizing is not None:
+        result["max_utilization"] = service.sizing.max_utilization
     result["feasible"] = True
     code = Exit.OK
-    if todo.fleet_gpus is not None and result["gpus"] is not None and result["gpus"] > todo.fleet_gpus:
+    if service.fleet_gpus is not None and result["gpus"] is not None and result["gpus"] > service.fleet_gpus:
         result |= {
             "feasible": False,
-            "reason": f"the traffic needs {result['gpus']:,.0f} accelerators, {todo.fleet_gpus:,} are given",
+            "reason": f"the traffic needs {result['gpus']:,.0f} accelerators, {service.fleet_gpus:,} are given",
         }
         code = Exit.NO
     arrays: dict[str, Any] = {"front": list(replica.front)} if replica.front else {}
-    rows = service.breakdown(question, todo.fleet, c) if todo.requests else []
-    steps.explain(todo, c.get("own", c), p)
-    if todo.applied.said:
-        more, listed, beside = todo.applied.answer(question, replica, c)
-        own = {} if todo.small is None else {"small_model": todo.small.model.name if todo.small.model else None}
+    rows = bill.breakdown(question, service.fleet, c) if service.requests else []
+    steps.explain(service, c.get("own", c), p)
+    if service.applied.said:
+        more, listed, beside = service.applied.answer(question, replica, c)
+        small = service.small
+        own = {} if small is None else {"small_model": small.model.name if small.model else None}
         result, arrays, rows = result | own | more, arrays | listed, rows + beside
     everyone = sampling.central(question.numbers)  # techniques answer some of them beside the fleet
-    result |= _alternative(todo) | _rented(todo) | offers.results(sold, everyone, c)
+    result |= _alternative(service) | _rented(service) | offers.results(sold, everyone, c)
     first = sold[0] if sold else None
     if first is not None and first.users is not None:
         result |= offers.sampled(first, everyone, float(c["usd_per_request"]), sampling.settings(question)[1])
-    arrays |= _hours(todo, c, p) | offers.arrays(sold, everyone, c, todo.figures)
+    arrays |= _hours(service, c, p) | offers.arrays(sold, everyone, c, service.figures)
     return Estimate(
         command="serve",
-        headline=_headline(todo, sold, result, spread),
+        headline=_headline(service, sold, result, spread),
         result=result,
         ranges={k: v for k, v in spread.items() if k in result},
         breakdown=rows,
@@ -104,17 +105,17 @@ def _estimate(todo: Hosted, sold: tuple[offers.Offer, ...], c: dict[str, Any], s
     )
 
 
-def _alternative(todo: Hosted) -> dict[str, float | None]:
+def _alternative(service: Hosted) -> dict[str, float | None]:
     """What the same accelerators for both phases would cost, where separate pools were asked for."""
-    if isinstance(todo.replica, Together | GivenRate) or todo.phase:
+    if isinstance(service.replica, Together | GivenRate) or service.phase:
         return {}
-    if todo.colocated is None:
+    if service.colocated is None:
         return {"usd_per_request_colocated": None, "gpus_colocated": None}
-    p = sampling.central(todo.question.numbers)
-    c = todo._replace(replica=todo.colocated, sizing=None).figures(p)
-    todo.question.step(
+    p = sampling.central(service.question.numbers)
+    c = service._replace(replica=service.colocated, sizing=None).figures(p)
+    service.question.step(
         "one pool for both phases",
-        f"{todo.colocated.gpus} accelerators a replica, {todo.colocated.batch:.0f} requests in flight",
+        f"{service.colocated.gpus} accelerators a replica, {service.colocated.batch:.0f} requests in flight",
         float(c["usd_per_request"]),
         "USD",
         steps.SOURCE,
@@ -126,30 +127,30 @@ def _plain(value: Any) -> float | None:
     return None if value is None else float(value)
 
 
-def _rented(todo: Hosted) -> dict[str, float | None]:
+def _rented(service: Hosted) -> dict[str, float | None]:
     """What an owned hour costs beside the rented ones."""
-    owned = todo.fleet.terms.owned
-    if owned is None or todo.device is None:
+    owned = service.fleet.terms.owned
+    if owned is None or service.device is None:
         return {}
-    return ownership.comparison(owned, prices.rents(todo.question, todo.device.found.name))
+    return ownership.comparison(owned, prices.rents(service.question, service.device.found.name))
 
 
-def _hours(todo: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> dict[str, Any]:
+def _hours(service: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> dict[str, Any]:
     """The day of the fleet, with its power beside the even power of a training run of the same energy."""
-    rows = fleets.hours(todo.fleet, todo.replica.kinds(c), c, p, todo.bound) if todo.requests else []
-    if rows and todo.place is not None:
+    rows = fleets.hours(service.fleet, service.replica.kinds(c), c, p, service.bound) if service.requests else []
+    if rows and service.place is not None:
         for row in rows:
-            row["power_watts"] = 1000.0 * todo.place.energy_kwh(row["gpus"], p, min(row["utilization"], 1.0))
+            row["power_watts"] = 1000.0 * service.place.energy_kwh(row["gpus"], p, min(row["utilization"], 1.0))
         even = sum(row["power_watts"] for row in rows) / len(rows)
         for row in rows:
             row["even_power_watts"] = even
     return {"hours": rows} if rows else {}
 
 
-def _headline(todo: Hosted, sold: tuple[offers.Offer, ...], r: Mapping[str, Any], spread: Mapping[str, Any]) -> str:
-    name = todo.model.name if todo.model else "this model"
+def _headline(service: Hosted, sold: tuple[offers.Offer, ...], r: Mapping[str, Any], spread: Mapping[str, Any]) -> str:
+    name = service.model.name if service.model else "this model"
     key = next(k for k in PRICED if r[k] is not None)
-    doing = {"prefill": "Prefill of", "decode": "Decoding of"}.get(todo.phase, "Serving")
+    doing = {"prefill": "Prefill of", "decode": "Decoding of"}.get(service.phase, "Serving")
     text = f"{doing} {name} costs {units.format('usd_per_mtok', r[key])} {PRICED[key]}"
     if key in spread:
         text += f" ({units.format_range('usd_per_mtok', spread[key].p5, spread[key].p95)})"
@@ -157,7 +158,7 @@ def _headline(todo: Hosted, sold: tuple[offers.Offer, ...], r: Mapping[str, Any]
         text += f" and {units.format('usd_per_mtok', r['usd_per_mtok_input'])} of input"
     text += f", {units.format('usd_per_request', r['usd_per_request'])}"
     if r["gpus"] is not None:
-        chips = todo.device.found.name if todo.device else "accelerators"
+        chips = service.device.found.name if service.device else "accelerators"
         text += f": {r['gpus']:,.0f} {chips}, {units.format('usd', r['usd_per_month'])} a month"
     text += offers.sentence(sold, r)
     if not r["feasible"]:

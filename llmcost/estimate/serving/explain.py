@@ -12,9 +12,9 @@ SOURCE = "docs/method.md, serving"
 LOADED = "docs/method-serving.md, at a load"
 
 
-def explain(todo: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
+def explain(service: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
     """Every step, in the order of the calculation."""
-    q, replica = todo.question, todo.replica
+    q, replica = service.question, service.replica
     replica.explain(q, c)
     if "output_tokens_per_second" in c:
         formula = f"{float(c['output_tokens_per_second']):.4g} output tokens/s / {p['osl']:.0f} per request"
@@ -22,8 +22,8 @@ def explain(todo: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
         formula = f"{float(c['input_tokens_per_second']):.4g} input tokens/s / uncached tokens of a request"
     rate = float(c["requests_per_second_per_replica"])
     q.step("requests per second of a replica", formula, rate, "1/s", SOURCE)
-    _fleet(todo, c, p)
-    _latencies(todo, c, p)
+    _fleet(service, c, p)
+    _latencies(service, c, p)
     if c.get("prefill_share") is not None:
         q.step(
             "output price",
@@ -33,39 +33,40 @@ def explain(todo: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
             "USD/Mtok",
             "docs/method.md, serving",
         )
-    if todo.place is not None:
+    if service.place is not None:
         kwh, kg = float(c["kwh_per_request"]), float(c["co2e_kg_per_request"])
-        todo.place.explain(q, kwh, kg, p, min(float(c["utilization"]), 1.0))
+        service.place.explain(q, kwh, kg, p, min(float(c["utilization"]), 1.0))
 
 
-def _latencies(todo: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
+def _latencies(service: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
     """What users meet at the load."""
-    if todo.replica.server() is None:
+    if service.replica.server() is None:
         return
-    share, replicas = todo.load(p, c)
+    share, replicas = service.load(p, c)
     told = f"load {float(share):.3g} of {float(replicas):,.0f} replica{'s' if replicas > 1 else ''}"
     if "requests_in_flight" in c:
         flight = float(c["requests_in_flight"])
         formula = f"{told}: arrivals of each x life of a request (Little)"
-        todo.question.step("requests in flight", formula, flight, "requests", LOADED)
+        service.question.step("requests in flight", formula, flight, "requests", LOADED)
         formula = f"one iteration with {flight:.3g} requests in flight"
-        todo.question.step("TPOT", formula, float(c["tpot_seconds"]), "s", LOADED)
+        service.question.step("TPOT", formula, float(c["tpot_seconds"]), "s", LOADED)
     if c.get("ttft_seconds") is not None:
         formula = f"{told}: waits (Erlang C) + front end + iteration under way + own prompt"
-        todo.question.step("TTFT, mean", formula, float(c["ttft_seconds"]), "s", LOADED)
+        service.question.step("TTFT, mean", formula, float(c["ttft_seconds"]), "s", LOADED)
 
 
-def _fleet(todo: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
+def _fleet(service: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
     """From the speed of a replica to the cost of a request."""
-    q, replica = todo.question, todo.replica
-    if todo.sizing is not None:
+    q, replica = service.question, service.replica
+    if service.sizing is not None:
         formula = f"highest load of the fleet at which 95 % of requests have a token within {q.said('ttft_p95'):g} s"
-        q.step("highest utilisation", formula, todo.sizing.max_utilization, "share", "docs/method-serving.md, queueing")
-    if todo.requests:
-        fleets.explain(q, todo.fleet, c, p)
-        load = float(todo.fleet.load(p, todo.bound))
+        most = service.sizing.max_utilization
+        q.step("highest utilisation", formula, most, "share", "docs/method-serving.md, queueing")
+    if service.requests:
+        fleets.explain(q, service.fleet, c, p)
+        load = float(service.fleet.load(p, service.bound))
         capacity = f"{float(c['requests_per_second_per_replica']):.4g} x load {load:.2f}"
-        formula = f"ceil({float(c['requests_per_second_peak']):.4g} per second / ({capacity})){todo.fleet.said()}"
+        formula = f"ceil({float(c['requests_per_second_peak']):.4g} per second / ({capacity})){service.fleet.said()}"
         q.step("replicas", formula, float(c["replicas"]), "replicas", SOURCE)
         q.step(
             "cost per request",

@@ -1,4 +1,4 @@
-"""A service on accelerators, with its values taken: a replica -> a fleet -> dollars per token, energy."""
+"""A service on accelerators, with its values read: a replica -> a fleet -> dollars per token, energy."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.sampling import central
 from llmcost.estimate.serving.hosted import Hosted
 from llmcost.estimate.serving.latency import at_load
-from llmcost.estimate.serving.plan import plan
+from llmcost.estimate.serving.plan import read_service
 from llmcost.estimate.serving.technique_keys import LADDER
 from llmcost.estimate.serving.techniques import METHOD, caveats
 from llmcost.result import Estimate
@@ -65,12 +65,12 @@ def ladder(scenario: Scenario, catalog: Catalog) -> Estimate:
             step = _commitment(scenario, catalog, held)
         held |= {technique.parse(text)[0].technique.lever: text for text in step.adds}
         question = Question(_with(scenario, held), catalog, "serve")
-        found = plan(question)
+        found = read_service(question)
         if isinstance(found, NoFit):
             return _refused(refusal(found, question, "serve"), step, rows)
-        todo = found
-        rows.append(_row(step, todo, rows))
-    return _estimate(todo, rows)
+        service = found
+        rows.append(_row(step, service, rows))
+    return _estimate(service, rows)
 
 
 def _own(texts: tuple[str, ...]) -> tuple[Step, ...]:
@@ -82,11 +82,11 @@ def _with(scenario: Scenario, held: dict[str, str]) -> Scenario:
     return scenario.over({"technique": Setting(tuple(held.values()), LADDER)})
 
 
-def _row(step: Step, todo: Hosted, above: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(step: Step, service: Hosted, above: list[dict[str, Any]]) -> dict[str, Any]:
     """The cost after a step, beside the one before it and the first."""
-    question = todo.question
+    question = service.question
     p = central(question.numbers)
-    c = todo._replace(requests=False).figures(p)
+    c = service._replace(requests=False).figures(p)
     if c.get("usd_per_mtok_output") is None:
         raise LlmcostError("--ladder needs a speed that follows from the model", "leave --tokens-per-second out")
     token, request = float(c["usd_per_mtok_output"]), float(c["usd_per_request"])
@@ -99,9 +99,9 @@ def _row(step: Step, todo: Hosted, above: list[dict[str, Any]]) -> dict[str, Any
         "usd_per_request": request,
         **(_caveat(question, step) if above else {"caveat": None, "source": None}),
         "request_factor": request / before.get("usd_per_request", request),
-        "batch": todo.replica.facts().get("batch"),
+        "batch": service.replica.facts().get("batch"),
     }
-    return row | ({"gpus": float(todo.figures(p)["gpus"])} if todo.requests else {})
+    return row | ({"gpus": float(service.figures(p)["gpus"])} if service.requests else {})
 
 
 def _caveat(question: Question, step: Step) -> dict[str, str | None]:
@@ -115,11 +115,11 @@ def _caveat(question: Question, step: Step) -> dict[str, str | None]:
     return {"caveat": "; ".join(said) or None, "source": ", ".join(sources) or None}
 
 
-def _estimate(todo: Hosted, rows: list[dict[str, Any]]) -> Estimate:
+def _estimate(service: Hosted, rows: list[dict[str, Any]]) -> Estimate:
     """The last step with its range, and the span from the first."""
-    question, first, last = todo.question, rows[0], rows[-1]
+    question, first, last = service.question, rows[0], rows[-1]
     samples, seed = sampling.settings(question)
-    alone = todo._replace(requests=False)
+    alone = service._replace(requests=False)
     c, ranges = sampling.evaluate(alone.figures, question.numbers, samples, seed)
     c, ranges = at_load(alone, c, ranges)
     result: dict[str, Any] = {
@@ -129,8 +129,8 @@ def _estimate(todo: Hosted, rows: list[dict[str, Any]]) -> Estimate:
         "gpus": last.get("gpus"),
         "feasible": True,
     }
-    if todo.requests:
-        result["usd_per_month"] = float(todo.figures(central(question.numbers))["usd_per_month"])
+    if service.requests:
+        result["usd_per_month"] = float(service.figures(central(question.numbers))["usd_per_month"])
     return Estimate(
         command="serve",
         headline=_headline(first, last, result),
@@ -151,7 +151,7 @@ def _commitment(scenario: Scenario, catalog: Catalog, held: dict[str, str]) -> S
     for term in RENTED:
         at = _with(scenario, {**held, "commitment": f"commitment={term}"})
         question = Question(at, catalog, "serve")
-        plan(question)
+        read_service(question)
         rates[term] = central(question.numbers)["price"]
     best = min(rates, key=lambda term: rates[term])
     return Step(f"commitment ({best})", () if best == "on-demand" else (f"commitment={best}",))

@@ -20,10 +20,12 @@ RANGED = {"tpot_seconds": ("tpot_full_seconds",)} | dict.fromkeys(
 )
 
 
-def at_load(todo: Hosted, c: Mapping[str, Any], spread: Mapping[str, Range]) -> tuple[dict[str, Any], dict[str, Range]]:
+def at_load(
+    service: Hosted, c: Mapping[str, Any], spread: Mapping[str, Range]
+) -> tuple[dict[str, Any], dict[str, Range]]:
     """The figures of an answer and their ranges, with its latencies; null where a queue grows without end."""
-    question = todo.question
-    every = todo.latencies(sampling.central(question.numbers), c)
+    question = service.question
+    every = service.latencies(sampling.central(question.numbers), c)
     found = {k: float(v) for k, v in every.items()}
     known: dict[str, Any] = {k: v if math.isfinite(v) else None for k, v in found.items()}
     if not all(map(math.isfinite, found.values())):
@@ -32,7 +34,7 @@ def at_load(todo: Hosted, c: Mapping[str, Any], spread: Mapping[str, Range]) -> 
             "at this load random arrivals queue without end: their TTFT has no mean",
             "leave room: --utilization 90%",
         )
-    _warn_of_target(todo, known.get("ttft_seconds"))
+    _warn_of_target(service, known.get("ttft_seconds"))
     ranges = {
         name: Range(*(float(known[name] * q / of.p50) for q in (of.p5, of.p50, of.p95)))
         for name, fulls in RANGED.items()
@@ -43,12 +45,12 @@ def at_load(todo: Hosted, c: Mapping[str, Any], spread: Mapping[str, Range]) -> 
     return {**c, **known, **own}, {**spread, **ranges}
 
 
-def _warn_of_target(todo: Hosted, ttft: float | None) -> None:
+def _warn_of_target(service: Hosted, ttft: float | None) -> None:
     """Say where waiting at the load takes the mean TTFT past a target that full batches keep."""
-    said = todo.question.scenario.peek("ttft", todo.question.side)
+    said = service.question.scenario.peek("ttft", service.question.side)
     if said is None or said.value == "none" or ttft is None or ttft <= float(said.value):
         return
-    todo.question.warn(
+    service.question.warn(
         "W053",
         f"waiting takes the mean TTFT to {units.format('seconds', ttft)} at this load: full batches keep"
         f" {units.format('seconds', float(said.value))}, random arrivals do not",
@@ -56,10 +58,10 @@ def _warn_of_target(todo: Hosted, ttft: float | None) -> None:
     )
 
 
-def column(todo: Hosted, p: Mapping[str, Any], out: Mapping[str, Any]) -> dict[str, Any]:
+def column(service: Hosted, p: Mapping[str, Any], out: Mapping[str, Any]) -> dict[str, Any]:
     """TPOT and mean TTFT of many alternatives at once, infinite where a queue grows without end.
 
     The p95 of TTFT beside them where one has to be kept: what decides on its fleet is the same for all of them.
     """
-    found = todo.latencies(p, out, quantiles=todo.sizing is not None)
+    found = service.latencies(p, out, quantiles=service.sizing is not None)
     return {k: np.asarray(found[k]) for k in ("ttft_seconds", "ttft_p95_seconds", "tpot_seconds") if k in found}

@@ -41,7 +41,7 @@ class Lengths(NamedTuple):
 
 
 def lengths(question: Question, phase: str = "") -> Lengths | None:
-    """Take `isl` and `osl`, and how they vary; None where every request is alike. Prefill alone has no answers.
+    """Read `isl` and `osl`, and how they vary; None where every request is alike. Prefill alone has no answers.
 
     Raises
     ------

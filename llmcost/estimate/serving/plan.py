@@ -32,27 +32,27 @@ OWN = ("model", "params", "params_active", "gpus", "serve_gpus", "tp", "serve_tp
        "batch", "tokens_per_second", "technique")  # fmt: skip
 
 
-def plan(question: Question, days: Any = None) -> Hosted | NoFit:
-    """Take every value the figures need and choose the replica, for the traffic of `days` over that at launch.
+def read_service(question: Question, days: Any = None) -> Hosted | NoFit:
+    """Read every value the figures need and choose the replica, for the traffic of `days` over that at launch.
 
     Raises
     ------
     LlmcostError
         Unknown names, impossible values, or too little said.
     """
-    question, applied = techniques.take(question)
+    question, applied = techniques.read_techniques(question)
     small = _small(question, applied)
     phase = _phase(question)
     given = not phase and question.scenario.peek("tokens_per_second", question.side) is not None
     model, device = subject(question), chip(question, predicted=not given)
     varied = lengths(question, phase)
-    _take_cache_hit(question, phase, given)
-    requests = plans.take_users(question)
-    fleet = fleets.take(question, requests, applied.waits)
+    _read_cache_hit(question, phase, given)
+    requests = plans.read_users(question)
+    fleet = fleets.read_fleet(question, requests, applied.waits)
     gpus = question.said("gpus")
     name = device.found.name if device else None
-    fleet = fleets.take_mix(question, fleet, name, rent.terms(question, name))
-    bill.take(question, requests, applied.sent)
+    fleet = fleets.read_mix(question, fleet, name, rent.read_terms(question, name))
+    bill.read_other_costs(question, requests, applied.sent)
     demand = _demand(question, applied, fleet, days, requests)
     replica, colocated = _replicas(question, model, device, gpus, varied, phase, applied, demand)
     where = place(question, device) if device is not None else None
@@ -85,7 +85,7 @@ def _phase(question: Question) -> str:
     )
 
 
-def _take_cache_hit(question: Question, phase: str, given: bool) -> None:
+def _read_cache_hit(question: Question, phase: str, given: bool) -> None:
     """The share of prompts found in the cache; a given rate holds it already, and is all that `serve` needs of it."""
     if phase == "decode":
         question.keep("cache_hit", 0.0)  # every prompt arrives cached: there is no share to say
@@ -141,7 +141,7 @@ def _small(question: Question, applied: Applied) -> Hosted | None:
     layers = tuple({k: v for k, v in layer.items() if k not in OWN} for layer in scenario.layers)
     model = Setting(said.values["model"], f"technique:{said.name}")
     beside = Question(scenario._replace(layers=({"model": model}, *layers)), question.catalog, question.side)
-    found = plan(beside)
+    found = read_service(beside)
     if isinstance(found, NoFit):
         raise LlmcostError(f"{said.name}: {found.reason}")
     for caveat in beside.warnings:

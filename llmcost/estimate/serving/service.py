@@ -47,7 +47,7 @@ class Given(NamedTuple):
         """Not known: nothing is said of what answers."""
 
 
-def given(question: Question) -> Given | None:
+def read_given(question: Question) -> Given | None:
     """A service at what was given of it; None where nothing was."""
     if all(v is None for v in [question.number(key) for key in GIVEN]):
         return None

@@ -175,7 +175,7 @@ def _totals(out: Figures, p: Mapping[str, Any]) -> Figures:
     return found | {k: out[of] * p["requests"] * DAYS_PER_MONTH for k, of in PER_MONTH.items() if of in out}
 
 
-def take(question: Question) -> tuple[Question, Applied]:
+def read_techniques(question: Question) -> tuple[Question, Applied]:
     """The question with what its techniques set, which stands over what a file says, and what they do besides.
 
     Raises

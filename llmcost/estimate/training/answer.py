@@ -14,7 +14,7 @@ from llmcost.estimate.asking.no_fit import NoFit, refusal
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.training import bill as billing
 from llmcost.estimate.training import methods, pace
-from llmcost.estimate.training.plan import Run, plan
+from llmcost.estimate.training.plan import Run, read_run
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario
 from llmcost.terms import TRAIN, results
@@ -35,49 +35,49 @@ def train(scenario: Scenario, catalog: Catalog, solve: str | None = None, at: st
     if at is not None:
         raise LlmcostError("--at without --solve: what is to be found?", "--solve gpus --at 30d")
     question = Question(scenario, catalog, "train")
-    todo = plan(question)
-    if isinstance(todo, NoFit):
-        return refusal(todo, question, "train")
+    run = read_run(question)
+    if isinstance(run, NoFit):
+        return refusal(run, question, "train")
     samples, seed = sampling.settings(question)
-    centre, spread = sampling.evaluate(todo.figures, question.numbers, samples, seed)
-    return _estimate(todo, centre, spread)
+    centre, spread = sampling.evaluate(run.figures, question.numbers, samples, seed)
+    return _estimate(run, centre, spread)
 
 
-def _estimate(todo: Run, centre: dict[str, Any], spread: dict[str, Any]) -> Estimate:
-    question = todo.question
-    _explain(todo, centre)
+def _estimate(run: Run, centre: dict[str, Any], spread: dict[str, Any]) -> Estimate:
+    question = run.question
+    _explain(run, centre)
     result = {term.name: centre.get(term.name) for term in results(TRAIN)}
     if "run_mfu" in centre:  # one phase has no other
         result["run_mfu"] = centre["run_mfu"]
-    result["gpus"] = todo.gpus
+    result["gpus"] = run.gpus
     if result["tokens"] is None and "tokens" in question.numbers:
         result["tokens"] = median(question.numbers["tokens"])
-    result["method"] = todo.method.name
-    result["cost_definition"] = todo.bill.definition
-    result["scope"] = todo.bill.scope
-    if todo.predicted is not None:
-        result |= todo.predicted.facts()
+    result["method"] = run.method.name
+    result["cost_definition"] = run.bill.definition
+    result["scope"] = run.bill.scope
+    if run.predicted is not None:
+        result |= run.predicted.facts()
     return Estimate(
         command="train",
-        headline=_headline(todo, centre, spread),
+        headline=_headline(run, centre, spread),
         result=result,
         ranges=spread,
-        breakdown=todo.breakdown(centre),
+        breakdown=run.breakdown(centre),
         inputs=question.inputs,
         warnings=question.warnings,
         steps=question.steps,
         presets=presets_date(question.catalog),
-        arrays=_arrays(todo, centre),
+        arrays=_arrays(run, centre),
     )
 
 
-def _arrays(todo: Run, centre: Mapping[str, Any]) -> dict[str, Any]:
+def _arrays(run: Run, centre: Mapping[str, Any]) -> dict[str, Any]:
     """Where the step's time goes, what the phases take, and where the energy goes."""
-    found = {} if todo.predicted is None else {"step": todo.predicted.rows()}
-    if todo.work is not None and len(todo.work.phases) > 1:
-        found["phases"] = todo.work.rows(sampling.central(todo.question.numbers))
-    if todo.place is not None:
-        found["energy"] = todo.place.rows(centre["gpu_hours"], sampling.central(todo.question.numbers))
+    found = {} if run.predicted is None else {"step": run.predicted.rows()}
+    if run.work is not None and len(run.work.phases) > 1:
+        found["phases"] = run.work.rows(sampling.central(run.question.numbers))
+    if run.place is not None:
+        found["energy"] = run.place.rows(centre["gpu_hours"], sampling.central(run.question.numbers))
     return found
 
 
@@ -85,27 +85,27 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _headline(todo: Run, centre: Mapping[str, Any], spread: Mapping[str, Any]) -> str:
-    name = todo.model.name if todo.model else "this run"
-    what = f"{todo.method.verb} {name}"
-    what = _sentence(what) if todo.bill.scope == billing.RUN else f"The programme around {what}"
+def _headline(run: Run, centre: Mapping[str, Any], spread: Mapping[str, Any]) -> str:
+    name = run.model.name if run.model else "this run"
+    what = f"{run.method.verb} {name}"
+    what = _sentence(what) if run.bill.scope == billing.RUN else f"The programme around {what}"
     parts = [f"{what} costs {units.format('usd', centre['total_usd'])}"]
     if "total_usd" in spread:
         r = spread["total_usd"]
         parts.append(f" ({units.format_range('usd', r.p5, r.p95)})")
     parts.append(f": {units.format('count', centre['gpu_hours'])} GPU-hours")
-    if centre.get("duration_seconds") is not None and todo.gpus:
-        chips = f" {todo.device.found.name}" if todo.device else " accelerators"
-        parts.append(f", {units.format('seconds', centre['duration_seconds'])} on {todo.gpus:,.0f}{chips}")
+    if centre.get("duration_seconds") is not None and run.gpus:
+        chips = f" {run.device.found.name}" if run.device else " accelerators"
+        parts.append(f", {units.format('seconds', centre['duration_seconds'])} on {run.gpus:,.0f}{chips}")
     return "".join(parts) + "."
 
 
-def _explain(todo: Run, c: Mapping[str, Any]) -> None:
+def _explain(run: Run, c: Mapping[str, Any]) -> None:
     """The chain of steps, each with its values and source."""
-    q, p = todo.question, {k: median(v) for k, v in todo.question.numbers.items()}
-    if todo.work is not None:
-        methods.explain(q, todo.method, todo.work, p, c)
-    if not todo.hours_given:
+    q, p = run.question, {k: median(v) for k, v in run.question.numbers.items()}
+    if run.work is not None:
+        methods.explain(q, run.method, run.work, p, c)
+    if not run.hours_given:
         used = f"MFU of the run {c['run_mfu']:.3f}" if "run_mfu" in c else f"MFU {c['mfu']:.3f}"
         q.step(
             "compute GPU-hours",
@@ -122,7 +122,7 @@ def _explain(todo: Run, c: Mapping[str, Any]) -> None:
             "h",
             "docs/method.md, training",
         )
-    if todo.place is not None:
-        todo.place.explain(q, c["energy_kwh"], c["co2e_kg"], p)
-    todo.bill.explain(q, p, c)
-    todo.bill.explain_surroundings(q, p, c)
+    if run.place is not None:
+        run.place.explain(q, c["energy_kwh"], c["co2e_kg"], p)
+    run.bill.explain(q, p, c)
+    run.bill.explain_surroundings(q, p, c)

@@ -15,7 +15,7 @@ from llmcost.estimate.asking.subject import Chip
 from llmcost.estimate.money import rent as prices
 from llmcost.estimate.money.charge import Charge, total_usd
 from llmcost.estimate.money.place import Place
-from llmcost.estimate.money.purchase import take_purchase
+from llmcost.estimate.money.purchase import read_purchase
 
 RENTAL, AMORTISED, ACQUISITION = "rental", "amortised", "acquisition"
 RUN, PROGRAM = "run", "program"
@@ -138,8 +138,8 @@ def around(p: Mapping[str, Any], run_usd: Any) -> list[Charge]:
     return found + [Charge(name, 1.0, "programme", p[key]) for name, key in GIVEN.items() if key in p]
 
 
-def take(question: Question, device: Chip | None, where: Place | None, gpus: float | None) -> Bill:
-    """Take what a bill needs: the definition, the scope, prices, and the programme's shares.
+def read_bill(question: Question, device: Chip | None, where: Place | None, gpus: float | None) -> Bill:
+    """Read what a bill needs: the definition, the scope, prices, and the programme's shares.
 
     Raises
     ------
@@ -150,11 +150,11 @@ def take(question: Question, device: Chip | None, where: Place | None, gpus: flo
     scope = _choice(question, "scope", RUN)
     terms = prices.Terms()
     if definition == RENTAL:
-        terms = prices.terms(question, device.found.name if device else None)
+        terms = prices.read_terms(question, device.found.name if device else None)
     else:
-        _take_hardware(question, device, definition)
+        _read_hardware(question, device, definition)
     if definition == AMORTISED:
-        _take_decline(question, where)
+        _read_decline(question, where)
     if definition == ACQUISITION and gpus is None:
         raise question.need("gpus", "the cost of a cluster follows from the number of accelerators")
     if definition == ACQUISITION and scope == PROGRAM:
@@ -163,9 +163,9 @@ def take(question: Question, device: Chip | None, where: Place | None, gpus: flo
             "--scope program --cost-definition amortised",
         )
     if definition != ACQUISITION:
-        take_programme(question, scope)
+        read_programme(question, scope)
     if where is not None:
-        _take_surroundings(question)
+        _read_surroundings(question)
     return Bill(definition, scope, where, gpus, terms)
 
 
@@ -176,15 +176,15 @@ def _choice(question: Question, key: str, default: str) -> str:
     return str(said or default)
 
 
-def _take_hardware(question: Question, device: Chip | None, definition: str) -> None:
+def _read_hardware(question: Question, device: Chip | None, definition: str) -> None:
     """What an accelerator cost, with its server and its part of the cluster's network."""
     shared = question.scenario.get("price") if question.alone else None  # beside serving it may be meant for that
     if shared is not None or question.scenario.get("train_price") is not None:
         question.warn("W042", f"a price per hour is no part of the {definition} cost", "--cost-definition rental")
-    take_purchase(question, device)
+    read_purchase(question, device)
 
 
-def _take_decline(question: Question, where: Place | None) -> None:
+def _read_decline(question: Question, where: Place | None) -> None:
     """How fast hardware loses its value, and how old it is; electricity has to be known too."""
     if where is None:
         raise LlmcostError(
@@ -197,7 +197,7 @@ def _take_decline(question: Question, where: Place | None) -> None:
         question.remember("hardware_age", 0.0, Origin("default", "docs/method.md, money: bought new for the run"))
 
 
-def take_programme(question: Question, scope: str) -> None:
+def read_programme(question: Question, scope: str) -> None:
     """The shares of a programme, said or as published."""
     question.number("experiments", question.factor("programme", "experiments_multiple"))
     question.number("staff", question.factor("programme", "staff_over_compute"))
@@ -208,7 +208,7 @@ def take_programme(question: Question, scope: str) -> None:
         question.warn("W041", f"the programme holds no {names}: no share of them is published", hint)
 
 
-def _take_surroundings(question: Question) -> None:
+def _read_surroundings(question: Question) -> None:
     """What turns hours, energy and carbon into embodied carbon, water and equivalents."""
     for name, file, factor, unit in (
         ("embodied_kg_per_gpu", "power", "embodied_gpu_with_server_kg", "kg CO2e"),

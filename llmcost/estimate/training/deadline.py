@@ -16,7 +16,7 @@ from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.turned import asked_seconds
-from llmcost.estimate.training.plan import plan
+from llmcost.estimate.training.plan import read_run
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, Setting
 
@@ -110,7 +110,7 @@ def _on(scenario: Scenario, gpus: int) -> Scenario:
 
 def _seconds(scenario: Scenario, catalog: Catalog) -> float:
     """Duration of the run at the centre of every range; infinite where it does not fit or cannot be laid out."""
-    todo = plan(Question(scenario, catalog, "train"))
+    todo = read_run(Question(scenario, catalog, "train"))
     if isinstance(todo, NoFit):
         return math.inf
     return float(todo.figures(sampling.central(todo.question.numbers))["duration_seconds"])

@@ -43,7 +43,7 @@ class Resident(NamedTuple):
 
 
 class Method(NamedTuple):
-    """A training method with its values taken."""
+    """A training method with its values read."""
 
     name: str = DEFAULT
     adapters: float = 0.0  # adapter parameters; 0 where every weight is trained
@@ -168,7 +168,7 @@ class Work(NamedTuple):
         ]
 
 
-def take(question: Question, model: Subject | None) -> Method:
+def read_method(question: Question, model: Subject | None) -> Method:
     """The method that was asked for, with what belongs to it.
 
     Raises

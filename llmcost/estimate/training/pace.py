@@ -37,7 +37,7 @@ class Timed(NamedTuple):
     misfit: steps.Predicted | None = None
 
 
-def take_time(question: Question, asked: Asked, work: methods.Work) -> Timed:
+def read_time(question: Question, asked: Asked, work: methods.Work) -> Timed:
     """Peak, MFU and goodput: given, predicted from the layout, or calibrated."""
     model, device = asked.model, asked.device
     if device is None:
@@ -69,7 +69,7 @@ def take_time(question: Question, asked: Asked, work: methods.Work) -> Timed:
             "--mfu 35%",
         )
     if question.number("goodput") is None:
-        _take_goodput(question, asked.gpus)
+        _read_goodput(question, asked.gpus)
     question.number("overhead", question.factor("defaults", "overhead"))
     if not asked.method.declared.rollouts:
         return timed
@@ -119,7 +119,7 @@ def _mfu_row(catalog: Catalog, generation: str, model_class: str, precision: str
     raise KeyError("calibration/mfu.toml has no row for any generation")
 
 
-def _take_goodput(question: Question, gpus: int | None) -> None:
+def _read_goodput(question: Question, gpus: int | None) -> None:
     """Failures, checkpoints and restarts, by the number of accelerators."""
     if gpus is None:
         factor = question.factor("goodput", "goodput_unknown_size")

@@ -27,7 +27,7 @@ GIVEN_WORK = ("gpu_hours", "training_flops", *TOKENS, "model", "params", "params
 
 
 class Run(NamedTuple):
-    """A training run with its values taken: what its figures need besides the numbers."""
+    """A training run with its values read: what its figures need besides the numbers."""
 
     question: Question
     model: Subject | None
@@ -72,8 +72,8 @@ class Run(NamedTuple):
         return rows(self.bill.rows(sampling.central(self.question.numbers), centre))
 
 
-def plan(question: Question) -> Run | NoFit:
-    """Take every value the figures need.
+def read_run(question: Question) -> Run | NoFit:
+    """Read every value the figures need.
 
     Raises
     ------
@@ -88,17 +88,17 @@ def plan(question: Question) -> Run | NoFit:
     hours = question.number("gpu_hours")
     device = chip(question, predicted=hours is None)
     gpus = question.said("gpus")
-    method = methods.take(question, model)
-    work = _take_work(question, model, method, needed=hours is None)
+    method = methods.read_method(question, model)
+    work = _read_work(question, model, method, needed=hours is None)
     timed = pace.Timed(work)
     if hours is None:
         assert work is not None
-        timed = pace.take_time(question, pace.Asked(model, device, gpus, method), work)
+        timed = pace.read_time(question, pace.Asked(model, device, gpus, method), work)
     where = place(question, device) if device is not None else None
     if device is None:
         question.warn("W030", "energy and carbon are not known without an accelerator", "--hardware h100-sxm")
     count = None if gpus is None else float(gpus)
-    bill = billing.take(question, device, where, count)
+    bill = billing.read_bill(question, device, where, count)
     if timed.misfit is not None:
         return _no_fit(method, model, device, timed.misfit)
     return Run(question, model, device, where, method, timed.work, hours is not None, count, bill, timed.predicted)
@@ -114,14 +114,14 @@ def _no_fit(method: methods.Method, model: Subject | None, device: Chip | None, 
     return NoFit(reason, no.found.missing_bytes, no.smallest_gpus)
 
 
-def _take_work(question: Question, model: Subject | None, method: methods.Method, needed: bool) -> methods.Work | None:
+def _read_work(question: Question, model: Subject | None, method: methods.Method, needed: bool) -> methods.Work | None:
     """Model FLOPs of the run: given, or from architecture and tokens."""
     if question.number("training_flops") is not None:
         if method.declared.rollouts:
             raise question.need("rollout_tokens", "rollouts and updates take different time, so FLOPs do not do")
-        _take_tokens(question, model, method)
+        _read_tokens(question, model, method)
         return methods.Work((methods.Phase("training", ()),))
-    key = _take_tokens(question, model, method)
+    key = _read_tokens(question, model, method)
     if model is None or key not in question.numbers:
         if needed:
             raise question.need(key if model else "model", "the work of the run is parameters x tokens")
@@ -132,7 +132,7 @@ def _take_work(question: Question, model: Subject | None, method: methods.Method
     return methods.work(question, model, method, seq_len)
 
 
-def _take_tokens(question: Question, model: Subject | None, method: methods.Method) -> str:
+def _read_tokens(question: Question, model: Subject | None, method: methods.Method) -> str:
     """Tokens, said or those the model was pre-trained on; the key that holds them."""
     if method.declared.rollouts:
         if question.number("rollout_tokens") is None:
