@@ -196,7 +196,7 @@ def test_bugs_are_70(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_: object) -> None:
         raise ZeroDivisionError("\x1b[31mboom\nagain")
 
-    monkeypatch.setattr(module, "plan", broken)
+    monkeypatch.setattr(module, "read_run", broken)
     run = cli(*QUESTIONS["train"])
     assert run.code == 70
     assert len(run.err.splitlines()) == 2
@@ -208,5 +208,5 @@ def test_interrupt_is_130(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(module, "plan", interrupted)
+    monkeypatch.setattr(module, "read_run", interrupted)
     assert cli(*QUESTIONS["train"]).code == 130

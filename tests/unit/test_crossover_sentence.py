@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from llmcost.estimate.crossover.sentence import ALREADY, BACK, CROSSES, NEVER, Told, headline, most_sensitive
+from llmcost.estimate.crossover.sentence import ALREADY, BACK, CROSSES, NEVER, Facts, headline, most_sensitive
 from llmcost.result import Range
 
 OPEN = "It is open whether inference overtakes training in dollars within 10.0 y of launch"
@@ -18,7 +18,7 @@ def said(status: str, chance: float, days: float | None, at_launch: float | None
         "crossover_usd": None if days is None else 1e8,
     }  # fmt: skip
     late = None if chance < 0.95 else 900.0
-    return headline(Told(result, Range(100.0, days, late), 3652.5, "dollars", False, "repeated", at_launch))
+    return headline(Facts(result, Range(100.0, days, late), 3652.5, "dollars", False, "repeated", at_launch))
 
 
 @pytest.mark.parametrize(

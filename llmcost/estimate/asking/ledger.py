@@ -71,7 +71,7 @@ class Ledger:
         """A number of the figures that is not shown, or shown already."""
         self._numbers[name] = value
 
-    def remember(self, name: str, value: Number, origin: Origin, unit: str = "") -> Number:
+    def sample(self, name: str, value: Number, origin: Origin, unit: str = "") -> Number:
         """A number that is not a key of its own (a predicted MFU, a server factor), shown and sampled alike."""
         self.record(name, value, origin, unit)
         self.keep(name, value)

@@ -78,7 +78,7 @@ class Question(Ledger):
             self.record(key, setting.value, origin_from(setting.origin, setting.source))
         return setting
 
-    def said(self, key: str) -> Any:
+    def stated(self, key: str) -> Any:
         """The bare value of a key, or None."""
         setting = self.given(key)
         return None if setting is None else setting.value

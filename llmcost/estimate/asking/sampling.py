@@ -20,7 +20,7 @@ Figures = dict[str, Any]
 
 def settings(question: Question) -> tuple[int, int]:
     """How many samples, and their seed: said, or the defaults."""
-    return int(question.said("samples") or SAMPLES), int(question.said("seed") or SEED)
+    return int(question.stated("samples") or SAMPLES), int(question.stated("seed") or SEED)
 
 
 @lru_cache(maxsize=128)

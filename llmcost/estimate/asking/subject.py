@@ -136,7 +136,7 @@ def _what_if(question: Question, preset: spec.Accelerator, keys: tuple[str, ...]
     """The accelerator with some of its figures multiplied; its efficiencies stay those of its generation."""
     changed: dict[str, float] = {}
     for key in keys:
-        scale = question.said(key)
+        scale = question.stated(key)
         if scale is not None:
             changed |= {f: getattr(preset, f) * scale for f in SCALED[key] if getattr(preset, f) is not None}
     if not changed:
@@ -197,7 +197,7 @@ def peak_flops(question: Question, device: Chip, dtype: str) -> tuple[float, str
 
 def dtype_of(question: Question, model: Subject, allowed: tuple[str, ...], fallback: str) -> str:
     """The format to compute in: said, else the model's native one where it is possible, else `fallback`."""
-    said = question.said("dtype")
+    said = question.stated("dtype")
     if said is not None:
         return str(said)
     native = model.preset.native_dtype if model.preset else None

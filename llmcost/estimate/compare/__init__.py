@@ -76,7 +76,7 @@ def compare(
 
 def _start(found: list[Block]) -> dt.date | None:
     """The day of launch, where it was said."""
-    said = (block.case.serving.said("start") for block in found if block.case.serving is not None)
+    said = (block.case.serving.stated("start") for block in found if block.case.serving is not None)
     return next((day for day in said if day is not None), None)
 
 

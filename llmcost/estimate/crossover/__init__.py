@@ -90,7 +90,7 @@ def _answered(case: Case, serving: Question, by: str | None, daily: bool) -> Est
     if by is not None and centre.requests is None:
         raise LlmcostError("--by needs traffic: there is nothing over time", "--requests 10M/day")
     sampled = samples.answer(make, read, numbers, count, seed)
-    asked = answer.Asked(case, serving, centre, read(centre), sampled, basis, scope, horizon)
+    asked = answer.Evaluated(case, serving, centre, read(centre), sampled, basis, scope, horizon)
     measure = "crossover_days" if centre.requests is not None else "crossover_requests"
     moved = samples.sensitivity(make, read, numbers, sampled, measure, case.inputs)
     return answer.estimate(asked, moved, by, daily)

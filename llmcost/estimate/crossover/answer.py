@@ -53,7 +53,7 @@ KEYS = (
 DISTILLED = "training_usd_distillation"  # only where a model is distilled
 
 
-class Asked(NamedTuple):
+class Evaluated(NamedTuple):
     """A crossover with its question taken and its boths computed."""
 
     case: Case
@@ -66,7 +66,7 @@ class Asked(NamedTuple):
     horizon: float
 
 
-def estimate(asked: Asked, sensitivity: list[dict[str, Any]], by: str | None, daily: bool) -> Estimate:
+def estimate(asked: Evaluated, sensitivity: list[dict[str, Any]], by: str | None, daily: bool) -> Estimate:
     """The answer from figures at the centre and over samples."""
     case, both = asked.case, asked.curves
     start = case.course.start
@@ -99,7 +99,7 @@ def estimate(asked: Asked, sensitivity: list[dict[str, Any]], by: str | None, da
     return _limited(asked, answer)
 
 
-def _result(asked: Asked, crossings: list[dict[str, Any]]) -> dict[str, Any]:
+def _result(asked: Evaluated, crossings: list[dict[str, Any]]) -> dict[str, Any]:
     known = {k: over.finite(v) for k, v in asked.outcome.items() if k in KEYS}
     days = known.get("crossover_days")
     main = [c for c in crossings if (c["basis"], c["scope"]) == (asked.basis, asked.scope)]
@@ -123,14 +123,14 @@ def _result(asked: Asked, crossings: list[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _level(asked: Asked, days: float) -> float:
+def _level(asked: Evaluated, days: float) -> float:
     """Training paid by a day."""
     return float(
-        asked.curves.trained(asked.basis, asked.scope) * asked.curves.plans[asked.basis].at(np.array([days]))[0]
+        asked.curves.training(asked.basis, asked.scope) * asked.curves.plans[asked.basis].at(np.array([days]))[0]
     )
 
 
-def _status(asked: Asked, days: float | None, main: list[dict[str, Any]]) -> str:
+def _status(asked: Evaluated, days: float | None, main: list[dict[str, Any]]) -> str:
     if asked.curves.requests is None:
         return NO_TRAFFIC
     if days is None:
@@ -140,7 +140,7 @@ def _status(asked: Asked, days: float | None, main: list[dict[str, Any]]) -> str
     return BACK if any(c["event"] == timeline.AGAIN for c in main) else CROSSES
 
 
-def _reason(asked: Asked, status: str, main: list[dict[str, Any]]) -> str | None:
+def _reason(asked: Evaluated, status: str, main: list[dict[str, Any]]) -> str | None:
     """Why it is so, where it is not a plain crossing."""
     if status == ALREADY:
         kind, served = KINDS[asked.basis], float(asked.curves.spends[asked.basis].by(0.0))
@@ -153,13 +153,13 @@ def _reason(asked: Asked, status: str, main: list[dict[str, Any]]) -> str | None
     return _why_never(asked) if status == NEVER else None
 
 
-def _paid(asked: Asked) -> str:
+def _paid(asked: Evaluated) -> str:
     """Why training costs more later."""
     course = asked.case.course
     return "repeated" if np.isfinite([course.retrain_days, course.refresh_days]).any() else "paid in stages"
 
 
-def _why_never(asked: Asked) -> str:
+def _why_never(asked: Evaluated) -> str:
     basis, end = asked.basis, asked.horizon
     spend, kind = asked.curves.spends[basis], KINDS[asked.basis]
     level = _level(asked, end)
@@ -174,12 +174,12 @@ def _why_never(asked: Asked) -> str:
     return f"{so_far}; what a day takes shrinks so fast that it never passes {units.format(kind, most)}"
 
 
-def _probability(asked: Asked) -> float | None:
+def _probability(asked: Evaluated) -> float | None:
     days = asked.sampled.outcomes.get("crossover_days", asked.outcome.get("crossover_days"))
     return None if days is None else float(np.mean(np.isfinite(days)))
 
 
-def _days(asked: Asked, crossings: list[dict[str, Any]], ranges: Mapping[str, Range], daily: bool) -> Any:
+def _days(asked: Evaluated, crossings: list[dict[str, Any]], ranges: Mapping[str, Range], daily: bool) -> Any:
     """Days of the curve: every day to the horizon, or a grid beyond the crossing and its range for a picture."""
     if daily:
         return np.append(np.arange(0.0, asked.horizon), asked.horizon)
@@ -194,7 +194,7 @@ def _days(asked: Asked, crossings: list[dict[str, Any]], ranges: Mapping[str, Ra
     return np.linspace(0.0, end, timeline.POINTS + 1)
 
 
-def _limited(asked: Asked, answer: Estimate) -> Estimate:
+def _limited(asked: Evaluated, answer: Estimate) -> Estimate:
     """The same answer, refused when the traffic at launch needs more accelerators than were given."""
     service = asked.case.service
     given, needed = (service.fleet_gpus if service else None), asked.curves.figures.get("gpus", 0)
@@ -208,7 +208,7 @@ def _limited(asked: Asked, answer: Estimate) -> Estimate:
     return structs.replace(answer, result=result, headline=headline, exit_code=int(Exit.NO))
 
 
-def _outgrown(asked: Asked, answer: Estimate, given: int) -> Estimate:
+def _outgrown(asked: Evaluated, answer: Estimate, given: int) -> Estimate:
     """The same answer, with a caveat where traffic outgrows the accelerators that were given."""
     if asked.curves.accelerators is None:
         return answer
@@ -221,19 +221,19 @@ def _outgrown(asked: Asked, answer: Estimate, given: int) -> Estimate:
     return structs.replace(answer, warnings=[*answer.warnings, Warning("W054", message, "--serve-gpus")])
 
 
-def _told(asked: Asked, result: Mapping[str, Any], ranges: Mapping[str, Range]) -> sentence.Told:
+def _told(asked: Evaluated, result: Mapping[str, Any], ranges: Mapping[str, Range]) -> sentence.Facts:
     """The answer as its sentence needs it."""
     program = asked.scope == billing.PROGRAM
     what = BASES[asked.basis] + (", programme included," if program else "")
     days = asked.sampled.outcomes.get("crossover_days")
     at_launch = None if days is None else float(np.mean(days <= 0.0))
     named = program or asked.basis != USD
-    return sentence.Told(result, ranges.get("crossover_days"), asked.horizon, what, named, _paid(asked), at_launch)
+    return sentence.Facts(result, ranges.get("crossover_days"), asked.horizon, what, named, _paid(asked), at_launch)
 
 
-def _explain(asked: Asked, result: Mapping[str, Any]) -> None:
+def _explain(asked: Evaluated, result: Mapping[str, Any]) -> None:
     q, basis, both = asked.serving, asked.basis, asked.curves
-    unit, trained = UNITS[basis], float(both.trained(basis, asked.scope))
+    unit, trained = UNITS[basis], float(both.training(basis, asked.scope))
     each = float(both.figures[f"{basis}_per_request"])
     parity = f"training {trained:.6g} {unit} / {each:.6g} {unit} per request at launch"
     luccioni = "Luccioni et al. 2024, arXiv:2311.16863, section 4.3.2"
@@ -248,6 +248,6 @@ def _explain(asked: Asked, result: Mapping[str, Any]) -> None:
     for other, word in WORDS.items():
         if result.get(f"{word}_crossover_requests") is None or other == basis:
             continue
-        trained, each, unit = float(both.trained(other)), float(both.figures[f"{other}_per_request"]), UNITS[other]
+        trained, each, unit = float(both.training(other)), float(both.figures[f"{other}_per_request"]), UNITS[other]
         text = f"training {trained:.4g} {unit}, {each:.4g} {unit} per request at launch"
         q.step(f"{word} parity", text, result[f"{word}_crossover_requests"], "requests", f"{METHOD}, measures")

@@ -19,7 +19,7 @@ SURE, OPEN = 0.995, (0.40, 0.60)  # chances that need no telling; chances that s
 MEDIANS = "with every input at its median"
 
 
-class Told(NamedTuple):
+class Facts(NamedTuple):
     """An answer as the sentence needs it."""
 
     result: Mapping[str, Any]
@@ -41,7 +41,7 @@ class Told(NamedTuple):
         return float(self.result["probability_crossed"] or 0.0)
 
 
-def headline(told: Told) -> str:
+def headline(told: Facts) -> str:
     """The answer in a sentence; where the medians of the inputs and most of the samples disagree, it says both."""
     result, what = told.result, told.what
     if result["status"] == NO_TRAFFIC:
@@ -64,7 +64,7 @@ def headline(told: Told) -> str:
     return f"{only}; {MEDIANS} it does {when}{back}."
 
 
-def _never(told: Told) -> str:
+def _never(told: Facts) -> str:
     chance, within = told.chance, f"training in {told.what} within {told.window} of launch"
     if chance < OPEN[0]:
         rest = f", {MEDIANS}; {share(chance)} of samples do" if chance else ""
@@ -74,14 +74,14 @@ def _never(told: Told) -> str:
     return f"Inference overtakes {within} in {share(chance)} of samples, but not {MEDIANS}."
 
 
-def _already(told: Told) -> str:
+def _already(told: Facts) -> str:
     text = f"Inference has already overtaken training in {told.what} at launch"
     if told.at_launch is None or told.at_launch >= SURE:
         return f"{text}."
     return f"{text}, {MEDIANS}; {share(told.at_launch)} of samples have, {share(told.chance)} do within {told.window}."
 
 
-def _when(told: Told) -> str:
+def _when(told: Facts) -> str:
     """The day with its range and the spend."""
     result, days = told.result, float(told.result["crossover_days"])
     dated = f"on {result['crossover_date']}, " if result["crossover_date"] else ""

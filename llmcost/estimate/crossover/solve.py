@@ -17,7 +17,7 @@ from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY
 from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.turned import asked_seconds
+from llmcost.estimate.asking.solving import asked_seconds
 from llmcost.estimate.crossover import reading
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.course import horizon_days
@@ -80,7 +80,7 @@ def _told(estimate: Estimate, found: Solved, days: float) -> Estimate:
     return structs.replace(estimate, headline=text + ".", result=result, ranges=ranges)
 
 
-class _Asked(NamedTuple):
+class _Solvable(NamedTuple):
     """A question with its sides taken, evaluated at a scale of one of its numbers."""
 
     case: Case
@@ -91,9 +91,9 @@ class _Asked(NamedTuple):
     def ratio(self, p: Mapping[str, Any], exact: int) -> Any:
         """Training over inference on the day: what linear spend has to be multiplied by."""
         made = curves(self.case, p, self.days, exact)
-        if USD not in made.spends or made.trained(USD, self.case.scope) is None:
+        if USD not in made.spends or made.training(USD, self.case.scope) is None:
             raise LlmcostError("--solve works in dollars: give --train-cost, and --cost-per-request or a model")
-        level = made.trained(USD, self.case.scope) * made.plans[USD].levels[-1]
+        level = made.training(USD, self.case.scope) * made.plans[USD].levels[-1]
         return level / made.spends[USD].by(self.days)
 
     def scaled(self, p: Mapping[str, Any], names: tuple[str, ...], scale: Any) -> dict[str, Any]:
@@ -101,7 +101,7 @@ class _Asked(NamedTuple):
         return {k: v * scale if k in {f"{SERVE}.{n}" for n in names} else v for k, v in p.items()}
 
 
-def _ask(scenario: Scenario, catalog: Catalog, days: float) -> _Asked:
+def _ask(scenario: Scenario, catalog: Catalog, days: float) -> _Solvable:
     case, serving = reading.read_both(scenario, catalog)
     if case.reason:
         raise LlmcostError(case.reason[:1].upper() + case.reason[1:], "a smaller model, or more accelerators")
@@ -112,7 +112,7 @@ def _ask(scenario: Scenario, catalog: Catalog, days: float) -> _Asked:
         raise LlmcostError("--solve counts from launch, and something was served before", "leave --served out")
     if days > horizon_days(serving):
         raise LlmcostError("--at lies beyond --horizon", "--horizon 20y")
-    return _Asked(case, serving, case.parts, days)
+    return _Solvable(case, serving, case.parts, days)
 
 
 def _traffic(scenario: Scenario, catalog: Catalog, days: float) -> Solved:
@@ -218,7 +218,7 @@ def _root(spent: Callable[[float], float], guess: float) -> float:
     return roots.falsi(spent, low, high, below, above)
 
 
-def _price_range(asked: _Asked, dearer: _Asked, value: float) -> Range | None:
+def _price_range(asked: _Solvable, dearer: _Solvable, value: float) -> Range | None:
     """The 90 % interval of the price: each world needs its own, on the line through its spend at two prices."""
     if not sampling.uncertain(asked.numbers):
         return None
@@ -250,7 +250,7 @@ def _rented(scenario: Scenario) -> Scenario:
     return scenario
 
 
-def _range(asked: _Asked, names: tuple[str, ...], key: str, centre: float) -> Range | None:
+def _range(asked: _Solvable, names: tuple[str, ...], key: str, centre: float) -> Range | None:
     """The 90 % interval of a traffic: its own samples are replaced by the one each world needs."""
     fixed = {f"{SERVE}.{n}" for n in names}
     numbers = {k: sp.median(v) if k in fixed else v for k, v in asked.numbers.items()}

@@ -48,7 +48,7 @@ def read_other_costs(question: Question, requests: bool, sent: float) -> None:
         if "osl" not in question.numbers:
             raise question.need("egress_bytes", "prefill alone sends no answer whose length would tell")
         token = question.factor("fleet", "bytes_per_token")
-        question.remember("bytes_per_token", token.value, token.origin, "bytes")
+        question.sample("bytes_per_token", token.value, token.origin, "bytes")
 
 
 def _take(question: Question, one: Priced, requests: bool) -> None:
@@ -70,7 +70,7 @@ def figures(p: Mapping[str, Any], out: Mapping[str, Any], requests: bool) -> dic
         return {}
     if not requests:
         return {"usd_per_request": out["usd_per_request"] + per_request(p)}
-    monthly = total_usd(beside(p))
+    monthly = total_usd(other_costs(p))
     added = {"usd_per_month": monthly, "usd_per_day": monthly / DAYS_PER_MONTH}
     added["usd_per_request"] = monthly / (p["requests"] * DAYS_PER_MONTH)
     if "requests_per_user" in p:
@@ -88,7 +88,7 @@ def standing_usd(p: Mapping[str, Any]) -> Any:
     return total_usd(_charges(p, standing=True))
 
 
-def beside(p: Mapping[str, Any]) -> list[Charge]:
+def other_costs(p: Mapping[str, Any]) -> list[Charge]:
     """A month of operations, storage and egress."""
     return [*_charges(p, standing=True), *_charges(p, standing=False, times=p["requests"] * DAYS_PER_MONTH)]
 
@@ -100,7 +100,7 @@ def _charges(p: Mapping[str, Any], standing: bool, times: Any = 1.0) -> list[Cha
 def breakdown(question: Question, fleet: Fleet, c: Mapping[str, Any]) -> list[CostRow]:
     """The bill of a month; the rows add up to `usd_per_month`."""
     p = sampling.central(question.numbers)
-    return rows([*_accelerators(fleet, c, p), *beside(p)])
+    return rows([*_accelerators(fleet, c, p), *other_costs(p)])
 
 
 def _accelerators(fleet: Fleet, c: Mapping[str, Any], p: Mapping[str, float]) -> list[Charge]:

@@ -48,7 +48,7 @@ class Offer(NamedTuple):
     users: str | None
 
     @property
-    def sold(self) -> bool:
+    def priced(self) -> bool:
         """Whether users pay anything that is known."""
         return any(k.startswith("price") for k in self.said)
 
@@ -87,9 +87,9 @@ def read_users(question: Question) -> bool:
         raise LlmcostError("--users, --requests-per-user and --requests say one thing twice: give two of them")
     origin = Origin("computed", SOURCE)
     if requests is not None:
-        question.remember("requests_per_user", product(requests, users, -1.0), origin)
+        question.sample("requests_per_user", product(requests, users, -1.0), origin)
     elif each is not None:
-        question.remember("requests", product(users, each), origin)
+        question.sample("requests", product(users, each), origin)
     else:
         raise question.need("requests_per_user", "traffic is users times what each of them asks")
     return True
@@ -158,7 +158,7 @@ def _a_month(name: str, raw: object) -> object:
 
 def _offer(question: Question, said: Mapping[str, Any], several: bool) -> Offer:
     name = said.get("name") or "plan"
-    kind = said.get("usage") or question.said("usage") or usage.LOGNORMAL
+    kind = said.get("usage") or question.stated("usage") or usage.LOGNORMAL
     tail = "usage_spread" if kind == usage.LOGNORMAL else "usage_tail"
     origin = Origin("file:plan")
 
@@ -167,7 +167,7 @@ def _offer(question: Question, said: Mapping[str, Any], several: bool) -> Offer:
 
     for key in ("requests_per_user", "users", tail):
         if key in said:
-            question.remember(named(key), as_number(said[key], KEYS[key].kind), origin)
+            question.sample(named(key), as_number(said[key], KEYS[key].kind), origin)
     if tail not in said and question.number(tail) is None:
         question.number(tail, question.factor("fleet", tail))
     if "requests_per_user" not in said and "requests_per_user" not in question.numbers:
@@ -183,7 +183,7 @@ def figures(offers: Sequence[Offer], p: Mapping[str, Any], out: Mapping[str, Any
     offer = offers[0]
     users, cost = offer.spread(p), out["usd_per_request"]
     found = {"top_1_percent_share": usage.top_share(users.kind, users.tail, TOP)}
-    if not offer.sold:
+    if not offer.priced:
         return found
     tariff = offer.tariff(p)
     revenue, made = engine.mean_revenue(tariff, users), engine.requests_made(tariff, users)
@@ -213,7 +213,7 @@ def economics(offer: Offer, p: Mapping[str, float], cost: float) -> dict[str, An
         "median_requests_per_user_month": float(usage.quantile(*users, 0.5)),
         "mean_requests_per_user_month": float(users.mean),
     }
-    if not offer.sold:
+    if not offer.priced:
         return found
     made = float(engine.requests_made(tariff, users))
     found |= {
@@ -239,7 +239,7 @@ def arrays(
     """Plans side by side, users by quantile, and what caching does to the margin."""
     cost = float(c["usd_per_request"])
     found = {"users": [row for offer in offers for row in _by_user(offer, p, cost, len(offers) > 1)]}
-    sold = [offer for offer in offers if offer.sold]
+    sold = [offer for offer in offers if offer.priced]
     if len(sold) > 1:
         rows = [economics(offer, p, cost) for offer in sold]
         found["plans"] = [{k: row[k] for k in SIDE_BY_SIDE if row.get(k) is not None} for row in rows]
@@ -256,7 +256,7 @@ def _by_user(offer: Offer, p: Mapping[str, float], cost: float, several: bool) -
         made = min(wanted, tariff.cap)
         row: dict[str, Any] = {"name": offer.name} if several else {}
         row |= {"quantile": share, "requests_per_month": made, "cost_usd_per_user_month": made * cost}
-        if offer.sold:
+        if offer.priced:
             left = float(engine.margin(tariff, wanted, cost))
             row |= {"revenue_usd_per_user_month": left + made * cost, "margin_usd_per_user_month": left}
         rows.append({**row, "share_above": float(usage.top_share(users.kind, users.tail, 1.0 - share))})
@@ -284,7 +284,7 @@ def sampled(offer: Offer, p: Mapping[str, float], cost: float, seed: int) -> dic
     total = float(drawn.sum(dtype=np.float64))
     found = {"sampled_requests_per_user_month": total / count}
     found["sampled_top_1_percent_share"] = float(most.sum(dtype=np.float64)) / total
-    if offer.sold:
+    if offer.priced:
         left = np.asarray(engine.margin(tariff, drawn, float(np.float32(cost))))
         found["sampled_margin_usd_per_user_month"] = float(left.sum(dtype=np.float64)) / count
     return found
@@ -292,7 +292,7 @@ def sampled(offer: Offer, p: Mapping[str, float], cost: float, seed: int) -> dic
 
 def sentence(offers: Sequence[Offer], r: Mapping[str, Any]) -> str:
     """What the headline says of the first plan."""
-    if not offers or not offers[0].sold:
+    if not offers or not offers[0].priced:
         return ""
     left = r["margin_usd_per_user_month"]
     word = "earns" if left >= 0 else "loses"

@@ -44,7 +44,7 @@ class Fleet(NamedTuple):
     terms: prices.Terms = prices.Terms()
     days: Any = None  # traffic of days to come over that at launch, where they differ
 
-    def said(self) -> str:
+    def added(self) -> str:
         """What is added to the replicas that the traffic needs, as a formula."""
         least = f", at least {self.least}" if self.least > 1 else ""
         spares = f" + {self.spares} spare" if self.spares else ""
@@ -82,7 +82,7 @@ def read_fleet(question: Question, requests: bool, waits: bool) -> Fleet:
         for key in (*COUNTED, "scaling", "reaction_time"):
             if question.scenario.peek(key, question.side) is not None:
                 raise question.need("requests", f"--{key.replace('_', '-')} is about the fleet that serves the traffic")
-    follows = question.said("scaling") == "autoscale" if requests else False
+    follows = question.stated("scaling") == "autoscale" if requests else False
     if follows and question.owns:
         raise LlmcostError(
             "owned accelerators are paid for day and night: --scaling autoscale saves nothing",
@@ -113,7 +113,7 @@ def read_fleet(question: Question, requests: bool, waits: bool) -> Fleet:
         seconds = question.quantity("reaction_time", question.factor("fleet", "reaction_time"))
         fleet = fleet._replace(reaction_hours=median(seconds or 0.0) / SECONDS_PER_HOUR)
     planned = float(fleet.planned(sampling.central(question.numbers)))
-    question.remember("utilization", planned, Origin("computed", SOURCE))
+    question.sample("utilization", planned, Origin("computed", SOURCE))
     return fleet
 
 
@@ -126,7 +126,7 @@ def _counted(question: Question, requests: bool) -> Fleet:
     """A fleet with what is said of its replicas; without traffic there is none."""
     if not requests:
         return Fleet()
-    spares, regions, least = (question.said(key) for key in COUNTED)
+    spares, regions, least = (question.stated(key) for key in COUNTED)
     return Fleet(spares=int(spares or 0), regions=int(regions or 1), least=int(least or 1))
 
 
@@ -139,7 +139,7 @@ def _shape(question: Question) -> Any:
             if other is not None and other.origin == "flag":
                 raise LlmcostError(f"--hourly and --{key.replace('_', '-')} are two answers to one question: give one")
         rates = read_hours(str(file.value))
-        question.remember("peak_to_average", float(rates.max()), Origin("computed", f"busiest hour of {file.value}"))
+        question.sample("peak_to_average", float(rates.max()), Origin("computed", f"busiest hour of {file.value}"))
         return rates
     weekend = question.number("weekend")
     peak = question.number("peak_to_average", question.factor("fleet", "peak_to_average"))
@@ -182,7 +182,7 @@ def read_mix(question: Question, fleet: Fleet, hardware: str | None, terms: pric
     """
     if not fleet.mixed:
         return fleet._replace(terms=terms)
-    term = str(question.said("reserved") or "")
+    term = str(question.stated("reserved") or "")
     if not term and question.scenario.peek("reserved_price", question.side) is None:
         term = "1-year"
         question.record("reserved", term, Origin("default", "docs/method.md, defaults"))
@@ -191,13 +191,13 @@ def read_mix(question: Question, fleet: Fleet, hardware: str | None, terms: pric
             from llmcost.estimate.money import owning as ownership
 
             rate, owned = ownership.hour(question, "reserved_price")
-            question.remember("reserved_price", rate, Origin("computed", ownership.SOURCE))
+            question.sample("reserved_price", rate, Origin("computed", ownership.SOURCE))
             terms = terms._replace(owned=owned)
         else:
             terms = terms._replace(reserved=_over_demand(question, hardware, term, "reserved_price", terms))
     if question.number("spot_share") is not None and question.number("spot_price") is None:
         terms = terms._replace(spot=_over_demand(question, hardware, "spot", "spot_price", terms))
-    return fleet._replace(reserved=term or "reserved", reserve=question.said("reserve"), terms=terms)
+    return fleet._replace(reserved=term or "reserved", reserve=question.stated("reserve"), terms=terms)
 
 
 def _over_demand(question: Question, hardware: str | None, term: str, name: str, terms: prices.Terms) -> float:

@@ -180,7 +180,7 @@ def _trained(case: Case, question: Question) -> Case:
 
 def _scope_of_given(question: Question) -> str:
     """What a given training spend holds; there is a programme around it when something is said of one."""
-    scope = str(question.said("scope") or billing.RUN)
+    scope = str(question.stated("scope") or billing.RUN)
     asked = scope == billing.PROGRAM or question.scenario.has(*billing.PROGRAMME_KEYS)
     if asked and "train_cost" in question.numbers:
         billing.read_programme(question, scope)

@@ -68,7 +68,7 @@ class Course(NamedTuple):
         """Pace at which the same machines serve more [1/d]."""
         return np.log1p(s.get("efficiency_gain", 0.0)) / DAYS_PER_YEAR
 
-    def cheaper(self, s: Mapping[str, Any]) -> Any:
+    def decline(self, s: Mapping[str, Any]) -> Any:
         """Pace at which a later dollar of the same work counts less: prices and the discount [1/d]."""
         decline, discount = s.get("price_decline", 0.0), s.get("discount", 0.0)
         return (np.log1p(discount) - np.log1p(np.negative(decline))) / DAYS_PER_YEAR
@@ -76,7 +76,7 @@ class Course(NamedTuple):
     def plan(self, s: Mapping[str, Any], horizon: float, dollars: bool) -> Schedule:
         """Training over time in multiples of the first run: in dollars, or in energy, carbon and FLOPs."""
         discount = np.log1p(s.get("discount", 0.0)) / DAYS_PER_YEAR if dollars else 0.0
-        pace = self.cheaper(s) if dollars else 0.0
+        pace = self.decline(s) if dollars else 0.0
         parts = [(day, share * np.exp(-discount * day)) for day, share in self.payments] if dollars else [(0.0, 1.0)]
         for every, cost in ((self.retrain_days, s.get("retrain_cost")), (self.refresh_days, s.get("refresh_cost"))):
             if cost is not None and math.isfinite(every):
@@ -94,7 +94,7 @@ def read_course(question: Question) -> Course:
     """
     days, values, first = _series(question)
     kind = demand.SERIES if days is not None else _kind(question)
-    start = question.said("start")
+    start = question.stated("start")
     if start is not None and first is not None:
         days = days - (start - first).days
     if start is None and first is not None:
@@ -104,7 +104,7 @@ def read_course(question: Question) -> Course:
         return Course(None, None)  # nothing is over time: what is said of it is left unread, and refused
     for key in ("served", "price_decline", "efficiency_gain", "discount"):
         question.number(key)
-    said = question.said("payments")
+    said = question.stated("payments")
     payments = units.parse_payments(said) if said is not None else ((0.0, 1.0),)
     return Course(
         kind, start, days, values, tuple((seconds / SECONDS_PER_DAY, share) for seconds, share in payments),
@@ -179,7 +179,7 @@ def _lowest(value: float | Spread) -> float:
 
 def _every(question: Question, what: str, default: float | None) -> float:
     """Days between two repetitions, with their cost taken; infinite where nothing is repeated."""
-    seconds = question.said(f"{what}_every")
+    seconds = question.stated(f"{what}_every")
     cost = question.scenario.get(f"{what}_cost", question.side)
     if seconds is None:
         if cost is not None:
@@ -189,13 +189,13 @@ def _every(question: Question, what: str, default: float | None) -> float:
         raise question.need(f"{what}_cost", "what a fine-tuning costs, over the training")
     if question.number(f"{what}_cost") is None:
         origin = Origin("default", "docs/method-crossover.md: as the first time")
-        question.remember(f"{what}_cost", float(default or 0.0), origin)
+        question.sample(f"{what}_cost", float(default or 0.0), origin)
     return float(seconds) / SECONDS_PER_DAY
 
 
 def _series(question: Question) -> tuple[Any, Any, dt.date | None]:
     """Days, requests per day, and the date of the first row, from the file of traffic."""
-    name = question.said("traffic")
+    name = question.stated("traffic")
     if name is None:
         return None, None, None
     for key in ("requests", "ceiling", *GROWING):
@@ -220,7 +220,7 @@ def _series(question: Question) -> tuple[Any, Any, dt.date | None]:
     if not values.any():
         raise LlmcostError(f"--traffic {units.shown(name)}: no requests in any row")
     mean = float(np.trapezoid(values, days) / (days[-1] - days[0])) if len(days) > 1 else float(values[0])
-    question.remember("requests", mean, Origin("computed", f"mean of {len(days):,} rows of {name}"))
+    question.sample("requests", mean, Origin("computed", f"mean of {len(days):,} rows of {name}"))
     first = dt.date.fromordinal(int(days[0])) if dated else None
     return days - days[0] if dated else days, values, first
 

@@ -44,13 +44,13 @@ class Curves(NamedTuple):
     requests: Segments | None
     accelerators: Segments | None = None
 
-    def trained(self, basis: str, scope: str = billing.RUN) -> Any:
+    def training(self, basis: str, scope: str = billing.RUN) -> Any:
         """What the first training takes; None where it is not known."""
         return self.figures.get(total(basis, scope))
 
     def days(self, basis: str, end: float, scope: str = billing.RUN) -> Any:
         """When inference overtakes training [d]; None where either is not known."""
-        trained = self.trained(basis, scope)
+        trained = self.training(basis, scope)
         if trained is None or basis not in self.spends:
             return None
         return engine.first(self.spends[basis], trained, self.plans[basis], end)
@@ -83,7 +83,7 @@ def curves(case: Case, p: Mapping[str, Num], horizon: float, exact: int = EXACT)
         return Curves(figures, spends, plans, requests)
     grown = growth.follow(case.hosted, s, served, traffic, horizon, exact)
     efficiency = case.course.efficiency(s)
-    usd = declining(grown.usd, efficiency + case.course.cheaper(s))
+    usd = declining(grown.usd, efficiency + case.course.decline(s))
     spends[USD] = spends[USD]._replace(rate=usd, each=1.0)
     if grown.kwh is not None:
         kwh = declining(grown.kwh, efficiency)
@@ -125,7 +125,7 @@ def _spends(case: Case, s: Mapping[str, Num], figures: Mapping[str, Num], reques
     each = {basis: figures[f"{basis}_per_request"] for basis in BASES if f"{basis}_per_request" in figures}
     efficiency = case.course.efficiency(s)
     work = declining(requests, efficiency)
-    rates = {USD: declining(work, case.course.cheaper(s)), KWH: work, CO2E: work, FLOPS: requests}
+    rates = {USD: declining(work, case.course.decline(s)), KWH: work, CO2E: work, FLOPS: requests}
     return {basis: Spend(rates[basis], x, s["served"] * x if "served" in s else 0.0) for basis, x in each.items()}
 
 
@@ -160,7 +160,7 @@ def _requests(both: Curves, basis: str, days: Num, scope: str = billing.RUN) -> 
     spend = both.spends[basis]
     if spend.rate is not both.requests:  # what a request takes changes with time
         return np.where(finite, by, np.inf)
-    return np.where(finite, by, engine.parity_requests(both.trained(basis, scope), spend.each))
+    return np.where(finite, by, engine.parity_requests(both.training(basis, scope), spend.each))
 
 
 def _before(both: Curves, basis: str) -> Num:
@@ -173,7 +173,7 @@ def _parities(both: Curves, basis: str, scope: str) -> dict[str, Num]:
     """Without traffic: the requests after which inference has taken as much as training."""
     f, found = both.figures, {}
     for of, word in ((basis, ""), *WORDS.items()):
-        trained = both.trained(of, scope if not word else billing.RUN)
+        trained = both.training(of, scope if not word else billing.RUN)
         if trained is not None and f"{of}_per_request" in f:
             found[f"{word}_crossover_requests".lstrip("_")] = engine.parity_requests(trained, f[f"{of}_per_request"])
     for word in ("", "flops_"):
@@ -194,7 +194,7 @@ def _at_horizon(both: Curves, end: float) -> dict[str, Num]:
     out["inference_usd_per_day"] = f["usd_per_request"] * f["requests_per_day"]
     out["inference_usd_at_horizon"] = spend.by(end)
     for scope, name in ((billing.RUN, ""), (billing.PROGRAM, "_program")):
-        trained = both.trained(USD, scope)
+        trained = both.training(USD, scope)
         if trained is not None:
             spent = trained * level
             out[f"training_usd{name}_at_horizon"] = spent

@@ -62,7 +62,7 @@ def _over_time(case: Case, p: Mapping[str, Any], exact: int) -> dict[str, Any]:
     found = curves.curves(case, p, case.horizon_days, exact)
     if USD not in found.spends:
         return {}
-    spent, trained = found.spends[USD].by(case.horizon_days), found.trained(USD, case.scope)
+    spent, trained = found.spends[USD].by(case.horizon_days), found.training(USD, case.scope)
     if trained is None:
         return {"total_usd_horizon": spent}
     days = found.days(USD, case.horizon_days, case.scope)

@@ -76,11 +76,11 @@ def read_bought(question: Question) -> Bought:
         if question.number(key) is None:
             raise question.need(key, "tokens are bought by number")
     if question.number("cache_hit") is None:
-        question.remember("cache_hit", 0.0, Origin("default", "docs/method.md, defaults"))
+        question.sample("cache_hit", 0.0, Origin("default", "docs/method.md, defaults"))
     question.number("api_discount")
-    tier = str(question.said("api_tier") or STANDARD)
-    as_of = question.said("as_of") or dt.date.fromisoformat(presets_date(question.catalog))
-    found = quote(str(question.said("api")), tier, as_of)
+    tier = str(question.stated("api_tier") or STANDARD)
+    as_of = question.stated("as_of") or dt.date.fromisoformat(presets_date(question.catalog))
+    found = quote(str(question.stated("api")), tier, as_of)
     for name, rate in zip(("input", "cached_input", "output"), found.tariff[:3], strict=True):
         question.record(f"api_{name}_price", rate.base, found.origin, "USD/Mtok")
     newest, age = snapshot_dates(as_of)

@@ -97,11 +97,11 @@ def _read(question: Question) -> None:
         assert isinstance(life.value, Spread)
         years = life.value
         seconds = years._replace(**{q: getattr(years, q) * SECONDS_PER_YEAR for q in ("p5", "p50", "p95")})
-        question.remember("hardware_life", seconds, life.origin)
+        question.sample("hardware_life", seconds, life.origin)
     building = question.factor("ownership", "facility_life_years")
-    question.remember("facility_life_years", building.value, building.origin, "years")
+    question.sample("facility_life_years", building.value, building.origin, "years")
     if question.number("occupancy") is None:
-        question.remember("occupancy", 1.0, Origin("default", "docs/method.md, defaults"))
+        question.sample("occupancy", 1.0, Origin("default", "docs/method.md, defaults"))
 
 
 def _owned(p: Mapping[str, float], serves: bool) -> Owned:

@@ -72,17 +72,17 @@ def place(question: Question, device: Chip) -> Place | None:
             f"llmcost presets show {device.found.name}",
         )
         return None
-    question.remember("tdp_watts", watts, origin_of(device.found, source_of(device.preset, "tdp_watts")), "W")
+    question.sample("tdp_watts", watts, origin_of(device.found, source_of(device.preset, "tdp_watts")), "W")
     _server_factor(question, device, watts)
     load = question.factor("power", "average_load_tpu" if device.preset.vendor == "Google" else "average_load_gpu")
-    question.remember("average_load", load.value, load.origin, "share")
+    question.sample("average_load", load.value, load.origin, "share")
     if question.side == SERVE or question.owns:
         idle = question.factor("power", "idle_load")
-        question.remember("idle_load", idle.value, idle.origin, "share")
+        question.sample("idle_load", idle.value, idle.origin, "share")
     loaded = question.preset("region", spec.Region)
     if loaded is not None and loaded[0].water_litres_per_kwh is not None:
         origin = origin_of(loaded[1], source_of(loaded[0], "water_litres_per_kwh"))
-        question.remember("water_litres_per_kwh", float(loaded[0].water_litres_per_kwh), origin, "L/kWh")
+        question.sample("water_litres_per_kwh", float(loaded[0].water_litres_per_kwh), origin, "L/kWh")
     for key, field in (
         ("pue", "pue"),
         ("carbon_intensity", "co2e_kg_per_kwh"),
@@ -110,7 +110,7 @@ def question_option(key: str) -> str:
 def _server_factor(question: Question, device: Chip, watts: float) -> None:
     if device.preset.server_watts is not None:
         origin = origin_of(device.found, source_of(device.preset, "server_watts"))
-        question.remember("server_factor", as_number(device.preset.server_watts / watts, "ratio"), origin, "ratio")
+        question.sample("server_factor", as_number(device.preset.server_watts / watts, "ratio"), origin, "ratio")
         return
     factor = question.factor("power", "server_factor")
-    question.remember("server_factor", factor.value, factor.origin._replace(origin="default"), "ratio")
+    question.sample("server_factor", factor.value, factor.origin._replace(origin="default"), "ratio")

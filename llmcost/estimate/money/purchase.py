@@ -23,7 +23,7 @@ def read_purchase(question: Question, device: Chip | None) -> None:
     said = question.given("purchase_price")
     if said is not None:
         price = as_number(said.value, "usd")
-        question.remember("purchase_price", price, origin_from(said.origin, said.source), f"{UNIT} {WITH_SERVER}")
+        question.sample("purchase_price", price, origin_from(said.origin, said.source), f"{UNIT} {WITH_SERVER}")
     else:
         if device is None:
             raise question.need("purchase_price", "there is no accelerator to look its price up for")
@@ -31,10 +31,10 @@ def read_purchase(question: Question, device: Chip | None) -> None:
             raise LlmcostError(f"no purchase price known for {device.found.name}", "give one: --purchase-price 30k")
         origin = origin_of(device.found, source_of(device.preset, "purchase_usd"))
         unit = f"{UNIT} {WITH_SERVER if device.preset.purchase_with_server else ALONE}"
-        question.remember("purchase_price", float(device.preset.purchase_usd), origin, unit)
+        question.sample("purchase_price", float(device.preset.purchase_usd), origin, unit)
         if not device.preset.purchase_with_server:
             server = question.factor("programme", "server_over_chip")
-            question.remember("server_over_chip", server.value, server.origin, "ratio")
+            question.sample("server_over_chip", server.value, server.origin, "ratio")
     share = question.number("interconnect_share", question.factor("programme", "interconnect_of_cluster"))
     if max(share[:3] if isinstance(share, Spread) else (share or 0.0,)) >= 1.0:
         raise LlmcostError("--interconnect-share leaves nothing for the servers", "write less than 100%: 19%")

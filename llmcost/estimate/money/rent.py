@@ -246,7 +246,7 @@ def read_terms(question: Question, hardware: str | None) -> Terms:
             "missing --price or --hardware: the rate per accelerator-hour is not known",
             "--price 2.50/h, or --hardware h100-sxm",
         )
-    commitment = ON_DEMAND if mixed else question.said("commitment") or ON_DEMAND
+    commitment = ON_DEMAND if mixed else question.stated("commitment") or ON_DEMAND
     if not mixed and question.scenario.get("commitment", question.side) is None:
         question.record("commitment", ON_DEMAND, Origin("default"))
     rate = quoted(question, hardware, commitment, "price")
@@ -257,14 +257,14 @@ def read_terms(question: Question, hardware: str | None) -> Terms:
 def _owned(question: Question) -> Terms:
     from llmcost.estimate.money import owning as ownership
 
-    question.said("commitment")
+    question.stated("commitment")
     if question.scenario.peek("price", question.side) is not None:
         raise LlmcostError(
             "--price and --commitment owned are two answers to one question: give one",
             "what it cost to buy: --purchase-price 30k",
         )
     rate, owned = ownership.hour(question, "price")
-    question.remember("price", rate, Origin("computed", ownership.SOURCE))
+    question.sample("price", rate, Origin("computed", ownership.SOURCE))
     return Terms(rate, owned)
 
 
@@ -273,7 +273,7 @@ def _mixed(question: Question) -> bool:
     setting = question.scenario.peek("commitment", question.side)
     if setting is None or setting.value != "mix":
         return False
-    question.said("commitment")
+    question.stated("commitment")
     if question.side == TRAIN:
         raise LlmcostError(
             "--commitment mix is for a load that changes through the day, and a training run is even",
@@ -304,7 +304,7 @@ def rents(question: Question, hardware: str) -> dict[str, float | None]:
 
 def _quote(question: Question, hardware: str, commitment: str) -> Quote:
     provider = question.preset("provider", spec.Provider)
-    name, as_of = provider[1].name if provider else None, question.said("as_of")
+    name, as_of = provider[1].name if provider else None, question.stated("as_of")
     return rental_quote(question.catalog, hardware, commitment, name, as_of, _region(question))
 
 

@@ -59,14 +59,14 @@ def _fleet(service: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> Non
     """From the speed of a replica to the cost of a request."""
     q, replica = service.question, service.replica
     if service.sizing is not None:
-        formula = f"highest load of the fleet at which 95 % of requests have a token within {q.said('ttft_p95'):g} s"
+        formula = f"highest load of the fleet at which 95 % of requests have a token within {q.stated('ttft_p95'):g} s"
         most = service.sizing.max_utilization
         q.step("highest utilisation", formula, most, "share", "docs/method-serving.md, queueing")
     if service.requests:
         fleets.explain(q, service.fleet, c, p)
         load = float(service.fleet.load(p, service.bound))
         capacity = f"{float(c['requests_per_second_per_replica']):.4g} x load {load:.2f}"
-        formula = f"ceil({float(c['requests_per_second_peak']):.4g} per second / ({capacity})){service.fleet.said()}"
+        formula = f"ceil({float(c['requests_per_second_peak']):.4g} per second / ({capacity})){service.fleet.added()}"
         q.step("replicas", formula, float(c["replicas"]), "replicas", SOURCE)
         q.step(
             "cost per request",

@@ -18,7 +18,7 @@ NARROWER = 0.75
 
 def dtypes(question: Question, model: Subject) -> tuple[str, ...]:
     """Weight formats to choose from: those said, or the one of the question."""
-    several = question.said("dtypes")
+    several = question.stated("dtypes")
     return (dtype_of(question, model, tuple(DTYPES), "bf16"),) if several is None else tuple(several.split(","))
 
 
@@ -30,7 +30,7 @@ def precision(question: Question, dtype: str) -> Precision:
     """
     formats = {row["name"]: row for row in question.catalog.table("serving", "formats")}
     known = dict(formats[dtype])
-    compute = question.said("compute_dtype")
+    compute = question.stated("compute_dtype")
     if compute is not None:
         asked = formats[compute]
         narrow = 8.0 * known["weight_bytes"] < NARROWER * asked["compute_bits"]
@@ -39,7 +39,7 @@ def precision(question: Question, dtype: str) -> Precision:
             "integer": asked["integer"],
             "weight_only": known["weight_only"] or narrow,
         }
-    kv = question.said("kv_dtype")
+    kv = question.stated("kv_dtype")
     if kv is None:
         kv = "fp8" if known["compute_bits"] <= 8 else "bf16"
         question.record("kv_dtype", kv, Origin("default", "docs/method.md, defaults"))

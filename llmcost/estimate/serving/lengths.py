@@ -56,7 +56,7 @@ def lengths(question: Question, phase: str = "") -> Lengths | None:
     if isl is None or osl is None:
         raise question.need("isl" if isl is None else "osl", "cost follows from the lengths of a request")
     given_rate = not phase and question.scenario.get("tokens_per_second", question.side) is not None
-    spread = None if given_rate else question.said("length_spread")
+    spread = None if given_rate else question.stated("length_spread")
     if spread is None:
         return None
     return Lengths(lognormal_lengths(median(isl), spread), lognormal_lengths(median(osl), spread), True)
@@ -69,7 +69,7 @@ def _measured(question: Question, name: str, origin: Origin) -> Lengths:
             raise LlmcostError(f"--{key} and --lengths are two answers to one question: give one")
     prompts, answers = read(name)
     for key, values in zip(COLUMNS, (prompts, answers), strict=True):
-        question.remember(key, float(values.mean()), origin._replace(source=f"mean of {len(values):,} rows of {name}"))
+        question.sample(key, float(values.mean()), origin._replace(source=f"mean of {len(values):,} rows of {name}"))
     return Lengths(prompts, answers, False)
 
 

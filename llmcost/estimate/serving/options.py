@@ -142,13 +142,13 @@ def record(question: Question, asked: Options, layout: Layout, batch: float | No
             question.record(name, int(value), Origin("computed", SOURCE))
     # taken once more, so that the KV cache format shown is not that of the last one tried
     say_arithmetic(question, asked.device, precision(question, dtype), dtype)
-    if question.said("dtypes") is not None:
+    if question.stated("dtypes") is not None:
         question.record("dtype", dtype, Origin("computed", SOURCE))
 
 
 def too_large(question: Question, held: float) -> NoFit | None:
     """The refusal of a batch that was asked for and does not fit."""
-    asked = question.said("batch")
+    asked = question.stated("batch")
     if asked is None or held >= asked:
         return None
     return NoFit(f"a batch of {asked:,} does not fit: memory holds at most {held:,.0f} requests")
@@ -209,7 +209,7 @@ def _errors(question: Question, calibration: Calibration, first_token: tuple[flo
     for name, (low, high) in spreads.items():
         spread = Spread(math.exp(-Z95 * float(low)), 1.0, math.exp(Z95 * float(high)))
         source = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
-        question.remember(f"{name}_error", spread, Origin("default", source, None, "measured"), "ratio")
+        question.sample(f"{name}_error", spread, Origin("default", source, None, "measured"), "ratio")
 
 
 def _load(question: Question, phase: str) -> Load:
@@ -221,7 +221,7 @@ def _imbalance(question: Question, shape: Shape, calibration: Calibration) -> Ca
     """The load of the busiest expert rank, said or as fitted; a model without experts has none."""
     if not float(shape.n_experts):
         return calibration
-    said = question.said("expert_imbalance")
+    said = question.stated("expert_imbalance")
     if said is not None:
         return calibration._replace(expert_imbalance=float(said))
     question.record(
@@ -232,7 +232,7 @@ def _imbalance(question: Question, shape: Shape, calibration: Calibration) -> Ca
 
 def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None) -> Layout:
     """Layouts to try: what was said is kept, the rest is every valid one of a replica."""
-    said = {name: question.said(name) for name in ("tp", "pp", "dp", "ep")}
+    said = {name: question.stated(name) for name in ("tp", "pp", "dp", "ep")}
     if said["ep"] is not None and not float(shape.n_experts):
         raise LlmcostError("--ep: this model has no experts to spread")
     if (said["dp"] or 1) > 1 and not float(shape.n_experts):
@@ -259,7 +259,7 @@ def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None) -
 
 
 def _batches(question: Question, phase: str) -> Any:
-    said = None if phase == "prefill" else question.said("batch")
+    said = None if phase == "prefill" else question.stated("batch")
     return serving_search.BATCHES if said is None else np.array([float(said)])
 
 
@@ -267,7 +267,7 @@ def no_fit(question: Question, asked: Options) -> NoFit:
     """Bytes missing on the best layout tried, and the smallest count of accelerators that would fit."""
     shape, machine, known = asked.shape, asked.device.machine, asked.calibration
     which = min(range(len(asked.dtypes)), key=lambda i: asked.precisions[i].weight_bytes)
-    precision, batch = asked.precisions[which], float(question.said("batch") or 1)
+    precision, batch = asked.precisions[which], float(question.stated("batch") or 1)
     load = asked.load._replace(batch=batch)
     memory = serving_memory.memory(shape, machine, asked.candidates, precision, load, known)
     lacks = memory.missing_bytes + (batch - 1) * memory.kv_bytes_per_request

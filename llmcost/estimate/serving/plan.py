@@ -16,7 +16,7 @@ from llmcost.estimate.fleet import bill, plans
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.money import rent
 from llmcost.estimate.money.place import place
-from llmcost.estimate.serving import in_time, techniques
+from llmcost.estimate.serving import techniques, ttft_target
 from llmcost.estimate.serving.hosted import Hosted
 from llmcost.estimate.serving.lengths import Lengths, lengths
 from llmcost.estimate.serving.load import Arrivals, Demand
@@ -49,7 +49,7 @@ def read_service(question: Question, days: Any = None) -> Hosted | NoFit:
     _read_cache_hit(question, phase, given)
     requests = plans.read_users(question)
     fleet = fleets.read_fleet(question, requests, applied.waits)
-    gpus = question.said("gpus")
+    gpus = question.stated("gpus")
     name = device.found.name if device else None
     fleet = fleets.read_mix(question, fleet, name, rent.read_terms(question, name))
     bill.read_other_costs(question, requests, applied.sent)
@@ -57,7 +57,7 @@ def read_service(question: Question, days: Any = None) -> Hosted | NoFit:
     replica, colocated = _replicas(question, model, device, gpus, varied, phase, applied, demand)
     where = place(question, device) if device is not None else None
     server = None if isinstance(replica, NoFit) or phase == "decode" else replica.server()
-    sizing = in_time.sizing(question, server, demand)
+    sizing = ttft_target.sizing(question, server, demand)
     if isinstance(replica, NoFit):
         return replica
     if isinstance(sizing, NoFit):
@@ -75,7 +75,7 @@ def read_service(question: Question, days: Any = None) -> Hosted | NoFit:
 def _phase(question: Question) -> str:
     """The one phase that is asked about; empty: both."""
     if question.alone:
-        return question.said("phase") or ""
+        return question.stated("phase") or ""
     setting = question.scenario.peek("phase", question.side)
     if setting is None:
         return ""
@@ -90,7 +90,7 @@ def _read_cache_hit(question: Question, phase: str, given: bool) -> None:
     if phase == "decode":
         question.keep("cache_hit", 0.0)  # every prompt arrives cached: there is no share to say
     elif (given and question.alone) or question.number("cache_hit") is None:
-        question.remember("cache_hit", 0.0, Origin("default", "docs/method.md, defaults"))
+        question.sample("cache_hit", 0.0, Origin("default", "docs/method.md, defaults"))
 
 
 def _demand(question: Question, applied: Applied, fleet: fleets.Fleet, days: Any, requests: bool) -> Demand:
@@ -119,11 +119,11 @@ def _replicas(
         from llmcost.estimate.serving import prompts
 
         return prompts.choose(question, options(question, model, device, gpus, varied, False, phase), demand), None
-    apart = not phase and question.said("pools") == "disaggregated"
-    static = not apart and question.said("batching") == "static"
+    apart = not phase and question.stated("pools") == "disaggregated"
+    static = not apart and question.stated("batching") == "static"
     asked = options(question, model, device, gpus, varied, static, phase)
     pick = techniques.NONE.choose if apart else applied.choose
-    together = in_time.replica(question, asked, pick, demand)
+    together = ttft_target.replica(question, asked, pick, demand)
     if not apart:
         return together, None
     from llmcost.estimate.serving import pools

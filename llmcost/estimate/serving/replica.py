@@ -68,7 +68,7 @@ class GivenRate(NamedTuple):
 
 def given_rate(question: Question) -> GivenRate:
     """A replica whose output tokens per second were given."""
-    return GivenRate(int(question.said("tp") or 1) * int(question.said("pp") or 1))
+    return GivenRate(int(question.stated("tp") or 1) * int(question.stated("pp") or 1))
 
 
 def one_kind(gpus: int, out: Mapping[str, Any]) -> Kinds:

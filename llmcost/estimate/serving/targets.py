@@ -15,10 +15,10 @@ def targets(question: Question, static: bool, phase: str) -> tuple[Targets, bool
     A batch that was said, batches that end together and one phase alone are questions about a machine, not about
     users who wait: they have no default.
     """
-    ttft = math.inf if phase == "decode" else _limit(question.said("ttft"))
+    ttft = math.inf if phase == "decode" else _limit(question.stated("ttft"))
     if phase == "prefill":
         return Targets(ttft, math.inf), False
-    tpot = question.said("tpot")
+    tpot = question.stated("tpot")
     open_question = not static and not phase and question.scenario.get("batch", question.side) is None
     if tpot is not None or not open_question:
         return Targets(ttft, _limit(tpot)), False

@@ -60,7 +60,7 @@ class Together(NamedTuple):
     lengths: Lengths | None
     static: bool
     stands: bool = False  # its batch was said: that many are in flight at any load
-    arriving: bool = False  # every prompt comes with its KV cache: it decodes alone
+    decodes_only: bool = False  # every prompt comes with its KV cache: it decodes alone
     draft: Draft | None = None
     fastest: tuple[float, float] = (math.nan, math.nan)  # TPOT [s], USD per Mtok of output
     sizes: Sizes | None = None  # what it was chosen from, where the traffic decided
@@ -74,7 +74,7 @@ class Together(NamedTuple):
             "output_tokens_per_second": rate,
             "requests_per_second_per_replica": rate / p["osl"],
         }
-        if self.arriving:
+        if self.decodes_only:
             return out
         out |= {"ttft_full_seconds": at.ttft_seconds * p["ttft_error"], "prefill_share": prefill_share(at, self.static)}
         cached = p["isl"] * p["cache_hit"]
@@ -85,7 +85,7 @@ class Together(NamedTuple):
         return out
 
     def _load(self, p: Mapping[str, Any]) -> Load:
-        cached = p["isl"] if self.arriving else p["isl"] * p["cache_hit"]
+        cached = p["isl"] if self.decodes_only else p["isl"] * p["cache_hit"]
         return Load(p["isl"], p["osl"], cached, self.batch)
 
     def _at(self, load: Load) -> serving.Point:
@@ -98,7 +98,7 @@ class Together(NamedTuple):
         points = serving_traffic.loaded(
             mode, self.shape, self.device.machine, self.layout, self.precision, load, self.calibration, share
         )
-        if self.arriving:
+        if self.decodes_only:
             return Under(points.at, None)
         prompts = None if self.lengths is None else self.lengths.prompt_points()
         first = serving_traffic.first_token(points, self.layout, load, self.calibration, share, replicas, prompts)
@@ -176,7 +176,7 @@ def choose(question: Question, asked: Options, demand: Demand) -> Together | NoF
         return no_fit(question, asked)
     if answer.cheapest < 0:
         return too_slow(asked.model.name, asked.device.found.name, grid)
-    said = question.said("batch")
+    said = question.stated("batch")
     if said is not None and np.any(grid.meets & (grid.point.batch >= said)):  # it needs a replica that holds it
         answer = serving_search.among(grid, grid.point.batch >= said)
         grid = answer.grid
@@ -196,13 +196,13 @@ def choose(question: Question, asked: Options, demand: Demand) -> Together | NoF
     at = asked.mode(asked.shape, asked.device.machine, layout, precision, load, asked.calibration)
     size = int(layout.tp * layout.pp * layout.dp)
     used = median(question.numbers["utilization"])
-    arriving = asked.phase == "decode"
+    decodes_only = asked.phase == "decode"
     stands = asked.static or stated(question)
-    quick, kind = grid.pick(answer.fastest), "decode" if arriving else "static" if asked.static else "continuous"
+    quick, kind = grid.pick(answer.fastest), "decode" if decodes_only else "static" if asked.static else "continuous"
     return Together(
         size, asked.shape, asked.device, layout, precision, asked.calibration, batch, at, answer.binds,
         front_rows(answer, used, kind), dtype, _room(asked, layout, precision), asked.lengths, asked.static,
-        stands, arriving, asked.draft, (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used, kind)),
+        stands, decodes_only, asked.draft, (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used, kind)),
         sizes,
     )  # fmt: skip
 

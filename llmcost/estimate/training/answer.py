@@ -13,7 +13,7 @@ from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import NoFit, refusal
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.training import bill as billing
-from llmcost.estimate.training import methods, pace
+from llmcost.estimate.training import methods, throughput
 from llmcost.estimate.training.plan import Run, read_run
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario
@@ -114,7 +114,8 @@ def _explain(run: Run, c: Mapping[str, Any]) -> None:
             "h",
             "docs/method.md, training",
         )
-        q.step("goodput", pace.goodput_formula(p), c["goodput"], "share", "Daly 2006, doi:10.1016/j.future.2004.11.016")
+        daly = "Daly 2006, doi:10.1016/j.future.2004.11.016"
+        q.step("goodput", throughput.goodput_formula(p), c["goodput"], "share", daly)
         q.step(
             "billed GPU-hours",
             f"compute GPU-hours / goodput x overhead {p['overhead']:.2f}",

@@ -170,7 +170,7 @@ def read_bill(question: Question, device: Chip | None, where: Place | None, gpus
 
 
 def _choice(question: Question, key: str, default: str) -> str:
-    said = question.said(key)
+    said = question.stated(key)
     if said is None:
         question.record(key, default, Origin("default", "docs/method.md, defaults"))
     return str(said or default)
@@ -192,9 +192,9 @@ def _read_decline(question: Question, where: Place | None) -> None:
             "name another --hardware, or --cost-definition rental",
         )
     decline = question.factor("programme", "hardware_price_decline")
-    question.remember("hardware_price_decline", decline.value, decline.origin, "orders of magnitude/year")
+    question.sample("hardware_price_decline", decline.value, decline.origin, "orders of magnitude/year")
     if question.number("hardware_age") is None:
-        question.remember("hardware_age", 0.0, Origin("default", "docs/method.md, money: bought new for the run"))
+        question.sample("hardware_age", 0.0, Origin("default", "docs/method.md, money: bought new for the run"))
 
 
 def read_programme(question: Question, scope: str) -> None:
@@ -217,4 +217,4 @@ def _read_surroundings(question: Question) -> None:
         ("car_kg_per_year", "equivalents", "car_kg_per_year", "kg CO2e"),
     ):
         found = question.factor(file, factor)
-        question.remember(name, found.value, found.origin, unit)
+        question.sample(name, found.value, found.origin, unit)

@@ -15,7 +15,7 @@ from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.turned import asked_seconds
+from llmcost.estimate.asking.solving import asked_seconds
 from llmcost.estimate.training.plan import read_run
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, Setting
@@ -28,7 +28,7 @@ WASTE = 1.01  # accelerator-hours over those of more accelerators, at most: roun
 Answer = Callable[[Scenario], Estimate]
 
 
-class Found(NamedTuple):
+class Count(NamedTuple):
     """A number of accelerators, and how long the run takes on them [s]."""
 
     gpus: int
@@ -72,7 +72,7 @@ def solve(scenario: Scenario, catalog: Catalog, what: str, at: object, answer: A
     return _in_time(told, found, limit) if found.seconds <= limit else _too_late(told, found, limit)
 
 
-def fewest(seconds: Callable[[int], float], limit: float) -> Found:
+def fewest(seconds: Callable[[int], float], limit: float) -> Count:
     """The fewest accelerators that take at most `limit`; if none do, those that take least.
 
     Doubles until the limit is met, then halves the bracket between whole machines. Some counts lay out badly (a batch
@@ -86,19 +86,19 @@ def fewest(seconds: Callable[[int], float], limit: float) -> Found:
     >>> fewest(lambda n: 1000 / n, 10.0).gpus, fewest(lambda n: 14 / n, 2.0).gpus
     (104, 7)
     >>> fewest(lambda n: 5.0, 4.0)
-    Found(gpus=1, seconds=5.0)
+    Count(gpus=1, seconds=5.0)
     """
-    tried = [Found(1, seconds(1))]
+    tried = [Count(1, seconds(1))]
     while tried[-1].seconds > limit:
         if tried[-1].gpus == MOST:
             return min(tried, key=lambda found: (found.seconds, found.gpus))
         gpus = 2 * tried[-1].gpus
-        tried.append(Found(gpus, seconds(gpus)))
+        tried.append(Count(gpus, seconds(gpus)))
     high = tried[-1]
     low, unit = high.gpus // 2, MACHINE if high.gpus > MACHINE else 1
     while high.gpus - low > unit:
         middle = (low + high.gpus) // 2 // unit * unit
-        found = Found(middle, seconds(middle))
+        found = Count(middle, seconds(middle))
         good = found.seconds <= limit and found.hours <= WASTE * high.hours
         low, high = (low, found) if good else (middle, high)
     return high
@@ -116,7 +116,7 @@ def _seconds(scenario: Scenario, catalog: Catalog) -> float:
     return float(todo.figures(sampling.central(todo.question.numbers))["duration_seconds"])
 
 
-def _in_time(told: Estimate, found: Found, limit: float) -> Estimate:
+def _in_time(told: Estimate, found: Count, limit: float) -> Estimate:
     """The answer with what was asked for in front."""
     many = f"{found.gpus:,} accelerators are" if found.gpus > 1 else "1 accelerator is"
     within = f"{many} enough for {units.format('seconds', limit)}"
@@ -124,7 +124,7 @@ def _in_time(told: Estimate, found: Found, limit: float) -> Estimate:
     return structs.replace(told, headline=f"{within}. {told.headline}", result=result)
 
 
-def _too_late(told: Estimate, found: Found, limit: float) -> Estimate:
+def _too_late(told: Estimate, found: Count, limit: float) -> Estimate:
     """None of the numbers tried, each twice the one before, is enough: what the best does."""
     asked, takes = units.format("seconds", limit), units.format("seconds", found.seconds)
     reason = f"none of 1, 2, 4 to {MOST:,} accelerators ends in {asked}: {found.gpus:,} take least, {takes}"

@@ -176,7 +176,7 @@ def read_method(question: Question, model: Subject | None) -> Method:
     LlmcostError
         A distillation without a teacher, or adapters without a model.
     """
-    name = str(question.said("method") or DEFAULT)
+    name = str(question.stated("method") or DEFAULT)
     if question.scenario.get("method", question.side) is None:
         question.record("method", name, Origin("default", "docs/method.md, defaults"))
     kind = declared.METHODS[name]
@@ -195,7 +195,7 @@ def read_method(question: Question, model: Subject | None) -> Method:
 
 
 def _adapters(question: Question, model: Subject, method: Method) -> Method:
-    rank = question.said("lora_rank")
+    rank = question.stated("lora_rank")
     if rank is None:
         factor = question.factor("methods", "lora_rank")
         rank = int(median(factor.value))
@@ -261,13 +261,13 @@ def work(question: Question, model: Subject, method: Method, seq_len: float) -> 
     """The phases of a run whose tokens are among the numbers of the question."""
     main: tuple[str, ...] = ("rollout_tokens",) if method.declared.rollouts else ("tokens",)
     repeated = (*main, "epochs") if question.number("epochs") is not None else main
-    recomputed = {"full": 1.0, None: None}.get(question.said("recompute"), 0.0)
+    recomputed = {"full": 1.0, None: None}.get(question.stated("recompute"), 0.0)
     if model.params_active is not None:
         question.keep("params_active", model.params_active)
     if method.declared.rollouts:
         return Work(_reinforcement(model, method, seq_len, main, repeated, recomputed))
     phases = _supervised(model, method, seq_len, repeated, recomputed, "training")
-    long_tokens, length = question.number("long_tokens"), question.said("long_seq_len")
+    long_tokens, length = question.number("long_tokens"), question.stated("long_seq_len")
     if (long_tokens is None) != (length is None):
         raise LlmcostError(
             "a long-context phase needs its tokens and its sequence length", "--long-tokens 800B --long-seq-len 131072"

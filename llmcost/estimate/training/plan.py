@@ -17,7 +17,7 @@ from llmcost.estimate.asking.subject import Chip, Subject, chip, subject
 from llmcost.estimate.money.charge import rows
 from llmcost.estimate.money.place import Place, place
 from llmcost.estimate.training import bill as billing
-from llmcost.estimate.training import methods, pace
+from llmcost.estimate.training import methods, throughput
 from llmcost.estimate.training import step as steps
 from llmcost.keys.methods import DEFAULT
 from llmcost.result import CostRow
@@ -51,7 +51,7 @@ class Run(NamedTuple):
                 out["duration_seconds"] = p["gpu_hours"] * SECONDS_PER_HOUR / self.gpus
         else:
             assert self.work is not None
-            out["goodput"] = pace.goodput_of(p)
+            out["goodput"] = throughput.goodput_of(p)
             chip_seconds = sum(phase.seconds(p) for phase in self.work.phases)
             out["mfu"] = p["mfu"]
             if len(self.work.phases) > 1:
@@ -87,13 +87,13 @@ def read_run(question: Question) -> Run | NoFit:
     model = subject(question) if sized else None
     hours = question.number("gpu_hours")
     device = chip(question, predicted=hours is None)
-    gpus = question.said("gpus")
+    gpus = question.stated("gpus")
     method = methods.read_method(question, model)
     work = _read_work(question, model, method, needed=hours is None)
-    timed = pace.Timed(work)
+    timed = throughput.Timed(work)
     if hours is None:
         assert work is not None
-        timed = pace.read_time(question, pace.Asked(model, device, gpus, method), work)
+        timed = throughput.read_time(question, throughput.Setup(model, device, gpus, method), work)
     where = place(question, device) if device is not None else None
     if device is None:
         question.warn("W030", "energy and carbon are not known without an accelerator", "--hardware h100-sxm")
@@ -139,12 +139,12 @@ def _read_tokens(question: Question, model: Subject | None, method: methods.Meth
             tokens = question.quantity("tokens")
             if tokens is not None:
                 same = Origin("computed", "--tokens, the tokens generated")
-                question.remember("rollout_tokens", tokens, same)
+                question.sample("rollout_tokens", tokens, same)
         return "rollout_tokens"
     known = model.preset if model is not None and method.name == DEFAULT else None
     if question.number("tokens") is None and known is not None and known.training_tokens:
         assert model is not None
         assert model.found is not None
         source = source_of(known, "training_tokens")
-        question.remember("tokens", known.training_tokens, origin_of(model.found, source))
+        question.sample("tokens", known.training_tokens, origin_of(model.found, source))
     return "tokens"

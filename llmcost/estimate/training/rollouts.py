@@ -52,9 +52,9 @@ def _price(question: Question, model: Subject, device: Chip, gpus: int, seq_len:
     best = answer.grid.pick(answer.cheapest)
     ranks = f"{int(best.gpus_per_replica)} GPUs a replica, {int(best.point.batch)} rollouts in flight on each"
     speed = Origin("computed", f"presets/calibration/serving.toml: {ranks}", None, "measured")
-    question.remember("rollout_tokens_per_second_per_gpu", float(best.tokens_per_second) / gpus, speed, "tokens/s")
+    question.sample("rollout_tokens_per_second_per_gpu", float(best.tokens_per_second) / gpus, speed, "tokens/s")
     sigma = Z95 * float(calibration.throughput_log_spread)
     source = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
     spread = Spread(math.exp(-sigma), 1.0, math.exp(sigma))
-    question.remember("rollout_error", spread, Origin("default", source, None, "measured"), "ratio")
+    question.sample("rollout_error", spread, Origin("default", source, None, "measured"), "ratio")
     return True

@@ -175,7 +175,7 @@ def predict(
 def sequence_length(question: Question, model: Subject, method: Method) -> float:
     """Tokens per sequence: said, else as it was pre-trained, else the default within its context; recorded [tokens]."""
     longest = model.preset.max_context if model.preset is not None else None
-    said = question.said("seq_len")
+    said = question.stated("seq_len")
     if said is not None:
         if longest is not None and said > longest:
             question.warn("W013", f"{said:,} tokens are more than the context of {model.name} ({longest:,})", "")
@@ -195,8 +195,8 @@ def sequence_length(question: Question, model: Subject, method: Method) -> float
 
 def _fixed(question: Question) -> dict[str, float]:
     """What was said of the layout."""
-    fixed = {name: float(value) for name in ASKED if (value := question.said(name)) is not None}
-    recompute = question.said("recompute")
+    fixed = {name: float(value) for name in ASKED if (value := question.stated(name)) is not None}
+    recompute = question.stated("recompute")
     return fixed if recompute is None else fixed | {"recompute": RECOMPUTE[recompute]}
 
 
@@ -306,20 +306,20 @@ def _counted(model: Subject, shape: Shape, seq_len: float, method: Method) -> fl
 def _refuse(question: Question, shape: Shape) -> None:
     """Degrees that no layout of this model can have."""
     layers, experts = float(shape.n_layers), float(shape.n_experts)
-    stages = (question.said("pp") or 1) * (question.said("vpp") or 1)
+    stages = (question.stated("pp") or 1) * (question.stated("vpp") or 1)
     if stages > layers:
         raise LlmcostError(f"--pp x --vpp is {stages:,} stages, the model has {layers:.0f} layers", "leave --vpp open")
-    if question.said("ep") is not None and not experts:
+    if question.stated("ep") is not None and not experts:
         raise LlmcostError("--ep: this model has no experts to spread", "leave --ep out")
-    if experts and (question.said("ep") or 1) > experts:
-        raise LlmcostError(f"--ep {question.said('ep'):,} is more than the {experts:.0f} experts of the model")
+    if experts and (question.stated("ep") or 1) > experts:
+        raise LlmcostError(f"--ep {question.stated('ep'):,} is more than the {experts:.0f} experts of the model")
 
 
 def _sequences(
     question: Question, model: Subject | None, shape: Shape, seq_len: float, gpus: int, tokens: float
 ) -> float:
     """Sequences per step: said, or by the size of the run, divisible over the accelerators."""
-    said = question.said("global_batch_tokens")
+    said = question.stated("global_batch_tokens")
     if said is not None:
         wanted = max(1.0, float(said) / seq_len)
         batch = _divisible(wanted, gpus)

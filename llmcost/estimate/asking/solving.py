@@ -1,4 +1,4 @@
-"""Questions turned round: what `--solve` is to find, and the time that `--at` says."""
+"""What `--solve` is to find, and the time that `--at` says."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from llmcost.estimate.training import step as steps
 NATIVE_DTYPES = ("bf16", "fp16", "fp8")  # a model released in another format was not trained in it
 
 
-class Asked(NamedTuple):
+class Setup(NamedTuple):
     """What the time of a run follows from."""
 
     model: Subject | None
@@ -37,12 +37,12 @@ class Timed(NamedTuple):
     misfit: steps.Predicted | None = None
 
 
-def read_time(question: Question, asked: Asked, work: methods.Work) -> Timed:
+def read_time(question: Question, asked: Setup, work: methods.Work) -> Timed:
     """Peak, MFU and goodput: given, predicted from the layout, or calibrated."""
     model, device = asked.model, asked.device
     if device is None:
         raise question.need("hardware", "time follows from the accelerator's peak")
-    dtype = dtype_of(question, model, NATIVE_DTYPES, "bf16") if model else str(question.said("dtype") or "bf16")
+    dtype = dtype_of(question, model, NATIVE_DTYPES, "bf16") if model else str(question.stated("dtype") or "bf16")
     if dtype not in steps.PRECISION:
         raise LlmcostError(
             f"--dtype {dtype} is not a training format: one of {', '.join(steps.PRECISION)}", "--dtype bf16"
@@ -52,11 +52,11 @@ def read_time(question: Question, asked: Asked, work: methods.Work) -> Timed:
     timed = _predict(question, asked, device, runs_in, work)
     given = question.number("mfu") is not None
     if not given and timed.predicted is not None:
-        question.remember("mfu", timed.predicted.mfu, Origin("computed", steps.SOURCE, None, "measured"), "share")
+        question.sample("mfu", timed.predicted.mfu, Origin("computed", steps.SOURCE, None, "measured"), "share")
     elif not given:
         row = _mfu_row(question.catalog, device.preset.generation, "moe" if model and model.moe else "dense", runs_in)
         value = methods.widened(Spread(row["p5"], row["median"], row["p95"], "logitnormal"), asked.method.spread)
-        question.remember(
+        question.sample(
             "mfu",
             value,
             Origin("default", f"{row['address']}: {row['note']}", str(row["date"]), row["confidence"]),
@@ -79,7 +79,7 @@ def read_time(question: Question, asked: Asked, work: methods.Work) -> Timed:
     return timed._replace(work=work_timed)
 
 
-def _predict(question: Question, asked: Asked, device: Chip, dtype: str, work: methods.Work) -> Timed:
+def _predict(question: Question, asked: Setup, device: Chip, dtype: str, work: methods.Work) -> Timed:
     """The predicted steps of the phases that train, when there is a model and a number of accelerators."""
     if asked.model is None or asked.gpus is None or question.scenario.has("mfu"):
         return Timed(work)
@@ -89,7 +89,7 @@ def _predict(question: Question, asked: Asked, device: Chip, dtype: str, work: m
     first: steps.Predicted | None = None
     paced = {phase.name: phase for phase in work.phases}
     for phase in trained:
-        longer = question.said("long_seq_len") if phase.tokens == ("long_tokens",) else None
+        longer = question.stated("long_seq_len") if phase.tokens == ("long_tokens",) else None
         length = longer or steps.sequence_length(question, asked.model, asked.method)
         found = steps.predict(
             question, asked.model, device, asked.gpus, float(length), dtype, asked.method, float(tokens)
@@ -123,12 +123,12 @@ def _read_goodput(question: Question, gpus: int | None) -> None:
     """Failures, checkpoints and restarts, by the number of accelerators."""
     if gpus is None:
         factor = question.factor("goodput", "goodput_unknown_size")
-        question.remember("goodput", factor.value, factor.origin, "share")
+        question.sample("goodput", factor.value, factor.origin, "share")
         question.warn("W031", "the run's length and its failures need a number of accelerators", "--gpus 1024")
         return
     for name in ("gpu_hours_per_failure", "checkpoint_seconds", "restart_seconds"):
         factor = question.factor("goodput", name)
-        question.remember(name, factor.value, factor.origin, "h" if name.startswith("gpu") else "s")
+        question.sample(name, factor.value, factor.origin, "h" if name.startswith("gpu") else "s")
     question.keep("gpus", float(gpus))
 
 

@@ -21,7 +21,7 @@ Pick = Callable[[Question, Options, Demand], Together | NoFit]
 
 def sizing(question: Question, server: Server | None, demand: Demand) -> Sizing | NoFit | None:
     """How far the fleet may be loaded for the p95 of TTFT; None where no target was given or nothing can queue."""
-    target = None if server is None else question.said("ttft_p95")
+    target = None if server is None else question.stated("ttft_p95")
     if server is None or target is None:
         return None
     p = demand.numbers(question)
