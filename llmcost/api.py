@@ -23,6 +23,13 @@ def _question(scenario: str | None, catalog: Catalog, keys: Mapping[str, Any]) -
     return resolve(keys, read_toml(found.path), origin, found.path.name)
 
 
+def _prepared(scenarios: Sequence[Scenario], catalog: Catalog) -> tuple[list[Scenario], Catalog]:
+    """The questions with what their own files say."""
+    from llmcost.estimate.prepared import prepared as answer
+
+    return answer(scenarios, catalog)
+
+
 def _catalog(presets: Presets) -> Catalog:
     from pathlib import Path
 
@@ -36,6 +43,7 @@ def _answered(
 ) -> Estimate:
     catalog = _catalog(presets)
     question = _question(name, catalog, keys)
+    (question,), catalog = _prepared([question], catalog)
     estimate = answer(question, catalog)
     if not estimate.exit_code:
         refuse_unread([question])
@@ -146,6 +154,8 @@ def compare(
 
     catalog = _catalog(presets)
     asked = [Alternative(name or "", _question(name, catalog, keys)) for name in scenarios or (None,)]
+    questions, catalog = _prepared([one.scenario for one in asked], catalog)
+    asked = [one._replace(scenario=question) for one, question in zip(asked, questions, strict=True)]
     axes = [f"{key}={','.join(str(v) for v in values)}" for key, values in (vary or {}).items()]
     return answer(asked, catalog, axes, list(against), cross)
 

@@ -12,7 +12,7 @@ from llmcost.keys import BOTH, TABLES, Key, all_keys
 from llmcost.terms import TERMS, Term
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-COMMANDS = ("train", "serve", "crossover", "compare", "check", "presets", "validate")
+COMMANDS = ("train", "serve", "crossover", "compare", "check", "presets", "validate", "trace")
 NAMES = ("scenario", "budget", *COMMANDS)
 _TEXT_KINDS = ("text", "date")
 _ARRAYS = {
@@ -31,7 +31,8 @@ _ARRAYS = {
     "check": ("rows", "totals", "changed_inputs", "answers"),
     "crossover": ("crossings", "curve", "periods", "sensitivity"),
     "presets": ("rows",),
-    "validate": ("groups", "rows"),
+    "validate": ("groups", "rows", "measurements"),
+    "trace": ("lengths", "joint", "bursts", "day_hours", "weekdays", "reuse"),
 }
 
 

@@ -14,6 +14,7 @@ from llmcost.keys import COMPARE, CROSSOVER, KEYS, Key, all_keys
 from llmcost.render import formats
 
 OUTPUT = "Output"
+OWN_FILES = ("trace",)  # keys that name files which answer in place of what was not said
 PRESET_KINDS = ("models", "hardware", "prices", "regions", "frameworks")
 Runner = Callable[..., Any]
 
@@ -156,6 +157,11 @@ def add(
         answers = [n for n in names if many and n.endswith(".json")]
         names = [n for n in names if n not in answers]
         asked = [(name or "", out.question(name, said["config"], flags, catalog)) for name in names or [None]]
+        if any(scenario.has(*OWN_FILES) for _, scenario in asked):
+            from llmcost.estimate.prepared import prepared
+
+            said_of, catalog = prepared([scenario for _, scenario in asked], catalog)
+            asked = [(name, scenario) for (name, _), scenario in zip(asked, said_of, strict=True)]
         mine = {k: said[k] for k in own if k not in out.PICTURE} | ({"answers": answers} if many else {})
         try:
             estimate = run(asked if many else asked[0][1], catalog, **mine)

@@ -18,6 +18,8 @@ KEYS = (
     Key("length_spread", "ratio", "Workload", "standard deviation of the lengths over their mean, lognormal: 1.2",
         (SERVE, CROSSOVER), most=10.0),
     Key("lengths", "file", "Workload", "lengths of requests: a CSV file with columns isl and osl", (SERVE, CROSSOVER)),
+    Key("trace", "file", "Workload", "log of requests: its lengths, traffic, peaks and reused prefixes, where nothing "
+        "else is said of them", (SERVE, CROSSOVER)),
     Key("requests", "per_day", "Workload", "traffic: 10M/day, 250/s", (SERVE, CROSSOVER), ranged=True),
     Key("requests_per_user", "per_day", "Workload", "requests of one user: 15/day", (SERVE,), ranged=True),
     Key("kv_dtype", "choice", "Serving", "KV cache format", (SERVE, CROSSOVER), choices=tuple(DTYPES)),

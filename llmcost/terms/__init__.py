@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from llmcost.terms import check, compare, crossover, fleet, serving, techniques, training, validate
+from llmcost.terms import check, compare, crossover, fleet, serving, techniques, trace, training, validate
 from llmcost.terms.term import MEAN, SERVE, SUM, TRAIN, Term
 
 __all__ = ["MEAN", "SECTIONS", "SERVE", "SUM", "TERMS", "TRAIN", "Term", "compared", "mixed", "results", "short"]
@@ -17,6 +17,7 @@ SECTIONS = {
     "Crossover": crossover.TERMS,
     "Comparison": compare.TERMS,
     "Validation": validate.TERMS,
+    "Traces": trace.TERMS,
     "Check": check.TERMS,
 }
 _OWN = {TRAIN: "Training", SERVE: "Serving"}  # section of a command's own figures

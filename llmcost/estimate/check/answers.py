@@ -13,6 +13,7 @@ from llmcost.catalog import Catalog, Found, is_path
 from llmcost.errors import Exit, LlmcostError, Missing
 from llmcost.estimate.crossover import crossover
 from llmcost.estimate.lifetime.case import sides
+from llmcost.estimate.prepared import prepared
 from llmcost.estimate.serving.answer import serve
 from llmcost.estimate.training.answer import train
 from llmcost.files import read_toml
@@ -102,7 +103,8 @@ class Answers:
         key = (of.label, on)
         if key not in self.known:
             try:
-                self.known[key] = ENGINES[on](of.question(), self.catalog)
+                (asked,), catalog = prepared([of.question()], self.catalog)
+                self.known[key] = ENGINES[on](asked, catalog)
             except LlmcostError as error:
                 self.known[key] = error
                 if not isinstance(error, Missing) and error.code != Exit.NO:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from llmcost import units
 from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.queueing import empirical_lengths, lognormal_lengths
@@ -13,8 +15,12 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import csv_file
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question, origin_from
+from llmcost.readers import registry
+from llmcost.readers.content import Content
+from llmcost.readers.rows import TRACE
 
 COLUMNS = ("isl", "osl")
+MOST_PAIRS = 50_000  # of a log
 LENGTH = ("a length", "a positive number of tokens", 1e9, False)  # a cell of lengths
 
 
@@ -74,13 +80,33 @@ def _measured(question: Question, name: str, origin: Origin) -> Lengths:
 
 
 def read(name: str) -> tuple[Any, Any]:
-    """Prompt and answer lengths of a CSV file with columns `isl` and `osl` [tokens]; other columns are ignored.
+    """Prompt and answer lengths of a CSV file with columns `isl` and `osl`, or of a log of requests [tokens].
 
     Raises
     ------
     LlmcostError
         No such file, not CSV, a column missing, no rows, or a length that is not a positive number.
     """
+    if _is_log(name):
+        return _logged(name)
     rows = csv_file.rows("--lengths", name, COLUMNS)
     found = np.array([[csv_file.number(cell, where, *LENGTH) for cell in cells] for where, cells in rows])
     return found[:, 0], found[:, 1]
+
+
+def _is_log(name: str) -> bool:
+    """Whether a file is a log of requests, and no table of lengths."""
+    path = Path(name)
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    content = Content(path)
+    return not set(COLUMNS) <= set(content.headings) and registry.recognised(content, (TRACE,)) is not None
+
+
+def _logged(name: str) -> tuple[Any, Any]:
+    """Lengths of a log of requests; of a long one, evenly spaced requests."""
+    found = registry.read(Path(name), (TRACE,)).rows[0]
+    if found.isl is None or found.osl is None:
+        raise LlmcostError(f"--lengths {units.shown(name)}: the log tells no lengths", "--isl 1000 --osl 500")
+    step = max(len(found.isl) // MOST_PAIRS, 1)
+    return np.asarray(found.isl[::step], dtype=float), np.asarray(found.osl[::step], dtype=float)

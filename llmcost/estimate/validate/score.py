@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,10 +10,11 @@ import numpy as np
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
-from llmcost.errors import LlmcostError, did_you_mean, plainly
+from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.validate.cells import number
-from llmcost.files import MAX_DATA_BYTES, read_bytes, shipped_folder
-from llmcost.result import Estimate
+from llmcost.estimate.validate.measured import BASIS, NOTES, Measured, measured, read_rows
+from llmcost.files import shipped_folder
+from llmcost.result import Estimate, Warning
 from llmcost.terms.validate import COLUMNS
 
 Row = Mapping[str, str]
@@ -88,71 +87,76 @@ FITTED = "yes: docs/accuracy.md has the errors on rows left out of it"
 UNFITTED = "no, unless it holds rows of the shipped files"
 
 
-def validate(catalog: Catalog, subject: str, data: str | None) -> Estimate:
+def validate(
+    catalog: Catalog, subject: str | None, data: str | None, given: Mapping[str, Any] | None = None
+) -> Estimate:
     """Predict every measured row of a file and report the error.
 
     Parameters
     ----------
     catalog : Catalog
         Where presets are found.
-    subject : str
-        `training`, `runs` or `serving`.
+    subject : str, optional
+        `training`, `runs` or `serving`; where it is not given, the file of `data` decides.
     data : str, optional
-        A CSV file with the input columns and at least one measured column; the shipped rows without it.
+        A table with the input columns and at least one measured column, or a file as a benchmark or a trainer wrote
+        it; the shipped rows without it.
+    given : mapping, optional
+        What fills the gaps of the file, in base units (`measured.GIVEN`).
 
     Raises
     ------
     LlmcostError
         Unknown subject, unreadable file, or one without the columns a prediction reads.
     """
-    if subject not in SUBJECTS:
-        raise LlmcostError(
-            f"cannot validate {units.shown(subject)}: one of {', '.join(SUBJECTS)}", did_you_mean(subject, SUBJECTS)
-        )
-    what = SUBJECTS[subject]
-    path = Path(data) if data is not None else shipped_folder("validation") / what.file
-    rows = read_rows(path)
-    known = [column for column in what.quantities.values() if rows and column in rows[0]]
+    read = _rows(subject, data, given or {})
+    what = SUBJECTS[read.subject]
+    name = Path(data).name if data is not None else what.file
+    known = [column for column in what.quantities.values() if column in read.rows[0]]
     if not known:
         raise LlmcostError(
-            f"{units.shown(path.name)}: no column {' or '.join(what.quantities.values())} to compare with",
-            f"columns: {COLUMNS[subject]}",
+            f"{units.shown(name)}: no column {' or '.join(what.quantities.values())} to compare with",
+            f"columns: {COLUMNS[read.subject]}",
         )
-    scored, origins = _score(subject, what, rows, catalog)
-    if all(s.measured is None for s in scored):
-        raise LlmcostError(f"{units.shown(path.name)}: no row has a measurement")
+    scored, origins = _score(read.subject, what, read.rows, catalog)
+    if all(s.measured is None for s in scored) and not read.figures:
+        raise LlmcostError(f"{units.shown(name)}: no row has a measurement")
     summary = statistics(scored)
     shown = {key: value for key, value in summary.items() if key != "unmeasured" or value}
     return Estimate(
         command="validate",
-        headline=_headline(subject, scored),
-        result={"subject": subject, "file": path.name, "fit": FITTED if data is None else UNFITTED, **shown},
+        headline=_headline(read.subject, scored),
+        result={"subject": read.subject, "file": name, "fit": FITTED if data is None else UNFITTED, **shown},
         arrays={
             "summary": summary,
             "groups": _groups(what, scored, origins, catalog),
-            "rows": [{**s._asdict(), "error_pct": s.error_pct} for s in scored],
+            "rows": [_told(s, row) for s, row in zip(scored, origins, strict=True)],
+            **({"measurements": read.figures} if read.figures else {}),
         },
+        warnings=[Warning("W100", note, "") for note in read.notes],
         presets=presets_date(catalog),
     )
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Rows of a CSV file as text.
+def _rows(subject: str | None, data: str | None, given: Mapping[str, Any]) -> Measured:
+    """The rows to predict: those of a file, or the shipped ones of a subject."""
+    if subject is None and data is None:
+        raise LlmcostError("which measurements: training, runs or serving?", "or a file of your own: --data FILE")
+    if subject is not None and subject not in SUBJECTS:
+        raise LlmcostError(
+            f"cannot validate {units.shown(subject)}: one of {', '.join(SUBJECTS)}", did_you_mean(subject, SUBJECTS)
+        )
+    if data is not None:
+        return measured(Path(data), subject, given)
+    if given:
+        raise LlmcostError(f"--{next(iter(given)).replace('_', '-')} fills the gaps of a file: --data FILE")
+    return Measured(str(subject), read_rows(shipped_folder("validation") / SUBJECTS[str(subject)].file), [])
 
-    Raises
-    ------
-    LlmcostError
-        Missing, too large, not UTF-8, or without a header.
-    """
-    shown = units.shown(str(path), 120)
-    raw = read_bytes(path, MAX_DATA_BYTES)
-    try:
-        rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise LlmcostError(f"{shown}: not a CSV file: {plainly(str(error), 80)}") from None
-    if not rows:
-        raise LlmcostError(f"{shown}: no rows")
-    return [{k.strip().lower(): v for k, v in row.items() if isinstance(k, str) and isinstance(v, str)} for row in rows]
+
+def _told(scored: Scored, row: Row) -> dict[str, Any]:
+    """One scored figure, with what its file left to be worked out."""
+    notes = {"taken_from": row.get(BASIS) or None, "notes": row.get(NOTES) or None}
+    return {**scored._asdict(), "error_pct": scored.error_pct, **(notes if NOTES in row else {})}
 
 
 def _score(subject: str, what: Subject, rows: list[dict[str, str]], catalog: Catalog) -> tuple[list[Scored], list[Row]]:
@@ -312,4 +316,6 @@ def _headline(subject: str, scored: list[Scored]) -> str:
         inside = f"{s['coverage_90_pct']:.0f}% inside the 90 % range"
         parts.append(f"{quantity}: {error} over {s['n'] - s['skipped']:,} rows, {inside}, {s['skipped']:,} skipped")
     blank = statistics(scored)["unmeasured"]
+    if not parts:
+        return f"{subject}: nothing to compare with in {blank:,} row{'s' if blank > 1 else ''}; what was read is below."
     return f"{subject}: " + "; ".join(parts) + (f"; {blank:,} with nothing measured." if blank else ".")

@@ -1,0 +1,1 @@
+"""Formats of bills and usage exports, one a module with a `READER`."""

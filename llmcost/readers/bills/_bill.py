@@ -1,0 +1,176 @@
+"""What bills have in common: dates, currencies, which lines are of language models, columns by their names."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import re
+from typing import NamedTuple
+
+from llmcost.errors import LlmcostError, shown
+from llmcost.readers.content import Content
+from llmcost.readers.record import Record
+from llmcost.readers.rows import BillRow
+
+LLM = re.compile(
+    r"bedrock|openai|foundry models|vertex ai|gemini|claude|anthropic|\bgpt|\bllama|mistral|deepseek|qwen|\btokens?\b"
+    r"|\btext (input|output)|input caching|\bai services\b|generative|inference"
+    r"|\b(inp|outp)\w* (glbl|global|regnl|gl)\b",
+    re.IGNORECASE,
+)
+CURRENCY = re.compile(r"^[A-Z]{3}$")
+OLDEST, NEWEST = 1e9, 4e9  # seconds since 1970 that are dates of this century
+
+
+class Names(NamedTuple):
+    """Columns of a kind of bill, the first that is there counts; `currency` may be a code in place of a column."""
+
+    day: tuple[str, ...]
+    amount: tuple[str, ...] = ()
+    currency: tuple[str, ...] = ()
+    gross: tuple[str, ...] = ()
+    service: tuple[str, ...] = ()
+    item: tuple[str, ...] = ()
+    model: tuple[str, ...] = ()
+    project: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    requests: tuple[str, ...] = ()
+    sent: tuple[str, ...] = ()
+    cached: tuple[str, ...] = ()
+    written: tuple[str, ...] = ()
+    every: bool = False  # every line is of a language model
+
+
+def rows(found: list[Record], names: Names, american: bool = False) -> list[BillRow]:
+    """The lines of a bill.
+
+    Parameters
+    ----------
+    found : list of Record
+        Lines as read.
+    names : Names
+        Which column holds what.
+    american : bool
+        Whether 03/04/2026 is the fourth of March.
+
+    Raises
+    ------
+    LlmcostError
+        An amount that is no number, a date that is none, an amount without a currency.
+    """
+    return [_row(r, names, american) for r in found]
+
+
+def _row(r: Record, names: Names, american: bool) -> BillRow:
+    gross, net = (r.number(*n, signed=True) if n else None for n in (names.gross, names.amount))
+    amount = net if net is not None else gross
+    words = [r.text(*n) if n else None for n in (names.service, names.item, names.model)]
+    return BillRow(
+        day=day(r, names.day, american),
+        amount=amount,
+        currency=currency(r, names.currency) if amount is not None else None,
+        gross=gross,
+        service=words[0],
+        item=words[1],
+        model=words[2],
+        project=r.text(*names.project) if names.project else None,
+        tags=tags(r, names.tags),
+        requests=r.number(*names.requests) if names.requests else None,
+        input_tokens=r.number(*names.sent) if names.sent else None,
+        cached_tokens=r.number(*names.cached) if names.cached else None,
+        output_tokens=r.number(*names.written) if names.written else None,
+        llm=names.every or LLM.search(" ".join(w for w in words if w)) is not None,
+    )
+
+
+def day(r: Record, names: tuple[str, ...], american: bool = False) -> str | None:
+    """The day on which a line begins, ISO; the first of a month where only that is told.
+
+    Raises
+    ------
+    LlmcostError
+        Something stands there that is no date.
+    """
+    name = next((n for n in names if r.value(n) not in (None, "")), None)
+    if name is None:
+        return None
+    raw = r.value(name)
+    text = str(raw).strip()
+    if re.fullmatch(r"\d{9,10}(\.\d+)?", text) and OLDEST <= float(text) < NEWEST:
+        return dt.datetime.fromtimestamp(float(text), dt.UTC).date().isoformat()
+    if found := re.match(r"(\d{4})-(\d{2})(?:-(\d{2}))?(?![\d])", text):
+        return _iso(found[1], found[2], found[3] or "01", r, name)
+    if found := re.fullmatch(r"(\d{4})(\d{2})(\d{2})", text):
+        return _iso(found[1], found[2], found[3], r, name)
+    if american and (found := re.match(r"(\d{1,2})/(\d{1,2})/(\d{4})", text)):
+        return _iso(found[3], found[1], found[2], r, name)
+    raise LlmcostError(f"{r.where}: {name} is {shown(raw, 30)}, a day such as 2026-03-31 is wanted")
+
+
+def _iso(year: str, month: str, number: str, r: Record, name: str) -> str:
+    try:
+        return dt.date(int(year), int(month), int(number)).isoformat()
+    except ValueError:
+        raise LlmcostError(f"{r.where}: {name} is {shown(r.value(name), 30)}, which is no day") from None
+
+
+def currency(r: Record, names: tuple[str, ...]) -> str:
+    """The currency of a line: what a column says, or the one code that is given in its place.
+
+    Raises
+    ------
+    LlmcostError
+        Nothing says it: it is asked for, never taken to be dollars.
+    """
+    for name in names:
+        said = r.text(name)
+        if said is not None:
+            return said.upper()
+        if CURRENCY.match(name) and name not in r.data:
+            return name
+    raise LlmcostError(f"{r.where}: an amount without a currency: which one is it?", "a column currency, or cost_usd")
+
+
+def tags(r: Record, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Tags of a line: an object in JSON, or columns whose names begin with one of the names."""
+    found: dict[str, str] = {}
+    for name in names:
+        raw = r.value(name)
+        if isinstance(raw, str) and raw.strip().startswith("{"):
+            try:
+                raw = json.loads(raw)
+            except ValueError:
+                continue
+        if isinstance(raw, dict):
+            found |= {str(k): str(v) for k, v in raw.items()}
+        elif name.endswith(("_", ":")):
+            found |= {k[len(name) :]: str(v) for k, v in r.data.items() if k.startswith(name) and v not in (None, "")}
+    return tuple(sorted(found.items()))
+
+
+def heads(content: Content) -> set[str]:
+    """Names in the heading of a table."""
+    return set(content.headings)
+
+
+def pages(content: Content) -> list[Record]:
+    """Results of the pages of a usage or cost API, each with the start of its bucket."""
+    found = []
+    for page in content.records:
+        for bucket in page.parts("data") if isinstance(page.value("data"), list) else []:
+            start = bucket.value("start_time") or bucket.value("starting_at")
+            found += [Record({"bucket": start, **result.data}, result.where) for result in bucket.parts("results")]
+    return found
+
+
+def paged(content: Content, *names: str) -> bool:
+    """Whether the file is pages of an API whose results have such a name."""
+    if not content.looks_like_json or not content.records:
+        return False
+    for page in content.records:
+        buckets = page.value("data")
+        for bucket in buckets if isinstance(buckets, list) else []:
+            results = bucket.get("results") if isinstance(bucket, dict) else None
+            if isinstance(results, list) and results and isinstance(results[0], dict):
+                return any(name in results[0] for name in names)
+    return False

@@ -1,0 +1,40 @@
+"""AWS Cost and Usage Report, old names (lineItem/UnblendedCost) and those of CUR 2.0 (line_item_unblended_cost).
+
+Source: https://docs.aws.amazon.com/cur/latest/userguide/Lineitem-columns.html.
+"""
+
+from __future__ import annotations
+
+from llmcost.readers.bills import _bill
+from llmcost.readers.bills._bill import Names
+from llmcost.readers.content import Content
+from llmcost.readers.rows import BILL, Reader, Reading
+
+NAMES = Names(
+    day=("line_item_usage_start_date", "lineitem/usagestartdate"),
+    amount=("line_item_unblended_cost", "lineitem/unblendedcost"),
+    currency=("line_item_currency_code", "lineitem/currencycode"),
+    service=("line_item_product_code", "lineitem/productcode", "product_product_name"),
+    item=("line_item_usage_type", "lineitem/usagetype"),
+    project=("line_item_usage_account_id", "lineitem/usageaccountid"),
+    tags=("resource_tags", "resource_tags_user_", "resourcetags/user:"),
+)
+
+
+def recognises(content: Content) -> bool:
+    """Whether the published names are there."""
+    return bool({"line_item_unblended_cost", "lineitem/unblendedcost"} & _bill.heads(content))
+
+
+def read(content: Content) -> Reading:
+    """Every line.
+
+    Raises
+    ------
+    LlmcostError
+        A line cut off, a number or a date that is none.
+    """
+    return Reading(BILL, READER.name, _bill.rows(content.table, NAMES))
+
+
+READER = Reader("AWS Cost and Usage Report", BILL, recognises, read)

@@ -1,0 +1,35 @@
+"""FOCUS billing data (FinOps Open Cost and Usage Specification), any provider: NULL is written as text.
+
+Source: https://focus.finops.org; github FinOps-Open-Cost-and-Usage-Spec/FOCUS-Sample-Data.
+"""
+
+from __future__ import annotations
+
+from llmcost.readers.bills import _bill
+from llmcost.readers.bills._bill import Names
+from llmcost.readers.content import Content
+from llmcost.readers.rows import BILL, Reader, Reading
+
+NAMES = Names(
+    day=("chargeperiodstart",), amount=("billedcost",), currency=("billingcurrency",), service=("servicename",),
+    item=("chargedescription", "skuid"), project=("subaccountname", "subaccountid"), tags=("tags",),
+)  # fmt: skip
+
+
+def recognises(content: Content) -> bool:
+    """Whether the published names are there."""
+    return {"billedcost", "billingcurrency", "chargeperiodstart"} <= _bill.heads(content)
+
+
+def read(content: Content) -> Reading:
+    """Every line.
+
+    Raises
+    ------
+    LlmcostError
+        A line cut off, a number or a date that is none.
+    """
+    return Reading(BILL, READER.name, _bill.rows(content.table, NAMES))
+
+
+READER = Reader("FOCUS bill", BILL, recognises, read)

@@ -1,0 +1,40 @@
+"""LiteLLM proxy spend logs: USD and tokens of each call, or of a day.
+
+Source: github BerriAI/litellm, SpendLogs and DailyUserSpend tables.
+"""
+
+from __future__ import annotations
+
+from llmcost.readers.bills import _bill
+from llmcost.readers.bills._bill import Names
+from llmcost.readers.content import Content
+from llmcost.readers.rows import BILL, Reader, Reading
+
+NAMES = Names(
+    day=("startTime", "starttime", "date"), amount=("spend",), currency=("USD",), model=("model",),
+    project=("team_id",),
+    tags=("request_tags",), requests=("api_requests", "successful_requests"), sent=("prompt_tokens",),
+    cached=("cache_read_input_tokens",), written=("completion_tokens",), every=True,
+)  # fmt: skip
+
+
+def recognises(content: Content) -> bool:
+    """Whether the published names are there."""
+    found = content.records if content.looks_like_json else []
+    named = bool(found) and all(r.has("spend", "prompt_tokens") for r in found)
+    return named or {"spend", "prompt_tokens", "completion_tokens"} <= _bill.heads(content)
+
+
+def read(content: Content) -> Reading:
+    """Every line.
+
+    Raises
+    ------
+    LlmcostError
+        A line cut off, a number or a date that is none.
+    """
+    found = content.records if content.looks_like_json else content.table
+    return Reading(BILL, READER.name, _bill.rows(found, NAMES))
+
+
+READER = Reader("LiteLLM spend", BILL, recognises, read)

@@ -1,0 +1,75 @@
+"""Every format there is, and the one that a file is of."""
+
+from __future__ import annotations
+
+import pkgutil
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from llmcost.errors import LlmcostError
+from llmcost.readers import bills, serving, traces, training
+from llmcost.readers.content import Content
+from llmcost.readers.rows import Reader, Reading
+
+PACKAGES = (traces, serving, training, bills)
+
+
+@cache
+def readers() -> tuple[Reader, ...]:
+    """The `READER` of every module of the four packages, plain tables last."""
+    found = [
+        import_module(f"{package.__name__}.{module.name}").READER
+        for package in PACKAGES
+        for module in pkgutil.iter_modules(package.__path__)
+        if not module.name.startswith("_")
+    ]
+    return tuple(sorted(found, key=lambda reader: reader.rank))
+
+
+def recognised(content: Content, kinds: tuple[str, ...] = ()) -> Reader | None:
+    """The first format that the file is of, among those of the kinds wanted; None where it is of none."""
+    wanted = [reader for reader in readers() if not kinds or reader.kind in kinds]
+    return next((reader for reader in wanted if reader.recognises(content)), None)
+
+
+def read(path: Path, kinds: tuple[str, ...] = ()) -> Reading:
+    """What a file of measurements, requests or charges says.
+
+    Parameters
+    ----------
+    path : Path
+        The file, as the tool wrote it.
+    kinds : tuple of str
+        What is asked for (`serving`, `training`, `trace`, `bill`); anything where empty.
+
+    Raises
+    ------
+    LlmcostError
+        No such file, a format nobody here knows, a kind that was not asked for, or a file that is broken or cut off.
+    """
+    content = Content(path)
+    reader = recognised(content, kinds)
+    if reader is None:
+        raise _unknown(content, kinds)
+    reading = reader.read(content)
+    if not reading.rows:
+        raise LlmcostError(f"{content.name}: a {reader.name} without a measurement in it")
+    return reading
+
+
+def _unknown(content: Content, kinds: tuple[str, ...]) -> LlmcostError:
+    content.documents  # noqa: B018 - broken JSON says so itself
+    other = recognised(content)
+    if other is not None and kinds:
+        return LlmcostError(f"{content.name}: this is a {other.kind} file ({other.name})", _COMMANDS[other.kind])
+    known = ", ".join(sorted({reader.name for reader in readers() if not kinds or reader.kind in kinds}))
+    return LlmcostError(f"{content.name}: not a file that is known here", f"read are: {known}")
+
+
+_COMMANDS = {
+    "serving": "llmcost validate serving --data FILE, or llmcost calibrate FILE",
+    "training": "llmcost validate training --data FILE, or llmcost calibrate FILE",
+    "trace": "llmcost trace FILE",
+    "bill": "llmcost crossover SCENARIO --actuals FILE",
+}

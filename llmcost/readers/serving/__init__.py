@@ -1,0 +1,1 @@
+"""Formats of serving benchmarks, one a module with a `READER`."""

@@ -1,0 +1,1 @@
+"""Formats of logs of requests, one a module with a `READER`."""

@@ -1,0 +1,93 @@
+"""Logs of requests as JSON: one object a line, or a list of them; nested objects by their dotted names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from llmcost.errors import LlmcostError
+from llmcost.readers.content import Content
+from llmcost.readers.trace import Columns
+from llmcost.readers.traces import _table
+from llmcost.readers.traces._names import Named
+
+Object = dict[str, Any]
+
+
+def first(content: Content) -> Object | None:
+    """The first object of the file by its head, without reading all of it; None where the file is not such a log."""
+    if not content.looks_like_json:
+        return None
+    line = content.head.lstrip().partition("\n")[0].strip()
+    try:
+        data = json.loads(line)
+    except ValueError:
+        found = content.records if content.path.stat().st_size < _table.LARGE else []
+        return found[0].data if found else None
+    return data if isinstance(data, dict) else next((d for d in data if isinstance(d, dict)), None)
+
+
+def objects(content: Content) -> Iterator[Object]:
+    """Every object of the file, a line at a time where it has one on each.
+
+    Raises
+    ------
+    LlmcostError
+        A line that is no JSON object, or a file cut off.
+    """
+    line = content.head.lstrip().partition("\n")[0].strip()
+    try:
+        alone = isinstance(json.loads(line), dict)
+    except ValueError:
+        alone = False
+    if not alone:
+        yield from (record.data for record in content.records)
+        return
+    import msgspec
+
+    decoder = msgspec.json.Decoder()
+    with content.path.open("rb") as file:
+        for n, raw in enumerate(file, 1):
+            if not raw.strip():
+                continue
+            try:
+                data = decoder.decode(raw)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                raise LlmcostError(f"{content.name}: line {n} is not JSON: cut off?") from None
+            if not isinstance(data, dict):
+                raise LlmcostError(f"{content.name}: line {n} is not an object")
+            yield data
+
+
+def flat(data: Object, depth: int = 2) -> Object:
+    """An object with those inside it by dotted names."""
+    out: Object = {}
+    for key, value in data.items():
+        if isinstance(value, dict) and depth:
+            out |= {f"{key}.{inner}": v for inner, v in flat(value, depth - 1).items()}
+        else:
+            out[key] = value
+    return out
+
+
+def columns(rows: Iterator[Object], names: Named, where: str, ok: Callable[[str], bool] | None = None) -> Columns:
+    """The columns of flat objects; one that lacks a field has nothing there.
+
+    Raises
+    ------
+    LlmcostError
+        A value that is no number or no time.
+    """
+    wanted = [n for n in names[:1] + names[2:] if n]
+    cells: dict[str, list[Any]] = {name: [] for name in wanted}
+    for row in rows:
+        for name in wanted:
+            cells[name].append(row.get(name))
+    if not cells[names.time]:
+        raise LlmcostError(f"{where}: no requests in it")
+    for name in wanted:
+        bad = next((v for v in cells[name] if isinstance(v, dict | list)), None)
+        if bad is not None:
+            raise LlmcostError(f"{where}: {name} is a list or an object, a number or a text is wanted")
+    return _table._batch(cells, names, where, ok)

@@ -1,0 +1,84 @@
+"""Megatron-LM, Megatron-Bridge and Megatron-DeepSpeed: `elapsed time per iteration (ms)`, memory of each rank.
+
+Source: github NVIDIA/Megatron-LM megatron/training/training.py (memory in MB); NVIDIA-NeMo/Megatron-Bridge (GB). Ranks
+may stand on one line with no break between them.
+"""
+
+from __future__ import annotations
+
+import re
+
+from llmcost.errors import LlmcostError
+from llmcost.readers import derive
+from llmcost.readers.content import Content
+from llmcost.readers.rows import TRAINING, Reader, Reading, TrainingRow
+from llmcost.readers.training import _console, _steps
+
+MILLI, MB, GB, TERA = 1e-3, 1e6, 1e9, 1e12
+STEP = r"iteration +(\d+)/ *\d+ \|"
+TIMED = r"elapsed time per iteration \(ms\): [\d.]+ \|"
+MEMORY = re.compile(r"\[Rank \d+\] \(after \d+ iterations\) memory \((?:MB|GB)\)")
+
+
+def recognises(content: Content) -> bool:
+    """Whether iterations or ranks' memory are reported so."""
+    found = re.search(rf"{STEP}.*elapsed time per iteration \(ms\)", content.text) or MEMORY.search(content.text)
+    return not content.looks_like_json and found is not None
+
+
+def read(content: Content) -> Reading:
+    """The run.
+
+    Raises
+    ------
+    LlmcostError
+        The last iteration is cut off, or nothing is measured.
+    """
+    records = _console.once(_console.lines(content, r"iteration +\d", TIMED), STEP)
+    allocated, reserved = (_peak(content.text, name) for name in ("allocated", "reserved"))
+    row = _timed(records)._replace(peak_allocated_bytes=allocated, peak_reserved_bytes=reserved)
+    if row.step_seconds is None and not row.notes and row.peak_allocated_bytes is None:
+        raise LlmcostError(f"{content.name}: no iteration and no memory in it")
+    return Reading(TRAINING, READER.name, [derive.training(row)])
+
+
+def _timed(records: list[_console.Line]) -> TrainingRow:
+    if not records:
+        return TrainingRow(framework="megatron", notes=("no iteration in the log: step time unknown",))
+    times = [t * MILLI for t in _console.column(records, "elapsed time per iteration (ms)")]
+    first = re.search(STEP, records[0].text)
+    found = _steps.steady(times, float(first[1]) if first else None)
+    kept = records[found.dropped :]
+    skipped = sum(_console.column(records, "number of skipped iterations"))
+    notes = [] if found.value else ["the run's first iteration alone: step time unknown"]
+    if skipped:
+        notes.append(f"{skipped:.0f} of {len(records)} iterations were skipped: the loss scale was searched for")
+    flops = _console.column(kept, "throughput per GPU (TFLOP/s/GPU)") or _console.column(kept, "TFLOPs")
+    tgs = _console.column(kept, "tokens per gpu per second (tgs)")
+    samples = _console.column(kept, "samples per second")
+    lengths = _console.column(kept, "actual seqlen")
+    return TrainingRow(
+        framework="megatron",
+        steps=float(len(records)),
+        global_batch=_console.last(records, "global batch size"),
+        seq_len=lengths[-1] if lengths else None,
+        step_seconds=found.value,
+        step_basis=found.basis,
+        tokens_per_second_per_gpu=_steps.steady(tgs).value,
+        samples_per_second=_steps.steady(samples).value,
+        flops_per_second_per_gpu=(_steps.steady(flops).value or 0.0) * TERA or None,
+        notes=tuple(notes),
+    )
+
+
+def _peak(text: str, kind: str) -> float | None:
+    """Peak of the fullest rank, found wherever a rank's report stands [bytes]."""
+    ways = [(rf"mem-max-{kind}-gigabytes: ([\d.]+)", GB), (rf"\| max {kind}: ([\d.]+)", MB)]
+    ways += [(r"MaxMemAllocated=([\d.]+)GB", GB)] if kind == "allocated" else []
+    for pattern, unit in ways:
+        if found := re.findall(pattern, text):
+            return max(map(float, found)) * unit
+    return None
+
+
+READER = Reader("Megatron log", TRAINING, recognises, read)

@@ -1,0 +1,98 @@
+"""Every format reads its case: figures in base units, a cut file and a wrong type refused in one line.
+
+A case is a TOML file beside this one: `file` and `content` in the tool's published format with numbers of our own,
+what its rows must say, and `[[refused]]`: a replacement that makes it wrong, and what the message says.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from llmcost.errors import LlmcostError
+from llmcost.readers.registry import read, readers
+
+FOLDER = Path(__file__).parent
+CASES = {path.stem: tomllib.loads(path.read_text("utf-8")) for path in sorted(FOLDER.glob("*.toml"))}
+REFUSALS = [(name, n) for name, case in CASES.items() for n in range(len(case.get("refused", [])))]
+
+
+def written(folder: Path, case: dict[str, Any], text: str | None = None) -> Path:
+    path = folder / str(case["file"])
+    path.write_text(case["content"] if text is None else text, encoding="utf-8")
+    return path
+
+
+def _read(case: dict[str, Any], folder: Path, text: str) -> None:
+    read(written(folder, case, text), (case["kind"],))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_file_says_what_it_says(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    reading = read(written(tmp_path, case), (case["kind"],))
+    assert (reading.kind, reading.format) == (case["kind"], case["format"])
+    assert len(reading.rows) == case.get("rows", len(case["row"]))
+    for row, wanted in zip(reading.rows, case["row"], strict=False):
+        for field, value in wanted.items():
+            got = getattr(row, field)
+            if value == "not stated":
+                assert got is None, field
+            elif isinstance(value, int | float | list):
+                assert got == pytest.approx(value, rel=1e-6), field
+            elif field == "notes":
+                assert value in " | ".join(got)
+            else:
+                assert got == value, field
+
+
+@pytest.mark.parametrize("name", [n for n, case in CASES.items() if not case.get("survives")])
+def test_a_file_that_is_cut_off_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    text = case["content"].rstrip()
+    with pytest.raises(LlmcostError) as caught:
+        _read(case, tmp_path, text[: case.get("cut", len(text) * 6 // 10)])
+    assert "\n" not in caught.value.message
+
+
+@pytest.mark.parametrize(("name", "n"), REFUSALS, ids=lambda x: str(x))
+def test_a_wrong_value_is_refused_with_its_place(name: str, n: int, tmp_path: Path) -> None:
+    case = CASES[name]
+    old, new = case["refused"][n]["replace"]
+    assert old in case["content"]
+    with pytest.raises(LlmcostError) as caught:
+        _read(case, tmp_path, case["content"].replace(old, new))
+    assert case["refused"][n]["says"] in caught.value.message
+    assert case["file"] in caught.value.message
+
+
+def test_every_format_has_a_case() -> None:
+    assert {reader.name for reader in readers()} == {case["format"] for case in CASES.values()}
+
+
+def test_no_case_is_of_two_formats(tmp_path: Path) -> None:
+    from llmcost.readers.content import Content
+
+    for case in CASES.values():
+        content = Content(written(tmp_path, case))
+        own = [reader for reader in readers() if reader.rank == 0 and reader.kind == case["kind"]]
+        several = [reader.name for reader in own if reader.recognises(content)]
+        assert len(several) <= 1, several
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "hello\n", "a,b\n1,2\n", "[]", "{}", "[1, 2]", '{"a": 1}'])
+def test_other_files_are_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "odd.txt"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(LlmcostError):
+        read(path)
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "odd.bin"
+    path.write_bytes(bytes(range(256)) * 40)
+    with pytest.raises(LlmcostError):
+        read(path)
