@@ -7,7 +7,7 @@ SAMPLE ?= 400
 SEED ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: demo test fuzz check lint types bench golden docs claims accuracy fit schemas build smoke mutants clean help
+.PHONY: demo test fuzz browser check lint types bench golden docs claims accuracy fit schemas build smoke mutants clean help
 
 demo: $(READY) ## When does inference overtake training? A real model on real hardware at real prices
 	@$(BIN)/llmcost crossover llama-3.1-70b-chat --chart
@@ -17,6 +17,10 @@ test: $(READY) ## Run the tests, on every core
 
 fuzz: $(READY) ## Properties with fresh seeds and 20 x the examples; what it finds becomes an @example
 	$(BIN)/python -m pytest --numprocesses auto --hypothesis-profile fuzz -m hypothesis tests
+
+browser: $(READY) ## Pages in headless Chromium: no error, no request, sliders that agree with the command
+	@command -v chromium > /dev/null || (apt-get update -qq && apt-get install -y -qq chromium > /dev/null) || echo "no Chromium, and it cannot be installed here: these tests are skipped"
+	$(BIN)/python -m pytest tests/browser -m browser
 
 check: lint types smoke test ## All that CI runs: lint, types, the built wheel, tests
 

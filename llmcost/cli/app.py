@@ -7,6 +7,7 @@ from typing import Any
 
 import typer
 
+from llmcost.cli import output
 from llmcost.errors import Exit, LlmcostError, raise_all
 
 HELP = """What a language model costs to train, to serve, and when serving overtakes training.
@@ -69,6 +70,7 @@ def run(args: list[str]) -> int:
     named = next((w for w in words if w in COMMANDS), "")
     root = typer.main.get_command(build(named))
     path = _path(root, args)
+    output.TYPED.set(tuple(args))
     try:
         _refuse_repeats(path[-1], args)
         code = root(args=args, prog_name="llmcost", standalone_mode=False)

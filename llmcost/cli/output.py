@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from llmcost.result import Estimate
     from llmcost.scenario import Scenario
 
+TYPED: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())  # the words of this command line
 PLOTS = ("curve", "tornado", "amortisation")  # what --plot draws
 PICTURE = ("chart", "plot", "plot_kind")  # options of some commands that only change the picture
 SHOWN = (*PICTURE, "curve")  # and what is shown of the answer
@@ -63,7 +65,8 @@ def options(
     """Output options, checked before anything is computed."""
     if json_ and format_ not in ("table", "json"):
         raise LlmcostError(f"--json and --format {shown(format_)} are two answers to one question: give one")
-    name = "json" if json_ else format_
+    page = format_ == "table" and output is not None and output.endswith(".html")
+    name = "json" if json_ else "html" if page else format_
     if name not in formats:
         raise LlmcostError(f"--format: {shown(name)} is not one of {', '.join(formats)}", did_you_mean(name, formats))
     plot = rest.get("plot")
@@ -152,6 +155,7 @@ def deliver(estimate: Estimate, how: Shown) -> int:
         quiet=how.quiet,
         chart=how.chart if how.chart is not None else screen,
         curve=how.curve,
+        said=_said(),
     )
     body = render.render(how.format, estimate, picture)
     if how.plot is not None:
@@ -167,6 +171,13 @@ def deliver(estimate: Estimate, how: Shown) -> int:
         for line in text.warning_lines(estimate, messages.terminal_width()):
             messages.say(line)
     return Exit(estimate.exit_code)
+
+
+def _said() -> str:
+    """The command line, to be pasted into a shell."""
+    import shlex
+
+    return shlex.join(["llmcost", *TYPED.get()])
 
 
 def _width() -> int:

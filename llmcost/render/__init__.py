@@ -17,8 +17,8 @@ class Format(NamedTuple):
 
 
 FORMATS = (
-    Format("table"), Format("json"), Format("csv"), Format("markdown"), Format("github", ("check",)),
-    Format("junit", ("check",)),
+    Format("table"), Format("json"), Format("csv"), Format("markdown"), Format("html"),
+    Format("github", ("check",)), Format("junit", ("check",)),
 )  # fmt: skip
 
 
@@ -36,13 +36,14 @@ class Options(NamedTuple):
     quiet: bool = False
     chart: bool = False
     curve: bool = False
+    said: str = ""  # the command line, to ask again
 
 
 def formats(command: str) -> tuple[str, ...]:
     """Names of the formats that a command prints.
 
     >>> formats("train"), formats("check")[-1]
-    (('table', 'json', 'csv', 'markdown'), 'junit')
+    (('table', 'json', 'csv', 'markdown', 'html'), 'junit')
     """
     return tuple(form.name for form in FORMATS if not form.commands or command in form.commands)
 

@@ -1,0 +1,186 @@
+"""One page that one can send: the sentence, the chart, the numbers, what is shaky, and every input folded below.
+
+It is one file that loads nothing: a Content-Security-Policy lets run the page's own script alone, by its hash, and
+every text of an answer is escaped by the template.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from markupsafe import Markup, escape
+
+from llmcost import __version__, units
+from llmcost.render import Options
+from llmcost.render import text as words
+from llmcost.render.columns import cell, columns
+from llmcost.render.page import live, pictures
+from llmcost.result import Estimate
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+FOLDER = Path(__file__).parent / "page"
+MOST_ROWS = 2_000  # of a table; JSON and CSV have all
+OPEN = ("alternatives", "ladder", "pairs", "rows", "memory", "groups")
+_ADDRESS = re.compile(r"https?://[\w./~%?=&:@+,;#-]+", re.ASCII)
+
+
+class Grid(NamedTuple):
+    """A table: headings, rows, and the columns that line up at the right."""
+
+    title: str
+    heads: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    right: Sequence[int] = ()
+
+
+class Folded(NamedTuple):
+    """A table that opens on a click, and a word on rows that are left out."""
+
+    title: str
+    grid: Grid
+    open: bool
+    more: str
+
+
+def render(estimate: Estimate, options: Options) -> str:
+    """The page."""
+    style, script = _file("page.css"), _file("page.js")
+    moving = live.data(estimate)
+    page: str = _template().render(
+        version=__version__,
+        presets=estimate.presets,
+        headline=words.clean(estimate.headline),
+        remarks=[words.clean(line) for line in words.remarks(estimate)],
+        style=Markup(style),
+        script=Markup(script),
+        style_hash=Markup(_hash(style)),
+        script_hash=Markup(_hash(script)) if moving else Markup("'none'"),
+        charts=[(words.clean(title), picture) for title, picture in pictures.pictures(estimate)],
+        live=moving,
+        figures=_figures(estimate),
+        breakdown=_breakdown(estimate),
+        warnings=[_Caveat(words.clean(w.code), words.clean(w.message), words.clean(w.hint)) for w in estimate.warnings],
+        tables=_tables(estimate),
+        inputs=_inputs(estimate),
+        inputs_title=_inputs_title(estimate),
+        steps=_steps(estimate),
+        command=words.clean(options.said),
+    )
+    return page if options.unicode else page.encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+class _Caveat(NamedTuple):
+    code: str
+    message: str
+    hint: str
+
+
+@cache
+def _file(name: str) -> str:
+    return (FOLDER / name).read_text("utf-8")
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, StrictUndefined
+
+    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    return made.from_string(_file("page.html.j2"))
+
+
+def _hash(text: str) -> str:
+    """How a Content-Security-Policy names an inline script or style: `'sha256-...'`."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _figures(estimate: Estimate) -> Grid | None:
+    found = words.figures(estimate, False)
+    if not found:
+        return None
+    ranged = any(f.interval for f in found)
+    rows = [[f.label, f.value, f.interval][: 3 if ranged else 2] for f in found]
+    return Grid("the numbers", ["", "", "90 % range"] if ranged else [], rows)
+
+
+def _breakdown(estimate: Estimate) -> Grid | None:
+    if not estimate.breakdown:
+        return None
+    rows = [
+        [
+            words.clean(r.name),
+            f"{words.in_unit('count', r.quantity)} {words.clean(r.unit)}",
+            f"{units.format('usd', r.rate_usd)}/{words.clean(r.unit)}",
+            units.format("usd", r.cost_usd),
+        ]
+        for r in estimate.breakdown
+    ]
+    if len(rows) > 1:
+        rows.append(["total", "", "", units.format("usd", sum(r.cost_usd for r in estimate.breakdown))])
+    return Grid("the bill", ["", "quantity", "rate", "cost"], rows, (1, 2, 3))
+
+
+def _tables(estimate: Estimate) -> list[Folded]:
+    return [
+        _folded(name, array)
+        for name, array in estimate.arrays.items()
+        if isinstance(array, list | tuple) and array and isinstance(array[0], Mapping) and name != "answers"
+    ]
+
+
+def _folded(name: str, array: Sequence[Mapping[str, Any]]) -> Folded:
+    title = name.replace("_", " ").capitalize()
+    rows = array[:MOST_ROWS] if name != "curve" else array[:: max(1, len(array) // 200)]
+    more = f"{len(rows):,} of {len(array):,} rows; --json and --format csv have all." if len(rows) < len(array) else ""
+    if name == "alternatives":
+        from llmcost.render import alternatives
+
+        sheet = alternatives.sheet(rows)
+        heads, cells = sheet.heads, sheet.cells
+    else:
+        heads = columns(rows, words.UNLABELLED)
+        cells = [[_linked(cell(c.key, row)) for c in heads] for row in rows]
+    right = [i for i, head in enumerate(heads) if head.numeric]
+    return Folded(title, Grid(title, [h.head for h in heads], cells, right), name in OPEN, more)
+
+
+def _inputs(estimate: Estimate) -> Grid:
+    rows = [
+        [
+            words.input_name(name),
+            words.input_text(given),
+            words.clean(", ".join(x for x in (given.origin, given.confidence) if x)),
+            _linked(words.clean(given.source or "")),
+            words.clean(given.date or ""),
+        ]
+        for name, given in estimate.inputs.items()
+    ]
+    return Grid("inputs", ["input", "value", "origin", "source", "read"], rows)
+
+
+def _inputs_title(estimate: Estimate) -> str:
+    counted = Counter(words.mark(given) for given in estimate.inputs.values())
+    return "Inputs: " + ", ".join(f"{count} {mark}" for mark, count in counted.items())
+
+
+def _steps(estimate: Estimate) -> Grid:
+    rows = [
+        [words.clean(s.name), words.clean(s.formula), words.in_unit(s.unit, s.value), _linked(words.clean(s.source))]
+        for s in estimate.steps
+    ]
+    return Grid("steps", ["step", "formula", "value", "source"], rows)
+
+
+def _linked(text: str) -> str | Markup:
+    """A link where all of the text is a plain web address, words otherwise."""
+    if not _ADDRESS.fullmatch(text):
+        return text
+    return Markup('<a rel="noreferrer" href="{0}">{0}</a>').format(escape(text))

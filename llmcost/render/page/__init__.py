@@ -1,0 +1,3 @@
+"""A page that one can send: one file, no network, readable without scripts."""
+
+from __future__ import annotations
