@@ -29,6 +29,7 @@ SINGULAR = {
     "models": "model",
     "prices": "provider",
     "regions": "region",
+    "instances": "provider's instances",
     "frameworks": "framework",
     "scenarios": "scenario",
     "calibration": "calibration",

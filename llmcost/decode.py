@@ -17,6 +17,7 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
     "models": spec.Model,
     "prices": spec.Provider,
     "regions": spec.Region,
+    "instances": spec.Instances,
     "frameworks": spec.Framework,
 }
 

@@ -263,6 +263,27 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     prices: list[RentalPrice] = field(default_factory=list)
 
 
+class Instance(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An instance type of a cloud: so many of one accelerator, and what an hour of the whole of it is quoted at."""
+
+    name: Text
+    hardware: Name
+    accelerators: Whole
+    usd_per_hour: Usd | None = None  # on demand; None where no quote of this year is known
+    date: dt.date
+    address: Text
+    confidence: Literal["vendor", "measured", "third-party", "assumed"]
+    note: str = ""
+
+
+class Instances(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The instance types of a provider."""
+
+    title: Text
+    aliases: list[Name] = field(default_factory=list)
+    instances: list[Instance] = field(default_factory=list)
+
+
 class Region(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A place: grid carbon [kg CO2e/kWh], electricity price [USD/kWh], PUE, water [L/kWh] where known."""
 

@@ -27,10 +27,11 @@ ALLOWED = {
     "hf_config": {"errors", "units", "spec", "engine", "result", "files"},
     "catalog": {"errors", "spec", "files", "decode", "names", "hf_config", "result"},
     "scenario": {"errors", "units", "spec", "catalog", "keys", "technique"},
+    "instances": {"spec", "catalog", "keys", "scenario"},
     "budget": {"errors", "units", "spec", "result", "scenario", "keys", "terms"},
     "schemas": {"errors", "units", "spec", "result", "scenario", "keys", "terms", "budget"},
     "render": {"errors", "units", "result", "keys", "terms"},
-    "estimate": {"dtypes", "errors", "units", "spec", "result", "engine", "files", "decode", "catalog", "scenario", "keys", "terms", "budget", "technique"},
+    "estimate": {"dtypes", "errors", "units", "spec", "result", "engine", "files", "decode", "catalog", "scenario", "keys", "terms", "budget", "technique", "instances"},
     "api": {"errors", "units", "result", "files", "catalog", "scenario", "estimate"},
     "cli": {"errors", "budget", "units", "spec", "result", "files", "catalog", "keys", "scenario", "estimate", "render", "schemas", "hf_config", "terms"},
 }  # fmt: skip

@@ -11,6 +11,7 @@ from llmcost.catalog import Catalog, Found, source_of
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.errors import LlmcostError, Missing
 from llmcost.estimate.asking.ledger import Ledger, Number, Origin, as_number
+from llmcost.instances import expanded
 from llmcost.keys import KEYS, SERVE, TRAIN
 from llmcost.result import Input
 from llmcost.scenario import Scenario, Setting
@@ -45,7 +46,7 @@ class Question(Ledger):
 
     def __init__(self, scenario: Scenario, catalog: Catalog, side: str, alone: bool = True) -> None:
         super().__init__()
-        self.scenario = scenario
+        self.scenario = expanded(scenario, catalog)
         self.catalog = catalog
         self.side = side
         self.alone = alone
