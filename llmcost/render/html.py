@@ -75,6 +75,7 @@ def render(estimate: Estimate, options: Options) -> str:
         steps=_steps(estimate),
         command=words.clean(options.said),
     )
+    page += "\n"
     return page if options.unicode else page.encode("ascii", "xmlcharrefreplace").decode("ascii")
 
 
