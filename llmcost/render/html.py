@@ -57,7 +57,7 @@ def render(estimate: Estimate, options: Options) -> str:
     moving = live.data(estimate)
     page: str = _template().render(
         version=__version__,
-        presets=estimate.presets,
+        presets=words.clean(estimate.presets),
         headline=words.clean(estimate.headline),
         remarks=[words.clean(line) for line in words.remarks(estimate)],
         style=Markup(style),
@@ -138,7 +138,7 @@ def _tables(estimate: Estimate) -> list[Folded]:
 
 
 def _folded(name: str, array: Sequence[Mapping[str, Any]]) -> Folded:
-    title = name.replace("_", " ").capitalize()
+    title = words.clean(name.replace("_", " ").capitalize())
     rows = array[:MOST_ROWS] if name != "curve" else array[:: max(1, len(array) // 200)]
     more = f"{len(rows):,} of {len(array):,} rows; --json and --format csv have all." if len(rows) < len(array) else ""
     if name == "alternatives":
@@ -148,9 +148,10 @@ def _folded(name: str, array: Sequence[Mapping[str, Any]]) -> Folded:
         heads, cells = sheet.heads, sheet.cells
     else:
         heads = columns(rows, words.UNLABELLED)
-        cells = [[_linked(cell(c.key, row)) for c in heads] for row in rows]
+        cells = [[cell(c.key, row) for c in heads] for row in rows]
     right = [i for i, head in enumerate(heads) if head.numeric]
-    return Folded(title, Grid(title, [h.head for h in heads], cells, right), name in OPEN, more)
+    shown = [[_linked(words.clean(text)) for text in line] for line in cells]
+    return Folded(title, Grid(title, [words.clean(h.head) for h in heads], shown, right), name in OPEN, more)
 
 
 def _inputs(estimate: Estimate) -> Grid:
