@@ -12,6 +12,7 @@ import pytest
 from llmcost import schemas
 from llmcost.engine.serving.operating_point import Layout, Precision
 from llmcost.engine.serving.sizes import Sizes
+from llmcost.estimate.asking.values import ServingNumbers
 from llmcost.estimate.fleet.sizing import Fleet
 from llmcost.estimate.serving.sizes import cheapest
 from tests.conftest import Cli
@@ -365,7 +366,7 @@ def test_the_size_of_a_replica_by_hand() -> None:
     formats = Precision(*[np.ones(3)] * len(Precision._fields))
     speed = np.array([1.0, 3.0, 10.0]) * 10.0
     sizes = Sizes(np.asarray(three.tp), three, formats, np.zeros(3, int), np.ones(3), speed)
-    p = {"requests": 86_400 * np.array([0.9, 2.5, 12.0]), "utilization": 1.0, "price": 1.0, "osl": 10.0}
+    p: ServingNumbers = {"requests": 86_400 * np.array([0.9, 2.5, 12.0]), "utilization": 1.0, "price": 1.0, "osl": 10.0}
     assert np.asarray(three.tp)[cheapest(Fleet(), p, sizes)].tolist() == [1.0, 2.0, 4.0]
     assert np.asarray(three.tp)[cheapest(Fleet(), {**p, "requests": 86_400 * 2.5}, sizes)] == 2.0
 

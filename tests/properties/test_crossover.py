@@ -161,18 +161,19 @@ def test_a_growing_fleet_is_the_fleet_of_each_day(fleet: dict[str, Any]) -> None
     # every day sized by itself, its mix solved again, summed over ten years in which traffic grows ninefold
     from llmcost.catalog import Catalog
     from llmcost.estimate.asking import sampling
+    from llmcost.estimate.asking.values import serving_numbers
     from llmcost.estimate.crossover import reading
     from llmcost.scenario import resolve
 
     asked = {**SERVED, **fleet, "requests": "1M/day", "added_requests": "66k/day"}
     case, serving = reading.read_both(resolve(asked), Catalog([]))
     assert case.hosted is not None
-    p = sampling.central(serving.numbers)
+    p = serving_numbers(sampling.central(serving.numbers))
     days = np.arange(0.05, END, 0.1)
     per_day = 1e6 + 66e3 * days / DAYS_PER_MONTH
     of_day = case.hosted.figures({**p, "requests": per_day})
     found = api.crossover(**asked).result
     if case.hosted.fleet.reserve is None:
-        assert found["inference_usd_at_horizon"] == pytest.approx(of_day["usd_per_day"].sum() * 0.1, rel=2e-3)
+        assert found["inference_usd_at_horizon"] == pytest.approx(np.sum(of_day["usd_per_day"]) * 0.1, rel=2e-3)
     else:  # the base is a share of the busiest hour, and here not rounded to whole accelerators again
-        assert found["inference_usd_at_horizon"] == pytest.approx(of_day["usd_per_day"].sum() * 0.1, rel=2e-2)
+        assert found["inference_usd_at_horizon"] == pytest.approx(np.sum(of_day["usd_per_day"]) * 0.1, rel=2e-2)

@@ -13,6 +13,7 @@ from llmcost import api
 from llmcost.catalog import Catalog
 from llmcost.engine.demand.margin import Tariff, Users, breakeven_overage, mean_revenue
 from llmcost.engine.demand.week import held, over_time
+from llmcost.estimate.asking.values import ServingNumbers, TimeNumbers, TrainingNumbers
 from llmcost.estimate.fleet.plans import Offer, economics
 from llmcost.estimate.fleet.sizing import Fleet, curve, size
 from llmcost.estimate.lifetime.course import Course
@@ -29,17 +30,17 @@ def test_a_cluster_is_chips_servers_and_network() -> None:
 
     1,000 chips of $30,000, servers 1.6 times the chips: 1,000 x 30,000 x 1.6 / 0.81 = $59.26M.
     """
-    p = {"purchase_price": 30_000.0, "server_over_chip": 1.6, "interconnect_share": 0.19}
+    p: TrainingNumbers = {"purchase_price": 30_000.0, "server_over_chip": 1.6, "interconnect_share": 0.19}
     rows = {row.name: row.quantity * row.rate_usd for row in Bill("acquisition", "run", None, 1000.0).rows(p, {})}
     assert rows == pytest.approx({"accelerators": 30e6, "servers": 18e6, "cluster network": 48e6 * 0.19 / 0.81})
     assert sum(rows.values()) == pytest.approx(1000 * 30_000 * 1.6 / 0.81)
-    with_server = {"purchase_price": 30_000.0, "interconnect_share": 0.19}
+    with_server: TrainingNumbers = {"purchase_price": 30_000.0, "interconnect_share": 0.19}
     assert Bill("acquisition", "run", None, 10.0).totals(with_server, {})["total_usd"] == pytest.approx(3e5 / 0.81)
 
 
 def test_an_amortised_run_pays_what_it_wears_out_and_its_electricity() -> None:
     """Section 2.2: 30,000 x 10^(-0.14 x 2) is left after two years; an hour takes r ln 10 / 8,766 of it."""
-    p = {"purchase_price": 30_000.0, "interconnect_share": 0.19, "hardware_price_decline": 0.14,
+    p: TrainingNumbers = {"purchase_price": 30_000.0, "interconnect_share": 0.19, "hardware_price_decline": 0.14,
          "hardware_age": 2 * 365.25 * 86400, "electricity_price": 0.1, "experiments": 1.0, "staff": 0.5}  # fmt: skip
     hour = 30_000 * 10 ** (-0.28) * 0.14 * math.log(10) / 8766 / 0.81
     found = Bill("amortised", "run", None, None).totals(p, {"gpu_hours": 1000.0, "energy_kwh": 700.0})
@@ -61,7 +62,7 @@ def test_a_run_by_hand_from_flops_to_days(cli: Cli) -> None:
 
 def test_a_phase_at_half_the_pace_takes_twice_as_long() -> None:
     """1e6 tokens of 1e9 FLOP at 40 % of 1e15: 2.5 s; a forward pass that runs at half that MFU: 5 s."""
-    p = {"tokens": 1e6, "peak_flops": 1e15, "mfu": 0.4}
+    p: TrainingNumbers = {"tokens": 1e6, "peak_flops": 1e15, "mfu": 0.4}
     assert Phase("training", ("tokens",), 0.0, 1e9).seconds(p) == pytest.approx(2.5)
     assert Phase("teacher", ("tokens",), 0.0, 1e9, False, 0.5).seconds(p) == pytest.approx(5.0)
 
@@ -95,7 +96,7 @@ def test_energy_of_a_request_counts_idle_time_at_idle_power(cli: Cli) -> None:
 
 HALF_AND_HALF = np.repeat([0.5, 1.5], 12)
 REPLICA = [("replica", 8, 80.0)]  # 8 accelerators, 80 accelerator-seconds a request: 0.1 requests a second
-TRAFFIC = {"requests": 86_400.0, "peak_load": 1.0, "price": 2.0, "peak_to_average": 1.5}
+TRAFFIC: ServingNumbers = {"requests": 86_400.0, "peak_load": 1.0, "price": 2.0, "peak_to_average": 1.5}
 
 
 @pytest.mark.parametrize(
@@ -159,7 +160,7 @@ def test_nothing_is_beyond_what_a_cap_allows() -> None:
 def test_training_again_costs_less_every_year() -> None:
     """Prices fall 30 % a year: 1 + 0.7 + 0.49 + 0.343 in year three; a discount of 25 % divides them by 1.25 a year."""
     course = Course("constant", None, retrain_days=365.25)
-    p = {"retrain_cost": 1.0, "price_decline": 0.3}
+    p: TimeNumbers = {"retrain_cost": 1.0, "price_decline": 0.3}
     levels = course.plan(p, 3.1 * 365.25, dollars=True).levels
     assert [float(x) for x in levels] == pytest.approx([1.0, 1.7, 2.19, 2.533])
     both = course.plan(p | {"discount": 0.25}, 1.1 * 365.25, dollars=True).levels

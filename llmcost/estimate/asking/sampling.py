@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from llmcost.estimate.asking.question import Question
 from llmcost.result import Range
 
 SAMPLES, SEED = 10_000, 1
-Figures = dict[str, Any]
+Numbers = TypeVar("Numbers")
+Figures = TypeVar("Figures")
 
 
 def settings(question: Question) -> tuple[int, int]:
@@ -56,7 +57,7 @@ def uncertain(numbers: Mapping[str, float | Spread]) -> bool:
     return any(isinstance(value, Spread) for value in numbers.values())
 
 
-def ranges(centre: Figures, sampled: Figures) -> dict[str, Range]:
+def ranges(centre: Mapping[str, Any], sampled: Mapping[str, Any]) -> dict[str, Range]:
     """The 90 % interval of each figure that varies: the quantiles of its samples, around the answer at the centre.
 
     The centre is the answer with every input at its median, which is the median of any figure monotone in one
@@ -76,10 +77,11 @@ def ranges(centre: Figures, sampled: Figures) -> dict[str, Range]:
 
 
 def evaluate(
-    model: Callable[[Mapping[str, Any]], Figures], numbers: Mapping[str, float | Spread], samples: int, seed: int
+    model: Callable[[Numbers], Figures], numbers: Mapping[str, float | Spread], samples: int, seed: int
 ) -> tuple[Figures, dict[str, Range]]:
     """A model at its centre, and the ranges its spreads give: the same code for a point and for samples."""
-    centre = model(central(numbers))
+    centre = model(cast(Numbers, central(numbers)))
     if not uncertain(numbers):
         return centre, {}
-    return centre, ranges(centre, model(draws(numbers, samples, seed)))
+    sampled = model(cast(Numbers, draws(numbers, samples, seed)))
+    return centre, ranges(cast(Mapping[str, Any], centre), cast(Mapping[str, Any], sampled))

@@ -249,5 +249,5 @@ class Streams:
 def centre(block: Block) -> dict[str, Any]:
     """Figures of a block at the medians, its latencies among them: one value per alternative, or one for all."""
     p = sampling.central(block.numbers)
-    found = block.at(p) | latencies(block.case, block.laid(p))
+    found: dict[str, Any] = {**block.at(p), **latencies(block.case, block.laid(p))}
     return {k: np.asarray(v)[..., 0] if np.ndim(v) else v for k, v in found.items()}

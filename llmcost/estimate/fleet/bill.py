@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, HOURS_PER_MONTH
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, HOURS_PER_MONTH, Num
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, serving_numbers
 from llmcost.estimate.fleet.sizing import Fleet
 from llmcost.estimate.money.charge import Charge, Priced, rows, total_usd
 from llmcost.estimate.money.owning import Owned
@@ -16,7 +14,7 @@ from llmcost.result import CostRow
 BYTES_PER_GB = 1e9
 
 
-def _sent_gb(p: Mapping[str, Any]) -> Any:
+def _sent_gb(p: ServingNumbers) -> Num:
     """What leaves the data centre with the answer of a request [GB]."""
     answer = p["egress_bytes"] if "egress_bytes" in p else p["osl"] * p["bytes_per_token"]
     return answer * p.get("sent_share", 1.0) / BYTES_PER_GB
@@ -41,7 +39,7 @@ def read_other_costs(question: Question, requests: bool, sent: float) -> None:
         A monthly cost without traffic to spread it over, or half of a pair.
     """
     for one in CHARGES:
-        _take(question, one, requests)
+        _read(question, one, requests)
     if "egress_price" in question.numbers:
         question.keep("sent_share", sent)
     if "egress_price" in question.numbers and "egress_bytes" not in question.numbers:
@@ -51,7 +49,7 @@ def read_other_costs(question: Question, requests: bool, sent: float) -> None:
         question.sample("bytes_per_token", token.value, token.origin, "bytes")
 
 
-def _take(question: Question, one: Priced, requests: bool) -> None:
+def _read(question: Question, one: Priced, requests: bool) -> None:
     for key in one.keys:
         question.number(key)
     if one.standing and one.rate in question.numbers and not requests:
@@ -61,7 +59,7 @@ def _take(question: Question, one: Priced, requests: bool) -> None:
             raise question.need(other, f"it belongs to --{key.replace('_', '-')}")
 
 
-def figures(p: Mapping[str, Any], out: Mapping[str, Any], requests: bool) -> dict[str, Any]:
+def figures(p: ServingNumbers, out: ServingFigures, requests: bool) -> ServingFigures:
     """What a request and the traffic cost with what is paid beside accelerators; nothing where nothing is.
 
     An answer from a store is sent to its user too; one made on the user's device is not (`sent_share`).
@@ -71,60 +69,63 @@ def figures(p: Mapping[str, Any], out: Mapping[str, Any], requests: bool) -> dic
     if not requests:
         return {"usd_per_request": out["usd_per_request"] + per_request(p)}
     monthly = total_usd(other_costs(p))
-    added = {"usd_per_month": monthly, "usd_per_day": monthly / DAYS_PER_MONTH}
-    added["usd_per_request"] = monthly / (p["requests"] * DAYS_PER_MONTH)
+    each = monthly / (p["requests"] * DAYS_PER_MONTH)
+    found: ServingFigures = {
+        "usd_per_month": out["usd_per_month"] + monthly,
+        "usd_per_day": out["usd_per_day"] + monthly / DAYS_PER_MONTH,
+        "usd_per_request": out["usd_per_request"] + each,
+    }
     if "requests_per_user" in p:
-        added["usd_per_user_month"] = added["usd_per_request"] * p["requests_per_user"] * DAYS_PER_MONTH
-    return {k: out[k] + v for k, v in added.items()}
+        found["usd_per_user_month"] = out["usd_per_user_month"] + each * p["requests_per_user"] * DAYS_PER_MONTH
+    return found
 
 
-def per_request(p: Mapping[str, Any]) -> Any:
+def per_request(p: ServingNumbers) -> Num:
     """What a request takes beside accelerators: its answer is sent [USD]."""
     return total_usd(_charges(p, standing=False))
 
 
-def standing_usd(p: Mapping[str, Any]) -> Any:
+def standing_usd(p: ServingNumbers) -> Num:
     """What a month takes whatever the traffic: operations and storage [USD]."""
     return total_usd(_charges(p, standing=True))
 
 
-def other_costs(p: Mapping[str, Any]) -> list[Charge]:
+def other_costs(p: ServingNumbers) -> list[Charge]:
     """A month of operations, storage and egress."""
     return [*_charges(p, standing=True), *_charges(p, standing=False, times=p["requests"] * DAYS_PER_MONTH)]
 
 
-def _charges(p: Mapping[str, Any], standing: bool, times: Any = 1.0) -> list[Charge]:
+def _charges(p: ServingNumbers, standing: bool, times: Num = 1.0) -> list[Charge]:
     return [one.charge(p, times) for one in CHARGES if one.standing is standing and one.rate in p]
 
 
-def breakdown(question: Question, fleet: Fleet, c: Mapping[str, Any]) -> list[CostRow]:
+def breakdown(question: Question, fleet: Fleet, c: ServingFigures) -> list[CostRow]:
     """The bill of a month; the rows add up to `usd_per_month`."""
-    p = sampling.central(question.numbers)
+    p = serving_numbers(sampling.central(question.numbers))
     return rows([*_accelerators(fleet, c, p), *other_costs(p)])
 
 
-def _accelerators(fleet: Fleet, c: Mapping[str, Any], p: Mapping[str, float]) -> list[Charge]:
-    owned = fleet.terms.owned
-    hours = {k: c[k] * HOURS_PER_MONTH for k in c if k.endswith(("gpus", "_mean", "_reserved")) and c[k] is not None}
+def _accelerators(fleet: Fleet, c: ServingFigures, p: ServingNumbers) -> list[Charge]:
+    owned, terms = fleet.terms.owned, fleet.terms
     if fleet.mixed:
-        base = _hours(owned, hours["gpus_reserved"]) if owned else [
-            Charge(f"{fleet.reserved} base, a month", hours["gpus_reserved"], "GPU-hour", fleet.terms.reserved_price(p))
-        ]  # fmt: skip
-        peaks = Charge("on-demand peaks, a month", hours["gpus_on_demand_mean"], "GPU-hour", p["price"])
+        base = [_hours(f"{fleet.reserved} base, a month", c["gpus_reserved"], terms.reserved_price(p))]
+        if owned is not None:
+            base = _owned(owned, c["gpus_reserved"])
+        peaks = _hours("on-demand peaks, a month", c["gpus_on_demand_mean"], p["price"])
         if "spot_share" not in p:
             return [*base, peaks]
-        return [
-            *base,
-            peaks,
-            Charge("spot peaks, a month", hours["gpus_spot_mean"], "GPU-hour", fleet.terms.spot_price(p)),
-        ]
+        return [*base, peaks, _hours("spot peaks, a month", c["gpus_spot_mean"], terms.spot_price(p))]
     if owned is not None:
-        return _hours(owned, hours["gpus_mean"])
+        return _owned(owned, c["gpus_mean"])
     if "prefill_gpus" in c and not fleet.follows:
-        named = {"prefill_gpus": "prefill pool rental, a month", "decode_gpus": "decode pool rental, a month"}
-        return [Charge(name, hours[k], "GPU-hour", p["price"]) for k, name in named.items()]
-    return [Charge("accelerator rental, a month", hours["gpus_mean"], "GPU-hour", p["price"])]
+        prefill = _hours("prefill pool rental, a month", c["prefill_gpus"], p["price"])
+        return [prefill, _hours("decode pool rental, a month", c["decode_gpus"], p["price"])]
+    return [_hours("accelerator rental, a month", c["gpus_mean"], p["price"])]
 
 
-def _hours(owned: Owned, hours: Any) -> list[Charge]:
-    return [Charge(f"owned: {name}", hours, "GPU-hour", rate) for name, rate in owned.parts.items()]
+def _hours(name: str, gpus: Num, rate_usd: Num) -> Charge:
+    return Charge(name, gpus * HOURS_PER_MONTH, "GPU-hour", rate_usd)
+
+
+def _owned(owned: Owned, gpus: Num) -> list[Charge]:
+    return [_hours(f"owned: {name}", gpus, rate) for name, rate in owned.parts.items()]

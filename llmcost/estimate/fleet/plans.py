@@ -19,6 +19,7 @@ from llmcost.engine.numeric.spread import product
 from llmcost.errors import LlmcostError, raise_all
 from llmcost.estimate.asking.ledger import Origin, as_number
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import PlanFigures, ServingFigures, ServingNumbers, named
 from llmcost.files import read_toml
 from llmcost.keys import plan as keys
 
@@ -34,7 +35,7 @@ SIDE_BY_SIDE = (
 )  # fmt: skip
 LEAST_TAIL = KEYS["usage_tail"].least or 1.01
 USE = ("usage", "usage_spread", "usage_tail", "users")
-Figures = Callable[[Mapping[str, Any]], dict[str, Any]]
+Figures = Callable[[ServingNumbers], ServingFigures]
 
 
 class Offer(NamedTuple):
@@ -52,7 +53,7 @@ class Offer(NamedTuple):
         """Whether users pay anything that is known."""
         return any(k.startswith("price") for k in self.said)
 
-    def tariff(self, p: Mapping[str, Any]) -> Tariff:
+    def tariff(self, p: ServingNumbers) -> Tariff:
         """What a user pays and may do in a month."""
         s = self.said
         tokens = p["isl"] * s.get("price_per_mtok_input", 0.0) + p.get("osl", 0.0) * s.get("price_per_mtok_output", 0.0)
@@ -61,12 +62,12 @@ class Offer(NamedTuple):
             s.get("included", math.inf) * DAYS_PER_MONTH, s.get("cap", math.inf) * DAYS_PER_MONTH,
         )  # fmt: skip
 
-    def spread(self, p: Mapping[str, Any]) -> Users:
+    def spread(self, p: ServingNumbers) -> Users:
         """How a month's requests spread over users."""
-        tail = p[self.tail]
+        tail = named(p, self.tail)
         if self.kind == usage.PARETO:  # samples of an assumed exponent may fall below 1, where there is no mean
             tail = np.maximum(tail, LEAST_TAIL)
-        return Users(self.kind, p[self.mean] * DAYS_PER_MONTH, tail)
+        return Users(self.kind, named(p, self.mean) * DAYS_PER_MONTH, tail)
 
 
 def read_users(question: Question) -> bool:
@@ -176,26 +177,25 @@ def _offer(question: Question, said: Mapping[str, Any], several: bool) -> Offer:
     return Offer(name, said, kind, named("requests_per_user"), named(tail), users)
 
 
-def figures(offers: Sequence[Offer], p: Mapping[str, Any], out: Mapping[str, Any]) -> dict[str, Any]:
+def figures(offers: Sequence[Offer], p: ServingNumbers, out: ServingFigures) -> PlanFigures:
     """What varies with the numbers, of the first plan."""
     if not offers:
         return {}
     offer = offers[0]
     users, cost = offer.spread(p), out["usd_per_request"]
-    found = {"top_1_percent_share": usage.top_share(users.kind, users.tail, TOP)}
+    found: PlanFigures = {"top_1_percent_share": usage.top_share(users.kind, users.tail, TOP)}
     if not offer.priced:
         return found
     tariff = offer.tariff(p)
     revenue, made = engine.mean_revenue(tariff, users), engine.requests_made(tariff, users)
-    return found | {
-        "revenue_usd_per_user_month": revenue,
-        "cost_usd_per_user_month": made * cost,
-        "margin_usd_per_user_month": revenue - made * cost,
-        "loss_making_share": engine.loss_making_share(tariff, users, cost),
-    }
+    found["revenue_usd_per_user_month"] = revenue
+    found["cost_usd_per_user_month"] = made * cost
+    found["margin_usd_per_user_month"] = revenue - made * cost
+    found["loss_making_share"] = engine.loss_making_share(tariff, users, cost)
+    return found
 
 
-def results(offers: Sequence[Offer], p: Mapping[str, float], c: Mapping[str, Any]) -> dict[str, float | None]:
+def results(offers: Sequence[Offer], p: ServingNumbers, c: ServingFigures) -> dict[str, float | None]:
     """Scalars of the first plan."""
     if not offers:
         return {}
@@ -203,12 +203,12 @@ def results(offers: Sequence[Offer], p: Mapping[str, float], c: Mapping[str, Any
     return {k: v for k, v in row.items() if not isinstance(v, str)}
 
 
-def economics(offer: Offer, p: Mapping[str, float], cost: float) -> dict[str, Any]:
+def economics(offer: Offer, p: ServingNumbers, cost: float) -> dict[str, Any]:
     """A plan at the medians of its numbers and a cost of a request [USD]."""
     users, tariff = offer.spread(p), offer.tariff(p)
     found: dict[str, Any] = {"name": offer.name}
     varying = figures([offer], p, {"usd_per_request": cost})
-    found |= {k: float(v) for k, v in varying.items()}
+    found |= {name: float(named(varying, name)) for name in varying}
     found |= {
         "median_requests_per_user_month": float(usage.quantile(*users, 0.5)),
         "mean_requests_per_user_month": float(users.mean),
@@ -225,7 +225,7 @@ def economics(offer: Offer, p: Mapping[str, float], cost: float) -> dict[str, An
         "served_requests_per_user_month": made,
     }  # fmt: skip
     if offer.users is not None:
-        found["margin_usd_per_month"] = found["margin_usd_per_user_month"] * p[offer.users]
+        found["margin_usd_per_month"] = found["margin_usd_per_user_month"] * float(named(p, offer.users))
     return found
 
 
@@ -234,7 +234,7 @@ def _finite(value: float) -> float | None:
 
 
 def arrays(
-    offers: Sequence[Offer], p: Mapping[str, float], c: Mapping[str, Any], at: Figures
+    offers: Sequence[Offer], p: ServingNumbers, c: ServingFigures, at: Figures
 ) -> dict[str, list[dict[str, Any]]]:
     """Plans side by side, users by quantile, and what caching does to the margin."""
     cost = float(c["usd_per_request"])
@@ -248,7 +248,7 @@ def arrays(
     return {name: rows for name, rows in found.items() if rows}
 
 
-def _by_user(offer: Offer, p: Mapping[str, float], cost: float, several: bool) -> list[dict[str, Any]]:
+def _by_user(offer: Offer, p: ServingNumbers, cost: float, several: bool) -> list[dict[str, Any]]:
     users, tariff = offer.spread(p), offer.tariff(p)
     rows = []
     for share in QUANTILES:
@@ -263,21 +263,22 @@ def _by_user(offer: Offer, p: Mapping[str, float], cost: float, several: bool) -
     return rows
 
 
-def _levers(offer: Offer, p: Mapping[str, float], at: Figures, several: bool) -> list[dict[str, Any]]:
+def _levers(offer: Offer, p: ServingNumbers, at: Figures, several: bool) -> list[dict[str, Any]]:
     """The margin as asked and with other shares of the prompt in the prefix cache."""
     rows = []
     for hit in sorted({float(p["cache_hit"]), *CACHE_LEVERS}):
         out = at({**p, "cache_hit": hit})
         row: dict[str, Any] = {"name": offer.name} if several else {}
         row |= {"cache_hit": hit, "usd_per_request": float(out["usd_per_request"])}
-        keys = ("margin_usd_per_user_month", "loss_making_share")
-        rows.append(row | {k: float(figures([offer], p, out)[k]) for k in keys})
+        of = figures([offer], p, out)
+        row |= {"margin_usd_per_user_month": float(of["margin_usd_per_user_month"])}
+        rows.append(row | {"loss_making_share": float(of["loss_making_share"])})
     return rows
 
 
-def sampled(offer: Offer, p: Mapping[str, float], cost: float, seed: int) -> dict[str, float]:
+def sampled(offer: Offer, p: ServingNumbers, cost: float, seed: int) -> dict[str, float]:
     """So many users drawn one by one and summed: their requests, the share of the top 1 %, and their margin."""
-    count = int(min(p[offer.users or ""], MOST_SAMPLED))
+    count = int(min(float(named(p, offer.users or "")), MOST_SAMPLED))
     users, tariff = offer.spread(p), offer.tariff(p)
     drawn = usage.sample(users.kind, float(users.mean), float(users.tail), count, seed)
     most = np.partition(drawn, count - max(count // 100, 1))[count - max(count // 100, 1) :]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,12 +11,13 @@ import numpy as np
 from llmcost import units
 from llmcost.engine.demand import fleet as engine
 from llmcost.engine.demand import week
-from llmcost.engine.numeric.kinds import DAYS_PER_WEEK, HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR
+from llmcost.engine.numeric.kinds import DAYS_PER_WEEK, HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR, Array, Num
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import csv_file, sampling
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, serving_figures, serving_numbers
 from llmcost.estimate.money import rent as prices
 
 SOURCE = "docs/method-fleet.md, fleet"
@@ -25,7 +26,7 @@ SHAPING = ("peak_to_average", "weekend", "hourly", "peak_load")
 REQUESTS = ("a number of requests", "zero or a positive number", 1e18)  # a cell of traffic
 COUNTED = ("spares", "serve_regions", "min_replicas")
 # Kinds of replica: name, accelerators, accelerator time of one request at full load [s].
-Kinds = Sequence[tuple[str, Any, Any]]
+Kinds = Sequence[tuple[str, Num, Num]]
 
 
 class Fleet(NamedTuple):
@@ -50,23 +51,23 @@ class Fleet(NamedTuple):
         spares = f" + {self.spares} spare" if self.spares else ""
         return f"{least}{spares}{f', in each of {self.regions} regions' if self.regions > 1 else ''}"
 
-    def rates(self, p: Mapping[str, Any]) -> Any:
+    def rates(self, p: ServingNumbers) -> Num:
         """Traffic of each hour over its mean, hours along the last axis [-]."""
         return self.hourly if self.hourly is not None else week.wave(p["peak_to_average"], p.get("weekend", 1.0))
 
-    def load(self, p: Mapping[str, Any], bound: Any = math.inf) -> Any:
+    def load(self, p: ServingNumbers, bound: Num = math.inf) -> Num:
         """Share of the capacity that the traffic it is sized for may use [-]."""
         return np.minimum(p["peak_load"] if self.peaked else p["utilization"], bound)
 
-    def peak(self, p: Mapping[str, Any]) -> Any:
+    def peak(self, p: ServingNumbers) -> Num:
         """The traffic it is sized for over the mean [-]."""
         return p["peak_to_average"] if self.peaked else 1.0
 
-    def planned(self, p: Mapping[str, Any], bound: Any = math.inf) -> Any:
+    def planned(self, p: ServingNumbers, bound: Num = math.inf) -> Num:
         """Mean load that the sizing aims at, before replicas are whole [-]."""
         if not (self.follows or self.mixed):
             return self.load(p, bound) / self.peak(p)
-        return self.load(p, bound) / week.over_time(*week.held(self.rates(p), self.reaction_hours))
+        return self.load(p, bound) / week.over_time(*week.held(np.asarray(self.rates(p)), self.reaction_hours))
 
 
 def read_fleet(question: Question, requests: bool, waits: bool) -> Fleet:
@@ -112,7 +113,7 @@ def read_fleet(question: Question, requests: bool, waits: bool) -> Fleet:
     if follows or mixed:
         seconds = question.quantity("reaction_time", question.factor("fleet", "reaction_time"))
         fleet = fleet._replace(reaction_hours=median(seconds or 0.0) / SECONDS_PER_HOUR)
-    planned = float(fleet.planned(sampling.central(question.numbers)))
+    planned = float(fleet.planned(serving_numbers(sampling.central(question.numbers))))
     question.sample("utilization", planned, Origin("computed", SOURCE))
     return fleet
 
@@ -209,7 +210,7 @@ def _over_demand(question: Question, hardware: str | None, term: str, name: str,
     return median(prices.quoted(question, hardware, term, name)) / terms.usd_per_hour
 
 
-def size(fleet: Fleet, kinds: Kinds, p: Mapping[str, Any], bound: Any = math.inf) -> dict[str, Any]:
+def size(fleet: Fleet, kinds: Kinds, p: ServingNumbers, bound: Num = math.inf) -> ServingFigures:
     """Replicas, accelerators, and what they cost an hour, for the traffic `requests` of the numbers `p`."""
     demand = p["requests"] / SECONDS_PER_DAY
     each, load = demand / fleet.regions, fleet.load(p, bound)
@@ -218,9 +219,9 @@ def size(fleet: Fleet, kinds: Kinds, p: Mapping[str, Any], bound: Any = math.inf
         needed = engine.whole_replicas(each * fleet.peak(p), gpus / seconds, load, fleet.least)
         whole[name] = (needed + fleet.spares) * fleet.regions
     held = {name: whole[name] * gpus for name, gpus, _ in kinds}
-    found = {"replicas": whole[kinds[0][0]], "gpus": sum(held.values())}
+    found: ServingFigures = {"replicas": whole[kinds[0][0]], "gpus": sum(held.values())}
     if len(kinds) > 1:
-        found |= {f"{name}_gpus": held[name] for name in held}
+        found |= serving_figures({f"{name}_gpus": held[name] for name in held})
     found["requests_per_second_peak"] = demand * fleet.peak(p)
     if fleet.follows or fleet.mixed:
         found |= _through_the_day(fleet, kinds, each, load, p)
@@ -232,12 +233,12 @@ def size(fleet: Fleet, kinds: Kinds, p: Mapping[str, Any], bound: Any = math.inf
     return found
 
 
-def gpu_seconds(kinds: Kinds) -> Any:
+def gpu_seconds(kinds: Kinds) -> Num:
     """Accelerator time of one request at full load, by every kind of replica [s]."""
     return sum(seconds for _, _, seconds in kinds)
 
 
-def _through_the_day(fleet: Fleet, kinds: Kinds, each: Any, load: Any, p: Mapping[str, Any]) -> dict[str, Any]:
+def _through_the_day(fleet: Fleet, kinds: Kinds, each: Num, load: Num, p: ServingNumbers) -> ServingFigures:
     """Accelerators paid for in the mean, and by which terms."""
     counts, share = curve(fleet, kinds, each, load, p)
     if not fleet.mixed:
@@ -262,7 +263,7 @@ def _through_the_day(fleet: Fleet, kinds: Kinds, each: Any, load: Any, p: Mappin
     }
 
 
-def curve(fleet: Fleet, kinds: Kinds, each: Any, load: Any, p: Mapping[str, Any]) -> tuple[Any, Any]:
+def curve(fleet: Fleet, kinds: Kinds, each: Num, load: Num, p: ServingNumbers) -> tuple[Array, Array]:
     """Accelerators held through the day, and the share of the time of each count [-]."""
     rates, total, share = fleet.rates(p), 0.0, np.ones(1)
     for _, gpus, seconds in kinds:
@@ -274,27 +275,25 @@ def curve(fleet: Fleet, kinds: Kinds, each: Any, load: Any, p: Mapping[str, Any]
     return np.asarray(total), share
 
 
-def hours(
-    fleet: Fleet, kinds: Kinds, out: Mapping[str, Any], p: Mapping[str, float], bound: float
-) -> list[dict[str, float]]:
+def hours(fleet: Fleet, kinds: Kinds, out: ServingFigures, p: ServingNumbers, bound: float) -> list[dict[str, float]]:
     """The day, or the week, hour by hour: traffic, accelerators, load; empty where no shape was asked for."""
     if not fleet.peaked:
         return []
-    demand, rates = p["requests"] / SECONDS_PER_DAY, fleet.rates(p)
+    demand, rates = p["requests"] / SECONDS_PER_DAY, np.asarray(fleet.rates(p))
     if fleet.follows:
         whole = fleet._replace(reaction_hours=float(math.ceil(fleet.reaction_hours)))
         gpus, _ = curve(whole, kinds, demand / fleet.regions, fleet.load(p, bound), p)
     else:
         gpus = np.full(rates.shape, float(out["gpus"]))
     busy = demand * rates * sum(float(seconds) for _, _, seconds in kinds)
-    rows = zip(demand * rates, gpus, busy / gpus, strict=True)
+    rows = zip(np.asarray(demand * rates), gpus, np.asarray(busy / gpus), strict=True)
     return [
         {"hour": i, "requests_per_second": float(r), "gpus": float(g), "utilization": float(u)}
         for i, (r, g, u) in enumerate(rows)
     ]
 
 
-def explain(question: Question, fleet: Fleet, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
+def explain(question: Question, fleet: Fleet, c: ServingFigures, p: ServingNumbers) -> None:
     """The steps from the busiest hour to the fleet and its mean load."""
     if not fleet.peaked:
         return

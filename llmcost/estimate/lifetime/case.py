@@ -6,11 +6,19 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from llmcost.catalog import Catalog
+from llmcost.engine.numeric.kinds import Num
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Number
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question, labelled, merged
+from llmcost.estimate.asking.values import (
+    ServingNumbers,
+    TrainingNumbers,
+    owning_numbers,
+    serving_numbers,
+    training_numbers,
+)
 from llmcost.estimate.lifetime import course as courses
 from llmcost.estimate.lifetime import student as students
 from llmcost.estimate.lifetime.course import Course
@@ -92,11 +100,19 @@ class Case(NamedTuple):
             return None if self.run is None else self.run.bill.terms.owned
         return None if self.hosted is None else self.hosted.fleet.terms.owned
 
-    def of_side(self, side: str, p: Mapping[str, Any]) -> dict[str, Any]:
+    def _of_side(self, side: str, p: Mapping[str, Num]) -> dict[str, Num]:
         """The numbers of a side under their own names, with the price of an owned hour where its parts are there."""
         found = {k.split(".", 1)[1]: v for k, v in p.items() if k.startswith(f"{side}.")}
         owned = self.owned(side)
-        return found if owned is None or owned.key in found else found | {owned.key: owned.price(found)}
+        return found if owned is None or owned.key in found else found | {owned.key: owned.price(owning_numbers(found))}
+
+    def trained(self, p: Mapping[str, Num]) -> TrainingNumbers:
+        """The numbers of the training side."""
+        return training_numbers(self._of_side(TRAIN, p))
+
+    def served(self, p: Mapping[str, Num]) -> ServingNumbers:
+        """The numbers of the serving side."""
+        return serving_numbers(self._of_side(SERVE, p))
 
     @property
     def inputs(self) -> dict[str, Input]:
@@ -191,7 +207,7 @@ def _served(case: Case, question: Question) -> Case:
     course = courses.read_course(question)
     days = None if course.kind is None else courses.horizon_days(question)
     case = case._replace(course=course, horizon_days=days)
-    shape = None if days is None else course.shape(sampling.central(question.numbers), days)
+    shape = None if days is None else course.shape(serving_numbers(sampling.central(question.numbers)), days)
     service = _service(question, shape)
     if isinstance(service, NoFit):
         return case._replace(refused=case.refused or (service, question))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,6 +19,7 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import csv_file
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import TimeNumbers
 
 GROWING = {"growth": demand.COMPOUND, "added_requests": demand.LINEAR, "adoption_midpoint": demand.LOGISTIC}
 OUTGROWN = 100.0  # times the traffic at launch
@@ -40,7 +40,7 @@ class Course(NamedTuple):
     retrain_days: float = math.inf
     refresh_days: float = math.inf
 
-    def traffic(self, s: Mapping[str, Any]) -> Traffic:
+    def traffic(self, s: TimeNumbers) -> Traffic:
         """Requests per day over time, at the numbers `s`."""
         if self.kind == demand.SERIES:
             return demand.series(self.days, self.values)
@@ -53,7 +53,7 @@ class Course(NamedTuple):
             return demand.logistic(launch, ceiling, s["adoption_midpoint"] / SECONDS_PER_DAY)
         return demand.constant(launch)
 
-    def shape(self, s: Mapping[str, Any], horizon: float) -> Any:
+    def shape(self, s: TimeNumbers, horizon: float) -> Any:
         """Work for machines of launch on days evenly spread to the horizon, over that of launch [-].
 
         None where every day is alike, or where a file gives the days. A later dollar counts like an early one.
@@ -64,16 +64,16 @@ class Course(NamedTuple):
         with np.errstate(over="ignore"):  # unbounded growth leaves the range of floats
             return demand.rate(self.traffic(s), days) / s["requests"] * np.exp(-self.efficiency(s) * days)
 
-    def efficiency(self, s: Mapping[str, Any]) -> Any:
+    def efficiency(self, s: TimeNumbers) -> Any:
         """Pace at which the same machines serve more [1/d]."""
         return np.log1p(s.get("efficiency_gain", 0.0)) / DAYS_PER_YEAR
 
-    def decline(self, s: Mapping[str, Any]) -> Any:
+    def decline(self, s: TimeNumbers) -> Any:
         """Pace at which a later dollar of the same work counts less: prices and the discount [1/d]."""
         decline, discount = s.get("price_decline", 0.0), s.get("discount", 0.0)
         return (np.log1p(discount) - np.log1p(np.negative(decline))) / DAYS_PER_YEAR
 
-    def plan(self, s: Mapping[str, Any], horizon: float, dollars: bool) -> Schedule:
+    def plan(self, s: TimeNumbers, horizon: float, dollars: bool) -> Schedule:
         """Training over time in multiples of the first run: in dollars, or in energy, carbon and FLOPs."""
         discount = np.log1p(s.get("discount", 0.0)) / DAYS_PER_YEAR if dollars else 0.0
         pace = self.decline(s) if dollars else 0.0

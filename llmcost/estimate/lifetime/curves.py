@@ -12,6 +12,7 @@ from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand.crossover import Schedule, Spend
 from llmcost.engine.demand.segments import Segments, cumulative, declining
 from llmcost.engine.numeric.kinds import Num
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, TrainingFigures, TrainingNumbers, named
 from llmcost.estimate.lifetime import growth
 from llmcost.estimate.lifetime import student as students
 from llmcost.estimate.lifetime.case import Case
@@ -27,6 +28,7 @@ RUN = {
     "training_usd": "run_usd", "training_usd_program": "program_usd", "training_kwh": "energy_kwh",
     "training_co2e_kg": "co2e_kg", "training_flops": "training_flops",
 }  # fmt: skip
+LAUNCH = ("usd_per_request", "kwh_per_request", "co2e_kg_per_request", "gpus")  # of what is served
 EXACT, EXACT_SAMPLED = 2048, 16  # replicas counted one by one, in the answer and in its samples
 
 
@@ -69,7 +71,7 @@ def streams(numbers: Mapping[str, Any]) -> dict[str, str]:
 
 def curves(case: Case, p: Mapping[str, Num], horizon: float, exact: int = EXACT) -> Curves:
     """Both sides over time at the numbers `p`, floats or samples alike."""
-    t, s = case.of_side(TRAIN, p), case.of_side(SERVE, p)
+    t, s = case.trained(p), case.served(p)
     served = {} if case.service is None else case.service.figures(s)
     figures = trained(case, t, {} if case.run is None else case.run.figures(t)) | _served(case, s, served)
     if case.course.kind is None:
@@ -98,7 +100,7 @@ def total(basis: str, scope: str = billing.RUN) -> str:
     return f"training_{basis}{'_program' if (basis, scope) == (USD, billing.PROGRAM) else ''}"
 
 
-def trained(case: Case, t: Mapping[str, Num], run: Mapping[str, Num]) -> dict[str, Num]:
+def trained(case: Case, t: TrainingNumbers, run: TrainingFigures) -> dict[str, Num]:
     """Totals of training from its numbers and the figures of the run, where there is one."""
     out: dict[str, Num] = {}
     if "train_cost" in t:
@@ -107,20 +109,20 @@ def trained(case: Case, t: Mapping[str, Num], run: Mapping[str, Num]) -> dict[st
             out["training_usd_program"] = t["train_cost"] + total_usd(billing.around(t, t["train_cost"]))
     if "train_energy" in t:
         out["training_kwh"] = t["train_energy"]
-    out |= {name: run[key] for name, key in RUN.items() if run.get(key) is not None}
+    out |= {name: named(run, key) for name, key in RUN.items() if key in run}
     return out if case.student is None else students.added(case.student, out, t, RUN)
 
 
-def _served(case: Case, s: Mapping[str, Num], served: Mapping[str, Num]) -> dict[str, Num]:
+def _served(case: Case, s: ServingNumbers, served: ServingFigures) -> dict[str, Num]:
     """What a request takes at launch."""
-    out = {k: served[k] for k in ("usd_per_request", "kwh_per_request", "co2e_kg_per_request", "gpus") if k in served}
+    out = {name: named(served, name) for name in LAUNCH if name in served}
     if "isl" in s or "osl" in s:
         out["tokens_per_request"] = s.get("isl", 0.0) + s.get("osl", 0.0)
     flops = None if case.service is None else case.service.flops(s)
     return out if flops is None else out | {"flops_per_request": flops}
 
 
-def _spends(case: Case, s: Mapping[str, Num], figures: Mapping[str, Num], requests: Segments) -> dict[str, Spend]:
+def _spends(case: Case, s: ServingNumbers, figures: Mapping[str, Num], requests: Segments) -> dict[str, Spend]:
     """What inference takes over time where every request takes what it does at launch, but for falling prices."""
     each = {basis: figures[f"{basis}_per_request"] for basis in BASES if f"{basis}_per_request" in figures}
     efficiency = case.course.efficiency(s)

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Num
+from llmcost.estimate.asking.values import ServingFigures, named
 from llmcost.estimate.lifetime import curves
 from llmcost.estimate.lifetime.case import HORIZON, Case
 from llmcost.estimate.lifetime.curves import CO2E, EXACT, KWH, USD
 from llmcost.estimate.serving import latency
-from llmcost.keys import SERVE, TRAIN
 
 # Figures of what is served, under the names of `serve`.
 SERVED = (
@@ -21,14 +20,14 @@ SERVED = (
 )  # fmt: skip
 
 
-def figures(case: Case, p: Mapping[str, Any], exact: int = EXACT) -> dict[str, Any]:
+def figures(case: Case, p: Mapping[str, Num], exact: int = EXACT) -> dict[str, Num]:
     """Every figure of a case from the numbers `p`.
 
     Fleets that grow count up to `exact` replicas one by one, as `crossover` does.
     """
     with np.errstate(invalid="ignore", divide="ignore"):  # a price of cached tokens where none are
-        served = {} if case.service is None else case.service.figures(case.of_side(SERVE, p))
-    out = _upfront(case, p) | {k: served[k] for k in SERVED if k in served}
+        served: ServingFigures = {} if case.service is None else case.service.figures(case.served(p))
+    out = _upfront(case, p) | {name: named(served, name) for name in SERVED if name in served}
     if case.horizon_days is not None and case.moving:
         return out | _over_time(case, p, exact)
     if "usd_per_month" in out:
@@ -40,11 +39,11 @@ def figures(case: Case, p: Mapping[str, Any], exact: int = EXACT) -> dict[str, A
     return out
 
 
-def _upfront(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:
+def _upfront(case: Case, p: Mapping[str, Num]) -> dict[str, Num]:
     """Spend, electricity, carbon and time of training, before the first request."""
     if case.training is None:
         return {}
-    t = case.of_side(TRAIN, p)
+    t = case.trained(p)
     run = {} if case.run is None else case.run.figures(t)
     totals = curves.trained(case, t, run)
     names = {
@@ -56,7 +55,7 @@ def _upfront(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:
     return found | {k: run[k] for k in ("gpu_hours", "duration_seconds") if k in run}
 
 
-def _over_time(case: Case, p: Mapping[str, Any], exact: int) -> dict[str, Any]:
+def _over_time(case: Case, p: Mapping[str, Num], exact: int) -> dict[str, Num]:
     """Total and crossing where days are not alike, as `crossover` has them."""
     assert case.horizon_days is not None
     found = curves.curves(case, p, case.horizon_days, exact)
@@ -69,10 +68,10 @@ def _over_time(case: Case, p: Mapping[str, Any], exact: int) -> dict[str, Any]:
     return {"total_usd_horizon": spent + trained * found.plans[USD].levels[-1], "crossover_days": days}
 
 
-def latencies(case: Case, p: Mapping[str, Any]) -> dict[str, Any]:
+def latencies(case: Case, p: Mapping[str, Num]) -> ServingFigures:
     """TPOT and TTFT of what is hosted, at its load; nothing is known of tokens that are bought."""
     if case.hosted is None:
         return {}
-    s = case.of_side(SERVE, p)
+    s = case.served(p)
     with np.errstate(invalid="ignore", divide="ignore"):  # a price of cached tokens where none are
         return latency.column(case.hosted, s, case.hosted.figures(s))

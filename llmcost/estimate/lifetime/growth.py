@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand import week
 from llmcost.engine.demand.segments import Segments
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR, Array, Num
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet import bill
 from llmcost.estimate.serving.hosted import Hosted
 
@@ -30,7 +30,7 @@ class Growing(NamedTuple):
 class _Kind(NamedTuple):
     """Replicas of a kind: accelerators, accelerator time of a request [s], share of all requests that reach it."""
 
-    gpus: int
+    gpus: Num
     seconds: Num
     share: float
 
@@ -44,7 +44,7 @@ class _Pools(NamedTuple):
 
 
 def follow(
-    service: Hosted, s: Mapping[str, Num], served: Mapping[str, Any], traffic: demand.Traffic, end: float, exact: int
+    service: Hosted, s: ServingNumbers, served: ServingFigures, traffic: demand.Traffic, end: float, exact: int
 ) -> Growing:
     """The service over time at the numbers `s`; it starts as it is at launch, `served`."""
     kinds, own = _kinds(service, s, served), served.get("own", served)
@@ -72,7 +72,7 @@ def follow(
     return Growing(spent[0], spent[1] if len(spent) > 1 else None, most)
 
 
-def _kinds(service: Hosted, s: Mapping[str, Num], served: Mapping[str, Any]) -> list[_Kind]:
+def _kinds(service: Hosted, s: ServingNumbers, served: ServingFigures) -> list[_Kind]:
     """Every kind of replica; beside a small model each has its share of the requests."""
     applied, own = service.applied, served.get("own", served)
     large, little = (applied.reach * share for share in applied.shares)
@@ -97,14 +97,14 @@ def _level(service: Hosted, kinds: list[_Kind], load: Num, price: Num) -> _Pools
     return _Pools(pools, [pool.size * price for pool in pools], [pool.size for pool in pools])
 
 
-def _by_the_hour(service: Hosted, kinds: list[_Kind], load: Num, s: Mapping[str, Num], exact: int) -> _Pools:
+def _by_the_hour(service: Hosted, kinds: list[_Kind], load: Num, s: ServingNumbers, exact: int) -> _Pools:
     """A fleet that follows its day: a pool for each hour, by what an accelerator that this hour needs is paid.
 
     Hours keep their order whatever the traffic, so the base that costs least is always what the same hour needs, and
     the mix is a weighted sum of hours.
     """
     fleet = service.fleet
-    rates, share = week.held(fleet.rates(s), fleet.reaction_hours)
+    rates, share = week.held(np.asarray(fleet.rates(s)), fleet.reaction_hours)
     if fleet.mixed:
         spot = s.get("spot_share", 0.0)
         peak = (1.0 - spot) * s["price"] + spot * fleet.terms.spot_price(s)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
+from llmcost.engine.numeric.kinds import Num
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import TrainingNumbers, named, training_numbers
 from llmcost.estimate.serving.technique_keys import FILE
 from llmcost.estimate.serving.techniques import Applied
 from llmcost.estimate.training.plan import Run, read_run
@@ -57,12 +58,12 @@ def read_student(training: Question, applied: Applied) -> Run | NoFit | None:
     return found
 
 
-def added(student: Run, out: dict[str, Any], p: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
+def added(student: Run, out: dict[str, Num], p: TrainingNumbers, names: Mapping[str, str]) -> dict[str, Num]:
     """Totals of training with those of the student's run on top.
 
     `names` gives the figure of a run for each total; a total that is not known stays so.
     """
     own = {**p, **{k.removeprefix(TAG): v for k, v in p.items() if k.startswith(TAG)}}
-    run = student.figures(own)
-    total = {name: out[name] + run[key] for name, key in names.items() if name in out and run.get(key) is not None}
+    run = student.figures(training_numbers(own))
+    total = {name: out[name] + named(run, key) for name, key in names.items() if name in out and key in run}
     return out | total | ({"training_usd_distillation": run["run_usd"]} if "run_usd" in run else {})

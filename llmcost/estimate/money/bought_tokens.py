@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from llmcost import units
@@ -15,6 +14,7 @@ from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 
 STANDARD = "standard"
 LATENCIES = ("ttft", "tpot", "ttft_p95")
@@ -35,12 +35,12 @@ class Bought(NamedTuple):
     requests: bool
     fleet_gpus: int | None = None  # nobody counts them
 
-    def figures(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def figures(self, p: ServingNumbers) -> ServingFigures:
         """Costs of bought tokens, by the names of `serve`."""
         less = 1.0 - p.get("api_discount", 0.0)
         tariff, isl = self.tariff, p["isl"]
         cost = engine.usd_per_request(tariff, isl, p["osl"], p["cache_hit"], p.get("api_discount", 0.0))
-        out = {
+        out: ServingFigures = {
             "usd_per_request": cost,
             "usd_per_mtok_input": less * tariff.prompt.at(isl),
             "usd_per_mtok_cached_input": less * tariff.cached.at(isl),
@@ -52,7 +52,7 @@ class Bought(NamedTuple):
             out["usd_per_month"] = out["usd_per_day"] * DAYS_PER_MONTH
         return out
 
-    def flops(self, p: Mapping[str, Any]) -> None:
+    def flops(self, p: ServingNumbers) -> None:
         """Not known: a provider tells no size."""
 
 

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
+from llmcost.engine.numeric.kinds import Num
+from llmcost.estimate.asking.values import ServingNumbers, named
 from llmcost.result import CostRow
-
-Numbers = Mapping[str, Any]
 
 
 class Charge(NamedTuple):
     """A row of a bill: quantity x rate [USD], floats or samples alike."""
 
     name: str
-    quantity: Any
+    quantity: Num
     unit: str
-    rate_usd: Any
+    rate_usd: Num
 
     @property
-    def usd(self) -> Any:
+    def usd(self) -> Num:
         """What it comes to [USD]."""
         return self.quantity * self.rate_usd
 
 
-def _once(p: Numbers) -> float:
+def _once(p: ServingNumbers) -> float:
     del p
     return 1.0
 
@@ -40,7 +40,7 @@ class Priced(NamedTuple):
     name: str
     unit: str
     rate: str
-    quantity: Callable[[Numbers], Any] = _once
+    quantity: Callable[[ServingNumbers], Num] = _once
     amount: str = ""
     optional: bool = False
     standing: bool = True
@@ -51,12 +51,12 @@ class Priced(NamedTuple):
         """The keys that it reads."""
         return (self.rate, self.amount) if self.amount else (self.rate,)
 
-    def charge(self, p: Numbers, times: Any = 1.0) -> Charge:
+    def charge(self, p: ServingNumbers, times: Num = 1.0) -> Charge:
         """Its row, for so many months or requests."""
-        return Charge(self.name, times * self.quantity(p), self.unit, p[self.rate])
+        return Charge(self.name, times * self.quantity(p), self.unit, named(p, self.rate))
 
 
-def total_usd(charges: Iterable[Charge]) -> Any:
+def total_usd(charges: Iterable[Charge]) -> Num:
     """What charges add up to [USD]."""
     return sum(charge.usd for charge in charges)
 

@@ -9,13 +9,14 @@ import numpy as np
 
 from llmcost.engine.money import hardware as money
 from llmcost.engine.money import owning as engine
-from llmcost.engine.numeric.kinds import HOURS_PER_YEAR, SECONDS_PER_YEAR
+from llmcost.engine.numeric.kinds import HOURS_PER_YEAR, SECONDS_PER_YEAR, Num
 from llmcost.engine.numeric.spread import Spread
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Ledger, Number, Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import chip
+from llmcost.estimate.asking.values import OwningNumbers, owning_numbers
 from llmcost.estimate.money.place import Place, place
 from llmcost.estimate.money.purchase import read_purchase
 from llmcost.keys import SERVE
@@ -40,7 +41,7 @@ class Owned(NamedTuple):
     key: str  # the number it stands for: `price`, or `reserved_price` of a base
     numbers: Mapping[str, Number]  # what that alone is made of
 
-    def price(self, p: Mapping[str, Any]) -> Any:
+    def price(self, p: OwningNumbers) -> Any:
         """The price at other numbers than the medians: `p` holds `numbers`, and those of power and load."""
         return _total(p, self.serves)
 
@@ -78,11 +79,11 @@ def hour(question: Question, key: str) -> tuple[Number, Owned]:
     _read(parts)
     numbers = {**{k: v for k, v in question.numbers.items() if k in SHARED}, **parts.numbers}
     serves = question.side == SERVE
-    owned = _owned(sampling.central(numbers), serves)._replace(key=key, numbers=parts.numbers)
+    owned = _owned(owning_numbers(sampling.central(numbers)), serves)._replace(key=key, numbers=parts.numbers)
     centre = owned.usd_per_hour
     found: Number = centre
     if sampling.uncertain(numbers):
-        drawn = _total(sampling.draws(numbers, sampling.SAMPLES, sampling.SEED), serves)
+        drawn = _total(owning_numbers(sampling.draws(numbers, sampling.SAMPLES, sampling.SEED)), serves)
         p5, p50, p95 = np.quantile(drawn, (0.05, 0.5, 0.95))
         found = Spread(float(centre * p5 / p50), centre, float(centre * p95 / p50))
     _explain(question, owned)
@@ -104,18 +105,18 @@ def _read(question: Question) -> None:
         question.sample("occupancy", 1.0, Origin("default", "docs/method.md, defaults"))
 
 
-def _owned(p: Mapping[str, float], serves: bool) -> Owned:
+def _owned(p: OwningNumbers, serves: bool) -> Owned:
     rates, in_use, idle = _rates(p, serves)
     parts = {k: float(v) for k, v in _spread_over_use(rates, in_use, idle, p).items()}
-    return Owned(parts, float(sum(rates.values())), float(in_use), float(idle), p["occupancy"], serves, "", {})
+    return Owned(parts, float(sum(rates.values())), float(in_use), float(idle), float(p["occupancy"]), serves, "", {})
 
 
-def _total(p: Mapping[str, Any], serves: bool) -> Any:
+def _total(p: OwningNumbers, serves: bool) -> Num:
     rates, in_use, idle = _rates(p, serves)
     return engine.own_usd_per_used_hour(sum(rates.values()), in_use, idle, p["occupancy"])
 
 
-def _rates(p: Mapping[str, Any], serves: bool) -> tuple[dict[str, Any], Any, Any]:
+def _rates(p: OwningNumbers, serves: bool) -> tuple[dict[str, Any], Any, Any]:
     """What is due every hour by name, and the electricity of an hour in use and of an idle one [USD/h]."""
     chip_price = p["purchase_price"]
     machines = chip_price * p.get("server_over_chip", 1.0)
@@ -137,7 +138,7 @@ def _rates(p: Mapping[str, Any], serves: bool) -> tuple[dict[str, Any], Any, Any
     return rates, in_use, idle
 
 
-def _spread_over_use(rates: Mapping[str, Any], in_use: Any, idle: Any, p: Mapping[str, Any]) -> dict[str, Any]:
+def _spread_over_use(rates: Mapping[str, Any], in_use: Any, idle: Any, p: OwningNumbers) -> dict[str, Any]:
     """The same per hour in use: idle hours are paid by the used ones."""
     u = p["occupancy"]
     return {name: rate / u for name, rate in rates.items()} | {"electricity": in_use + idle * (1.0 - u) / u}

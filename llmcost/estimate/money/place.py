@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from llmcost import spec
@@ -11,6 +10,7 @@ from llmcost.engine.money import energy
 from llmcost.estimate.asking.ledger import as_number
 from llmcost.estimate.asking.question import Factor, Question, origin_of
 from llmcost.estimate.asking.subject import Chip
+from llmcost.estimate.asking.values import PlaceNumbers
 from llmcost.keys import SERVE
 
 
@@ -20,20 +20,20 @@ class Place(NamedTuple):
     prefix: str = ""
 
     @staticmethod
-    def load(p: Mapping[str, Any], busy: Any = 1.0) -> Any:
+    def load(p: PlaceNumbers, busy: Any = 1.0) -> Any:
         """Average draw over rated power where so much of the capacity is used [-]."""
         return p["average_load"] if "idle_load" not in p else energy.load(p["average_load"], p["idle_load"], busy)
 
-    def energy_kwh(self, device_hours: Any, p: Mapping[str, Any], busy: Any = 1.0) -> Any:
+    def energy_kwh(self, device_hours: Any, p: PlaceNumbers, busy: Any = 1.0) -> Any:
         """Electricity at the meter for accelerator-hours of which a share is busy [kWh]."""
         return energy.facility_kwh(device_hours, p["tdp_watts"], p["server_factor"], self.load(p, busy), p["pue"])
 
-    def water_litres(self, kwh: Any, p: Mapping[str, Any]) -> Any:
+    def water_litres(self, kwh: Any, p: PlaceNumbers) -> Any:
         """Water used on site for electricity at the meter [L]; None where no source gives it."""
         rate = p.get("water_litres_per_kwh")
         return None if rate is None else energy.water_litres(kwh, p["pue"], rate)
 
-    def rows(self, device_hours: float, p: Mapping[str, float]) -> list[dict[str, Any]]:
+    def rows(self, device_hours: float, p: PlaceNumbers) -> list[dict[str, Any]]:
         """Where the energy goes; the kWh add up to `energy_kwh`."""
         chips = energy.facility_kwh(device_hours, p["tdp_watts"], 1.0, p["average_load"], 1.0)
         machines = chips * p["server_factor"]
@@ -45,7 +45,7 @@ class Place(NamedTuple):
         whole = self.energy_kwh(device_hours, p)
         return [{"name": k, "energy_kwh": v, "energy_share": v / whole} for k, v in parts.items()]
 
-    def explain(self, question: Question, kwh: float, kg: float, p: Mapping[str, float], busy: float = 1.0) -> None:
+    def explain(self, question: Question, kwh: float, kg: float, p: PlaceNumbers, busy: float = 1.0) -> None:
         """The steps of energy and carbon."""
         load = f"load {self.load(p, busy):.2f}"
         if "idle_load" in p:

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping
 from functools import lru_cache
 from statistics import median
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from llmcost import spec
 from llmcost.catalog import Catalog
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.numeric.spread import Spread, quantiles
 from llmcost.engine.numeric.spread import median as median_of
 from llmcost.errors import LlmcostError, Missing
 from llmcost.estimate.asking.ledger import Number, Origin
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import ServingNumbers
 from llmcost.keys import TRAIN
 
 if TYPE_CHECKING:
@@ -46,11 +47,11 @@ class Terms(NamedTuple):
         """The rate at its median."""
         return median_of(self.rate)
 
-    def reserved_price(self, p: Mapping[str, Any]) -> Any:
+    def reserved_price(self, p: ServingNumbers) -> Num:
         """A committed hour, used or not [USD/h]."""
         return p["reserved_price"] if self.reserved is None else p["price"] * self.reserved
 
-    def spot_price(self, p: Mapping[str, Any]) -> Any:
+    def spot_price(self, p: ServingNumbers) -> Num:
         """A spot hour [USD/h]."""
         return p.get("spot_price", 0.0) if self.spot is None else p["price"] * self.spot
 

@@ -11,6 +11,7 @@ from llmcost.errors import Exit
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import NoFit, refusal
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, serving_figures, serving_numbers
 from llmcost.estimate.fleet import bill
 from llmcost.estimate.fleet import plans as offers
 from llmcost.estimate.fleet import sizing as fleets
@@ -41,9 +42,9 @@ def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
     if isinstance(service, NoFit):
         return refusal(service, question, "serve")
 
-    def priced(p: Mapping[str, Any]) -> dict[str, Any]:
+    def priced(p: ServingNumbers) -> ServingFigures:
         out = service.figures(p)
-        return out | offers.figures(sold, p, out)
+        return out | serving_figures(offers.figures(sold, p, out))
 
     samples, seed = sampling.settings(question)
     centre, spread = sampling.evaluate(priced, question.numbers, samples, seed)
@@ -55,7 +56,7 @@ PRICED = {
 }  # fmt: skip
 
 
-def _estimate(service: Hosted, sold: tuple[offers.Offer, ...], c: dict[str, Any], spread: dict[str, Any]) -> Estimate:
+def _estimate(service: Hosted, sold: tuple[offers.Offer, ...], c: ServingFigures, spread: dict[str, Any]) -> Estimate:
     question, replica = service.question, service.replica
     known = [term.name for term in results(SERVE) if term.name in c or not term.asked]
     result: dict[str, Any] = {key: _plain(c.get(key)) for key in known}
@@ -84,7 +85,7 @@ def _estimate(service: Hosted, sold: tuple[offers.Offer, ...], c: dict[str, Any]
         small = service.small
         own = {} if small is None else {"small_model": small.model.name if small.model else None}
         result, arrays, rows = result | own | more, arrays | listed, rows + beside
-    everyone = sampling.central(question.numbers)  # techniques answer some of them beside the fleet
+    everyone = serving_numbers(sampling.central(question.numbers))  # techniques answer some of them beside the fleet
     result |= _alternative(service) | _rented(service) | offers.results(sold, everyone, c)
     first = sold[0] if sold else None
     if first is not None and first.users is not None:
@@ -111,7 +112,7 @@ def _alternative(service: Hosted) -> dict[str, float | None]:
         return {}
     if service.colocated is None:
         return {"usd_per_request_colocated": None, "gpus_colocated": None}
-    p = sampling.central(service.question.numbers)
+    p = serving_numbers(sampling.central(service.question.numbers))
     c = service._replace(replica=service.colocated, sizing=None).figures(p)
     service.question.step(
         "one pool for both phases",
@@ -135,7 +136,7 @@ def _rented(service: Hosted) -> dict[str, float | None]:
     return ownership.comparison(owned, prices.rents(service.question, service.device.found.name))
 
 
-def _hours(service: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> dict[str, Any]:
+def _hours(service: Hosted, c: ServingFigures, p: ServingNumbers) -> dict[str, Any]:
     """The day of the fleet, with its power beside the even power of a training run of the same energy."""
     rows = fleets.hours(service.fleet, service.replica.kinds(c), c, p, service.bound) if service.requests else []
     if rows and service.place is not None:

@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
+from llmcost.engine.numeric.kinds import Num
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import ServingNumbers
 from llmcost.estimate.money.charge import Charge
 from llmcost.estimate.serving.technique_keys import factor
 
@@ -31,7 +33,7 @@ class Effect(NamedTuple):
     sent: bool = True
     of_all: bool = False
 
-    def price(self, p: Mapping[str, Any]) -> Any:
+    def price(self, p: ServingNumbers) -> Num:
         """What one use costs [USD]."""
         return self.usd + self.usd_per_token * p["isl"] if self.usd_per_token else self.usd
 
@@ -51,12 +53,12 @@ def sent(effects: tuple[Effect, ...]) -> float:
     return 1.0 - sum(share * one.answers for share, one in reached(effects) if not one.sent)
 
 
-def usd_per_request(effects: tuple[Effect, ...], p: Mapping[str, Any], by_input: bool = False) -> Any:
+def usd_per_request(effects: tuple[Effect, ...], p: ServingNumbers, by_input: bool = False) -> Num:
     """What a mean request pays beside the model [USD]; `by_input` alone what is part of the price of tokens."""
     return sum(share * one.used * one.price(p) for share, one in reached(effects) if one.by_input or not by_input)
 
 
-def charges(effects: tuple[Effect, ...], p: Mapping[str, Any], requests: Any) -> list[Charge]:
+def charges(effects: tuple[Effect, ...], p: ServingNumbers, requests: Num) -> list[Charge]:
     """The rows of a month with so many requests."""
     return [Charge(one.row, requests * share * one.used, one.unit, one.price(p)) for share, one in reached(effects)]
 

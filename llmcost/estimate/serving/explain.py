@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.serving.hosted import Hosted
 
@@ -12,7 +10,7 @@ SOURCE = "docs/method.md, serving"
 LOADED = "docs/method-serving.md, at a load"
 
 
-def explain(service: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
+def explain(service: Hosted, c: ServingFigures, p: ServingNumbers) -> None:
     """Every step, in the order of the calculation."""
     q, replica = service.question, service.replica
     replica.explain(q, c)
@@ -38,7 +36,7 @@ def explain(service: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> No
         service.place.explain(q, kwh, kg, p, min(float(c["utilization"]), 1.0))
 
 
-def _latencies(service: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
+def _latencies(service: Hosted, c: ServingFigures, p: ServingNumbers) -> None:
     """What users meet at the load."""
     if service.replica.server() is None:
         return
@@ -55,7 +53,7 @@ def _latencies(service: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) ->
         service.question.step("TTFT, mean", formula, float(c["ttft_seconds"]), "s", LOADED)
 
 
-def _fleet(service: Hosted, c: Mapping[str, Any], p: Mapping[str, float]) -> None:
+def _fleet(service: Hosted, c: ServingFigures, p: ServingNumbers) -> None:
     """From the speed of a replica to the cost of a request."""
     q, replica = service.question, service.replica
     if service.sizing is not None:

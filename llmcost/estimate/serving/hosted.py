@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.model.request import request_flops
 from llmcost.engine.money import energy
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, HOURS_PER_DAY, HOURS_PER_MONTH, SECONDS_PER_HOUR
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, HOURS_PER_DAY, HOURS_PER_MONTH, SECONDS_PER_HOUR, Num
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named, serving_figures, serving_numbers
 from llmcost.estimate.fleet import bill
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.fleet.sizing import Fleet
@@ -49,11 +50,11 @@ class Hosted(NamedTuple):
         """The load that the p95 of TTFT allows."""
         return math.inf if self.sizing is None else self.sizing.bound
 
-    def central(self, values: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def central(self, values: Mapping[str, Num] | None = None) -> ServingNumbers:
         """Every number at its median, some with other `values`, as the replicas of the model see it."""
-        return self.applied.reaching({**sampling.central(self.question.numbers), **(values or {})})
+        return self.applied.reaching(serving_numbers({**sampling.central(self.question.numbers), **(values or {})}))
 
-    def figures(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def figures(self, p: ServingNumbers) -> ServingFigures:
         """Every figure of the answer from the numbers `p`, floats or samples alike."""
         small = None
         if self.small is not None:
@@ -61,7 +62,7 @@ class Hosted(NamedTuple):
         out = self.applied.figures(p, self.of_one_fleet, small, self.requests)
         return out | bill.figures(p, out, self.requests)
 
-    def of_one_fleet(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def of_one_fleet(self, p: ServingNumbers) -> ServingFigures:
         """Figures of a request that one fleet serves."""
         out = self.replica.speed(p)
         if self.requests:
@@ -79,7 +80,7 @@ class Hosted(NamedTuple):
         out |= _token_prices(p, out, self.phase)
         return out if self.place is None else out | self._energy(self.place, p, out, machine_hours)
 
-    def load(self, p: Mapping[str, Any], out: Mapping[str, Any]) -> tuple[Any, Any]:
+    def load(self, p: ServingNumbers, out: ServingFigures) -> tuple[Num, Num]:
         """Arrivals at the peak over what the replicas that meet them can do [-], and how many those are [-].
 
         Without traffic: the stated load, of one replica. `p` and `out` are numbers and figures of the model alone.
@@ -90,18 +91,18 @@ class Hosted(NamedTuple):
         each = out["requests_per_second_peak"] / self.fleet.regions / working
         return each / out["requests_per_second_per_replica"], working
 
-    def latencies(self, p: Mapping[str, Any], out: Mapping[str, Any], quantiles: bool = True) -> dict[str, Any]:
+    def latencies(self, p: ServingNumbers, out: ServingFigures, quantiles: bool = True) -> ServingFigures:
         """TPOT and TTFT at the load, from the numbers `p` and the figures they give: at the peak, of random arrivals.
 
         A batch that was said, or that ends together, is as full as it was said to be: its latencies stand.
         """
         server, out = self.replica.server(), out.get("own", out)
         if server is None:
-            return {name: out[full] for name, full in STANDING.items() if full in out}
+            return serving_figures({name: named(out, full) for name, full in STANDING.items() if full in out})
         p = self.applied.reaching(p)
         return serving_load.latencies(server, p, *self.load(p, out), quantiles)
 
-    def flops(self, s: Mapping[str, Any]) -> Any:
+    def flops(self, s: ServingNumbers) -> Num | None:
         """Arithmetic of a mean request [FLOP]; None where the model is not known."""
         if self.model is None:
             return None
@@ -111,10 +112,10 @@ class Hosted(NamedTuple):
             return self.applied.reach * large
         return self.applied.reach * (large + self.applied.shares[1] * request_flops(self.small.model.shape, *work))
 
-    def _energy(self, where: Place, p: Mapping[str, Any], out: Mapping[str, Any], hours: Any) -> dict[str, Any]:
+    def _energy(self, where: Place, p: ServingNumbers, out: ServingFigures, hours: Num) -> ServingFigures:
         """Electricity, carbon and water of the machine hours of a request, idle time included."""
         kwh = where.energy_kwh(hours, p, np.minimum(out["utilization"], 1.0))
-        found = {
+        found: ServingFigures = {
             "kwh_per_request": kwh,
             "wh_per_request": kwh * 1000.0,
             "wh_per_1000_tokens": kwh * 1e6 / self._tokens(p),
@@ -130,17 +131,17 @@ class Hosted(NamedTuple):
             found["co2e_kg_per_month"] = found["co2e_kg_per_request"] * monthly
         return found
 
-    def _tokens(self, p: Mapping[str, Any]) -> Any:
+    def _tokens(self, p: ServingNumbers) -> Num:
         """Tokens of a request that its phases handle [-]."""
         if self.phase:
             return p["isl"] if self.phase == "prefill" else p["osl"]
         return p["isl"] + p["osl"]
 
 
-def _token_prices(p: Mapping[str, Any], out: Mapping[str, Any], phase: str) -> dict[str, Any]:
+def _token_prices(p: ServingNumbers, out: ServingFigures, phase: str) -> ServingFigures:
     """Each phase pays for the machine time it takes; a cached input token pays for what it adds to decoding."""
     cost, share = out["usd_per_request"], out.get("prefill_share")
-    prices = {}
+    prices: ServingFigures = {}
     if "requests_per_user" in p:
         prices["usd_per_user_month"] = cost * p["requests_per_user"] * DAYS_PER_MONTH
     if phase == "prefill":

@@ -13,6 +13,7 @@ from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import NoFit, refusal
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.sampling import central
+from llmcost.estimate.asking.values import named, serving_numbers
 from llmcost.estimate.serving.hosted import Hosted
 from llmcost.estimate.serving.latency import at_load
 from llmcost.estimate.serving.plan import read_service
@@ -85,7 +86,7 @@ def _with(scenario: Scenario, held: dict[str, str]) -> Scenario:
 def _row(step: Step, service: Hosted, above: list[dict[str, Any]]) -> dict[str, Any]:
     """The cost after a step, beside the one before it and the first."""
     question = service.question
-    p = central(question.numbers)
+    p = serving_numbers(central(question.numbers))
     c = service._replace(requests=False).figures(p)
     if c.get("usd_per_mtok_output") is None:
         raise LlmcostError("--ladder needs a speed that follows from the model", "leave --tokens-per-second out")
@@ -125,12 +126,12 @@ def _estimate(service: Hosted, rows: list[dict[str, Any]]) -> Estimate:
     result: dict[str, Any] = {
         "span": first["usd_per_mtok_output"] / last["usd_per_mtok_output"],
         "span_request": first["usd_per_request"] / last["usd_per_request"],
-        **{k: float(c[k]) for k in LAST if c.get(k) is not None},
+        **{k: float(named(c, k)) for k in LAST if c.get(k) is not None},
         "gpus": last.get("gpus"),
         "feasible": True,
     }
     if service.requests:
-        result["usd_per_month"] = float(service.figures(central(question.numbers))["usd_per_month"])
+        result["usd_per_month"] = float(service.figures(serving_numbers(central(question.numbers)))["usd_per_month"])
     return Estimate(
         command="serve",
         headline=_headline(first, last, result),

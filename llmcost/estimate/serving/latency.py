@@ -10,6 +10,7 @@ import numpy as np
 
 from llmcost import units
 from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named, serving_figures, serving_numbers
 from llmcost.estimate.serving.hosted import Hosted
 from llmcost.result import Range
 
@@ -20,13 +21,11 @@ RANGED = {"tpot_seconds": ("tpot_full_seconds",)} | dict.fromkeys(
 )
 
 
-def at_load(
-    service: Hosted, c: Mapping[str, Any], spread: Mapping[str, Range]
-) -> tuple[dict[str, Any], dict[str, Range]]:
+def at_load(service: Hosted, c: ServingFigures, spread: Mapping[str, Range]) -> tuple[ServingFigures, dict[str, Range]]:
     """The figures of an answer and their ranges, with its latencies; null where a queue grows without end."""
     question = service.question
-    every = service.latencies(sampling.central(question.numbers), c)
-    found = {k: float(v) for k, v in every.items()}
+    every = service.latencies(serving_numbers(sampling.central(question.numbers)), c)
+    found = {k: float(named(every, k)) for k in every}
     known: dict[str, Any] = {k: v if math.isfinite(v) else None for k, v in found.items()}
     if not all(map(math.isfinite, found.values())):
         question.warn(
@@ -42,7 +41,7 @@ def at_load(
         for of in (spread[k] for k in fulls if k in spread)
     }
     own = {"own": {**c["own"], **known}} if "own" in c else {}
-    return {**c, **known, **own}, {**spread, **ranges}
+    return serving_figures({**c, **known, **own}), {**spread, **ranges}
 
 
 def _warn_of_target(service: Hosted, ttft: float | None) -> None:
@@ -58,10 +57,11 @@ def _warn_of_target(service: Hosted, ttft: float | None) -> None:
     )
 
 
-def column(service: Hosted, p: Mapping[str, Any], out: Mapping[str, Any]) -> dict[str, Any]:
+def column(service: Hosted, p: ServingNumbers, out: ServingFigures) -> ServingFigures:
     """TPOT and mean TTFT of many alternatives at once, infinite where a queue grows without end.
 
     The p95 of TTFT beside them where one has to be kept: what decides on its fleet is the same for all of them.
     """
     found = service.latencies(p, out, quantiles=service.sizing is not None)
-    return {k: np.asarray(found[k]) for k in ("ttft_seconds", "ttft_p95_seconds", "tpot_seconds") if k in found}
+    shown = ("ttft_seconds", "ttft_p95_seconds", "tpot_seconds")
+    return serving_figures({k: np.asarray(named(found, k)) for k in shown if k in found})

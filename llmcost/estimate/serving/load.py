@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -13,6 +13,7 @@ from llmcost.engine.serving.operating_point import Point
 from llmcost.engine.serving.queueing import Latency
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, serving_figures, serving_numbers
 from llmcost.estimate.fleet.sizing import Fleet
 from llmcost.estimate.money.rent import Terms
 
@@ -31,10 +32,10 @@ class Under(NamedTuple):
 class Server(Protocol):
     """What a load needs of a replica."""
 
-    def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def speed(self, p: ServingNumbers) -> ServingFigures:
         """Its figures, `requests_per_second_per_replica` among them."""
 
-    def under(self, p: Mapping[str, Any], share: Any, replicas: Any) -> Under:
+    def under(self, p: ServingNumbers, share: Any, replicas: Any) -> Under:
         """So many of them at a share of what they can do [-]."""
 
 
@@ -57,11 +58,11 @@ class Demand(NamedTuple):
     arrivals: Arrivals
     fleet: Fleet | None  # None without traffic
     terms: Terms
-    reaching: Callable[[Mapping[str, Any]], dict[str, Any]]  # numbers as the replicas of the model see them
+    reaching: Callable[[ServingNumbers], ServingNumbers]  # numbers as the replicas of the model see them
 
-    def numbers(self, question: Question) -> dict[str, Any]:
+    def numbers(self, question: Question) -> ServingNumbers:
         """Every number of the question at its median, as the replicas see it."""
-        return self.reaching(sampling.central(question.numbers))
+        return self.reaching(serving_numbers(sampling.central(question.numbers)))
 
 
 class Sizing(NamedTuple):
@@ -71,9 +72,7 @@ class Sizing(NamedTuple):
     bound: float  # the load its whole replicas are sized for; infinite where the stated utilisation is stricter
 
 
-def latencies(
-    server: Server, p: Mapping[str, Any], share: Any, replicas: Any, quantiles: bool = True
-) -> dict[str, Any]:
+def latencies(server: Server, p: ServingNumbers, share: Any, replicas: Any, quantiles: bool = True) -> ServingFigures:
     """What a user meets at a load: infinite where the queue of random arrivals grows without end.
 
     Parameters
@@ -85,32 +84,34 @@ def latencies(
     quantiles : bool
         Whether those of TTFT are wanted beside its mean.
     """
-    at, found = server.under(p, share, replicas), {}
+    at, found = server.under(p, share, replicas), ServingFigures()
     if at.point is not None:
         tpot = at.point.tpot_seconds * p["tpot_error"]
-        found = {"tpot_seconds": tpot, "tokens_per_second_per_user": 1.0 / tpot, "requests_in_flight": at.point.batch}
+        found["tpot_seconds"] = tpot
+        found["tokens_per_second_per_user"] = 1.0 / tpot
+        found["requests_in_flight"] = at.point.batch
     if at.first_token is None:
         return found
     found["ttft_seconds"] = at.first_token.mean_seconds * p["ttft_error"]
     if quantiles:
         each = np.ravel(at.first_token.quantile(np.array(list(QUANTILES.values()))))
-        found |= {k: float(v) * p["ttft_error"] for k, v in zip(QUANTILES, each, strict=True)}
+        found |= serving_figures({k: float(v) * p["ttft_error"] for k, v in zip(QUANTILES, each, strict=True)})
     return found
 
 
-def _p95(server: Server, p: Mapping[str, float], share: Any, replicas: float) -> Any:
+def _p95(server: Server, p: ServingNumbers, share: Any, replicas: float) -> Any:
     """p95 of TTFT at each of several loads [s]."""
     first = server.under(p, np.asarray(share), replicas).first_token
     assert first is not None
     return np.ravel(first.quantile(P95))
 
 
-def idle_seconds(server: Server, p: Mapping[str, float]) -> float:
+def idle_seconds(server: Server, p: ServingNumbers) -> float:
     """p95 of TTFT where requests wait for nobody [s]: no fleet does better."""
     return float(_p95(server, p, IDLE, 1.0)[0])
 
 
-def size(server: Server, p: Mapping[str, float], target_seconds: float, arrivals: Arrivals) -> Sizing:
+def size(server: Server, p: ServingNumbers, target_seconds: float, arrivals: Arrivals) -> Sizing:
     """The smallest fleet whose p95 keeps the target, at no more than the stated load.
 
     Without traffic: one replica. The target is kept by an idle replica.
@@ -130,6 +131,6 @@ def size(server: Server, p: Mapping[str, float], target_seconds: float, arrivals
     return Sizing(_highest(server, p, target_seconds, replicas), bound)
 
 
-def _highest(server: Server, p: Mapping[str, float], target_seconds: float, replicas: float) -> float:
+def _highest(server: Server, p: ServingNumbers, target_seconds: float, replicas: float) -> float:
     """Highest share of the capacity that keeps the target [-]."""
     return roots.highest(lambda shares: _p95(server, p, shares, replicas) <= target_seconds)

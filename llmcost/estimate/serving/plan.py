@@ -97,7 +97,7 @@ def _demand(question: Question, applied: Applied, fleet: fleets.Fleet, days: Any
     """What a replica is chosen for."""
     alone = Demand(Arrivals(1.0, None), None, fleet.terms, applied.reaching)
     p = alone.numbers(question)
-    busiest = p["requests"] / SECONDS_PER_DAY / fleet.regions * fleet.peak(p) if requests else None
+    busiest = float(p["requests"] / SECONDS_PER_DAY / fleet.regions * fleet.peak(p)) if requests else None
     carried = fleet._replace(days=days) if requests else None
     return alone._replace(arrivals=Arrivals(float(fleet.load(p)), busiest), fleet=carried)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +15,7 @@ from llmcost.engine.serving.operating_point import Layout, Load
 from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Kinds
 from llmcost.estimate.serving.load import Demand, Server, Under
 from llmcost.estimate.serving.options import SOURCE, Options, no_fit, record, too_large, too_slow, within
@@ -57,7 +57,7 @@ class Pools(NamedTuple):
         a = self.asked
         return serving_pools.decode_point(a.shape, a.device.machine, self.decode, self.precision, load, a.calibration)
 
-    def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def speed(self, p: ServingNumbers) -> ServingFigures:
         """Latencies, the rate of a decode replica, and accelerator-seconds of each phase at the numbers `p`."""
         cached = p["isl"] * p["cache_hit"]
         load = Load(p["isl"], p["osl"], cached, self.batch)
@@ -66,7 +66,7 @@ class Pools(NamedTuple):
         prompt = first.prompt_seconds * self.prefill_size * slower
         answer = self.gpus * p["osl"] / then.output_tokens_per_second * slower
         rate = then.output_tokens_per_second / slower
-        out = {
+        out: ServingFigures = {
             "ttft_idle_seconds": (first.alone_seconds + first.transfer_seconds) * p["ttft_error"],
             "tpot_full_seconds": then.tpot_seconds * p["tpot_error"],
             "output_tokens_per_second": rate,
@@ -81,7 +81,7 @@ class Pools(NamedTuple):
             out["cached_share"] = np.maximum(saved, 0.0) * (1.0 - out["prefill_share"])
         return out
 
-    def kinds(self, out: Mapping[str, Any]) -> Kinds:
+    def kinds(self, out: ServingFigures) -> Kinds:
         """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
         return [
             ("decode", self.gpus, out["decode_gpu_seconds"]),
@@ -104,7 +104,7 @@ class Pools(NamedTuple):
             "fastest_usd_per_mtok_output": self.fastest[1],
         }
 
-    def under(self, p: Mapping[str, Any], share: Any, replicas: Any) -> Under:
+    def under(self, p: ServingNumbers, share: Any, replicas: Any) -> Under:
         """So many decode replicas at a share of what they can do, with as many prefill replicas as they need."""
         a, load = self.asked, Load(p["isl"], p["osl"], p["isl"] * p["cache_hit"], self.batch)
         first, points = self._prefill(load), serving_traffic.loaded(
@@ -124,7 +124,7 @@ class Pools(NamedTuple):
         """Itself: prompts queue for it."""
         return self
 
-    def explain(self, ledger: Ledger, c: Mapping[str, Any]) -> None:
+    def explain(self, ledger: Ledger, c: ServingFigures) -> None:
         """The steps of both pools."""
         ledger.step(
             "prefill", f"accelerator-seconds of a prompt on {self.prefill_size} with {ranks(self.prefill)}",

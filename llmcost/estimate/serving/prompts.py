@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,6 +17,7 @@ from llmcost.engine.serving.operating_point import BINDS, Layout, Load
 from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Kinds
 from llmcost.estimate.serving.load import Arrivals, Demand, Server, Under
 from llmcost.estimate.serving.options import SOURCE, Options, no_fit, record
@@ -43,7 +43,7 @@ class Prompts(NamedTuple):
         a = self.asked
         return serving_pools.prefill_point(a.shape, a.device.machine, self.layout, self.precision, load, a.calibration)
 
-    def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def speed(self, p: ServingNumbers) -> ServingFigures:
         """Rates at the numbers `p`."""
         at = self.point(_load(p))
         seconds = at.prompt_seconds * p["throughput_error"]
@@ -53,7 +53,7 @@ class Prompts(NamedTuple):
             "requests_per_second_per_replica": 1.0 / seconds,
         }
 
-    def kinds(self, out: Mapping[str, Any]) -> Kinds:
+    def kinds(self, out: ServingFigures) -> Kinds:
         """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
         return one_kind(self.gpus, out)
 
@@ -75,7 +75,7 @@ class Prompts(NamedTuple):
         load = a.load._replace(osl=1.0)
         return float(serving.max_batch(a.shape, a.device.machine, self.layout, self.precision, load, a.calibration))
 
-    def under(self, p: Mapping[str, Any], share: Any, replicas: Any) -> Under:
+    def under(self, p: ServingNumbers, share: Any, replicas: Any) -> Under:
         """So many of them at a share of what they can do."""
         at, lengths = self.point(_load(p)), self.asked.lengths
         rate = share * replicas / at.prompt_seconds
@@ -86,7 +86,7 @@ class Prompts(NamedTuple):
         """Itself: prompts queue for it."""
         return self
 
-    def explain(self, ledger: Ledger, c: Mapping[str, Any]) -> None:
+    def explain(self, ledger: Ledger, c: ServingFigures) -> None:
         """The steps of its speed."""
         at = self.point(self.asked.load)
         load = self.asked.load
@@ -104,7 +104,7 @@ class Prompts(NamedTuple):
         )  # fmt: skip
 
 
-def _load(p: Mapping[str, Any]) -> Load:
+def _load(p: ServingNumbers) -> Load:
     return Load(p["isl"], 1.0, p["isl"] * p["cache_hit"])
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 from llmcost.engine.serving.operating_point import Layout
 from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Kinds
 from llmcost.estimate.serving.load import Server
 
@@ -23,10 +23,10 @@ class Replica(Protocol):
     def front(self) -> tuple[dict[str, Any], ...]:
         """Points of the search that no other beats on both cost and speed, cheapest first."""
 
-    def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def speed(self, p: ServingNumbers) -> ServingFigures:
         """Its rates and latencies at the numbers `p`, `requests_per_second_per_replica` among them."""
 
-    def kinds(self, out: Mapping[str, Any]) -> Kinds:
+    def kinds(self, out: ServingFigures) -> Kinds:
         """Its kinds: name, accelerators, accelerator time of one request at full load [s]."""
 
     def facts(self) -> dict[str, Any]:
@@ -35,7 +35,7 @@ class Replica(Protocol):
     def server(self) -> Server | None:
         """Itself, where requests come as they like; None where its batch stands, or nothing is known of it."""
 
-    def explain(self, ledger: Ledger, c: Mapping[str, Any]) -> None:
+    def explain(self, ledger: Ledger, c: ServingFigures) -> None:
         """The steps of its speed."""
 
 
@@ -45,12 +45,12 @@ class GivenRate(NamedTuple):
     gpus: int
     front: tuple[dict[str, Any], ...] = ()
 
-    def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def speed(self, p: ServingNumbers) -> ServingFigures:
         """The rate, as tokens and as requests."""
         rate = p["tokens_per_second"]
         return {"output_tokens_per_second": rate, "requests_per_second_per_replica": rate / p["osl"]}
 
-    def kinds(self, out: Mapping[str, Any]) -> Kinds:
+    def kinds(self, out: ServingFigures) -> Kinds:
         """Its only kind."""
         return one_kind(self.gpus, out)
 
@@ -61,7 +61,7 @@ class GivenRate(NamedTuple):
     def server(self) -> None:
         """None: how it takes a load is not known."""
 
-    def explain(self, ledger: Ledger, c: Mapping[str, Any]) -> None:
+    def explain(self, ledger: Ledger, c: ServingFigures) -> None:
         """That it was given."""
         ledger.step("output tokens per second", "given", float(c["output_tokens_per_second"]), "1/s", "given")
 
@@ -71,7 +71,7 @@ def given_rate(question: Question) -> GivenRate:
     return GivenRate(int(question.stated("tp") or 1) * int(question.stated("pp") or 1))
 
 
-def one_kind(gpus: int, out: Mapping[str, Any]) -> Kinds:
+def one_kind(gpus: int, out: ServingFigures) -> Kinds:
     """The only kind of a replica that answers alone: no name, its accelerators, and their time for a request [s]."""
     return [("", gpus, gpus / out["requests_per_second_per_replica"])]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Num
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 
 GIVEN = ("cost_per_request", "energy_per_request")
 
@@ -18,10 +18,10 @@ class Service(Protocol):
     def fleet_gpus(self) -> int | None:
         """Accelerators there are to serve with, where that was said."""
 
-    def figures(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def figures(self, p: ServingNumbers) -> ServingFigures:
         """What a request takes, and a month where there is traffic, at the numbers `p`, floats or samples alike."""
 
-    def flops(self, p: Mapping[str, Any]) -> Any:
+    def flops(self, p: ServingNumbers) -> Num | None:
         """Arithmetic of a mean request [FLOP]; None where it is not known."""
 
 
@@ -30,20 +30,20 @@ class Given(NamedTuple):
 
     fleet_gpus: int | None = None
 
-    def figures(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def figures(self, p: ServingNumbers) -> ServingFigures:
         """What was given, and the same for a month."""
-        out = {}
-        for new, old, month in (
-            ("usd_per_request", "cost_per_request", "usd_per_month"),
-            ("kwh_per_request", "energy_per_request", "energy_kwh_per_month"),
-        ):
-            if old in p:
-                out[new] = p[old]
-                if "requests" in p:
-                    out[month] = p[old] * p["requests"] * DAYS_PER_MONTH
+        out: ServingFigures = {}
+        if "cost_per_request" in p:
+            out["usd_per_request"] = p["cost_per_request"]
+            if "requests" in p:
+                out["usd_per_month"] = p["cost_per_request"] * p["requests"] * DAYS_PER_MONTH
+        if "energy_per_request" in p:
+            out["kwh_per_request"] = p["energy_per_request"]
+            if "requests" in p:
+                out["energy_kwh_per_month"] = p["energy_per_request"] * p["requests"] * DAYS_PER_MONTH
         return out
 
-    def flops(self, p: Mapping[str, Any]) -> None:
+    def flops(self, p: ServingNumbers) -> None:
         """Not known: nothing is said of what answers."""
 
 

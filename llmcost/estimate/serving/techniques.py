@@ -14,6 +14,7 @@ from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.sampling import central
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named, serving_figures, serving_numbers
 from llmcost.estimate.fleet.bill import SHARED
 from llmcost.estimate.money.charge import rows
 from llmcost.estimate.serving import effects, technique_keys
@@ -32,8 +33,7 @@ from llmcost.terms import MEAN, SUM, mixed
 METHOD = "docs/method-techniques.md"
 LENGTHS = tuple(float(y) for y in range(9))  # draft lengths to choose from; 0 is plain decoding
 PER_MONTH = {"energy_kwh_per_month": "kwh_per_request", "co2e_kg_per_month": "co2e_kg_per_request"}
-Figures = dict[str, Any]
-Model = Callable[[Mapping[str, Any]], Figures]
+Model = Callable[[ServingNumbers], ServingFigures]
 
 
 class Applied(NamedTuple):
@@ -41,10 +41,7 @@ class Applied(NamedTuple):
 
     said: tuple[Said, ...] = ()
     keys: tuple[tuple[str, str], ...] = ()  # what techniques set, each with the technique that does
-    shares: tuple[float, float] = (
-        1.0,
-        0.0,
-    )  # requests of the model and of a small one beside it, of those that reach either
+    shares: tuple[float, float] = (1.0, 0.0)  # of the model and of a small one, of requests that reach either
     effects: tuple[Effect, ...] = ()  # beside the model, in the order in which requests meet them
     offline: tuple[float, float] = (0.0, 1.0)  # share that may wait, and its utilisation
 
@@ -68,16 +65,15 @@ class Applied(NamedTuple):
         """Whether a request is more than one pass through one fleet."""
         return self.shares[1] > 0.0 or any(effect.used > 0.0 for effect in self.effects)
 
-    def reaching(self, p: Mapping[str, Any], share: float | None = None) -> dict[str, Any]:
+    def reaching(self, p: ServingNumbers, share: float | None = None) -> ServingNumbers:
         """The numbers as one of the fleets sees them: its share of the traffic, at the utilisation of the mix."""
-        seen, mine = dict(p), self.shares[0] if share is None else share
+        seen, mine = p.copy(), self.shares[0] if share is None else share
         if not self.said:
             return seen
-        if "requests" in seen:
+        if "requests" in p:
             seen["requests"] = p["requests"] * self.reach * mine
-            for key in SHARED & p.keys():  # of the service, not of one of its fleets
-                seen[key] = p[key] * mine / sum(self.shares)
-        if "utilization" in seen:
+            seen |= serving_numbers({key: named(p, key) * mine / sum(self.shares) for key in SHARED & p.keys()})
+        if "utilization" in p:
             seen["utilization"] = engine.mixed_utilization(self.offline[0], p["utilization"], self.offline[1])
         return seen
 
@@ -94,7 +90,7 @@ class Applied(NamedTuple):
             ]
         )
 
-    def figures(self, p: Mapping[str, Any], model: Model, small: Model | None, requests: bool) -> Figures:
+    def figures(self, p: ServingNumbers, model: Model, small: Model | None, requests: bool) -> ServingFigures:
         """Figures of a mean request, whoever answers it; those of the model alone under `own`."""
         own = model(self.reaching(p))
         if not self.mixes:
@@ -102,47 +98,54 @@ class Applied(NamedTuple):
         parts = [(self.reach * self.shares[0], own)]
         if small is not None:
             parts.append((self.reach * self.shares[1], small(self.reaching(p, self.shares[1]))))
-        out = own | {
-            k: sum(w * f[k] for w, f in parts) for k in mixed(MEAN) if all(f.get(k) is not None for _, f in parts)
-        }
-        out |= {k: sum(f[k] for _, f in parts) for k in (*mixed(SUM), "usd_per_hour_fleet") if k in own}
+        out = own.copy()
+        for name in mixed(MEAN):
+            if all(f.get(name) is not None for _, f in parts):
+                out |= serving_figures({name: sum(w * named(f, name) for w, f in parts)})
+        for name in (*mixed(SUM), "usd_per_hour_fleet"):
+            if name in own:
+                out |= serving_figures({name: sum(named(f, name) for _, f in parts)})
         if small is not None and "gpus" in own:
             out["small_gpus"] = parts[1][1]["gpus"]
         self._add(out, p)
         if small is not None:
             out["small_usd_per_request"] = parts[1][1]["usd_per_request"]
         out["model_usd_per_request"] = own["usd_per_request"]
-        return out | (_totals(out, p) if requests else {}) | {"own": own}
+        if requests:
+            out |= _totals(out, p)
+        out["own"] = own
+        return out
 
-    def _add(self, out: Figures, p: Mapping[str, Any]) -> None:
+    def _add(self, out: ServingFigures, p: ServingNumbers) -> None:
         """What is paid beside accelerators; a lookup reads the prompt and is paid by input tokens."""
         lookup = effects.usd_per_request(self.effects, p, by_input=True)
         out["beside_usd_per_request"] = effects.usd_per_request(self.effects, p)
         out["usd_per_request"] = out["usd_per_request"] + out["beside_usd_per_request"]
-        if out.get("usd_per_mtok_blended") is not None:  # one phase alone has no blend
+        if "usd_per_mtok_blended" in out:  # one phase alone has no blend
             out["usd_per_mtok_blended"] = out["usd_per_mtok_blended"] + lookup / (p["isl"] + p["osl"]) * 1e6
-        if out.get("usd_per_mtok_input") is not None:
+        if "usd_per_mtok_input" in out:
             out["usd_per_mtok_input"] = out["usd_per_mtok_input"] + lookup / (p["isl"] * (1.0 - p["cache_hit"])) * 1e6
         if "requests_per_user" in p:
             out["usd_per_user_month"] = out["usd_per_request"] * p["requests_per_user"] * DAYS_PER_MONTH
 
-    def rows(self, p: Mapping[str, float]) -> list[CostRow]:
+    def rows(self, p: ServingNumbers) -> list[CostRow]:
         """A month of what is paid beside accelerators."""
         found = effects.charges(self.effects, p, p["requests"] * DAYS_PER_MONTH)
         return rows(charge for charge in found if charge.usd > 0)
 
     def answer(
-        self, question: Question, replica: Replica, c: Mapping[str, Any]
+        self, question: Question, replica: Replica, c: ServingFigures
     ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]], list[CostRow]]:
         """What the answer says of them: results, arrays and what is paid beside accelerators."""
         found: dict[str, Any] = {}
-        found |= {k: float(c[k]) for k in ("model_usd_per_request", "small_usd_per_request", "small_gpus") if k in c}
+        shown = ("model_usd_per_request", "small_usd_per_request", "small_gpus")
+        found |= {k: float(named(c, k)) for k in shown if k in c}
         if self.reach < 1.0:
             found["reach_share"] = self.reach
         if isinstance(replica, Together) and replica.draft is not None:
             found |= {"drafted": float(replica.point.drafted), "tokens_per_step": float(replica.point.tokens_per_step)}
         _explain(question, self, c)
-        p = central(question.numbers)
+        p = serving_numbers(central(question.numbers))
         return found, {"techniques": caveats(question, self.said)}, self.rows(p) if "requests" in p else []
 
     def choose(self, question: Question, asked: Options, demand: Demand) -> Together | NoFit:
@@ -168,11 +171,11 @@ def _seconds(replica: Together) -> float:
     return replica.gpus / float(replica.point.output_tokens_per_second)
 
 
-def _totals(out: Figures, p: Mapping[str, Any]) -> Figures:
+def _totals(out: ServingFigures, p: ServingNumbers) -> ServingFigures:
     """Totals of the traffic, from those of a request."""
-    found = {"usd_per_day": out["usd_per_request"] * p["requests"]}
-    found["usd_per_month"] = found["usd_per_day"] * DAYS_PER_MONTH
-    return found | {k: out[of] * p["requests"] * DAYS_PER_MONTH for k, of in PER_MONTH.items() if of in out}
+    daily = out["usd_per_request"] * p["requests"]
+    monthly = {k: named(out, of) * p["requests"] * DAYS_PER_MONTH for k, of in PER_MONTH.items() if of in out}
+    return serving_figures({"usd_per_day": daily, "usd_per_month": daily * DAYS_PER_MONTH, **monthly})
 
 
 def read_techniques(question: Question) -> tuple[Question, Applied]:
@@ -244,7 +247,7 @@ def caveats(question: Question, said: tuple[Said, ...]) -> list[dict[str, Any]]:
     return found
 
 
-def _explain(ledger: Ledger, applied: Applied, c: Mapping[str, Any]) -> None:
+def _explain(ledger: Ledger, applied: Applied, c: ServingFigures) -> None:
     """The steps from the cost of the model to the cost of a request."""
     if not applied.mixes:
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +21,7 @@ from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Kinds
 from llmcost.estimate.serving import sizes as serving_sizes
 from llmcost.estimate.serving.lengths import Lengths
@@ -65,11 +65,11 @@ class Together(NamedTuple):
     fastest: tuple[float, float] = (math.nan, math.nan)  # TPOT [s], USD per Mtok of output
     sizes: Sizes | None = None  # what it was chosen from, where the traffic decided
 
-    def speed(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def speed(self, p: ServingNumbers) -> ServingFigures:
         """TPOT, TTFT, tokens per second and prefill share at the numbers `p`."""
         at = self._at(self._load(p))
         rate = at.output_tokens_per_second / p["throughput_error"]
-        out = {
+        out: ServingFigures = {
             "tpot_full_seconds": at.tpot_seconds * p["tpot_error"],
             "output_tokens_per_second": rate,
             "requests_per_second_per_replica": rate / p["osl"],
@@ -84,7 +84,7 @@ class Together(NamedTuple):
             out["cached_share"] = np.clip(reading, 0.0, 1.0 - out["prefill_share"])
         return out
 
-    def _load(self, p: Mapping[str, Any]) -> Load:
+    def _load(self, p: ServingNumbers) -> Load:
         cached = p["isl"] if self.decodes_only else p["isl"] * p["cache_hit"]
         return Load(p["isl"], p["osl"], cached, self.batch)
 
@@ -92,7 +92,7 @@ class Together(NamedTuple):
         mode = mode_of(self.static, self.draft)
         return mode(self.shape, self.device.machine, self.layout, self.precision, load, self.calibration)
 
-    def under(self, p: Mapping[str, Any], share: Any, replicas: Any) -> Under:
+    def under(self, p: ServingNumbers, share: Any, replicas: Any) -> Under:
         """So many of them at a share of what they can do."""
         load, mode = self._load(p), mode_of(self.static, self.draft)
         points = serving_traffic.loaded(
@@ -104,7 +104,7 @@ class Together(NamedTuple):
         first = serving_traffic.first_token(points, self.layout, load, self.calibration, share, replicas, prompts)
         return Under(points.at, first)
 
-    def kinds(self, out: Mapping[str, Any]) -> Kinds:
+    def kinds(self, out: ServingFigures) -> Kinds:
         """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
         return one_kind(self.gpus, out)
 
@@ -128,7 +128,7 @@ class Together(NamedTuple):
         """Itself, where requests come as they like: no batch was said."""
         return None if self.stands else self
 
-    def explain(self, ledger: Ledger, c: Mapping[str, Any]) -> None:
+    def explain(self, ledger: Ledger, c: ServingFigures) -> None:
         """The steps of the replica's speed."""
         for name, seconds in self.point.rows().items():
             if name == "draft" and self.draft is None:

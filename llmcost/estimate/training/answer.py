@@ -12,10 +12,11 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import NoFit, refusal
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.values import TrainingFigures
 from llmcost.estimate.training import bill as billing
 from llmcost.estimate.training import methods, throughput
 from llmcost.estimate.training.plan import Run, read_run
-from llmcost.result import Estimate
+from llmcost.result import Estimate, Range
 from llmcost.scenario import Scenario
 from llmcost.terms import TRAIN, results
 
@@ -43,10 +44,10 @@ def train(scenario: Scenario, catalog: Catalog, solve: str | None = None, at: st
     return _estimate(run, centre, spread)
 
 
-def _estimate(run: Run, centre: dict[str, Any], spread: dict[str, Any]) -> Estimate:
+def _estimate(run: Run, centre: TrainingFigures, spread: dict[str, Range]) -> Estimate:
     question = run.question
     _explain(run, centre)
-    result = {term.name: centre.get(term.name) for term in results(TRAIN)}
+    result: dict[str, Any] = {term.name: centre.get(term.name) for term in results(TRAIN)}
     if "run_mfu" in centre:  # one phase has no other
         result["run_mfu"] = centre["run_mfu"]
     result["gpus"] = run.gpus
@@ -71,13 +72,13 @@ def _estimate(run: Run, centre: dict[str, Any], spread: dict[str, Any]) -> Estim
     )
 
 
-def _arrays(run: Run, centre: Mapping[str, Any]) -> dict[str, Any]:
+def _arrays(run: Run, centre: TrainingFigures) -> dict[str, Any]:
     """Where the step's time goes, what the phases take, and where the energy goes."""
     found = {} if run.predicted is None else {"step": run.predicted.rows()}
     if run.work is not None and len(run.work.phases) > 1:
-        found["phases"] = run.work.rows(sampling.central(run.question.numbers))
+        found["phases"] = run.work.rows(run.central())
     if run.place is not None:
-        found["energy"] = run.place.rows(centre["gpu_hours"], sampling.central(run.question.numbers))
+        found["energy"] = run.place.rows(float(centre["gpu_hours"]), run.central())
     return found
 
 
@@ -85,24 +86,24 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _headline(run: Run, centre: Mapping[str, Any], spread: Mapping[str, Any]) -> str:
+def _headline(run: Run, centre: TrainingFigures, spread: Mapping[str, Range]) -> str:
     name = run.model.name if run.model else "this run"
     what = f"{run.method.verb} {name}"
     what = _sentence(what) if run.bill.scope == billing.RUN else f"The programme around {what}"
-    parts = [f"{what} costs {units.format('usd', centre['total_usd'])}"]
+    parts = [f"{what} costs {units.format('usd', float(centre['total_usd']))}"]
     if "total_usd" in spread:
         r = spread["total_usd"]
         parts.append(f" ({units.format_range('usd', r.p5, r.p95)})")
-    parts.append(f": {units.format('count', centre['gpu_hours'])} GPU-hours")
+    parts.append(f": {units.format('count', float(centre['gpu_hours']))} GPU-hours")
     if centre.get("duration_seconds") is not None and run.gpus:
         chips = f" {run.device.found.name}" if run.device else " accelerators"
-        parts.append(f", {units.format('seconds', centre['duration_seconds'])} on {run.gpus:,.0f}{chips}")
+        parts.append(f", {units.format('seconds', float(centre['duration_seconds']))} on {run.gpus:,.0f}{chips}")
     return "".join(parts) + "."
 
 
-def _explain(run: Run, c: Mapping[str, Any]) -> None:
+def _explain(run: Run, c: TrainingFigures) -> None:
     """The chain of steps, each with its values and source."""
-    q, p = run.question, {k: median(v) for k, v in run.question.numbers.items()}
+    q, p = run.question, run.central()
     if run.work is not None:
         methods.explain(q, run.method, run.work, p, c)
     if not run.hours_given:
@@ -124,6 +125,6 @@ def _explain(run: Run, c: Mapping[str, Any]) -> None:
             "docs/method.md, training",
         )
     if run.place is not None:
-        run.place.explain(q, c["energy_kwh"], c["co2e_kg"], p)
+        run.place.explain(q, float(c["energy_kwh"]), float(c["co2e_kg"]), p)
     run.bill.explain(q, p, c)
     run.bill.explain_surroundings(q, p, c)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from llmcost.engine.money import energy
 from llmcost.engine.money import hardware as money
-from llmcost.engine.numeric.kinds import SECONDS_PER_YEAR
+from llmcost.engine.numeric.kinds import SECONDS_PER_YEAR, Num
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip
+from llmcost.estimate.asking.values import TrainingFigures, TrainingNumbers, named
 from llmcost.estimate.money import rent as prices
 from llmcost.estimate.money.charge import Charge, total_usd
 from llmcost.estimate.money.place import Place
@@ -33,16 +33,17 @@ class Bill(NamedTuple):
     gpus: float | None
     terms: prices.Terms = prices.Terms()  # of a rental
 
-    def rows(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Charge]:
+    def rows(self, p: TrainingNumbers, figures: TrainingFigures) -> list[Charge]:
         """The rows of `total_usd`, from numbers and the hours and energy of the run."""
         run = self.run_rows(p, figures)
         return run if self.scope == RUN else [*run, *around(p, total_usd(run))]
 
-    def run_rows(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> list[Charge]:
+    def run_rows(self, p: TrainingNumbers, figures: TrainingFigures) -> list[Charge]:
         """The final run alone."""
         if self.definition == RENTAL:
             return [Charge("accelerator rental", figures["gpu_hours"], "GPU-hour", p["price"])]
         if self.definition == ACQUISITION:
+            assert self.gpus is not None  # asked for, where a cluster is bought
             return _hardware(p, p["purchase_price"], self.gpus, "GPU")
         years = p["hardware_age"] / SECONDS_PER_YEAR
         value = money.value_at_start(p["purchase_price"], p["hardware_price_decline"], years)
@@ -50,20 +51,21 @@ class Bill(NamedTuple):
         electricity = Charge("electricity", figures["energy_kwh"], "kWh", p["electricity_price"])
         return [*_hardware(p, rate, figures["gpu_hours"], "GPU-hour"), electricity]
 
-    def totals(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
+    def totals(self, p: TrainingNumbers, figures: TrainingFigures) -> TrainingFigures:
         """`total_usd` by scope, the final run, and the programme where it can be told."""
         run = self.run_rows(p, figures)
-        found = {"run_usd": total_usd(run)}
+        spent = total_usd(run)
+        found: TrainingFigures = {"total_usd": spent, "run_usd": spent}
         if self.definition != ACQUISITION:
-            found["program_usd"] = total_usd([*run, *around(p, found["run_usd"])])
-        return {"total_usd": found[f"{self.scope}_usd"], **found}
+            found["program_usd"] = total_usd([*run, *around(p, spent)])
+        return found | {"total_usd": found["program_usd"]} if self.scope == PROGRAM else found
 
-    def surroundings(self, p: Mapping[str, Any], figures: Mapping[str, Any]) -> dict[str, Any]:
+    def surroundings(self, p: TrainingNumbers, figures: TrainingFigures) -> TrainingFigures:
         """Embodied carbon, power, water and what people know the size of."""
         if self.place is None:
             return {}
         kwh, hours = figures["energy_kwh"], figures["gpu_hours"]
-        found = {
+        found: TrainingFigures = {
             "embodied_co2e_kg": energy.embodied_kg(hours, p["embodied_kg_per_gpu"], p["server_life_years"]),
             "homes_year": kwh / p["home_kwh_per_year"],
             "cars_year": figures["co2e_kg"] / p["car_kg_per_year"],
@@ -71,9 +73,11 @@ class Bill(NamedTuple):
         if "duration_seconds" in figures:
             found["power_watts"] = kwh * 3.6e6 / figures["duration_seconds"]
         litres = self.place.water_litres(kwh, p)
-        return found if litres is None else found | {"water_litres": litres}
+        if litres is not None:
+            found["water_litres"] = litres
+        return found
 
-    def explain(self, question: Question, p: Mapping[str, float], figures: Mapping[str, Any]) -> None:
+    def explain(self, question: Question, p: TrainingNumbers, figures: TrainingFigures) -> None:
         """The steps from hours to dollars, and from the run to its programme."""
         question.step("cost", self._formula(p), figures["run_usd"], "USD", _SOURCES[self.definition])
         if figures.get("program_usd") is None:
@@ -82,7 +86,7 @@ class Bill(NamedTuple):
         text = f"run x (1 + experiments {p['experiments']:.3g}) x (1 + staff {p['staff']:.3g}){other}"
         question.step("programme cost", text, figures["program_usd"], "USD", f"{COTTIER}, section 2.5")
 
-    def _formula(self, p: Mapping[str, float]) -> str:
+    def _formula(self, p: TrainingNumbers) -> str:
         if self.definition == RENTAL:
             return f"billed GPU-hours x {p['price']:.4g} USD/h"
         server = f" x server {p['server_over_chip']:.3g}" if "server_over_chip" in p else ""
@@ -93,7 +97,7 @@ class Bill(NamedTuple):
         r = p["hardware_price_decline"]
         return f"billed GPU-hours x {cluster} x 10^(-{r:g} x {years:.3g} y) x {r:g} ln 10 / 8766 + electricity"
 
-    def explain_surroundings(self, question: Question, p: Mapping[str, float], figures: Mapping[str, Any]) -> None:
+    def explain_surroundings(self, question: Question, p: TrainingNumbers, figures: TrainingFigures) -> None:
         """The steps of embodied carbon and of the equivalents."""
         if self.place is None:
             return
@@ -114,7 +118,7 @@ _SOURCES = {
 }
 
 
-def _hardware(p: Mapping[str, Any], rate: Any, quantity: Any, unit: str) -> list[Charge]:
+def _hardware(p: TrainingNumbers, rate: Num, quantity: Num, unit: str) -> list[Charge]:
     """Accelerators, their servers and the network between them, at a price or a cost per hour of an accelerator."""
     network = money.interconnect_ratio(p["interconnect_share"])
     if "server_over_chip" not in p:
@@ -129,13 +133,13 @@ def _hardware(p: Mapping[str, Any], rate: Any, quantity: Any, unit: str) -> list
     ]
 
 
-def around(p: Mapping[str, Any], run_usd: Any) -> list[Charge]:
+def around(p: TrainingNumbers, run_usd: Num) -> list[Charge]:
     """The programme around a run that costs `run_usd`: experiments, staff, and data and storage where given."""
     found = [
         Charge("experiments and failed runs", p["experiments"], "run", run_usd),
         Charge("staff", p["staff"], "compute", money.all_compute_usd(run_usd, p["experiments"])),
     ]
-    return found + [Charge(name, 1.0, "programme", p[key]) for name, key in GIVEN.items() if key in p]
+    return found + [Charge(name, 1.0, "programme", named(p, key)) for name, key in GIVEN.items() if key in p]
 
 
 def read_bill(question: Question, device: Chip | None, where: Place | None, gpus: float | None) -> Bill:

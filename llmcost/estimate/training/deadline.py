@@ -12,7 +12,6 @@ from llmcost import units
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.errors import Exit, LlmcostError
-from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.solving import asked_seconds
@@ -113,7 +112,7 @@ def _seconds(scenario: Scenario, catalog: Catalog) -> float:
     todo = read_run(Question(scenario, catalog, "train"))
     if isinstance(todo, NoFit):
         return math.inf
-    return float(todo.figures(sampling.central(todo.question.numbers))["duration_seconds"])
+    return float(todo.figures(todo.central())["duration_seconds"])
 
 
 def _in_time(told: Estimate, found: Count, limit: float) -> Estimate:

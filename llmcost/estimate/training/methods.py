@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from llmcost import spec
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR
+from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR, Num
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import methods as engine
 from llmcost.engine.training.calibration import Calibration
@@ -21,6 +20,7 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Subject, architecture
+from llmcost.estimate.asking.values import TrainingFigures, TrainingNumbers, named
 from llmcost.keys import methods as declared
 from llmcost.keys.methods import DEFAULT
 
@@ -104,28 +104,28 @@ class Phase(NamedTuple):
     overhead: float | None = None  # hardware FLOPs over model FLOPs; None: not known
     decodes: bool = False  # its time is that of generating tokens
 
-    def count(self, p: Mapping[str, Any]) -> Any:
+    def token_count(self, p: TrainingNumbers) -> Num:
         """Its tokens."""
-        return math.prod(p[name] for name in self.tokens)
+        return math.prod(named(p, name) for name in self.tokens)
 
-    def each(self, p: Mapping[str, Any]) -> Any:
+    def each(self, p: TrainingNumbers) -> Num:
         """Model FLOPs of one of its tokens."""
         return self.per_param * p["params_active"] + self.per_token if self.per_param else self.per_token
 
-    def over(self, other: Phase, p: Mapping[str, Any]) -> Any:
+    def over(self, other: Phase, p: TrainingNumbers) -> Num:
         """Its tokens over those of another; what both count cancels exactly."""
         ours = [name for name in self.tokens if name not in other.tokens]
         theirs = [name for name in other.tokens if name not in self.tokens]
-        return math.prod(p[n] for n in ours) / math.prod(p[n] for n in theirs)
+        return math.prod(named(p, n) for n in ours) / math.prod(named(p, n) for n in theirs)
 
-    def flops(self, p: Mapping[str, Any]) -> Any:
+    def flops(self, p: TrainingNumbers) -> Num:
         """Its model FLOPs."""
-        return self.count(p) * self.each(p) if self.tokens else p["training_flops"]
+        return self.token_count(p) * self.each(p) if self.tokens else p["training_flops"]
 
-    def seconds(self, p: Mapping[str, Any]) -> Any:
+    def seconds(self, p: TrainingNumbers) -> Num:
         """Its accelerator-seconds."""
         if self.decodes:
-            return self.count(p) * p["rollout_error"] / p["rollout_tokens_per_second_per_gpu"]
+            return self.token_count(p) * p["rollout_error"] / p["rollout_tokens_per_second_per_gpu"]
         return self.flops(p) / (p["peak_flops"] * p["mfu"] * self.pace)
 
 
@@ -134,9 +134,9 @@ class Work(NamedTuple):
 
     phases: tuple[Phase, ...]
 
-    def figures(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def figures(self, p: TrainingNumbers) -> TrainingFigures:
         """FLOPs of the run, of a token, and as executed where the recomputation is known."""
-        found = {"training_flops": sum(phase.flops(p) for phase in self.phases)}
+        found: TrainingFigures = {"training_flops": sum(phase.flops(p) for phase in self.phases)}
         executed = all(phase.overhead is not None for phase in self.phases)
         if executed:
             found["hardware_flops"] = sum(phase.flops(p) * (phase.overhead or 1.0) for phase in self.phases)
@@ -147,20 +147,20 @@ class Work(NamedTuple):
         first, passes = trained[0], sum(phase.over(trained[0], p) for phase in trained)
         weights = [phase.over(first, p) / passes for phase in self.phases]
         parts = [(w * phase.each(p), phase.overhead) for w, phase in zip(weights, self.phases, strict=True)]
-        found["tokens"] = sum(phase.count(p) for phase in trained)
+        found["tokens"] = sum(phase.token_count(p) for phase in trained)
         found["flops_per_token"] = sum(each for each, _ in parts)
         if executed:
             found["hardware_flops_per_token"] = sum(each * (overhead or 1.0) for each, overhead in parts)
         return found
 
-    def rows(self, p: Mapping[str, float]) -> list[dict[str, Any]]:
+    def rows(self, p: TrainingNumbers) -> list[dict[str, Any]]:
         """Each phase; FLOPs add up to `training_flops`, hours to `compute_gpu_hours`."""
         timed = "mfu" in p
         hours = [phase.seconds(p) / SECONDS_PER_HOUR if timed else None for phase in self.phases]
         return [
             {
                 "name": phase.name,
-                "tokens": float(phase.count(p)) if phase.tokens else None,
+                "tokens": float(phase.token_count(p)) if phase.tokens else None,
                 "training_flops": float(phase.flops(p)),
                 "compute_gpu_hours": taken,
             }
@@ -333,7 +333,7 @@ def widened(value: Spread, by: float) -> Spread:
     return value._replace(p5=value.p5 / by, p95=min(value.p95 * by, 0.99))
 
 
-def explain(question: Question, method: Method, works: Work, p: Mapping[str, float], c: Mapping[str, Any]) -> None:
+def explain(question: Question, method: Method, works: Work, p: TrainingNumbers, c: TrainingFigures) -> None:
     """The steps from tokens to FLOPs, phase by phase."""
     for phase in works.phases:
         if not phase.tokens or (phase.per_param and len(works.phases) == 1 and not phase.per_token):

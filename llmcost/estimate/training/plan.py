@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from llmcost.catalog import source_of
 from llmcost.engine.money import energy
@@ -14,6 +13,7 @@ from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject, chip, subject
+from llmcost.estimate.asking.values import TrainingFigures, TrainingNumbers, training_numbers
 from llmcost.estimate.money.charge import rows
 from llmcost.estimate.money.place import Place, place
 from llmcost.estimate.training import bill as billing
@@ -40,9 +40,13 @@ class Run(NamedTuple):
     bill: billing.Bill
     predicted: steps.Predicted | None = None
 
-    def figures(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def central(self) -> TrainingNumbers:
+        """Every number at its median."""
+        return training_numbers(sampling.central(self.question.numbers))
+
+    def figures(self, p: TrainingNumbers) -> TrainingFigures:
         """Every figure of the answer from the numbers `p`, floats or samples alike."""
-        out: dict[str, Any] = {}
+        out: TrainingFigures = {}
         if self.work is not None:
             out |= self.work.figures(p)
         if self.hours_given:
@@ -67,9 +71,9 @@ class Run(NamedTuple):
             out["co2e_kg"] = energy.co2e_kg(out["energy_kwh"], p["carbon_intensity"])
         return out | self.bill.totals(p, out) | self.bill.surroundings(p, out)
 
-    def breakdown(self, centre: Mapping[str, Any]) -> list[CostRow]:
+    def breakdown(self, centre: TrainingFigures) -> list[CostRow]:
         """Quantity x rate rows; they add up to `total_usd`."""
-        return rows(self.bill.rows(sampling.central(self.question.numbers), centre))
+        return rows(self.bill.rows(self.central(), centre))
 
 
 def read_run(question: Question) -> Run | NoFit:

@@ -14,6 +14,7 @@ from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, dtype_of, peak_flops
+from llmcost.estimate.asking.values import TrainingNumbers, training_numbers
 from llmcost.estimate.training import methods
 from llmcost.estimate.training import step as steps
 
@@ -85,7 +86,8 @@ def _predict(question: Question, asked: Setup, device: Chip, dtype: str, work: m
         return Timed(work)
     trained = [phase for phase in work.phases if phase.trains]
     given = not work.phases[0].tokens  # the FLOPs of the whole run: its batch follows from them
-    tokens = 0.0 if given else sum(phase.count(sampling.central(question.numbers)) for phase in trained)
+    p = training_numbers(sampling.central(question.numbers))
+    tokens = 0.0 if given else sum(float(phase.token_count(p)) for phase in trained)
     first: steps.Predicted | None = None
     paced = {phase.name: phase for phase in work.phases}
     for phase in trained:
@@ -132,7 +134,7 @@ def _read_goodput(question: Question, gpus: int | None) -> None:
     question.keep("gpus", float(gpus))
 
 
-def goodput_formula(p: Mapping[str, Any]) -> str:
+def goodput_formula(p: TrainingNumbers) -> str:
     """Where the goodput comes from, in words."""
     if "goodput" in p:
         return "given"
@@ -140,7 +142,7 @@ def goodput_formula(p: Mapping[str, Any]) -> str:
     return f"Daly's expected time, {p['gpu_hours_per_failure']:,.0f} GPU-hours per failure, {stops}"
 
 
-def goodput_of(p: Mapping[str, Any]) -> Any:
+def goodput_of(p: TrainingNumbers) -> Any:
     """Useful time over billed time, given or from failures."""
     if "goodput" in p:
         return p["goodput"]
