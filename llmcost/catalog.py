@@ -242,9 +242,9 @@ class Catalog:
             self._loaded[key] = read_toml(found.path)
         return list(self._loaded[key].get(table, []))
 
-    def factors(self, name: str) -> list[dict[str, Any]]:
-        """The `[[factors]]` rows of a calibration preset."""
-        return self.table(name, "factors")
+    def factors(self, *names: str) -> list[dict[str, Any]]:
+        """The `[[factors]]` rows of one calibration preset, or of several."""
+        return [row for name in names for row in self.table(name, "factors")]
 
 
 def is_path(name: str) -> bool:

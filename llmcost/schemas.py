@@ -12,7 +12,7 @@ from llmcost.keys import BOTH, TABLES, Key, all_keys
 from llmcost.terms import TERMS, Term
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-COMMANDS = ("train", "serve", "crossover", "compare", "check", "presets", "validate", "trace")
+COMMANDS = ("train", "serve", "crossover", "compare", "fit", "check", "presets", "validate", "trace")
 NAMES = ("scenario", "budget", *COMMANDS)
 _TEXT_KINDS = ("text", "date")
 _ARRAYS = {
@@ -28,6 +28,7 @@ _ARRAYS = {
         "changes",
         "changed_inputs",
     ),
+    "fit": ("memory", "remedies", "machines"),
     "check": ("rows", "totals", "changed_inputs", "answers"),
     "crossover": ("crossings", "curve", "periods", "sensitivity"),
     "presets": ("rows",),

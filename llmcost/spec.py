@@ -146,6 +146,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     estimate_by: Text | None = None  # set on closed models: whose estimate this is
     params_total: Count | None = None
     params_active: Count | None = None
+    vision_params: Count | None = None  # of a vision tower that engines load beside the language model, in 16 bits
     params_exception: str = ""  # why the published total differs from the architecture by over 1 %
     # architecture
     n_layers: Whole | None = None
@@ -201,6 +202,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     max_context: Whole | None = None
     native_dtype: Dtype | None = None  # of most weights
     checkpoint: Checkpoint | None = None  # not given: every weight in `native_dtype`
+    other_checkpoints: list[Checkpoint] = field(default_factory=list)  # in other formats, by the developer
     training_tokens: Count | None = None
     training_flops: Count | None = None
     training_gpu_hours: Count | None = None
@@ -226,6 +228,8 @@ class Accelerator(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     int8_flops: Flops | None = None
     fp4_flops: Flops | None = None
     memory_bytes: Bytes
+    driver_memory_bytes: Bytes | None = None  # as the driver's tool shows it: nvidia-smi, rocm-smi, hl-smi
+    process_memory_bytes: Bytes | None = None  # that a process may take: CUDA's total, Metal's working set
     memory_bytes_per_second: BytesPerSecond | None = None
     link: Text | None = None  # scale-up interconnect, by name
     link_bytes_per_second: BytesPerSecond | None = None  # per direction, inside the scale-up domain

@@ -91,7 +91,7 @@ def engine() -> None:
     accelerator, _ = catalog.load(spec.Accelerator, "h100-sxm")
     machine = machine_of(accelerator)
     shape = transformer.shape_of(catalog.load(spec.Model, "llama-3.1-70b")[0])
-    constants = serving.calibration_from_factors(catalog.factors("serving"), accelerator.generation, "any")
+    constants = serving.calibration_from_factors(catalog.factors("serving", "memory"), accelerator.generation, "any")
     load = serving.Load(1000.0, 500.0, 0.0, np.linspace(1.0, 400.0, BLOCK))
     layout, precision = serving.Layout(tp=4.0), serving.Precision(1.0, 1.0, 8.0, 0.0, 1.0, 2.0, 0.0)
     seconds = _median(

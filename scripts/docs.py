@@ -36,13 +36,14 @@ PAGES = {
     "glossary": "glossary.md",
     "command line": "cli.md",
 }
-ALL = ("train", "serve", "crossover", "compare")  # their --help shows the options of most questions
+ALL = ("train", "serve", "crossover", "compare", "fit")  # their --help shows the options of most questions
 COMMANDS = (
     "",
     "train",
     "serve",
     "crossover",
     "compare",
+    "fit",
     "check",
     "presets",
     "presets list",

@@ -253,25 +253,6 @@ SOURCED = [
     _known("batch_limit", "any", 1024.0, "ratio", VLLM, "assumed", "max_num_seqs of a throughput-oriented server"),
     _known("batch_limit", "tensorrt-llm", 2048.0, "ratio", TRTLLM, "vendor", "default max_batch_size"),
     _known(
-        "memory_capacity",
-        "any",
-        1.06,
-        "ratio",
-        "https://docs.nvidia.com/deploy/nvidia-smi/index.html",
-        "assumed",
-        "an 80 GB H100 reports 81,559 MiB, 85.5e9 bytes: GB on the box are GiB, less about 1 % in use",
-    ),
-    _known(
-        "memory_share",
-        "any",
-        0.9,
-        "share",
-        "https://nvidia.github.io/TensorRT-LLM/examples/kvcacheconfig.html",
-        "vendor",
-        "free_gpu_memory_fraction 0.9; vLLM's gpu_memory_utilization is 0.9 too",
-    ),
-    _known("share_of_all", "vllm", 1.0, "ratio", VLLM, "vendor", "gpu_memory_utilization is of the whole device"),
-    _known(
         "kv_reserve", "any", 0.5, "share", VLLM, "assumed", "pages are taken as the answer grows: half of it on average"
     ),
     _known(

@@ -10,7 +10,8 @@ import typer
 
 from llmcost.cli import help as shown_help
 from llmcost.errors import Exit, LlmcostError
-from llmcost.keys import COMPARE, CROSSOVER, KEYS, Key, all_keys
+from llmcost.keys import COMPARE, CROSSOVER, FIT, KEYS, Key, all_keys
+from llmcost.keys.memory import FITTING
 from llmcost.render import formats
 
 OUTPUT = "Output"
@@ -43,7 +44,10 @@ def options_of(name: str) -> dict[str, Any]:
     """Every option of a command but its scenario argument, in the order of the help."""
     options: dict[str, Any] = {}
     for key in all_keys().values():
-        if not {name, CROSSOVER if name == COMPARE else name} & set(key.commands):
+        if name == FIT:
+            if key.name not in FITTING:
+                continue
+        elif not {name, CROSSOVER if name == COMPARE else name} & set(key.commands):
             continue
         sided = key.name.startswith(("train_", "serve_")) and key.name not in KEYS
         options[key.name] = typer.Option(

@@ -7,14 +7,28 @@ the option `--cache-hit` is the TOML key `cache_hit`.
 from __future__ import annotations
 
 from llmcost.dtypes import SPELLINGS
-from llmcost.keys import buying, demand, fleet, methods, money, serving, subject, techniques, time, training, what_if
-from llmcost.keys.key import BOTH, COMPARE, CROSSOVER, SERVE, TRAIN, Key
+from llmcost.keys import (
+    buying,
+    demand,
+    fleet,
+    memory,
+    methods,
+    money,
+    serving,
+    subject,
+    techniques,
+    time,
+    training,
+    what_if,
+)
+from llmcost.keys.key import BOTH, COMPARE, CROSSOVER, FIT, SERVE, TRAIN, Key
 
 __all__ = [
     "BOTH",
     "COMPARE",
     "CROSSOVER",
     "ELSEWHERE",
+    "FIT",
     "KEYS",
     "NOTES",
     "SERVE",
@@ -25,7 +39,7 @@ __all__ = [
     "all_keys",
 ]
 
-TOPICS = (subject, what_if, training, serving, techniques, fleet, demand, buying, money, time)
+TOPICS = (subject, what_if, training, serving, memory, techniques, fleet, demand, buying, money, time)
 KEYS: dict[str, Key] = {k.name: k for topic in TOPICS for k in topic.KEYS}
 SIDES = (TRAIN, SERVE)
 NOTES = ("title", "description", "sources", "aliases")  # what a file may say about itself

@@ -32,11 +32,18 @@ SOLVED = ("solved_requests_per_day", "solved_usd_per_hour", "solved_usd_per_requ
 # What `--quiet` prints: the first of them that the answer has.
 ASKED = {
     "train": ("total_usd",), "serve": ("usd_per_mtok_output", "usd_per_mtok_blended", "usd_per_mtok_input"),
-    "crossover": (*SOLVED, "crossover_days"), "compare": ("name",), "check": ("failed",),
+    "crossover": (*SOLVED, "crossover_days"), "compare": ("name",), "fit": ("fits_probability",), "check": ("failed",),
 }  # fmt: skip
 # The array that is the answer, for CSV.
-MAIN_ARRAY = {"compare": "alternatives", "crossover": "curve", "presets": "rows", "validate": "rows", "check": "rows"}
-TOLD = {"changed_inputs": ("unit",)}  # columns of arrays that other cells say
+MAIN_ARRAY = {
+    "compare": "alternatives",
+    "crossover": "curve",
+    "presets": "rows",
+    "validate": "rows",
+    "check": "rows",
+    "fit": "memory",
+}
+TOLD = {"changed_inputs": ("unit",), "memory": ("p5", "p95")}  # columns of arrays that other cells say
 UNLABELLED = ("range_of", "p5", "p95")  # columns whose unit depends on the question: JSON and CSV only
 RANKS = ("tp", "pp", "vpp", "dp", "cp", "ep")
 
@@ -250,7 +257,7 @@ def figures(estimate: Estimate, everything: bool = False) -> list[Figure]:
         keys = [k for k in keys if not (k == "reason" and told) and k != same]
     found = [_line(estimate, key) for key in keys]
     ranks = [f"{k} {amount('whole', result[k])}" for k in RANKS if result.get(k) not in (None, 1)]
-    if ranks and not everything and "layout" not in result and estimate.command in ("train", "serve"):
+    if ranks and not everything and "layout" not in result and estimate.command in ("train", "serve", "fit"):
         found.append(Figure("layout", ", ".join(ranks), ""))
     return found
 

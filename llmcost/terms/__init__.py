@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from llmcost.terms import check, compare, crossover, fleet, serving, techniques, trace, training, validate
+from llmcost.terms import check, compare, crossover, fit, fleet, serving, techniques, trace, training, validate
 from llmcost.terms.term import MEAN, SERVE, SUM, TRAIN, Term
 
 __all__ = ["MEAN", "SECTIONS", "SERVE", "SUM", "TERMS", "TRAIN", "Term", "compared", "mixed", "results", "short"]
@@ -16,6 +16,7 @@ SECTIONS = {
     "Fleet and users": fleet.TERMS,
     "Crossover": crossover.TERMS,
     "Comparison": compare.TERMS,
+    "Fit": fit.TERMS,
     "Validation": validate.TERMS,
     "Traces": trace.TERMS,
     "Check": check.TERMS,

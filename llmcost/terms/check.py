@@ -5,7 +5,7 @@ from __future__ import annotations
 from llmcost.terms.term import Term
 
 TERMS = (
-    Term("verdict", "verdict", "text", "`ok` inside, `warn` over the warn level, `fail` over the limit, expired or not computable"),
+    Term("verdict", "verdict", "text", "Of a budget `ok` inside, `warn` over the warn level, `fail` over the limit, expired or not computable; of a fit `fits` from a probability of 0.9, `does-not-fit` below 0.1, `tight` between"),
     Term("budget", "budget", "text", "Name of the budget that a limit belongs to"),
     Term("scenario", "scenario", "text", "The scenario that a budget is about: preset or file"),
     Term("on", "on", "text", "The command whose answer is limited: train, serve or crossover"),

@@ -158,6 +158,12 @@ _ALL = (
         rungs=_si("B", "kMGTPE"), low=0.125, high=1e24, refused=_bit_or_byte(""),
     ),
     Kind(
+        name="memory", base="bytes", noun="a size in bytes", accepts="80GiB, 80GB",
+        bare="{n}GiB or {n}GB", fold=False,
+        units={"B": 1.0, "byte": 1.0, "bytes": 1.0}, scales={**SI, **BINARY},
+        rungs=_rungs((" B", 1.0), (" MiB", 2.0**20), (" GiB", 2.0**30)), low=1.0, high=1e24,
+    ),
+    Kind(
         name="bytes_per_second", base="bytes/s", noun="a data rate", bare="{n}B/s or {n}GB/s", fold=False,
         accepts="3.35TB/s, 450GB/s, 400Gbit/s, 400Gbps",
         units={"B/s": 1.0, "byte/s": 1.0, "bytes/s": 1.0, "bit/s": 0.125, "bits/s": 0.125, "bps": 0.125},

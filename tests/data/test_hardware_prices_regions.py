@@ -16,7 +16,7 @@ from llmcost.catalog import Catalog
 from llmcost.decode import STRUCTS, decode
 
 PRESETS = Path(__file__).parents[2] / "presets"
-COLLECTED = dt.date(2026, 11, 29)
+COLLECTED = dt.date(2026, 11, 30)
 GENERATIONS = (
     *("volta", "turing", "ampere", "ada", "hopper", "blackwell", "rubin", "cdna2", "cdna3", "cdna4", "cdna5"),
     *("pascal", "cdna1", "rdna3", "rdna4", "xe", "xe2", "ascend", "tenstorrent", "sambanova", "tpu-v2"),

@@ -57,6 +57,7 @@ FLOORS = {
         "crossover": {"asking", "training", "serving", "lifetime"},
         "compare": {"asking", "money", "training", "serving", "lifetime", "crossover"},
         "check": {"training", "serving", "lifetime", "crossover"},
+        "fit": {"asking", "training", "serving"},
         "validate": {"asking"},
         "presets": set(),
     },

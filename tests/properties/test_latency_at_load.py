@@ -78,6 +78,7 @@ def test_a_target_that_waiting_misses_is_told() -> None:
         "model": "llama-3.1-70b",
         "hardware": "h200-sxm",
         "dtype": "fp8",
+        "kv_dtype": "fp8",
         "isl": "8000",
         "osl": "300",
         "samples": 50,

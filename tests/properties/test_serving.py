@@ -28,7 +28,7 @@ from llmcost.engine.serving.search import Targets, layouts, search
 from tests.conftest import examples
 from tests.published.test_serving import machine, shape
 
-KNOWN = calibration_from_factors(Catalog().factors("serving"), "hopper", "any")
+KNOWN = calibration_from_factors(Catalog().factors("serving", "memory"), "hopper", "any")
 SHAPES: dict[str, Shape] = {
     "dense": dense_shape(8e9),
     "gqa": shape("llama-3.1-70b"),
@@ -87,7 +87,7 @@ def test_more_of_anything_never_costs_more(name: str, isl: float, osl: float, fa
     for what in ("memory_bytes_per_second", "bf16_flops", "fp8_flops", "link_bytes_per_second"):
         assert cheapest(BASE._replace(**{what: getattr(BASE, what) * factor})) <= base * (1 + 1e-9)
     # more memory moves the grid of batches: its points are not the same, the best may differ by the grid's step
-    assert cheapest(BASE._replace(memory_bytes=BASE.memory_bytes * factor)) <= base * 1.03
+    assert cheapest(BASE._replace(process_bytes=BASE.process_bytes * factor)) <= base * 1.03
 
 
 @examples(40)
@@ -95,7 +95,7 @@ def test_more_of_anything_never_costs_more(name: str, isl: float, osl: float, fa
 def test_a_longer_answer_never_costs_less(name: str, tp: float, isl: float, osl: float, factor: float) -> None:
     def cost(length: float) -> float:
         found = search(
-            SHAPES[name], BASE._replace(memory_bytes=1e12), Layout(np.array([tp]), *np.ones((4, 1))),
+            SHAPES[name], BASE._replace(process_bytes=1e12), Layout(np.array([tp]), *np.ones((4, 1))),
             [Precision(1.0, 1.0, 8.0, 0.0, 1.0)], Load(isl, length), KNOWN, Targets(), 2.0,
         )  # fmt: skip
         return float(found.grid.usd_per_mtok[found.cheapest]) * length
@@ -107,7 +107,7 @@ def test_a_longer_answer_never_costs_less(name: str, tp: float, isl: float, osl:
 @given(names, tps, isls, osls, st.floats(1.0, 4.0))
 def test_more_memory_holds_more(name: str, tp: float, isl: float, osl: float, factor: float) -> None:
     args: tuple[Any, ...] = (Layout(tp), Precision(), Load(isl, osl), KNOWN)
-    larger = BASE._replace(memory_bytes=BASE.memory_bytes * factor)
+    larger = BASE._replace(process_bytes=BASE.process_bytes * factor)
     assert float(max_batch(SHAPES[name], larger, *args)) >= float(max_batch(SHAPES[name], BASE, *args))
 
 
@@ -219,7 +219,7 @@ def test_latencies_rise_with_load_up_to_those_of_the_full_batch(
     name: str, precision: Precision, tp: float, isl: float, osl: float, batch: int, replicas: float, variation: float
 ) -> None:
     layout, load = Layout(tp, ep=tp), Load(isl, osl, 0.0, float(batch))
-    args = (SHAPES[name], BASE._replace(memory_bytes=1e13), layout, precision, load, KNOWN)
+    args = (SHAPES[name], BASE._replace(process_bytes=1e13), layout, precision, load, KNOWN)
     full = operating_point(*args)
     points = loaded(operating_point, *args, LOADS)
     at = points.at

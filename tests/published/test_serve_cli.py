@@ -11,7 +11,7 @@ from tests.conftest import Cli
 
 def test_two_h100_at_1000_1000(cli: Cli) -> None:
     # TensorRT-LLM 0.17 performance overview: Llama 3.1 70B FP8, TP 2, 1000/1000: 4390.53 output tokens/s
-    args = ("--model", "llama-3.1-70b", "--hardware", "h100-sxm", "--dtype", "fp8", "--tp", "2")
+    args = ("--model", "llama-3.1-70b", "--hardware", "h100-sxm", "--dtype", "fp8", "--kv-dtype", "fp8", "--tp", "2")
     found = cli("serve", *args, "--isl", "1000", "--osl", "1000", "--json").json["result"]
     assert found["output_tokens_per_second"] == pytest.approx(4391, rel=0.15)
 

@@ -36,7 +36,9 @@ IDEAL = Calibration(
     link_efficiency=1.0, network_efficiency=1.0, exchange_hidden=0.0, activation_passes=0.0, width_passes=0.0,
     copy_passes=0.0, expert_tile=0.0, expert_skew=np.inf, expert_imbalance=0.0, layer_seconds=0.0,
     moe_layer_seconds=0.0, step_seconds=0.0, sequence_seconds=0.0, link_seconds=0.0, request_seconds=0.0,
-    burst_share=0.0, memory_capacity=1.0, memory_share=1.0,
+    burst_share=0.0, memory_share=1.0, context_bytes=0.0, group_bytes=0.0, group_pcie_bytes=0.0, sampled_large=1.0,
+    logit_bytes=4.0, profiled_large=600.0, shown_spread=1e-9, weights_spread=1e-9, workspace_spread=1e-9,
+    cache_spread=1e-9,
 )  # fmt: skip
 D, V, L = 1024.0, 1000.0, 2.0
 DENSE = shape_of(
@@ -179,28 +181,36 @@ def test_experts_are_split_over_the_ranks_that_hold_them() -> None:
     assert shared == pytest.approx(rest + routed / 8)
 
 
-def test_a_batch_takes_its_cache_and_its_logits() -> None:
-    """2 x 1,024 x 1,000 bytes of KV and 4 x 128,000 of logits a request: memory for 100.5 of them holds 100, not 125.
+def test_a_batch_takes_its_cache_beside_the_sampler() -> None:
+    """2 x 1,024 x 1,000 bytes of KV a request: memory for 100.5 of them beside weights and the sampler holds 100.
 
-    Beside weights and activations: 600 prompt tokens x 2 x (4 x 1,024 + 3 x 4,096) bytes, and one request's logits.
+    The sampler: 4 x 100 x 128,000 bytes, more than the pass of 600 tokens x 2 x (3 x 1,024 + 3 x 4,096).
     """
     load, wide = Load(600.0, 400.0), DENSE._replace(vocab_size=128_000.0)
-    weights = float(weights_bytes(wide, Layout(), Precision()))
-    activations = 2 * 600 * (4 * D + 3 * 4096) + 4 * 128_000
-    tight = MACHINE._replace(memory_bytes=weights + activations + 100.5 * (2 * KV * 1000 + 4 * 128_000))
-    assert float(max_batch(wide, tight, Layout(), Precision(), load, IDEAL._replace(batch_limit=1e9))) == 100.0
-    assert float(max_batch(wide, tight, Layout(dp=2.0), Precision(), load, IDEAL._replace(batch_limit=30.0))) == 60.0
-    found = memory(wide, MACHINE, Layout(), Precision(), load, IDEAL)
-    assert float(found.activation_bytes) == pytest.approx(activations)
-    lean = memory(wide, MACHINE, Layout(), Precision(), load, IDEAL._replace(kv_reserve=0.0))
+    ideal = IDEAL._replace(sampled_large=100.0, batch_limit=1e9)
+    weights, sampler = float(weights_bytes(wide, Layout(), Precision())), 4 * 100 * 128_000
+    tight = MACHINE._replace(process_bytes=weights + sampler + 100.5 * 2 * KV * 1000)
+    assert sampler > 2 * 600 * 3 * (D + 4096)
+    ideal = ideal._replace(large_bytes=0.0)
+    assert float(max_batch(wide, tight, Layout(), Precision(), load, ideal)) == 100.0
+    assert float(max_batch(wide, tight, Layout(dp=2.0), Precision(), load, ideal._replace(batch_limit=30.0))) == 60.0
+    found = memory(wide, MACHINE, Layout(), Precision(), load, ideal)
+    assert float(found.activation_bytes) == pytest.approx(sampler)
+    lean = memory(wide, MACHINE, Layout(), Precision(), load, ideal._replace(kv_reserve=0.0))
     assert float(lean.kv_bytes_per_request) == pytest.approx(2 * KV * 600)
+
+
+def test_a_pass_of_a_prompt_is_the_workspace_of_a_small_vocabulary() -> None:
+    """600 tokens x 2 x (3 x 1,024 + 3 x 4,096) bytes: 18.4 MB, beside 4 x 1,000 of one sequence's logits."""
+    found = memory(DENSE, MACHINE, Layout(), Precision(), Load(600.0, 400.0), IDEAL._replace(large_bytes=0.0))
+    assert float(found.activation_bytes) == pytest.approx(2 * 600 * 3 * (D + 4096))
 
 
 def test_vllm_counts_its_share_of_all_memory() -> None:
     """`gpu_memory_utilization` 0.9: 72 of 80 GB, less weights and activations; TensorRT-LLM: 0.9 of what they leave."""
-    load = Load(600.0, 400.0)
-    ours = memory(DENSE, MACHINE, Layout(), Precision(), load, IDEAL._replace(memory_share=0.9))
-    theirs = memory(DENSE, MACHINE, Layout(), Precision(), load, IDEAL._replace(memory_share=0.9, share_of_all=1.0))
+    load, share = Load(600.0, 400.0), IDEAL._replace(memory_share=0.9)
+    ours = memory(DENSE, MACHINE, Layout(), Precision(), load, share._replace(share_of_free=1.0))
+    theirs = memory(DENSE, MACHINE, Layout(), Precision(), load, share)
     held = float(ours.weights_bytes + ours.activation_bytes)
     assert float(ours.usable_bytes) == pytest.approx(0.9 * (80e9 - held))
     assert float(theirs.usable_bytes) == pytest.approx(0.9 * 80e9 - held)

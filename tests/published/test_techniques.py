@@ -48,7 +48,7 @@ def shape(name: str) -> Shape:
 def point(batch: float, draft: engine.Draft | None, isl: float = 1000.0, model: str = "llama-3.1-70b") -> Point:
     catalog = Catalog([])
     machine = machine_of(catalog.load(spec.Accelerator, "h100-sxm")[0])
-    constants = serving.calibration_from_factors(catalog.factors("serving"), "hopper", "any")
+    constants = serving.calibration_from_factors(catalog.factors("serving", "memory"), "hopper", "any")
     at = (machine, Layout(tp=4.0), Precision(), Load(isl, 500.0, 0.0, batch), constants)
     if draft is None:
         return serving.operating_point(shape(model), *at)

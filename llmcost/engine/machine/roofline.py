@@ -22,6 +22,12 @@ class Machine(NamedTuple):
     scale_up_domain: Num  # accelerators joined by that link
     network_bytes_per_second: Num  # per accelerator and direction, across domains
     tdp_watts: Num
+    process_bytes: Num = np.nan  # memory that a process may take [bytes]; nan: all of memory_bytes
+
+    @property
+    def shown_bytes(self) -> Num:
+        """Memory that a process may take [bytes]."""
+        return np.where(np.isnan(self.process_bytes), self.memory_bytes, self.process_bytes)
 
 
 def peak_flops(machine: Machine, bits: Num, integer: Num = 0.0) -> tuple[Num, Num]:

@@ -19,6 +19,8 @@ class Attention(NamedTuple):
     window_elements: float = 0.0  # cached per position inside the window
     sparse_elements: float = 0.0  # of `elements`: read only for the positions an indexer picks
     window: float = 0.0
+    local_elements: float = 0.0  # cached per position inside sliding windows
+    local_window: float = 0.0  # the longest of those
 
 
 def attention_of(model: Model) -> Attention:
@@ -49,8 +51,35 @@ def attention_of(model: Model) -> Attention:
     """
     kinds = _kinds(model)
     window = max((k.window for k in kinds), default=0.0)
+    local = max((k.local_window for k in kinds), default=0.0)
     scaled = [_to_window(k, k.window / window if window else 0.0) for k in kinds]
-    return Attention(*[sum(column) for column in zip(*scaled, strict=True)])._replace(window=window)
+    kept = sum(k.local_elements * k.local_window / local for k in kinds) if local else 0.0
+    total = Attention(*[sum(column) for column in zip(*scaled, strict=True)])
+    return total._replace(window=window, local_window=local, local_elements=kept)
+
+
+def kept_of(model: Model, seen: Attention) -> dict[str, float]:
+    """What engines lay a cache out by, as fields of `Shape`: sliding layers, their window, layers with a state.
+
+    Parameters
+    ----------
+    model : Model
+        A complete architecture.
+    seen : Attention
+        Its attention, see `attention_of`.
+
+    Source: definition.
+    """
+    sliding = sum(g.layers for g in model.attention_groups if g.sliding_window) or layers_of(model).window
+    return {
+        "local_window": seen.local_window,
+        "local_kv_elements": seen.local_elements,
+        "local_layers": float(sliding),
+        "mixed_cache": float(any(g.kv_compression > 1 for g in model.attention_groups)),
+        "state_layers": float(model.linear.layers) if model.linear else 0.0,
+        "vision_params": float(model.vision_params or 0.0),
+        "conv_elements": conv_elements(model.linear) if model.linear else 0.0,
+    }
 
 
 def _to_window(kind: Attention, share: float) -> Attention:
@@ -87,7 +116,11 @@ def _group(
     beyond = _indexed(Attention(flops, flops, elements=elements), indexer, float(layers), float(group.kv_compression))
     if sliding is None:
         return [beyond]
-    local = Attention(window_flops=flops, window_absorbed=flops, window_elements=elements, window=float(sliding))
+    length = float(sliding)
+    local = Attention(
+        window_flops=flops, window_absorbed=flops, window_elements=elements, window=length,
+        local_elements=elements, local_window=length,
+    )  # fmt: skip
     return [local] if group.kv_compression == 1 else [local, beyond]
 
 
@@ -157,6 +190,27 @@ def mixer_elements(mixer: LinearMixer) -> float:
     >>> mixer_elements(LinearMixer(kind="lightning", layers=70, heads=64, k_dim=128)) == 70 * 64 * 128 * 128
     True
     """
+    return _state(mixer) + conv_elements(mixer)
+
+
+def conv_elements(mixer: LinearMixer) -> float:
+    """Elements that the convolutions of all linear-mixer layers keep of a sequence [-]: their last inputs.
+
+    Parameters
+    ----------
+    mixer : LinearMixer
+        Kind and sizes.
+
+    Source: as `mixer_elements`.
+
+    Examples
+    --------
+    Qwen3.5 27B: 48 layers of 2 x 16 x 128 + 48 x 128 channels, 3 inputs each.
+
+    >>> gdn = LinearMixer(kind="gdn", layers=48, k_heads=16, v_heads=48, k_dim=128, v_dim=128, conv=4)
+    >>> conv_elements(gdn) == 48 * (2 * 16 * 128 + 48 * 128) * 3
+    True
+    """
     m = mixer
     channels = {
         "gdn": 2 * (m.k_heads or 0) * (m.k_dim or 0) + (m.v_heads or 0) * (m.v_dim or 0),
@@ -165,7 +219,7 @@ def mixer_elements(mixer: LinearMixer) -> float:
         "mamba2": (m.d_inner or 0) + 2 * (m.groups or 0) * (m.d_state or 0),
         "shortconv": m.d_inner or 0,
     }.get(m.kind, 0)
-    return _state(m) + float(m.layers * channels * max(m.conv - 1, 0))
+    return float(m.layers * channels * max(m.conv - 1, 0))
 
 
 def _state(m: LinearMixer) -> float:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from llmcost.engine.model.attention import attention_of, mixer_elements, mixer_flops
+from llmcost.engine.model.attention import attention_of, kept_of, mixer_elements, mixer_flops
 from llmcost.engine.model.parameters import count, layers_of
 from llmcost.engine.numeric.kinds import Num
 from llmcost.spec import Model
@@ -57,6 +57,13 @@ class Shape(NamedTuple):
     is_mla: Num  # 1.0 or 0.0
     window_flops_absorbed: Num = 0.0  # window_flops as decode runs them: differs under MLA with sparse attention
     sparse_kv_elements: Num = 0.0  # of kv_elements: stored for every position, read only for `window` of them
+    local_window: Num = 0.0  # longest sliding window whose keys are cached (0 if none)
+    local_kv_elements: Num = 0.0  # sliding layers: cached elements per token inside that window
+    local_layers: Num = 0.0  # sliding layers: `attention_layers` counts them too
+    mixed_cache: Num = 0.0  # 1: layers keep a window beside a compressed cache (DeepSeek-V4)
+    state_layers: Num = 0.0  # linear layers
+    vision_params: Num = 0.0  # beside the language model, in 16 bits; not in params_total
+    conv_elements: Num = 0.0  # of state_elements: tails of convolutions, which stay in 16 bits
 
 
 def shape_of(model: Model) -> Shape:
@@ -113,6 +120,7 @@ def shape_of(model: Model) -> Shape:
         is_mla=float(mla),
         window_flops_absorbed=seen.window_absorbed,
         sparse_kv_elements=seen.sparse_elements,
+        **kept_of(model, seen),
     )
 
 

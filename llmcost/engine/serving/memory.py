@@ -1,4 +1,4 @@
-"""Memory of a serving replica: weights, KV cache, activations, and the batch that fits."""
+"""Memory of a serving replica: weights, workspace, what the engine gives to the cache, and the batch that fits."""
 
 from __future__ import annotations
 
@@ -7,19 +7,41 @@ from typing import NamedTuple
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
-from llmcost.engine.model.transformer import Shape, kv_elements
+from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.serving.cache import cache_bytes, kv_ranks
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
+
+__all__ = [
+    "Memory",
+    "expert_ranks",
+    "kv_ranks",
+    "max_batch",
+    "memory",
+    "weights_bytes",
+    "workspace_bytes",
+]
+
+
+WIDE = 128.0  # heads up to this size have fused attention everywhere
+CONV_INPUTS = 3.0  # inputs that a convolution of four keeps of a channel
+PAIR = 2.0  # accelerators that a bridge joins; more have links of their own
 
 
 class Memory(NamedTuple):
     """Bytes on the fullest accelerator of a replica."""
 
     weights_bytes: Num
-    activation_bytes: Num
+    activation_bytes: Num  # workspace: context, communication buffers, the widest pass of the engine
     kv_bytes_per_request: Num
-    usable_bytes: Num  # what KV may take: capacity less weights and activations, times the engine's share
+    usable_bytes: Num  # what the cache may take, median
     missing_bytes: Num  # what one request lacks; 0 where it fits
+    spread_bytes: Num  # standard deviation of usable_bytes
+
+    @property
+    def room(self) -> Num:
+        """Standard deviations by which the cache of one request is below what there is [-]."""
+        return (self.usable_bytes - self.kv_bytes_per_request) / self.spread_bytes
 
 
 def expert_ranks(layout: Layout) -> Num:
@@ -40,19 +62,6 @@ def expert_ranks(layout: Layout) -> Num:
     8.0
     """
     return layout.tp * np.where(np.asarray(layout.attention_dp) > 0, layout.dp, 1.0)
-
-
-def kv_ranks(shape: Shape, layout: Layout) -> Num:
-    """Ways tensor parallelism splits the KV cache: no further than there are KV heads [-].
-
-    Parameters
-    ----------
-    shape, layout
-        KV heads (1 for MLA, whose latent every rank holds) and tensor-parallel ranks.
-
-    Source: Shoeybi et al. 2019, arXiv 1909.08053; Ainslie et al. 2023, arXiv 2305.13245, section 3.
-    """
-    return np.minimum(layout.tp, np.maximum(shape.n_kv_heads, 1.0))
 
 
 def weights_bytes(shape: Shape, layout: Layout, precision: Precision) -> Num:
@@ -77,42 +86,108 @@ def weights_bytes(shape: Shape, layout: Layout, precision: Precision) -> Num:
     return attention + dense + routed + ends * precision.head_bytes / layout.tp
 
 
+def _beside_bytes(shape: Shape, layout: Layout, precision: Precision, calibration: Calibration) -> Num:
+    """What engines hold beyond the language model: its vision tower, and padding of 4-bit experts [bytes]."""
+    unit = calibration.expert_padding
+    more = np.ceil(shape.d_model / unit) * unit / np.maximum(shape.d_model, 1.0) - 1.0
+    experts = shape.moe_layers * shape.n_experts * shape.expert_params / (expert_ranks(layout) * layout.pp)
+    narrow = (np.asarray(precision.compute_bits) <= 4) & (np.asarray(precision.weight_bytes) < 0.75)
+    vision = 2.0 * shape.vision_params * calibration.loads_vision / layout.tp
+    return vision + np.where(narrow, experts * precision.weight_bytes * more, 0.0)
+
+
+def workspace_bytes(shape: Shape, machine: Machine, layout: Layout, load: Load, calibration: Calibration) -> Num:
+    r"""Memory that is neither weights nor cache on one accelerator [bytes].
+
+    .. math:: c + g [n > 1] + \max(2 T (3 d + \max(3 f / t, k d)),\; l\, s\, V,\; 4 u h S)
+
+    The engine measures its own peak before it sizes the cache: a pass of as many prompt tokens T as it lets into one
+    iteration (gate, up and their product beside the hidden state; of a mixture of experts the k copies of every
+    token), or the sampler with all s sequences, l bytes a logit, whichever is larger. Where attention is not fused, the
+    scores of u tokens with a context of S stand beside.
+
+    Parameters
+    ----------
+    shape, machine, layout, load, calibration
+        The point. How many tokens and sequences an engine allows depends on the memory of the machine.
+
+    Source: `profile_run` of vLLM; constants fitted to what engines reported, presets/calibration/memory.toml.
+    """
+    cal = calibration
+    large = machine.shown_bytes >= cal.large_bytes
+    sequences: Num = np.where(large, cal.sampled_large, cal.sampled)
+    tokens: Num = np.where(large, cal.profiled_large, cal.profiled)
+    copies: Num = np.where(np.asarray(shape.n_experts) > 0, shape.topk * shape.d_model, 0.0)
+    channels = shape.conv_elements / np.maximum(shape.state_layers, 1.0) / CONV_INPUTS / layout.tp
+    wide = 3.0 * shape.d_model + np.maximum(3.0 * shape.ffn_width / layout.tp, copies) + cal.mixer_passes * channels
+    sampler = cal.logit_bytes * sequences * shape.vocab_size
+    unfused = np.maximum(cal.unfused_tokens, np.where(np.asarray(shape.d_head) > WIDE, cal.unfused_wide, 0.0))
+    scores = 4.0 * unfused * shape.n_heads * (load.isl + load.osl)
+    linked = np.nan_to_num(np.asarray(machine.scale_up_domain, dtype=float)) > PAIR
+    buffers = np.where(linked, cal.group_bytes, np.minimum(cal.group_bytes, cal.group_pcie_bytes))
+    group = np.where(layout.tp * layout.pp * layout.dp > 1, buffers, 0.0)
+    return cal.context_bytes + group + np.maximum(np.maximum(2.0 * tokens * wide, sampler), scores)
+
+
+def request_bytes(shape: Shape, layout: Layout, precision: Precision, load: Load, calibration: Calibration) -> Num:
+    """Cache of one request on one accelerator, as much of its answer as the engine sets aside [bytes].
+
+    Parameters
+    ----------
+    shape, layout, precision, load, calibration
+        The point; on `Layout()` it is the cache of all accelerators together.
+
+    Source: as `cache_bytes`.
+    """
+    return cache_bytes(shape, layout, precision, load.isl + calibration.kv_reserve * load.osl, calibration)
+
+
 def memory(
     shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
 ) -> Memory:
     r"""Memory of the fullest accelerator [bytes].
 
-    .. math:: usable = (capacity \cdot c - weights - activations) \cdot share
+    .. math:: usable = shown \cdot share - weights - workspace
 
-    An engine whose share is of all memory (`share_of_all`) pays weights and activations from it:
+    An engine whose share is of what weights and workspace leave (`share_of_free`) gives the cache
 
-    .. math:: usable = capacity \cdot c \cdot share - weights - activations
+    .. math:: usable = (shown - weights - workspace) \cdot share
+
+    Every part is a quantity with a spread; the variances of the parts, each a lognormal, add up to that of what is
+    usable.
 
     Parameters
     ----------
     shape, machine, layout, precision, load, calibration
         The point; `load.isl` and `load.osl` set the KV cache set aside for one request.
 
-    Source: the accounting of TensorRT-LLM (KV share of the memory left free, 0.9 by default) and of vLLM
-    (`gpu_memory_utilization`, 0.9 of the device); activations as the widest intermediate of a full prompt chunk.
+    Source: the accounting of vLLM (`gpu_memory_utilization`, of the device) and of TensorRT-LLM (KV share of the memory
+    left free).
     """
-    weights = weights_bytes(shape, layout, precision)
-    chunk = np.minimum(calibration.chunk_tokens, np.maximum(load.isl, 1.0) * np.maximum(load.batch, 1.0))
-    width = 4.0 * shape.d_model + 3.0 * shape.ffn_width / layout.tp
-    activations = 2.0 * chunk * width + 4.0 * load.batch * shape.vocab_size / layout.tp
-    given = np.maximum(calibration.memory_share, calibration.share_of_all)  # of what weights leave
-    taken = calibration.memory_share / given  # of the device, before weights
-    usable = (machine.memory_bytes * calibration.memory_capacity * taken - weights - activations) * given
-    held = load.isl + calibration.kv_reserve * load.osl
-    request = kv_elements(shape, held) * precision.kv_bytes / (kv_ranks(shape, layout) * layout.pp)
-    missing = np.maximum(request - usable, 0.0) / given
-    return Memory(weights, activations, request, usable, missing)
+    cal = calibration
+    weights = weights_bytes(shape, layout, precision) + _beside_bytes(shape, layout, precision, cal)
+    workspace = workspace_bytes(shape, machine, layout, load, cal)
+    given = np.where(np.asarray(cal.share_of_free) > 0, cal.memory_share, 1.0)  # of what weights leave
+    taken = cal.memory_share / given  # of the device, before weights
+    usable = (machine.shown_bytes * taken - weights - workspace) * given
+    request = request_bytes(shape, layout, precision, load, cal)
+    spread = given * np.sqrt(
+        (machine.shown_bytes * taken * cal.shown_spread) ** 2
+        + (weights * np.where(np.asarray(precision.weight_bytes) < 0.9, cal.narrow_spread, cal.weights_spread)) ** 2
+        + (workspace * cal.workspace_spread) ** 2
+        + (request * cal.cache_spread) ** 2
+    )
+    missing = np.maximum(request + cal.fit_margin * spread - usable, 0.0) / given
+    return Memory(weights, workspace, request, usable, missing, spread)
 
 
 def max_batch(
     shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
 ) -> Num:
     """Requests that fit in the memory of a replica at once, at most the engine's own limit [-]; 0 if not even one.
+
+    One request has to fit with the confidence asked for (`fit_margin` standard deviations); how many more there are
+    follows from the median of what is usable.
 
     Parameters
     ----------
@@ -121,10 +196,6 @@ def max_batch(
 
     Source: as `memory`.
     """
-    groups = layout.dp
-    one = memory(shape, machine, layout, precision, load._replace(batch=1.0), calibration)
-    # Logits and activations of the batch are paid from the same memory: 4 bytes per logit and sequence.
-    given = np.maximum(calibration.memory_share, calibration.share_of_all)
-    per_request = one.kv_bytes_per_request + 4.0 * given * shape.vocab_size / layout.tp
-    fit = np.floor(np.maximum(one.usable_bytes, 0.0) / per_request)
-    return groups * np.minimum(fit, calibration.batch_limit)
+    one = memory(shape, machine, layout, precision, load, calibration)
+    fit = np.floor(np.maximum(one.usable_bytes, 0.0) / one.kv_bytes_per_request)
+    return layout.dp * np.where(one.room >= calibration.fit_margin, np.minimum(fit, calibration.batch_limit), 0.0)

@@ -9,9 +9,10 @@ import numpy as np
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape, kv_elements
 from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.serving.cache import cache_bytes, kv_ranks
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.iteration import iteration, rates
-from llmcost.engine.serving.memory import kv_ranks, memory
+from llmcost.engine.serving.memory import memory
 from llmcost.engine.serving.operating_point import Point, binding_part, operating_point
 from llmcost.engine.serving.queueing import tail_batch
 
@@ -97,7 +98,9 @@ def tail_max_batch(
     Source: `queueing.tail_batch`.
     """
     held = memory(shape, machine, layout, precision, load._replace(batch=1.0), calibration)
-    share = precision.kv_bytes / (kv_ranks(shape, layout) * layout.pp)
-    sizes = np.asarray(kv_elements(shape, np.asarray(total_points, dtype=float)))
+    points = np.asarray(total_points, dtype=float)
+    sizes, mean = np.asarray(kv_elements(shape, points)), float(points.mean())
+    share = cache_bytes(shape, layout, precision, mean, calibration) / kv_elements(shape, mean)
     fit = np.floor(tail_batch(held.usable_bytes, sizes.mean() * share, sizes.var() * share**2))
+    fit = np.where(held.room >= calibration.fit_margin, fit, 0.0)
     return layout.dp * np.minimum(fit, calibration.batch_limit)

@@ -67,7 +67,10 @@ class Answer(NamedTuple):
     binds: str  # what stops the cheapest point from being cheaper
 
 
-def layouts(shape: Shape, machine: Machine, gpus: float = np.inf, largest: float = 64.0) -> Layout:
+def layouts(
+    shape: Shape, machine: Machine, gpus: float = np.inf, largest: float = 64.0, stages: bool = False,
+    tensor: float = 1.0,
+) -> Layout:  # fmt: skip
     """Valid layouts of one replica as arrays.
 
     Tensor parallelism in powers of two inside the scale-up domain and at most one rank per query head; pipeline
@@ -82,6 +85,10 @@ def layouts(shape: Shape, machine: Machine, gpus: float = np.inf, largest: float
         Accelerators there are [-].
     largest : float
         Largest replica to try [-].
+    stages : bool
+        Whether pipeline stages of single accelerators are tried inside a domain: engines without tensor parallelism.
+    tensor : float
+        Tensor-parallel ranks that were asked for [-]: they may span the two domains of a pair of nodes.
 
     Source: Shoeybi et al. 2019, arXiv 1909.08053 (heads split over tp); vLLM's guide to use tensor parallelism inside
     a node and stages across (docs.vllm.ai/en/stable/serving/parallelism_scaling); DeepSeek-V3, arXiv 2412.19437,
@@ -92,9 +99,9 @@ def layouts(shape: Shape, machine: Machine, gpus: float = np.inf, largest: float
     domain = 1.0 if np.isnan(machine.scale_up_domain) else float(machine.scale_up_domain)
     # cards without a fabric still sit eight to a server and split layers over PCIe
     size = tp * pp * dp
-    widest = max(domain, 8.0)
+    widest = max(domain, 8.0, min(tensor, 2.0 * max(domain, 8.0)))
     fits = (tp <= widest) & (tp <= shape.n_heads) & (pp <= shape.n_layers) & (size <= min(gpus, largest))
-    fits &= (pp == 1) | (domain <= 2) | (tp >= min(widest, 8.0))
+    fits &= (pp == 1) | (domain <= 2) | (tp >= min(widest, 8.0)) | ((tp == 1) & stages)
     # shared experts ask for a fabric or a network; one pipeline stage keeps the exchange simple
     shared = (dp > 1) & (shape.n_experts > 0) & (pp == 1) & (tp * dp <= shape.n_experts)
     keep = fits & ((dp == 1) | shared)
@@ -253,6 +260,6 @@ def smallest_fit(
     limit = max_batch(shape, machine, candidates, precision, load, calibration)
     size = np.where(limit >= 1.0, candidates.tp * candidates.pp * candidates.dp, np.inf)
     held = float(weights_bytes(shape, Layout(), precision))
-    missing = max(held - float(machine.memory_bytes) * float(calibration.memory_capacity), 0.0)
+    missing = max(held - float(machine.shown_bytes), 0.0)
     smallest = float(np.min(size))
     return (smallest if np.isfinite(smallest) else np.nan), missing

@@ -109,7 +109,10 @@ class Draft(NamedTuple):
         if self.shape is None:
             # a draft that takes c of the time reads c of the weights
             return self.target._replace(params_total=self.target.params_total * (1.0 + self.cost_ratio))
-        added = ("params_total", "kv_elements", "window_kv_elements", "state_elements", "sparse_kv_elements")
+        added = (
+            "params_total", "kv_elements", "window_kv_elements", "state_elements", "sparse_kv_elements",
+            "local_kv_elements", "local_layers", "state_layers", "conv_elements", "attention_layers",
+        )  # fmt: skip
         return self.target._replace(**{f: getattr(self.target, f) + getattr(self.shape, f) for f in added})
 
     @property

@@ -126,7 +126,7 @@ POWER = "power_scale"
 SCALED = {
     "compute_scale": ("fp32_flops", *dict.fromkeys(dtype.peak for dtype in DTYPES.values())),
     "bandwidth_scale": ("memory_bytes_per_second",),
-    "memory_scale": ("memory_bytes",),
+    "memory_scale": ("memory_bytes", "driver_memory_bytes", "process_memory_bytes"),
     "link_scale": ("link_bytes_per_second", "network_bytes_per_second"),
     POWER: ("tdp_watts", "server_watts"),
 }
@@ -162,6 +162,7 @@ def machine_of(preset: spec.Accelerator) -> Machine:
         scale_up_domain=known(preset.scale_up_domain),
         network_bytes_per_second=known(preset.network_bytes_per_second),
         tdp_watts=known(preset.tdp_watts),
+        process_bytes=known(preset.process_memory_bytes),
     )
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from llmcost import spec
 from llmcost.dtypes import DTYPES
 from llmcost.engine.machine.roofline import peak_flops
+from llmcost.engine.model.published import class_bytes, published_in
 from llmcost.engine.serving.operating_point import Precision
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
@@ -14,6 +16,7 @@ from llmcost.estimate.asking.subject import Chip, Subject, dtype_of
 
 # Weights this much narrower than the arithmetic are widened in every step.
 NARROWER = 0.75
+CACHE_DEFAULT = "vLLM, SGLang: kv_cache_dtype auto is the model's 16 bits, for FP8 and MXFP4 weights too"
 
 
 def dtypes(question: Question, model: Subject) -> tuple[str, ...]:
@@ -22,14 +25,18 @@ def dtypes(question: Question, model: Subject) -> tuple[str, ...]:
     return (dtype_of(question, model, tuple(DTYPES), "bf16"),) if several is None else tuple(several.split(","))
 
 
-def precision(question: Question, dtype: str) -> Precision:
+def precision(question: Question, dtype: str, preset: spec.Model | None = None) -> Precision:
     """Bytes and arithmetic of a weight format, from the table of the calibration.
 
-    Arithmetic follows the weights (16 bits where a format is for weights only) and the KV cache follows the
-    arithmetic, unless `compute_dtype` and `kv_dtype` say otherwise.
+    Arithmetic follows the weights (16 bits where a format is for weights only), unless `compute_dtype` says otherwise;
+    the KV cache has 16 bits whatever the weights have, as engines start it, unless `kv_dtype` does.
     """
     formats = {row["name"]: row for row in question.catalog.table("serving", "formats")}
     known = dict(formats[dtype])
+    published = None if preset is None or preset.n_layers is None else published_in(preset, dtype)
+    if published is not None and preset is not None:  # as its developer stores it: some classes may stay wide
+        each = class_bytes(preset, published)
+        known |= {"weight_bytes": each.weights, "attention_bytes": each.attention, "head_bytes": each.ends}
     compute = question.stated("compute_dtype")
     if compute is not None:
         asked = formats[compute]
@@ -41,8 +48,8 @@ def precision(question: Question, dtype: str) -> Precision:
         }
     kv = question.stated("kv_dtype")
     if kv is None:
-        kv = "fp8" if known["compute_bits"] <= 8 else "bf16"
-        question.record("kv_dtype", kv, Origin("default", "docs/method.md, defaults"))
+        kv = "bf16"
+        question.record("kv_dtype", kv, Origin("default", CACHE_DEFAULT))
     values: Mapping[str, Any] = {**known, "kv_bytes": formats[kv]["weight_bytes"]}
     return Precision(*(float(values[name]) for name in Precision._fields))
 

@@ -24,10 +24,10 @@ from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.money.rent import Terms
+from llmcost.estimate.serving.engines import Engine, constants, engine, settled
 from llmcost.estimate.serving.formats import dtypes, precision, say_arithmetic
 from llmcost.estimate.serving.lengths import Lengths
 from llmcost.estimate.serving.targets import targets
-from llmcost.spec import Framework
 
 SOURCE = "docs/method.md, serving"
 
@@ -102,35 +102,27 @@ def options(
 ) -> Options:  # fmt: skip
     """What was asked of a replica, and what is open."""
     _need_rates(device)
-    shape = _shape(question, model)
+    shape = shape_of(question, model)
     _warn_context(question, model)
     formats = dtypes(question, model)
-    factors, framework = question.catalog.factors("serving"), _engine(question)
-    calibration = serving.calibration_from_factors(factors, device.preset.generation, framework)
+    used = engine(question)
+    calibration = constants(question, device.preset.generation, used)
     calibration = _imbalance(question, shape, calibration)
     if not static and phase != "decode":
         carried = question.factor("serving", "chunk_tokens")
         question.record("chunk_tokens", calibration.chunk_tokens, carried.origin, "tokens")
     kind = kind_of(static or phase == "prefill", False, shape.n_experts > 0, False)
-    low, high = sides(spread_from_factors(factors, device.preset.generation, framework), kind)
+    factors = question.catalog.factors("serving")
+    low, high = sides(spread_from_factors(factors, device.preset.generation, used.name), kind)
     _errors(question, calibration, (float(low), float(high)))
     kept, default = targets(question, static, phase)
+    candidates, load = _layouts(question, shape, device, gpus, used), _load(question, phase)
+    precisions = tuple(precision(question, d, model.preset) for d in formats)
+    calibration = settled(question, shape, device, candidates, precisions, load, calibration)
     return Options(
-        model, device, shape, formats, tuple(precision(question, d) for d in formats), calibration,
-        _layouts(question, shape, device, gpus), _load(question, phase), kept, _batches(question, phase), lengths,
-        static, phase, default,
+        model, device, shape, formats, precisions, calibration, candidates, load, kept, _batches(question, phase),
+        lengths, static, phase, default,
     )  # fmt: skip
-
-
-def _engine(question: Question) -> str:
-    """The serving engine that was named, as calibrations name it; "any" where none was."""
-    found = question.preset("framework", Framework)
-    if found is None:
-        return "any"
-    framework, where = found
-    if framework.serving is None:
-        raise LlmcostError(f"{where.name} serves no models: it trains them", "llmcost presets list frameworks")
-    return str(where.name)
 
 
 def record(question: Question, asked: Options, layout: Layout, batch: float | None, dtype: str) -> None:
@@ -141,7 +133,7 @@ def record(question: Question, asked: Options, layout: Layout, batch: float | No
         if value is not None and question.scenario.get(name, question.side) is None:
             question.record(name, int(value), Origin("computed", SOURCE))
     # taken once more, so that the KV cache format shown is not that of the last one tried
-    say_arithmetic(question, asked.device, precision(question, dtype), dtype)
+    say_arithmetic(question, asked.device, precision(question, dtype, asked.model.preset), dtype)
     if question.stated("dtypes") is not None:
         question.record("dtype", dtype, Origin("computed", SOURCE))
 
@@ -182,7 +174,8 @@ def missed(name: str, chip_name: str, tpot: float, ttft: float) -> NoFit:
     return NoFit(f"no layout and batch of {name} on {chip_name} keeps the targets: {reach}")
 
 
-def _shape(question: Question, model: Subject) -> Shape:
+def shape_of(question: Question, model: Subject) -> Shape:
+    """The architecture, or Llama's at the same number of parameters where only that is known."""
     if not math.isnan(float(model.shape.n_layers)):
         return model.shape
     assert model.params is not None
@@ -230,15 +223,19 @@ def _imbalance(question: Question, shape: Shape, calibration: Calibration) -> Ca
     return calibration
 
 
-def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None) -> Layout:
+def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None, used: Engine) -> Layout:
     """Layouts to try: what was said is kept, the rest is every valid one of a replica."""
     said = {name: question.stated(name) for name in ("tp", "pp", "dp", "ep")}
     if said["ep"] is not None and not float(shape.n_experts):
         raise LlmcostError("--ep: this model has no experts to spread")
     if (said["dp"] or 1) > 1 and not float(shape.n_experts):
         raise LlmcostError("--dp: without experts to share, data-parallel groups are replicas", "leave --dp out")
-    every = serving_search.layouts(shape, device.machine, math.inf if gpus is None else float(gpus))
-    keep = np.ones(np.shape(every.tp), dtype=np.bool_)
+    most = math.inf if gpus is None else float(gpus)
+    wide = float(said["tp"] or 1)
+    every = serving_search.layouts(shape, device.machine, most, stages=not used.tensor_parallel, tensor=wide)
+    keep = ~used.lacks(every)
+    if not keep.any():
+        raise LlmcostError(f"{used.name} has no layout of more than one accelerator", "--gpus 1")
     for name, value in said.items():
         if value is not None:
             keep &= getattr(every, name) == value

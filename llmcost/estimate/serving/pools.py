@@ -20,7 +20,7 @@ from llmcost.estimate.fleet.sizing import Kinds
 from llmcost.estimate.serving.load import Demand, Server, Under
 from llmcost.estimate.serving.options import SOURCE, Options, no_fit, record, too_large, too_slow, within
 from llmcost.estimate.serving.prompts import cheapest, size_of, too_late, tried
-from llmcost.estimate.serving.replica import degrees, ranks
+from llmcost.estimate.serving.replica import cache_of_a_request, degrees, ranks
 from llmcost.estimate.serving.together import front_rows, stated
 
 
@@ -98,7 +98,7 @@ class Pools(NamedTuple):
             "batch": int(self.batch),
             "dtype": self.dtype,
             "weight_bytes": float(self.point.weights_bytes) * self.gpus,
-            "kv_bytes_per_request": float(self.point.kv_bytes_per_request),
+            "kv_bytes_per_request": cache_of_a_request(self.asked.shape, self.decode, self.point),
             "binds": self.binds,
             "fastest_tpot_seconds": self.fastest[0],
             "fastest_usd_per_mtok_output": self.fastest[1],

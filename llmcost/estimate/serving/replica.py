@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple, Protocol
 
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.serving.cache import kv_ranks
 from llmcost.engine.serving.operating_point import Layout
 from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.question import Question
@@ -69,6 +71,11 @@ class GivenRate(NamedTuple):
 def given_rate(question: Question) -> GivenRate:
     """A replica whose output tokens per second were given."""
     return GivenRate(int(question.stated("tp") or 1) * int(question.stated("pp") or 1))
+
+
+def cache_of_a_request(shape: Shape, layout: Layout, at: Any) -> float:
+    """KV cache of one request [bytes], what several accelerators hold alike counted once."""
+    return float(at.kv_bytes_per_request * kv_ranks(shape, layout) * layout.pp)
 
 
 def one_kind(gpus: int, out: ServingFigures) -> Kinds:

@@ -27,7 +27,7 @@ from llmcost.estimate.serving import sizes as serving_sizes
 from llmcost.estimate.serving.lengths import Lengths
 from llmcost.estimate.serving.load import Demand, Server, Under
 from llmcost.estimate.serving.options import SOURCE, Options, mode_of, no_fit, record, too_large, too_slow, within
-from llmcost.estimate.serving.replica import degrees, one_kind, ranks
+from llmcost.estimate.serving.replica import cache_of_a_request, degrees, one_kind, ranks
 
 FRONT_ROWS = 12
 # What takes the time of one iteration of T tokens, b of them decoded: symbols of docs/method-serving.md.
@@ -117,7 +117,7 @@ class Together(NamedTuple):
             "batch_max": int(self.batch_max),
             "dtype": self.dtype,
             "weight_bytes": float(self.point.weights_bytes) * self.gpus,
-            "kv_bytes_per_request": float(self.point.kv_bytes_per_request),
+            "kv_bytes_per_request": cache_of_a_request(self.shape, self.layout, self.point),
             "output_tokens_per_second_per_gpu": float(self.point.output_tokens_per_second) / self.gpus,
             "binds": self.binds,
             "fastest_tpot_seconds": self.fastest[0],

@@ -41,7 +41,9 @@ def _price(question: Question, model: Subject, device: Chip, gpus: int, seq_len:
     formats = {row["name"]: row for row in question.catalog.table("serving", "formats")}
     values = {**formats[dtype], "kv_bytes": formats["bf16"]["weight_bytes"]}
     precision = serving.Precision(*(float(values[name]) for name in serving.Precision._fields))
-    calibration = serving.calibration_from_factors(question.catalog.factors("serving"), device.preset.generation, "any")
+    calibration = serving.calibration_from_factors(
+        question.catalog.factors("serving", "memory"), device.preset.generation, "any"
+    )
     layouts = serving_search.layouts(shape, machine, float(gpus))
     load = serving.Load(1.0, seq_len, 0.0, 1.0)
     answer = serving_search.search(

@@ -89,10 +89,11 @@ def shape_of_row(row: Mapping[str, str], catalog: Catalog) -> Shape:
     shape = described.shape_of_row(row, catalog)
     kind = cells.text(row, "attention_kind").upper()
     everywhere = float(shape.window) > 0 and float(shape.kv_elements) == 0  # as Mistral 7B: engines left it out
-    return _unwindowed(shape) if everywhere and kind and "SWA" not in kind else shape
+    return unwindowed(shape) if everywhere and kind and "SWA" not in kind else shape
 
 
-def _unwindowed(shape: Shape) -> Shape:
+def unwindowed(shape: Shape) -> Shape:
+    """The model with full attention in place of its windows."""
     return shape._replace(
         attention_flops=shape.attention_flops + shape.window_flops,
         attention_flops_absorbed=shape.attention_flops_absorbed + shape.window_flops_absorbed,
@@ -101,6 +102,9 @@ def _unwindowed(shape: Shape) -> Shape:
         window_flops=0.0,
         window_flops_absorbed=0.0,
         window_kv_elements=0.0,
+        local_window=0.0,
+        local_kv_elements=0.0,
+        local_layers=0.0,
     )
 
 
@@ -152,7 +156,7 @@ class Lookup:
         self._shapes: dict[tuple[str, ...], Shape] = {}
         self._machines: dict[str, tuple[Machine, str]] = {}
         self.formats = {f["name"]: f for f in catalog.table("serving", "formats")}
-        self.factors = catalog.factors("serving")
+        self.factors = catalog.factors("serving", "memory")
 
     def shape(self, row: Mapping[str, str]) -> Shape:
         """Shape of the row's model."""

@@ -1,0 +1,190 @@
+"""The cache of a request as engines lay it out: blocks, sliding windows, recurrent states."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llmcost.engine.model.transformer import Shape, kv_elements
+from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.serving.inputs import Calibration, Layout, Precision
+
+BLOCK = 16.0  # tokens of a block of the cache; pages of mixed caches are multiples of it
+STATE_BYTES, CONV_BYTES = 4.0, 2.0  # recurrent states are kept in 32 bits, tails of convolutions in 16
+NEAR = 1.25  # kinds of layers whose counts differ by less are one group
+
+
+def kv_ranks(shape: Shape, layout: Layout) -> Num:
+    """Ways tensor parallelism splits the KV cache: no further than there are KV heads [-].
+
+    Parameters
+    ----------
+    shape, layout
+        KV heads (1 for MLA, whose latent every rank holds) and tensor-parallel ranks.
+
+    Source: Shoeybi et al. 2019, arXiv 1909.08053; Ainslie et al. 2023, arXiv 2305.13245, section 3.
+    """
+    return np.minimum(layout.tp, np.maximum(shape.n_kv_heads, 1.0))
+
+
+def state_bytes(shape: Shape) -> Num:
+    """Recurrent state of one sequence, all layers [bytes]: 4 an element whatever the cache type, convolutions 2.
+
+    Parameters
+    ----------
+    shape : Shape
+        Model.
+
+    Source: `mamba_ssm_cache_dtype` of vLLM and SGLang; lmstudio-bug-tracker#1862 (149.6 MiB a sequence in 32 bits for
+    Qwen3.6 27B).
+
+    Examples
+    --------
+    48 layers of 48 x 128 x 128, and 10,240 channels of 3 inputs: 146.8 MiB.
+
+    >>> from llmcost.engine.model.transformer import Shape
+    >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
+    >>> s = zero._replace(state_elements=48 * (48 * 128 * 128 + 30720.0), conv_elements=48 * 30720.0)
+    >>> round(float(state_bytes(s)) / 2**20, 1)
+    146.8
+    """
+    recurrent = shape.state_elements - shape.conv_elements
+    return STATE_BYTES * recurrent + CONV_BYTES * shape.conv_elements
+
+
+def cache_bytes(shape: Shape, layout: Layout, precision: Precision, tokens: Num, calibration: Calibration) -> Num:
+    r"""Cache of one request on one accelerator [bytes].
+
+    Plain: every layer keeps what it needs. An engine with one pool of pages for all layers (`paged_groups`) pads:
+
+    - sliding layers keep min(S, W - 1 + T) tokens, T the prompt tokens of an iteration, and a block;
+    - layers of one kind are dealt into groups of equal size, the last one padded;
+    - a page of attention is as long as a recurrent state needs, and a request holds two states.
+
+    Parameters
+    ----------
+    shape, layout, precision
+        Model, layout, bytes of an element.
+    tokens : float or array
+        Tokens S held [tokens].
+    calibration : Calibration
+        Whether the engine has one pool, and its T.
+
+    Source: vLLM, `v1/core/kv_cache_utils.py` (groups of equal size, pages of one size); `mamba_cache_mode` "align".
+
+    Examples
+    --------
+    Gemma 3 27B at 32,768 tokens in vLLM: 10 full layers, 52 sliding ones of 1,024 padded to 60, 16 heads of 128:
+    10.47 GiB (engine's own count, MEMORY of a start-up log).
+
+    >>> from llmcost.engine.model.transformer import Shape
+    >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
+    >>> gemma = zero._replace(attention_layers=62.0, local_layers=52.0, n_kv_heads=16.0, kv_elements=10 * 4096.0,
+    ...     window_kv_elements=52 * 4096.0, window=1024.0, local_kv_elements=52 * 4096.0, local_window=1024.0)
+    >>> known = Calibration(paged_groups=1.0, profiled_cache=16384.0)
+    >>> round(float(cache_bytes(gemma, Layout(), Precision(), 32768.0, known)) / 2**30, 2)
+    10.48
+    """
+    split = kv_ranks(shape, layout) * layout.pp
+    share = precision.kv_bytes / split
+    length = np.asarray(tokens, dtype=float)
+    states = state_bytes(shape) / (layout.tp * layout.pp)
+    if np.any(np.asarray(calibration.window_share) > 0):
+        return _with_shares(shape, share, states, length, calibration)
+    found = (kv_elements(shape, length) - shape.state_elements) * share + states
+    paged = np.asarray(calibration.paged_groups) > 0
+    sliding, recurrent = np.asarray(shape.local_layers) > 0, np.asarray(shape.state_layers) > 0
+    if np.any(paged & sliding):
+        found = np.where(paged & sliding, _with_windows(shape, share, length, calibration), found)
+    if np.any(paged & recurrent):
+        found = np.where(paged & recurrent, _with_states(shape, share, states, length), found)
+    return found
+
+
+def _with_shares(shape: Shape, share: Num, states: Num, length: Num, calibration: Calibration) -> Num:
+    """Sliding layers in a pool of their own, a share of that of the full ones: SGLang's `swa_full_tokens_ratio`."""
+    cut = shape.window_kv_elements * np.minimum(length, shape.window)
+    ratio = calibration.window_share
+    sliding = np.where(np.asarray(ratio) > 0, np.maximum(shape.local_kv_elements * length * ratio, 0.0), cut)
+    alone = np.asarray(shape.local_layers) == 0  # no sliding layers: a window is of sparse attention
+    return (shape.kv_elements * length + np.where(alone, cut, sliding)) * share + states
+
+
+def _with_windows(shape: Shape, share: Num, length: Num, calibration: Calibration) -> Num:
+    """Full and sliding layers in groups of equal size."""
+    sliding = np.asarray(shape.local_layers, dtype=float)
+    full = np.maximum(shape.attention_layers - sliding, 0.0)
+    fewer, more = np.minimum(full, sliding), np.maximum(full, sliding)
+    group = np.where(fewer == 0, np.maximum(more, 1.0), np.where(more < NEAR * fewer, more, fewer))
+    kept = np.minimum(length, shape.local_window - 1.0 + calibration.profiled_cache) + BLOCK
+    growing = shape.kv_elements * length * _padded(full, group)
+    local = shape.local_kv_elements * kept * _padded(sliding, group)
+    return (growing + local) * share * np.where(np.asarray(shape.mixed_cache) > 0, calibration.mixed_padding, 1.0)
+
+
+def _padded(layers: Num, group: Num) -> Num:
+    """Layers that groups of a size hold over the layers there are [-]."""
+    return np.ceil(layers / group) * group / np.maximum(layers, 1.0)
+
+
+def _with_states(shape: Shape, share: Num, states: Num, length: Num) -> Num:
+    """Attention whose pages are as long as a state, and two states of a request in pages of their own."""
+    full = np.maximum(shape.attention_layers, 1.0)
+    token = np.maximum(shape.kv_elements * share, 1e-9) / full  # of one layer
+    layers = np.maximum(np.asarray(shape.state_layers, dtype=float), 1.0)
+    page_tokens = np.maximum(np.ceil(states / layers / token / BLOCK), 1.0) * BLOCK
+    pages = np.ceil(length / page_tokens) + 2.0 * np.ceil(layers / full)
+    held: Num = pages * page_tokens * token * full
+    return held
+
+
+def state_page_bytes(shape: Shape, layout: Layout, calibration: Calibration) -> Num:
+    """Recurrent state that one sequence in flight holds on one accelerator, in pages where there are any [bytes].
+
+    Parameters
+    ----------
+    shape, layout, calibration
+        As in `cache_bytes`.
+
+    Source: as `cache_bytes`.
+    """
+    states = state_bytes(shape) / (layout.tp * layout.pp)
+    if not np.any(np.asarray(shape.state_layers) > 0):
+        return states
+    full = np.maximum(shape.attention_layers, 1.0)
+    padded = np.ceil(shape.state_layers / full) * full / np.maximum(shape.state_layers, 1.0)
+    return states * np.where(np.asarray(calibration.paged_groups) > 0, padded, 1.0)
+
+
+def printed_tokens(
+    shape: Shape, layout: Layout, precision: Precision, usable: Num, length: Num, request: Num,
+    calibration: Calibration, by_blocks: bool,
+) -> Num:  # fmt: skip
+    """Tokens of cache that an engine prints [tokens].
+
+    Requests of the longest length times that length; releases of vLLM before 0.20 (`by_blocks`) printed the blocks of
+    one group of layers, as if windows and states grew with the context.
+
+    Parameters
+    ----------
+    shape, layout, precision, calibration
+        As in `cache_bytes`.
+    usable, length, request : float or array
+        Memory of the cache [bytes], longest request [tokens], and its cache [bytes].
+    by_blocks : bool
+        The older convention.
+
+    Source: vLLM, `v1/core/kv_cache_utils.py`.
+    """
+    mixed = (np.asarray(shape.local_layers) > 0) | (np.asarray(shape.state_layers) > 0)
+    if not by_blocks or not np.any(mixed & (np.asarray(calibration.paged_groups) > 0)):
+        return usable * length / request
+    share = precision.kv_bytes / (kv_ranks(shape, layout) * layout.pp)
+    full = np.maximum(shape.attention_layers - shape.local_layers, 1.0)
+    others = np.asarray(shape.local_layers + shape.state_layers, dtype=float)
+    group = np.minimum(full, np.maximum(others, 1.0))
+    token = np.maximum(shape.kv_elements, shape.local_kv_elements) / np.where(
+        np.asarray(shape.kv_elements) >= shape.local_kv_elements, full, np.maximum(shape.local_layers, 1.0)
+    )
+    groups = np.ceil(full / group) + np.ceil(others / group)
+    printed: Num = usable / (token * share * group * groups)
+    return printed

@@ -1,0 +1,1 @@
+"""`fit`: whether a model fits on machines, to serve it or to train it."""

@@ -1,0 +1,105 @@
+"""The smallest machines that hold a model, where none was named."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from llmcost import spec
+from llmcost.catalog import presets_date
+from llmcost.engine.numeric.spread import median
+from llmcost.engine.serving.memory import Memory, memory
+from llmcost.engine.serving.operating_point import Load, operating_point
+from llmcost.engine.serving.search import layouts
+from llmcost.errors import Exit, LlmcostError
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.subject import Chip, Subject, machine_of
+from llmcost.estimate.fit.held import lengths, usual_lengths
+from llmcost.estimate.fit.verdict import NOT, tokens, verdict
+from llmcost.estimate.serving.engines import Engine, constants, engine
+from llmcost.estimate.serving.formats import dtypes, precision
+from llmcost.estimate.serving.options import shape_of
+from llmcost.result import Estimate
+
+MOST, SHOWN = 64.0, 12  # accelerators of one machine that are tried, and machines that are listed
+
+
+def serving(question: Question, model: Subject) -> Estimate:
+    """Every accelerator of the presets, in the fewest that hold one request, the least memory first."""
+    lengths(question)
+    used, shape, format_ = engine(question), shape_of(question, model), dtypes(question, model)[0]
+    narrow = precision(question, format_, model.preset)
+    rows = []
+    for name in question.catalog.files("hardware"):
+        row = _on(question, name, used, shape, narrow)
+        if row is not None:
+            rows.append(row)
+    rows.sort(key=lambda row: (row["gpus"] * row["driver_bytes"], row["gpus"]))
+    if not rows:
+        raise LlmcostError(f"no machine of the presets holds {model.name} in {format_}", "--dtype int4")
+    first = rows[0]
+    chance = first["fits_probability"]
+    length = tokens(usual_lengths(question))
+    return Estimate(
+        command="fit",
+        headline=_headline(model, format_, length, first),
+        result={
+            "verdict": verdict(chance),
+            "fits_probability": chance,
+            **{k: first[k] for k in KEYS},
+            "dtype": format_,
+        },
+        inputs=question.inputs,
+        warnings=question.warnings,
+        arrays={"machines": rows[:SHOWN]},
+        presets=presets_date(question.catalog),
+        exit_code=int(Exit.NO if verdict(chance) == NOT else Exit.OK),
+    )
+
+
+def _headline(model: Subject, dtype: str, length: str, first: dict[str, Any]) -> str:
+    name = f"{model.name[:1].upper()}{model.name[1:]} in {dtype}"
+    return f"{name} holds a request of {length} tokens on {first['gpus']} x {first['hardware']}, and on those below it."
+
+
+KEYS = (
+    "hardware",
+    "gpus",
+    "peak_bytes",
+    "usable_bytes",
+    "driver_bytes",
+    "concurrency",
+    "output_tokens_per_second_per_user",
+)
+
+
+def _on(question: Question, name: str, used: Engine, shape: Any, narrow: Any) -> dict[str, Any] | None:
+    """The fewest accelerators of a kind that hold one request; None where none do or its rates are not known."""
+    preset, found = question.catalog.load(spec.Accelerator, name)
+    device = Chip(machine_of(preset), preset, found)
+    if np.isnan(device.machine.bf16_flops) or np.isnan(device.machine.memory_bytes_per_second):
+        return None
+    known = constants(question, preset.generation, used)
+    every = layouts(shape, device.machine, largest=MOST, stages=not used.tensor_parallel)
+    load = Load(median(question.numbers["isl"]), median(question.numbers["osl"]))
+    held = memory(shape, device.machine, every, narrow, load, known)
+    good = np.asarray((held.room >= known.fit_margin) & ~used.lacks(every))
+    if not good.any():
+        return None
+    size = np.asarray(every.tp * every.pp * every.dp)
+    fewest = float(size[good].min())
+    at = operating_point(shape, device.machine, every, narrow, load, known)
+    pace = np.where(good & (size == fewest), at.tpot_seconds, np.inf)
+    best = int(np.argmin(pace))
+    one = Memory(*(float(np.broadcast_to(np.asarray(v), size.shape)[best]) for v in held))
+    room = np.floor(one.usable_bytes / one.kv_bytes_per_request) * np.asarray(every.dp)[best]
+    return {
+        "hardware": found.name, "gpus": int(fewest), "fits_probability": NormalDist().cdf(float(one.room)),
+        "peak_bytes": float(one.weights_bytes + one.activation_bytes + one.kv_bytes_per_request),
+        "usable_bytes": float(device.machine.shown_bytes * known.memory_share),
+        "driver_bytes": float(preset.driver_memory_bytes or device.machine.shown_bytes),
+        "concurrency": int(min(room, float(known.batch_limit))),
+        "output_tokens_per_second_per_user": 1.0 / float(np.asarray(at.tpot_seconds)[best]),
+    }  # fmt: skip

@@ -1,0 +1,135 @@
+"""Whether a model can be served: one request and many, the longest, the speed, and what would make it fit."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from llmcost.catalog import presets_date
+from llmcost.engine.serving.cache import cache_bytes, state_page_bytes
+from llmcost.engine.serving.memory import workspace_bytes
+from llmcost.engine.serving.operating_point import Layout, max_batch, operating_point
+from llmcost.errors import Exit
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.subject import Chip, Subject
+from llmcost.estimate.fit import remedies as cures
+from llmcost.estimate.fit.held import Held, longest, read_held
+from llmcost.estimate.fit.verdict import NOT, Part, driver_bytes, gib, machine, memory_rows, said, tokens, verdict
+from llmcost.estimate.serving.replica import degrees, ranks
+from llmcost.result import Estimate
+
+
+def answer(question: Question, model: Subject, device: Chip) -> Estimate:
+    """The answer for machines that were named."""
+    held = read_held(question, model, device)
+    asked = held.asked
+    chance = held.chance(asked.load, held.batch)
+    figures = _figures(held, chance)
+    found = cures.serving(question, held) if verdict(chance) != "fits" else []
+    result: dict[str, Any] = {
+        "verdict": verdict(chance), "fits_probability": chance, **figures, "gpus": held.gpus,
+        **degrees(held.layout), "dtype": held.dtype, "missing_bytes": _missing(held, chance),
+    }  # fmt: skip
+    return Estimate(
+        command="fit",
+        headline=_headline(held, model, chance, result, found),
+        result=result,
+        inputs=question.inputs,
+        warnings=[w for w in question.warnings if w.code != "W083"],
+        arrays={"memory": memory_rows(device, _parts(held)), "remedies": [r.row() for r in found]},
+        presets=presets_date(question.catalog),
+        exit_code=int(Exit.NO if verdict(chance) == NOT else Exit.OK),
+    )
+
+
+def _figures(held: Held, chance: float) -> dict[str, Any]:
+    """Memory, tokens of cache, requests, the longest, and speeds."""
+    asked, at = held.asked, held.memory
+    known, load = asked.calibration, asked.load
+    peak = float(
+        at.weights_bytes + at.activation_bytes + math.ceil(held.batch / held.layout.dp) * at.kv_bytes_per_request
+    )
+    usable = float(asked.device.machine.shown_bytes * (1.0 if float(known.share_of_free) else known.memory_share))
+    figures: dict[str, Any] = {
+        "peak_bytes": peak, "usable_bytes": usable, "driver_bytes": driver_bytes(asked.device),
+        "kv_tokens": pool_tokens(held), "concurrency": 0, "longest_context_tokens": longest(held),
+        "output_tokens_per_second_per_user": None, "output_tokens_per_second": None,
+        "kv_bytes_per_token": float(_per_token(held)),
+    }  # fmt: skip
+    if verdict(chance) == NOT:
+        return figures
+    room = float(max_batch(*held.args, load, known._replace(fit_margin=-math.inf)))
+    figures["concurrency"] = int(room)
+    alone = operating_point(*held.args, load._replace(batch=1.0), known._replace(fit_margin=-math.inf))
+    full = operating_point(*held.args, load._replace(batch=max(room, 1.0)), known._replace(fit_margin=-math.inf))
+    if np.isfinite(alone.tpot_seconds):
+        figures["output_tokens_per_second_per_user"] = 1.0 / float(alone.tpot_seconds)
+        figures["output_tokens_per_second"] = float(full.output_tokens_per_second)
+    return figures
+
+
+def _per_token(held: Held) -> float:
+    """Cache of one more token on all accelerators together [bytes]."""
+    known, shape = held.asked.calibration, held.asked.shape
+    long, short = (cache_bytes(shape, Layout(), held.precision, n, known) for n in (65536.0, 32768.0))
+    return float(long - short) / 32768.0
+
+
+def pool_tokens(held: Held) -> int:
+    """Tokens of cache beside weights and workspace, of one data-parallel rank [tokens]."""
+    length = held.asked.load.isl + held.asked.load.osl
+    one = cache_bytes(held.asked.shape, held.layout, held.precision, length, held.asked.calibration)
+    return max(int(float(held.memory.usable_bytes) * length / float(one)), 0)
+
+
+def _missing(held: Held, chance: float) -> float | None:
+    """Bytes that each accelerator lacks for it to fit with the confidence asked for; null where it fits."""
+    if verdict(chance) == "fits":
+        return None
+    at, known = held.memory, held.asked.calibration
+    need = math.ceil(held.batch / held.layout.dp) * at.kv_bytes_per_request + known.fit_margin * at.spread_bytes
+    return max(float(need - at.usable_bytes), 0.0)
+
+
+def _parts(held: Held) -> list[Part]:
+    """The memory of one accelerator by part [bytes]."""
+    asked, at, known = held.asked, held.memory, held.asked.calibration
+    bare = known._replace(context_bytes=0.0, group_bytes=0.0, group_pcie_bytes=0.0)
+    work = float(workspace_bytes(asked.shape, asked.device.machine, held.layout, asked.load, bare))
+    states = float(state_page_bytes(asked.shape, held.layout, known))
+    count = math.ceil(held.batch / held.layout.dp)
+    spread = float(known.weights_spread if held.precision.weight_bytes >= 0.9 else known.narrow_spread)
+    cache = count * (float(at.kv_bytes_per_request) - states)
+    taken = float(asked.device.machine.shown_bytes) * (1.0 - float(known.memory_share))
+    return [
+        Part("weights", float(at.weights_bytes), spread),
+        Part("KV cache", cache, float(known.cache_spread)),
+        Part("recurrent state", count * states, float(known.cache_spread)),
+        Part("engine workspace", work, float(known.workspace_spread)),
+        Part("context and communication", float(at.activation_bytes) - work, float(known.workspace_spread)),
+        Part("left to others by the engine", 0.0 if float(known.share_of_free) else taken),
+    ]
+
+
+def _headline(held: Held, model: Subject, chance: float, r: dict[str, Any], found: list[Any]) -> str:
+    device = held.asked.device
+    where = f"{model.name} in {held.dtype} on {machine(held.gpus, device)}"
+    used = f"{gib(r['peak_bytes'])} of {gib(r['driver_bytes'])} GiB on each" if held.gpus > 1 else (
+        f"{gib(r['peak_bytes'])} of {gib(r['driver_bytes'])} GiB"
+    )  # fmt: skip
+    first = f"{where[:1].upper()}{where[1:]} {said(chance)}: {used}"
+    if verdict(chance) == NOT:
+        cure = f"; {found[0].note} with {found[0].change}" if found else ""
+        return f"{first}, {gib(r['missing_bytes'])} GiB missing{cure}."
+    length = tokens(float(held.asked.load.isl + held.asked.load.osl))
+    users = f"{r['concurrency']:,} requests of {length} tokens at once" if r["concurrency"] != 1 else (
+        f"one request of {length} tokens at a time"
+    )  # fmt: skip
+    text = f"{first}; {users}, {tokens(r['longest_context_tokens'])} tokens at most for one"
+    if r["output_tokens_per_second_per_user"]:
+        text += f", {r['output_tokens_per_second_per_user']:,.0f} tokens/s for one user"
+        if r["concurrency"] > 1:
+            text += f" and {r['output_tokens_per_second']:,.0f} for all"
+    return text + (f" ({ranks(held.layout)})." if held.gpus > 1 else ".")

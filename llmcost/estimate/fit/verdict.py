@@ -1,0 +1,97 @@
+"""What a fit is called, and the rows and remedies that serving and training share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from llmcost import units
+from llmcost.estimate.asking.subject import Chip
+
+FITS, TIGHT, NOT = "fits", "tight", "does-not-fit"
+SURE, NEVER = 0.9, 0.1  # chances from which a model fits, and below which it does not
+GIB = 2.0**30
+Z95 = 1.6448536269514722
+
+
+class Part(NamedTuple):
+    """One part of the memory of an accelerator."""
+
+    name: str
+    bytes: float
+    spread: float = 0.0  # standard deviation of ln [-]
+
+    def row(self) -> dict[str, Any]:
+        """The part with its 90 % interval [bytes]."""
+        wide = math.exp(Z95 * self.spread)
+        return {"name": self.name, "bytes": self.bytes, "p5": self.bytes / wide, "p95": self.bytes * wide}
+
+
+class Remedy(NamedTuple):
+    """One change that makes it fit."""
+
+    change: str  # what to type
+    probability: float
+    note: str
+
+    def row(self) -> dict[str, Any]:
+        """The remedy for the answer."""
+        return {"change": self.change, "fits_probability": self.probability, "note": self.note}
+
+
+def verdict(chance: float) -> str:
+    """`fits` from 0.9, `does-not-fit` below 0.1, `tight` between.
+
+    >>> verdict(0.95), verdict(0.5), verdict(0.01)
+    ('fits', 'tight', 'does-not-fit')
+    """
+    return FITS if chance >= SURE else NOT if chance < NEVER else TIGHT
+
+
+def said(chance: float) -> str:
+    """How a headline says it.
+
+    >>> said(0.999), said(0.6), said(0.0004)
+    ('fits (probability over 99 %)', 'is tight (probability 60 %)', 'does not fit (probability under 1 %)')
+    """
+    words = {FITS: "fits", TIGHT: "is tight", NOT: "does not fit"}[verdict(chance)]
+    share = "over 99 %" if chance > 0.99 else "under 1 %" if chance < 0.01 else f"{100 * chance:.0f} %"
+    return f"{words} (probability {share})"
+
+
+def gib(value: float) -> str:
+    """Bytes as driver tools show them.
+
+    >>> gib(71.2 * 2**30)
+    '71.2'
+    """
+    return f"{value / GIB:,.1f}"
+
+
+def machine(count: int, device: Chip) -> str:
+    """`2 x rtx4090`."""
+    return f"{count:,} x {device.found.name}" if count > 1 else device.found.name
+
+
+def memory_rows(device: Chip, parts: Iterable[Part]) -> list[dict[str, Any]]:
+    """Every part of an accelerator's memory; what is left of the driver's total is the last row."""
+    every = [part for part in parts if part.bytes > 0]
+    total = driver_bytes(device)
+    hidden = total - float(device.machine.shown_bytes)
+    if hidden > 0:
+        every.append(Part("kept by the driver", hidden))
+    rows = [part.row() for part in every]
+    free = total - sum(part.bytes for part in every)
+    rows.append({"name": "free" if free >= 0 else "missing", "bytes": abs(free), "p5": None, "p95": None})
+    return rows
+
+
+def driver_bytes(device: Chip) -> float:
+    """Memory as the driver's tool shows it [bytes]."""
+    return float(device.preset.driver_memory_bytes or device.machine.shown_bytes)
+
+
+def tokens(value: float) -> str:
+    """A count of tokens in a sentence."""
+    return units.format("count", value)

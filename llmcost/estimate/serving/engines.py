@@ -1,0 +1,98 @@
+"""The serving engine of a question: its constants, its share of the memory, and the layouts that it has."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.serving.inputs import Calibration, Layout, Load, calibration_from_factors
+from llmcost.engine.serving.memory import memory
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.subject import Chip
+from llmcost.spec import Framework, ServingStack
+
+CONFIDENCE = 0.9  # chance with which a layout has to fit, unless told
+LIKELY = 0.5  # a layout that fits with less is not taken
+METHOD = "docs/method-memory.md"
+
+
+class Engine(NamedTuple):
+    """A serving engine as calibrations name it ("any" where none is named), and what it has."""
+
+    name: str = "any"
+    has: ServingStack | None = None
+
+    @property
+    def tensor_parallel(self) -> bool:
+        """Whether it splits layers over accelerators."""
+        return self.has is None or self.has.tensor_parallel
+
+    def lacks(self, layout: Layout) -> Any:
+        """Which layouts ask for a kind of parallelism that the engine does not have."""
+        found = np.zeros(np.shape(layout.tp), dtype=bool)
+        if self.has is None:
+            return found
+        kinds = (
+            (self.has.tensor_parallel, layout.tp), (self.has.pipeline_parallel, layout.pp),
+            (self.has.expert_parallel, layout.ep), (self.has.attention_dp, layout.dp),
+        )  # fmt: skip
+        for there, degree in kinds:
+            found |= (np.asarray(degree) > 1) & (not there)
+        return found
+
+
+def engine(question: Question) -> Engine:
+    """The engine that was named."""
+    found = question.preset("framework", Framework)
+    if found is None:
+        return Engine()
+    framework, where = found
+    if framework.serving is None:
+        raise LlmcostError(f"{where.name} serves no models: it trains them", "llmcost presets list frameworks")
+    return Engine(str(where.name), framework.serving)
+
+
+def confidence(question: Question) -> float:
+    """Chance with which a layout has to fit [-]."""
+    said = question.stated("fit_confidence")
+    if said is not None:
+        return float(said)
+    question.record("fit_confidence", CONFIDENCE, Origin("default", METHOD))
+    return CONFIDENCE
+
+
+def constants(question: Question, generation: str, used: Engine) -> Calibration:
+    """Constants of a machine and an engine, with the share of the memory and the confidence that were said."""
+    rows = question.catalog.factors("serving", "memory")
+    known = calibration_from_factors(rows, generation, used.name)
+    fraction = question.stated("memory_fraction")
+    if fraction is not None:
+        known = known._replace(memory_share=float(fraction))
+    return known._replace(fit_margin=NormalDist().inv_cdf(confidence(question)))
+
+
+def likeliest(shape: Shape, device: Chip, every: Layout, precisions: Any, load: Load, known: Calibration) -> float:
+    """Chance that the best of several layouts holds one request [-]."""
+    rooms = [float(np.max(memory(shape, device.machine, every, p, load, known).room)) for p in precisions]
+    return NormalDist().cdf(max(rooms))
+
+
+def settled(
+    question: Question, shape: Shape, device: Chip, every: Layout, precisions: Any, load: Load, known: Calibration
+) -> Calibration:
+    """The confidence that layouts are taken with: as asked, or even odds where nothing reaches it, which is said."""
+    asked = NormalDist().cdf(float(known.fit_margin))
+    chance = likeliest(shape, device, every, precisions, load, known)
+    if chance >= asked or chance < LIKELY:
+        return known
+    question.warn(
+        "W083",
+        f"it is tight: the likeliest layout holds one request with a chance of {chance:.0%}, below {asked:.0%}",
+        "llmcost fit, which shows the memory by part and what would make it fit",
+    )
+    return known._replace(fit_margin=0.0)

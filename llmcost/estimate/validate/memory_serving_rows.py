@@ -1,0 +1,292 @@
+"""Rows of what serving engines reported at their start: weights, tokens of cache, peaks, started or refused."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+from llmcost.catalog import Catalog
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.published import ClassBytes, class_bytes, published_in
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.serving.cache import cache_bytes, printed_tokens, state_page_bytes
+from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
+from llmcost.engine.serving.memory import memory
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.subject import machine_of
+from llmcost.estimate.validate import cells
+from llmcost.estimate.validate.cells import positive
+from llmcost.estimate.validate.described import shape_of_row
+from llmcost.estimate.validate.serving_rows import unwindowed
+from llmcost.spec import Framework
+
+GIB = 2.0**30
+QUANTITIES = ("kv_tokens", "weight_bytes", "peak_bytes", "fits")
+NARROW = 0.9  # bytes a weight below which recipes differ in what they leave wide
+Z95 = NormalDist().inv_cdf(0.95)
+# Of the memory of a Mac, what Metal lets the GPU wire: recommendedMaxWorkingSetSize in start-up logs of llama.cpp.
+APPLE_SHARES = ((17.0, 0.667), (30.0, 0.72), (60.0, 0.78), (math.inf, 0.75))
+CUDA_SHARE = 0.985  # of what a card is sold as [GiB], that a process is shown: 0.97 to 0.996 on eleven cards
+OTHER_SIZE = 0.15  # a stated memory that far from the preset's is that of another card of the name
+UNIFORM_BITS = {"q4": 4.85, "q8": 8.5, "int8": 8.5, "int6": 6.5, "int5": 5.5, "int4": 4.5, "int3": 3.5, "int2": 2.6}
+FILES = ("llama.cpp", "ollama", "mlx")  # engines whose files hold every tensor in the format they are named by
+DRAFTS = re.compile(r"mtp|eagle|dflash|draft", re.IGNORECASE)
+CONTEXT_PARALLEL = re.compile(r"dcp (\d+)", re.IGNORECASE)
+UNWINDOWED = (*FILES, "vllm-metal", "any")  # they keep the whole cache of models whose layers all slide
+UNSTATED_LENGTH = 2048.0  # a request that any start has to hold [tokens]
+UNSTATED_POOL = 32768.0  # length by which a pool is counted where none is stated [tokens]
+
+
+class Started(NamedTuple):
+    """What is said of an engine's start, and what it was asked to hold."""
+
+    shape: Shape
+    machine: Machine
+    layout: Layout
+    precision: Precision
+    calibration: Calibration
+    length: float | None  # max_model_len [tokens]
+    sequences: float | None  # max_num_seqs [-]
+    as_asked: bool  # the cache is what was asked for, no pool
+    by_blocks: bool  # tokens are printed by blocks of one group of layers
+    contiguous: bool  # the cache of every sequence is set aside at the start
+    split: float = 1.0  # ways the cache is split over ranks beside tensor parallelism
+
+
+def engine_of(catalog: Catalog, name: str) -> str:
+    """The framework of a row as calibrations name it; "any" where none is known."""
+    try:
+        return str(catalog.load(Framework, re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-"))[1].name)
+    except LlmcostError:
+        known = (engine for engine in ("vllm-metal", "vllm", "mlx", "llama.cpp", "sglang") if engine in name.lower())
+        return next(known, "any")
+
+
+def version_of(text: str) -> float:
+    """Minor version of vLLM that a cell states: 0.8.5 is 8.5, 0.2x about 25; nan where none is."""
+    found = re.match(r"0\.(\d+)(x?)(?:\.(\d+))?", text)
+    if not found:
+        return math.nan
+    if found[2] and len(found[1]) == 1 and int(found[1]) <= 3:  # 0.2x: anything from 0.20 to 0.29
+        return int(found[1]) * 10.0 + 5.0
+    return int(found[1]) + float(found[3] or 0) / 10.0
+
+
+def started(row: Mapping[str, str], catalog: Catalog) -> Started:
+    """The inputs of a row.
+
+    Raises
+    ------
+    LlmcostError
+        An input is missing, unknown or not a number.
+    """
+    engine, shape = engine_of(catalog, cells.text(row, "engine")), shape_of_row(row, catalog)
+    machine, generation = machine_of_row(row, catalog)
+    layout = _layout(row, engine)
+    length = positive(row, "max_model_len")
+    known = calibration_from_factors(catalog.factors("serving", "memory"), generation, engine)
+    known = _told(row, _era(row, known, engine, length), machine)
+    if engine == "llama.cpp" and _old_llama(cells.text(row, "engine_version")):
+        known = known._replace(unfused_tokens=512.0)
+    precision = _precision(row, catalog, engine)
+    found = CONTEXT_PARALLEL.search(row.get("model") or "")
+    if engine in UNWINDOWED and float(shape.local_layers) == float(shape.attention_layers):
+        shape = unwindowed(shape)
+    return Started(
+        _with_draft(row, shape), machine, layout, precision, known, length, positive(row, "max_num_seqs"),
+        engine in FILES, engine == "vllm" and version_of(cells.text(row, "engine_version")) < 20.0,
+        engine == "tensorrt-llm" and version_of(cells.text(row, "engine_version")) < FIRST_PAGED,
+        float(found[1]) if found else 1.0,
+    )  # fmt: skip
+
+
+def machine_of_row(row: Mapping[str, str], catalog: Catalog) -> tuple[Machine, str]:
+    """The accelerator that a row names, else one of the memory that it states, and its generation."""
+    name, words = cells.text(row, "hardware_id"), cells.text(row, "hardware")
+    apple = "apple" in (name + words).lower() or re.match(r"m\d", words.lower()) is not None
+    stated = re.search(r"([\d.]+) ?gib", words.lower()) or re.search(r"([\d.]+) ?gb\b", words.lower())
+    if name and not (apple and stated):
+        try:
+            preset = cells.accelerator(catalog, name)
+        except LlmcostError:
+            return Machine(*[math.nan] * len(Machine._fields)), "apple" if apple else "any"
+        known = machine_of(preset)
+        if stated is not None and abs(float(stated[1]) * 1e9 / preset.memory_bytes - 1.0) > OTHER_SIZE:
+            known = known._replace(process_bytes=float(stated[1]) * CUDA_SHARE * GIB)
+        return known, preset.generation
+    nothing = Machine(*[math.nan] * len(Machine._fields))
+    if stated is None:  # its weights are known all the same
+        return nothing, "apple" if apple else "any"
+    size = float(stated[1])
+    share = CUDA_SHARE if "gib" not in stated[0] else 1.0
+    if apple:
+        share = next(share for most, share in APPLE_SHARES if size < most)
+    shown = size * share * GIB
+    return nothing._replace(memory_bytes=shown, process_bytes=shown), "apple" if apple else "any"
+
+
+def _layout(row: Mapping[str, str], engine: str) -> Layout:
+    count = positive(row, "n_gpus") or 1.0
+    tp, pp, dp, ep = (positive(row, name) or 1.0 for name in ("tp", "pp", "dp", "ep"))
+    if engine == "llama.cpp" and dp > 1:
+        tp, dp = 1.0, 1.0
+    if pp == 1.0 and tp == 1.0 and dp == 1.0:
+        tp = count
+    shared = 1.0 if dp > 1 or ep > tp else 0.0
+    return Layout(tp, pp, max(dp, ep / tp) if shared else dp, ep, shared)
+
+
+def _era(row: Mapping[str, str], known: Calibration, engine: str, length: float | None) -> Calibration:
+    """What older releases of vLLM did: fraction 0.90, 256 sequences, and to version 0.7 prompts in one pass."""
+    words = cells.text(row, "engine_version")
+    version = version_of(words)
+    if engine != "vllm" or math.isnan(version):
+        return known
+    if version < 20.0:
+        known = known._replace(memory_share=0.9)
+    if version >= 8.0 and "V0" not in words:
+        return known
+    known = known._replace(
+        sampled_large=known.sampled, profiled_large=known.profiled, context_bytes=V0_CONTEXT, group_bytes=V0_GROUP
+    )
+    if length is not None and length > WHOLE_UNTIL:  # chunked: without a pass of the sampler before version 0.8
+        chunk = EARLY_CHUNK if version < 6.5 else known.profiled
+        sampler = 0.0 if version < 8.0 else known.logit_bytes
+        return known._replace(profiled=chunk, profiled_large=chunk, logit_bytes=sampler)
+    whole = max(length or 0.0, float(known.profiled))
+    return known._replace(profiled=whole, profiled_large=whole)
+
+
+V0_CONTEXT, V0_GROUP = 0.2e9, 0.2e9  # vLLM to version 0.7: 0.01 to 0.35 GiB beside weights, cache and peak [bytes]
+FIRST_PAGED = 6.0  # TensorRT-LLM 0.6: the cache is paged
+WHOLE_UNTIL, EARLY_CHUNK = 32768.0, 512.0  # vLLM 0.6: prompts are chunked beyond 32,768 tokens, in pieces of 512
+
+
+def _told(row: Mapping[str, str], known: Calibration, machine: Machine) -> Calibration:
+    """What the row says the engine was told."""
+    fraction = positive(row, "mem_fraction")
+    if fraction is not None:
+        known = known._replace(memory_share=fraction)
+    sequences = positive(row, "max_num_seqs")
+    if sequences is not None and known.logit_bytes:
+        known = known._replace(sampled=sequences, sampled_large=sequences)
+    tokens = positive(row, "max_batched_tokens")
+    large = float(machine.shown_bytes) >= float(known.large_bytes)
+    cached = tokens or float(known.profiled_large if large else known.profiled)
+    if tokens is not None and known.profiled:
+        known = known._replace(profiled=tokens, profiled_large=tokens)
+    return known._replace(profiled_cache=cached)
+
+
+def _old_llama(words: str) -> bool:
+    """Whether a release of llama.cpp has no fused attention by default: before build 6325, August 2025."""
+    build = re.search(r"b(\d{4})", words)
+    return (int(build[1]) < 6325) if build else bool(re.search(r"202[345]-0[1-8]|2023|2024", words))
+
+
+def _precision(row: Mapping[str, str], catalog: Catalog, engine: str) -> Precision:
+    formats = {f["name"]: f for f in catalog.table("serving", "formats")}
+    name = cells.text(row, "weight_precision").lower() or "bf16"
+    cache = cells.text(row, "kv_dtype").lower().replace("q8_0", "int8").replace("f16", "fp16").replace("bfp16", "bf16")
+    kv = float(formats[cache]["weight_bytes"]) if cache in formats else 2.0
+    bits = re.search(r"([\d.]+) bits", cells.text(row, "quant_note"))
+    if bits or (name in UNIFORM_BITS and (engine in FILES or name not in formats or "metal" in row.get("engine", ""))):
+        each = (float(bits[1]) if bits else UNIFORM_BITS[name]) / 8.0
+        return Precision(each, kv, 16.0, 0.0, each, each, 1.0)
+    stored = _as_published(row, catalog, name)
+    if name not in formats and stored is None:
+        raise LlmcostError(f"unknown weight_precision {name[:40]!r}", ", ".join(formats))
+    values: dict[str, Any] = {**formats.get(name, formats["fp8"]), "kv_bytes": kv}
+    if stored is not None:
+        values |= {"weight_bytes": stored.weights, "attention_bytes": stored.attention, "head_bytes": stored.ends}
+    return Precision(*(float(values[field]) for field in Precision._fields))
+
+
+def _as_published(row: Mapping[str, str], catalog: Catalog, name: str) -> ClassBytes | None:
+    """Bytes of the published checkpoint, where the row names the format of one."""
+    try:
+        preset = cells.model(catalog, cells.text(row, "model_id"))
+    except LlmcostError:
+        return None
+    found = preset.checkpoint if name.startswith("native") else published_in(preset, name)
+    return None if found is None else class_bytes(preset, found)
+
+
+def _with_draft(row: Mapping[str, str], shape: Shape) -> Shape:
+    """A draft head or a multi-token-prediction layer is one more layer of attention."""
+    if not DRAFTS.search((row.get("model") or "") + (row.get("quant_note") or "")):
+        return shape
+    full = max(float(shape.attention_layers - shape.local_layers), 1.0)
+    return shape._replace(
+        kv_elements=shape.kv_elements * (1.0 + 1.0 / full), attention_layers=shape.attention_layers + 1.0
+    )
+
+
+Answer = tuple[float | None, float | None, float | None, str]  # predicted, p5, p95, why not
+
+
+def predict(row: Mapping[str, str], catalog: Catalog) -> dict[str, Answer]:
+    """What the engine says of a row by quantity; of `fits` the probability that it starts."""
+    try:
+        at = started(row, catalog)
+    except LlmcostError as error:
+        return dict.fromkeys(QUANTITIES, (None, None, None, error.message))
+    load = Load(at.length or UNSTATED_LENGTH, 0.0)
+    held = memory(at.shape, at.machine, at.layout, at.precision, load, at.calibration)
+    weights, spread = float(held.weights_bytes), float(held.spread_bytes)
+    request = float(held.kv_bytes_per_request) / at.split
+    peak = weights + float(held.activation_bytes) + request
+    own = _own_spread(at, weights, float(held.activation_bytes))
+    width = math.exp(Z95 * own / weights)
+    found: dict[str, Answer] = {
+        "weight_bytes": (weights, weights / width, weights * width, ""),
+        "peak_bytes": (peak, max(peak - Z95 * own, weights / width), peak + Z95 * own, ""),
+    }
+    if math.isnan(spread):
+        unknown: Answer = (None, None, None, "the memory of the machine is not stated")
+        return {**dict.fromkeys(QUANTITIES, unknown), **found}
+    return found | {
+        "kv_tokens": _pool(at, float(held.usable_bytes), spread),
+        "fits": (NormalDist().cdf((float(held.usable_bytes) - _needed(at, request)) / spread), None, None, ""),
+    }
+
+
+def _own_spread(at: Started, weights: float, workspace: float) -> float:
+    """Standard deviation of what the engine itself takes [bytes]."""
+    narrow = float(at.precision.weight_bytes) < NARROW
+    of_weights = float(at.calibration.narrow_spread if narrow else at.calibration.weights_spread)
+    return math.hypot(weights * of_weights, workspace * float(at.calibration.workspace_spread))
+
+
+def _needed(at: Started, request: float) -> float:
+    """Cache without which an engine does not start: one request, the states of those in flight [bytes]."""
+    sequences = at.sequences or 1.0
+    states = sequences * float(state_page_bytes(at.shape, at.layout, at.calibration)) / at.split
+    return max(sequences * request if at.contiguous else request, states)
+
+
+def _pool(at: Started, usable: float, spread: float) -> Answer:
+    """Tokens of cache, of one data-parallel rank."""
+    if at.as_asked:
+        return (at.length, at.length, at.length, "") if at.length else (None, None, None, "max_model_len is blank")
+    longest = at.length or UNSTATED_POOL
+    one = float(cache_bytes(at.shape, at.layout, at.precision, longest, at.calibration)) / at.split
+    middle, low, high = (_tokens(at, usable + z * spread, longest, one) for z in (0.0, -Z95, Z95))
+    if middle <= 0:
+        return None, None, None, "no memory is left for a cache"
+    return middle, max(low, 1.0), high, ""
+
+
+def _tokens(at: Started, usable: float, longest: float, one: float) -> float:
+    """Tokens of cache that the engine prints for so much memory [tokens]."""
+    known = at.calibration
+    if not float(known.paged_groups) and float(at.shape.state_layers):  # states have a pool of their own
+        states = float(state_page_bytes(at.shape, at.layout, known)) / at.split
+        share = float(known.state_share)
+        held = (at.sequences or 1.0) * states
+        usable = usable / (1.0 + share) if share and at.sequences is None else usable - held
+        one -= states
+    return float(printed_tokens(at.shape, at.layout, at.precision, usable, longest, one, known, at.by_blocks))

@@ -1,0 +1,94 @@
+"""`llmcost fit`: does it fit, as a first-time user asks it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jsonschema
+import pytest
+
+from llmcost import schemas
+from tests.conftest import Cli
+
+GIB = 2.0**30
+
+
+def answer(cli: Cli, *args: str) -> Any:
+    run = cli("fit", *args, "--json")
+    jsonschema.validate(run.json, schemas.build("fit"))
+    return run
+
+
+def test_the_parts_add_up_to_what_the_driver_shows(cli: Cli) -> None:
+    run = answer(cli, "-m", "llama-3.1-70b", "-H", "rtx4090", "--gpus", "4", "--dtype", "int4")
+    rows = run.json["memory"]
+    assert sum(row["bytes"] for row in rows) == pytest.approx(24564 * 2**20, rel=1e-9)  # nvidia-smi: 24564 MiB
+    assert run.json["result"]["verdict"] == "fits"
+    assert run.json["result"]["fits_probability"] >= 0.9
+    assert run.code == 0
+
+
+def test_what_does_not_fit_says_what_would(cli: Cli) -> None:
+    run = answer(cli, "-m", "llama-3.1-8b", "-H", "t4", "--gpus", "1", "--dtype", "fp16")
+    assert run.code == 1
+    assert run.json["result"]["verdict"] == "does-not-fit"
+    assert run.json["result"]["missing_bytes"] > 0
+    changes = [row["change"] for row in run.json["remedies"]]
+    assert "--gpus 2" in changes
+    for change in changes:
+        name, value = change.split()
+        said = ["-m", "llama-3.1-8b", "-H", "t4", "--gpus", "1", "--dtype", "fp16"]
+        at = said.index(name)
+        again = answer(cli, *said[: at + 1], value, *said[at + 2 :])
+        assert again.json["result"]["verdict"] == "fits", change
+
+
+def test_a_longer_request_takes_more_and_the_longest_fits(cli: Cli) -> None:
+    fixed = ("-m", "llama-3.1-8b", "-H", "l4", "--gpus", "1", "--osl", "1")
+    short = answer(cli, *fixed, "--isl", "1000").json["result"]
+    most = short["longest_context_tokens"]
+    assert answer(cli, *fixed, "--isl", str(most - 10)).json["result"]["fits_probability"] >= 0.89
+    assert answer(cli, *fixed, "--isl", str(int(most * 1.05))).json["result"]["fits_probability"] < 0.9
+
+
+def test_a_larger_share_of_the_memory_holds_more(cli: Cli) -> None:
+    fixed = ("-m", "llama-3.1-8b", "-H", "rtx3090", "--gpus", "1", "--framework", "vllm")
+    few, many = (answer(cli, *fixed, "--memory-fraction", f).json["result"]["kv_tokens"] for f in ("85%", "95%"))
+    # 2.36 GiB more at 131,072 B a token
+    assert many - few == pytest.approx(0.1 * 23.57 * GIB / 131072, rel=0.01)
+
+
+def test_engines_have_the_layouts_that_they_have(cli: Cli) -> None:
+    run = answer(cli, "-m", "qwen3-30b-a3b", "-H", "rtx4090", "--gpus", "4", "--framework", "llama.cpp")
+    found = run.json["result"]
+    assert (found["tp"], found["dp"], found["ep"], found["pp"]) == (1, 1, 1, 4)
+
+
+def test_without_hardware_it_lists_the_smallest_machines(cli: Cli) -> None:
+    run = answer(cli, "-m", "gpt-oss-20b")
+    machines = run.json["machines"]
+    assert len(machines) > 5
+    total = [row["gpus"] * row["driver_bytes"] for row in machines]
+    assert total == sorted(total)
+    assert all(row["fits_probability"] >= 0.9 for row in machines)
+
+
+@pytest.mark.parametrize(
+    ("args", "verdict"),
+    [
+        # a T4 shows 14.6 GiB; 122B in 8 bits on a Mac that wires 96 GiB of 128; 16 GB cards of two bits too few
+        (("-m", "llama-3.1-8b", "-H", "t4", "--gpus", "1", "--dtype", "fp16"), "does-not-fit"),
+        (("-m", "qwen3.5-122b-a10b", "-H", "apple-m3-max", "--gpus", "1", "--dtype", "int8", "--framework", "llama.cpp"),
+         "does-not-fit"),
+        (("-m", "llama-3.1-405b", "-H", "h100-sxm", "--gpus", "8", "--dtype", "fp8", "--framework", "vllm"), "fits"),
+        (("-m", "llama-3.1-70b", "-H", "mi300x", "--gpus", "4"), "fits"),
+    ],
+)  # fmt: skip
+def test_reports_of_what_ran_and_what_did_not(cli: Cli, args: tuple[str, ...], verdict: str) -> None:
+    assert answer(cli, *args).json["result"]["verdict"] == verdict
+
+
+def test_no_model_is_a_wrong_question(cli: Cli) -> None:
+    run = cli("fit", "-H", "t4")
+    assert run.code == 2
+    assert "--model" in run.err

@@ -1,0 +1,123 @@
+"""Memory of serving engines against their start-up logs."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmcost import spec
+from llmcost.catalog import Catalog
+from llmcost.engine.model.published import class_bytes, published_in
+from llmcost.engine.model.transformer import Shape, shape_of
+from llmcost.engine.serving.cache import cache_bytes, state_bytes
+from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
+from llmcost.engine.serving.memory import max_batch, memory, weights_bytes
+from llmcost.estimate.asking.subject import machine_of
+
+GIB = 2.0**30
+CATALOG = Catalog()
+ROWS = CATALOG.factors("serving", "memory")
+FP8 = Precision(1.0, 2.0, 8.0, 0.0, 1.0)
+
+
+def shape(name: str) -> Shape:
+    return shape_of(CATALOG.load(spec.Model, name)[0])
+
+
+def machine(name: str):  # type: ignore[no-untyped-def]
+    return machine_of(CATALOG.load(spec.Accelerator, name)[0])
+
+
+def constants(generation: str, framework: str) -> Calibration:
+    return calibration_from_factors(ROWS, generation, framework)
+
+
+def test_gemma_3_at_full_length_in_vllm() -> None:
+    # vLLM's own count at 32,768 tokens, 16,384 batched: 2.5 GiB of 10 full layers + (52 + 8) x 8,192 B x 17,407
+    known = constants("hopper", "vllm")._replace(profiled_cache=16384.0)
+    held = float(cache_bytes(shape("gemma-3-27b"), Layout(), Precision(), 32768.0, known))
+    assert held / GIB == pytest.approx(10.47, rel=0.005)
+
+
+def test_gpt_oss_at_full_length_in_vllm() -> None:
+    # vllm-project/vllm#27508: 4.54 GiB needed at 131,072 tokens with 1,024 batched
+    known = constants("hopper", "vllm")._replace(profiled_cache=1024.0)
+    held = float(cache_bytes(shape("gpt-oss-120b"), Layout(), Precision(), 131072.0, known))
+    assert held / GIB == pytest.approx(4.54, rel=0.005)
+
+
+def test_a_state_keeps_its_bits_whatever_the_cache_has() -> None:
+    # lmstudio-bug-tracker#1862: 149.6 MiB a sequence (Qwen3.6 27B, the shape of 3.5); 146.8 by 48 layers in 32 bits
+    model = shape("qwen3.5-27b")
+    assert float(state_bytes(model)) / 2**20 == pytest.approx(149.6, rel=0.03)
+    known = constants("hopper", "llama.cpp")
+    wide, narrow = (float(cache_bytes(model, Layout(), Precision(kv_bytes=b), 1.0, known)) for b in (2.0, 1.0))
+    assert wide == pytest.approx(narrow, rel=0.001)
+    # the same report: 16 GiB of cache at 262,144 tokens
+    long = float(cache_bytes(model, Layout(), Precision(), 262144.0, known))
+    assert (long - float(state_bytes(model))) / GIB == pytest.approx(16.0, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("length", "tp", "requests"),
+    [
+        (262144.0, 1.0, 19.54 / 1.19648),  # 80 GiB, 16-bit cache: 19.54 GiB hold 1.196 requests of 262,144
+    ],
+)
+def test_hybrid_pages_of_vllm(length: float, tp: float, requests: float) -> None:
+    # start-up log of Qwen3.8 27B, vLLM 0.26: 408 blocks of 784 tokens, 335 + 2 x 3 of them a request
+    one = float(cache_bytes(shape("qwen3.5-27b"), Layout(tp=tp), Precision(), length, constants("any", "vllm")))
+    assert one / GIB == pytest.approx(requests, rel=0.005)
+
+
+def test_the_405b_as_meta_publishes_it_in_fp8() -> None:
+    # vllm-project/vllm#6746: 57.75 GiB on each of eight cards; all of it in 8 bits would be 47.7
+    preset = CATALOG.load(spec.Model, "llama-3.1-405b")[0]
+    stored = published_in(preset, "fp8")
+    assert stored is not None
+    each = class_bytes(preset, stored)
+    precision = Precision(each.weights, 2.0, 8.0, 0.0, each.attention, each.ends)
+    assert float(weights_bytes(shape_of(preset), Layout(tp=8.0), precision)) / GIB == pytest.approx(57.75, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("model", "card", "known", "tokens"),
+    [
+        # public log: H100, 0.9 of 79.14 GiB, 449,987 tokens (vLLM 0.6.5: 256 sequences)
+        ("llama-3.1-8b", "h100-sxm", {"memory_share": 0.9, "sampled_large": 256.0, "profiled_large": 2048.0}, 449987),
+        # public log: L40S, 0.92, 75,824 tokens
+        ("qwen3-14b", "l40s", {}, 75824),
+        # vllm-project/vllm#10517: RTX 3090, 20,000 tokens in one pass, 31,232 tokens
+        ("llama-3.1-8b", "rtx3090", {"memory_share": 0.9, "profiled": 20000.0}, 31232),
+    ],
+)
+def test_tokens_of_cache_that_vllm_printed(model: str, card: str, known: dict[str, float], tokens: int) -> None:
+    preset = CATALOG.load(spec.Accelerator, card)[0]
+    told = constants(preset.generation, "vllm")._replace(**known)
+    held = memory(shape(model), machine(card), Layout(), Precision(), Load(4096.0, 0.0), told)
+    printed = float(held.usable_bytes / held.kv_bytes_per_request) * 4096.0
+    assert printed == pytest.approx(tokens, rel=0.05)
+
+
+def test_sglang_leaves_the_rest_alone() -> None:
+    # start-up log: 78.7 GiB free before loading, 63.72 after, 12 % of the first kept back: 54.26 GiB, 444,500 tokens
+    held = memory(
+        shape("llama-3.1-8b"), machine("h100-sxm"), Layout(), Precision(), Load(4096.0, 0.0), constants("hopper", "sglang")
+    )  # fmt: skip
+    assert float(held.usable_bytes) / GIB == pytest.approx(54.26, rel=0.02)
+
+
+def test_an_8b_model_in_16_bits_does_not_load_on_a_t4() -> None:
+    # meta-llama/llama3#95: 16.06 GB of weights, the card shows 14.56 GiB
+    point = (shape("llama-3.1-8b"), machine("t4"), Layout(), Precision(), Load(200.0, 50.0))
+    for framework in ("any", "vllm", "sglang", "tensorrt-llm", "llama.cpp"):
+        assert float(max_batch(*point, constants("turing", framework))) == 0.0
+
+
+def test_deepseek_v3_needs_more_than_eight_hopper_cards_of_80_gb() -> None:
+    # InternLM/lmdeploy#2960: about 83 GB a card, out of memory; the same ran on eight H20 of 96 GB
+    load = Load(1000.0, 100.0)
+    for card, held in (("h100-sxm", False), ("h20", True)):
+        fits = float(
+            max_batch(shape("deepseek-v3"), machine(card), Layout(tp=8.0), FP8, load, constants("hopper", "lmdeploy"))
+        )
+        assert (fits > 0) == held
