@@ -199,6 +199,15 @@ class Catalog:
             self._loaded[key] = decode(struct, read_toml(found.path), str(found.path.name))
         return self._stored(self._loaded[key], found.scheme), found
 
+    def held(self, found: Found) -> Any:
+        """The model of what was found: in the format that its name says, or as its own files have it."""
+        from llmcost import spec
+        from llmcost.decode import decode
+
+        if found.path.suffix != ".toml":
+            return self._imported(found)[0]
+        return self._stored(decode(spec.Model, read_toml(found.path), found.path.name), found.scheme)
+
     def _stored(self, preset: Any, scheme: str) -> Any:
         """A model in the format that its name says."""
         if not scheme or preset.n_layers is None:

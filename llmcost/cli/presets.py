@@ -17,7 +17,7 @@ KIND = typer.Argument(
 NAME = typer.Argument(
     ...,
     metavar="NAME",
-    help="Preset name, KIND/NAME, or file.toml.",
+    help="Preset name, KIND/NAME, file.toml, or a model's files.",
     show_default=False,
     autocompletion=command.complete_any,
 )
@@ -47,6 +47,7 @@ def register(app: typer.Typer, full: bool) -> None:
         return
     for name, run in (
         ("list", list_),
+        ("search", search),
         ("show", show),
         ("check", check),
         ("new", new),
@@ -71,6 +72,9 @@ def deliver(estimate: Any, format_: str, json_: bool, output: str | None, no_col
 
 def list_(
     kind: str | None = KIND,
+    family: str | None = typer.Option(
+        None, "--family", metavar="WORD", help="Models of a family: qwen, llama, gemma.", show_default=False
+    ),
     presets_dir: str | None = FOLDER,
     format_: str = FORMAT,
     json_: bool = JSON,
@@ -81,7 +85,22 @@ def list_(
     from llmcost.cli.output import catalog
     from llmcost.estimate import presets
 
-    return deliver(presets.listing(catalog(presets_dir), kind), format_, json_, output, no_color)
+    return deliver(presets.listing(catalog(presets_dir), kind, family), format_, json_, output, no_color)
+
+
+def search(
+    words: list[str] = typer.Argument(..., metavar="WORD...", help="Words of a name or title.", show_default=False),
+    presets_dir: str | None = FOLDER,
+    format_: str = FORMAT,
+    json_: bool = JSON,
+    output: str | None = OUTPUT,
+    no_color: bool = NO_COLOR,
+) -> int:
+    """Find presets by words of their name, alias or title."""
+    from llmcost.cli.output import catalog
+    from llmcost.estimate import presets
+
+    return deliver(presets.search(catalog(presets_dir), " ".join(words)), format_, json_, output, no_color)
 
 
 def show(
@@ -103,7 +122,9 @@ def show(
 
 
 def check(
-    files: list[str] = typer.Argument(..., metavar="FILE...", help="Preset or scenario files.", show_default=False),
+    files: list[str] = typer.Argument(
+        ..., metavar="FILE...", help="Preset or scenario files, or a model's config.json.", show_default=False
+    ),
     format_: str = FORMAT,
     json_: bool = JSON,
     output: str | None = OUTPUT,
@@ -124,9 +145,9 @@ def new(
 ) -> int:
     """Write a preset to edit, on standard output or to a file."""
     from llmcost.cli.output import catalog
-    from llmcost.estimate import presets
+    from llmcost.estimate import preset_templates
 
-    return _text(presets.new(catalog(presets_dir), kind, name, like), output)
+    return _text(preset_templates.new(catalog(presets_dir), kind, name, like), output)
 
 
 def import_(

@@ -10,8 +10,9 @@ import msgspec
 
 from llmcost import spec, units
 from llmcost.catalog import KINDS, SINGULAR, Catalog, Found, is_path, presets_date, source_for, source_of
-from llmcost.decode import STRUCTS, decode, unwrapped
+from llmcost.decode import STRUCTS, decode
 from llmcost.errors import Exit, LlmcostError, did_you_mean, raise_all
+from llmcost.estimate import model_presets
 from llmcost.files import read_toml
 from llmcost.keys import NOTES
 from llmcost.result import Estimate, Warning
@@ -33,8 +34,17 @@ def known_kind(kind: str) -> str:
     return kind
 
 
-def listing(catalog: Catalog, kind: str | None) -> Estimate:
-    """Every preset of a kind, or the number of each kind."""
+def listing(catalog: Catalog, kind: str | None, family: str | None = None) -> Estimate:
+    """Every preset of a kind, or of a family of models, or the number of each kind.
+
+    Raises
+    ------
+    LlmcostError
+        No such kind, no such family, or a family of something that is no model.
+    """
+    if family is not None and kind not in (None, "models"):
+        raise LlmcostError(f"--family is of models, not of {kind}", "llmcost presets list models --family qwen")
+    kind = "models" if family is not None else kind
     if kind is None:
         counts = {k: list(catalog.files(k).values()) for k in KINDS}
         rows: list[dict[str, Any]] = [
@@ -49,8 +59,30 @@ def listing(catalog: Catalog, kind: str | None) -> Estimate:
     rows = [
         {"name": f.name, "title": _title(f), "aliases": ", ".join(names.get(f.name, [])), "from": _from(f)}
         for f in files.values()
+        if family is None or model_presets.of_family(f, family)
     ]
+    if family is not None and not rows:
+        raise LlmcostError(f"no model of a family {units.shown(family)}", f"llmcost presets search {family}")
     return _answer(catalog, f"{len(rows)} {SINGULAR[kind]} presets.", rows, {"count": len(rows)})
+
+
+def search(catalog: Catalog, words: str) -> Estimate:
+    """Presets of every kind whose name, alias or title has the words.
+
+    Raises
+    ------
+    LlmcostError
+        Nothing has them, with the names that are near.
+    """
+    titles = {str(f.path): _title(f) for kind in KINDS for f in catalog.files(kind).values()}
+    rows: list[dict[str, Any]] = [
+        {"kind": f.kind, "name": f.name, "title": titles[str(f.path)], "aliases": ", ".join(aliases), "from": _from(f)}
+        for f, aliases in model_presets.matching(catalog, words, titles)
+    ]
+    if not rows:
+        known = [n for k in KINDS for n in (*catalog.files(k), *catalog.aliases(k))]
+        raise LlmcostError(f"no preset has {units.shown(words)}", did_you_mean(words, known) or "llmcost presets list")
+    return _answer(catalog, f"{len(rows)} presets have {units.shown(words)}.", rows, {"count": len(rows)})
 
 
 def _title(found: Found) -> str:
@@ -74,10 +106,13 @@ def show(catalog: Catalog, name: str, kind: str | None) -> Estimate:
     """
     found = _find(catalog, name, kind)
     today = dt.date.fromisoformat(presets_date(catalog))
+    weighed: dict[str, Any] = {}
     if found.kind in STRUCTS:
-        preset: Any = decode(STRUCTS[found.kind], read_toml(found.path), found.path.name)
+        preset: Any = _loaded(catalog, found)
         rows = _price_rows(preset, today) if found.kind == "prices" else _value_rows(preset, today)
         title = preset.title
+        if found.kind == "models":
+            weighed = _weigh(catalog, preset, rows)
     else:
         data = read_toml(found.path)
         rows = _said_rows(data, today, found.path.name) if found.kind == "scenarios" else _plain_rows(data)
@@ -96,9 +131,26 @@ def show(catalog: Catalog, name: str, kind: str | None) -> Estimate:
         catalog,
         head,
         rows,
-        {"name": found.name, "kind": found.kind, "path": str(found.path) if found.user else None},
-        shadow,
+        {"name": found.name, "kind": found.kind, "path": str(found.path) if found.user else None, **weighed},
+        [*shadow, *found.warnings],
     )
+
+
+def _loaded(catalog: Catalog, found: Found) -> Any:
+    """The preset of a file; a model in the format that its name says, or read from its own files."""
+    if found.kind == "models" and (found.scheme or found.path.suffix != ".toml"):
+        return catalog.held(found)
+    return decode(STRUCTS[found.kind], read_toml(found.path), found.path.name)
+
+
+def _weigh(catalog: Catalog, preset: spec.Model, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Add what the weights take by format; the published ones for the result."""
+    listed = model_presets.weights(catalog, preset)
+    for label, size, note in listed:
+        rows.append(
+            {"key": label, "value": units.format("bytes", size), **_source_cells(None, dt.date.min), "note": note}
+        )
+    return {"weight_bytes": listed[0][1]} if listed else {}
 
 
 def _find(catalog: Catalog, name: str, kind: str | None) -> Found:
@@ -107,7 +159,9 @@ def _find(catalog: Catalog, name: str, kind: str | None) -> Found:
         kind, name = kind_, rest
     if kind is not None:
         return catalog.find(known_kind(kind), name)
-    if is_path(name):
+    if model_presets.is_model_file(Path(name).expanduser()):
+        return catalog.find("models", name)
+    if is_path(name) and Path(name).exists():
         found = catalog.find("scenarios", name)
         return found._replace(kind=kind_of(found.path, read_toml(found.path)))
     matches = []
@@ -217,21 +271,24 @@ def check(files: list[str]) -> Estimate:
     LlmcostError
         Files that cannot be read at all (missing, not TOML), with the findings of the others.
     """
-    rows, unreadable = [], []
+    rows, unreadable, catalog = [], [], Catalog([])
     for name in files:
         try:
-            rows += [{"file": name, "finding": text, "hint": hint} for text, hint in _findings(Path(name))]
+            rows += [{"file": name, "finding": text, "hint": hint} for text, hint in _findings(catalog, Path(name))]
         except LlmcostError as error:
             unreadable.append(error)
     if unreadable:
         raise_all([*unreadable, *(LlmcostError(row["finding"], row["hint"]) for row in rows)])
     head = f"{len(rows)} findings in {len(files)} files." if rows else f"{len(files)} files, nothing to report."
     code = Exit.NO if rows else Exit.OK
-    answer = _answer(Catalog([]), head, rows, {"files": len(files), "findings": len(rows)})
+    answer = _answer(catalog, head, rows, {"files": len(files), "findings": len(rows)})
     return msgspec.structs.replace(answer, exit_code=int(code))
 
 
-def _findings(path: Path) -> list[tuple[str, str]]:
+def _findings(catalog: Catalog, path: Path) -> list[tuple[str, str]]:
+    if model_presets.is_model_file(path):
+        name, found = model_presets.drift(catalog, path)
+        return [(text, f"llmcost presets show {name}") for text in found]
     data = read_toml(path)
     kind = kind_of(path, data)
     try:
@@ -283,76 +340,6 @@ def sanity(preset: Any) -> list[str]:
         if preset.n_layers is None and total is None and active is None and preset.training_flops is None:
             found.append("neither an architecture, params_total nor training_flops")
     return found
-
-
-def new(catalog: Catalog, kind: str, name: str, like: str | None) -> str:
-    """A preset to edit: a copy of another, or every key with an empty value to fill in.
-
-    Raises
-    ------
-    LlmcostError
-        Unknown kind, a name that is not one, or an unknown preset to start from.
-    """
-    known_kind(kind)
-    try:
-        msgspec.convert(name, spec.Name)
-    except msgspec.ValidationError:
-        raise LlmcostError(
-            f"{units.shown(name)} is not a preset name", "lower-case letters, digits, '.', '_', '-'"
-        ) from None
-    if like is not None:
-        found = catalog.find(kind, like)
-        text = found.path.read_text("utf-8")
-        return (
-            _head(kind, name, f", from {found.origin}")
-            + "\n".join(line for line in text.splitlines() if not line.startswith("aliases"))
-            + "\n"
-        )
-    return _blank(kind, name)
-
-
-def _example(annotation: Any) -> str:
-    """A value of the right form, as TOML."""
-    inner, kind = unwrapped(annotation)
-    if kind in units.KINDS:
-        return f'"{units.KINDS[kind].sample}"' if kind != "whole" else "1"
-    if inner is bool:
-        return "false"
-    if inner is dt.date:
-        return "2026-11-23"
-    choices = getattr(inner, "__args__", ())
-    return f'"{choices[0]}"' if choices and isinstance(choices[0], str) else '""' if inner is str else "[]"
-
-
-def _head(kind: str, name: str, like: str = "") -> str:
-    place = f"{kind}/ of your preset folder (llmcost presets path)"
-    return f"# {kind}/{name}{like}. Save as {name}.toml in {place}.\n"
-
-
-def _blank(kind: str, name: str) -> str:
-    head = _head(kind, name)
-    if kind not in STRUCTS:
-        return head + f'title = "{name}"\n# keys: llmcost schema scenario\n'
-    lines = [head.rstrip(), f'title = "{name}"']
-    for field in msgspec.structs.fields(STRUCTS[kind]):
-        if field.name in ("title", "sources", "aliases", "prices"):
-            continue
-        example = _example(field.type)
-        lines.append(f"{field.name} = {example}  # required" if field.required else f"# {field.name} = {example}")
-    if kind == "prices":
-        lines += [
-            "",
-            "[[prices]]",
-            'hardware = "h100-sxm"',
-            'commitment = "on-demand"',
-            'usd_per_hour = "2.50/h"',
-            "date = 2026-11-23",
-            'address = "https://..."',
-            'confidence = "vendor"',
-        ]
-    else:
-        lines += ["", "[[sources]]", 'address = "https://..."', "date = 2026-11-23", 'confidence = "vendor"']
-    return "\n".join(lines) + "\n"
 
 
 def _answer(

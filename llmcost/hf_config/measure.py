@@ -45,7 +45,9 @@ class Measured(NamedTuple):
         return self.cache[0] - LENGTHS[0] * self.bytes_per_token if self.cache else 0.0
 
 
-def measure(config: Mapping[str, Any], where: str, folder: Path | None = None) -> tuple[Measured, Any]:
+def measure(
+    config: Mapping[str, Any], where: str, folder: Path | None = None, run: bool = True
+) -> tuple[Measured, Any]:
     """Build the class that `transformers` has for a configuration on the meta device, and count it.
 
     Parameters
@@ -56,6 +58,8 @@ def measure(config: Mapping[str, Any], where: str, folder: Path | None = None) -
         What messages call the file.
     folder : Path
         Where it lies; nothing is downloaded, and no code of the folder is run.
+    run : bool
+        Whether two passes are counted, or the parameters alone.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def measure(config: Mapping[str, Any], where: str, folder: Path | None = None) -
         reason = plainly(f"{type(error).__name__}: {error}", 200)
         raise LlmcostError(f"{where}: transformers {transformers.__version__} builds no {kind}: {reason}") from None
     counted = _count(model, text)
-    return _run(torch, model, counted), text
+    return (_run(torch, model, counted) if run else counted), text
 
 
 def _packages(where: str) -> tuple[Any, Any]:

@@ -34,6 +34,10 @@ class Subject(NamedTuple):
         """How headlines call it."""
         return self.found.name if self.found else "this model"
 
+    def sizes(self) -> dict[str, float]:
+        """Its parameters, for the result [-]."""
+        return {"params_total": float(self.shape.params_total), "params_active": float(self.shape.params_active)}
+
     @property
     def moe(self) -> bool:
         """Whether experts are routed."""

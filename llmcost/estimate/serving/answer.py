@@ -65,7 +65,7 @@ def _estimate(service: Hosted, sold: tuple[offers.Offer, ...], c: ServingFigures
     if replica.server() is None:  # a batch that stands: nothing to tell apart from its latencies
         for full in STANDING.values():
             result.pop(full, None)
-    result |= replica.facts()
+    result |= replica.facts() | (service.model.sizes() if service.model is not None else {})
     p = service.central()
     if service.sizing is not None:
         result["max_utilization"] = service.sizing.max_utilization
