@@ -199,6 +199,11 @@ class Catalog:
             self._loaded[key] = decode(struct, read_toml(found.path), str(found.path.name))
         return self._stored(self._loaded[key], found.scheme), found
 
+    def stored_in(self, model: spec.Model, scheme: str) -> tuple[spec.Model, str]:
+        """A model in a format of calibration/checkpoints.toml, and how that stores it."""
+        note = next(row["note"] for row in self.table("checkpoints", "schemes") if row["name"] == scheme)
+        return self._stored(model, scheme), str(note)
+
     def held(self, found: Found) -> Any:
         """The model of what was found: in the format that its name says, or as its own files have it."""
         from llmcost import spec
@@ -259,6 +264,17 @@ class Catalog:
 def is_path(name: str) -> bool:
     """Whether a preset argument names a file: it holds a `/` or ends in `.toml`."""
     return "/" in name or name.endswith(".toml")
+
+
+def words_of(name: str) -> tuple[str, ...]:
+    """The words of a model's name that say which one it is.
+
+    >>> words_of("Qwen/Qwen3-8B-AWQ")
+    ('qwen', '3', '8b')
+    """
+    from llmcost import names
+
+    return names.read(name).words
 
 
 MODEL_FILES = (".toml", ".json", ".gguf", ".safetensors")

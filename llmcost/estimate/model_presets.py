@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from llmcost import names, spec, units
-from llmcost.catalog import KINDS, Catalog, Found
+from llmcost import spec, units
+from llmcost.catalog import KINDS, Catalog, Found, words_of
 from llmcost.errors import LlmcostError
-from llmcost.hf_config.schemes import stored_as
+from llmcost.files import read_bytes
 
 # Formats whose weights `presets show` prints beside the published one: rows of calibration/checkpoints.toml.
 SHOWN = ("16bit", "fp8", "w8a8", "awq", "nvfp4", "q8_0", "q4_k_m")
@@ -37,7 +37,7 @@ def of_family(found: Found, family: str) -> bool:
     True
     """
     wanted = family.strip().lower()
-    return bool(wanted) and any(wanted in word for word in names.read(found.name).words)
+    return bool(wanted) and any(wanted in word for word in words_of(found.name))
 
 
 def matching(catalog: Catalog, words: str, titles: dict[str, str]) -> list[tuple[Found, list[str]]]:
@@ -74,11 +74,10 @@ def weights(catalog: Catalog, model: spec.Model) -> list[tuple[str, float, str]]
         return []
     published = checkpoint_of(model)
     found = [(f"weights as published ({published.method})", stored_bytes(model).total, "")]
-    rows = {row["name"]: row for row in catalog.table("checkpoints", "schemes")}
     plain = msgspec.structs.replace(model, native_dtype=None, checkpoint=None)
     for name in SHOWN:
-        stored = stored_as(plain, rows[name])
-        found.append((f"weights in {name}", stored_bytes(stored).total, str(rows[name]["note"])))
+        stored, note = catalog.stored_in(plain, name)
+        found.append((f"weights in {name}", stored_bytes(stored).total, note))
     return found
 
 
@@ -91,10 +90,9 @@ def drift(catalog: Catalog, path: Path) -> tuple[str, list[str]]:
         Files that hold no model.
     """
     from llmcost.engine.model.parameters import count
-    from llmcost.hf_config.model_files import CONFIG, read, read_json
 
-    model = read(path).model
-    preset, name = _preset_of(catalog, path, read_json(path) if path.name == CONFIG else {})
+    model = catalog.load(spec.Model, str(path.resolve()))[0]
+    preset, name = _preset_of(catalog, path, _stated(path))
     if preset is None:
         return "", []
     found = []
@@ -108,10 +106,18 @@ def drift(catalog: Catalog, path: Path) -> tuple[str, list[str]]:
     return name, found
 
 
-def _preset_of(catalog: Catalog, path: Path, config: dict[str, Any]) -> tuple[spec.Model | None, str]:
+def _stated(path: Path) -> str:
+    """The name that a configuration says it was saved under."""
+    if path.suffix != ".json":
+        return ""
+    said: Any = msgspec.json.decode(read_bytes(path))
+    return str(said.get("_name_or_path") or "") if isinstance(said, dict) else ""
+
+
+def _preset_of(catalog: Catalog, path: Path, stated: str) -> tuple[spec.Model | None, str]:
     """The preset that the file's own name, its folder's or its stated name means."""
     folder = path.resolve() if path.is_dir() else path.resolve().parent
-    for name in (str(config.get("_name_or_path") or ""), folder.name, path.stem):
+    for name in (stated, folder.name, path.stem):
         if not name or name.startswith((".", "/")):
             continue
         try:

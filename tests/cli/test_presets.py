@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
 from llmcost.catalog import Catalog
 from llmcost.estimate.presets import show
 from llmcost.files import read_toml
+from tests.conftest import Cli
 
 CATALOG = Catalog([])
 
@@ -21,3 +25,51 @@ def test_a_scenario_shows_its_values_and_where_each_is_from(name: str) -> None:
     for source in said["sources"]:
         for key in source.get("keys", []):
             assert {row["source"] for k, row in rows.items() if k.split(": ")[-1] == key} == {source["address"]}
+
+
+def test_a_family_is_listed_and_words_are_found(cli: Cli) -> None:
+    listed = cli("presets", "list", "--family", "mimo", "--json").json
+    assert {row["name"] for row in listed["rows"]} == {"mimo-7b", "mimo-v2-flash"}
+    found = cli("presets", "search", "kimi", "thinking", "--json").json
+    assert [row["name"] for row in found["rows"]] == ["kimi-k2-thinking"]
+    assert cli("presets", "search", "zzzz").code == 2
+    assert cli("presets", "list", "hardware", "--family", "qwen").code == 2
+
+
+def test_a_model_shows_what_its_weights_take_by_format(cli: Cli) -> None:
+    """Llama 3.1 8B: 8,030,261,248 parameters of 2 bytes; AWQ 5.7 GB on disk."""
+    shown = cli("presets", "show", "meta-llama/Llama-3.1-8B-Instruct-AWQ", "--json").json
+    assert shown["result"]["weight_bytes"] == pytest.approx(5.7e9, rel=0.01)
+    rows = {row["key"]: row["value"] for row in shown["rows"]}
+    assert rows["weights in 16bit"] == "16.1 GB"
+
+
+CONFIG = {
+    "model_type": "llama", "hidden_size": 4096, "num_hidden_layers": 32, "num_attention_heads": 32,
+    "num_key_value_heads": 8, "intermediate_size": 14336, "vocab_size": 128256, "tie_word_embeddings": False,
+    "torch_dtype": "bfloat16", "max_position_embeddings": 131072, "_name_or_path": "meta-llama/Llama-3.1-8B",
+}  # fmt: skip
+
+
+def test_a_configuration_that_drifted_from_its_preset_is_reported(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(CONFIG))
+    assert cli("presets", "check", str(path)).code == 0
+    path.write_text(json.dumps(CONFIG | {"num_hidden_layers": 31}))
+    run = cli("presets", "check", str(path))
+    assert run.code == 1
+    assert "n_layers: 31, the preset llama-3.1-8b has 32" in run.out
+
+
+def test_an_import_prints_and_serves(cli: Cli, tmp_path: Path) -> None:
+    """A quantised file: 5.7 GB of an 8B in AWQ, through a preset and by its path."""
+    quantised = {"quant_method": "awq", "bits": 4, "group_size": 128, "version": "gemm", "zero_point": True}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(CONFIG | {"quantization_config": quantised}))
+    run = cli("presets", "import", str(path), "-o", "-")
+    assert 'method = "awq"' in run.out
+    (tmp_path / "mine.toml").write_text(run.out)
+    for model in (str(path), str(tmp_path / "mine.toml")):
+        assert cli("presets", "show", model, "--kind", "models", "--json").json["result"]["weight_bytes"] == (
+            pytest.approx(5.7e9, rel=0.01)
+        )

@@ -59,7 +59,9 @@ FLOORS = {
         "check": {"training", "serving", "lifetime", "crossover"},
         "fit": {"asking", "training", "serving"},
         "validate": {"asking"},
-        "presets": set(),
+        "model_presets": set(),
+        "presets": {"model_presets"},
+        "preset_templates": {"presets"},
     },
 }  # fmt: skip
 

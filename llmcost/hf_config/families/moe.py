@@ -366,7 +366,7 @@ def mimo_v2(r: Reader) -> Fields:
             "d_head_v": r.whole("v_head_dim"), "sinks": r.flag("add_full_attention_sink_bias", False)}  # fmt: skip
     swa = {
         "n_heads": r.optional("swa_num_attention_heads") or full["n_heads"],
-        "n_kv_heads": r.optional("swa_num_key_value_heads") or _mimo_kv(r, full["n_kv_heads"]),
+        "n_kv_heads": r.optional("swa_num_key_value_heads") or _mimo_kv(r),
         "d_head": r.optional("swa_head_dim") or full["d_head"],
         "d_head_v": r.optional("swa_v_head_dim") or full["d_head_v"],
         "sinks": r.flag("add_swa_attention_sink_bias", True), "sliding_window": r.whole("sliding_window"),
@@ -375,8 +375,8 @@ def mimo_v2(r: Reader) -> Fields:
     return fields | {"attention_groups": [*groups, *([{"layers": local, **swa}] if local else [])]}
 
 
-def _mimo_kv(r: Reader, known: int) -> int:
-    """KV heads of the windows: files of transformers 5 list them by layer."""
+def _mimo_kv(r: Reader) -> int:
+    """KV heads of the windows: files of transformers 5 list them by layer, the class has 8."""
     listed = r.config.get("per_layer_config")
     own = (
         {v.get("num_key_value_heads") for v in listed.values() if isinstance(v, dict)}
@@ -384,4 +384,4 @@ def _mimo_kv(r: Reader, known: int) -> int:
         else set()
     )
     found = {n for n in own if isinstance(n, int)}
-    return found.pop() if len(found) == 1 else known
+    return found.pop() if len(found) == 1 else 8
