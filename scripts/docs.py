@@ -33,6 +33,8 @@ PAGES = {
     "claims": "claims.md",
     "comparison": "method-compare.md",
     "budgets in CI": "ci.md",
+    "contributing": "contributing.md",
+    "tests": "testing.md",
     "glossary": "glossary.md",
     "command line": "cli.md",
 }
@@ -139,7 +141,7 @@ def main() -> None:
     path = ROOT / "docs" / "glossary.md"
     path.write_text(glossary(path.read_text("utf-8")), "utf-8")
     (ROOT / "docs" / "cli.md").write_text(cli(), "utf-8")
-    for name in ("method-techniques.md", "method-compare.md"):
+    for name in (*techniques.PAGES, "contributing.md"):
         path = ROOT / "docs" / name
         path.write_text(techniques.page(path.read_text("utf-8")), "utf-8")
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from llmcost import api
 from llmcost.errors import LlmcostError
-from scripts import trend
+from scripts import layers, trend
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 REPLICA = {"model": "llama-3.1-70b", "hardware": "h100-sxm", "tp": 4, "isl": 1000, "osl": 500}
@@ -164,7 +164,15 @@ def asked(figure: Figure) -> str:
     return "`llmcost serve " + " ".join(f"--{k.replace('_', '-')} {v}" for k, v in figure.question.items()) + "`"
 
 
-TABLES = {"batching": batching, "published": published, "trend": trend.table}
+TABLES: dict[str, Callable[[], str]] = {
+    "batching": batching,
+    "published": published,
+    "trend": trend.table,
+    "layers": lambda: layers.picture("llmcost"),
+    "engine": lambda: layers.picture("llmcost.engine"),
+    "estimate": lambda: layers.picture("llmcost.estimate"),
+}
+PAGES = ("method-techniques.md", "method-compare.md")  # that have such tables
 
 
 def page(text: str) -> str:

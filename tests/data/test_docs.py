@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 
-from scripts import accuracy, ci_docs, docs, techniques
+import pytest
+
+from scripts import accuracy, ci_docs, docs, layers, techniques
 from tests.conftest import ROOT
 
 SOURCES = [p for p in sorted((ROOT / "llmcost").rglob("*.py"))]
@@ -30,7 +32,7 @@ def test_accuracy_page_is_what_validate_says() -> None:
 
 
 def test_tables_of_techniques_are_what_the_commands_say() -> None:
-    for name in ("method-techniques.md", "method-compare.md"):
+    for name in techniques.PAGES:
         text = (ROOT / "docs" / name).read_text("utf-8")
         assert techniques.page(text) == text, "run: make docs"
 
@@ -56,3 +58,24 @@ def test_links_between_pages_lead_somewhere() -> None:
         links = re.findall(r"\]\(([\w./-]+\.md)\)", page.read_text("utf-8"))
         assert links, f"{page.name} leads nowhere"
         assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@pytest.mark.parametrize(("name", "inside"), [("layers", ""), ("engine", ".engine"), ("estimate", ".estimate")])
+def test_the_pictures_of_the_layers_are_what_the_imports_say(name: str, inside: str) -> None:
+    """Every arrow is an import, and every import between two boxes has a way along the arrows. Run: make docs."""
+    text = (ROOT / "docs" / "contributing.md").read_text("utf-8").split(f"<!-- table: {name} -->")[1]
+    drawn = re.findall(r"^  (\w+) --> (\w+)$", text.split("<!-- end -->")[0], re.MULTILINE)
+    imports, shown = layers.boxes(f"llmcost{inside}"), {box for arrow in drawn for box in arrow}
+    assert [arrow for arrow in drawn if arrow[1] not in imports.get(arrow[0], ())] == []
+
+    def ways(box: str) -> set[str]:
+        return {box}.union(*(ways(to) for start, to in drawn if start == box))
+
+    assert {(a, b) for a in shown for b in imports[a] & shown if b not in ways(a)} == set()
+
+
+def test_files_named_for_contributors_are_there() -> None:
+    text = (ROOT / "docs" / "contributing.md").read_text("utf-8")
+    named = set(re.findall(r"`((?:llmcost|presets|scripts|validation|schemas)/[\w./-]+)`", text))
+    assert len(named) > 10
+    assert [name for name in sorted(named) if not re.search("[A-Z]", name) and not (ROOT / name).exists()] == []
