@@ -320,6 +320,10 @@ class ServingStack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 class TrainingStack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A training framework as it comes: the defaults it starts with (None: not known)."""
 
+    # tuned: kernels made for the chip; sharded: PyTorch that shards weights; trainer: Hugging Face and what wraps it
+    family: Literal["tuned", "sharded", "trainer"]
+    recompute: Literal["none", "selective", "full"] | None = None  # of fine-tuning, unless told
+    adapted: Literal["q,v", "attention", "all-linear"] | None = None  # layers with adapters, unless told
     kin: Name | None = None  # the framework whose constants it is drawn toward
     year: Whole | None = None  # of the release that these defaults describe
     context_parallel: bool = False

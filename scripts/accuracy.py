@@ -45,15 +45,14 @@ machine or a model that is new.
 """
 UNSEEN = (
     "`llmcost validate training --data validation/training_unseen.csv`. No constant was fitted to these rows. torchtitan "
-    "and arXiv 2205.05198\nwere looked at while the model was built; the long sequences on B200, the fine-tuning rows "
-    "and H200 were predicted once it stood.\nGaudi 2 states no layout: it was seen 20 % too fast, and the factor for searched "
-    "layouts (`practice`, 1.12) was then applied to such rows."
+    "and arXiv 2205.05198\nwere looked at while the first model was built; the long sequences on B200, the fine-tuning rows "
+    "and H200 were predicted once it stood.\nUnder a named stack (torchtitan: named) they are predicted as any row is."
 )
 NOTES = """## What is not modelled
 
-- **Training.** The release of the training software: one configuration differs by up to 60 % between releases of one stack. Mixture-of-experts stacks other than the one that
-  holds most rows are extrapolation (21 % median when each source is left out). Fully sharded training on Hopper is predicted about 10 % too fast. AMD and Gaudi have no training rows in the fit:
-  their matrix efficiency is borrowed from published matrix benchmarks, Trainium's from two published steps, with the wider range.
+- **Training.** The release of the training software, but for its year: one configuration differs by up to 60 % between releases of one stack. Experts outside the tuned stacks run at anything between
+  a loop over them and a grouped product, which no input tells: their range is wide. Power limits of the machines of a source. Padding, offloading to the host and packing of fine-tuning batches are taken as
+  stated, not measured.
 - **Whole runs.** What a card counts as GPU-hours (restarts, evaluation, post-training, several models in one figure) differs, and some contradict their own tokens (group `hours`, by a look at the implied efficiency): all are in the
   fit, whose error has heavy tails, and all are scored here. Rows without GPU-hours are listed by `validate` and not scored.
 - **Serving.** Time to first token depends on the benchmark's warm-up and first wave, which no input column tells: its range is wide. Speculative decoding that a source did not label. Pipeline
@@ -153,9 +152,14 @@ def left_out(subject: str, quantity: str, what: str) -> str:
         name = {"output_tokens_per_s": "throughput"}.get(quantity, quantity)
         wanted = {"test": f"{what} never fitted", "left_out": "all", "quantity": name}
         keys, unit = ("median_error", "mean_error"), 100.0
+    elif subject == "training":
+        if what != "source":
+            return ""
+        means = {"left_out": "mean of sources, software named", "name": "pre-training"}
+        of_sources = next(row for row in rows if means.items() <= row.items())
+        return f"median {float(of_sources['median_ape_pct']):.0f} %, each source counting once"
     else:
-        folds = {"source": "publisher" if subject == "runs" else "source", "machine": "accelerator"}
-        wanted = {"left_out": folds[what], "name": "all"}
+        wanted = {"left_out": {"source": "publisher"}.get(what, what), "name": "all"}
         keys, unit = ("median_ape_pct", "mape_pct"), 1.0
     found = next((row for row in rows if wanted.items() <= row.items()), None)
     return "" if found is None else errors(*(unit * float(found[key]) for key in keys))

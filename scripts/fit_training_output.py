@@ -14,8 +14,7 @@ import tomli_w
 from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine, peak_flops
-from llmcost.engine.training import layouts as par
-from llmcost.engine.training.calibration import calibration_from_factors
+from llmcost.engine.training.calibration import Ranges, Stack
 from llmcost.engine.training.flops import training_flops_of
 from llmcost.engine.training.micro_batch import bits_of
 from llmcost.errors import LlmcostError
@@ -27,8 +26,9 @@ from llmcost.estimate.validate.cells import number as number_in
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "presets" / "calibration"
 MEASURED, RUNS = "validation/training_measured.csv", "validation/training_runs.csv"
+ADDRESS = "validation/training_measured.csv, training_finetune.csv"
 SCRIPT = "scripts/fit_training.py"
-READ = dt.date(2026, 11, 23)
+READ = dt.date(2026, 11, 29)
 HEAD = "# Written by scripts/fit_training.py from validation/; edit the script, not this file.\n\n"
 Row = dict[str, Any]
 
@@ -36,7 +36,7 @@ Row = dict[str, Any]
 def factor(name: str, value: float, unit: str, generation: Any, note: str, confidence: str, **extra: float) -> Row:
     """One calibrated number with where it comes from."""
     rounded = {key: float(f"{number:.4g}") for key, number in {"value": value, **extra}.items()}
-    address = f"{MEASURED}, {SCRIPT}"
+    address = f"{ADDRESS}, {SCRIPT}"
     meaning = {"unit": unit, "generation": generation, "address": address, "date": READ, "confidence": confidence}
     return {"name": name, **rounded, **meaning, "note": note}
 
@@ -54,9 +54,34 @@ def write_left_out(name: str, rows: list[Row]) -> None:
         writer.writerows(rows)
 
 
-def write_calibration(rows: list[Row]) -> None:
-    """The factors of the training engine."""
-    write("training.toml", {"factors": rows})
+def write_calibration(rows: list[Row], stacks: list[Row]) -> None:
+    """The factors of the training engine, and what each stack adds."""
+    write("training.toml", {"factors": rows, "stacks": stacks})
+
+
+STACK_UNITS = {
+    "host": "s", "products": "ratio", "attention_kernel": "ratio", "traffic": "ratio", "gather": "ratio",
+    "updates": "ratio", "expert_loop": "s",
+}  # fmt: skip
+
+
+def stack(name: str, constants: Stack, sources: int, rows: int) -> Row:
+    """What a stack adds, with what it was drawn from; a family has no rows of its own."""
+    values = {key: float(f"{getattr(constants, key):.4g}") for key in STACK_UNITS}
+    words = {
+        "sources": sources,
+        "rows": rows,
+        "address": f"{ADDRESS}, {SCRIPT}",
+        "date": READ,
+        "confidence": "measured",
+    }
+    return {"name": name, **values, "units": STACK_UNITS, **words}
+
+
+def ranges_as_written(catalog: Catalog) -> Ranges:
+    """The ranges of the last fit with `--cv`."""
+    rows = [row for row in catalog.factors("training") if row["name"].startswith("log_range_")]
+    return Ranges(**{row["name"][10:]: float(row["value"]) for row in rows if row["generation"] == "any"})
 
 
 class Sample(NamedTuple):
@@ -162,12 +187,6 @@ def known_links(catalog: Catalog) -> tuple[float, float]:
 
 # Largest matrix products over the dense 16-bit peak: "MAMF" table of stas00/ml-engineering, compute/accelerator;
 # TPU: https://github.com/jax-ml/jax/blob/1082251cde87/docs/pallas/tpu/matmul.ipynb
-MATMUL_ADDRESS = "https://github.com/stas00/ml-engineering/blob/master/compute/accelerator/README.md"
-# 47.95 and 7.94 sequences of 8,192 per second; no measured matrix product is published
-TRAINIUM_ADDRESS = (
-    "https://github.com/aws-neuron/aws-neuron-sdk/blob/7c165a3e0131/about-neuron/benchmarks/trn1/"
-    "training_data_decoder.csv"
-)
 MATMUL = {
     "ampere": 0.869,  # A100 SXM 271.2 of 312
     "hopper": 0.803,  # H100 SXM 794.5 of 989
@@ -178,37 +197,3 @@ MATMUL = {
     "gaudi": 0.847,  # Gaudi 2 0.969, Gaudi 3 0.741
     "tpu": 0.923,  # v5e, 8,192 cubed under XLA, host dispatch included
 }
-
-
-def borrowed_rows(fitted: dict[str, float]) -> list[Row]:
-    """`gemm_16` of generations without training rows: their measured matrix products x what training keeps of them."""
-    kept = float(np.mean([fitted[name] / MATMUL[name] for name in fitted if name in MATMUL]))
-    note = "largest measured matrix product x the share of it that training keeps on Ampere, Hopper and Blackwell"
-    rows = []
-    for name, share in MATMUL.items():
-        if name not in fitted:
-            row = factor("gemm_16", share * kept, "share", [name], note, "third-party")
-            rows.append(row | {"address": MATMUL_ADDRESS})
-    note = "such that the published steps of Llama 3.1 8B and 70B on 512 Trainium are met in the mean"
-    return [*rows, factor("gemm_16", 0.45, "share", ["trainium"], note, "vendor") | {"address": TRAINIUM_ADDRESS}]
-
-
-def practice(catalog: Catalog) -> float:
-    """Median of measured over the best step of a free search, one value per distinct configuration.
-
-    The two one-stack sweeps (one model or one layout on many sizes) would outnumber the rest and are left out.
-    """
-    factors, ratios = catalog.factors("training"), {}
-    for row in tr.read_rows(ROOT / MEASURED):
-        if row["source_group"] in ("llmfoundry", "internevo"):
-            continue
-        try:
-            todo = tr.case(row, catalog)
-            calibration, _ = calibration_from_factors(factors, todo.generation)
-            found = par.search(todo.shape, todo.machine, todo.n_gpus, todo.run, calibration, None, tr.MEASURED_SLACK)
-        except (LlmcostError, ValueError):
-            continue
-        if found.fitting:
-            key = (row["model"], row["hardware_id"], row["n_gpus"], row["precision_id"], row["global_batch_seqs"])
-            ratios[key] = float(row["measured_step_s"]) / found.best.step.step_seconds
-    return float(np.median(list(ratios.values())))

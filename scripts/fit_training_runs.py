@@ -13,7 +13,6 @@ import numpy as np
 
 from llmcost.catalog import Catalog
 from llmcost.engine.training import campaign as cp
-from llmcost.engine.training.calibration import calibration_from_factors
 from llmcost.errors import LlmcostError
 from llmcost.estimate.validate import training_rows as tr
 from llmcost.estimate.validate import training_runs as runs
@@ -60,7 +59,7 @@ def load(catalog: Catalog) -> Runs:
             continue
         try:
             todo = runs.whole(row, catalog)
-            hours = runs.gpu_hours(todo, calibration_from_factors(factors, todo.generation)[0])
+            hours = runs.gpu_hours(todo, runs.constants(todo, factors))
         except LlmcostError as error:
             print(f"run skipped: {row['id']}: {error.message}")
             continue

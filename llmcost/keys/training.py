@@ -5,6 +5,8 @@ from __future__ import annotations
 from llmcost.keys.key import CROSSOVER, TRAIN, Key
 from llmcost.keys.methods import METHODS
 
+ADAPTED = ("q,v", "attention", "all-linear", "+embeddings")
+
 KEYS = (
     Key("tokens", "count", "Training", "training tokens: 15T", (TRAIN, CROSSOVER), ranged=True),
     Key("method", "choice", "Training", "how it is trained", (TRAIN, CROSSOVER), choices=tuple(METHODS)),
@@ -13,6 +15,7 @@ KEYS = (
     Key("long_tokens", "count", "Training", "tokens of a long-context phase: 800B", (TRAIN, CROSSOVER), ranged=True),
     Key("long_seq_len", "whole", "Training", "sequence length of that phase: 131072", (TRAIN, CROSSOVER)),
     Key("lora_rank", "whole", "Training", "rank of the adapters (lora, qlora): 16", (TRAIN, CROSSOVER)),
+    Key("adapted", "choice", "Training", "layers with adapters (lora, qlora)", (TRAIN, CROSSOVER), choices=ADAPTED),
     Key("teacher", "models", "Training", "model that is distilled (distill)", (TRAIN, CROSSOVER)),
     Key("rollout_tokens", "count", "Training", "tokens generated (rl): 2B", (TRAIN, CROSSOVER), ranged=True),
     Key("reward_model", "models", "Training", "model that scores rollouts (rl)", (TRAIN, CROSSOVER)),

@@ -37,7 +37,7 @@ def test_the_age_of_token_prices_is_in_the_table(cli: Cli) -> None:
 
 
 def test_borrowed_constants_are_said(cli: Cli) -> None:
-    run = cli("train", "--model", "llama-3.1-8b", "--tokens", "1T", "--hardware", "mi300x", "--gpus", "256", "--json")
+    run = cli("train", "--model", "llama-3.1-8b", "--tokens", "1T", "--hardware", "tpu-v6e", "--gpus", "256", "--json")
     assert "W019" in [w["code"] for w in run.json["warnings"]]
     run = cli("train", "--model", "llama-3.1-8b", "--tokens", "1T", "--hardware", "h100-sxm", "--gpus", "256", "--json")
     assert "W019" not in [w["code"] for w in run.json["warnings"]]

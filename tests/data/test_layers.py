@@ -58,7 +58,7 @@ FLOORS = {
         "compare": {"asking", "money", "training", "serving", "lifetime", "crossover"},
         "check": {"training", "serving", "lifetime", "crossover"},
         "fit": {"asking", "training", "serving"},
-        "validate": {"asking"},
+        "validate": {"asking", "training"},
         "model_presets": set(),
         "presets": {"model_presets"},
         "preset_templates": {"presets"},

@@ -32,7 +32,7 @@ def test_pre_training_is_6n_and_8n_with_full_recomputation(cli: Cli) -> None:
 
 def test_lora_is_4n_and_6n_with_full_recomputation(cli: Cli) -> None:
     # Hu et al. 2021, arXiv:2106.09685: no weight gradient of frozen weights
-    result = _result(cli, *SEVENTY, "--method", "lora", "--recompute", "full")
+    result = _result(cli, *SEVENTY, "--method", "lora", "--adapted", "all-linear", "--recompute", "full")
     model = 4 * MATMUL + 6 * ADAPTERS + 3 * ATTENTION
     assert result["flops_per_token"] == pytest.approx(model, rel=1e-9)
     assert result["training_flops"] == pytest.approx(1e9 * model, rel=1e-9)

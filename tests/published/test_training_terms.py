@@ -11,7 +11,7 @@ import pytest
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape, shape_of
-from llmcost.engine.training.calibration import Calibration
+from llmcost.engine.training.calibration import SHARED, Calibration
 from llmcost.engine.training.layouts import footprint
 from llmcost.engine.training.memory import Layout, Memory, activation_bytes
 from llmcost.engine.training.micro_batch import BF16, Run, Work, per_micro_batch
@@ -20,7 +20,7 @@ from llmcost.spec import Model
 
 PEAK, HBM, LINK, NETWORK = 1e15, 2e12, 4e11, 5e10
 MACHINE = Machine(PEAK, np.nan, np.nan, np.nan, 80e9, HBM, LINK, 8.0, NETWORK, 700.0)
-IDEAL = Calibration(*[1.0] * len(Calibration._fields))._replace(
+IDEAL = Calibration(*[1.0] * len(SHARED))._replace(
     gemm_edge=0.0, expert_edge=0.0, attention_ramp=0.0, latency=0.0, straggler=0.0, step=0.0, launch_dense=0.0,
     launch_expert=0.0, launch_held=0.0, dp_exposed=0.0, power_reference=0.0, margin_bytes=0.0, weight_bytes=2.0,
     gradient_bytes=4.0, optimizer_bytes=12.0,
@@ -124,7 +124,7 @@ def test_launches_are_paid_per_block_and_repeated_with_it() -> None:
     assert float(work(cal=slow).launch) == pytest.approx(2e-3)
     assert float(work(cal=slow, recompute=2.0).launch) == pytest.approx(2e-3 * 4 / 3)
     routed = IDEAL._replace(launch_expert=1e-3, launch_held=1e-4)
-    assert float(work(MOE, routed, ep=4.0).routing) == pytest.approx(2 * (1e-3 + 1e-4 * 8 / 4))
+    assert float(work(MOE, routed, ep=4.0).waited) == pytest.approx(2 * (1e-3 + 1e-4 * 8 / 4))
 
 
 def test_fully_sharded_weights_pass_three_times_a_micro_batch() -> None:

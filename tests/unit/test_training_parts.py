@@ -10,9 +10,9 @@ import pytest
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape, shape_of
-from llmcost.engine.training.calibration import Calibration
+from llmcost.engine.training.calibration import SHARED, Calibration
 from llmcost.engine.training.memory import Layout
-from llmcost.engine.training.micro_batch import BF16, FP16, Run, per_micro_batch
+from llmcost.engine.training.micro_batch import BF16, Run, per_micro_batch
 from llmcost.engine.training.step import step
 from llmcost.errors import LlmcostError
 from llmcost.estimate.validate import training_runs as runs
@@ -20,7 +20,7 @@ from llmcost.spec import Model
 from tests.conftest import Cli
 
 MACHINE = Machine(1e15, np.nan, np.nan, np.nan, 80e9, 2e12, 4e11, 8.0, 5e10, 700.0)
-IDEAL = Calibration(*[1.0] * len(Calibration._fields))._replace(
+IDEAL = Calibration(*[1.0] * len(SHARED))._replace(
     attention_ramp=0.0, latency=0.0, straggler=0.0, step=0.0, launch_dense=0.0, dp_exposed=0.0, power_reference=0.0
 )
 ONE = Layout(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0)
@@ -34,19 +34,21 @@ def shape(d_head: int, heads: int) -> Shape:
     )  # fmt: skip
 
 
-def attention(of: Shape, precision: int, recompute: float = 0.0) -> float:
-    work = per_micro_batch(of, MACHINE, ONE._replace(recompute=recompute), Run(2048.0, 1.0, precision), IDEAL)
+def attention(of: Shape, unfused: float = 0.0, recompute: float = 0.0) -> float:
+    work = per_micro_batch(
+        of, MACHINE, ONE._replace(recompute=recompute), Run(2048.0, 1.0, BF16, unfused=unfused), IDEAL
+    )
     return float(work.attention)
 
 
 def test_fused_attention_by_hand() -> None:
     """3.5 passes of 4 h e S/2 FLOPs x 2 layers x 2,048 tokens = 3.5 x 4 x 1024 x 1024 x 2 x 2048 = 60.1 GFLOP."""
-    assert attention(shape(128, 8), BF16) == pytest.approx(60.13e9 / 1e15, rel=1e-3)
+    assert attention(shape(128, 8)) == pytest.approx(60.13e9 / 1e15, rel=1e-3)
 
 
 def test_small_heads_wait_for_exponentials() -> None:
     """The same width in heads of 64: twice the exponentials, (64 + 64) / 64 against (128 + 64) / 128: 4/3 the time."""
-    assert attention(shape(64, 16), BF16) == pytest.approx(4 / 3 * attention(shape(128, 8), BF16), rel=1e-9)
+    assert attention(shape(64, 16)) == pytest.approx(4 / 3 * attention(shape(128, 8)), rel=1e-9)
 
 
 @pytest.mark.parametrize(("recompute", "passed", "passes"), [(0.0, 30.0, 3.0), (1.0, 41.0, 3.0), (2.0, 41.0, 4.0)])
@@ -54,7 +56,7 @@ def test_unfused_attention_passes_every_score_through_memory(recompute: float, p
     """8 heads x 2,048^2 scores x 2 layers, 2 TB/s; products over all of them: passes x 4 h e S x 2 x 2,048 FLOPs."""
     scores = 8 * 2048**2 * 2
     by_hand = passed * scores / 2e12 + passes * 4 * 128 * scores / 1e15
-    assert attention(shape(128, 8), FP16, recompute) == pytest.approx(by_hand, rel=1e-9)
+    assert attention(shape(128, 8), 1.0, recompute) == pytest.approx(by_hand, rel=1e-9)
 
 
 def test_plain_pipelines_wait_for_the_hand_over() -> None:

@@ -12,6 +12,10 @@ from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.training.memory import States
 
+FASTEST_BUS = 1.3e11  # bytes/s and direction: PCIe 6 x16 carries 121 GB/s; faster links are scale-up links
+BOX = 8.0  # accelerators in a box, where a preset does not say
+EARLY, RECENT = 2023, 2025  # years of software up to and from which `stacked` reckons otherwise
+
 
 class Calibration(NamedTuple):
     """Constants of one generation (or arrays, one per point); sources in presets/calibration/training.toml."""
@@ -24,7 +28,6 @@ class Calibration(NamedTuple):
     expert_edge: Num  # the same for grouped expert products [-]
     attention: Num  # share of the 16-bit peak in the fused attention kernel at long sequences [-]
     attention_ramp: Num  # sequence length at which the kernel reaches half of it [tokens]
-    attention_sharded: Num  # kernel of fully sharded (ZeRO-3) stacks relative to the others [-]
     mixer: Num  # share of the 16-bit peak in state kernels of linear mixers [-]
     memory: Num  # share of the memory bandwidth in elementwise kernels [-]
     cast: Num  # elementwise traffic added by low-precision casts, relative to 16-bit training [-]
@@ -52,8 +55,27 @@ class Calibration(NamedTuple):
     weight_bytes: Num  # per parameter [bytes]
     gradient_bytes: Num  # per parameter [bytes]
     optimizer_bytes: Num  # per parameter [bytes]
-    practice: Num  # measured step over the fastest step a free search finds for the same work [-]
     margin_bytes: Num  # context, communication buffers, fragmentation [bytes]
+    peer_link: Num  # share of the bus rate between accelerators in one box without a scale-up link [-]
+    dequantise: Num  # bytes moved per 4-bit weight and pass to write it out in 16 bits [bytes]
+    adapter_passes: Num  # passes over what an adapter reads and adds to [-]
+    host_adapters: Num  # host time of adapters per block and micro-batch, waited for [s]
+    tuned_adapters: Num  # both of them in tuned stacks over others [-]
+    compiled_host: Num  # host time of compiled code over that of eager code [-]
+    compiled_traffic: Num  # elementwise traffic of compiled code over that of eager code [-]
+    early_dequantise: Num  # `dequantise` up to 2023 over that of later software [-]
+    recent_experts: Num  # host time of expert layers from 2025 on over that of earlier software [-]
+    recent_attention: Num  # attention kernels of tuned stacks from 2025 on over earlier ones [-]
+    plain_attention: Num  # kernels that are not made for the chip over those that are [-]
+    practice: Num  # step of a run over the step that its layout gives on paper [-]
+    # what the software decides, see `Stack`; these are a stack that adds nothing
+    host: Num = 0.0
+    products: Num = 1.0
+    attention_kernel: Num = 1.0
+    traffic: Num = 1.0
+    gather: Num = 0.0
+    updates: Num = 1.0
+    expert_loop: Num = 0.0
 
     @property
     def states(self) -> States:
@@ -61,17 +83,123 @@ class Calibration(NamedTuple):
         return States(self.weight_bytes, self.gradient_bytes, self.optimizer_bytes)
 
 
-class LogSpread(NamedTuple):
-    """Half-width of the 90 % interval in log time: the interval is prediction x exp(-+ width)."""
-
-    step_dense: float
-    step_moe: float
+SHARED = tuple(name for name in Calibration._fields if name not in Calibration._field_defaults)
 
 
-def calibration_from_factors(rows: Iterable[Mapping[str, Any]], generation: str) -> tuple[Calibration, LogSpread]:
-    """Constants and spread of a generation from the factors of `presets/calibration/training.toml`.
+class Stack(NamedTuple):
+    """What a training stack adds; sources in presets/calibration/training.toml."""
 
-    A generation without rows of its own takes the values for any generation, with their wider spread.
+    host: Num  # host time per block and micro-batch that the device waits for [s]
+    products: Num  # rate of matrix products over that of tuned stacks [-]
+    attention_kernel: Num  # rate of attention over that of the stack's kind [-]
+    traffic: Num  # elementwise traffic over that of fused kernels [-]
+    gather: Num  # ZeRO-3 traffic that nothing hides, over its time alone [-]
+    updates: Num  # optimizer traffic over that of a fused optimizer [-]
+    expert_loop: Num  # host time per expert held, expert layer and micro-batch, waited for [s]
+    plain: Num  # 1: kernels are not made for each chip (`Calibration.plain_attention`) [-]
+
+
+def stacked(cal: Calibration, stack: Stack, year: Num = np.nan, compiled: Num = 0.0) -> Calibration:
+    """The constants of a generation under a training stack.
+
+    Parameters
+    ----------
+    cal : Calibration
+        Constants of the generation.
+    stack : Stack
+        What the software adds.
+    year : float or array
+        Of the software; nan where it is not known.
+    compiled : float or array
+        1: the model is compiled, which takes host time and memory traffic away.
+
+    Source: docs/method-training.md, software; presets/calibration/training.toml.
+
+    Examples
+    --------
+    3 ms per block, half of it where the model is compiled.
+
+    >>> cal = Calibration(*[1.0] * len(SHARED))._replace(compiled_host=0.5)
+    >>> eager = Stack(3e-3, 1.0, 1.0, 1.4, 1.0, 1.3, 0.0, 1.0)
+    >>> float(stacked(cal, eager).host), float(stacked(cal, eager, compiled=1.0).host)
+    (0.003, 0.0015)
+    """
+    made, early, recent = np.asarray(compiled) > 0, np.asarray(year) <= EARLY, np.asarray(year) >= RECENT
+    plain = np.asarray(stack.plain) > 0
+    adapters = np.where(plain, 1.0, cal.tuned_adapters)
+    experts = np.where(recent, cal.recent_experts, 1.0)
+    kernels = np.where(plain, cal.plain_attention, np.where(recent, cal.recent_attention, 1.0))
+    return cal._replace(
+        host=stack.host * np.where(made, cal.compiled_host, 1.0),
+        products=stack.products,
+        attention_kernel=stack.attention_kernel * kernels,
+        traffic=stack.traffic * np.where(made, cal.compiled_traffic, 1.0),
+        gather=stack.gather,
+        updates=stack.updates,
+        expert_loop=stack.expert_loop,
+        adapter_passes=cal.adapter_passes * adapters,
+        host_adapters=cal.host_adapters * adapters,
+        dequantise=cal.dequantise * np.where(early, cal.early_dequantise, 1.0),
+        launch_expert=cal.launch_expert * experts,
+        launch_held=cal.launch_held * experts,
+    )
+
+
+class Ranges(NamedTuple):
+    """Log of the half-width of the 90 % interval in log time: of a class that was measured, and what widens it."""
+
+    base: float  # dense, pre-training, a tuned stack and a generation with rows
+    plain: float  # other stacks than tuned ones
+    experts: float  # mixtures of experts
+    plain_experts: float  # both
+    stack: float  # a stack without rows
+    generation: float  # a generation without rows; 0 for one with
+    tuning: float  # fine-tuning
+    overhead: float  # per share of the step that is host time, gathers and the exchange between experts
+    unstated: float  # the software is not said
+
+
+class Kind(NamedTuple):
+    """The class of a question, for `half_width`; each field a float or an array of 0 and 1, or a share."""
+
+    plain: Num
+    experts: Num
+    new_stack: Num
+    tuning: Num
+    overhead: Num
+    unstated: Num
+
+
+def half_width(ranges: Ranges, kind: Kind) -> Num:
+    r"""Half-width of the 90 % interval in log time: the interval is prediction x exp(-+ width) [log].
+
+    .. math:: \ln w = b + \sum_i b_i x_i
+
+    Parameters
+    ----------
+    ranges : Ranges
+        Coefficients.
+    kind : Kind
+        What holds of the question.
+
+    Source: docs/method-training.md, ranges; fitted to errors of sources left out (scripts/fit_training.py).
+
+    Examples
+    --------
+    >>> ranges = Ranges(np.log(0.2), np.log(1.5), 0.3, 0.3, np.log(1.2), 0.0, 0.1, 0.5, 0.2)
+    >>> round(float(half_width(ranges, Kind(1.0, 0.0, 1.0, 0.0, 0.0, 0.0))), 3)
+    0.36
+    """
+    x = kind
+    log = ranges.base + ranges.plain * x.plain + ranges.experts * x.experts + ranges.plain_experts * x.plain * x.experts
+    log = log + ranges.stack * x.new_stack + ranges.generation + ranges.tuning * x.tuning
+    return np.exp(log + ranges.overhead * x.overhead + ranges.unstated * x.unstated)
+
+
+def calibration_from_factors(rows: Iterable[Mapping[str, Any]], generation: str) -> tuple[Calibration, Ranges]:
+    """Constants of a generation and ranges from the factors of `presets/calibration/training.toml`.
+
+    A generation without rows of its own takes the values for any generation.
 
     Parameters
     ----------
@@ -89,16 +217,15 @@ def calibration_from_factors(rows: Iterable[Mapping[str, Any]], generation: str)
 
     Examples
     --------
-    >>> rows = [{"name": f, "value": 1.0, "generation": "any"} for f in Calibration._fields]
-    >>> rows += [{"name": f"log_spread_{f}", "value": 0.3, "generation": "any"} for f in LogSpread._fields]
+    >>> rows = [{"name": f, "value": 1.0, "generation": "any"} for f in SHARED]
+    >>> rows += [{"name": f"log_range_{f}", "value": 0.3, "generation": "any"} for f in Ranges._fields]
     >>> rows += [{"name": "gemm_16", "value": 0.75, "generation": ["hopper"]}]
     >>> calibration_from_factors(rows, "hopper")[0].gemm_16, calibration_from_factors(rows, "cdna3")[0].gemm_16
     (0.75, 1.0)
     """
     known = list(rows)
-    constants = Calibration(*values_of(known, Calibration._fields, generation))
-    spread = LogSpread(*values_of(known, [f"log_spread_{name}" for name in LogSpread._fields], generation))
-    return constants, spread
+    constants = Calibration(*values_of(known, SHARED, generation))
+    return constants, Ranges(*values_of(known, [f"log_range_{name}" for name in Ranges._fields], generation))
 
 
 def filled(machine: Machine, cal: Calibration) -> Machine:
@@ -116,7 +243,7 @@ def filled(machine: Machine, cal: Calibration) -> Machine:
     Examples
     --------
     >>> m = Machine(1e15, np.nan, np.nan, np.nan, 8e10, 4e12, np.nan, np.nan, np.nan, np.nan)
-    >>> c = Calibration(*[1.0] * len(Calibration._fields))._replace(link_per_memory=0.125, network_per_link=0.1)
+    >>> c = Calibration(*[1.0] * len(SHARED))._replace(link_per_memory=0.125, network_per_link=0.1)
     >>> [float(x) for x in filled(m, c)[6:9]]
     [500000000000.0, 8.0, 50000000000.0]
     """
@@ -125,8 +252,11 @@ def filled(machine: Machine, cal: Calibration) -> Machine:
         return np.where(np.isnan(value), instead, value)
 
     link = known(machine.link_bytes_per_second, cal.link_per_memory * machine.memory_bytes_per_second)
+    # without a scale-up link, neighbours in a box talk over its bus
+    bus = (np.asarray(machine.scale_up_domain) <= 1) & (link < FASTEST_BUS)
+    link = np.where(bus, cal.peer_link * link, link)
     return machine._replace(
         link_bytes_per_second=link,
-        scale_up_domain=known(machine.scale_up_domain, 8.0),
+        scale_up_domain=np.where(bus, BOX, known(machine.scale_up_domain, BOX)),
         network_bytes_per_second=known(machine.network_bytes_per_second, cal.network_per_link * link),
     )

@@ -67,7 +67,7 @@ def training_flops(params: Num, attention: Num = 0.0, recomputed: Num = 0.0, hea
     return TokenFlops(model, model + recomputed * forward_flops(params - head, attention))
 
 
-def training_flops_of(shape: Shape, seq_len: Num, recomputed: Num = 0.0) -> TokenFlops:
+def training_flops_of(shape: Shape, seq_len: Num, recomputed: Num = 0.0, adapters: Num = 0.0) -> TokenFlops:
     """`training_flops` of an architecture, with attention over causal sequences [FLOP].
 
     Parameters
@@ -78,8 +78,10 @@ def training_flops_of(shape: Shape, seq_len: Num, recomputed: Num = 0.0) -> Toke
         Sequence length S [tokens].
     recomputed : float or array
         As in `training_flops`.
+    adapters : float or array
+        Adapter parameters beside frozen weights; 0: every weight is trained [-].
 
-    Source: as `training_flops`.
+    Source: as `training_flops` and `adapter_training_flops`.
 
     Examples
     --------
@@ -91,7 +93,13 @@ def training_flops_of(shape: Shape, seq_len: Num, recomputed: Num = 0.0) -> Toke
     3.9
     """
     attention = causal_attention_flops_per_token(shape, seq_len)
-    return training_flops(shape.params_matmul, attention, recomputed, np.nan_to_num(shape.head_params))
+    given = (attention, recomputed, np.nan_to_num(shape.head_params))
+    full, beside = (
+        training_flops(shape.params_matmul, *given),
+        adapter_training_flops(shape.params_matmul, adapters, *given),
+    )
+    frozen = np.asarray(adapters) > 0
+    return TokenFlops(*[np.where(frozen, b, f) for b, f in zip(beside, full, strict=True)])
 
 
 def adapter_training_flops(

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import Array, Num
+from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.training.calibration import Calibration
 from llmcost.engine.training.memory import FULL, NONE, SELECTIVE, Layout, Memory, training_memory
 from llmcost.engine.training.micro_batch import FP8, Run
@@ -208,12 +208,6 @@ def _choice(index: int, layout: Layout, steps: Step, memory: Memory, fits: bool)
     return Choice(pick(layout), pick(steps), pick(memory), fits)
 
 
-def _at_pace(steps: Step, pace: Num) -> Step:
-    """Every second times `pace`, every utilisation over it."""
-    scale = {name: pace for name in Step._fields if name.endswith("_seconds")} | {"mfu": 1.0 / pace, "hfu": 1.0 / pace}
-    return Step(**{name: value * scale.get(name, 1.0) for name, value in steps._asdict().items()})
-
-
 def _binds(best: Step, unlimited: float) -> str:
     """What takes most of the step beyond matrix products and attention; capacity if more memory would gain 5 %."""
     if best.step_seconds > 1.05 * unlimited:
@@ -239,9 +233,6 @@ def search(
     slack: float = 1.0,
 ) -> Found:
     """The fastest layout that fits, the runner-up, and what binds; scalars in, scalars out.
-
-    The fastest of many predictions flatters: where tp or pp is free, the step is what measured runs take in the median
-    relative to their own best layout on paper (`Calibration.practice`).
 
     Parameters
     ----------
@@ -269,8 +260,7 @@ def search(
     if not np.size(every.tp):
         raise ValueError("no valid layout")
     memory = footprint(shape, machine, every, run, calibration)
-    free = not {"tp", "pp"} <= set(fixed or {})
-    steps = _at_pace(step(shape, machine, every, run, calibration), calibration.practice if free else 1.0)
+    steps = step(shape, machine, every, run, calibration)
     total = np.broadcast_to(memory.total_bytes, np.shape(every.tp))
     fits = total <= slack * machine.memory_bytes * (1 + 1e-9)
     if not fits.any():

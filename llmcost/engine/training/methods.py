@@ -6,12 +6,13 @@ import numpy as np
 
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
-from llmcost.engine.training.flops import TokenFlops
 from llmcost.engine.training.memory import States
-from llmcost.engine.training.step import Step
+
+ALL_LINEAR, QUERY_VALUE, ATTENTION = 0, 1, 2  # where adapters sit: every linear layer, two projections, all four
+ADAPTED = {"all-linear": ALL_LINEAR, "q,v": QUERY_VALUE, "attention": ATTENTION, "+embeddings": ALL_LINEAR}
 
 
-def adapter_params(shape: Shape, rank: Num, attention_only: Num = 0.0) -> Num:
+def adapter_params(shape: Shape, rank: Num, where: Num = ALL_LINEAR, embeddings: Num = 0.0) -> Num:
     r"""Parameters of LoRA adapters on the linear layers of the blocks [-].
 
     .. math:: r \sum (d_{in} + d_{out})
@@ -25,8 +26,10 @@ def adapter_params(shape: Shape, rank: Num, attention_only: Num = 0.0) -> Num:
         Architecture.
     rank : float or array
         r [-].
-    attention_only : float or array
-        1: queries and values only, the original choice; 0: attention, and the FFNs of dense models.
+    where : int or array
+        ALL_LINEAR: attention, and the FFNs of dense models; QUERY_VALUE: the original choice; ATTENTION: all of it.
+    embeddings : float or array
+        1: adapters on the embedding and the head too.
 
     Source: Hu et al. 2021, arXiv 2106.09685, section 4.1; every layer: Dettmers et al. 2023, arXiv 2305.14314,
     section 4.
@@ -38,18 +41,20 @@ def adapter_params(shape: Shape, rank: Num, attention_only: Num = 0.0) -> Num:
     >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
     >>> s = zero._replace(d_model=4096.0, n_heads=32.0, n_kv_heads=32.0, d_head=128.0, attention_layers=32.0,
     ...     dense_layers=32.0, ffn_width=11008.0, n_layers=32.0, dense_ffn_params=32 * 3 * 4096 * 11008.0)
-    >>> float(adapter_params(s, 8, 1.0)), float(adapter_params(s, 16))
+    >>> float(adapter_params(s, 8, QUERY_VALUE)), float(adapter_params(s, 16))
     (4194304.0, 39976960.0)
     """
     d, query, cached = shape.d_model, shape.n_heads * shape.d_head, shape.n_kv_heads * shape.d_head
     some = (d + query) + (d + cached)
     every = 2.0 * (d + query) + 2.0 * (d + cached)
-    few = np.asarray(attention_only) > 0
+    few = np.asarray(where) == QUERY_VALUE
     mla = np.asarray(shape.is_mla) > 0
     attention = np.where(mla, 2.0 * shape.attention_params / d, shape.attention_layers * np.where(few, some, every))
     matrices = shape.dense_ffn_params / np.maximum(shape.dense_layers * d * shape.ffn_width, 1.0)
     ffn = shape.dense_layers * np.rint(matrices) * (d + shape.ffn_width)
-    return rank * (attention + np.where(few | (np.asarray(shape.n_experts) > 0), 0.0, ffn))
+    ends = 2.0 * np.asarray(embeddings) * (shape.vocab_size + d)
+    ffn = np.where((np.asarray(where) != ALL_LINEAR) | (np.asarray(shape.n_experts) > 0), 0.0, ffn)
+    return rank * (attention + ffn + ends)
 
 
 def frozen_bytes(shape: Shape, layer_bytes: Num) -> Num:
@@ -107,62 +112,3 @@ def adapter_states(params: Num, adapters: Num, frozen: Num, states: States) -> S
     """
     share = adapters / np.asarray(params, dtype=float)
     return States(frozen + states.weight * share, states.gradient * share, states.optimizer * share)
-
-
-def adapter_step(full: Step, recomputed: Num, share: Num, flops: TokenFlops, tokens: Num) -> Step:
-    r"""Step of adapter training, from that of full training with the same layout [s].
-
-    .. math:: t_{gemm} \frac{2 + r}{3 + r},\quad \tfrac{2}{3} t_{sharding},\quad
-        \frac{N_a}{N} (t_{gradient} + t_{optimizer})
-
-    Products of weight gradients go, and so do reductions and updates of frozen weights; attention, memory traffic and
-    the communication of activations stay. The bubble shrinks with the work of a stage, stragglers with the step.
-
-    Parameters
-    ----------
-    full : Step
-        Full training.
-    recomputed : float or array
-        Share r of layers whose forward pass runs twice [-].
-    share : float or array
-        Adapter over frozen parameters [-].
-    flops : TokenFlops
-        Of a token with the method [FLOP].
-    tokens : float or array
-        Tokens of a step [tokens].
-
-    Source: Hu et al. 2021, arXiv 2106.09685, section 4.2 (gradients and states of adapters alone).
-
-    Examples
-    --------
-    Nothing but products: 3 s become 2 s, and the utilisation stays when the FLOPs fall by the same third.
-
-    >>> one = Step(*[3.0, 3.0, *[0.0] * 12, 6.0, 6.0, 0.5, 0.5])
-    >>> step = adapter_step(one, 0.0, 0.0, TokenFlops(4.0, 4.0), 1.0)
-    >>> float(step.step_seconds), float(step.gemm_seconds), float(step.mfu)
-    (2.0, 2.0, 0.5)
-    """
-    busy = full.step_seconds - full.pipeline_seconds - full.gradient_seconds - full.optimizer_seconds
-    busy = busy - full.straggler_seconds - full.fixed_seconds
-    gemm = full.gemm_seconds * (2.0 + recomputed) / (3.0 + recomputed)
-    sharding = full.sharding_seconds * 2.0 / 3.0
-    left = busy - full.gemm_seconds - full.sharding_seconds + gemm + sharding
-    pipeline = full.pipeline_seconds * left / busy
-    states = share * (full.gradient_seconds + full.optimizer_seconds)
-    before = full.step_seconds - full.straggler_seconds - full.fixed_seconds
-    straggler = full.straggler_seconds * (left + pipeline + states) / before
-    seconds = left + pipeline + states + straggler + full.fixed_seconds
-    pace = full.step_seconds / seconds
-    return full._replace(
-        step_seconds=seconds,
-        gemm_seconds=gemm,
-        sharding_seconds=sharding,
-        pipeline_seconds=pipeline,
-        gradient_seconds=full.gradient_seconds * share,
-        optimizer_seconds=full.optimizer_seconds * share,
-        straggler_seconds=straggler,
-        model_flops=flops.model * tokens,
-        hardware_flops=flops.hardware * tokens,
-        mfu=full.mfu * pace * flops.model * tokens / full.model_flops,
-        hfu=full.hfu * pace * flops.hardware * tokens / full.hardware_flops,
-    )

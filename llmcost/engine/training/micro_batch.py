@@ -12,8 +12,12 @@ from llmcost.engine.model.transformer import Shape, blocks_of, causal_attention_
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.training.calibration import Calibration
 from llmcost.engine.training.memory import SELECTIVE, Layout, expert_input_width
+from llmcost.engine.training.methods import adapter_params
 
 BF16, FP16, FP8, MXFP8, NVFP4 = 0, 1, 2, 3, 4  # precision codes
+UNFUSED = ("volta", "turing", "pascal")  # generations before Ampere: FlashAttention does not run on them
+POWER_RANGE = (0.6, 2.5)  # of W per peak FLOP/s relative to the generation: beyond, other limits bind
+MOST_SUSTAINED = 0.95  # of the peak: the largest matrix products of chips that power does not bind
 PRECISIONS = {"bf16": BF16, "fp16": FP16, "fp8": FP8, "mxfp8": MXFP8, "nvfp4": NVFP4}
 
 
@@ -23,6 +27,29 @@ class Run(NamedTuple):
     seq_len: Num  # S [tokens]
     global_batch: Num  # sequences per step [-]
     precision: Num  # code of PRECISIONS: the format of the linear layers
+    adapters: Num = 0.0  # adapter parameters beside frozen weights; 0: every weight is trained [-]
+    rank: Num = 16.0  # of the adapters [-]
+    weight_bits: Num = 16.0  # as frozen weights are kept and travel: 16, 8, 4 [bits]
+    unfused: Num = 0.0  # 1: attention without a fused kernel, every score passes memory [-]
+    filled: Num = 1.0  # share of the tokens computed that are not padding [-]
+
+
+def trained(run: Run) -> Num:
+    """Products per weight of a backward pass: 2, or 1 where the weights are frozen and have no gradient [-].
+
+    Parameters
+    ----------
+    run : Run
+        `adapters` above 0: the weights beside them are frozen.
+
+    Source: Hu et al. 2021, arXiv 2106.09685, section 4.2.
+
+    Examples
+    --------
+    >>> [float(trained(Run(2048.0, 8.0, BF16, adapters))) for adapters in (0.0, 4e6)]
+    [2.0, 1.0]
+    """
+    return np.where(np.asarray(run.adapters) > 0, 1.0, 2.0)
 
 
 def recomputed_share(layout: Layout) -> Num:
@@ -62,8 +89,9 @@ def _gemm_rate(machine: Machine, precision: Num, cal: Calibration) -> tuple[Num,
     relative = np.select([bits >= 16, bits <= 4], [1.0, cal.gemm_fp4], eight)
     used = (np.asarray(cal.power_reference) > 0) & ~np.isnan(machine.tdp_watts)
     watts = np.where(used, machine.tdp_watts / machine.bf16_flops, 1.0)
-    power = np.clip(watts / np.where(used, cal.power_reference, 1.0), 0.7, 1.4) ** cal.power
-    sustained = np.minimum(cal.gemm_16 * power, 1.0)
+    power = np.clip(watts / np.where(used, cal.power_reference, 1.0), *POWER_RANGE) ** cal.power
+    share = np.where(used, np.minimum(cal.gemm_16 * power, MOST_SUSTAINED), cal.gemm_16)
+    sustained = share * cal.products
     return peak * relative * sustained, machine.bf16_flops * sustained
 
 
@@ -77,7 +105,7 @@ class Work(NamedTuple):
     context_parallel: Num
     expert_parallel: Num
     launch: Num  # host time of launches, beside the device
-    routing: Num  # host time of expert layers: the host waits for token counts, so the device waits for the host
+    waited: Num  # nothing hides it: host time of the stack and of expert layers, conversion of 4-bit weights
     head: Num  # output projection and loss, inside gemm and elementwise too
 
 
@@ -112,7 +140,10 @@ def _gemm(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibratio
     head = _product(
         2.0 * tokens * shape.head_params / lay.tp, tokens, shape.d_model, shape.vocab_size / lay.tp, rate16, edge, 1.0
     )
-    return (3.0 + _repeated(lay, cal)) * (layers + experts), 3.0 * head
+    passes = 1.0 + trained(run) + _repeated(lay, cal)
+    # the two narrow products of an adapter pass their operands and nothing else
+    beside = 6.0 * 2.0 * tokens * np.asarray(run.adapters) / lay.tp / rate16
+    return passes * (layers + experts) + beside, 3.0 * head
 
 
 def _attention(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
@@ -120,7 +151,7 @@ def _attention(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calib
     tokens = lay.micro_batch * run.seq_len / lay.cp / lay.tp
     passes = 3.0 + _repeated(lay, cal)
     share = cal.attention * run.seq_len / (run.seq_len + cal.attention_ramp) * _head_size_factor(shape)
-    share = share * np.where(np.asarray(lay.zero) >= 3, cal.attention_sharded, 1.0)
+    share = share * cal.attention_kernel
     scores = causal_attention_flops_per_token(shape, run.seq_len) - shape.linear_flops
     fused = (passes + 0.5) * scores / share / machine.bf16_flops
     states = passes * shape.linear_flops / cal.mixer / machine.bf16_flops
@@ -129,7 +160,7 @@ def _attention(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calib
     again = np.minimum(lay.recompute, 1.0)
     moved = (30.0 + 11.0 * again) * shape.n_heads * run.seq_len * shape.attention_layers / rate
     products = passes * 2.0 * scores / (cal.gemm_16 * machine.bf16_flops)
-    return tokens * (np.where(np.asarray(run.precision) == FP16, products + moved, fused) + states)
+    return tokens * (np.where(np.asarray(run.unfused) > 0, products + moved, fused) + states)
 
 
 def _head_size_factor(shape: Shape) -> Num:
@@ -158,7 +189,18 @@ def _elementwise(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Cal
     moved = moved * (1.0 + cal.cast * np.select([bits <= 4, bits <= 8], [cal.cast_fp4, 1.0], 0.0))
     copies = 2.0 * cal.dispatch * shape.topk * shape.moe_layers * reads
     loss = 24.0 * shape.vocab_size * tokens / rate  # fp32 logits: written, read, gradient
-    return passes * tokens * (moved + copies) / rate, loss
+    # an adapter reads the input of its layer and adds to its output
+    beside = 2.0 * cal.adapter_passes * run.adapters / run.rank
+    return passes * tokens * (cal.traffic * moved + copies + beside) / rate, cal.traffic * loss
+
+
+def _dequantised(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
+    """Frozen weights of few bits, written out in 16 for every pass over them: seconds per micro-batch."""
+    narrow = np.asarray(run.weight_bits) < 8.0
+    experts = shape.expert_params * shape.n_experts * shape.moe_layers
+    held = (shape.attention_params + shape.dense_ffn_params) / lay.tp + experts / (lay.ep * lay.etp)
+    passes = 2.0 + _repeated(lay, cal)
+    return np.where(narrow, passes * held * cal.dequantise / machine.memory_bytes_per_second, 0.0)
 
 
 def _tensor_parallel(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
@@ -221,7 +263,8 @@ def per_micro_batch(shape: Shape, machine: Machine, layout: Layout, run: Run, ca
     --------
     The parts enter `engine.training.step`: see tests/properties/test_training.py.
     """
-    args = (shape, machine, layout, run, calibration)
+    computed = run._replace(seq_len=np.divide(run.seq_len, run.filled))  # padding is computed like any token
+    args = (shape, machine, layout, computed, calibration)
     gemm, head = _gemm(*args)
     attention = _attention(*args)
     elementwise, loss = _elementwise(*args)
@@ -230,8 +273,11 @@ def per_micro_batch(shape: Shape, machine: Machine, layout: Layout, run: Run, ca
     compute = gemm + attention + elementwise
     expert = join(compute, _expert_parallel(*args), calibration.expert_join) - compute
     again = 1.0 + _repeated(layout, calibration) / 3.0
+    adapted = calibration.host_adapters * np.divide(run.adapters, run.rank) / adapter_params(shape, 1.0)
     launch = again * calibration.launch_dense * blocks_of(shape)
     held = np.maximum(shape.n_experts, 1.0) / layout.ep
-    routing = again * (calibration.launch_expert + calibration.launch_held * held) * shape.moe_layers
-    parts = (gemm + head, attention, elementwise + loss, tensor, context, expert, launch, routing, head + loss)
+    experts = calibration.launch_expert + (calibration.launch_held + calibration.expert_loop) * held
+    waited = again * ((calibration.host + adapted) * blocks_of(shape) + experts * shape.moe_layers)
+    waited = waited + _dequantised(*args)
+    parts = (gemm + head, attention, elementwise + loss, tensor, context, expert, launch, waited, head + loss)
     return Work(*[x / layout.pp for x in parts])

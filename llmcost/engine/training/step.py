@@ -67,16 +67,26 @@ def _gather_per_byte(shape: Shape, machine: Machine, lay: Layout, cal: Calibrati
     return times[0], times[1]
 
 
-def _reductions(shape: Shape, machine: Machine, lay: Layout, cal: Calibration) -> tuple[Num, Num]:
+def _reductions(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> tuple[Num, Num]:
     """Traffic of weights and gradients: in every micro-batch (ZeRO-3), and once per step [s].
 
     ZeRO-3 gathers 16-bit weights forward and backward and reduces gradients; with a pipeline it keeps the weights and
-    gathers once per step. The others reduce 16-bit gradients and gather 16-bit weights once per step.
+    gathers once per step. The others reduce 16-bit gradients and gather 16-bit weights once per step. Frozen weights
+    travel forward and backward in the bits they are kept in, and have no gradients.
     """
     wide, inner = _gather_per_byte(shape, machine, lay, cal)
     flowing = (np.asarray(lay.zero) >= 3) & (np.asarray(lay.pp) == 1)
-    across = np.where(np.asarray(lay.shard) > 0, 2.0 * (wide - inner), 0.0)
-    return np.where(flowing, 6.0 * inner, 0.0), np.where(flowing, across, 4.0 * wide)
+    frozen = np.asarray(run.adapters) > 0
+    each = np.where(frozen, 4.0 * np.minimum(run.weight_bits, 16.0) / 16.0, 6.0)
+    across = np.where((np.asarray(lay.shard) > 0) & ~frozen, 2.0 * (wide - inner), 0.0)
+    once = np.where(flowing, across, 4.0 * wide * _share(shape, run))
+    return np.where(flowing, each * inner, 0.0), once
+
+
+def _share(shape: Shape, run: Run) -> Num:
+    """Parameters that are trained over all: only those are reduced and updated [-]."""
+    own = np.asarray(run.adapters)
+    return np.where(own > 0, own / shape.params_total, 1.0)
 
 
 def _slowest_stage(average: Num, head: Num, lay: Layout, shape: Shape) -> Num:
@@ -94,13 +104,13 @@ def _slowest_stage(average: Num, head: Num, lay: Layout, shape: Shape) -> Num:
     return np.where(np.asarray(lay.pp) > 1, np.maximum(slowest, average), average)
 
 
-def _optimizer_seconds(shape: Shape, machine: Machine, lay: Layout, cal: Calibration) -> Num:
+def _optimizer_seconds(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
     """Adam moves 30 bytes per parameter that this rank updates: fp32 weight, moments, gradient, 16-bit copy."""
     dense, experts = _local_params(shape, lay)
     ranks, expert_ranks = shard_ranks(lay)
     split = np.asarray(lay.zero) >= 1
     mine = dense / np.where(split, ranks, 1.0) + experts / np.where(split, expert_ranks, 1.0)
-    return 30.0 * mine / (machine.memory_bytes_per_second * cal.memory)
+    return 30.0 * cal.updates * mine * _share(shape, run) / (machine.memory_bytes_per_second * cal.memory)
 
 
 def _handover(shape: Shape, machine: Machine, lay: Layout, seq_len: Num, cal: Calibration) -> Num:
@@ -111,22 +121,20 @@ def _handover(shape: Shape, machine: Machine, lay: Layout, seq_len: Num, cal: Ca
     return np.where(np.asarray(lay.pp) > 1, 2.0 * lay.vpp * size / rate, 0.0)
 
 
-def _rows(
-    work: Work, shape: Shape, machine: Machine, lay: Layout, micro: Num, seq_len: Num, cal: Calibration
-) -> list[Num]:
+def _rows(work: Work, shape: Shape, machine: Machine, lay: Layout, micro: Num, run: Run, cal: Calibration) -> list[Num]:
     """The step by kind, up to and with the optimizer [s]."""
     busy = sum(work[1:6], start=work.gemm)
-    paced = join(busy, work.launch, cal.launch_join) + work.routing
-    flow, once = _reductions(shape, machine, lay, cal)
-    sharded = join(paced, flow, cal.overlap)
+    paced = join(busy, work.launch, cal.launch_join) + work.waited
+    flow, once = _reductions(shape, machine, lay, run, cal)
+    sharded = join(paced, flow, cal.overlap) + cal.gather * flow
     hidden = (1.0 - cal.dp_exposed) * once
     gradient = cal.dp_exposed * once + join(hidden, paced, 2.0) - paced
     slowest = _slowest_stage(sharded, work.head, lay, shape)
-    passed = _handover(shape, machine, lay, seq_len, cal)
+    passed = _handover(shape, machine, lay, run.seq_len, cal)
     # interleaved schedules send while they compute, plain 1F1B waits
     waits = np.where(np.asarray(lay.vpp) > 1, join(slowest, passed, cal.overlap) - slowest, passed)
     pipeline = micro * (slowest - sharded + waits) + (lay.pp - 1.0) / lay.vpp * (slowest + passed)
-    optimizer = _optimizer_seconds(shape, machine, lay, cal)
+    optimizer = _optimizer_seconds(shape, machine, lay, run, cal)
     parts = [*work[:6], paced - busy, sharded - paced]
     return [*(micro * part for part in parts), pipeline, gradient, optimizer]
 
@@ -161,14 +169,33 @@ def step(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: 
     accelerators = lay.tp * lay.pp * lay.dp * lay.cp
     micro = np.maximum(1.0, run.global_batch / (lay.dp * lay.micro_batch))
     work = per_micro_batch(shape, known, lay, run, cal)
-    rows = _rows(work, shape, known, lay, micro, run.seq_len, cal)
+    rows = [cal.practice * row for row in _rows(work, shape, known, lay, micro, run, cal)]
     body = sum(rows[1:], start=rows[0])
     straggler = cal.straggler * np.log2(accelerators) * body
     total = body + straggler + cal.step
     tokens = run.global_batch * run.seq_len
-    flops = training_flops_of(shape, run.seq_len, recomputed_share(lay))
+    flops = training_flops_of(shape, run.seq_len, recomputed_share(lay), run.adapters)
     model, hardware = flops.model * tokens, flops.hardware * tokens
     peak = accelerators * peak_flops(known, bits_of(run.precision))[0]
     fixed = cal.step + 0.0 * total
     values = [total, *rows, straggler, fixed, model, hardware, model / total / peak, hardware / total / peak]
     return Step(**dict(zip(Step._fields, values, strict=True)))
+
+
+def overhead_share(step: Step) -> Num:
+    """Share of a step that is host time, gathers, fixed cost and the exchange between experts [-].
+
+    Parameters
+    ----------
+    step : Step
+        Of `step`.
+
+    Source: what software changes most; widens the range of a step (`engine.training.calibration.half_width`).
+
+    Examples
+    --------
+    >>> float(overhead_share(Step(*[0.0] * len(Step._fields))._replace(step_seconds=2.0, launch_seconds=0.5)))
+    0.25
+    """
+    spent = step.launch_seconds + step.sharding_seconds + step.fixed_seconds + step.expert_parallel_seconds
+    return spent / step.step_seconds

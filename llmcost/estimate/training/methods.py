@@ -15,12 +15,13 @@ from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import methods as engine
 from llmcost.engine.training.calibration import Calibration
 from llmcost.engine.training.flops import TokenFlops, adapter_training_flops, forward_flops, training_flops
-from llmcost.engine.training.step import Step
+from llmcost.engine.training.micro_batch import Run
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Subject, architecture
 from llmcost.estimate.asking.values import TrainingFigures, TrainingNumbers, named
+from llmcost.estimate.training import stack
 from llmcost.keys import methods as declared
 from llmcost.keys.methods import DEFAULT
 
@@ -47,6 +48,7 @@ class Method(NamedTuple):
 
     name: str = DEFAULT
     adapters: float = 0.0  # adapter parameters; 0 where every weight is trained
+    rank: float = 16.0  # of the adapters
     frozen_bytes: float = 2.0  # bytes per parameter of frozen linear layers
     residents: tuple[Resident, ...] = ()
     resident_bytes: float = 0.0  # of their weights, all accelerators together
@@ -82,14 +84,11 @@ class Method(NamedTuple):
             optimizer_bytes=float(states.optimizer),
         )
 
-    def step(self, full: Step, shape: Shape, seq_len: float, recomputed: float, tokens: float) -> Step:
-        """The step of the method from that of full training."""
+    def run(self, full: Run) -> Run:
+        """The run of full training with the adapters of the method."""
         if not self.declared.adapters:
             return full
-        attention = tf.causal_attention_flops_per_token(shape, seq_len)
-        flops = self.flops(shape.params_matmul, attention, recomputed, shape.head_params)
-        share = self.adapters / float(shape.params_total)
-        return Step(*(float(v) for v in engine.adapter_step(full, recomputed, share, flops, tokens)))
+        return full._replace(adapters=self.adapters, rank=self.rank, weight_bits=8.0 * self.frozen_bytes)
 
 
 class Phase(NamedTuple):
@@ -180,13 +179,13 @@ def read_method(question: Question, model: Subject | None) -> Method:
     if question.scenario.get("method", question.side) is None:
         question.record("method", name, Origin("default", "docs/method.md, defaults"))
     kind = declared.METHODS[name]
+    if kind.adapters and model is not None:
+        return _adapters(question, model, Method(name))
     if kind.measured or model is None:
         return Method(name)
     spread = question.factor("methods", "unmeasured_spread")
     question.record("unmeasured_spread", spread.value, spread.origin, "ratio")
     method = Method(name, spread=median(spread.value))
-    if kind.adapters:
-        return _adapters(question, model, method)
     residents = (_teacher(question),) if kind.beside == TEACHER else _scorers(question, model)
     bytes_each = question.factor("methods", "resident_bytes")
     question.record("resident_bytes", bytes_each.value, bytes_each.origin, "bytes/parameter")
@@ -200,17 +199,22 @@ def _adapters(question: Question, model: Subject, method: Method) -> Method:
         factor = question.factor("methods", "lora_rank")
         rank = int(median(factor.value))
         question.record("lora_rank", rank, factor.origin)
-    count = float(engine.adapter_params(assumed_shape(question, model), float(rank)))
-    layers = "attention" if model.moe else "every linear layer of the blocks"
-    question.record(
-        "adapter_params", count, Origin("computed", f"{declared.LORA_SOURCE}: rank {rank} on {layers}"), "count"
-    )
+    where = str(question.stated("adapted") or stack.adapts(question))
+    if question.scenario.get("adapted", question.side) is None:
+        question.record(
+            "adapted", where, Origin("default", "docs/method-training.md, fine-tuning: as the software does")
+        )
+    ends = float(where == "+embeddings")
+    count = float(engine.adapter_params(assumed_shape(question, model), float(rank), engine.ADAPTED[where], ends))
+    source = Origin("computed", f"{declared.LORA_SOURCE}: rank {rank} on {where}")
+    question.record("adapter_params", count, source, "count")
+    method = method._replace(adapters=count, rank=float(rank))
     frozen = method.declared.frozen
     if not frozen:
-        return method._replace(adapters=count)
+        return method
     held = question.factor("methods", frozen)
     question.record(frozen, held.value, held.origin, "bytes/parameter")
-    return method._replace(adapters=count, frozen_bytes=median(held.value))
+    return method._replace(frozen_bytes=median(held.value))
 
 
 def assumed_shape(question: Question, model: Subject) -> Shape:

@@ -16,15 +16,16 @@ from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.batch import batch_tokens
-from llmcost.engine.training.calibration import Calibration, calibration_from_factors
+from llmcost.engine.training.calibration import Calibration, calibration_from_factors, half_width, stacked
 from llmcost.engine.training.memory import Layout
-from llmcost.engine.training.micro_batch import PRECISIONS, Run, recomputed_share
-from llmcost.engine.training.step import ROWS
+from llmcost.engine.training.micro_batch import PRECISIONS, UNFUSED, Run
+from llmcost.engine.training.step import ROWS, overhead_share
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.training.methods import Method, assumed_shape, widened
+from llmcost.estimate.training.stack import kind, take_software
 
 SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
 ROUNDING = 0.05  # a batch further off than this is said
@@ -33,6 +34,7 @@ ROUNDED_OFF = 0.95  # of the GPU-hours: a count just below that bills no more is
 STARVED = 1.25  # a step at most this much longer on half the accelerators: the other half is hardly fed
 ASKED = ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch")
 PRECISION = {name: dtype.recipe for name, dtype in DTYPES.items() if dtype.recipe}  # of the linear layers
+YEAR = 2025.0  # of a stack whose preset says none
 RECOMPUTE = {"none": 0.0, "selective": 1.0, "full": 2.0}
 ROW_NAMES = {
     "gemm_seconds": "matrix products", "attention_seconds": "attention", "elementwise_seconds": "memory traffic",
@@ -130,13 +132,15 @@ def predict(
     if math.isnan(float(model.shape.n_layers)) and (model.moe or model.params is None):
         return None
     shape = assumed_shape(question, model)
-    fitted, spread = calibration_from_factors(question.catalog.factors("training"), device.preset.generation)
+    fitted, ranges = calibration_from_factors(question.catalog.factors("training"), device.preset.generation)
     _warn_of_borrowed(question, device.preset.generation)
+    used = take_software(question, method.name, gpus, device.preset.generation, dtype)
+    fitted = stacked(fitted, used.stack, YEAR if used.year is None else used.year)
     calibration = method.calibration(fitted, shape)
     published = model if method.declared.pretrains else None
-    run = Run(
-        seq_len, _sequences(question, published, shape, seq_len, gpus, tokens), float(PRECISIONS[PRECISION[dtype]])
-    )
+    batch = _sequences(question, published, shape, seq_len, gpus, tokens)
+    run = method.run(Run(seq_len, batch, float(PRECISIONS[PRECISION[dtype]])))
+    run = run._replace(unfused=float(device.preset.generation in UNFUSED))
     _refuse(question, shape)
     fixed = _fixed(question)
     machine = _less(device.machine, method.resident_bytes / gpus)
@@ -162,8 +166,9 @@ def predict(
         _warn_of_idle(question, float(longer), gpus, run)
     if found.fitting:
         _warn_of_rest(question, gpus, run, found, search)
-    found = _of_method(found, method, shape, run, method.resident_bytes / gpus)
-    width = math.exp(spread.step_moe if float(shape.n_experts) else spread.step_dense)
+    found = _of_method(found, method.resident_bytes / gpus)
+    overhead = float(overhead_share(found.best.step))
+    width = math.exp(float(half_width(ranges, kind(used, shape, method.name, overhead))))
     # with a parameter count alone the work is 6N a token: the utilisation that gives the same time
     own = 1.0 if model.params is None else _counted(model, shape, seq_len, method)
     mfu = float(found.best.step.mfu) * own
@@ -205,14 +210,11 @@ def _less(machine: Machine, taken_bytes: float) -> Machine:
     return machine._replace(memory_bytes=machine.memory_bytes - taken_bytes)
 
 
-def _of_method(found: par.Found, method: Method, shape: Shape, run: Run, resident_bytes: float) -> par.Found:
-    """The search's answer with the step of the method, and with the memory of the models beside it."""
+def _of_method(found: par.Found, resident_bytes: float) -> par.Found:
+    """The search's answer with the memory of the models beside the trained one."""
 
     def choice(one: par.Choice) -> par.Choice:
-        recomputed = float(recomputed_share(one.layout))
-        tokens = float(run.seq_len * run.global_batch)
-        held = one.memory._replace(total_bytes=one.memory.total_bytes + resident_bytes)
-        return one._replace(step=method.step(one.step, shape, float(run.seq_len), recomputed, tokens), memory=held)
+        return one._replace(memory=one.memory._replace(total_bytes=one.memory.total_bytes + resident_bytes))
 
     runner = None if found.runner_up is None else choice(found.runner_up)
     return found._replace(best=choice(found.best), runner_up=runner)
@@ -240,7 +242,7 @@ def _warn_of_borrowed(question: Question, generation: str) -> None:
     fitted = {
         kind
         for row in question.catalog.factors("training")
-        if row["name"] == "log_spread_step_dense" and isinstance(row["generation"], list)
+        if row["name"] == "log_range_generation" and isinstance(row["generation"], list)
         for kind in row["generation"]
     }
     if generation not in fitted:

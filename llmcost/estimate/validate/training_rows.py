@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from llmcost import spec
+from llmcost import units
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.training import layouts as par
-from llmcost.engine.training.calibration import Calibration, LogSpread, calibration_from_factors
-from llmcost.engine.training.memory import Layout
-from llmcost.engine.training.micro_batch import PRECISIONS, Run
-from llmcost.engine.training.step import step
+from llmcost.engine.training.calibration import Calibration, Ranges, calibration_from_factors, half_width, stacked
+from llmcost.engine.training.memory import Layout, States
+from llmcost.engine.training.methods import (
+    ADAPTED,
+    ALL_LINEAR,
+    ATTENTION,
+    QUERY_VALUE,
+    adapter_params,
+    adapter_states,
+    frozen_bytes,
+)
+from llmcost.engine.training.micro_batch import FP8, PRECISIONS, UNFUSED, Run
+from llmcost.engine.training.step import overhead_share, step
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking.subject import machine_of
+from llmcost.estimate.training.stack import Asked, Software, kind, software, usual
 from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import number, positive
 from llmcost.estimate.validate.described import shape_of_row
+from llmcost.keys.methods import DEFAULT, METHODS, SPELLINGS
 
 LAYOUT = ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
+BEFORE_FUSED = 2022  # the last year in which training stacks stored every score
 RECOMPUTE = {"none": 0.0, "selective": 1.0, "full": 2.0}
 # A measured run did fit: "80 GB" on a box are 80 GiB, 7 % more than the preset says.
 MEASURED_SLACK = 1.07
+LEAN = States(2.0, 2.0, 4.0)  # weights, gradients and both moments in 16 bits: what a run that did fit may have kept
 
 
 class Case(NamedTuple):
@@ -39,6 +53,12 @@ class Case(NamedTuple):
     n_gpus: float
     run: Run
     fixed: dict[str, float]
+    software: Software
+    note: str = ""  # of what could not be read as it stands
+    year: float | None = None  # of the software
+    method: str = "pretrain"
+    states: States | None = None  # bytes per parameter where not those of pre-training
+    compiled: bool | None = None
 
 
 class Prediction(NamedTuple):
@@ -79,31 +99,109 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     if accelerator.generation.startswith("tpu") and "micro_batch" in fixed:
         # GSPMD programs state the batch per chip (MaxText: per_device_batch_size), others per replica
         fixed["micro_batch"] *= fixed.get("tp", 1.0) * fixed.get("cp", 1.0) * fixed.get("pp", 1.0)
+    year, method = positive(row, "year"), _method(cells.text(row, "method").lower())
     run = Run(values["seq_len"], values["global_batch_seqs"], PRECISIONS[precision])
-    return Case(shape, machine_of(accelerator), accelerator.generation, values["n_gpus"], run, fixed)
+    run = run._replace(unfused=float(stores_scores(accelerator.generation, year)))
+    machine = machine_of(accelerator)
+    named = cells.text(row, "framework_id").lower()
+    narrow, shards = float(run.precision) >= FP8, fixed.get("zero") == 3.0
+    asked = Asked(method, values["n_gpus"], accelerator.generation, narrow, shards)
+    stack, note = _software(catalog, named, asked)
+    run = _adapted(row, shape, run, method, stack)
+    if "recompute" not in fixed and stack.recompute and not METHODS[method].pretrains:
+        fixed["recompute"] = RECOMPUTE[stack.recompute]
+    compiled = {"yes": True, "no": False}.get(cells.text(row, "compiled").lower())
+    states = _states(row, shape, run)
+    todo = Case(shape, machine, accelerator.generation, values["n_gpus"], run, fixed, stack, note)
+    return todo._replace(year=year, method=method, states=states, compiled=compiled)
+
+
+def _method(said: str) -> str:
+    """The method that a row names, in any of its spellings; pre-training where none is known."""
+    name = SPELLINGS.get(said, said)
+    return name if name in METHODS else DEFAULT
+
+
+def _software(catalog: Catalog, named: str, asked: Asked) -> tuple[Software, str]:
+    """The stack of a row; one that is not known counts as not stated."""
+    if named:
+        try:
+            return software(catalog, named), ""
+        except LlmcostError:
+            pass
+    unknown = f"framework {units.shown(named)} is not known: as if not stated"
+    return usual(catalog, asked), unknown if named else ""
+
+
+def stores_scores(generation: str, year: float | None) -> bool:
+    """Whether attention keeps every score: before FlashAttention (arXiv 2205.14135), and on chips without it."""
+    if generation in UNFUSED:
+        return True
+    return year is not None and year <= BEFORE_FUSED and not generation.startswith("tpu")
+
+
+def _adapted(row: Mapping[str, str], shape: Shape, run: Run, method: str, stack: Software) -> Run:
+    """The run with its adapters, where it trains adapters."""
+    if not METHODS[method].adapters:
+        return run
+    rank = positive(row, "lora_rank") or 16.0
+    where, ends = _where(cells.text(row, "adapted").lower(), stack)
+    count = float(adapter_params(shape, rank, where, ends))
+    bits = positive(row, "weight_bits") or (4.0 if method == "qlora" else 16.0)
+    return run._replace(adapters=count, rank=rank, weight_bits=bits)
+
+
+def _where(said: str, stack: Software) -> tuple[int, float]:
+    """Where adapters sit, as sources say it (`q v`, `qkv proj`, `all linear`), and whether at the ends too."""
+    if not said:
+        return ADAPTED[stack.adapted], 0.0
+    words = set(re.findall(r"[a-z]+", said)) - {"proj", "recipe"}
+    if words <= {"q", "v"}:
+        return QUERY_VALUE, 0.0
+    if words <= {"q", "k", "v", "o", "qkv", "attention"}:
+        return ATTENTION, 0.0
+    return ALL_LINEAR, float("embedding" in said)
+
+
+def _states(row: Mapping[str, str], shape: Shape, run: Run) -> States | None:
+    """Bytes per parameter of what the run keeps, where its row says it."""
+    moments = 4.0 if "weight dtype" in cells.text(row, "optimizer") or "bf16" in cells.text(row, "optimizer") else 12.0
+    if not run.adapters:
+        return None if moments == 12.0 else States(2.0, 2.0, moments)
+    kept = frozen_bytes(shape, float(run.weight_bits) / 8.0)
+    return adapter_states(shape.params_total, run.adapters, kept, States(2.0, 2.0, moments))
 
 
 def _stated_layout(row: Mapping[str, str]) -> dict[str, float]:
     """What a row says of its layout; a degree of zero says nothing."""
     degrees = {name: positive(row, name) for name in LAYOUT} | {"zero": number(row, "zero")}
     degrees["shard"] = number(row, "zero_shard_group")
-    degrees["recompute"] = RECOMPUTE.get(cells.text(row, "recompute_id").lower())
+    degrees["recompute"] = RECOMPUTE.get((row.get("recompute_id") or "").strip().lower())  # "none" is a statement
     return {name: value for name, value in degrees.items() if value is not None}
 
 
 def candidates(todo: Case, calibration: Calibration) -> Layout:
-    """Layouts of a measured row that fit; the least greedy one if none does."""
+    """Layouts of a measured row that fit, with leaner optimizer states if none does; else the least greedy one."""
     for fixed in (todo.fixed, todo.fixed | _loosened(todo), todo.fixed | _loosened(todo) | _multiplied(todo)):
         every = par.layouts(todo.shape, todo.machine, todo.n_gpus, todo.run, fixed)
         if np.size(every.tp):
             break
     else:
         raise LlmcostError("no valid layout: the degrees of parallelism do not multiply to the accelerators")
+    if todo.states is not None:
+        calibration = calibration._replace(
+            weight_bytes=float(todo.states.weight),
+            gradient_bytes=float(todo.states.gradient),
+            optimizer_bytes=float(todo.states.optimizer),
+        )
     args = (todo.shape, todo.machine, every, todo.run, calibration)
     every = par.settle(*args, slack=MEASURED_SLACK)
     total = par.footprint(todo.shape, todo.machine, every, todo.run, calibration).total_bytes
     total = np.broadcast_to(total, np.shape(every.tp))
-    keep = total <= max(MEASURED_SLACK * todo.machine.memory_bytes * (1 + 1e-9), float(np.min(total)))
+    limit = MEASURED_SLACK * float(todo.machine.memory_bytes) * (1 + 1e-9)
+    if todo.states is None and float(np.min(total)) > limit:
+        return candidates(todo._replace(states=LEAN), calibration)
+    keep = total <= max(limit, float(np.min(total)))
     return Layout(*[np.broadcast_to(axis, keep.shape)[keep] for axis in every])
 
 
@@ -122,20 +220,13 @@ def _multiplied(todo: Case) -> dict[str, float]:
     return degrees | {"dp": todo.fixed.get("dp", max(1.0, todo.n_gpus // used))}
 
 
-def constants(catalog: Catalog) -> dict[str, tuple[Calibration, LogSpread]]:
-    """Calibration and spread of every generation among the accelerator presets."""
-    factors = catalog.factors("training")
-    names = {catalog.load(spec.Accelerator, name)[0].generation for name in catalog.files("hardware")}
-    return {name: calibration_from_factors(factors, name) for name in sorted(names)}
-
-
 def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Prediction]:
     """Predictions for measured rows, in order; a row that cannot be predicted says why.
 
     Reads only the input columns of a row: model, architecture, hardware, accelerators, precision, lengths, batch,
-    layout.
+    layout, software, method.
     """
-    known: dict[str, tuple[Calibration, LogSpread]] = {}
+    known: dict[str, tuple[Calibration, Ranges]] = {}
     factors = catalog.factors("training")
     answers = []
     for row in rows:
@@ -149,12 +240,23 @@ def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Predict
     return answers
 
 
-def _predict(todo: Case, calibration: Calibration, spread: LogSpread) -> Prediction:
-    layout = candidates(todo, calibration)
-    seconds = float(np.min(step(todo.shape, todo.machine, layout, todo.run, calibration).step_seconds))
+def under(todo: Case, calibration: Calibration) -> Calibration:
+    """The constants under the software of a row."""
+    year = np.nan if todo.year is None else todo.year
+    used = stacked(calibration, todo.software.stack, year, float(bool(todo.compiled)))
+    return used._replace(practice=1.0)  # a stated layout is what practice made of it
+
+
+def _predict(todo: Case, calibration: Calibration, ranges: Ranges) -> Prediction:
+    constants = under(todo, calibration)
+    layout = candidates(todo, constants)
+    steps = step(todo.shape, todo.machine, layout, todo.run, constants)
+    best = int(np.argmin(steps.step_seconds))
+    seconds = float(np.ravel(steps.step_seconds)[best])
     if not {"tp", "pp"} <= set(todo.fixed) and np.ptp(layout.tp) + np.ptp(layout.pp) > 0:
-        seconds *= float(calibration.practice)  # as in a search: the fastest of many predictions flatters
+        seconds *= float(calibration.practice)
     if not np.isfinite(seconds):
         return Prediction(None, None, None, "the machine's peak or bandwidth is not known")
-    width = np.exp(spread.step_moe if todo.shape.n_experts else spread.step_dense)
-    return Prediction(seconds, seconds / float(width), seconds * float(width), "")
+    share = float(np.ravel(overhead_share(steps))[best])
+    width = float(np.exp(half_width(ranges, kind(todo.software, todo.shape, todo.method, share))))
+    return Prediction(seconds, seconds / width, seconds * width, todo.note)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,11 +17,12 @@ from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.engine.training import campaign as cp
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.batch import batch_tokens
-from llmcost.engine.training.calibration import Calibration, calibration_from_factors
+from llmcost.engine.training.calibration import Calibration, calibration_from_factors, stacked
 from llmcost.engine.training.flops import training_flops_of
 from llmcost.engine.training.micro_batch import PRECISIONS, Run
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import machine_of
+from llmcost.estimate.training.stack import Asked, Software, software, usual
 from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import positive
 from llmcost.estimate.validate.described import shape_of_row
@@ -51,6 +53,7 @@ class Whole(NamedTuple):
     run: Run
     tokens: float
     early: bool  # its software is of before `EARLY`
+    software: Software
 
     @property
     def overtrained(self) -> bool:
@@ -83,7 +86,22 @@ def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
     sequences = max(float(batch), TOKENS_PER_GPU * n_gpus) / seq_len
     run = Run(float(seq_len), float(np.exp2(np.round(np.log2(max(sequences, 8.0))))), precision)
     early = _is_early(model, accelerator.generation, float(shape.params_active), tokens)
-    return Whole(shape, machine, accelerator.generation, n_gpus, stated or np.nan, run, tokens, early)
+    used = _software(row, catalog, n_gpus, accelerator.generation)
+    return Whole(shape, machine, accelerator.generation, n_gpus, stated or np.nan, run, tokens, early, used)
+
+
+def _software(row: Mapping[str, str], catalog: Catalog, gpus: float, generation: str) -> Software:
+    """The stack of a run; one that is not known counts as not stated."""
+    named = cells.text(row, "framework_id").lower()
+    if named:
+        with contextlib.suppress(LlmcostError):
+            return software(catalog, named)
+    return usual(catalog, Asked("pretrain", gpus, generation))
+
+
+def constants(todo: Whole, factors: Iterable[Mapping[str, Any]]) -> Calibration:
+    """The constants of a run's generation under its software."""
+    return stacked(calibration_from_factors(factors, todo.generation)[0], todo.software.stack)
 
 
 def _preset(row: Mapping[str, str], catalog: Catalog) -> spec.Model | None:
@@ -148,7 +166,7 @@ def predict_runs(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Pr
     for row in rows:
         try:
             todo = whole(row, catalog)
-            hours = gpu_hours(todo, calibration_from_factors(factors, todo.generation)[0])
+            hours = gpu_hours(todo, constants(todo, factors))
             answers.append(_billed(todo, hours, cp.campaign_from_factors(factors, todo.generation)))
         except LlmcostError as error:
             answers.append(Prediction(None, None, None, error.message))

@@ -1,0 +1,137 @@
+"""The software of a training run: named, or the one that people use for such a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from llmcost import spec
+from llmcost.catalog import Catalog
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.training.calibration import Kind, Stack
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.question import Question
+from llmcost.keys.methods import METHODS
+
+TABLE = "stacks"  # of presets/calibration/training.toml: measured stacks, and each family as a whole
+LARGE = 64  # accelerators from which on pre-training is run on a stack made for it
+OWN = {"gaudi": "gaudi", "trainium": "neuron", "inferentia": "neuron"}  # by generation: chips with a stack of their own
+TUNED = "tuned"
+NARROW = ("fp8", "mxfp8", "fp4")  # formats of products in 8 bits or fewer
+
+
+class Software(NamedTuple):
+    """A training stack with its constants."""
+
+    name: str
+    stack: Stack
+    family: str
+    measured: bool  # steps of it are in the fit
+    stated: bool = True
+    year: float | None = None  # of its defaults
+    recompute: str | None = None  # of fine-tuning, unless told
+    adapted: str = "all-linear"  # layers with adapters, unless told
+
+
+def software(catalog: Catalog, name: str, stated: bool = True) -> Software:
+    """A stack by its name: its own constants, those of its kin, or those of its family.
+
+    Raises
+    ------
+    LlmcostError
+        No such framework, or one that only serves.
+    """
+    preset, found = catalog.load(spec.Framework, name)
+    if preset.training is None:
+        raise LlmcostError(f"{found.name} trains no models: it serves them", "llmcost presets list frameworks")
+    rows = {row["name"]: row for row in catalog.table("training", TABLE)}
+    family = preset.training.family
+    drawn = next((one for one in _kin(catalog, found.name) if one in rows), family)
+    year = preset.training.year
+    own = found.name in rows
+    constants, released = _stack(rows[drawn], family), None if year is None else float(year)
+    used = Software(found.name, constants, family, own, stated, released, preset.training.recompute)
+    return used._replace(adapted=preset.training.adapted) if preset.training.adapted else used
+
+
+def _kin(catalog: Catalog, name: str) -> list[str]:
+    """The stack and those it is drawn toward, nearest first, as long as they are of one family."""
+    line: list[str] = []
+    family = None
+    while name and name not in line:
+        preset = catalog.load(spec.Framework, name)[0].training
+        if preset is None or family not in (None, preset.family):
+            break
+        line.append(name)
+        name, family = preset.kin or "", preset.family
+    return line
+
+
+def _stack(row: Mapping[str, Any], family: str) -> Stack:
+    values = {name: float(row[name]) for name in Stack._fields if name != "plain"}
+    return Stack(**values, plain=float(family != TUNED))
+
+
+def take_software(question: Question, method: str, gpus: float, generation: str, dtype: str) -> Software:
+    """The stack that was named, or the usual one, recorded among the inputs."""
+    named = question.preset("framework", spec.Framework)
+    if named is not None:
+        return software(question.catalog, named[1].name)
+    found = usual(question.catalog, Asked(method, gpus, generation, dtype in NARROW, question.stated("zero") == "3"))
+    question.record("framework", found.name, Origin("default", "docs/method-training.md, software: the usual one"))
+    return found
+
+
+def adapts(question: Question) -> str:
+    """Where adapters sit unless told: as the stack that is named has them, or the usual one."""
+    named = question.preset("framework", spec.Framework)
+    usual_one = "nemo" if question.stated("dtype") in NARROW else "hf-trainer"
+    return software(question.catalog, named[1].name if named else usual_one).adapted
+
+
+class Asked(NamedTuple):
+    """What the usual stack follows from."""
+
+    method: str
+    gpus: float
+    generation: str
+    narrow: bool = False  # products in 8 bits or fewer
+    shards: bool = False  # ZeRO-3 is stated
+
+
+def usual(catalog: Catalog, asked: Asked) -> Software:
+    """The stack that people use for such a run, where none is named."""
+    return software(catalog, _usual(asked), stated=False)
+
+
+def _usual(asked: Asked) -> str:
+    """A chip's own stack; FSDP where weights are sharded; NeMo for narrow formats; Hugging Face to fine-tune; Megatron.
+
+    >>> [_usual(Asked("pretrain", gpus, "hopper")) for gpus in (1024, 8)], _usual(Asked("lora", 8, "hopper"))
+    (['megatron', 'fsdp'], 'hf-trainer')
+    >>> [_usual(Asked("lora", 8, chip, chip == "hopper")) for chip in ("tpu-v5", "gaudi", "hopper")]
+    ['maxtext', 'gaudi', 'nemo']
+    >>> _usual(Asked("pretrain", 256, "hopper", shards=True))
+    'fsdp'
+    """
+    if asked.generation.startswith("tpu"):
+        return "maxtext"
+    if asked.generation in OWN:
+        return OWN[asked.generation]
+    pretraining = METHODS[asked.method].pretrains
+    if pretraining and asked.shards:
+        return "fsdp"
+    if asked.narrow:
+        return "nemo"
+    if not pretraining:
+        return "hf-trainer"
+    return "megatron" if asked.gpus >= LARGE else "fsdp"
+
+
+def kind(used: Software, shape: Shape, method: str, overhead: float) -> Kind:
+    """The class of a question, which its range follows from."""
+    experts = float(shape.n_experts) > 0
+    tuning = not METHODS[method].pretrains
+    plain = used.family != TUNED
+    return Kind(float(plain), float(experts), float(not used.measured), float(tuning), overhead, float(not used.stated))

@@ -1,0 +1,195 @@
+"""Ranges of the training engine: fitted to errors of sources left out, judged by sources left out once more.
+
+The score of a range is that of Gneiting and Raftery 2007 (doi:10.1198/016214506000001437, section 6.2) for 90 %: its
+width, and 20 times the distance by which it misses, in log time; the mean over the rows of a source, then over sources.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize  # type: ignore[import-untyped]
+
+from llmcost.engine.training.calibration import Kind, Ranges, half_width
+from llmcost.engine.training.step import overhead_share
+from scripts.fit_training_data import Data
+from scripts.fit_training_model import Model
+
+Array = Any
+FIGURES = ("median_pct", "bias_pct", "coverage_pct", "score", "width")
+MISSED = 20.0  # 2 / (1 - 90 %)
+# Log coefficients before errors are seen, and how far they may go.
+PRIORS = {
+    "base": (float(np.log(0.22)), 0.5), "plain": (0.4, 0.4), "experts": (0.3, 0.3), "plain_experts": (0.3, 0.4),
+    "stack": (0.2, 0.3), "generation": (0.3, 0.3), "tuning": (0.1, 0.3), "overhead": (0.5, 0.7), "unstated": (0.2, 0.3),
+}  # fmt: skip
+COLUMNS = ("error", "source", "tuning", "new_generation")
+HOLD = 0.02  # weight of the priors against the score of one source in all
+
+
+class Errors(NamedTuple):
+    """Log errors of rows left out, with what their range follows from."""
+
+    error: Array
+    source: Array
+    tuning: Array
+    kind: Kind
+    new_generation: Array
+
+    def of(self, use: Array) -> Errors:
+        """Some of the rows."""
+        kind = Kind(*[np.asarray(v)[use] for v in self.kind])
+        return Errors(self.error[use], self.source[use], self.tuning[use], kind, self.new_generation[use])
+
+    def widths(self, ranges: Ranges) -> Array:
+        """Half-widths in log time."""
+        return half_width(ranges._replace(generation=ranges.generation * self.new_generation), self.kind)
+
+
+def elsewhere(labels: Array, source: Array) -> Array:
+    """Whether another source has rows of the label."""
+    pairs = set(zip(labels, source, strict=True))
+    return np.array([any(a == label and b != s for a, b in pairs) for label, s in zip(labels, source, strict=True)])
+
+
+def errors_of(model: Model, x: Array, error: Array) -> Errors:
+    """Errors of rows left out as the ranges see them."""
+    d: Data = model.data
+    steps, _ = model.steps(x)
+    parts = np.split(steps.step_seconds, d.start[1:])
+    first = np.array([at + int(np.argmin(part)) for at, part in zip(d.start, parts, strict=True)])
+    share = np.asarray(overhead_share(steps))[first]
+    stated = np.array([c.software.stated for c in d.cases])
+    names = np.array([c.software.name for c in d.cases])
+    generations = np.array([c.generation for c in d.cases])
+    kind = Kind(
+        plain=(model.family > 0).astype(float),
+        experts=d.moe.astype(float),
+        new_stack=(~elsewhere(names, d.source)).astype(float),
+        tuning=d.tuning.astype(float),
+        overhead=share,
+        unstated=(~stated).astype(float),
+    )
+    return Errors(error, d.source, d.tuning, kind, (~elsewhere(generations, d.source)).astype(float))
+
+
+def together(*parts: Errors) -> Errors:
+    """Several sets of rows as one."""
+    kind = Kind(*[np.concatenate(columns) for columns in zip(*(p.kind for p in parts), strict=True)])
+    error, source, tuning, new = (np.concatenate([getattr(p, f) for p in parts]) for f in COLUMNS)
+    return Errors(error, source, tuning, kind, new)
+
+
+def score(error: Array, width: Array) -> Array:
+    """Interval score of rows: width and 20 x the distance by which it misses [log]."""
+    return 2.0 * width + MISSED * np.maximum(np.abs(error) - width, 0.0)
+
+
+def fitted(errors: Errors) -> Ranges:
+    """The coefficients with the best mean score over sources."""
+    start, hold = (np.array([p[i] for p in PRIORS.values()]) for i in (0, 1))
+    sources = [errors.source == s for s in dict.fromkeys(errors.source)]
+
+    def loss(x: Array) -> float:
+        each = score(errors.error, errors.widths(Ranges(*x)))
+        return float(np.mean([each[s].mean() for s in sources]) + HOLD * np.sum(((x - start) / hold) ** 2))
+
+    found = minimize(loss, start, method="Powell", options={"maxiter": 40, "xtol": 1e-2, "ftol": 1e-3}).x
+    return Ranges(*(float(v) for v in found))
+
+
+class Judged(NamedTuple):
+    """A source, judged by a fit and ranges that did not see it."""
+
+    source: str
+    rows: int
+    tuning: bool
+    median_pct: float
+    bias_pct: float
+    coverage_pct: float
+    score: float
+    width: float  # p95 over p5, median
+
+
+def judged(errors: Errors, also: Errors | None = None) -> list[Judged]:
+    """Each source under ranges fitted to the errors of the others."""
+    found = []
+    known = errors if also is None else together(errors, also)
+    for name in dict.fromkeys(errors.source):
+        ranges = fitted(known.of(known.source != name))
+        mine = errors.of(errors.source == name)
+        width = mine.widths(ranges)
+        size = np.abs(np.expm1(mine.error))
+        found.append(
+            Judged(
+                str(name),
+                len(size),
+                bool(mine.tuning[0]),
+                100.0 * float(np.median(size)),
+                100.0 * float(np.expm1(np.median(mine.error))),
+                100.0 * float(np.mean(np.abs(mine.error) <= width)),
+                float(np.mean(score(mine.error, width))),
+                float(np.exp(2.0 * np.median(width))),
+            )
+        )
+    return found
+
+
+def summary(found: list[Judged]) -> tuple[float, float, float]:
+    """Means over sources: median error [%], coverage [%], interval score."""
+    return tuple(float(np.mean([getattr(j, f) for j in found])) for f in ("median_pct", "coverage_pct", "score"))  # type: ignore[return-value]
+
+
+def in_sample(errors: Errors) -> list[Judged]:
+    """Each source under the fit that saw it, without a range."""
+    found = []
+    for name in dict.fromkeys(errors.source):
+        mine = errors.of(errors.source == name)
+        size = 100.0 * float(np.median(np.abs(np.expm1(mine.error))))
+        bias = 100.0 * float(np.expm1(np.median(mine.error)))
+        found.append(Judged(str(name), len(mine.error), bool(mine.tuning[0]), size, bias, np.nan, np.nan, np.nan))
+    return found
+
+
+def left_out_rows(found: dict[str, list[Judged]]) -> list[dict[str, Any]]:
+    """Errors of sources that the fit and the ranges did not see, for docs/accuracy.md."""
+    rows: list[dict[str, Any]] = []
+    for title, judged in found.items():
+        for j in judged:
+            rows.append(_line(f"source, {title}", j.source, j.rows, tuple(getattr(j, f) for f in FIGURES)))
+        for name, tuning in (("pre-training", False), ("fine-tuning", True)):
+            some = [j for j in judged if j.tuning == tuning]
+            means = tuple(float(np.mean([getattr(j, f) for j in some])) for f in FIGURES)
+            line = _line(f"mean of sources, {title}", name, sum(j.rows for j in some), means)
+            rows.append(line | {"sources": len(some)})
+    return rows
+
+
+def class_rows(errors: Errors, ranges: Ranges) -> list[dict[str, Any]]:
+    """Error, coverage and width by class of question, each source counting once."""
+    kind, rows = errors.kind, []
+    width = errors.widths(ranges)
+    parts = (
+        np.where(kind.plain > 0, "other stack", "tuned stack"),
+        np.where(kind.experts > 0, "experts", "dense"),
+        np.where(kind.tuning > 0, "fine-tuning", "pre-training"),
+    )
+    names = np.array([", ".join(words) for words in zip(*parts, strict=True)])
+    for name in sorted(set(names)):
+        each = []
+        for source in sorted(set(errors.source[names == name])):
+            mine = (names == name) & (errors.source == source)
+            error, w = errors.error[mine], width[mine]
+            inside = 100.0 * np.mean(np.abs(error) <= w)
+            size, bias = np.median(np.abs(np.expm1(error))), np.expm1(np.median(error))
+            each.append((100.0 * size, 100.0 * bias, inside, np.mean(score(error, w)), np.exp(2.0 * np.median(w))))
+        means = tuple(float(v) for v in np.mean(each, axis=0))
+        rows.append(_line("class, software named", name, int((names == name).sum()), means) | {"sources": len(each)})
+    return rows
+
+
+def _line(title: str, name: str, count: int, numbers: tuple[float, ...]) -> dict[str, Any]:
+    names = ("median_ape_pct", "bias_pct", "coverage_90_pct", "interval_score", "median_range_ratio")
+    shown = {key: f"{value:.{2 if key in names[3:] else 1}f}" for key, value in zip(names, numbers, strict=True)}
+    return {"left_out": title, "name": name, "n": count, "sources": 1} | shown
