@@ -30,6 +30,12 @@ def _prepared(scenarios: Sequence[Scenario], catalog: Catalog) -> tuple[list[Sce
     return answer(scenarios, catalog)
 
 
+def _noted(estimate: Estimate, catalog: Catalog) -> Estimate:
+    from llmcost.estimate.prepared import noted
+
+    return noted(estimate, catalog)
+
+
 def _catalog(presets: Presets) -> Catalog:
     from pathlib import Path
 
@@ -44,7 +50,7 @@ def _answered(
     catalog = _catalog(presets)
     question = _question(name, catalog, keys)
     (question,), catalog = _prepared([question], catalog)
-    estimate = answer(question, catalog)
+    estimate = _noted(answer(question, catalog), catalog)
     if not estimate.exit_code:
         refuse_unread([question])
     return estimate

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import copy
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -68,6 +69,8 @@ class Catalog:
         self.user_folders = [Path(f) for f in folders or []]
         self._loaded: dict[tuple[str, str], Any] = {}
         self._files: dict[str, dict[str, Found]] = {}
+        self._extra: dict[str, list[dict[str, Any]]] = {}
+        self.notes: list[str] = []
         self._aliases: dict[str, dict[str, str]] = {}
         self._spellings: dict[tuple[str, ...], str] | None = None
 
@@ -257,8 +260,21 @@ class Catalog:
         return list(self._loaded[key].get(table, []))
 
     def factors(self, *names: str) -> list[dict[str, Any]]:
-        """The `[[factors]]` rows of one calibration preset, or of several."""
-        return [row for name in names for row in self.table(name, "factors")]
+        """The `[[factors]]` rows of calibration presets, then those that a calibration of one's own added."""
+        own = [row for name in names for row in self._extra.get(name, [])]
+        return [*(row for name in names for row in self.table(name, "factors")), *own]
+
+    def with_factors(self, extra: Mapping[str, list[dict[str, Any]]]) -> Catalog:
+        """The same presets with more `[[factors]]` rows, by calibration preset."""
+        new = copy(self)
+        new._extra = {**self._extra, **extra}
+        return new
+
+    def noted(self, notes: list[str]) -> Catalog:
+        """The same presets with what an answer has to say of them."""
+        new = copy(self)
+        new.notes = [*self.notes, *notes]
+        return new
 
 
 def is_path(name: str) -> bool:

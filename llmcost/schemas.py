@@ -12,7 +12,7 @@ from llmcost.keys import BOTH, TABLES, Key, all_keys
 from llmcost.terms import TERMS, Term
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-COMMANDS = ("train", "serve", "crossover", "compare", "fit", "check", "presets", "validate", "trace")
+COMMANDS = ("train", "serve", "crossover", "compare", "fit", "check", "presets", "validate", "calibrate", "trace")
 NAMES = ("scenario", "budget", *COMMANDS)
 _TEXT_KINDS = ("text", "date")
 _ARRAYS = {
@@ -33,6 +33,7 @@ _ARRAYS = {
     "crossover": ("crossings", "curve", "periods", "sensitivity"),
     "presets": ("rows",),
     "validate": ("groups", "rows", "measurements"),
+    "calibrate": ("rows", "constants"),
     "trace": ("lengths", "joint", "bursts", "day_hours", "weekdays", "reuse"),
 }
 

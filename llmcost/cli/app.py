@@ -22,7 +22,19 @@ ELSEWHERE = {  # what other tools call it
     "--qps": "--requests 250/s",
     "--rps": "--requests 250/s",
 }
-COMMANDS = ("train", "serve", "crossover", "compare", "fit", "check", "presets", "validate", "trace", "schema")
+COMMANDS = (
+    "train",
+    "serve",
+    "crossover",
+    "compare",
+    "fit",
+    "check",
+    "presets",
+    "validate",
+    "calibrate",
+    "trace",
+    "schema",
+)
 
 
 def build(named: str | None) -> typer.Typer:

@@ -15,7 +15,7 @@ from llmcost.keys.memory import FITTING
 from llmcost.render import formats
 
 OUTPUT = "Output"
-OWN_FILES = ("trace",)  # keys that name files which answer in place of what was not said
+OWN_FILES = ("trace", "calibration")  # keys that name files which answer in place of what was not said
 PRESET_KINDS = ("models", "hardware", "prices", "regions", "frameworks")
 Runner = Callable[..., Any]
 
@@ -173,6 +173,10 @@ def add(
             if error.code != Exit.NO or shown.format != "json":
                 raise
             estimate = out.refusal(name, error, catalog)
+        if catalog.notes:
+            from llmcost.estimate.prepared import noted
+
+            estimate = noted(estimate, catalog)
         if estimate.exit_code == Exit.OK:
             refuse_unread(scenario for _, scenario in asked)
         return out.deliver(estimate, shown)

@@ -15,6 +15,8 @@ KEYS = (
     Key("model", "models", "Model", "model preset (llmcost presets list models) or file.toml", short="-m"),
     Key("params", "count", "Model", "parameters, in place of a model: 70B", ranged=True, most=MOST_PARAMS),
     Key("params_active", "count", "Model", "parameters active per token (mixture of experts): 37B", ranged=True),
+    Key("calibration", "file", "Hardware", "constants learnt from measurements of your own (llmcost calibrate): "
+        "mystack.toml"),
     Key("hardware", "hardware", "Hardware", "accelerator preset (llmcost presets list hardware) or file.toml",
         sided=True, short="-H"),
     Key("gpus", "whole", "Hardware", "number of accelerators: 8", sided=True),

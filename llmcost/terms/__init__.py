@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from functools import cache
 
-from llmcost.terms import check, compare, crossover, fit, fleet, serving, techniques, trace, training, validate
+from llmcost.terms import (
+    calibrate,
+    check,
+    compare,
+    crossover,
+    fit,
+    fleet,
+    serving,
+    techniques,
+    trace,
+    training,
+    validate,
+)
 from llmcost.terms.term import MEAN, SERVE, SUM, TRAIN, Term
 
 __all__ = ["MEAN", "SECTIONS", "SERVE", "SUM", "TERMS", "TRAIN", "Term", "compared", "mixed", "results", "short"]
@@ -18,6 +30,7 @@ SECTIONS = {
     "Comparison": compare.TERMS,
     "Fit": fit.TERMS,
     "Validation": validate.TERMS,
+    "Calibration": calibrate.TERMS,
     "Traces": trace.TERMS,
     "Check": check.TERMS,
 }

@@ -117,7 +117,7 @@ def _circle(graph: dict[str, set[str]]) -> list[str]:
 # Measurements, traces and bills: formats stand beside the other files, what they tell below the questions that use it.
 ALLOWED["readers"] = {"errors", "files"}
 ALLOWED["estimate"] |= {"readers"}
-FLOORS["estimate"] |= {"trace": set(), "prepared": {"trace"}}
+FLOORS["estimate"] |= {"trace": set(), "calibrate": {"validate"}, "prepared": {"trace", "calibrate"}}
 FLOORS["estimate"]["check"] |= {"prepared"}
 
 MODULES = [p for p in sorted(PACKAGE.rglob("*.py")) if _layer(p) not in ("__init__", "__main__")]

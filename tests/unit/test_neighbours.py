@@ -34,11 +34,12 @@ SAID = {
     "serve_regions": 2, "min_replicas": 2, "reserve": "50%", "seed": 2, "commitment": "owned", "batching": "static",
     "pools": "disaggregated", "method": "full", "scope": "program", "scaling": "autoscale", "phase": "prefill",
 }  # fmt: skip
-FILES = ("lengths", "hourly", "plan", "traffic", "trace")
+FILES = ("lengths", "hourly", "plan", "traffic", "trace", "calibration")
 ROWS = {
     "lengths": "isl,osl\n100,10\n900,90\n",
     "hourly": "requests\n" + "1\n3\n" * 12,
     "traffic": "day,requests\n0,9\n9,99\n",
+    "calibration": "",
     "trace": "timestamp_s,isl,osl\n0,100,10\n9,900,90\n",
 }
 PLAN = "[plan]\nprice = 20\nrequests_per_user = '15/day'\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -136,6 +136,21 @@ def validate(
         warnings=[Warning("W100", note, "") for note in read.notes],
         presets=presets_date(catalog),
     )
+
+
+def scores(subject: str, rows: Sequence[Row], catalog: Catalog) -> list[Scored]:
+    """Every measured figure of some rows with its prediction.
+
+    Parameters
+    ----------
+    subject : str
+        `training`, `serving` or `runs`.
+    rows : sequence of mapping
+        Rows by the columns of `terms.validate.COLUMNS`, each with an `id` of its own.
+    catalog : Catalog
+        The presets.
+    """
+    return _score(subject, SUBJECTS[subject], [dict(row) for row in rows], catalog)[0]
 
 
 def _rows(subject: str | None, data: str | None, given: Mapping[str, Any]) -> Measured:

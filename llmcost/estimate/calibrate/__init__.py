@@ -1,0 +1,1 @@
+"""Constants of the engines after measurements of one's own: `llmcost calibrate`, `--calibration`."""

@@ -1,0 +1,112 @@
+"""`llmcost calibrate`: predicted against measured before and after, what moved, what the data cannot tell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from llmcost.catalog import Catalog, presets_date
+from llmcost.errors import LlmcostError
+from llmcost.estimate.calibrate import stack as known
+from llmcost.estimate.calibrate.fit import Fitted, fit
+from llmcost.estimate.validate.measured import Measured, measured
+from llmcost.estimate.validate.score import statistics
+from llmcost.result import Estimate, Warning
+
+UNTOLD = 0.8  # of the spread beforehand: a constant still so uncertain was not told by the data
+Z95 = 1.6448536269514722
+
+
+def calibrate(catalog: Catalog, files: Sequence[str], given: Mapping[str, Any]) -> tuple[Estimate, str]:
+    """Learn a stack from files of measurements.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        The presets.
+    files : sequence of str
+        Tables, or files as benchmarks and trainers wrote them.
+    given : mapping
+        What fills the gaps of the files, in base units.
+
+    Returns
+    -------
+    Estimate, str
+        The answer, and the file that `--calibration` takes.
+
+    Raises
+    ------
+    LlmcostError
+        A file that cannot be read, or nothing to learn from.
+    """
+    read = [measured(Path(file), None, given) for file in files]
+    sides = {side: _rows(read, side) for side in known.SIDES if any(m.subject == side for m in read)}
+    if not sides:
+        raise LlmcostError("nothing to learn from: whole runs say too little of constants", "serving or training rows")
+    found = {side: fit(side, rows, catalog) for side, rows in sides.items()}
+    constants = [row for side, one in found.items() for row in _constants(side, one, catalog)]
+    estimate = Estimate(
+        command="calibrate",
+        headline=_headline(found),
+        result=_result(found),
+        arrays={"rows": [row for one in found.values() for row in _compared(one)], "constants": constants},
+        warnings=[Warning("W100", note) for one in read for note in one.notes],
+        presets=presets_date(catalog),
+    )
+    names = ", ".join(Path(file).name for file in files)
+    return estimate, known.written(f"Calibrated on {names}", {side: one.stack for side, one in found.items()})
+
+
+def _rows(read: Sequence[Measured], side: str) -> list[dict[str, str]]:
+    """Rows of all files of a side, each with a name of its own."""
+    several = len(read) > 1
+    rows = [(n, i, row) for n, one in enumerate(read, 1) if one.subject == side for i, row in enumerate(one.rows, 1)]
+    return [{**row, "id": f"{n}.{i}" if several else str(i)} for n, i, row in rows]
+
+
+def _compared(one: Fitted) -> list[dict[str, Any]]:
+    rows = []
+    for a, b in zip(one.before, one.after, strict=True):
+        first = {"id": a.id, "quantity": a.quantity, "measured": a.measured, "predicted": a.predicted}
+        then = {"predicted_after": b.predicted, "error_after_pct": b.error_pct, "p5": b.p5, "p95": b.p95}
+        rows.append({**first, "error_pct": a.error_pct, **then, "reason": a.reason})
+    return rows
+
+
+def _constants(side: str, one: Fitted, catalog: Catalog) -> list[dict[str, Any]]:
+    """What each group of constants is multiplied by, its 90 % range, and whether the data tell it."""
+    prior = next(float(r["value"]) for r in catalog.factors("update") if r["name"] == "prior_log_spread")
+    rows = []
+    moved = zip(known.GROUPS[side], one.posterior.log_factor, one.posterior.spread, strict=True)
+    for name, log_factor, spread in moved:
+        half = Z95 * float(spread)
+        rows.append({
+            "side": side, "constant": name, "multiplier": math.exp(log_factor),
+            "multiplier_p5": math.exp(log_factor - half),
+            "multiplier_p95": math.exp(log_factor + half), "told": bool(spread < UNTOLD * prior),
+        })  # fmt: skip
+    return rows
+
+
+def _result(found: Mapping[str, Fitted]) -> dict[str, Any]:
+    before = statistics([s for one in found.values() for s in one.before])
+    after = statistics([s for one in found.values() for s in one.after])
+    names = {"median_ape_pct": "median_ape_after_pct", "median_range_ratio": "median_range_ratio_after"}
+    kept = {k: before[k] for k in ("n", "skipped", "median_ape_pct", "median_range_ratio")}
+    return {**kept, **{new: after[old] for old, new in names.items()}}
+
+
+def _headline(found: Mapping[str, Fitted]) -> str:
+    parts = []
+    for side, one in found.items():
+        a, b = statistics(one.before), statistics(one.after)
+        widths = [np.log(s["median_range_ratio"]) for s in (a, b)]
+        parts.append(
+            f"{side}: median error {a['median_ape_pct']:.1f}% before, {b['median_ape_pct']:.1f}% after "
+            f"{one.stack.rows} row{'s' if one.stack.rows > 1 else ''}; the range is {widths[1] / widths[0]:.0%} as wide"
+        )
+    return "; ".join(parts) + "."
