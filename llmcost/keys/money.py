@@ -5,7 +5,7 @@ from __future__ import annotations
 from llmcost.keys.key import CROSSOVER, TRAIN, Key
 
 RENTALS = ("on-demand", "1-year", "3-year", "spot")
-COMMITMENTS = (*RENTALS, "mix", "owned")
+COMMITMENTS = (*RENTALS, "mix", "owned", "electricity")  # the last: machines that are there, for what they draw
 COST_DEFINITIONS = ("rental", "amortised", "acquisition")
 SCOPES = ("run", "program")
 

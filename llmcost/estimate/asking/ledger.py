@@ -31,6 +31,7 @@ class Ledger:
         self._numbers: dict[str, Number] = {}
         self._warnings: list[Warning] = []
         self._steps: list[Step] = []
+        self.priced = True  # whether a rate was found or given; without one dollars are not known
 
     @property
     def inputs(self) -> dict[str, Input]:

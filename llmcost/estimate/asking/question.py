@@ -29,6 +29,9 @@ class Factor(NamedTuple):
     origin: Origin
 
 
+OWNED, THERE = "owned", "electricity"  # terms of machines that nobody rents: bought for this, or there already
+
+
 class Question(Ledger):
     """Values of one side (`train`, `serve`), read from a scenario into a ledger.
 
@@ -112,7 +115,13 @@ class Question(Ledger):
     def owns(self) -> bool:
         """Whether the machines are owned."""
         setting = self.scenario.peek("commitment", self.side)
-        return setting is not None and setting.value == "owned"
+        return setting is not None and setting.value in (OWNED, THERE)
+
+    @property
+    def there(self) -> bool:
+        """Whether they cost nothing but what they draw."""
+        setting = self.scenario.peek("commitment", self.side)
+        return setting is not None and setting.value == THERE
 
     def _warn_of_far(self, key: str, given: Number) -> None:
         """Say where the median of a given value is far outside of its published range; it is never refused."""

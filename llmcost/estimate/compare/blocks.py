@@ -30,7 +30,7 @@ PLAIN = (
     "experiments", "staff", "data_cost", "storage_cost", "train_cost", "train_energy", "horizon",
 )  # fmt: skip
 PLACED = ("utilization", "electricity_price", "pue")  # not plain where machines are owned: they make its price
-OWNING = ("owned", "mix")  # terms whose price is made, not quoted
+OWNING = ("owned", "electricity", "mix")  # terms whose price is made, not quoted
 # Not plain where a p95 has to be kept, which decides how far a fleet is loaded, or where speculation has to pay.
 QUEUED = ("requests", "utilization")
 

@@ -170,6 +170,11 @@ def _price(scenario: Scenario, catalog: Catalog, days: float) -> Solved:
     if asked.case.course.kind is None:
         raise LlmcostError("--solve price needs traffic", "--requests 10M/day")
     key = "cost_per_request" if "cost_per_request" in asked.serving.numbers else "price"
+    if key not in asked.serving.numbers:
+        raise LlmcostError(
+            "--solve price works in dollars, and serving has none here: its energy alone is given",
+            "leave --energy-per-request out, or --solve traffic",
+        )
     name, kind = (key, "usd_per_request") if key == "cost_per_request" else (f"{SERVE}_{key}", "usd_per_hour")
 
     def priced(value: float) -> Scenario:
@@ -242,7 +247,7 @@ def _rented(scenario: Scenario) -> Scenario:
         Serving is on owned machines.
     """
     said = scenario.peek("commitment", SERVE)
-    if said is not None and said.value == "owned":
+    if said is not None and said.value in ("owned", "electricity"):
         raise LlmcostError(
             "--solve price is about machines that are rented, and these are owned",
             "--solve traffic, or rent: --commitment on-demand",

@@ -42,6 +42,8 @@ SERVE_SAID = ("isl", "osl", "requests", "cost_per_request", "energy_per_request"
 HORIZON = "horizon_days"
 MOVING = tuple(key.name for key in OVER_TIME)  # keys that make one day unlike another
 
+UNPRICED = NoFit("no price is known, so it has no rank in dollars (--price 2.50/h)")
+
 
 class Case(NamedTuple):
     """A run and a service over time; a side that was not asked about has no question, one that is given no run."""
@@ -191,6 +193,8 @@ def _trained(case: Case, question: Question) -> Case:
     run = training.read_run(question)
     if isinstance(run, NoFit):
         return case._replace(refused=(run, question))
+    if not question.priced:
+        return case._replace(refused=(UNPRICED, question))
     return case._replace(run=run, scope=run.bill.scope)
 
 
@@ -211,6 +215,8 @@ def _served(case: Case, question: Question) -> Case:
     service = _service(question, shape)
     if isinstance(service, NoFit):
         return case._replace(refused=case.refused or (service, question))
+    if not question.priced:
+        return case._replace(refused=case.refused or (UNPRICED, question))
     if isinstance(service, Hosted) and case.training is not None:
         student = students.read_student(case.training, service.applied)
         if isinstance(student, NoFit):

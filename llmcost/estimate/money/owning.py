@@ -70,13 +70,14 @@ def hour(question: Question, key: str) -> tuple[Number, Owned]:
     if device is None:
         raise LlmcostError("missing --hardware: owning is priced by what is bought", "--hardware h100-sxm")
     parts = question.apart()  # they are in the price: a draw holds the one or the others
-    read_purchase(parts, device)
+    if not question.there:
+        read_purchase(parts, device)
     if place(question, device) is None:
         raise LlmcostError(
             f"the power of {device.found.name} is not known, and what is owned has to be powered",
             "name another --hardware, or rent: --commitment on-demand",
         )
-    _read(parts)
+    _read_occupancy(parts) if question.there else _read(parts)
     numbers = {**{k: v for k, v in question.numbers.items() if k in SHARED}, **parts.numbers}
     serves = question.side == SERVE
     owned = _owned(owning_numbers(sampling.central(numbers)), serves)._replace(key=key, numbers=parts.numbers)
@@ -101,6 +102,10 @@ def _read(question: Question) -> None:
         question.sample("hardware_life", seconds, life.origin)
     building = question.factor("ownership", "facility_life_years")
     question.sample("facility_life_years", building.value, building.origin, "years")
+    _read_occupancy(question)
+
+
+def _read_occupancy(question: Question) -> None:
     if question.number("occupancy") is None:
         question.sample("occupancy", 1.0, Origin("default", "docs/method.md, defaults"))
 
@@ -118,10 +123,20 @@ def _total(p: OwningNumbers, serves: bool) -> Num:
 
 def _rates(p: OwningNumbers, serves: bool) -> tuple[dict[str, Any], Any, Any]:
     """What is due every hour by name, and the electricity of an hour in use and of an idle one [USD/h]."""
+    watts = p["tdp_watts"] * p["server_factor"]
+    load = Place.load(p, p["utilization"] if serves else 1.0)
+    in_use = engine.electricity_usd_per_hour(watts, load, p["pue"], p["electricity_price"])
+    idle = engine.electricity_usd_per_hour(watts, p["idle_load"], p["pue"], p["electricity_price"])
+    return _standing(p, watts), in_use, idle
+
+
+def _standing(p: Mapping[str, Any], watts: Any) -> dict[str, Any]:
+    """What is due whether a machine works or not, by name [USD/h]; nothing for one that is there already."""
+    if "purchase_price" not in p:
+        return {}
     chip_price = p["purchase_price"]
     machines = chip_price * p.get("server_over_chip", 1.0)
     network = machines * money.interconnect_ratio(p["interconnect_share"])
-    watts = p["tdp_watts"] * p["server_factor"]
     r, years, left = p["cost_of_capital"], p["hardware_life"] / SECONDS_PER_YEAR, p["residual_value"]
     building = p["facility_cost"] * watts / 1e6
     bought = {"accelerators": chip_price, "servers": machines - chip_price, "cluster network": network}
@@ -131,11 +146,7 @@ def _rates(p: OwningNumbers, serves: bool) -> tuple[dict[str, Any], Any, Any]:
     rates["building, power and cooling"] = engine.capital_usd_per_hour(building, 0.0, r, p["facility_life_years"])
     rates["maintenance"] = p["maintenance"] * (machines + network) / HOURS_PER_YEAR
     rates["staff"] = p["operations_staff"] / HOURS_PER_YEAR
-    busy = p["utilization"] if serves else 1.0
-    load = Place.load(p, busy)
-    in_use = engine.electricity_usd_per_hour(watts, load, p["pue"], p["electricity_price"])
-    idle = engine.electricity_usd_per_hour(watts, p["idle_load"], p["pue"], p["electricity_price"])
-    return rates, in_use, idle
+    return rates
 
 
 def _spread_over_use(rates: Mapping[str, Any], in_use: Any, idle: Any, p: OwningNumbers) -> dict[str, Any]:
@@ -147,6 +158,8 @@ def _spread_over_use(rates: Mapping[str, Any], in_use: Any, idle: Any, p: Owning
 def _explain(ledger: Ledger, owned: Owned) -> None:
     for name, rate in owned.parts.items():
         ledger.step(f"owned: {name}", "per accelerator-hour in use", rate, "USD/h", SOURCE)
+    if not owned.standing:
+        return  # nothing was bought for it: there is nothing to break even
     formula = (
         f"(standing {owned.standing:.4g} + idle {owned.idle:.3g}) / (rent - ({owned.in_use:.3g} - {owned.idle:.3g}))"
     )

@@ -20,6 +20,7 @@ from llmcost.errors import LlmcostError, Missing
 from llmcost.estimate.asking.ledger import Number, Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingNumbers
+from llmcost.estimate.money import unpriced
 from llmcost.keys import TRAIN
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 ON_DEMAND = "on-demand"
 MIN_PROVIDERS = 3  # fewer quotes than this do not make a market
 TAILS = (0.05, 0.95)
+
+
+class NoQuote(LlmcostError):
+    """Nobody quotes an accelerator on these terms."""
 
 
 class Terms(NamedTuple):
@@ -116,7 +121,7 @@ def rental_quote(
     base = _medians(table, hardware, ON_DEMAND)
     discounts = _discounts(table, commitment)
     if not base or not discounts:
-        raise LlmcostError(
+        raise NoQuote(
             f"no price known for {hardware} ({commitment}){f' up to {as_of}' if as_of else ''}",
             "give one: --price 2.50/h (llmcost presets list prices)",
         )
@@ -250,9 +255,27 @@ def read_terms(question: Question, hardware: str | None) -> Terms:
     commitment = ON_DEMAND if mixed else question.stated("commitment") or ON_DEMAND
     if not mixed and question.scenario.get("commitment", question.side) is None:
         question.record("commitment", ON_DEMAND, Origin("default"))
-    rate = quoted(question, hardware, commitment, "price")
+    try:
+        rate = quoted(question, hardware, commitment, "price")
+    except NoQuote as error:
+        rate = _unpriced(question, error)
     question.keep("price", rate)
     return Terms(rate)
+
+
+def _unpriced(question: Question, error: NoQuote) -> Number:
+    """A stand-in for a rate that nobody quotes: a question that stands alone is answered without dollars.
+
+    Raises
+    ------
+    NoQuote
+        There is another side, or another alternative, to set it against.
+    """
+    if not question.alone:
+        raise error
+    question.priced = False
+    question.warn("W025", f"{error.message}: dollars are not given", error.hint)
+    return unpriced.UNIT_RATE
 
 
 def _owned(question: Question) -> Terms:
@@ -261,8 +284,8 @@ def _owned(question: Question) -> Terms:
     question.stated("commitment")
     if question.scenario.peek("price", question.side) is not None:
         raise LlmcostError(
-            "--price and --commitment owned are two answers to one question: give one",
-            "what it cost to buy: --purchase-price 30k",
+            f"--price and --commitment {question.stated('commitment')} are two answers to one question: give one",
+            "what it cost to buy: --commitment owned --purchase-price 30k",
         )
     rate, owned = ownership.hour(question, "price")
     question.sample("price", rate, Origin("computed", ownership.SOURCE))

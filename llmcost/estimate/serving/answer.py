@@ -17,6 +17,7 @@ from llmcost.estimate.fleet import plans as offers
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.money import owning as ownership
 from llmcost.estimate.money import rent as prices
+from llmcost.estimate.money import unpriced
 from llmcost.estimate.serving import explain as steps
 from llmcost.estimate.serving.hosted import STANDING, Hosted
 from llmcost.estimate.serving.latency import at_load
@@ -48,7 +49,21 @@ def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
 
     samples, seed = sampling.settings(question)
     centre, spread = sampling.evaluate(priced, question.numbers, samples, seed)
-    return _estimate(service, sold, *at_load(service, centre, spread))
+    answer = _estimate(service, sold, *at_load(service, centre, spread))
+    return answer if question.priced else unpriced.without_dollars(answer, _speed(service, answer))
+
+
+def _speed(service: Hosted, answer: Estimate) -> str:
+    """The headline where no rate is known."""
+    model = service.model.name if service.model else "this model"
+    device = service.device.found.name if service.device else "accelerators"
+    parts = [f"Serving {model} on {answer.result.get('gpus_per_replica') or 1} {device}"]
+    tpot, rate = answer.result.get("tpot_seconds"), answer.result.get("output_tokens_per_second")
+    told = [
+        f"TPOT {units.format('seconds', float(tpot))}" if tpot else "",
+        f"{units.format('count', float(rate))} tokens/s a replica" if rate else "",
+    ]
+    return ": ".join([*parts, ", ".join(text for text in told if text)]).rstrip(": ")
 
 
 PRICED = {
@@ -131,7 +146,7 @@ def _plain(value: Any) -> float | None:
 def _rented(service: Hosted) -> dict[str, float | None]:
     """What an owned hour costs beside the rented ones."""
     owned = service.fleet.terms.owned
-    if owned is None or service.device is None:
+    if owned is None or service.device is None or service.question.there:
         return {}
     return ownership.comparison(owned, prices.rents(service.question, service.device.found.name))
 

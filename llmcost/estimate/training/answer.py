@@ -13,6 +13,7 @@ from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import NoFit, refusal
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import TrainingFigures
+from llmcost.estimate.money import unpriced
 from llmcost.estimate.training import bill as billing
 from llmcost.estimate.training import methods, throughput
 from llmcost.estimate.training.plan import Run, read_run
@@ -41,7 +42,17 @@ def train(scenario: Scenario, catalog: Catalog, solve: str | None = None, at: st
         return refusal(run, question, "train")
     samples, seed = sampling.settings(question)
     centre, spread = sampling.evaluate(run.figures, question.numbers, samples, seed)
-    return _estimate(run, centre, spread)
+    answer = _estimate(run, centre, spread)
+    return answer if question.priced else unpriced.without_dollars(answer, _time(run, centre))
+
+
+def _time(run: Run, centre: TrainingFigures) -> str:
+    """The headline where no rate is known."""
+    name = run.model.name if run.model else "this run"
+    text = (
+        f"{_sentence(f'{run.method.verb} {name}')} takes {units.format('count', float(centre['gpu_hours']))} GPU-hours"
+    )
+    return text + _duration(run, centre)
 
 
 def _estimate(run: Run, centre: TrainingFigures, spread: dict[str, Range]) -> Estimate:
@@ -95,10 +106,14 @@ def _headline(run: Run, centre: TrainingFigures, spread: Mapping[str, Range]) ->
         r = spread["total_usd"]
         parts.append(f" ({units.format_range('usd', r.p5, r.p95)})")
     parts.append(f": {units.format('count', float(centre['gpu_hours']))} GPU-hours")
-    if centre.get("duration_seconds") is not None and run.gpus:
-        chips = f" {run.device.found.name}" if run.device else " accelerators"
-        parts.append(f", {units.format('seconds', float(centre['duration_seconds']))} on {run.gpus:,.0f}{chips}")
-    return "".join(parts) + "."
+    return "".join(parts) + _duration(run, centre) + "."
+
+
+def _duration(run: Run, centre: TrainingFigures) -> str:
+    if centre.get("duration_seconds") is None or not run.gpus:
+        return ""
+    chips = run.device.found.name if run.device else "accelerators"
+    return f", {units.format('seconds', float(centre['duration_seconds']))} on {run.gpus:,.0f} {chips}"
 
 
 def _explain(run: Run, c: TrainingFigures) -> None:

@@ -1,0 +1,36 @@
+"""Answers about accelerators whose price nobody quotes: speed, memory, hours and energy, and dollars that are null."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import structs
+
+from llmcost.result import Estimate
+from llmcost.terms import TERMS
+
+UNIT_RATE = 1.0  # USD/h in the search for the cheapest layout, which any rate of one accelerator leaves the same
+KEPT = ("electricity_usd",)  # follows from energy, not from a rate
+TAIL = "no price is known for it, so dollars are not given"
+
+
+def without_dollars(estimate: Estimate, headline: str) -> Estimate:
+    """The answer with everything that follows from the price unknown, under a headline that needs none."""
+    return structs.replace(
+        estimate,
+        headline=f"{headline}; {TAIL}.",
+        result={key: None if _priced(key) else value for key, value in estimate.result.items()},
+        ranges={key: of for key, of in estimate.ranges.items() if not _priced(key)},
+        breakdown=[],
+        steps=[step for step in estimate.steps if not step.unit.startswith("USD")],
+        arrays={name: [_row(row) for row in rows] for name, rows in estimate.arrays.items()},
+    )
+
+
+def _priced(key: str) -> bool:
+    return key in TERMS and TERMS[key].kind.startswith("usd") and key not in KEPT
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: None if _priced(key) else value for key, value in row.items()}

@@ -1,0 +1,63 @@
+"""A price that nobody quotes never blocks: speed, hours and energy are answered, and dollars are null."""
+
+from __future__ import annotations
+
+import pytest
+
+from llmcost.terms import TERMS
+from tests.conftest import Cli
+
+SERVE = ["serve", "-m", "llama-3.1-8b", "-H", "gaudi3", "--isl", "1000", "--osl", "300", "--samples", "50"]
+TRAIN = ["train", "-m", "llama-3.1-8b", "-H", "gaudi3", "--gpus", "8", "--tokens", "1B", "--samples", "50"]
+
+
+@pytest.mark.parametrize("args", [SERVE, TRAIN], ids=["serve", "train"])
+def test_everything_but_dollars_is_answered(cli: Cli, args: list[str]) -> None:
+    run = cli(*args, "--json")
+    assert run.code == 0, run.err
+    found, priced = run.json, cli(*args, "--price", "1/h", "--json").json
+    dollars = {key for key in found["result"] if key in TERMS and TERMS[key].kind.startswith("usd")} - {
+        "electricity_usd"
+    }
+    assert dollars
+    assert all(found["result"][key] is None for key in dollars)
+    assert not dollars & set(found["ranges"])
+    rest = {key: value for key, value in found["result"].items() if key not in dollars}
+    assert rest == {key: priced["result"][key] for key in rest}, "the rest is what it is at any price"
+    assert found["breakdown"] == []
+    (caveat,) = [w for w in found["warnings"] if w["code"] == "W025"]
+    assert "--price" in caveat["hint"]
+    assert "$" not in found["headline"]
+
+
+def test_a_row_without_a_price_stays_without_a_rank(cli: Cli) -> None:
+    args = ["compare", "-m", "llama-3.1-8b", "--isl", "1000", "--osl", "300", "--vary", "hardware=gaudi3,h100-sxm"]
+    rows = {row["name"]: row for row in cli(*args, "--samples", "50", "--json").json["alternatives"]}
+    assert rows["gaudi3"]["usd_per_request"] is None
+    assert rows["gaudi3"]["ratio"] is None
+    assert "no price is known" in rows["gaudi3"]["reason"]
+    assert rows["h100-sxm"]["ratio"] == 1.0
+
+
+def test_machines_that_are_there_cost_what_they_draw(cli: Cli) -> None:
+    args = [
+        "serve",
+        "-m",
+        "llama-3.1-8b",
+        "-H",
+        "rtx4090",
+        "--gpus",
+        "1",
+        "--dtype",
+        "int4",
+        "--isl",
+        "1000",
+        "--osl",
+        "300",
+    ]
+    said = ["--commitment", "electricity", "--electricity-price", "0.10/kWh", "--pue", "1", "--utilization", "100%"]
+    found = cli(*args, *said, "--json").json
+    p = {key: found["inputs"][key]["value"] for key in ("tdp_watts", "server_factor", "average_load", "price")}
+    # kW at the load of use x $/kWh: TDP x server factor x busy load / 1000 x 0.10
+    assert p["price"] == pytest.approx(p["tdp_watts"] * p["server_factor"] * p["average_load"] / 1000 * 0.10, rel=1e-6)
+    assert "purchase_price" not in found["inputs"]
