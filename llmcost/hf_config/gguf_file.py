@@ -276,12 +276,17 @@ def _stored(model: spec.Model, tensors: Iterable[Tensor]) -> spec.Model:
         if params <= 0:
             spare += size
         elif size > 0:
-            kinds[name] = spec.Stored(_format(own), min(round(8.0 * size / params, 6), 64.0))
+            kinds[name] = spec.Stored(_computed(own), min(round(8.0 * size / params, 6), 64.0))
     every = _format([t for t in listed if t.kind not in ("embedding", "head", "rest")] or listed)
     rest = kinds.pop("rest", spec.Stored("fp32", 32.0))
     checkpoint = spec.Checkpoint(method="gguf", rest=rest, **kinds)
     native: Any = nearest_dtype(every)
     return msgspec.structs.replace(model, checkpoint=checkpoint, native_dtype=native)
+
+
+def _computed(tensors: Iterable[Tensor]) -> Any:
+    """The format of most elements, named as it is computed."""
+    return nearest_dtype(_format(tensors))
 
 
 def _format(tensors: Iterable[Tensor]) -> Any:

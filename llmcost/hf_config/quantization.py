@@ -81,7 +81,8 @@ def _stored(part: Part, scheme: Scheme, wide: Stored, layers: int) -> list[tuple
 def _mean(parts: Mapping[Stored, float]) -> Stored:
     total = sum(parts.values())
     most = max(parts, key=lambda stored: parts[stored])
-    return Stored(most.format, round(sum(s.bits * n for s, n in parts.items()) / total, 4))
+    computed: Any = nearest_dtype(most.format)  # named as it is computed; the bits are its own
+    return Stored(computed, round(sum(s.bits * n for s, n in parts.items()) / total, 4))
 
 
 def _read(config: Mapping[str, Any], separate: Mapping[str, Any] | None) -> Scheme:

@@ -32,15 +32,15 @@ def stored_as(model: Model, scheme: Mapping[str, Any]) -> Model:
         return structs.replace(model, native_dtype="bf16", checkpoint=None)
     if model.native_dtype == scheme["format"]:
         return model  # published so: its own classes are known better
-    stored = Stored(scheme["format"], float(scheme["bits"]))
+    computed: Any = nearest_dtype(scheme["format"])  # named as it is computed; the bits are its own
+    stored = Stored(computed, float(scheme["bits"]))
     classes: dict[str, Any] = {name: stored for name in scheme["classes"]}
     checkpoint = Checkpoint(
         method=scheme["method"],
         activation_dtype=scheme.get("activation_dtype"),
         **{"rest": WIDE, **classes},
     )
-    native: Any = nearest_dtype(stored.format)
-    return structs.replace(model, native_dtype=native, checkpoint=checkpoint)
+    return structs.replace(model, native_dtype=computed, checkpoint=checkpoint)
 
 
 def nearest_dtype(stored: str) -> str:
