@@ -21,6 +21,8 @@ from llmcost.estimate.serving.options import Options, options
 
 ISL, OSL = 4000.0, 500.0  # a request where no lengths are said [tokens]
 
+EVEN = 0.5  # odds at which a layout is likelier to hold than not
+
 
 class Held(NamedTuple):
     """The layout that a model is held in, and what is left of the memory."""
@@ -101,10 +103,14 @@ def _pick(asked: Options, room: Any, fits: Any, wanted: Any) -> tuple[int, int]:
 
 
 def longest(held: Held) -> int:
-    """Longest single request that fits with the confidence asked for, up to what the model takes [tokens]."""
+    """Longest single request that fits, up to what the model takes [tokens].
+
+    With the confidence asked for; where not even one token has that, at even odds, as its requests at once are.
+    """
     preset = held.asked.model.preset
     most = float(preset.max_context or 2**20) if preset else float(2**20)
-    margin = NormalDist().cdf(float(held.asked.calibration.fit_margin))
+    sure = NormalDist().cdf(float(held.asked.calibration.fit_margin))
+    margin = sure if held.chance(Load(1.0, 0.0)) >= sure else EVEN
 
     def holds(length: float) -> bool:
         return held.chance(Load(length, 0.0)) >= margin

@@ -269,9 +269,9 @@ def _unpriced(question: Question, error: NoQuote) -> Number:
     Raises
     ------
     NoQuote
-        There is another side, or another alternative, to set it against.
+        There is another side to set it against, or the prices of a day were asked for that has none.
     """
-    if not question.alone:
+    if not question.alone or question.scenario.peek("as_of", question.side) is not None:
         raise error
     question.priced = False
     question.warn("W025", f"{error.message}: dollars are not given", error.hint)
