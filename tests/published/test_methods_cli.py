@@ -175,3 +175,16 @@ def test_other_methods_do_not_take_the_tokens_of_pre_training(cli: Cli) -> None:
     run = cli("train", "--model", "llama-3.1-8b", "--method", "lora", "--hardware", "h100-sxm")
     assert run.code == 2
     assert "--tokens" in run.err
+
+
+@pytest.mark.parametrize(
+    ("model", "hardware", "gpus"),
+    [("llama-3.1-405b", "h100-sxm", 16384), ("llama-3.1-8b", "h100-sxm", 64), ("mixtral-8x7b", "a100-80gb-sxm", 128)],
+)
+def test_a_printed_layout_given_back_gets_the_same_answer(cli: Cli, model: str, hardware: str, gpus: int) -> None:
+    asked = ("train", "--model", model, "--tokens", "1T", "--hardware", hardware, "--gpus", str(gpus), "--json",
+             "--recompute", "selective")  # fmt: skip
+    open_ = cli(*asked).json["result"]
+    degrees = [k for k in ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch") if k != "ep" or open_[k] > 1]
+    layout = [part for k in degrees for part in (f"--{k.replace('_', '-')}", str(open_[k]))]
+    assert cli(*asked, *layout).json["result"]["gpu_hours"] == open_["gpu_hours"]

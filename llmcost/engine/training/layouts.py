@@ -21,6 +21,7 @@ CONTEXT = (1, 2, 4, 8, 16, 32)
 MICRO_BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 VIRTUAL = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
 CONTEXT_TOKENS = 4096.0  # a shorter share of the sequence is not worth splitting
+SPARE_LAYERS = 3  # places of virtual stages that may stay empty, for embedding and head
 PARTIAL = 1.5  # placeholder: as many layers recomputed in full as memory asks for
 
 
@@ -148,7 +149,7 @@ def _interleaves(shape: Shape, pp: Array, vpp: Array, rounds: Array) -> npt.NDAr
     chunks = pp * vpp
     in_rounds: npt.NDArray[np.bool_] = (rounds % pp == 0) | (rounds >= 2 * pp)
     missing = (-float(shape.n_layers)) % chunks
-    whole = (missing <= 3) & (chunks <= shape.n_layers + 3)
+    whole = (missing <= SPARE_LAYERS) & (chunks <= shape.n_layers + SPARE_LAYERS)
     return np.asarray((vpp == 1) | ((pp > 1) & whole & in_rounds))
 
 

@@ -78,7 +78,8 @@ def take_software(question: Question, method: str, gpus: float, generation: str,
     named = question.preset("framework", spec.Framework)
     if named is not None:
         return software(question.catalog, named[1].name)
-    found = usual(question.catalog, Asked(method, gpus, generation, dtype in NARROW, question.stated("zero") == "3"))
+    # a stated ZeRO stage decides nothing here: the layout that an answer prints, given back, must get that answer again
+    found = usual(question.catalog, Asked(method, gpus, generation, dtype in NARROW))
     question.record("framework", found.name, Origin("default", "docs/method-training.md, software: the usual one"))
     return found
 

@@ -309,7 +309,7 @@ def _refuse(question: Question, shape: Shape) -> None:
     """Degrees that no layout of this model can have."""
     layers, experts = float(shape.n_layers), float(shape.n_experts)
     stages = (question.stated("pp") or 1) * (question.stated("vpp") or 1)
-    if stages > layers:
+    if stages > layers + par.SPARE_LAYERS:
         raise LlmcostError(f"--pp x --vpp is {stages:,} stages, the model has {layers:.0f} layers", "leave --vpp open")
     if question.stated("ep") is not None and not experts:
         raise LlmcostError("--ep: this model has no experts to spread", "leave --ep out")
