@@ -1,4 +1,4 @@
-"""The constants of the serving engine: where the fit starts, what it may reach, and what is taken from a source."""
+"""The constants of the serving engine: where the fit starts, how far it may go, and what is taken from a source."""
 
 from __future__ import annotations
 
@@ -18,143 +18,127 @@ class Constant(NamedTuple):
     note: str
     address: str = ""
     confidence: str = ""
+    ratio: bool = False  # multiplies the constant of its kin
+    until: int = 0  # of software up to this year
+    pull: float = 0.5  # e-folds from the start that count as one standard deviation
 
 
-def _any(name: str, start: float, low: float, high: float, unit: str, note: str) -> Constant:
-    return Constant(name, "any", "any", start, low, high, unit, note)
-
-
-FITTED = [
-    _any("compute_efficiency_16", 0.7, 0.2, 1.0, "share", "16-bit matrix products, of the dense peak"),
-    _any("compute_efficiency_8", 0.6, 0.2, 1.0, "share", "8-bit matrix products"),
-    Constant("compute_efficiency_8", "blackwell", "any", 0.5, 0.1, 1.0, "share", "8-bit matrix products"),
-    Constant("compute_efficiency_8", "cdna3", "any", 0.38, 0.1, 1.0, "share", "8-bit matrix products, one source"),
-    _any("compute_efficiency_4", 0.4, 0.1, 1.0, "share", "4-bit matrix products"),
-    _any("weight_only_efficiency", 0.5, 0.1, 1.0, "share", "weights widened to the compute format in every step"),
+# name: start, low, high, pull, unit, note
+BASE: dict[str, tuple[float, float, float, float, str, str]] = {
+    "compute_efficiency_16": (0.73, 0.2, 1.0, 0.48, "share", "16-bit matrix products, of the dense peak"),
+    "compute_efficiency_8": (0.69, 0.2, 1.0, 0.48, "share", "8-bit matrix products"),
+    "compute_efficiency_4": (0.41, 0.1, 1.0, 0.48, "share", "4-bit matrix products"),
+    "weight_only_efficiency": (0.57, 0.1, 1.0, 0.48, "share", "weights widened to the compute format in every step"),
+    "attention_efficiency": (0.45, 0.05, 1.0, 0.48, "share", "prefill attention, of the 16-bit peak"),
+    "bandwidth_efficiency": (0.75, 0.3, 0.98, 0.48, "share", "reading weights"),
+    "kv_efficiency": (0.85, 0.1, 0.98, 0.48, "share", "reading the KV cache"),
+    "link_efficiency": (0.66, 0.1, 1.0, 0.48, "share", "collectives, of the link's rate per direction"),
+    "activation_passes": (15.0, 0.5, 60.0, 0.48, "ratio", "passes over the hidden state per layer outside products"),
+    "width_passes": (0.93, 0.01, 20.0, 0.48, "ratio", "passes over what matrix products hand on inside a layer"),
+    "copy_passes": (19.0, 0.1, 40.0, 0.48, "ratio", "passes over the hidden state of each copy routed to an expert"),
+    "expert_tile": (28.0, 1.0, 128.0, 0.48, "tokens", "padding of each visited expert's matrix product"),
+    "expert_skew": (1.0, 0.05, 50.0, 0.48, "ratio", "gamma shape of expert popularity"),
+    "expert_imbalance": (0.25, 0.02, 2.0, 0.48, "share", "extra load of the busiest expert rank"),
+    "layer_seconds": (1e-5, 1e-6, 1e-4, 0.48, "s", "launches and tails per layer and iteration"),
+    "moe_layer_seconds": (4e-5, 1e-6, 2e-4, 0.48, "s", "routing and permutation per MoE layer and eight choices"),
+    "sparse_seconds": (3e-5, 1e-6, 1e-3, 1.6, "s", "choosing positions, per layer of sparse attention"),
+    "narrow_seconds": (1e-5, 1e-7, 1e-3, 1.6, "s", "casting activations to 8 bits or less, per layer"),
+    "link_seconds": (8e-6, 5e-7, 5e-5, 0.48, "s", "start-up of a collective per doubling of ranks"),
+    "network_seconds": (2e-5, 1e-6, 5e-4, 1.6, "s", "start-up of a collective per doubling of scale-up domains"),
+    "step_seconds": (6e-4, 1e-5, 5e-2, 0.48, "s", "scheduling and sampling per iteration"),
+    "sequence_seconds": (5e-6, 1e-8, 2e-4, 0.48, "s", "per sequence and iteration"),
+    "prompt_layer_seconds": (5e-4, 1e-6, 5e-3, 1.6, "s", "a prompt's pass outside CUDA graphs: launches per layer"),
+    "prompt_moe_seconds": (1e-4, 1e-6, 5e-3, 1.6, "s", "of it, per MoE layer and eight choices besides"),
+    "prompt_mixer_seconds": (1e-3, 1e-5, 1e-2, 1.6, "s", "of it, per layer with a linear mixer besides"),
+    "request_seconds": (2e-2, 1e-4, 1.0, 0.3, "s", "front end per request before its first token"),
+    "first_steps": (2.5, 0.3, 10.0, 0.3, "ratio", "iterations before the client has a token, of users who wait"),
+    "burst_share": (0.06, 0.005, 0.9, 0.3, "share", "of other requests' prefill met before the first token"),
+    "open_steps": (1.5, 0.5, 6.0, 0.3, "ratio", "iterations before the first token of random arrivals"),
+    "burst_fill": (0.8, 0.3, 1.0, 0.48, "share", "of a burst that decodes on average, over its most"),
+    "burst_tail": (1.0, 0.05, 5.0, 1.1, "ratio", "length of a burst's last answers beyond the mean one"),
+    "burst_between": (0.7, 0.05, 1.5, 0.8, "share", "of the prompts behind it that a burst's request meets"),
+    "turn_seconds": (3e-3, 1e-5, 0.1, 1.0, "s", "of a burst's request in the front end, one after another"),
+    "token_seconds": (5e-5, 1e-6, 1e-3, 1.6, "s", "of a burst's token in the front end, one after another"),
+    "uneven": (0.7, 0.05, 1.0, 0.8, "ratio", "attention groups that share experts wait for a prompt of any"),
+    "acceptance": (0.6, 0.1, 0.95, 0.48, "share", "of a draft's tokens, where no more is told"),
+    "acceptance_native": (0.7, 0.1, 0.95, 0.48, "share", "of a model's own prediction layer, where no more is told"),
+}
+SOFTWARE = ("compute_factor", "memory_factor", "fixed_factor", "expert_factor")
+NOTES = {
+    "compute_factor": "arithmetic that software reaches, over its kin",
+    "memory_factor": "memory rate that software reaches, over its kin",
+    "fixed_factor": "launches, scheduling and collective start-ups of software, over its kin",
+    "expert_factor": "time in routed experts, over its kin",
+}
+# of an engine: name and pull toward kin
+ENGINE = {
+    "compute_factor": 0.4, "memory_factor": 0.24, "fixed_factor": 0.64, "request_seconds": 0.25, "first_steps": 0.25,
+}  # fmt: skip
+SERVER = {  # of an engine with many rows besides
+    "sequence_seconds": 1.1, "burst_share": 0.2, "expert_factor": 0.32, "weight_only_efficiency": 0.4,
+    "prompt_layer_seconds": 1.1, "prompt_moe_seconds": 1.1, "narrow_seconds": 0.8,
+}  # fmt: skip
+BURSTS = {"turn_seconds": 0.6, "token_seconds": 1.0, "burst_between": 1.0}
+GENERATION = {
+    "compute_factor": 0.32, "memory_factor": 0.24, "fixed_factor": 0.48, "compute_efficiency_8": 0.4,
+    "compute_efficiency_4": 0.4, "weight_only_efficiency": 0.4, "expert_factor": 0.32, "link_seconds": 0.48,
+    "narrow_seconds": 0.8, "prompt_layer_seconds": 0.48,
+}  # fmt: skip
+PAIR = {
+    "compute_factor": 0.32, "memory_factor": 0.19, "fixed_factor": 0.48, "expert_factor": 0.32, "narrow_seconds": 0.8,
+}  # fmt: skip
+OWN = [  # what one engine alone has
     Constant(
-        "weight_only_efficiency",
-        "any",
-        "llama.cpp",
-        0.4,
-        0.1,
-        1.0,
-        "share",
-        "weights widened in memory, then multiplied",
-    ),
-    _any("attention_efficiency", 0.4, 0.05, 1.0, "share", "prefill attention, of the 16-bit peak"),
-    Constant(
-        "score_bytes",
-        "any",
-        "llama.cpp",
-        16.0,
-        4.0,
-        64.0,
-        "bytes",
-        "llama.cpp of May 2024 without fused attention: a score in 32 bits is written, scaled, normalised, read",
-    ),
-    _any("bandwidth_efficiency", 0.75, 0.3, 0.98, "share", "reading weights"),
-    Constant("bandwidth_efficiency", "ada", "any", 0.85, 0.3, 0.98, "share", "GDDR6 cards"),
-    Constant("bandwidth_efficiency", "any", "tensorrt-llm", 0.75, 0.3, 0.98, "share", "reading weights"),
-    _any("kv_efficiency", 0.7, 0.1, 0.98, "share", "reading the KV cache"),
-    _any("link_efficiency", 0.6, 0.1, 1.0, "share", "collectives, of the link's rate per direction"),
-    _any(
-        "activation_passes", 12.0, 0.5, 60.0, "ratio", "passes over the hidden state per layer outside matrix products"
-    ),
-    _any("width_passes", 1.0, 0.01, 20.0, "ratio", "passes over what matrix products hand on inside a layer"),
-    _any("copy_passes", 10.0, 0.1, 40.0, "ratio", "passes over the hidden state of each copy routed to an expert"),
-    _any("expert_tile", 16.0, 1.0, 128.0, "tokens", "padding of each visited expert's matrix product"),
-    _any("expert_skew", 1.0, 0.05, 50.0, "ratio", "gamma shape of expert popularity"),
-    _any(
-        "expert_imbalance",
-        0.25,
-        0.02,
-        2.0,
-        "share",
-        "extra load of the busiest expert rank; few rows use expert parallelism",
-    ),
-    _any("layer_seconds", 1e-5, 1e-6, 1e-4, "s", "launches and tails per layer and iteration"),
-    Constant("layer_seconds", "any", "neuron", 1e-4, 1e-6, 1e-3, "s", "launches and tails per layer and iteration"),
-    _any("moe_layer_seconds", 4e-5, 1e-6, 2e-4, "s", "routing and permutation per MoE layer and eight choices"),
-    _any("link_seconds", 8e-6, 5e-7, 5e-5, "s", "start-up of a collective per doubling of ranks"),
-    Constant("link_seconds", "ampere", "any", 1e-5, 5e-7, 1e-4, "s", "start-up of a collective per doubling of ranks"),
-    _any("step_seconds", 6e-4, 1e-5, 5e-2, "s", "scheduling and sampling per iteration"),
-    Constant("step_seconds", "any", "llama.cpp", 3e-3, 1e-5, 5e-2, "s", "scheduling and sampling per iteration"),
-    Constant(
-        "step_seconds", "any", "fastertransformer", 2e-3, 1e-5, 5e-2, "s", "scheduling and sampling per iteration"
-    ),
-    _any("sequence_seconds", 5e-6, 1e-8, 2e-4, "s", "per sequence and iteration"),
-    Constant("sequence_seconds", "any", "sglang", 2e-5, 1e-8, 2e-4, "s", "per sequence and iteration"),
-    _any("request_seconds", 2e-2, 1e-4, 1.0, "s", "front end per request before its first token"),
-    Constant(
-        "request_seconds", "any", "tensorrt-llm", 5e-3, 1e-4, 1.0, "s", "front end per request before its first token"
+        "score_bytes", "any", "llama.cpp", 30.0, 1.0, 200.0, "bytes",
+        "without fused attention a score in 32 bits is written, scaled, normalised, read", until=2024, pull=0.8,
     ),
     Constant(
-        "rank_seconds",
-        "any",
-        "tensorrt-llm",
-        1e-2,
-        1e-4,
-        0.1,
-        "s",
+        "rank_seconds", "any", "tensorrt-llm", 1e-2, 1e-4, 0.1, "s",
         "front end, per doubling of the tensor-parallel ranks that each request is broadcast to",
     ),
     Constant(
-        "prompt_moe_seconds",
-        "any",
-        "tensorrt-llm",
-        8e-4,
-        1e-5,
-        5e-3,
-        "s",
-        "prompts run outside CUDA graphs: launches per MoE layer and eight choices",
-    ),
-    Constant(
-        "gather_steps",
-        "any",
-        "tensorrt-llm",
-        8.0,
-        0.5,
-        20.0,
-        "ratio",
+        "gather_steps", "any", "tensorrt-llm", 8.0, 0.5, 20.0, "ratio",
         "dense models: prompts gathered for up to 20 iterations where batch_wait_timeout_iters was set",
     ),
     Constant(
-        "balance_steps",
-        "any",
-        "tensorrt-llm",
-        30.0,
-        1.0,
-        60.0,
-        "ratio",
+        "balance_steps", "any", "tensorrt-llm", 30.0, 1.0, 60.0, "ratio",
         "attention groups that share experts wait for prompts on every rank: timeout_iters 60 where it was set",
     ),
-    _any(
-        "first_steps",
-        2.5,
-        0.3,
-        10.0,
-        "ratio",
-        "iterations before the client has a token: the running one, its own, the stream",
-    ),
+    *[
+        Constant(n, "any", "llama.cpp", 1.0, 0.1, 10.0, "ratio", "llama.cpp of 2024", ratio=True, until=2024, pull=p)
+        for n, p in (("compute_factor", 0.64), ("memory_factor", 0.4), ("fixed_factor", 0.8))
+    ],
     Constant(
-        "first_steps",
-        "any",
-        "sglang",
-        15.0,
-        0.5,
-        40.0,
-        "ratio",
-        "arrivals are looked for once in scheduler-recv-interval iterations: 10 or 30 on the servers measured",
+        "fixed_factor", "any", "vllm", 1.0, 0.1, 10.0, "ratio",
+        "vLLM before its second scheduler (V0), over the present one", ratio=True, until=2023, pull=0.64,
     ),
-    _any(
-        "burst_share",
-        0.06,
-        0.005,
-        0.9,
-        "share",
-        "of other requests' prefill met before the first token: a first wave of one in ten requests makes 0.05",
-    ),
-]
+]  # fmt: skip
+SERVERS = ("vllm", "sglang", "tensorrt-llm", "llama.cpp")
+LAUNCHED = ("gaudi", "fastertransformer", "neuron")  # whose prompts' launches are told by rows
+
+
+def fitted(engines: list[str], generations: list[str], pairs: list[tuple[str, str]]) -> list[Constant]:
+    """Every constant that is fitted to rows of these engines and generations: general ones, and ratios to kin."""
+    found = [Constant(n, "any", "any", a, lo, hi, unit, note, pull=p) for n, (a, lo, hi, p, unit, note) in BASE.items()]
+    for engine in engines:
+        found += [_ratio(n, pull, framework=engine) for n, pull in ENGINE.items()]
+        if engine in SERVERS:
+            found += [_ratio(n, pull, framework=engine) for n, pull in SERVER.items()]
+        elif engine in LAUNCHED:
+            found += [_ratio(n, SERVER[n], framework=engine) for n in ("prompt_layer_seconds", "narrow_seconds")]
+        if engine in SERVERS[:3]:
+            found += [_ratio(n, pull, framework=engine) for n, pull in BURSTS.items()]
+    for generation in generations:
+        found += [_ratio(n, pull, generation=generation) for n, pull in GENERATION.items()]
+    for engine, generation in pairs:
+        found += [_ratio(n, pull, generation, engine) for n, pull in PAIR.items()]
+    return found + OWN
+
+
+def _ratio(name: str, pull: float, generation: str = "any", framework: str = "any") -> Constant:
+    note = NOTES.get(name) or BASE[name][5] + ": over its kin"
+    return Constant(name, generation, framework, 1.0, 0.02, 50.0, "ratio", note, ratio=True, pull=pull)
+
 
 VLLM = "https://docs.vllm.ai/en/stable/configuration/optimization/"
 TRTLLM = "https://nvidia.github.io/TensorRT-LLM/performance/performance-tuning-guide/useful-runtime-flags.html"
@@ -166,6 +150,7 @@ def _known(name: str, framework: str, value: float, unit: str, address: str, con
 
 
 SOURCED = [
+    *[_known(n, "any", 1.0, "ratio", "scripts/serving_constants.py", "assumed", NOTES[n]) for n in SOFTWARE],
     _known(
         "overlap",
         "any",
@@ -251,7 +236,6 @@ SOURCED = [
         "default n_ubatch: prompts pass in pieces of 512, and each reads the weights",
     ),
     _known("batch_limit", "any", 1024.0, "ratio", VLLM, "assumed", "max_num_seqs of a throughput-oriented server"),
-    _known("batch_limit", "tensorrt-llm", 2048.0, "ratio", TRTLLM, "vendor", "default max_batch_size"),
     _known(
         "kv_reserve", "any", 0.5, "share", VLLM, "assumed", "pages are taken as the answer grows: half of it on average"
     ),

@@ -35,7 +35,7 @@ COLUMNS = {
         ("tpot_ms", "ttft_ms", "output_tokens_per_s"),
         (_MODEL, "hardware_id", "isl_eff", "osl_eff", "concurrency_or_batch"),
         ("n_gpus", "tp", "pp", "dp", "ep", "weight_precision", "kv_precision", "compute_precision", "load",
-         "framework_id"),
+         "framework_id", "kind", "prefix_hit_pct"),
     ),
 }  # fmt: skip
 

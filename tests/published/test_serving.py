@@ -282,7 +282,7 @@ INPUTS = (
     "model_id", "params_total", "params_active", "n_layers", "d_model", "n_heads", "n_kv_heads", "d_head", "d_ff",
     "vocab", "attention_kind", "moe_experts", "moe_topk", "hardware_id", "n_gpus", "tp", "pp", "dp", "ep",
     "weight_precision", "kv_precision", "compute_precision", "isl_eff", "osl_eff", "concurrency_or_batch", "load",
-    "framework_id",
+    "framework_id", "kind", "prefix_hit_pct",
 )  # fmt: skip
 
 

@@ -7,13 +7,19 @@ from typing import Any
 
 from llmcost.errors import LlmcostError
 
+NAMED = "named"  # framework of rows that count for every framework that is named
 Rows = Iterable[Mapping[str, Any]]  # parsed `[[factors]]`: name, value, generation (one or several), framework
 
 
-def picked(rows: Rows, names: Iterable[str], generation: str, framework: str = "any") -> dict[str, float]:
+def picked(
+    rows: Rows, names: Iterable[str], generation: str, framework: str = "any", year: int | None = None
+) -> dict[str, float]:
     """Value of each name that the rows know: of several rows the most specific, then the last.
 
-    A row for the framework comes before one for the generation, and both before one for any.
+    A row for the framework comes before one for the generation, and both before one for any; framework "named" is any
+    but "any" itself. Rows with `ratio` multiply
+    what is picked so, all that apply: what is known of kin is kept. Rows with `until` apply to software of that year
+    or before it.
 
     Parameters
     ----------
@@ -23,6 +29,8 @@ def picked(rows: Rows, names: Iterable[str], generation: str, framework: str = "
         Constants wanted.
     generation, framework : str
         Of the accelerator preset, and of the software that serves.
+    year : int, optional
+        Of the software; without it, present.
 
     Source: presets/calibration.
 
@@ -31,19 +39,29 @@ def picked(rows: Rows, names: Iterable[str], generation: str, framework: str = "
     >>> rows = [{"name": "a", "value": 1.0, "generation": "any"}, {"name": "a", "value": 2.0, "generation": ["volta"]}]
     >>> picked(rows, ["a"], "volta"), picked(rows, ["a"], "hopper")
     ({'a': 2.0}, {'a': 1.0})
+    >>> rows += [{"name": "a", "value": 3.0, "framework": "old", "ratio": True, "until": 2024}]
+    >>> [picked(rows, ["a"], "volta", "old", year)["a"] for year in (2024, 2025, None)]
+    [6.0, 2.0, 2.0]
     """
     asked = set(names)
     best: dict[str, tuple[int, float]] = {}
+    ratios: dict[str, float] = {}
     for row in rows:
         name, framework_of, generations = row["name"], row.get("framework", "any"), row.get("generation", "any")
         listed = [generations] if isinstance(generations, str) else generations
         own = generation in listed
-        if name not in asked or framework_of not in ("any", framework) or not (own or "any" in listed):
+        software = framework_of in ("any", framework) or (framework_of == NAMED and framework != "any")
+        if name not in asked or not software or not (own or "any" in listed):
+            continue
+        if "until" in row and (year is None or year > row["until"]):
+            continue
+        if row.get("ratio"):
+            ratios[name] = ratios.get(name, 1.0) * float(row["value"])
             continue
         rank = 2 * (framework_of != "any") + (own and generation != "any")
         if name not in best or rank >= best[name][0]:
             best[name] = (rank, float(row["value"]))
-    return {name: value for name, (_, value) in best.items()}
+    return {name: value * ratios.get(name, 1.0) for name, (_, value) in best.items()}
 
 
 def values_of(rows: Rows, names: Iterable[str], generation: str) -> list[float]:

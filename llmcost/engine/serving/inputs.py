@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcost.engine.machine.factors import picked
+from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.kinds import Num
 
 
@@ -126,22 +127,26 @@ class Calibration(NamedTuple):
     cache_spread: Num = 0.01  # of the cache of a request [-]
     fit_margin: Num = 1.2816  # standard deviations that have to be left for a layout to be taken: 90 % [-]
     kv_reserve: Num = 1.0  # share of the answer's KV set aside on admission [-]
-    tpot_log_spread: Num = 0.2  # standard deviation of ln(measured / predicted) [-]
+    tpot_log_spread: Num = 0.2  # of a tuned stack: standard deviation of ln(measured / predicted) [-]
     throughput_log_spread: Num = 0.2
 
 
-def calibration_from_factors(rows: list[dict[str, Any]], generation: str, framework: str) -> Calibration:
+def calibration_from_factors(
+    rows: list[dict[str, Any]], generation: str, framework: str, year: int | None = None
+) -> Calibration:
     """Pick constants for a hardware generation and a serving framework from the rows of a calibration preset.
 
     Where several rows name one factor the most specific wins: both scopes, then framework, then generation, then
-    "any". Unknown factor names are ignored here; the preset tests refuse them.
+    "any"; ratios multiply it. Unknown factor names are ignored here; the preset tests refuse them.
 
     Parameters
     ----------
     rows : list of dict
-        `[[factors]]` tables: name, value, generation, framework.
+        `[[factors]]` tables: name, value, generation, framework, ratio, until.
     generation, framework : str
-        Hardware generation and serving framework of the point; "any" where not known.
+        Hardware generation (`generation_of`) and serving framework of the point; "any" where not known.
+    year : int, optional
+        Of the framework; without it, present.
 
     Examples
     --------
@@ -150,4 +155,26 @@ def calibration_from_factors(rows: list[dict[str, Any]], generation: str, framew
     >>> calibration_from_factors(rows, "hopper", "vllm").overlap
     4.0
     """
-    return Calibration(**picked(rows, Calibration._fields, generation, framework))
+    return Calibration(**picked(rows, Calibration._fields, generation, framework, year))
+
+
+def generation_of(generation: str, machine: Machine) -> str:
+    """Generation as serving engines see it: Blackwell cards (sm_120) lack the tensor memory and the kernels of sm_100.
+
+    Parameters
+    ----------
+    generation : str
+        Of the accelerator preset.
+    machine : Machine
+        A Blackwell without a scale-up domain is a card.
+
+    Source: NVIDIA CUDA C++ programming guide, compute capabilities 10.x and 12.x.
+
+    Examples
+    --------
+    >>> rtx = Machine(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0)
+    >>> generation_of("blackwell", rtx), generation_of("blackwell", rtx._replace(scale_up_domain=8.0))
+    ('blackwell-rtx', 'blackwell')
+    """
+    alone = not float(machine.scale_up_domain) > 1.0
+    return "blackwell-rtx" if generation == "blackwell" and alone else generation

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.serving.inputs import Calibration, Layout, Load, calibration_from_factors
+from llmcost.engine.serving.inputs import Calibration, Layout, Load
 from llmcost.engine.serving.memory import memory
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip
+from llmcost.estimate.serving.software import of_software
 from llmcost.spec import Framework, ServingStack
 
 CONFIDENCE = 0.9  # chance with which a layout has to fit, unless told
@@ -68,8 +69,7 @@ def confidence(question: Question) -> float:
 
 def constants(question: Question, generation: str, used: Engine) -> Calibration:
     """Constants of a machine and an engine, with the share of the memory and the confidence that were said."""
-    rows = question.catalog.factors("serving", "memory")
-    known = calibration_from_factors(rows, generation, used.name)
+    known = of_software(question.catalog, used.name, generation, question.stated("framework_year"))
     fraction = question.stated("memory_fraction")
     if fraction is not None:
         known = known._replace(memory_share=float(fraction))

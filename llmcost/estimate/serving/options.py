@@ -10,12 +10,14 @@ import numpy as np
 from llmcost import units
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import Z95
+from llmcost.engine.numeric.kinds import Z95, Num
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.serving import memory as serving_memory
 from llmcost.engine.serving import operating_point as serving
+from llmcost.engine.serving import ranges
 from llmcost.engine.serving import search as serving_search
 from llmcost.engine.serving.first_token_spread import kind_of, sides, spread_from_factors
+from llmcost.engine.serving.inputs import generation_of
 from llmcost.engine.serving.operating_point import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.speculation import Draft, speculative_point
 from llmcost.errors import LlmcostError
@@ -27,6 +29,7 @@ from llmcost.estimate.money.rent import Terms
 from llmcost.estimate.serving.engines import Engine, constants, engine, settled
 from llmcost.estimate.serving.formats import dtypes, precision, say_arithmetic
 from llmcost.estimate.serving.lengths import Lengths
+from llmcost.estimate.serving.software import classes_of, kin
 from llmcost.estimate.serving.targets import targets
 
 SOURCE = "docs/method.md, serving"
@@ -105,16 +108,11 @@ def options(
     shape = shape_of(question, model)
     _warn_context(question, model)
     formats = dtypes(question, model)
-    used = engine(question)
-    calibration = constants(question, device.preset.generation, used)
-    calibration = _imbalance(question, shape, calibration)
-    if not static and phase != "decode":
-        carried = question.factor("serving", "chunk_tokens")
-        question.record("chunk_tokens", calibration.chunk_tokens, carried.origin, "tokens")
-    kind = kind_of(static or phase == "prefill", False, shape.n_experts > 0, False)
-    factors = question.catalog.factors("serving")
-    low, high = sides(spread_from_factors(factors, device.preset.generation, used.name), kind)
-    _errors(question, calibration, (float(low), float(high)))
+    used, generation = engine(question), generation_of(device.preset.generation, device.machine)
+    known = constants(question, generation, used)
+    calibration = _imbalance(question, shape, _limits(question, known, used.name, static, phase))
+    alone = static or phase == "prefill"
+    _errors(question, _half_widths(question, device, shape, known, used.name, alone))
     kept, default = targets(question, static, phase)
     candidates, load = _layouts(question, shape, device, gpus, used), _load(question, phase)
     precisions = tuple(precision(question, d, model.preset) for d in formats)
@@ -123,6 +121,20 @@ def options(
         model, device, shape, formats, precisions, calibration, candidates, load, kept, _batches(question, phase),
         lengths, static, phase, default,
     )  # fmt: skip
+
+
+def _limits(question: Question, known: Calibration, engine: str, static: bool, phase: str) -> Calibration:
+    """What an iteration carries, and how many sequences run at once: said, or as the engine comes."""
+    most = question.stated("max_num_seqs")
+    carried = question.factor("serving", "chunk_tokens").origin
+    origin = carried if engine == "any" else Origin("default", f"presets/frameworks/{engine}.toml")
+    if not static and phase != "decode":
+        question.record("chunk_tokens", known.chunk_tokens, origin, "tokens")
+    if most is not None:
+        return known._replace(batch_limit=float(most))
+    if engine != "any" and not static and phase != "prefill":
+        question.record("max_num_seqs", known.batch_limit, origin)
+    return known
 
 
 def record(question: Question, asked: Options, layout: Layout, batch: float | None, dtype: str) -> None:
@@ -192,17 +204,27 @@ def shape_of(question: Question, model: Subject) -> Shape:
     return tf.dense_shape(median(model.params))
 
 
-def _errors(question: Question, calibration: Calibration, first_token: tuple[float, float]) -> None:
+def _errors(question: Question, half_widths: dict[str, tuple[Num, Num]]) -> None:
     """What the engine missed measurements by, as numbers of the question: sampled like every other."""
-    spreads = {
-        "tpot": (calibration.tpot_log_spread, calibration.tpot_log_spread),
-        "ttft": first_token,
-        "throughput": (calibration.throughput_log_spread, calibration.throughput_log_spread),
-    }
-    for name, (low, high) in spreads.items():
-        spread = Spread(math.exp(-Z95 * float(low)), 1.0, math.exp(Z95 * float(high)))
+    for name, (low, high) in half_widths.items():
+        spread = Spread(math.exp(-float(low)), 1.0, math.exp(float(high)))
         source = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
         question.sample(f"{name}_error", spread, Origin("default", source, None, "measured"), "ratio")
+
+
+def _half_widths(
+    question: Question, device: Chip, shape: Shape, known: Calibration, engine: str, alone: bool
+) -> dict[str, tuple[Num, Num]]:
+    """Of a named engine by class; of a tuned stack by what a first token may meet."""
+    factors, generation = question.catalog.factors("serving"), device.preset.generation
+    if engine == "any":
+        kind = kind_of(alone, False, shape.n_experts > 0, False)
+        tpot, rate = Z95 * known.tpot_log_spread, Z95 * known.throughput_log_spread
+        low, high = sides(spread_from_factors(factors, generation, engine), kind)
+        return {"tpot": (tpot, tpot), "ttft": (Z95 * low, Z95 * high), "throughput": (rate, rate)}
+    software = generation_of(generation, device.machine), kin(question.catalog, engine)
+    found, rows = classes_of(device, shape, factors, software, alone), question.catalog.table("serving", "ranges")
+    return {q: ranges.half_widths(rows, q, found, software[1]) for q in ranges.QUANTITIES}
 
 
 def _load(question: Question, phase: str) -> Load:

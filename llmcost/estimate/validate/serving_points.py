@@ -6,17 +6,17 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from llmcost.catalog import Catalog
-from llmcost.engine.numeric.kinds import Z95, Array
-from llmcost.engine.serving.arrivals import OPEN
-from llmcost.engine.serving.first_token_spread import FULL, MANY, FirstTokenSpread, kind_of, sides, spread_from_factors
-from llmcost.engine.serving.inputs import calibration_from_factors
+from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.serving.arrivals import BURST, OPEN
 from llmcost.engine.serving.memory import max_batch, memory
 from llmcost.engine.serving.operating_point import Calibration, Load, Point, operating_point, static_point
+from llmcost.engine.serving.ranges import MANY, NVIDIA, Classes, fitted, half_widths, recent
+from llmcost.engine.serving.ranges import QUANTITIES as RANGED
 from llmcost.engine.serving.speculation import Draft, speculative_point
 from llmcost.errors import LlmcostError
+from llmcost.estimate.serving.engines import constants
 from llmcost.estimate.validate.serving_rows import Case, Cases, Lookup, cases_of_row, gather
 
 QUANTITIES = ("tpot", "ttft", "output_tokens_per_s")
@@ -35,7 +35,7 @@ class Prediction(NamedTuple):
     reason: str
 
 
-def fastest(options: list[list[Case]], factors: list[dict[str, Any]]) -> list[Case]:
+def fastest(options: list[list[Case]], catalog: Catalog) -> list[Case]:
     """Of the layouts each row may mean, the one with most tokens per second; of prefill-only ones the first to answer.
 
     A layout whose weights do not fit is taken only where none does.
@@ -45,7 +45,7 @@ def fastest(options: list[list[Case]], factors: list[dict[str, Any]]) -> list[Ca
     if not several:
         return chosen
     cases = gather([case for i in several for case in options[i]])
-    calibration = calibrations(cases, factors)
+    calibration = calibrations(cases, catalog)
     with np.errstate(invalid="ignore", divide="ignore"):
         at, fits = points(cases, calibration), weights_fit(cases, calibration)
         speed = np.where(cases.prefill_only, 1.0 / at.ttft_seconds, at.output_tokens_per_second)
@@ -56,11 +56,11 @@ def fastest(options: list[list[Case]], factors: list[dict[str, Any]]) -> list[Ca
     return chosen
 
 
-def calibrations(cases: Cases, factors: list[dict[str, Any]]) -> Calibration:
-    """Constants of every row as arrays, picked by hardware generation and serving framework."""
-    pairs = list(zip(cases.generation, cases.framework, strict=True))
-    known = {pair: tuple(calibration_from_factors(factors, *pair)) for pair in sorted(set(pairs))}
-    columns = np.array([known[pair] for pair in pairs], dtype=float).T
+def calibrations(cases: Cases, catalog: Catalog) -> Calibration:
+    """Constants of every row as arrays, by serving framework, hardware generation and year."""
+    keys = list(zip(cases.framework, cases.generation, cases.year, strict=True))
+    known = {key: tuple(of_software(catalog, *key)) for key in set(keys)}
+    columns = np.array([known[key] for key in keys], dtype=float).T
     # a constant that is the same everywhere stays a scalar: the engine takes shorter paths
     # measured rows did run: what is left for the cache may be little, not too little
     return Calibration(*[float(c[0]) if np.all(c == c[0]) else c for c in columns])._replace(fit_margin=-np.inf)
@@ -122,19 +122,27 @@ def _drafted(cases: Cases, at: Point, load: Load, calibration: Calibration) -> P
     return Point(*whole)
 
 
-def first_token_kind(cases: Cases, at: Point) -> npt.NDArray[np.intp]:
-    """What first tokens of each row may have to wait for, see `kind_of`; a batch that is not stated fills memory."""
-    held = (cases.layout.attention_dp > 0) | ~(cases.batch <= FULL * np.maximum(at.max_batch, 1.0))
-    many = ~(cases.batch <= MANY * cases.layout.dp)
-    return np.asarray(kind_of(cases.static, held, cases.shape.n_experts > 0, many))
-
-
-def first_token_sides(cases: Cases, at: Point, factors: list[dict[str, Any]]) -> tuple[Array, Array]:
-    """Standard deviations of ln(measured / predicted) of each row's TTFT below and above the median."""
-    pairs = list(zip(cases.generation, cases.framework, strict=True))
-    known = {pair: tuple(spread_from_factors(factors, *pair)) for pair in sorted(set(pairs))}
-    low, high = sides(FirstTokenSpread(*np.array([known[pair] for pair in pairs]).T), first_token_kind(cases, at))
-    return np.asarray(low), np.asarray(high)
+def classes(cases: Cases, factors: list[dict[str, Any]]) -> Classes:
+    """What each row is, as far as ranges are told apart; a batch that is not stated fills memory."""
+    shape, generation = cases.shape, np.array(cases.generation)
+    engines, generations = fitted(factors)
+    amd = np.char.startswith(generation, ("cdna",)) | np.char.startswith(generation, "rdna")
+    domain = np.asarray(cases.machine.scale_up_domain)
+    return Classes(
+        static=cases.static,
+        random=(cases.arrivals == OPEN) & ~cases.static,
+        burst=(cases.arrivals == BURST) & ~cases.static,
+        many=~(cases.batch <= MANY) & ~cases.static,
+        experts=np.asarray(shape.n_experts) > 0,
+        recent=recent(shape),
+        shared=np.asarray(cases.layout.attention_dp) > 0,
+        drafted=cases.drafted,
+        apart=cases.apart,
+        amd=amd,
+        other=~amd & ~np.isin(generation, NVIDIA),
+        card=~(domain > 1),
+        rare=~np.isin(cases.framework, sorted(engines)) | ~np.isin(generation, sorted(generations)),
+    )
 
 
 def weights_fit(cases: Cases, calibration: Calibration, slack: float = 1.0) -> np.ndarray[Any, np.dtype[np.bool_]]:
@@ -162,30 +170,36 @@ def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Predict
             answers.append(Prediction({}, error.message))
     if not todo:
         return [a for a in answers if a is not None]
-    found = iter(_predict(gather(fastest(todo, known.factors)), known.factors))
+    found = iter(_predict(gather(fastest(todo, catalog)), known))
     return [next(found) if answer is None else answer for answer in answers]
 
 
-def _predict(cases: Cases, factors: list[dict[str, Any]]) -> list[Prediction]:
-    calibration = calibrations(cases, factors)
+def _predict(cases: Cases, known: Lookup) -> list[Prediction]:
+    calibration = calibrations(cases, known.catalog)
     with np.errstate(invalid="ignore", divide="ignore"):
         at, fits = points(cases, calibration), weights_fit(cases, calibration, MEASURED_SLACK)
-    spreads = (
-        (calibration.tpot_log_spread, calibration.tpot_log_spread),
-        first_token_sides(cases, at, factors),
-        (calibration.throughput_log_spread, calibration.throughput_log_spread),
-    )
     centres = [np.asarray(v) for v in (at.tpot_seconds, at.ttft_seconds, at.output_tokens_per_second)]
-    widths = [[np.broadcast_to(np.exp(Z95 * np.asarray(s)), fits.shape) for s in pair] for pair in spreads]
+    widths = [_widths(cases, known, quantity) for quantity in RANGED]
     answers = []
     for i in range(len(fits)):
         if not fits[i]:
             answers.append(Prediction({}, "the weights do not fit the memory of the stated accelerators"))
             continue
         values = {
-            name: (float(c[i] / low[i]), float(c[i]), float(c[i] * high[i]))
+            name: (float(c[i] * np.exp(-low[i])), float(c[i]), float(c[i] * np.exp(high[i])))
             for name, c, (low, high) in zip(QUANTITIES, centres, widths, strict=True)
             if np.isfinite(c[i]) and not (cases.prefill_only[i] and name != "ttft")
         }
         answers.append(Prediction(values, "" if values else "the machine's peak or bandwidth is not known"))
     return answers
+
+
+def _widths(cases: Cases, known: Lookup, quantity: str) -> tuple[Array, Array]:
+    """Half-widths of each row's range below and above, as logarithms [-]."""
+    found, engines = classes(cases, known.factors), np.array(cases.framework)
+    low, high = np.zeros(len(engines)), np.zeros(len(engines))
+    for engine in sorted(set(engines)):
+        here = engines == engine
+        some = Classes(*[np.asarray(flag)[here] for flag in found])
+        low[here], high[here] = half_widths(known.ranges, quantity, some, engine)
+    return low, high

@@ -16,7 +16,7 @@ from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.serving.arrivals import BURST, CLOSED, OPEN
-from llmcost.engine.serving.inputs import Layout, Precision
+from llmcost.engine.serving.inputs import Layout, Precision, generation_of
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.validate import cells, described
@@ -152,32 +152,34 @@ class Lookup:
     """Presets that rows name, each looked up once."""
 
     def __init__(self, catalog: Catalog) -> None:
-        self._catalog = catalog
+        self.catalog = catalog
         self._shapes: dict[tuple[str, ...], Shape] = {}
         self._machines: dict[str, tuple[Machine, str]] = {}
         self.formats = {f["name"]: f for f in catalog.table("serving", "formats")}
         self.factors = catalog.factors("serving", "memory")
+        self.ranges = catalog.table("serving", "ranges")
 
     def shape(self, row: Mapping[str, str]) -> Shape:
         """Shape of the row's model."""
         key = tuple(cells.text(row, name) for name in ARCHITECTURE)
         if key not in self._shapes:
-            self._shapes[key] = shape_of_row(row, self._catalog)
+            self._shapes[key] = shape_of_row(row, self.catalog)
         return self._shapes[key]
 
     def year(self, model: str, hardware: str) -> int | None:
         """Year of the newest of a model and an accelerator; None where neither is known."""
-        dates = [cells.accelerator(self._catalog, hardware).release_date]
+        dates = [cells.accelerator(self.catalog, hardware).release_date]
         with contextlib.suppress(LlmcostError):
-            dates.append(cells.model(self._catalog, model).release_date if model else None)
+            dates.append(cells.model(self.catalog, model).release_date if model else None)
         years = [d.year for d in dates if d is not None]
         return max(years) if years else None
 
     def machine(self, name: str) -> tuple[Machine, str]:
         """An accelerator as the engine takes it, and its generation."""
         if name not in self._machines:
-            preset = cells.accelerator(self._catalog, name)
-            self._machines[name] = machine_of(preset), preset.generation
+            preset = cells.accelerator(self.catalog, name)
+            machine = machine_of(preset)
+            self._machines[name] = machine, generation_of(preset.generation, machine)
         return self._machines[name]
 
 

@@ -1,0 +1,59 @@
+"""A serving engine as it comes: the constants of its kin, and the limits that it starts with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmcost.catalog import Catalog
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.serving.inputs import Calibration, calibration_from_factors
+from llmcost.engine.serving.ranges import NVIDIA, Classes, fitted, recent
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.subject import Chip
+from llmcost.spec import Framework, ServingStack
+
+LIMITS = {"max_num_seqs": "batch_limit", "chunk_tokens": "chunk_tokens"}  # a preset's key: the engine's constant
+
+
+def stack(catalog: Catalog, name: str) -> ServingStack | None:
+    """What a preset says of an engine; None where there is no such preset, or it serves nothing."""
+    try:
+        return catalog.load(Framework, name)[0].serving
+    except LlmcostError:
+        return None
+
+
+def kin(catalog: Catalog, name: str) -> str:
+    """The engine whose constants count: its own where measured rows tell some, else those of its kin."""
+    engines, _ = fitted(catalog.factors("serving"))
+    if name in engines or name == "any":
+        return name
+    found = stack(catalog, name)
+    return found.kin if found is not None and found.kin is not None else name
+
+
+def of_software(catalog: Catalog, name: str, generation: str, year: int | None = None) -> Calibration:
+    """Constants of an engine on a generation, with the limits that its preset says it starts with."""
+    of = generation if name != "any" else generation.removesuffix("-rtx")  # a tuned stack knows no cards apart
+    calibration = calibration_from_factors(catalog.factors("serving", "memory"), of, kin(catalog, name), year)
+    found = None if name == "any" else stack(catalog, name)
+    limits = {} if found is None else {own: getattr(found, key) for key, own in LIMITS.items()}
+    return calibration._replace(**{own: float(value) for own, value in limits.items() if value is not None})
+
+
+def classes_of(
+    device: Chip, shape: Shape, factors: list[dict[str, Any]], software: tuple[str, str], static: bool
+) -> Classes:
+    """What the replica is, as far as ranges are told apart."""
+    generation, engine = software
+    engines, generations = fitted(factors)
+    amd = generation.startswith(("cdna", "rdna"))
+    return Classes(
+        static=static,
+        experts=float(shape.n_experts) > 0,
+        recent=bool(recent(shape)),
+        amd=amd,
+        other=not amd and generation not in NVIDIA,
+        card=not float(device.machine.scale_up_domain) > 1,
+        rare=engine not in engines or generation not in generations,
+    )
