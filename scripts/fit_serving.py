@@ -25,7 +25,7 @@ from llmcost.catalog import Catalog
 from llmcost.engine.machine.factors import NAMED
 from llmcost.engine.serving.inputs import Calibration
 from llmcost.errors import LlmcostError
-from llmcost.estimate.serving.software import LIMITS, stack
+from llmcost.estimate.asking.software import LIMITS, stack
 from llmcost.estimate.validate.serving_points import MEASURED_SLACK, fastest, points, weights_fit
 from llmcost.estimate.validate.serving_rows import Case, Cases, Lookup, cases_of_row, gather
 from scripts import serving_ranges

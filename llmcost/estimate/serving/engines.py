@@ -13,8 +13,8 @@ from llmcost.engine.serving.memory import memory
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.software import of_software
 from llmcost.estimate.asking.subject import Chip
-from llmcost.estimate.serving.software import of_software
 from llmcost.spec import Framework, ServingStack
 
 CONFIDENCE = 0.9  # chance with which a layout has to fit, unless told

@@ -24,12 +24,12 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.software import classes_of, kin
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.money.rent import Terms
 from llmcost.estimate.serving.engines import Engine, constants, engine, settled
 from llmcost.estimate.serving.formats import dtypes, precision, say_arithmetic
 from llmcost.estimate.serving.lengths import Lengths
-from llmcost.estimate.serving.software import classes_of, kin
 from llmcost.estimate.serving.targets import targets
 
 SOURCE = "docs/method.md, serving"

@@ -16,7 +16,7 @@ from llmcost.engine.serving.ranges import MANY, NVIDIA, Classes, fitted, half_wi
 from llmcost.engine.serving.ranges import QUANTITIES as RANGED
 from llmcost.engine.serving.speculation import Draft, speculative_point
 from llmcost.errors import LlmcostError
-from llmcost.estimate.serving.software import of_software
+from llmcost.estimate.asking.software import of_software
 from llmcost.estimate.validate.serving_rows import Case, Cases, Lookup, cases_of_row, gather
 
 QUANTITIES = ("tpot", "ttft", "output_tokens_per_s")
