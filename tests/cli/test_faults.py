@@ -102,3 +102,12 @@ def test_json_escapes_what_a_terminal_would_obey_or_hide(cli: Cli, tmp_path: Pat
     run = cli("crossover", path, "--samples", "50", "--json")
     assert char not in run.out
     json.loads(run.out)
+
+
+def test_a_row_that_ends_early_is_a_row_without_a_figure(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "short.csv"
+    rows = "llama-2-7b,a100-80gb-sxm,2000000000000,184320\nllama-2-7b,a100-80gb-sxm\n"
+    path.write_text(f"model_id,hardware_id,tokens,gpu_hours\n{rows}")
+    run = cli("validate", "runs", "--data", path, "--json")
+    assert run.code == 0, run.err
+    assert [row["measured"] for row in run.json["rows"]] == [184320.0, None]

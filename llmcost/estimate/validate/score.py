@@ -192,8 +192,8 @@ def _score(subject: str, what: Subject, rows: list[dict[str, str]], catalog: Cat
 
 
 def _unmeasured(name: str, row: Row, what: Subject) -> Scored:
-    """A row without a figure, under the first quantity that the file has a column for."""
-    known = {quantity: column for quantity, column in what.quantities.items() if column in row}
+    """A row without a figure, under the first quantity that it has a cell for; a row that ends early has none."""
+    known = {quantity: column for quantity, column in what.quantities.items() if column in row} or what.quantities
     return Scored(name, next(iter(known)), None, None, None, None, f"nothing measured: {_nothing(row, known)}")
 
 
