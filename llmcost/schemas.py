@@ -15,6 +15,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 COMMANDS = ("train", "serve", "crossover", "compare", "fit", "check", "presets", "validate", "calibrate", "trace")
 NAMES = ("scenario", "budget", *COMMANDS)
 _TEXT_KINDS = ("text", "date")
+_EITHER = ("before", "after", "delta")  # of figures, which are numbers, and of inputs, which may be names
 _ARRAYS = {
     "train": ("step", "phases", "energy"),
     "serve": ("front", "hours", "plans", "users", "levers", "techniques", "ladder"),
@@ -208,4 +209,5 @@ def _record(properties: dict[str, Any]) -> dict[str, Any]:
 
 def _term_type(term: Term) -> dict[str, Any]:
     kind = "string" if term.kind in _TEXT_KINDS else "boolean" if term.kind == "bool" else "number"
-    return {"type": [kind, "null"], "description": term.meaning}
+    kinds = ["number", "string"] if term.name in _EITHER else [kind]
+    return {"type": [*kinds, "null"], "description": term.meaning}

@@ -312,9 +312,6 @@ class ServingStack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     attention_dp: bool = False  # data-parallel attention groups that share the experts
     max_num_seqs: Whole | None = None  # sequences it runs at once
     chunk_tokens: Whole | None = None  # prompt tokens of one iteration
-    memory_rule: Literal["of-all", "of-free", "as-asked"] | None = None  # what `memory_fraction` is a share of
-    memory_fraction: Annotated[float, Meta(gt=0, le=1, extra={"kind": "share"})] | None = None
-    kv_dtype: Literal["bf16", "fp16", "fp8", "int8"] | None = None  # cache type unless told
 
 
 class TrainingStack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

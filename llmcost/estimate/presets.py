@@ -180,16 +180,20 @@ def _hides(found: Found) -> bool:
     return found.user and found.name in Catalog([]).files(found.kind)
 
 
-def _value_rows(preset: Any, today: dt.date) -> list[dict[str, Any]]:
-    rows = []
-    defaults = {f.name: f.default for f in msgspec.structs.fields(type(preset))}
-    for field in msgspec.structs.fields(type(preset)):
-        value = getattr(preset, field.name)
-        if field.name in HIDDEN or value is None or value == [] or value == defaults[field.name]:
+def _value_rows(preset: Any, today: dt.date, table: Any = None, prefix: str = "") -> list[dict[str, Any]]:
+    """The values that a preset states, those of a table of it under its name; sources are the preset's."""
+    stated: list[dict[str, Any]] = []
+    values = preset if table is None else table
+    for field in msgspec.structs.fields(type(values)):
+        value = getattr(values, field.name)
+        if field.name in HIDDEN or value is None or value == [] or (not prefix and value == field.default):
             continue
-        source = source_of(preset, field.name)
-        rows.append({"key": field.name, "value": _plain(value), **_source_cells(source, today)})
-    return rows
+        if isinstance(value, spec.ServingStack | spec.TrainingStack):
+            stated += _value_rows(preset, today, value, f"{field.name}.")
+            continue
+        source = _source_cells(source_of(preset, field.name), today)
+        stated.append({"key": prefix + field.name, "value": _plain(value), **source})
+    return stated
 
 
 def _source_cells(source: spec.Source | None, today: dt.date) -> dict[str, Any]:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from tests.conftest import Cli
@@ -111,3 +112,26 @@ def test_a_row_that_ends_early_is_a_row_without_a_figure(cli: Cli, tmp_path: Pat
     run = cli("validate", "runs", "--data", path, "--json")
     assert run.code == 0, run.err
     assert [row["measured"] for row in run.json["rows"]] == [184320.0, None]
+
+
+def test_a_comparison_with_a_baseline_keeps_its_schema(cli: Cli, tmp_path: Path) -> None:
+    ask = ["serve", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "100", "--osl", "100", "--samples", "50", "--json"]
+    for name, price in (("old", "2/h"), ("new", "5/h")):
+        (tmp_path / f"{name}.json").write_text(cli(*ask, "--price", price).out)
+    found = cli("compare", "--baseline", tmp_path / "old.json", tmp_path / "new.json", "--json").json
+    jsonschema.Draft202012Validator(cli("schema", "compare").json).validate(found)
+    # 5 over 2 dollars an hour, everything else alike
+    assert found["result"]["after"] / found["result"]["before"] == pytest.approx(2.5)
+
+
+def test_the_range_of_a_break_even_holds_it(cli: Cli) -> None:
+    args = ["compare", "deepseek-v3", "--isl", "100k", "--samples", "200", "--against", "api:openai/gpt-4o", "--json"]
+    of = cli(*args).json["ranges"]["break_even_requests"]
+    assert of["p5"] <= of["p50"] <= of["p95"]
+
+
+def test_alternatives_without_an_answer_on_an_axis_are_no_noise(cli: Cli) -> None:
+    # beyond some prompt neither holds a request: the suite turns numpy's warnings into errors
+    args = ["--isl", "1000", "--osl", "500", "--vary", "hardware=h100-sxm,h200-sxm", "--cross", "isl=1..1e9"]
+    run = cli("compare", "--model", "mixtral-8x7b", *args, "--samples", "50", "--price", "2/h", "--json")
+    assert (run.code, run.err) == (0, "")

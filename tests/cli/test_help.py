@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from llmcost.cli import compare, crossover, serve, train
+from llmcost.cli import compare, crossover, fit, serve, train
 from llmcost.keys import CROSSOVER, all_keys
 from tests.conftest import Cli
 
@@ -36,7 +36,7 @@ def test_brackets_in_help_are_shown(cli: Cli) -> None:
     assert "[plan]" in cli("serve", "--help-all").out
 
 
-@pytest.mark.parametrize("example", [x for m in (train, crossover) for x in m.EXAMPLES.strip().splitlines()])
+@pytest.mark.parametrize("example", [x for m in (train, crossover, fit) for x in m.EXAMPLES.strip().splitlines()])
 def test_examples_run(example: str, cli: Cli) -> None:
     assert cli(*shlex.split(example)[1:]).code == 0
 

@@ -191,10 +191,6 @@ ROWS: dict[str, Row | str] = {
     "max_num_seqs": Row("serve", "64", "256", "usd_per_mtok_output", DOWN, "framework=vllm"),
     "framework_year": "no order: which release",
     "fit_confidence": "no order: how sure a layout has to be, by which another one may be taken",
-    "optimizer": "no order: a choice",
-    "loss_kernel": "no order: a choice",
-    "offload": "no order: a choice",
-    "attention": "no order: a choice",
     "adapted": "no order: which matrices have adapters",
     "calibration": "no order: a file",
     # bought tokens

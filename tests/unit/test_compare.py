@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from llmcost import api
+from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
-from llmcost.estimate.compare import baseline, blocks, replicas
+from llmcost.estimate.compare import baseline, blocks, crossing, replicas
+from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.compare.answer import Table, pays
+from llmcost.keys import KEYS
+from llmcost.scenario import resolve
 
 CHAT: dict[str, Any] = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "isl": 1000, "osl": 300, "samples": 100}
 TRAINED: dict[str, Any] = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "gpus": 64, "tokens": "1T", "samples": 100}
@@ -263,3 +268,19 @@ def test_names_with_commas_are_quoted_inside_the_sentence() -> None:
 def test_an_assumed_peak_beside_a_mean_load_is_said(said: dict[str, Any], warned: bool) -> None:
     found = api.compare(**{**CHAT, "requests": "50M/day", **said})
     assert ("W082" in [w.code for w in found.warnings]) is warned
+
+
+def test_a_plan_made_anew_follows_growing_traffic() -> None:
+    """A cost along an axis that changes the plan, where the fleet grows: once a bug, whole replicas as an array."""
+    said = {
+        "model": "llama-3.1-8b",
+        "hardware": "h100-sxm",
+        "isl": 1000,
+        "osl": 200,
+        "price": "2/h",
+        "requests": "1M/day",
+    }
+    asked = Alternative("a", resolve({**said, "added_requests": "100k/day", "horizon": "2y"}))
+    line = crossing.Axis(KEYS["utilization"], 0.4, 0.8)
+    costs, _ = crossing.curve(asked, line, "total_usd_horizon", Catalog()).at(np.array([0.4, 0.8]))
+    assert costs[0] > costs[1] > 0, "a fuller fleet is cheaper"

@@ -81,7 +81,8 @@ def meetings(curves: Callable[[Array], Sampled], x: Array) -> tuple[list[Meeting
     [(3.0, False)]
     """
     known, whole = _refined(curves, curves(x))
-    rising = known.first - known.second
+    with np.errstate(invalid="ignore"):  # where neither has an answer they differ by nan, told apart below
+        rising = known.first - known.second
     sides = np.sign(np.where(np.isfinite(rising), rising, np.where(np.isinf(known.first), 1.0, -1.0)))
     sides = np.where(np.isinf(known.first) & np.isinf(known.second), 0.0, sides)
     at = [i for i in range(len(known.x) - 1) if sides[i] * sides[i + 1] < 0 or (sides[i] == 0 and _touches(known, i))]
@@ -99,8 +100,9 @@ def meetings(curves: Callable[[Array], Sampled], x: Array) -> tuple[list[Meeting
 
 def _touches(known: Sampled, i: int) -> bool:
     """Whether curves that are equal at a point (not both without an answer) part ways on its right."""
-    later = known.first[i + 1] - known.second[i + 1]
-    before = known.first[i - 1] - known.second[i - 1] if i else -later
+    with np.errstate(invalid="ignore"):
+        later = known.first[i + 1] - known.second[i + 1]
+        before = known.first[i - 1] - known.second[i - 1] if i else -later
     return bool(np.isfinite(known.first[i]) and later * before < 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -166,8 +167,8 @@ def _planned(
     def point(x: float) -> tuple[float, tuple[float, ...]]:
         if x not in known:
             case = cases.read_case(alternative.scenario.over({line.key.name: line.setting(x)}), catalog)
-            costs, gpus = _figured(case, line.key.name, figure)(np.array([x]))
-            known[x] = float(costs[0]), (float(gpus[0, 0]), *_choice(case))
+            cost, gpus = _as_planned(case, figure)
+            known[x] = cost, (gpus, *_choice(case))
         return known[x]
 
     def at(x: Array) -> tuple[Array, Array]:
@@ -175,6 +176,15 @@ def _planned(
         return np.array([cost for cost, _ in found]), np.array([state for _, state in found])
 
     return at
+
+
+def _as_planned(case: Case, figure: str) -> tuple[float, float]:
+    """The cost of a case that was planned for its own place on the axis, and its accelerators."""
+    if case.reason:
+        return math.inf, 0.0
+    out = figures(case, sampling.central(case.numbers))
+    gpus, most = float(out.get("gpus", 0.0)), None if case.service is None else case.service.fleet_gpus
+    return math.inf if most is not None and gpus > most else float(out[figure]), gpus
 
 
 def _choice(case: Case) -> tuple[float, ...]:

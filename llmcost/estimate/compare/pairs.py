@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -107,12 +108,20 @@ def _volume(a: Side, b: Side) -> dict[str, Any]:
         found = float(roots.bisected(turned, float(VOLUMES[where[0]]), float(VOLUMES[where[0] + 1]))[1])
     return {
         "break_even_requests": found,
-        "break_even_p5_requests": _finite(sp.quantile(at[1:], 0.05)),
-        "break_even_p95_requests": _finite(sp.quantile(at[1:], 0.95)),
+        **_ends(
+            "requests", found, at[1:] if found is None else at[1:] * (found / at[0])
+        ),  # read straight between volumes
         "break_even_usd": None if found is None else float(a.figure(TOTAL, a.centre, requests=found)),
         **_spend(_padded(a.totals, b.totals)[:, 1:], at[1:], where[1:]),
         "cheaper_above": (a if gap[-1, 0] < 0 else b).row["name"],
     }
+
+
+def _ends(unit: str, centre: float | None, spread: Array) -> dict[str, float | None]:
+    """The 90 % interval of the samples, which holds the centre as every interval does; never is infinite."""
+    low, high = (float(sp.quantile(spread, q)) for q in (0.05, 0.95))
+    at = math.inf if centre is None else centre
+    return {f"break_even_p5_{unit}": _finite(min(low, at)), f"break_even_p95_{unit}": _finite(max(high, at))}
 
 
 def _spend(totals: Array, at: Array, where: Any) -> dict[str, Any]:
@@ -148,8 +157,7 @@ def _day(a: Side, b: Side, start: dt.date | None) -> dict[str, Any]:
     date = None if start is None or found is None else (start + dt.timedelta(days=round(found))).isoformat()
     return {
         "break_even_days": found,
-        "break_even_p5_days": _finite(sp.quantile(spread, 0.05)),
-        "break_even_p95_days": _finite(sp.quantile(spread, 0.95)),
+        **_ends("days", found, spread),
         "break_even_date": date,
     }
 

@@ -69,7 +69,8 @@ def confidence(question: Question) -> float:
 
 def constants(question: Question, generation: str, used: Engine) -> Calibration:
     """Constants of a machine and an engine, with the share of the memory and the confidence that were said."""
-    known = of_software(question.catalog, used.name, generation, question.stated("framework_year"))
+    year = question.stated("framework_year") if used.has is not None else None  # of an engine that was named
+    known = of_software(question.catalog, used.name, generation, year)
     fraction = question.stated("memory_fraction")
     if fraction is not None:
         known = known._replace(memory_share=float(fraction))

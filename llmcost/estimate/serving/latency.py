@@ -35,7 +35,7 @@ def at_load(service: Hosted, c: ServingFigures, spread: Mapping[str, Range]) -> 
         )
     _warn_of_target(service, known.get("ttft_seconds"))
     ranges = {
-        name: Range(*(float(known[name] * q / of.p50) for q in (of.p5, of.p50, of.p95)))
+        name: Range(float(known[name] * of.p5 / of.p50), float(known[name]), float(known[name] * of.p95 / of.p50))
         for name, fulls in RANGED.items()
         if known.get(name) is not None
         for of in (spread[k] for k in fulls if k in spread)
