@@ -220,8 +220,15 @@ def test_a_key_moves_its_answer_one_way(key: str) -> None:
 
 
 PAIRS = {
+    "half as many tokens again": ("train model=gemma-3-27b hardware=mi300x gpus=16384", "tokens", "29.65B", "44.475B", "total_usd"),
+    "tokens of an adapter": ("train model=deepseek-v3 hardware=b200-sxm gpus=16384 method=qlora", "tokens", "172.7B", "259.05B", "total_usd"),
+    "a larger model": ("train hardware=h100-sxm gpus=4096 tokens=6.994B", "model", "llama-3.1-70b", "llama-3.1-405b", "total_usd"),
+    "half the machines": ("train model=gemma-3-4b hardware=h100-sxm tokens=47.57B seq_len=4096", "gpus", "32768", "16384", "duration_seconds"),
     "slower links of an adapter": ("train model=mixtral-8x7b hardware=b200-sxm gpus=1024 tokens=944.3B method=lora seq_len=4096", "link_scale", "1", "0.7", "gpu_hours"),
     "slower arithmetic": ("serve model=olmo-2-32b hardware=l4 isl=587 osl=21 requests=276.2/day dtype=int4 ttft_p95=10s commitment=mix pools=disaggregated price=3/h", "compute_scale", "1", "0.7", "usd_per_request"),
+    "a longer answer": ("serve model=opt-175b hardware=mi355x isl=782 cache_hit=0.863 ttft_p95=2s price=2/h batch=64", "osl", "1", "2", "usd_per_request"),
+    "a longer answer to a word": ("serve model=llama-2-7b hardware=mi300x isl=6", "osl", "1", "2", "usd_per_request"),
+    "less use of owned machines": ("serve model=mixtral-8x7b hardware=gb200-nvl72 isl=27 osl=4507 requests=451.2/day commitment=owned", "utilization", "75.24%", "62.7%", "usd_per_request"),
 }  # fmt: skip
 
 

@@ -13,13 +13,14 @@ from llmcost import api
 from llmcost.catalog import Catalog
 from llmcost.engine.demand.margin import Tariff, Users, breakeven_overage, mean_revenue
 from llmcost.engine.demand.week import held, over_time
-from llmcost.estimate.asking.values import ServingNumbers, TimeNumbers, TrainingNumbers
+from llmcost.estimate.asking.values import ServingNumbers, TimeNumbers, TrainingNumbers, training_numbers
 from llmcost.estimate.fleet.plans import Offer, economics
 from llmcost.estimate.fleet.sizing import Fleet, curve, size
 from llmcost.estimate.lifetime.course import Course
 from llmcost.estimate.money.rent import price_table, rental_quote
 from llmcost.estimate.training.bill import Bill
 from llmcost.estimate.training.methods import Phase
+from llmcost.estimate.training.throughput import goodput_of
 from tests.conftest import Cli
 
 MONTH = 30.4375  # days: 365.25 / 12
@@ -230,3 +231,45 @@ def test_a_tie_is_shared(tmp_path: Path) -> None:
     (pair,) = api.compare(str(file)).arrays["pairs"]
     assert pair["delta_usd"] == 0.0
     assert pair["probability_cheaper"] == 0.5
+
+
+def test_a_token_price_is_by_the_million() -> None:
+    """100 tokens at $15 a million: $0.0015 a request, 304.375 of them a month."""
+    offer = Offer("plan", {"price_per_mtok_output": 15.0}, "lognormal", "requests_per_user", "usage_spread", None)
+    found = economics(offer, {"requests_per_user": 10.0, "usage_spread": 1.0, "isl": 50.0, "osl": 100.0}, 0.001)
+    assert found["revenue_usd_per_user_month"] == pytest.approx(10 * MONTH * 0.0015)
+
+
+def test_failures_come_with_every_accelerator() -> None:
+    """Llama 3 405B: 419 interruptions in 54 days of 16,384 (arXiv 2407.21783, section 3.3.4): 0.904, as `goodput` says."""
+    each = 54 * 24 * 16_384 / 419
+    p = {"gpu_hours_per_failure": each, "gpus": 16_384.0, "checkpoint_seconds": 30.0, "restart_seconds": 300.0}
+    assert float(goodput_of(training_numbers(p))) == pytest.approx(0.904, abs=5e-4)
+
+
+def test_spares_take_no_traffic(cli: Cli) -> None:
+    """Who waits, waits for the replicas that work: spares change no latency."""
+    asked = "serve --model llama-3.1-8b --hardware h100-sxm --isl 1000 --osl 200 --requests 30M/day --price 2/h"
+    bare, spared = (cli(*asked.split(), *more, "--json").json["result"] for more in ((), ("--spares", "3")))
+    assert spared["gpus"] > bare["gpus"]
+    assert spared["ttft_p95_seconds"] == pytest.approx(bare["ttft_p95_seconds"])
+
+
+def test_a_rollout_is_a_forward_pass(cli: Cli) -> None:
+    """2 N of the 6 N FLOPs of an update (arXiv 2001.08361, section 2.1), attention likewise; the reference policy too."""
+    asked = "train --model llama-3.1-8b --hardware h100-sxm --gpus 64 --rollout-tokens 1B --method rl --json"
+    phases = {row["name"]: row["training_flops"] for row in cli(*asked.split()).json["phases"]}
+    assert phases["rollouts"] == pytest.approx(phases["updates"] / 3)
+    assert phases["reference policy"] == pytest.approx(phases["updates"] / 3)
+
+
+def test_a_fleet_that_has_grown_draws_what_one_of_its_size_does(cli: Cli, tmp_path: Path) -> None:
+    """100M requests on day 0 and 200M from day 1 on: over decades, the electricity of 200M from the start."""
+    file = tmp_path / "traffic.csv"
+    file.write_text("day,requests\n0,100000000\n1,200000000\n10000,200000000\n")
+    words = GROWN.split()
+    at = words.index("--requests")
+    bare = [*words[:at], *words[at + 2 :]]
+    days = [cli(*bare, *more, "--json").json["result"]["energy_crossover_days"]
+            for more in (("--requests", "200M/day"), ("--traffic", str(file)))]  # fmt: skip
+    assert days[1] == pytest.approx(days[0], rel=0.01)

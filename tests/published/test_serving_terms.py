@@ -272,3 +272,19 @@ def test_a_load_between_one_and_a_full_batch_obeys_little() -> None:
     rate = 0.5 * float(points.full.output_tokens_per_second) / 400
     life = float(points.at.ttft_seconds) + 399 * float(points.at.tpot_seconds)
     assert float(points.at.batch) == pytest.approx(rate * life, rel=1e-3)
+
+
+def test_what_is_left_of_a_cached_prompt_sees_what_is_cached() -> None:
+    """600 tokens, 200 of them cached: 400 are computed, 2 FLOPs a parameter, and see 200 + 400/2 before them (2001.08361)."""
+    at = operating_point(DENSE, MACHINE, Layout(), Precision(), Load(600.0, 400.0, 200.0), IDEAL)
+    layers = float(DENSE.attention_params + DENSE.dense_ffn_params)
+    by_hand = 400 * (2 * layers + 4 * D * L * (200 + 400 / 2)) / PEAK
+    assert float(at.prefill_seconds) == pytest.approx(by_hand)
+
+
+def test_a_draft_computes_what_its_matrices_do() -> None:
+    """Half the layers and the same vocabulary: the embedding is looked up, not multiplied (arXiv 2001.08361, table 1)."""
+    half = DENSE._replace(params_matmul=DENSE.params_matmul - LAYERS / 2, params_total=DENSE.params_total - LAYERS / 2)
+    found = Draft(DENSE, 0.8, (3.0,), half).work
+    assert found == pytest.approx((LAYERS / 2 + V * D) / (LAYERS + V * D), rel=1e-2)
+    assert found != pytest.approx((LAYERS / 2 + 2 * V * D) / (LAYERS + V * D), rel=1e-2)

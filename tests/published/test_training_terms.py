@@ -6,12 +6,16 @@ of 128, plain FFN of 4,096, vocabulary 1,000, not tied. Per layer 4 x 1,024^2 at
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape, shape_of
 from llmcost.engine.training.calibration import SHARED, Calibration
+from llmcost.engine.training.campaign import Campaign, exponents, overhead
+from llmcost.engine.training.goodput import goodput
 from llmcost.engine.training.layouts import footprint
 from llmcost.engine.training.memory import Layout, Memory, activation_bytes
 from llmcost.engine.training.micro_batch import BF16, Run, Work, per_micro_batch
@@ -225,3 +229,28 @@ def test_activations_in_flight_interleave() -> None:
     assert all_in == pytest.approx(2 * few)
     turned = float(activation_bytes(DENSE, ONE._replace(pp=2.0, vpp=2.0), S, 8.0))
     assert turned == pytest.approx(all_in * (1 + 1 / 4))
+
+
+def test_failures_cost_restarts_and_checkpoints() -> None:
+    """Daly 2006, doi:10.1016/j.future.2004.11.016, equations 37 and 20: M = 10,000 s, delta = 50 s, R = 1,000 s.
+
+    tau = 1,000 (1 + 0.05/3 + 0.0025/9) - 50 = 966.94; (10,000/966.94) e^0.1 (e^0.101694 - 1) = 1.2235.
+    """
+    tau = 1000 * (1 + 0.05 / 3 + 0.0025 / 9) - 50
+    by_hand = 10_000 / tau * math.exp(0.1) * (math.exp((tau + 50) / 10_000) - 1)
+    assert by_hand == pytest.approx(1.2235, abs=1e-4)
+    assert float(goodput(10_000.0, 50.0, 1_000.0)) == pytest.approx(1 / by_hand)
+
+
+def test_a_short_run_of_a_small_model_on_a_fast_machine() -> None:
+    """1,000 hours of 7B on H100: one decade below 70B, x 1.1; one below 10,000 hours, / 1.3; of any run, x 1.2."""
+    known = Campaign(1.2, 1.5, 1.4, 1.1, 1.3, 0.2, 0.3, 30.0, 0.9, 64.0)
+    assert float(overhead(known, exponents(1e3, 80e9, 989e12, 7e9, False))) == pytest.approx(1.2 * 1.1 / 1.3)
+
+
+def test_frozen_weights_are_gathered_and_never_reduced() -> None:
+    """LoRA under ZeRO-3: forward and backward gathers of 2 bytes each, no gradient of frozen weights (arXiv 2106.09685, 4.2)."""
+    psi = LAYERS + 2 * V * D
+    run = Run(S, 16.0, BF16)._replace(adapters=1.0)
+    found = step(DENSE, MACHINE, ONE._replace(dp=8.0, zero=3.0), run, IDEAL)
+    assert float(found.sharding_seconds) == pytest.approx(2 * 4 * psi * 7 / 8 / LINK)

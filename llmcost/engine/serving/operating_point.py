@@ -228,8 +228,10 @@ def _continuous(
     group = np.maximum(run / slots, 1.0)
     osl = np.maximum(load.osl, 1.0)
     new, chunk = state.new_tokens, calibration.chunk_tokens
-    decoding = np.minimum(group, chunk * osl / new + 1.0)  # more would offer more prompt than an iteration carries
-    offered = (decoding - 1.0) * new / osl
+    steps = _first_steps(shape, layout, calibration)
+    alive = osl + steps  # iterations of a request: those it waits, that of its prompt, and the others' of its answer
+    decoding = np.minimum(group, chunk * alive / new + 1.0)  # more would offer more prompt than an iteration carries
+    offered = (decoding - 1.0) * new / alive
     carried = np.clip(offered, np.minimum(new, chunk), chunk)
     share = _share(np.minimum(offered / carried, 1.0), layout, calibration)
     plain, mixed = state.work(decoding, 0.0), state.work(decoding, carried)
@@ -240,8 +242,9 @@ def _continuous(
     tpot = plain.total + between
     passes = np.maximum(new / carried, 1.0)
     prefill = extra * new / carried
-    waiting = calibration.burst_share * (decoding - 1.0) * work * new / carried
-    front, steps = _front_seconds(layout, calibration), _first_steps(shape, layout, calibration)
+    own = 1.0 - 1.0 / alive  # of others' prompts, those in the pass of its own are met there
+    waiting = calibration.burst_share * (decoding - 1.0) * work * new / carried * own
+    front = _front_seconds(layout, calibration)
     service = front + passes * full + waiting + np.where(group > 1.0, steps * tpot, 0.0)
     # a replica that is never idle finishes no more than its time allows: the others' share of it is waited for
     taken = group * (prefill + osl * plain.total / decoding)

@@ -198,7 +198,7 @@ def _sequences(at: Point, layout: Layout, load: Load, calibration: Calibration) 
     """Sequences of one attention group and micro-batch that decode at a time [-], as `serving` counts them."""
     group = np.maximum(at.batch / np.multiply(layout.dp, layout.pp), 1.0)
     new = np.maximum(np.subtract(load.isl, load.cached_isl), 1.0)
-    carried = np.maximum(calibration.chunk_tokens * np.maximum(load.osl, 1.0) / new, 1.0)
+    carried = calibration.chunk_tokens * (np.maximum(load.osl, 1.0) + at.first_steps) / new + 1.0
     return np.where(at.prefill_row > 0, np.minimum(group, carried), group)
 
 

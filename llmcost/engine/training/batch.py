@@ -4,6 +4,7 @@ from __future__ import annotations
 
 MOE_BATCH = 8.0  # tokens per step of mixtures of experts over those of dense runs of the same compute
 LEAST_BATCH = 5e5  # tokens per step of the smallest models of arXiv 2005.14165, table 2.1
+TOKENS_PER_GPU = 1024.0  # at least, per step: Llama 3.1 405B, 16M tokens on 16,384
 
 
 def batch_tokens(flops: float, moe: bool = False) -> float:

@@ -284,29 +284,6 @@ def search(
     return Found(best, runner_up, binds, len(total), int(fits.sum()), 0.0)
 
 
-def on_half(
-    shape: Shape, machine: Machine, n_gpus: float, run: Run, calibration: Calibration, fixed: Mapping[str, float]
-) -> float:
-    """Seconds of the best step on half the accelerators, infinite if nothing fits.
-
-    Parameters
-    ----------
-    shape, machine, n_gpus, run, calibration, fixed
-        As in `search`.
-
-    Source: `search`.
-
-    Examples
-    --------
-    See tests/published/test_training.py.
-    """
-    try:
-        found = search(shape, machine, n_gpus / 2.0, run, calibration, fixed)
-    except ValueError:
-        return np.inf
-    return float(found.best.step.step_seconds) if found.fitting else np.inf
-
-
 def smallest_fit(
     shape: Shape, machine: Machine, run: Run, calibration: Calibration, fixed: Mapping[str, float] | None = None
 ) -> float | None:

@@ -110,13 +110,13 @@ def _accelerators(fleet: Fleet, c: ServingFigures, p: ServingNumbers) -> list[Ch
     if fleet.mixed:
         base = [_hours(f"{fleet.reserved} base, a month", c["gpus_reserved"], terms.reserved_price(p))]
         if owned is not None:
-            base = _owned(owned, c["gpus_reserved"])
+            base = _owned(owned, c["gpus_reserved"], c)
         peaks = _hours("on-demand peaks, a month", c["gpus_on_demand_mean"], p["price"])
         if "spot_share" not in p:
             return [*base, peaks]
         return [*base, peaks, _hours("spot peaks, a month", c["gpus_spot_mean"], terms.spot_price(p))]
     if owned is not None:
-        return _owned(owned, c["gpus_mean"])
+        return _owned(owned, c["gpus_mean"], c)
     if "prefill_gpus" in c and not fleet.follows:
         prefill = _hours("prefill pool rental, a month", c["prefill_gpus"], p["price"])
         return [prefill, _hours("decode pool rental, a month", c["decode_gpus"], p["price"])]
@@ -127,5 +127,8 @@ def _hours(name: str, gpus: Num, rate_usd: Num) -> Charge:
     return Charge(name, gpus * HOURS_PER_MONTH, "GPU-hour", rate_usd)
 
 
-def _owned(owned: Owned, gpus: Num) -> list[Charge]:
-    return [_hours(f"owned: {name}", gpus, rate) for name, rate in owned.parts.items()]
+def _owned(owned: Owned, gpus: Num, c: ServingFigures) -> list[Charge]:
+    """What an hour is made of; electricity at the load that whole replicas have."""
+    parts = dict(owned.parts)
+    parts["electricity"] += float(c["own_usd_per_hour"]) - owned.usd_per_hour
+    return [_hours(f"owned: {name}", gpus, rate) for name, rate in parts.items()]

@@ -18,6 +18,7 @@ from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named
 from llmcost.estimate.fleet import bill
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.fleet.sizing import Fleet
+from llmcost.estimate.money import owning
 from llmcost.estimate.money.place import Place
 from llmcost.estimate.serving import load as serving_load
 from llmcost.estimate.serving.load import Sizing
@@ -67,6 +68,7 @@ class Hosted(NamedTuple):
         out = self.replica.speed(p)
         if self.requests:
             out |= fleets.size(self.fleet, self.replica.kinds(out), p, self.bound)
+            out["usd_per_hour_fleet"] = out["usd_per_hour_fleet"] + out["gpus_mean"] * self._less_used(p, out)
             out["usd_per_month"] = out["usd_per_hour_fleet"] * HOURS_PER_MONTH
             out["usd_per_day"] = out["usd_per_hour_fleet"] * HOURS_PER_DAY
             out["usd_per_request"] = out["usd_per_day"] / p["requests"]
@@ -76,9 +78,17 @@ class Hosted(NamedTuple):
             machine_hours = fleets.gpu_seconds(self.replica.kinds(out)) / SECONDS_PER_HOUR / out["utilization"]
             out["usd_per_request"] = machine_hours * p["price"]
         if self.fleet.terms.owned is not None:
-            out["own_usd_per_hour"] = self.fleet.terms.reserved_price(p) if self.fleet.mixed else p["price"]
+            own = self.fleet.terms.reserved_price(p) if self.fleet.mixed else p["price"]
+            out["own_usd_per_hour"] = own + self._less_used(p, out)
         out |= _token_prices(p, out, self.phase)
         return out if self.place is None else out | self._energy(self.place, p, out, machine_hours)
+
+    def _less_used(self, p: ServingNumbers, out: ServingFigures) -> Num:
+        """What an owned hour costs beside its price: whole replicas idle more than planned, and draw less [USD/h]."""
+        if self.fleet.terms.owned is None or self.fleet.mixed or not self.requests:
+            return 0.0
+        used = np.minimum(out["utilization"], 1.0)
+        return owning.running_usd(p, used) - owning.running_usd(p, p["utilization"])
 
     def load(self, p: ServingNumbers, out: ServingFigures) -> tuple[Num, Num]:
         """Arrivals at the peak over what the replicas that meet them can do [-], and how many those are [-].

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,15 +12,18 @@ from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving import at_a_load as serving_traffic
 from llmcost.engine.serving import operating_point as serving
 from llmcost.engine.serving import pools as serving_pools
+from llmcost.engine.serving import search as serving_search
 from llmcost.engine.serving.operating_point import Layout, Load
+from llmcost.engine.serving.search import Grid
 from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
-from llmcost.estimate.fleet.sizing import Kinds
+from llmcost.estimate.fleet.sizing import Fleet, Kinds
+from llmcost.estimate.serving import sizes
 from llmcost.estimate.serving.load import Demand, Server, Under
 from llmcost.estimate.serving.options import SOURCE, Options, no_fit, record, too_large, too_slow, within
-from llmcost.estimate.serving.prompts import cheapest, size_of, too_late, tried
+from llmcost.estimate.serving.prompts import Tried, cheapest, size_of, too_late, tried
 from llmcost.estimate.serving.replica import cache_of_a_request, degrees, ranks
 from llmcost.estimate.serving.together import front_rows, stated
 
@@ -141,8 +145,20 @@ class Pools(NamedTuple):
         )  # fmt: skip
 
 
+class _Pair(NamedTuple):
+    """A decode point of the search with a prefill layout of its format, and the accelerator time of a request [s]."""
+
+    point: int
+    prefill: Layout
+    gpus: tuple[float, float]
+    seconds: tuple[float, float]
+
+
 def choose(question: Question, asked: Options, demand: Demand) -> Pools | NoFit:
-    """The cheapest prefill replica within the TTFT target and the cheapest decode replica within the TPOT target."""
+    """The cheapest prefill replica within the TTFT target and the cheapest decode replica within the TPOT target.
+
+    For a fleet whose traffic is known their sizes are what carries that traffic for least, replicas being whole.
+    """
     arriving = asked.load._replace(cached_isl=asked.load.isl)
     answer = within(question, asked, arriving, asked.targets._replace(ttft_seconds=math.inf), demand.terms)
     grid = answer.grid
@@ -150,16 +166,20 @@ def choose(question: Question, asked: Options, demand: Demand) -> Pools | NoFit:
         return no_fit(question, asked)
     if answer.cheapest < 0:
         return too_slow(asked.model.name, asked.device.found.name, grid)
-    best = grid.pick(answer.cheapest)
+    whole = demand.fleet if bool(grid.meets[answer.cheapest]) else None
+    points = [answer.cheapest] if whole is None else [int(i) for i in serving_search.by_size(grid)]
+    prompts = {which: tried(asked, asked.precisions[which], demand.arrivals) for which in _formats(grid, points)}
+    pairs = [pair for index in points for pair in _pairs(asked, grid, index, prompts, whole is not None)]
+    if not pairs:
+        return too_late(list(prompts.values()))
+    pair = pairs[_least(whole, demand.numbers(question), pairs)]
+    best = grid.pick(pair.point)
+    answer = answer._replace(cheapest=pair.point, binds=serving_search.binding(grid, pair.point))
     batch, which = float(best.point.batch), int(best.precision_index)
     short = too_large(question, batch)
     if short is not None:
         return short
     precision, dtype = asked.precisions[which], asked.dtypes[which]
-    each = tried(asked, precision, demand.arrivals)
-    prefill, cost = cheapest(asked, each)
-    if not math.isfinite(cost):
-        return too_late([each])
     decode = Layout(*(float(v) for v in best.layout))
     record(question, asked, decode, batch, dtype)
     quick, used = grid.pick(answer.fastest), median(question.numbers["utilization"])
@@ -168,6 +188,34 @@ def choose(question: Question, asked: Options, demand: Demand) -> Pools | NoFit:
     )
     fastest = (float(quick.point.tpot_seconds), float(quick.usd_per_mtok) / used)
     return Pools(
-        asked, precision, dtype, prefill, decode, batch, at, answer.binds, front_rows(answer, used, "decode"), fastest,
-        stated(question),
+        asked, precision, dtype, pair.prefill, decode, batch, at, answer.binds, front_rows(answer, used, "decode"),
+        fastest, stated(question),
     )  # fmt: skip
+
+
+def _formats(grid: Grid, points: list[int]) -> set[int]:
+    return {int(grid.pick(index).precision_index) for index in points}
+
+
+def _pairs(asked: Options, grid: Grid, index: int, prompts: Mapping[int, Tried], every_size: bool) -> Iterator[_Pair]:
+    """A decode point with the cheapest prefill layout in time, or with that of every size."""
+    point = grid.pick(index)
+    of = prompts[int(point.precision_index)]
+    size = float(point.gpus_per_replica)
+    decoding = size * float(asked.load.osl) / float(point.point.output_tokens_per_second)
+    gpus = np.broadcast_to(size_of(asked.candidates), np.shape(of.gpu_seconds))
+    for each in sorted(set(gpus.tolist())) if every_size else [None]:
+        some = of if each is None else of._replace(gpu_seconds=np.where(gpus == each, of.gpu_seconds, np.inf))
+        layout, seconds = cheapest(asked, some)
+        if math.isfinite(seconds):
+            yield _Pair(index, layout, (size, float(size_of(layout))), (decoding, seconds))
+
+
+def _least(fleet: Fleet | None, p: ServingNumbers, pairs: list[_Pair]) -> int:
+    """The pair whose fleet costs least, or whose request does where no traffic says how many replicas there are."""
+    (decode, prefill), (answers, prompts) = (np.array([getattr(p, k) for p in pairs]).T for k in ("gpus", "seconds"))
+    if fleet is None:
+        return int(np.argmin(answers + prompts))
+    kinds = [("decode", decode, answers), ("prefill", prefill, prompts)]
+    usd = sizes.paid(fleet, kinds, p)
+    return int(sizes.least(usd, answers + prompts))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.serving import search as serving_search
 from llmcost.engine.serving.search import Answer
 from llmcost.engine.serving.sizes import Sizes
 from llmcost.estimate.asking.values import ServingNumbers, named, serving_numbers
 from llmcost.estimate.fleet import sizing as fleets
-from llmcost.estimate.fleet.sizing import Fleet
+from llmcost.estimate.fleet.sizing import Fleet, Kinds
 
 
 def for_traffic(answer: Answer, fleet: Fleet, p: ServingNumbers, sizes: Sizes) -> Answer:
@@ -28,15 +29,22 @@ def cheapest(fleet: Fleet, p: ServingNumbers, sizes: Sizes) -> npt.NDArray[np.in
     column = serving_numbers(
         {k: np.asarray(named(p, k))[..., None] if np.ndim(named(p, k)) else named(p, k) for k in p}
     )
-    if fleet.days is not None:
-        column["requests"] = p["requests"] * fleet.days[:, None]
     seconds = sizes.gpu_seconds
     possible = np.isfinite(seconds)
     request = np.where(possible, seconds, 1.0) * column["osl"]
-    with np.errstate(over="ignore", invalid="ignore"):  # unbounded growth leaves the range of floats
-        paid = np.asarray(fleets.size(fleet, [("", sizes.gpus, request)], column)["usd_per_hour_fleet"])
+    return least(np.where(possible, paid(fleet, [("", sizes.gpus, request)], column), np.inf), seconds)
+
+
+def paid(fleet: Fleet, kinds: Kinds, p: ServingNumbers) -> Array:
+    """What fleets of whole replicas cost, one for every element of the kinds along the last axis [USD/h]."""
     if fleet.days is not None:
-        paid = paid.mean(axis=0)
-    paid = np.where(possible, paid, np.inf)
-    equal = paid <= paid.min(axis=-1, keepdims=True) * (1.0 + 1e-9)
+        p = serving_numbers({**p, "requests": p["requests"] * fleet.days[:, None]})
+    with np.errstate(over="ignore", invalid="ignore"):  # unbounded growth leaves the range of floats
+        found = np.asarray(fleets.size(fleet, kinds, p)["usd_per_hour_fleet"])
+    return found if fleet.days is None else np.asarray(found.mean(axis=0))
+
+
+def least(usd: Array, seconds: Num) -> npt.NDArray[np.intp]:
+    """Index of the cheapest along the last axis; of equals, the one that takes least time of its accelerators."""
+    equal = usd <= usd.min(axis=-1, keepdims=True) * (1.0 + 1e-9)
     return np.asarray(np.argmin(np.where(equal, seconds, np.inf), axis=-1))

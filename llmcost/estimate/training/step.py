@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from llmcost import units
@@ -15,7 +15,7 @@ from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import layouts as par
-from llmcost.engine.training.batch import batch_tokens
+from llmcost.engine.training.batch import TOKENS_PER_GPU, batch_tokens
 from llmcost.engine.training.calibration import Calibration, calibration_from_factors, half_width, stacked
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.micro_batch import PRECISIONS, UNFUSED, Run
@@ -24,13 +24,13 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject
+from llmcost.estimate.training.feed import Fed, feed
 from llmcost.estimate.training.methods import Method, assumed_shape, widened
 from llmcost.estimate.training.stack import kind, take_software
 
 SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
 ROUNDING = 0.05  # a batch further off than this is said
-FED = 0.4  # matrix products take less of the step: it may be that the batch does not feed the accelerators
-ROUNDED_OFF = 0.95  # of the GPU-hours: a count just below that bills no more is said
+BATCH = "docs/method.md, training: 4M tokens at 1e24 FLOP, 8 x for mixtures of experts, 1,024 an accelerator at least"
 STARVED = 1.25  # a step at most this much longer on half the accelerators: the other half is hardly fed
 ASKED = ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch")
 PRECISION = {name: dtype.recipe for name, dtype in DTYPES.items() if dtype.recipe}  # of the linear layers
@@ -53,6 +53,7 @@ class Predicted(NamedTuple):
     sequences: float
     seq_len: float
     gpus: int
+    working: int  # of them, that a step is on
     smallest_gpus: int | None = None
 
     @property
@@ -138,18 +139,18 @@ def predict(
     fitted = stacked(fitted, used.stack, YEAR if used.year is None else used.year)
     calibration = method.calibration(fitted, shape)
     published = model if method.declared.pretrains else None
-    batch = _sequences(question, published, shape, seq_len, gpus, tokens)
-    run = method.run(Run(seq_len, batch, float(PRECISIONS[PRECISION[dtype]])))
+    wanted, source = _sequences(question, published, shape, seq_len, gpus, tokens)
+    run = method.run(Run(seq_len, wanted, float(PRECISIONS[PRECISION[dtype]])))
     run = run._replace(unfused=float(device.preset.generation in UNFUSED))
     _refuse(question, shape)
     fixed = _fixed(question)
-    machine = _less(device.machine, method.resident_bytes / gpus)
 
-    def search(count: float, one: Run) -> par.Found:
-        return par.search(shape, machine, count, one, calibration, fixed)
+    def search(count: int, sequences: float, kept: Mapping[str, float]) -> par.Found:
+        machine, one = _less(device.machine, method.resident_bytes / count), run._replace(global_batch=sequences)
+        return par.search(shape, machine, float(count), one, calibration, {**kept, **fixed})
 
     try:
-        found = search(float(gpus), run)
+        fed = feed(search, gpus, wanted)
     except ValueError:
         asked = (
             ", ".join(f"--{k.replace('_', '-')} {v:g}" for k, v in fixed.items()) or f"a batch of {run.global_batch:g}"
@@ -157,15 +158,10 @@ def predict(
         raise LlmcostError(
             f"no valid layout of {gpus:,} accelerators with {asked}", "leave one of them open, or change --gpus"
         ) from None
-    if (
-        found.fitting
-        and gpus % 2 == 0
-        and float(found.best.step.gemm_seconds) < FED * float(found.best.step.step_seconds)
-    ):
-        longer = par.on_half(shape, machine, float(gpus), run, calibration, fixed) / found.best.step.step_seconds
-        _warn_of_idle(question, float(longer), gpus, run)
+    found, run = fed.found, run._replace(global_batch=fed.batch)
+    _record_batch(question, fed.batch * seq_len, wanted * seq_len, source, gpus)
     if found.fitting:
-        _warn_of_rest(question, gpus, run, found, search)
+        _warn_of_idle(question, fed, gpus, fed.batch * seq_len)
     found = _of_method(found, method.resident_bytes / gpus)
     overhead = float(overhead_share(found.best.step))
     width = math.exp(float(half_width(ranges, kind(used, shape, method.name, overhead))))
@@ -174,7 +170,7 @@ def predict(
     mfu = float(found.best.step.mfu) * own
     smallest = None if found.fitting else _smallest(shape, device.machine, run, calibration, fixed, method)
     share = Spread(mfu / width, mfu, min(mfu * width, 0.99))
-    return Predicted(widened(share, method.spread), found, float(run.global_batch), seq_len, gpus, smallest)
+    return Predicted(widened(share, method.spread), found, fed.batch, seq_len, gpus, fed.working, smallest)
 
 
 def sequence_length(question: Question, model: Subject, method: Method) -> float:
@@ -254,43 +250,28 @@ def _warn_of_borrowed(question: Question, generation: str) -> None:
         )
 
 
-def _warn_of_idle(question: Question, longer: float, gpus: int, run: Run) -> None:
-    """Say where half the accelerators would take little longer, and cost much less."""
-    if longer > STARVED:
-        return
-    batch = units.format("count", float(run.global_batch * run.seq_len))
-    question.warn(
-        "W018",
-        f"a batch of {batch} tokens hardly feeds {gpus:,} accelerators: half of them would {_pace(longer)} and bill "
-        f"{1.0 - longer / 2.0:.0%} fewer GPU-hours",
-        f"--gpus {gpus // 2}, or a larger --global-batch-tokens",
-    )
-
-
-def _warn_of_rest(
-    question: Question, gpus: int, run: Run, found: par.Found, search: Callable[[float, Run], par.Found]
-) -> None:
-    """Say where a count just below, of many factors of two, bills fewer GPU-hours: 512 in place of 513."""
-    even = 2 ** max(int(math.log2(gpus)) - 3, 0)
-    fewer = gpus - gpus % even
-    if fewer == gpus:
-        return
-    less = run._replace(global_batch=_divisible(float(run.global_batch), fewer))
-    try:
-        other = search(float(fewer), less)
-    except ValueError:  # no layout on that many
-        return
-    per_sequence = float(other.best.step.step_seconds) / float(less.global_batch)
-    longer = per_sequence / (float(found.best.step.step_seconds) / float(run.global_batch))
-    billed = longer * fewer / gpus
-    if not other.fitting or longer > STARVED or billed > ROUNDED_OFF:
-        return
-    question.warn(
-        "W018",
-        f"{gpus:,} accelerators divide badly into a layout: {fewer:,} would {_pace(longer)} and bill "
-        f"{1.0 - billed:.0%} fewer GPU-hours",
-        f"--gpus {fewer}",
-    )
+def _warn_of_idle(question: Question, fed: Fed, gpus: int, tokens: float) -> None:
+    """Say where fewer accelerators would take as long, or little longer, and cost much less."""
+    batch = units.format("count", tokens)
+    if fed.working < gpus and fed.working > gpus // 2:
+        question.warn(
+            "W018",
+            f"{gpus:,} accelerators divide badly into a layout: a step is on {fed.working:,}, the others wait",
+            f"--gpus {fed.working}",
+        )
+    elif fed.working < gpus:
+        question.warn(
+            "W018",
+            f"a batch of {batch} tokens feeds {fed.working:,} of {gpus:,} accelerators: the others wait and are billed",
+            f"--gpus {fed.working}, or a larger --global-batch-tokens",
+        )
+    elif fed.on_half <= STARVED:
+        question.warn(
+            "W018",
+            f"a batch of {batch} tokens hardly feeds {gpus:,} accelerators: half of them would {_pace(fed.on_half)} "
+            f"and bill {1.0 - fed.on_half / 2.0:.0%} fewer GPU-hours",
+            f"--gpus {gpus // 2}, or a larger --global-batch-tokens",
+        )
 
 
 def _pace(longer: float) -> str:
@@ -319,35 +300,32 @@ def _refuse(question: Question, shape: Shape) -> None:
 
 def _sequences(
     question: Question, model: Subject | None, shape: Shape, seq_len: float, gpus: int, tokens: float
-) -> float:
-    """Sequences per step: said, or by the size of the run, divisible over the accelerators."""
+) -> tuple[float, Origin | None]:
+    """Sequences per step: said, or by the size of the run and then with their source."""
     said = question.stated("global_batch_tokens")
     if said is not None:
-        wanted = max(1.0, float(said) / seq_len)
-        batch = _divisible(wanted, gpus)
-        if abs(batch / wanted - 1.0) > ROUNDING:
-            close = units.format("count", batch * seq_len)
-            question.warn(
-                "W014",
-                f"the batch is rounded to {close} tokens, which divide over {gpus:,} accelerators",
-                "change --gpus",
-            )
-        return batch
+        return max(1.0, float(said) / seq_len), None
     flops = question.numbers.get("training_flops")
     total = median(flops) if flops is not None else 6.0 * float(shape.params_active) * tokens
-    published = model.preset.training_batch_tokens if model is not None and model.preset is not None else None
-    if published is not None and model is not None and model.preset is not None and model.found is not None:
+    if model is not None and model.preset is not None and model.preset.training_batch_tokens is not None:
+        assert model.found is not None
         source = origin_of(model.found, source_of(model.preset, "training_batch_tokens"))
+        # a batch belongs to a length of run: it grows with the cube root of compute
+        longer = tokens / (model.preset.training_tokens or tokens) if tokens else 1.0
+        per_step = float(model.preset.training_batch_tokens) * longer ** (1 / 3)
     else:
-        source = Origin("default", "docs/method.md, training: 4M tokens at 1e24 FLOP, 8 x for mixtures of experts")
-    wanted = (published or batch_tokens(total, float(shape.n_experts) > 0)) / seq_len
-    batch = _divisible(max(wanted, 1.0), gpus)
-    question.record("global_batch_tokens", batch * seq_len, source)
-    return batch
+        source = Origin("default", BATCH)
+        per_step = batch_tokens(total, float(shape.n_experts) > 0)
+    return max(per_step, TOKENS_PER_GPU * gpus) / seq_len, source
 
 
-def _divisible(wanted: float, gpus: int) -> float:
-    """The nearest multiple of the accelerators, or divisor where fewer are wanted."""
-    if wanted >= gpus:
-        return float(round(wanted / gpus) * gpus)
-    return float(min(par.divisors(gpus), key=lambda d: abs(math.log(d / wanted))))
+def _record_batch(question: Question, batch: float, wanted: float, source: Origin | None, gpus: int) -> None:
+    """The batch wanted, where it follows from the run: given back it gets the same answer; a rounded one is said."""
+    if source is not None:
+        question.record("global_batch_tokens", wanted, source)
+    elif abs(batch / wanted - 1.0) > ROUNDING:
+        question.warn(
+            "W014",
+            f"the batch is rounded to {units.format('count', batch)} tokens, which divide over {gpus:,} accelerators",
+            "change --gpus",
+        )

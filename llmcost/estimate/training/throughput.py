@@ -70,7 +70,7 @@ def read_time(question: Question, asked: Setup, work: methods.Work) -> Timed:
             "--mfu 35%",
         )
     if question.number("goodput") is None:
-        _read_goodput(question, asked.gpus)
+        _read_goodput(question, asked.gpus if timed.predicted is None else timed.predicted.working)
     question.number("overhead", question.factor("defaults", "overhead"))
     if not asked.method.declared.rollouts:
         return timed

@@ -16,7 +16,7 @@ from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.engine.training import campaign as cp
 from llmcost.engine.training import layouts as par
-from llmcost.engine.training.batch import batch_tokens
+from llmcost.engine.training.batch import TOKENS_PER_GPU, batch_tokens
 from llmcost.engine.training.calibration import Calibration, calibration_from_factors, stacked
 from llmcost.engine.training.flops import training_flops_of
 from llmcost.engine.training.micro_batch import PRECISIONS, Run
@@ -39,7 +39,6 @@ EARLY_MACHINES = ("volta", "tpu-v3")  # where the model's date is not known
 # Large models were trained on few tokens until arXiv 2203.15556 (March 2022, table 1) showed that 20 per parameter are
 # best: one of unknown date on a machine of those years with less than twice that is taken to be early.
 EARLY_TOKENS, EARLY_PARAMS, OLD_MACHINES = 40.0, 1e10, (*EARLY_MACHINES, "ampere", "tpu-v4")
-TOKENS_PER_GPU = 1024.0  # at least, per step: Llama 3.1 405B, 16M tokens on 16,384
 
 
 class Whole(NamedTuple):

@@ -1,0 +1,135 @@
+"""How a step is fed: batches that divide over the accelerators, and how many accelerators a batch keeps at work."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
+
+from llmcost.engine.training import layouts as par
+from llmcost.engine.training.step import Step
+
+NEAR = 0.05  # a batch no further off than this stands for the one that was wanted
+FED = 0.5  # matrix products take less of the step: on half the accelerators it may be no longer
+LEADING = 3  # binary digits after the first that a count of many factors of two keeps
+
+# Accelerators, sequences of a step, and degrees that are kept.
+Search = Callable[[int, float, Mapping[str, float]], par.Found]
+DEGREES = ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch")
+
+
+class Fed(NamedTuple):
+    """The fastest way to work off a batch."""
+
+    found: par.Found  # its steps as long as the run takes for a batch in the mean, its MFU over all accelerators
+    batch: float  # the batch nearest to the one wanted that divides over all accelerators [sequences]
+    working: int  # accelerators that the step is on; the others wait
+    on_half: float  # seconds on half the accelerators over those on all, where that was looked at
+
+
+def feed(search: Search, gpus: int, wanted: float) -> Fed:
+    """The best step where the run wants `wanted` sequences in the mean, which may not divide.
+
+    A layout takes all the accelerators it is given. Where the batch is too small for them a layout of fewer is faster,
+    so those are looked at too: more accelerators never take longer.
+
+    Raises
+    ------
+    ValueError
+        No valid layout on all the accelerators.
+    """
+    best, working, on_half = _pace(search, gpus, wanted), gpus, math.inf
+    batch = best.sequences
+    if best.found.fitting:
+        for fewer in _fewer(gpus, best.found.best.step):
+            try:
+                other = _pace(search, fewer, wanted)
+            except ValueError:  # no layout on that many
+                continue
+            ratio = other.per_sequence / best.per_sequence if other.found.fitting else math.inf
+            if 2 * fewer == gpus:
+                on_half = ratio
+            if ratio < 1.0:
+                best, working = other, fewer
+            elif 2 * fewer == working:
+                break  # a further half takes longer still
+    return Fed(_for_batch(best, batch, working / gpus), batch, working, on_half)
+
+
+class _Pace(NamedTuple):
+    """The best layout for the batch nearest to the one wanted, and the time of a sequence in the mean [s]."""
+
+    found: par.Found
+    sequences: float
+    per_sequence: float
+
+
+def _pace(search: Search, gpus: int, wanted: float) -> _Pace:
+    """A batch between two that divide is some steps of either, in one layout: the one that is best for the mixture.
+
+    The number of steps is that of the batch wanted.
+    """
+    near, far = sorted(neighbours(wanted, gpus), key=lambda batch: abs(math.log(batch / wanted)))
+    found = search(gpus, near, {})
+    alone = _Pace(found, near, float(found.best.step.step_seconds) / near)
+    if abs(near / wanted - 1.0) <= NEAR or not found.fitting:
+        return alone
+    share = (1.0 / near - 1.0 / wanted) / (1.0 / near - 1.0 / far)  # of the sequences, in steps of the other batch
+    mixed = []
+    for batch in (near, far):
+        with contextlib.suppress(ValueError):  # no such layout for the other batch
+            best = found.best if batch == near else search(gpus, batch, {}).best
+            kept = {name: float(getattr(best.layout, name)) for name in DEGREES}
+            here, there = search(gpus, near, kept), search(gpus, far, kept)
+            if here.fitting and there.fitting:
+                each, other = (float(f.best.step.step_seconds) / b for f, b in ((here, near), (there, far)))
+                mixed.append(_Pace(_beside(found, here.best), near, each + share * (other - each)))
+    return min(mixed, key=lambda pace: pace.per_sequence, default=alone)
+
+
+def _beside(found: par.Found, best: par.Choice) -> par.Found:
+    """The answer of a search with another layout as the best: what was the best is then the next one."""
+    same = all(getattr(best.layout, name) == getattr(found.best.layout, name) for name in DEGREES)
+    return found._replace(best=best, runner_up=found.runner_up if same else found.best)
+
+
+def neighbours(wanted: float, gpus: int) -> tuple[float, float]:
+    """The batches below and above `wanted` that divide over the accelerators: their multiples, or divisors below [-].
+
+    >>> neighbours(100.0, 64), neighbours(20.0, 64), neighbours(32.0, 64)
+    ((64.0, 128.0), (16.0, 32.0), (32.0, 32.0))
+    """
+    if wanted >= gpus:
+        low = wanted // gpus * gpus
+        return float(low), float(low if low == wanted else low + gpus)
+    found = par.divisors(gpus)
+    return float(max(d for d in found if d <= wanted)), float(min(d for d in found if d >= wanted))
+
+
+def _fewer(gpus: int, step: Step) -> Iterator[int]:
+    """Counts below that may be faster: the next with many factors of two, and halves where the step is hardly fed."""
+    even = gpus - gpus % 2 ** max(int(math.log2(gpus)) - LEADING, 0)
+    if even < gpus:
+        yield even
+    if float(step.gemm_seconds) >= FED * float(step.step_seconds):
+        return
+    while even % 2 == 0:
+        even //= 2
+        yield even
+
+
+def _for_batch(pace: _Pace, batch: float, working: float) -> par.Found:
+    """The layout with its step as long as a batch takes in the mean, and utilisation over all accelerators."""
+    seconds = pace.per_sequence * batch / float(pace.found.best.step.step_seconds)
+    larger = batch / pace.sequences
+    used = working * larger / seconds
+
+    def choice(one: par.Choice) -> par.Choice:
+        step = {name: value * seconds for name, value in one.step._asdict().items() if name.endswith("_seconds")}
+        step |= {name: getattr(one.step, name) * larger for name in ("model_flops", "hardware_flops")}
+        step |= {name: getattr(one.step, name) * used for name in ("mfu", "hfu")}
+        return one._replace(step=Step(**step))
+
+    runner = None if pace.found.runner_up is None else choice(pace.found.runner_up)
+    return pace.found._replace(best=choice(pace.found.best), runner_up=runner)
