@@ -189,16 +189,18 @@ def add(
         autocompletion=complete_preset("scenarios"),
     )
     body.__name__ = name
-    body.__signature__ = _signature({"scenario": argument, "help_all": shown_help.help_all(), **keys, **own, **output})  # type: ignore[attr-defined]
-    body.__annotations__ = {}
+    typed(body, {"scenario": argument, "help_all": shown_help.help_all(), **keys, **own, **output})
     text = f"{summary}\n\n{shown_help.examples(examples)}"
     cls = type("Command", (shown_help.ScannedCommand,), {"common": common})
     app.command(name, cls=cls, help=text, short_help=summary, no_args_is_help=True)(body)
 
 
-def _signature(defaults: dict[str, Any]) -> inspect.Signature:
-    kinds = inspect.Parameter.KEYWORD_ONLY
-    return inspect.Signature([inspect.Parameter(n, kinds, default=d, annotation=_type(d)) for n, d in defaults.items()])
+def typed(body: Callable[..., int], options: dict[str, Any]) -> None:
+    """Give a function that takes keywords the signature that its options have."""
+    kind = inspect.Parameter.KEYWORD_ONLY
+    named = [inspect.Parameter(n, kind, default=d, annotation=_type(d)) for n, d in options.items()]
+    body.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+    body.__annotations__ = {}
 
 
 def _type(option: Any) -> Any:
@@ -206,7 +208,7 @@ def _type(option: Any) -> Any:
         return bool | None
     if isinstance(option.default, bool):
         return bool
-    if isinstance(option.default, list):
+    if isinstance(option.default, list) or (option.metavar or "").endswith("..."):
         return list[str]
     return str if isinstance(option.default, str) else str | None
 

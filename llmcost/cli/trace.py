@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
 import typer
 
-from llmcost.cli.presets import FOLDER, FORMAT, JSON, NO_COLOR, deliver
+from llmcost.cli import measuring
+
+if TYPE_CHECKING:
+    from llmcost.catalog import Catalog
+    from llmcost.result import Estimate
 
 SUMMARY = "What your traffic looks like: lengths, hours, bursts, growth, reused prefixes, users."
 FILE = typer.Argument(..., metavar="FILE", help="A log of requests.", show_default=False)
@@ -19,22 +26,12 @@ KNOWN = (
 
 def register(app: typer.Typer, full: bool) -> None:
     """Add the command."""
-    app.command("trace", help=f"{SUMMARY}\n\n{KNOWN}" if full else SUMMARY, short_help=SUMMARY)(run)
+    help_ = f"{SUMMARY}\n\n{KNOWN}" if full else SUMMARY
+    measuring.add(app, "trace", SUMMARY, help_, {"file": FILE, "output": OUTPUT}, answer, gaps=False)
 
 
-def run(
-    file: str = FILE,
-    presets_dir: str | None = FOLDER,
-    format_: str = FORMAT,
-    json_: bool = JSON,
-    output: str | None = OUTPUT,
-    no_color: bool = NO_COLOR,
-) -> int:
+def answer(catalog: Catalog, _given: dict[str, Any], file: str) -> tuple[Estimate, Callable[[], str]]:
     """Describe a log."""
-    from llmcost.cli import output as out
-    from llmcost.estimate.trace import answer
+    from llmcost.estimate.trace.answer import scenario_file, trace
 
-    if output is not None and output.endswith(".toml"):
-        out.write(output, answer.scenario_file(file).encode())
-        output = None
-    return deliver(answer.trace(out.catalog(presets_dir), file), format_, json_, output, no_color)
+    return trace(catalog, file), lambda: scenario_file(file)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from llmcost import units
 from llmcost.errors import LlmcostError, plainly, raise_all
 from llmcost.files import MAX_DATA_BYTES, read_bytes
+from llmcost.keys.gaps import GAPS
 from llmcost.readers import registry
 from llmcost.readers.content import Content
 from llmcost.readers.fill import filled
@@ -30,11 +31,6 @@ TRAINED = {
     "global_batch": "global_batch_seqs", "micro_batch": "micro_batch", "step_seconds": "measured_step_s",
 }  # fmt: skip
 MILLI = 1e-3
-GIVEN = {  # what may be said beside a file -> its kind
-    "model": "text", "hardware": "text", "gpus": "whole", "tp": "whole", "pp": "whole", "dtype": "text",
-    "framework": "text", "isl": "count", "osl": "count", "concurrency": "count", "method": "text", "seq_len": "whole",
-    "global_batch_tokens": "count", "micro_batch": "whole",
-}  # fmt: skip
 KIND = {"serving": SERVING, "training": TRAINING}
 NOTES, BASIS = "_notes", "_basis"  # of a row: what was worked out, and what its figure was taken from
 
@@ -62,9 +58,9 @@ def said(raw: Mapping[str, str | None]) -> dict[str, Any]:
         if text is None:
             continue
         try:
-            found[name] = text.strip() if GIVEN[name] == "text" else float(units.parse(GIVEN[name], text))
+            found[name] = text.strip() if GAPS[name].kind == "text" else float(units.parse(GAPS[name].kind, text))
         except LlmcostError as error:
-            findings.append(units.at("--" + name.replace("_", "-"), error))
+            findings.append(units.at(GAPS[name].option, error))
     raise_all(findings)
     return found
 

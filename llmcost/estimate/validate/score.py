@@ -102,7 +102,7 @@ def validate(
         A table with the input columns and at least one measured column, or a file as a benchmark or a trainer wrote
         it; the shipped rows without it.
     given : mapping, optional
-        What fills the gaps of the file, in base units (`measured.GIVEN`).
+        What fills the gaps of the file, in base units (`keys.gaps`).
 
     Raises
     ------
