@@ -18,6 +18,7 @@ TITLES = {
     "training": "Training steps",
     "runs": "Whole training runs",
     "serving": "Serving",
+    "memory": "Memory",
 }
 PREDICTED = {  # row of the README's table: subject and quantity
     "training step": ("training", "step_seconds"),
@@ -25,15 +26,22 @@ PREDICTED = {  # row of the README's table: subject and quantity
     "serving TPOT": ("serving", "tpot"),
     "serving output tokens/s": ("serving", "output_tokens_per_s"),
     "serving TTFT": ("serving", "ttft"),
+    "KV cache of an engine": ("memory", "kv_tokens"),
+    "peak memory": ("memory", "peak_bytes"),
 }
 BLOCK = re.compile(r"(<!-- accuracy -->).*?(<!-- /accuracy -->)", re.DOTALL)
 COLUMNS = {
     "n": "rows", "skipped": "skipped", "median_ape_pct": "median %", "mape_pct": "mean %", "p90_ape_pct": "p90 %",
     "bias_pct": "bias %", "coverage_90_pct": "in 90 % range %", "median_range_ratio": "p95/p5",
 }  # fmt: skip
+STARTS = {
+    "n": "rows", "skipped": "skipped", "oom_rows": "did not fit", "oom_called_fitting_pct": "of those said to fit %",
+    "ran_rows": "ran", "ran_refused_pct": "of those refused %", "likely_rows": "said 80 to 95 %",
+    "likely_ran_pct": "of those ran %",
+}  # fmt: skip
 INTRO = """# Accuracy
 
-`make accuracy` writes this page with `llmcost validate training|runs|serving` and the cross-validation tables of the fitting scripts.
+`make accuracy` writes this page with `llmcost validate training|runs|serving|memory` and the cross-validation tables of the fitting scripts.
 An error is 100 (predicted / measured - 1); medians and means are of its absolute value, the bias is the geometric mean of predicted over measured, less one.
 A prediction reads the input columns of a row and nothing else. Constants are physical, shared by all rows of a chip generation or a serving
 framework; no row, source or model has one of its own.
@@ -83,7 +91,7 @@ def validated(subject: str, data: str | None = None) -> Estimate:
 def measured(subject: str, data: str | None = None) -> str:
     """Errors over the shipped rows, or those of a file: in all, and by group."""
     answer = validated(subject, data)
-    groups = answer.arrays["groups"]
+    groups = [g for g in answer.arrays["groups"] if g["quantity"] != "fits"]
     several = len({g["quantity"] for g in groups}) > 1
     heads = ["by", "", *(["quantity"] if several else []), *COLUMNS.values()]
     rows = [
@@ -93,6 +101,17 @@ def measured(subject: str, data: str | None = None) -> str:
     ]
     whole = ["all", "", *([""] if several else []), *(cell(answer.result[k]) for k in COLUMNS)]
     return table(heads, [whole, *rows])
+
+
+def starts() -> str:
+    """Of runs and engines that fitted and that did not, how many were said to."""
+    groups = [g for g in validated("memory").arrays["groups"] if g["quantity"] == "fits"]
+    groups.sort(key=lambda g: g["by"] != "quantity")
+    rows = [
+        [*(("all", "") if g["by"] == "quantity" else (g["by"], g["name"])), *(cell(g[k]) for k in STARTS)]
+        for g in groups
+    ]
+    return f"### Does it fit\n\nOdds of one half or better are a yes.\n\n{table(['by', '', *STARTS.values()], rows)}"
 
 
 def unseen(subject: str) -> str:
@@ -117,7 +136,8 @@ def page() -> str:
     parts = [INTRO.replace("{also}", also("accuracy.md"))]
     for subject, title in TITLES.items():
         whole = f"## {title}\n\n### Over all rows\n\n{measured(subject)}\n{unseen(subject)}"
-        parts.append("\n".join(filter(None, [whole, never_fitted(subject)])))
+        fits = starts() if subject == "memory" else ""
+        parts.append("\n".join(filter(None, [whole, fits, never_fitted(subject)])))
     return "\n".join([*parts, NOTES])
 
 
@@ -146,7 +166,10 @@ def errors(median: float, mean: float) -> str:
 
 def left_out(subject: str, quantity: str, what: str) -> str:
     """Errors of rows whose source or machine no constant was fitted to, from the fitting script's table."""
-    with (ROOT / "validation" / f"{subject}_cross_validation.csv").open(encoding="utf-8", newline="") as file:
+    path = ROOT / "validation" / f"{subject}_cross_validation.csv"
+    if not path.is_file():
+        return ""
+    with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     if subject == "serving":
         name = {"output_tokens_per_s": "throughput"}.get(quantity, quantity)

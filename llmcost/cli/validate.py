@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from llmcost.result import Estimate
 
 SUMMARY = "How far the estimator is from published measurements, and from yours."
-SUBJECT = typer.Argument(None, metavar="[SUBJECT]", help="training, runs or serving.", show_default=False)
+SUBJECT = typer.Argument(None, metavar="[SUBJECT]", help="training, runs, serving or memory.", show_default=False)
 DATA = typer.Option(
     None,
     "--data",

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from llmcost.estimate.validate.score import Scored, statistics
+from llmcost.estimate.validate.scored import Scored, statistics
 from llmcost.terms.validate import COLUMNS
 from tests.conftest import ROOT, Cli
 
@@ -20,6 +20,12 @@ INPUTS = {
         "moe_experts moe_topk hardware_id n_gpus precision_id seq_len global_batch_seqs micro_batch tp pp dp cp ep vpp "
         "recompute_id zero zero_shard_group framework_id year method lora_rank adapted weight_bits packed compiled "
         "offload optimizer measured_step_s"
+    ),
+    "memory": (
+        "id model_id n_layers d_model n_heads n_kv_heads d_ff vocab hardware_id hardware n_gpus tp pp dp ep cp vpp engine "
+        "engine_version weight_precision kv_dtype mem_fraction max_model_len max_num_seqs max_batched_tokens framework "
+        "method seq_len micro_batch recompute zero precision optimizer loss offload lora_rank how_measured "
+        "kv_tokens weights_gib peak_gib peak_memory_gb verdict fits and"
     ),
     "runs": "id model_id params_total params_active tokens hardware_id n_gpus precision seq_len gpu_hours",
     "serving": (

@@ -14,7 +14,7 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.calibrate import stack as known
 from llmcost.estimate.calibrate.fit import Fitted, fit
 from llmcost.estimate.validate.measured import Measured, measured
-from llmcost.estimate.validate.score import statistics
+from llmcost.estimate.validate.scored import statistics
 from llmcost.result import Estimate, Warning
 
 UNTOLD = 0.8  # of the spread beforehand: a constant still so uncertain was not told by the data

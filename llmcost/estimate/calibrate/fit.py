@@ -13,7 +13,8 @@ from llmcost.engine.numeric.update import Posterior, update
 from llmcost.errors import LlmcostError
 from llmcost.estimate.calibrate import stack as known
 from llmcost.estimate.validate import cells
-from llmcost.estimate.validate.score import SUBJECTS, Scored, scores
+from llmcost.estimate.validate.score import SUBJECTS, scores
+from llmcost.estimate.validate.scored import Scored
 
 Row = Mapping[str, str]
 VARIED = {

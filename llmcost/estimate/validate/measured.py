@@ -30,6 +30,12 @@ TRAINED = {
     "ep": "ep", "framework": "framework_id", "dtype": "precision_id", "method": "method", "seq_len": "seq_len",
     "global_batch": "global_batch_seqs", "micro_batch": "micro_batch", "step_seconds": "measured_step_s",
 }  # fmt: skip
+MEMORY = {  # without the columns that rows of engines and of trainers call differently
+    "model": "model_id", "hardware": "hardware_id", "gpus": "n_gpus", "tp": "tp", "pp": "pp", "method": "method",
+    "seq_len": "seq_len", "micro_batch": "micro_batch",
+}  # fmt: skip
+OF_ENGINES = {"framework": "engine", "dtype": "weight_precision"}
+OF_TRAINERS = {"framework": "framework", "dtype": "precision"}
 MILLI = 1e-3
 KIND = {"serving": SERVING, "training": TRAINING}
 NOTES, BASIS = "_notes", "_basis"  # of a row: what was worked out, and what its figure was taken from
@@ -73,7 +79,7 @@ def measured(path: Path, subject: str | None, given: Mapping[str, Any]) -> Measu
     path : Path
         A table with the columns of `terms.validate.COLUMNS`, or a file of any format that `readers` knows.
     subject : str, optional
-        `training`, `runs` or `serving`; without it the file decides.
+        `training`, `runs`, `serving` or `memory`; without it the file decides.
     given : mapping
         What fills the gaps of the file, in base units.
 
@@ -127,7 +133,8 @@ def read_rows(path: Path) -> list[Row]:
 
 def _gaps(rows: list[Row], subject: str, given: Mapping[str, Any]) -> tuple[list[Row], tuple[str, ...]]:
     """Rows of a table with what was said in their blank cells."""
-    names = SERVED if subject == "serving" else TRAINED
+    known = {"serving": SERVED, "memory": MEMORY | (OF_ENGINES if "engine" in rows[0] else OF_TRAINERS)}
+    names = known.get(subject, TRAINED)
     notes: dict[str, str] = {}
     for row in rows:
         for field, value in given.items():

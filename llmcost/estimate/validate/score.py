@@ -13,6 +13,7 @@ from llmcost.catalog import Catalog, presets_date
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.validate.cells import number
 from llmcost.estimate.validate.measured import BASIS, NOTES, Measured, measured, read_rows
+from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, statistics
 from llmcost.files import shipped_folder
 from llmcost.result import Estimate, Warning
 from llmcost.terms.validate import COLUMNS
@@ -22,28 +23,6 @@ Row = Mapping[str, str]
 
 Answer = tuple[float | None, float | None, float | None, str]  # predicted, p5, p95, why not
 Answers = list[dict[str, Answer]]  # of each row, by quantity
-
-
-class Scored(NamedTuple):
-    """One measured quantity of one row, with its prediction or the reason there is none.
-
-    A row that has no figure at all to compare with is kept, with neither, and its reason.
-    """
-
-    id: str
-    quantity: str
-    measured: float | None
-    predicted: float | None
-    p5: float | None
-    p95: float | None
-    reason: str
-
-    @property
-    def error_pct(self) -> float | None:
-        """100 (predicted / measured - 1) [%]."""
-        if self.predicted is None or self.measured is None:
-            return None
-        return 100.0 * (self.predicted / self.measured - 1.0)
 
 
 class Subject(NamedTuple):
@@ -82,9 +61,7 @@ SUBJECTS = {
     ),
 }
 
-
-FITTED = "yes: docs/accuracy.md has the errors on rows left out of it"
-UNFITTED = "no, unless it holds rows of the shipped files"
+MEMORY, MEMORY_FILES = "memory", ("memory_serving.csv", "memory_training.csv")
 
 
 def validate(
@@ -97,7 +74,7 @@ def validate(
     catalog : Catalog
         Where presets are found.
     subject : str, optional
-        `training`, `runs` or `serving`; where it is not given, the file of `data` decides.
+        `training`, `runs`, `serving` or `memory`; where it is not given, the file of `data` decides.
     data : str, optional
         A table with the input columns and at least one measured column, or a file as a benchmark or a trainer wrote
         it; the shipped rows without it.
@@ -110,6 +87,10 @@ def validate(
         Unknown subject, unreadable file, or one without the columns a prediction reads.
     """
     read = _rows(subject, data, given or {})
+    if read.subject == MEMORY:
+        from llmcost.estimate.validate.memory_score import report
+
+        return report(catalog, read, None if data is None else Path(data).name)
     what = SUBJECTS[read.subject]
     name = Path(data).name if data is not None else what.file
     known = [column for column in what.quantities.values() if column in read.rows[0]]
@@ -155,17 +136,21 @@ def scores(subject: str, rows: Sequence[Row], catalog: Catalog) -> list[Scored]:
 
 def _rows(subject: str | None, data: str | None, given: Mapping[str, Any]) -> Measured:
     """The rows to predict: those of a file, or the shipped ones of a subject."""
+    known = (*SUBJECTS, MEMORY)
     if subject is None and data is None:
-        raise LlmcostError("which measurements: training, runs or serving?", "or a file of your own: --data FILE")
-    if subject is not None and subject not in SUBJECTS:
+        names = f"{', '.join(known[:-1])} or {known[-1]}"
+        raise LlmcostError(f"which measurements: {names}?", "or a file of your own: --data FILE")
+    if subject is not None and subject not in known:
         raise LlmcostError(
-            f"cannot validate {units.shown(subject)}: one of {', '.join(SUBJECTS)}", did_you_mean(subject, SUBJECTS)
+            f"cannot validate {units.shown(subject)}: one of {', '.join(known)}", did_you_mean(subject, known)
         )
     if data is not None:
         return measured(Path(data), subject, given)
     if given:
         raise LlmcostError(f"--{next(iter(given)).replace('_', '-')} fills the gaps of a file: --data FILE")
-    return Measured(str(subject), read_rows(shipped_folder("validation") / SUBJECTS[str(subject)].file), [])
+    files = MEMORY_FILES if subject == MEMORY else (SUBJECTS[str(subject)].file,)
+    rows = [row for file in files for row in read_rows(shipped_folder("validation") / file)]
+    return Measured(str(subject), rows, [])
 
 
 def _told(scored: Scored, row: Row) -> dict[str, Any]:
@@ -256,33 +241,6 @@ def _served(p: Any) -> dict[str, Answer]:
 
 def _answer(p: Any) -> Answer:
     return p.seconds, p.p5, p.p95, p.reason
-
-
-def statistics(scored: list[Scored]) -> dict[str, Any]:
-    """Errors of predicted rows; `n` counts the measured ones, `skipped` those of them without a prediction.
-
-    A row with nothing to compare with is no failure of the prediction: it counts as `unmeasured` alone.
-    """
-    done = [s for s in scored if s.predicted is not None and s.p5 is not None and s.p95 is not None]
-    n = sum(s.measured is not None for s in scored)
-    out: dict[str, Any] = {"n": n, "skipped": n - len(done), "unmeasured": len(scored) - n}
-    keys = ("median_ape_pct", "mape_pct", "p90_ape_pct", "bias_pct", "coverage_90_pct", "median_range_ratio")
-    if not done:
-        return out | dict.fromkeys(keys)
-    measured, predicted, p5, p95 = (
-        np.array([float(getattr(s, k)) for s in done]) for k in ("measured", "predicted", "p5", "p95")
-    )
-    error = np.abs(predicted / measured - 1.0) * 100.0
-    inside = (p5 <= measured) & (measured <= p95)
-    values = (
-        np.median(error),
-        np.mean(error),
-        np.quantile(error, 0.9),
-        100.0 * np.expm1(np.mean(np.log(predicted / measured))),
-        100.0 * np.mean(inside),
-        np.median(p95 / p5),
-    )
-    return out | {k: float(v) for k, v in zip(keys, values, strict=True)}
 
 
 def _groups(what: Subject, scored: list[Scored], origins: list[Row], catalog: Catalog) -> list[dict[str, Any]]:

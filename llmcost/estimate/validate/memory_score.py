@@ -1,0 +1,195 @@
+"""`validate memory`: tokens of cache, weights, peaks and starts against what engines and trainers reported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost import units
+from llmcost.catalog import Catalog, presets_date
+from llmcost.errors import LlmcostError
+from llmcost.estimate.validate import cells
+from llmcost.estimate.validate.measured import Measured
+from llmcost.estimate.validate.memory_serving_rows import predict as predict_serving
+from llmcost.estimate.validate.memory_training_rows import predict as predict_training
+from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, statistics
+from llmcost.result import Estimate, Warning
+from llmcost.terms.validate import COLUMNS
+
+FILES = "memory_serving.csv, memory_training.csv"
+ENGINE = "engine"  # a column of rows of serving engines
+GIB = 2.0**30
+EVEN = 0.5  # odds from which a row is said to fit
+LIKELY = (0.8, 0.95)  # probabilities of rows that are neither sure nor open
+FITS = "fits"
+RAN = ("runs", "ran", "yes", "ok", "fits", "1", "true")
+FAILED = ("oom", "refused", "no", "out of memory", "fail", "0", "false")
+Row = Mapping[str, str]
+
+
+class Kind(NamedTuple):
+    """Rows of one kind: quantity -> columns and their unit [bytes or 1], columns of the verdict, and of groups."""
+
+    measured: Mapping[str, tuple[tuple[str, float], ...]]
+    verdicts: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+SERVING = Kind(
+    {"kv_tokens": (("kv_tokens", 1.0),), "weight_bytes": (("weights_gib", GIB),), "peak_bytes": (("peak_gib", GIB),)},
+    ("verdict",), ("source_group", "engine"),
+)  # fmt: skip
+TRAINING = Kind(
+    {"peak_bytes": (("peak_gib", GIB), ("peak_memory_gb", 1e9))},
+    ("verdict", "fits"),
+    ("source_group", "framework", "framework_id"),
+)
+
+
+def report(catalog: Catalog, read: Measured, name: str | None) -> Estimate:
+    """Predict every row, and report the errors.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        The presets.
+    read : Measured
+        Rows of serving engines (with a column `engine`), of trainers, or of both.
+    name : str, optional
+        The file that they are of; the shipped rows without it.
+
+    Raises
+    ------
+    LlmcostError
+        No row has a measured column.
+    """
+    scored: list[Scored] = []
+    origins: list[tuple[Kind, Row]] = []
+    for place, row in enumerate(read.rows, 1):
+        mine = _scored(row, place, catalog)
+        scored += mine
+        origins += [(_kind(row), row)] * len(mine)
+    if all(s.measured is None for s in scored):
+        shown = units.shown(name or FILES)
+        raise LlmcostError(f"{shown}: no row has a measurement", f"columns: {COLUMNS['memory']}")
+    summary = figures(scored)
+    return Estimate(
+        command="validate",
+        headline=_headline(scored),
+        result={
+            "subject": "memory", "file": name or FILES, "fit": FITTED if name is None else UNFITTED,
+            **{key: value for key, value in summary.items() if key != "unmeasured" or value},
+        },
+        arrays={
+            "summary": summary,
+            "groups": _groups(scored, origins),
+            "rows": [{**s._asdict(), "error_pct": None if s.quantity == FITS else s.error_pct} for s in scored],
+        },
+        warnings=[Warning("W100", note, "") for note in read.notes],
+        presets=presets_date(catalog),
+    )  # fmt: skip
+
+
+def _kind(row: Row) -> Kind:
+    return SERVING if ENGINE in row else TRAINING
+
+
+def _scored(row: Row, place: int, catalog: Catalog) -> list[Scored]:
+    """The measured figures of a row with what is predicted."""
+    kind, name = _kind(row), cells.text(row, "id") or str(place)
+    answers = (predict_serving if kind is SERVING else predict_training)(row, catalog)
+    found = []
+    for quantity, columns in kind.measured.items():
+        measured = next((v * scale for column, scale in columns if (v := _figure(row, column))), None)
+        if measured:
+            found.append(Scored(name, quantity, measured, *answers[quantity]))
+    ran = _verdict(row, kind.verdicts)
+    if ran is not None:
+        found.append(Scored(name, FITS, ran, *answers[FITS]))
+    return found or [Scored(name, FITS, None, None, None, None, "nothing measured")]
+
+
+def _figure(row: Row, column: str) -> float | None:
+    """A measured cell; None where it holds no figure."""
+    try:
+        return cells.positive(row, column)
+    except LlmcostError:
+        return None
+
+
+def _verdict(row: Row, columns: Iterable[str]) -> float | None:
+    """1 where it ran, 0 where it was refused or ran out of memory; None where the row says neither."""
+    said = next((text for column in columns if (text := cells.text(row, column).lower())), "")
+    if said.startswith(FAILED):
+        return 0.0
+    return 1.0 if said.startswith(RAN) else None
+
+
+def figures(scored: list[Scored]) -> dict[str, Any]:
+    """Errors of amounts, and how often what was said of fitting came true."""
+    return statistics([s for s in scored if s.quantity != FITS or s.measured is None]) | verdicts(scored)
+
+
+def verdicts(scored: Iterable[Scored]) -> dict[str, Any]:
+    """Of what failed the share that was said to fit, of what ran the share that was refused, of the likely what ran."""
+    known = [(s.measured, s.predicted) for s in scored if s.quantity == FITS]
+    done = np.array([pair for pair in known if None not in pair], dtype=float).reshape(-1, 2)
+    ran, chance = done[:, 0] > 0, done[:, 1]
+    likely = (chance >= LIKELY[0]) & (chance < LIKELY[1])
+
+    def share(of: Any, wanted: Any) -> float | None:
+        return float(100.0 * np.mean(wanted[of])) if of.any() else None
+
+    return {
+        "oom_rows": int((~ran).sum()), "oom_called_fitting_pct": share(~ran, chance >= EVEN),
+        "ran_rows": int(ran.sum()), "ran_refused_pct": share(ran, chance < EVEN),
+        "likely_rows": int(likely.sum()), "likely_ran_pct": share(likely, ran),
+    }  # fmt: skip
+
+
+def within(scored: Iterable[Scored], percent: float) -> float | None:
+    """Share of the predicted rows with an error of at most so much [%]."""
+    errors = [abs(s.error_pct) for s in scored if s.error_pct is not None]
+    return 100.0 * sum(e <= percent for e in errors) / len(errors) if errors else None
+
+
+def _groups(scored: list[Scored], origins: list[tuple[Kind, Row]]) -> list[dict[str, Any]]:
+    members: dict[tuple[str, str, str], list[Scored]] = {}
+    for s, (kind, row) in zip(scored, origins, strict=True):
+        if s.measured is None:
+            continue
+        name = next((text for column in kind.groups[1:] if (text := cells.text(row, column))), "not stated")
+        of = {"quantity": s.quantity, "source": cells.text(row, kind.groups[0]) or "not stated", "software": name}
+        for by, group in of.items():
+            members.setdefault((by, group, s.quantity), []).append(s)
+    found = []
+    for (by, name, quantity), mine in sorted(members.items()):
+        done: dict[str, Any] = {"by": by, "name": name, "quantity": quantity}
+        if quantity == FITS:
+            known = sum(s.predicted is not None for s in mine)
+            done |= {"n": len(mine), "skipped": len(mine) - known, **verdicts(mine)}
+        else:
+            done |= {k: v for k, v in statistics(mine).items() if k != "unmeasured"}
+            done |= {"within_10_pct": within(mine, 10.0), "within_15_pct": within(mine, 15.0)}
+        found.append(done)
+    return found
+
+
+def _headline(scored: list[Scored]) -> str:
+    parts = []
+    for quantity in dict.fromkeys(s.quantity for s in scored if s.quantity != FITS):
+        mine = [s for s in scored if s.quantity == quantity]
+        s = statistics(mine)
+        if s["median_ape_pct"] is not None:
+            rows = f"{s['n'] - s['skipped']:,} rows, {s['skipped']:,} skipped"
+            parts.append(f"{quantity}: median error {s['median_ape_pct']:.1f}% over {rows}")
+        elif s["n"]:
+            parts.append(f"{quantity}: none of {s['n']:,} rows could be predicted")
+    told = verdicts(scored)
+    if told["oom_rows"]:
+        parts.append(f"of {told['oom_rows']:,} that failed {told['oom_called_fitting_pct']:.0f}% were said to fit")
+    if told["ran_rows"]:
+        parts.append(f"of {told['ran_rows']:,} that ran {told['ran_refused_pct']:.0f}% were refused")
+    return "memory: " + "; ".join(parts) + "."
