@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import cast
 
 import pytest
 
+from llmcost.estimate.crossover.result import CrossoverResult
 from llmcost.estimate.crossover.sentence import ALREADY, BACK, CROSSES, NEVER, Facts, headline, most_sensitive
 from llmcost.result import Range
 
@@ -13,12 +14,14 @@ OPEN = "It is open whether inference overtakes training in dollars within 10.0 y
 
 
 def said(status: str, chance: float, days: float | None, at_launch: float | None = None) -> str:
-    result: dict[str, Any] = {
+    result = {
         "status": status, "probability_crossed": chance, "crossover_days": days, "crossover_date": None,
         "crossover_usd": None if days is None else 1e8,
     }  # fmt: skip
     late = None if chance < 0.95 else 900.0
-    return headline(Facts(result, Range(100.0, days, late), 3652.5, "dollars", False, "repeated", at_launch))
+    return headline(
+        Facts(cast(CrossoverResult, result), Range(100.0, days, late), 3652.5, "dollars", False, "repeated", at_launch)
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric import spread as sp
-from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, Array
+from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, Array, Num
 from llmcost.engine.numeric.spread import Spread
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Number
@@ -56,16 +56,16 @@ class Block(NamedTuple):
         """The numbers that all of them have in common."""
         return self.case.numbers
 
-    def at(self, p: Mapping[str, Any], exact: int = EXACT) -> dict[str, Any]:
+    def at(self, p: Mapping[str, Num], exact: int = EXACT) -> dict[str, Num]:
         """Figures of every alternative, as a column each: (alternatives, 1) against any shape of `p`."""
         return figures(self.case, self.laid(p), exact)
 
-    def laid(self, p: Mapping[str, Any]) -> dict[str, Any]:
+    def laid(self, p: Mapping[str, Num]) -> dict[str, Num]:
         """The numbers `p` with its axes laid over, as a column."""
         return laid(p, {k: v[:, None] for k, v in self.axes.items()})
 
 
-def laid(p: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def laid(p: Mapping[str, Num], values: Mapping[str, Num]) -> dict[str, Num]:
     """The numbers `p` with the values of some keys laid over; a sided key counts for its side."""
     found = dict(p)
     for key in sorted(values, key=lambda k: k.startswith((f"{TRAIN}_", f"{SERVE}_"))):
@@ -230,7 +230,7 @@ class Streams:
         self._seen: dict[str, list[Spread]] = {}
         self._drawn: dict[tuple[str, int], Array] = {}
 
-    def draws(self, numbers: Mapping[str, Number]) -> dict[str, Any]:
+    def draws(self, numbers: Mapping[str, Number]) -> dict[str, Num]:
         """Every number as samples where it is uncertain, as itself where it is not."""
         return {k: self._draw(k, v) if isinstance(v, Spread) else float(v) for k, v in numbers.items()}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Mapping
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from llmcost.engine.numeric import roots
 from llmcost.engine.numeric import spread as sp
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Num
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare import replicas
 from llmcost.estimate.compare.answer import Table, sample_count
@@ -30,11 +31,11 @@ class Side(NamedTuple):
 
     row: dict[str, Any]
     block: Block
-    centre: dict[str, Any]
-    draws: dict[str, Any]
+    centre: Mapping[str, Num]
+    draws: Mapping[str, Num]
     totals: Array  # over the horizon, (volumes, samples); the first column is the centre
 
-    def figure(self, name: str, p: dict[str, Any], **values: Any) -> Array:
+    def figure(self, name: str, p: Mapping[str, Num], **values: Num) -> Array:
         """A figure at numbers `p`, some of them replaced."""
         fixed = {k: v[0] for k, v in self.block.axes.items()}
         case, _ = replicas.sized(self.block.case, values)
@@ -144,7 +145,7 @@ def _padded(totals: Array, other: Array) -> Array:
 def _day(a: Side, b: Side, start: dt.date | None) -> dict[str, Any]:
     """The day within the horizon on which cumulative costs meet: (U_a - U_b) / (m_b - m_a) at the stated traffic."""
 
-    def days(p: dict[str, Any], q: dict[str, Any]) -> Array:
+    def days(p: Mapping[str, Num], q: Mapping[str, Num]) -> Array:
         ahead = a.figure("upfront_usd", p) - b.figure("upfront_usd", q)
         slower = b.figure("usd_per_month", q) - a.figure("usd_per_month", p)
         ahead, slower = np.broadcast_arrays(ahead, slower)

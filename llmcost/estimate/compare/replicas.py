@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.serving import sizes as serving_choice
 from llmcost.engine.serving.operating_point import Load
 from llmcost.engine.serving.sizes import Choice, Sizes
@@ -71,7 +71,7 @@ def chosen(case: Case, axes: Mapping[str, Array]) -> Chosen | None:
     return Chosen(case._replace(service=changed), picked, [_reason(found, i, plan) for i in at])
 
 
-def sized(case: Case, axes: Mapping[str, Any]) -> tuple[Case, dict[str, Any]]:
+def sized(case: Case, axes: Mapping[str, Num]) -> tuple[Case, dict[str, Any]]:
     """A case with the size of replica that every traffic asks for, and what was chosen; its lengths are the plan's.
 
     As it is where the traffic does not decide. Values of `axes` may have any shape.
@@ -86,12 +86,12 @@ def sized(case: Case, axes: Mapping[str, Any]) -> tuple[Case, dict[str, Any]]:
     return case._replace(service=changed), picked
 
 
-def _bare(axes: Mapping[str, Any]) -> dict[str, Any]:
+def _bare(axes: Mapping[str, Num]) -> dict[str, Num]:
     """Values of the serving side under the names of its question."""
     return {k.removeprefix(f"{SERVE}_"): v for k, v in axes.items()}
 
 
-def _best(plan: Hosted, sizes: Sizes, axes: Mapping[str, Any]) -> Any:
+def _best(plan: Hosted, sizes: Sizes, axes: Mapping[str, Num]) -> Any:
     """Index of the size that serves for least: the traffic where that decides, else an output token."""
     assert isinstance(plan.replica, Together)
     if plan.replica.sizes is None:

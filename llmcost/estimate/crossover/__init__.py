@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from msgspec import structs
 
 from llmcost import units
 from llmcost.catalog import Catalog
+from llmcost.engine.numeric.kinds import Num
 from llmcost.errors import LlmcostError, Missing, did_you_mean
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import refusal
@@ -77,14 +77,14 @@ def _answered(case: Case, serving: Question, by: str | None, daily: bool) -> Est
     count, seed = sampling.settings(serving)
     numbers = case.parts
 
-    def make(p: Mapping[str, Any], exact: int) -> Curves:
+    def make(p: Mapping[str, Num], exact: int) -> Curves:
         return curves(case, p, horizon, exact)
 
     centre = curves(case, sampling.central(numbers), horizon)
     basis = _basis(centre)
     scope = case.scope if basis == USD else billing.RUN
 
-    def read(one: Curves) -> dict[str, Any]:
+    def read(one: Curves) -> dict[str, Num]:
         return outcome(one, basis, scope, horizon)
 
     if by is not None and centre.requests is None:

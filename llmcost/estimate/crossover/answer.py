@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from msgspec import structs
@@ -12,11 +12,12 @@ from llmcost import units
 from llmcost.catalog import presets_date
 from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand.segments import rate
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Num
 from llmcost.errors import Exit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.crossover import samples as over
 from llmcost.estimate.crossover import sentence, timeline
+from llmcost.estimate.crossover.result import DISTILLED, KEYS, CrossoverResult
 from llmcost.estimate.crossover.samples import Sampled
 from llmcost.estimate.crossover.sentence import ALREADY, BACK, CROSSES, NEVER, NO_TRAFFIC
 from llmcost.estimate.lifetime.case import Case
@@ -37,29 +38,15 @@ FORMULAS = {
     demand.SERIES: "straight lines between the rows of the file",
 }
 NAMED_TURNS = 6  # changes of the lead that the answer tells
-KEYS = (
-    "crossover_days", "crossover_months", "crossover_date", "crossover_requests", "crossover_tokens", "crossover_usd",
-    "crossover_kwh", "crossover_co2e_kg", "basis", "status", "reason", "probability_crossed", "run_crossover_days",
-    "program_crossover_days", "energy_crossover_days", "energy_crossover_requests", "carbon_crossover_days",
-    "carbon_crossover_requests", "flops_crossover_days", "flops_crossover_requests", "flops_crossover_tokens",
-    "training_usd", "training_usd_program", "cost_definition", "scope", "training_kwh", "training_co2e_kg",
-    "training_flops", "usd_per_request", "kwh_per_request", "co2e_kg_per_request", "flops_per_request",
-    "requests_per_day", "inference_usd_per_day", "requests_at_horizon", "inference_usd_at_horizon",
-    "training_usd_at_horizon", "training_usd_program_at_horizon", "inference_share", "inference_share_program",
-    "training_usd_per_mtok_served", "training_usd_per_request_served", "horizon_days",
-    "most_sensitive",
-)  # fmt: skip
-
-DISTILLED = "training_usd_distillation"  # only where a model is distilled
 
 
 class Evaluated(NamedTuple):
-    """A crossover with its question taken and its boths computed."""
+    """A crossover with its question read and its curves computed."""
 
     case: Case
     serving: Question
     curves: Curves
-    outcome: Mapping[str, Any]
+    outcome: Mapping[str, Num]
     sampled: Sampled
     basis: str
     scope: str  # what inference has to reach, in dollars
@@ -72,7 +59,7 @@ def estimate(asked: Evaluated, sensitivity: list[dict[str, Any]], by: str | None
     start = case.course.start
     crossings = timeline.crossings(both, asked.horizon, start) if both.requests is not None else []
     result = _result(asked, crossings)
-    ranges = over.ranges(result, {k: v for k, v in asked.sampled.outcomes.items() if k in KEYS})
+    ranges = over.ranges(dict(result), {k: v for k, v in asked.sampled.outcomes.items() if k in KEYS})
     _explain(asked, result)
     result["most_sensitive"] = sentence.most_sensitive(sensitivity)
     arrays: dict[str, Any] = {"crossings": crossings} if crossings else {}
@@ -88,7 +75,7 @@ def estimate(asked: Evaluated, sensitivity: list[dict[str, Any]], by: str | None
     answer = Estimate(
         command="crossover",
         headline=sentence.headline(_told(asked, result, ranges)),
-        result=result,
+        result=cast(dict[str, Any], result),
         ranges=ranges,
         inputs=case.inputs,
         warnings=case.warnings,
@@ -99,12 +86,12 @@ def estimate(asked: Evaluated, sensitivity: list[dict[str, Any]], by: str | None
     return _limited(asked, answer)
 
 
-def _result(asked: Evaluated, crossings: list[dict[str, Any]]) -> dict[str, Any]:
+def _result(asked: Evaluated, crossings: list[dict[str, Any]]) -> CrossoverResult:
     known = {k: over.finite(v) for k, v in asked.outcome.items() if k in KEYS}
     days = known.get("crossover_days")
     main = [c for c in crossings if (c["basis"], c["scope"]) == (asked.basis, asked.scope)]
     status = _status(asked, days, main)
-    found: dict[str, Any] = dict.fromkeys(KEYS) | known
+    found = cast(CrossoverResult, dict.fromkeys(KEYS) | known)
     found |= {
         "crossover_months": None if days is None else days / DAYS_PER_MONTH,
         "crossover_date": timeline.date(asked.case.course.start, days),
@@ -117,16 +104,22 @@ def _result(asked: Evaluated, crossings: list[dict[str, Any]]) -> dict[str, Any]
         "horizon_days": asked.horizon,
     }
     if DISTILLED in asked.outcome:
-        found[DISTILLED] = float(asked.outcome[DISTILLED])
-    if days is not None and asked.basis in ("usd", "kwh", "co2e_kg"):
-        found[f"crossover_{asked.basis}"] = _level(asked, days)
+        found["training_usd_distillation"] = float(asked.outcome[DISTILLED])
+    if days is not None:
+        found |= _where(asked.basis, _level(asked, days))
     return found
+
+
+def _where(basis: str, level: float) -> CrossoverResult:
+    """What both sides have taken where they meet, in the measure of the answer."""
+    named = {"usd": "crossover_usd", "kwh": "crossover_kwh", "co2e_kg": "crossover_co2e_kg"}
+    return cast(CrossoverResult, {named[basis]: level} if basis in named else {})
 
 
 def _level(asked: Evaluated, days: float) -> float:
     """Training paid by a day."""
     return float(
-        asked.curves.training(asked.basis, asked.scope) * asked.curves.plans[asked.basis].at(np.array([days]))[0]
+        asked.curves.trained(asked.basis, asked.scope) * asked.curves.plans[asked.basis].at(np.array([days]))[0]
     )
 
 
@@ -221,7 +214,7 @@ def _outgrown(asked: Evaluated, answer: Estimate, given: int) -> Estimate:
     return structs.replace(answer, warnings=[*answer.warnings, Warning("W054", message, "--serve-gpus")])
 
 
-def _told(asked: Evaluated, result: Mapping[str, Any], ranges: Mapping[str, Range]) -> sentence.Facts:
+def _told(asked: Evaluated, result: CrossoverResult, ranges: Mapping[str, Range]) -> sentence.Facts:
     """The answer as its sentence needs it."""
     program = asked.scope == billing.PROGRAM
     what = BASES[asked.basis] + (", programme included," if program else "")
@@ -231,9 +224,9 @@ def _told(asked: Evaluated, result: Mapping[str, Any], ranges: Mapping[str, Rang
     return sentence.Facts(result, ranges.get("crossover_days"), asked.horizon, what, named, _paid(asked), at_launch)
 
 
-def _explain(asked: Evaluated, result: Mapping[str, Any]) -> None:
+def _explain(asked: Evaluated, result: CrossoverResult) -> None:
     q, basis, both = asked.serving, asked.basis, asked.curves
-    unit, trained = UNITS[basis], float(both.training(basis, asked.scope))
+    unit, trained = UNITS[basis], float(both.trained(basis, asked.scope))
     each = float(both.figures[f"{basis}_per_request"])
     parity = f"training {trained:.6g} {unit} / {each:.6g} {unit} per request at launch"
     luccioni = "Luccioni et al. 2024, arXiv:2311.16863, section 4.3.2"
@@ -246,8 +239,9 @@ def _explain(asked: Evaluated, result: Mapping[str, Any]) -> None:
         text = "first day on which cumulative inference is what training has taken by then"
         q.step("days to parity", text, result["crossover_days"], "d", f"{METHOD}, crossing")
     for other, word in WORDS.items():
-        if result.get(f"{word}_crossover_requests") is None or other == basis:
+        requests = over.finite(asked.outcome.get(f"{word}_crossover_requests"))
+        if requests is None or other == basis:
             continue
-        trained, each, unit = float(both.training(other)), float(both.figures[f"{other}_per_request"]), UNITS[other]
+        trained, each, unit = float(both.trained(other)), float(both.figures[f"{other}_per_request"]), UNITS[other]
         text = f"training {trained:.4g} {unit}, {each:.4g} {unit} per request at launch"
-        q.step(f"{word} parity", text, result[f"{word}_crossover_requests"], "requests", f"{METHOD}, measures")
+        q.step(f"{word} parity", text, requests, "requests", f"{METHOD}, measures")

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcost.engine.numeric import spread as sp
+from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.numeric.spread import Spread
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.lifetime.curves import EXACT_SAMPLED, Curves, streams
@@ -20,16 +21,16 @@ FIRST = 10_000  # first samples: behind the bands of the curves and the shares o
 AT_ENDS = 64  # replicas counted one by one where an input stands at an end of its range
 
 Numbers = Mapping[str, float | Spread]
-Maker = Callable[[Mapping[str, Any], int], Curves]  # numbers, and the replicas counted one by one
-Reader = Callable[[Curves], dict[str, Any]]
+Maker = Callable[[Mapping[str, Num], int], Curves]  # numbers, and the replicas counted one by one
+Reader = Callable[[Curves], dict[str, Num]]
 
 
 class Sampled(NamedTuple):
     """Outcomes by name, one value a sample; the curves and the inputs of the first samples."""
 
-    outcomes: dict[str, Any]
+    outcomes: dict[str, Array]
     curves: Curves | None
-    inputs: dict[str, Any]
+    inputs: dict[str, Array]
 
 
 NOTHING = Sampled({}, None, {})
@@ -53,7 +54,7 @@ def answer(make: Maker, read: Reader, numbers: Numbers, samples: int, seed: int)
     return Sampled(outcomes, kept, inputs)
 
 
-def ranges(result: dict[str, Any], outcomes: Mapping[str, Any]) -> dict[str, Range]:
+def ranges(result: dict[str, Any], outcomes: Mapping[str, Array]) -> dict[str, Range]:
     """90 % intervals: of crossings the quantiles themselves, in which one that never comes is infinite.
 
     Where the answer at the centre is that it never comes, its median is that too, whatever half of the samples do.

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from llmcost import units
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY
+from llmcost.estimate.crossover.result import CrossoverResult
 from llmcost.result import Range
 
 NO_TRAFFIC, CROSSES, BACK, ALREADY, NEVER = (
@@ -22,7 +23,7 @@ MEDIANS = "with every input at its median"
 class Facts(NamedTuple):
     """An answer as the sentence needs it."""
 
-    result: Mapping[str, Any]
+    result: CrossoverResult
     range: Range | None  # of the day
     horizon: float  # [d]
     what: str  # what inference overtakes training in
@@ -83,7 +84,8 @@ def _already(told: Facts) -> str:
 
 def _when(told: Facts) -> str:
     """The day with its range and the spend."""
-    result, days = told.result, float(told.result["crossover_days"])
+    result, days = told.result, told.result["crossover_days"]
+    assert days is not None
     dated = f"on {result['crossover_date']}, " if result["crossover_date"] else ""
     if days < SOON:
         text = f"{dated}{day(days, True)} after launch"

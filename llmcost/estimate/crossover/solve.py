@@ -13,9 +13,10 @@ from llmcost.catalog import Catalog
 from llmcost.engine.demand import traffic as demand
 from llmcost.engine.numeric import roots
 from llmcost.engine.numeric import spread as sp
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY, Num
 from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.ledger import Number
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.solving import asked_seconds
 from llmcost.estimate.crossover import reading
@@ -85,18 +86,19 @@ class _Solvable(NamedTuple):
 
     case: Case
     serving: Question
-    numbers: dict[str, Any]
+    numbers: dict[str, Number]
     days: float
 
-    def ratio(self, p: Mapping[str, Any], exact: int) -> Any:
+    def ratio(self, p: Mapping[str, Num], exact: int) -> Num:
         """Training over inference on the day: what linear spend has to be multiplied by."""
         made = curves(self.case, p, self.days, exact)
-        if USD not in made.spends or made.training(USD, self.case.scope) is None:
+        first = made.training(USD, self.case.scope)
+        if USD not in made.spends or first is None:
             raise LlmcostError("--solve works in dollars: give --train-cost, and --cost-per-request or a model")
-        level = made.training(USD, self.case.scope) * made.plans[USD].levels[-1]
+        level: Num = first * made.plans[USD].levels[-1]
         return level / made.spends[USD].by(self.days)
 
-    def scaled(self, p: Mapping[str, Any], names: tuple[str, ...], scale: Any) -> dict[str, Any]:
+    def scaled(self, p: Mapping[str, Num], names: tuple[str, ...], scale: Num) -> dict[str, Num]:
         """Numbers of the serving side times a factor."""
         return {k: v * scale if k in {f"{SERVE}.{n}" for n in names} else v for k, v in p.items()}
 

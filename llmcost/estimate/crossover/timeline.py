@@ -37,7 +37,7 @@ def _cumulative(both: Curves, sampled: Curves | None, basis: str, scope: str, da
     centre. Worlds that are dear to train may be dear to serve, so bands do not meet where the crossing's range ends.
     """
     measures = {
-        "training": (both.training(basis, scope) * both.plans[basis].at(days), _training_ratios),
+        "training": (both.trained(basis, scope) * both.plans[basis].at(days), _training_ratios),
         "inference": (both.spends[basis].by(days), _inference_ratios),
     }
     found = {}
@@ -61,7 +61,7 @@ def _training_ratios(both: Curves, centre: Curves, basis: str, scope: str, days:
     plan = both.plans[basis]
     last = int(np.searchsorted(plan.days, days[-1], side="right"))
     nodes = np.unique(np.linspace(0, last - 1, min(last, NODES + 1)).round().astype(int))
-    trained, middle = (np.asarray(w.training(basis, scope), dtype=float) for w in (both, centre))
+    trained, middle = (np.asarray(w.trained(basis, scope), dtype=float) for w in (both, centre))
     steps = centre.plans[basis].levels
     if not any(np.ndim(plan.levels[i]) for i in nodes):
         nodes = nodes[:1]  # the steps are the same in every sample

@@ -46,9 +46,13 @@ class Curves(NamedTuple):
     requests: Segments | None
     accelerators: Segments | None = None
 
-    def training(self, basis: str, scope: str = billing.RUN) -> Any:
+    def training(self, basis: str, scope: str = billing.RUN) -> Num | None:
         """What the first training takes; None where it is not known."""
         return self.figures.get(total(basis, scope))
+
+    def trained(self, basis: str, scope: str = billing.RUN) -> Num:
+        """The same where it is known: a measure that the answer is in."""
+        return self.figures[total(basis, scope)]
 
     def days(self, basis: str, end: float, scope: str = billing.RUN) -> Any:
         """When inference overtakes training [d]; None where either is not known."""
@@ -162,7 +166,7 @@ def _requests(both: Curves, basis: str, days: Num, scope: str = billing.RUN) -> 
     spend = both.spends[basis]
     if spend.rate is not both.requests:  # what a request takes changes with time
         return np.where(finite, by, np.inf)
-    return np.where(finite, by, engine.parity_requests(both.training(basis, scope), spend.each))
+    return np.where(finite, by, engine.parity_requests(both.trained(basis, scope), spend.each))
 
 
 def _before(both: Curves, basis: str) -> Num:
