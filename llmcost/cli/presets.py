@@ -12,7 +12,10 @@ from llmcost.render import formats
 
 SUMMARY = "What is known, from where, and how old it is."
 KIND = typer.Argument(
-    None, metavar="[KIND]", help="hardware, models, prices, regions, scenarios or calibration.", show_default=False
+    None,
+    metavar="[KIND]",
+    help="hardware, models, prices, regions, apis, scenarios or calibration.",
+    show_default=False,
 )
 NAME = typer.Argument(
     ...,
@@ -72,6 +75,9 @@ def deliver(estimate: Any, format_: str, json_: bool, output: str | None, no_col
 
 def list_(
     kind: str | None = KIND,
+    provider: str | None = typer.Argument(
+        None, metavar="[PROVIDER]", help="Of apis: whose models to list with their prices.", show_default=False
+    ),
     family: str | None = typer.Option(
         None, "--family", metavar="WORD", help="Models of a family: qwen, llama, gemma.", show_default=False
     ),
@@ -85,7 +91,7 @@ def list_(
     from llmcost.cli.output import catalog
     from llmcost.estimate import presets
 
-    return deliver(presets.listing(catalog(presets_dir), kind, family), format_, json_, output, no_color)
+    return deliver(presets.listing(catalog(presets_dir), kind, family, provider), format_, json_, output, no_color)
 
 
 def search(

@@ -19,6 +19,7 @@ from llmcost.result import Estimate, Warning
 from llmcost.scenario import layer
 
 HIDDEN = ("sources", "aliases")
+APIS = "apis"  # prices of tokens, which a package keeps
 
 
 def known_kind(kind: str) -> str:
@@ -30,18 +31,26 @@ def known_kind(kind: str) -> str:
         No such kind.
     """
     if kind not in KINDS:
-        raise LlmcostError(f"unknown kind {units.shown(kind)}: one of {', '.join(KINDS)}", did_you_mean(kind, KINDS))
+        known = (*KINDS, APIS)
+        raise LlmcostError(f"unknown kind {units.shown(kind)}: one of {', '.join(known)}", did_you_mean(kind, known))
     return kind
 
 
-def listing(catalog: Catalog, kind: str | None, family: str | None = None) -> Estimate:
-    """Every preset of a kind, or of a family of models, or the number of each kind.
+def listing(catalog: Catalog, kind: str | None, family: str | None = None, provider: str | None = None) -> Estimate:
+    """Every preset of a kind, or of a family of models, or the number of each kind; what a `provider` of tokens sells.
 
     Raises
     ------
     LlmcostError
         No such kind, no such family, or a family of something that is no model.
     """
+    if kind == APIS:
+        from llmcost.estimate import api_presets
+
+        head, priced = api_presets.listing(_today(catalog), provider)
+        return _answer(catalog, head, priced, {"count": len(priced)})
+    if provider is not None:
+        raise LlmcostError(f"{kind} have no provider {units.shown(provider)}", "llmcost presets list apis openai")
     if family is not None and kind not in (None, "models"):
         raise LlmcostError(f"--family is of models, not of {kind}", "llmcost presets list models --family qwen")
     kind = "models" if family is not None else kind
@@ -104,8 +113,15 @@ def show(catalog: Catalog, name: str, kind: str | None) -> Estimate:
     LlmcostError
         Unknown name, with the nearest of every kind.
     """
-    found = _find(catalog, name, kind)
-    today = dt.date.fromisoformat(presets_date(catalog))
+    if kind == APIS or (kind is None and name.startswith(f"{APIS}/")):
+        return _api(catalog, name.removeprefix(f"{APIS}/"))
+    try:
+        found = _find(catalog, name, kind)
+    except LlmcostError:
+        if kind is None and _sold(name):
+            return _api(catalog, name)
+        raise
+    today = _today(catalog)
     weighed: dict[str, Any] = {}
     if found.kind in STRUCTS:
         preset: Any = _loaded(catalog, found)
@@ -134,6 +150,25 @@ def show(catalog: Catalog, name: str, kind: str | None) -> Estimate:
         {"name": found.name, "kind": found.kind, "path": str(found.path) if found.user else None, **weighed},
         [*shadow, *found.warnings],
     )
+
+
+def _today(catalog: Catalog) -> dt.date:
+    return dt.date.fromisoformat(presets_date(catalog))
+
+
+def _sold(name: str) -> bool:
+    """Whether a name is one of bought tokens, or meant as one: its provider is known."""
+    from llmcost.estimate.money import api_prices
+
+    return "/" in name and name.partition("/")[0].lower() in api_prices.providers()
+
+
+def _api(catalog: Catalog, name: str) -> Estimate:
+    """Every price of a model that is sold by the token."""
+    from llmcost.estimate import api_presets
+
+    head, rows = api_presets.show(_today(catalog), name)
+    return _answer(catalog, head, rows, {"name": name, "kind": APIS, "path": None})
 
 
 def _loaded(catalog: Catalog, found: Found) -> Any:

@@ -48,6 +48,8 @@ KEYS = (
         (SERVE, CROSSOVER), least=0.001, ranged=True),
     Key("tokens_per_second", "per_second", "Serving", "output tokens per second of one replica, given: 4391/s",
         (SERVE, CROSSOVER), ranged=True),
-    Key("cost_per_request", "usd_per_request", "Serving", "cost of a request, given: 0.05", (CROSSOVER,), ranged=True),
-    Key("energy_per_request", "kwh", "Serving", "energy of a request, given: 1.0e-4kWh", (CROSSOVER,), ranged=True),
+    Key("cost_per_request", "usd_per_request", "Serving", "cost of a request, given: 0.05", (SERVE, CROSSOVER),
+        ranged=True),
+    Key("energy_per_request", "kwh", "Serving", "energy of a request, given: 1.0e-4kWh",
+        (SERVE, CROSSOVER), ranged=True),
 )  # fmt: skip

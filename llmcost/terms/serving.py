@@ -8,6 +8,8 @@ TERMS = (
     Term("usd_per_mtok_output", "output", "usd_per_mtok", "Cost of a million output tokens: decode time at the fleet's cost, idle time included", also="price per million completion tokens", answers=(SERVE,), short={SERVE: 30}, compared=60, mixes=MEAN, gives_way=9),
     Term("usd_per_mtok_input", "input", "usd_per_mtok", "Cost of a million input tokens that are not cached: prefill time", also="price per million prompt tokens", answers=(SERVE,), short={SERVE: 40}, compared=50, mixes=MEAN, gives_way=14),
     Term("usd_per_mtok_cached_input", "cached input", "usd_per_mtok", "Cost of a million input tokens found in the prefix cache: what reading them adds to decoding; null where none is cached", also="cache-read price", absent="none is cached", answers=(SERVE,), short={SERVE: 50}, mixes=MEAN),
+    Term("usd_per_mtok_cache_write", "cache write", "usd_per_mtok", "Price of a million input tokens that a provider keeps in its prompt cache", also="cache-write price", answers=(SERVE,), asked=True, short={SERVE: 52}),
+    Term("usd_per_mtok_cache_write_1h", "cache write, 1h", "usd_per_mtok", "The same where the cache keeps them for an hour"),
     Term("usd_per_mtok_blended", "blended", "usd_per_mtok", "All cost over all tokens, input and output, at the ratio in `blend_ratio`", also="blended price", answers=(SERVE,), short={SERVE: 60}, mixes=MEAN),
     Term("blend_ratio", "blend", "ratio", "Input tokens per output token of the blended price", "tokens/token", answers=(SERVE,)),
     Term("usd_per_request", "per request", "usd_per_request", "Cost of one request of the stated lengths", answers=(SERVE,), short={SERVE: 70, CROSSOVER: 190}, compared=40, mixes=MEAN, gives_way=13),

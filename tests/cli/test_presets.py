@@ -73,3 +73,25 @@ def test_an_import_prints_and_serves(cli: Cli, tmp_path: Path) -> None:
         assert cli("presets", "show", model, "--kind", "models", "--json").json["result"]["weight_bytes"] == (
             pytest.approx(5.7e9, rel=0.01)
         )
+
+
+def test_prices_of_tokens_are_listed_and_shown(cli: Cli) -> None:
+    listed = cli("presets", "list", "apis", "anthropic", "--json").json
+    row = next(r for r in listed["rows"] if r["name"] == "anthropic/claude-sonnet-4-5")
+    prices = {k: row[f"usd_per_mtok_{k}"] for k in ("input", "cached_input", "cache_write", "cache_write_1h", "output")}
+    assert prices == {"input": 3, "cached_input": 0.3, "cache_write": 3.75, "cache_write_1h": 6, "output": 15}
+    shown = cli("presets", "show", "deepseek/deepseek-chat", "--json").json
+    assert [r["hours"] for r in shown["rows"]] == ["00:00-00:30, 16:30-24:00", "00:30-16:30"]
+    assert "openai" in [r["name"] for r in cli("presets", "list", "apis", "--json").json["rows"]]
+
+
+def test_wrong_names_of_tokens_get_the_near_ones(cli: Cli) -> None:
+    for args, near in (
+        (("list", "apis", "opena"), "openai"),
+        (("show", "openai/gpt-5-min"), "gpt-5-mini"),
+        (("list", "models", "openai"), "presets list apis openai"),
+        (("list", "api"), "apis"),
+    ):
+        done = cli("presets", *args)
+        assert done.code == 2
+        assert near in done.err

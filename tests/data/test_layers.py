@@ -60,7 +60,8 @@ FLOORS = {
         "fit": {"asking", "training", "serving"},
         "validate": {"asking", "training"},
         "model_presets": set(),
-        "presets": {"model_presets"},
+        "api_presets": {"money"},
+        "presets": {"api_presets", "model_presets", "money"},
         "preset_templates": {"presets"},
     },
 }  # fmt: skip

@@ -45,6 +45,7 @@ BASES = {
     "purchase_price=30k",
     "users": "serve model=llama-3.1-8b hardware=h100-sxm isl=1000 osl=200 price=2/h users=100k requests_per_user=10/day",
     "over": "crossover train_cost=1M cost_per_request=0.001 requests=1M/day horizon=10y",
+    "bought": "serve api=anthropic/claude-sonnet-4-5 isl=1000 osl=200 cache_hit=50%",
     "energy": "crossover train_energy=1GWh train_cost=10M energy_per_request=0.001kWh cost_per_request=0.001 "
     "requests=1M/day horizon=10y",
 }  # fmt: skip
@@ -196,7 +197,9 @@ ROWS: dict[str, Row | str] = {
     # bought tokens
     "api": "no order: a price list",
     "api_tier": "no order: a choice",
-    "api_discount": "compared alone: tests/published/test_tokens.py",
+    "api_discount": Row("bought", "10%", "20%", "usd_per_request", DOWN),
+    "cache_write": Row("bought", "10%", "20%", "usd_per_request", UP),
+    "cache_life": Row("bought", "5min", "1h", "usd_per_request", UP),
 }
 
 

@@ -156,6 +156,7 @@ class ServingNumbers(OwningNumbers, TimeNumbers, total=False):
     storage_price: Num
     stored_bytes: Num
     api_discount: Num
+    cache_write: Num
 
 
 class PlanFigures(TypedDict, total=False):
@@ -175,6 +176,7 @@ class ServingFigures(PlanFigures, total=False):
     usd_per_mtok_output: Num
     usd_per_mtok_input: Num
     usd_per_mtok_cached_input: Num
+    usd_per_mtok_cache_write: Num
     usd_per_mtok_blended: Num
     blend_ratio: Num
     usd_per_user_month: Num

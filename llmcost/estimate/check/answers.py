@@ -26,7 +26,7 @@ ENGINES: dict[str, Callable[[Scenario, Catalog], Estimate]] = {TRAIN: train, SER
 SECTION_OF = {TRAIN: "Training", SERVE: "Serving", CROSSOVER: "Crossover"}
 HOME = {term.name: on for on, section in SECTION_OF.items() for term in SECTIONS[section]}
 AMBIGUOUS = ("gpus", "tp", "pp", "dp", "ep")  # of the run or of the fleet: which is meant has to be said
-GIVEN = ("train_cost", "train_energy", "cost_per_request", "energy_per_request")  # what crossover alone takes
+GIVEN = ("train_cost", "train_energy")  # what crossover alone takes
 # What a scenario costs, by command: the first of these that its answer has.
 COSTS = {TRAIN: ("total_usd",), SERVE: ("usd_per_month", "usd_per_request"), CROSSOVER: ("training_usd",)}
 

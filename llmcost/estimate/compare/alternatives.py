@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from llmcost import scenario as sc
 from llmcost import units
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
-from llmcost.keys import all_keys
+from llmcost.keys import all_keys, buying
 from llmcost.scenario import Scenario, Setting
 
 MAX_ALTERNATIVES = 10_000
@@ -17,7 +17,7 @@ AGAINST = ("api", "own", "rent")
 LAID = "flag:--against"  # origin of what `--against` lays over a question
 BARE = ("model", "hardware", "provider", "region", "api")  # values that say which key they are of
 # What a provider of tokens bills by: no other key makes a difference to bought tokens.
-BOUGHT = ("api", "api_tier", "api_discount", "isl", "osl", "cache_hit", "requests", "train_cost", "horizon", "as_of")
+BOUGHT = (*(key.name for key in buying.KEYS), "isl", "osl", "cache_hit", "requests", "train_cost", "horizon", "as_of")
 
 Cell = Mapping[str, Setting]
 

@@ -19,7 +19,7 @@ from llmcost.estimate.lifetime import case as cases
 from llmcost.estimate.lifetime.case import HORIZON, MOVING, Case
 from llmcost.estimate.lifetime.curves import EXACT
 from llmcost.estimate.lifetime.figures import figures, latencies
-from llmcost.estimate.money.bought_tokens import Bought
+from llmcost.estimate.serving.bought import Bought
 from llmcost.keys import SERVE, SIDES, TRAIN
 from llmcost.scenario import Scenario
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Num
@@ -22,12 +22,10 @@ from llmcost.estimate.asking.values import (
 from llmcost.estimate.lifetime import course as courses
 from llmcost.estimate.lifetime import student as students
 from llmcost.estimate.lifetime.course import Course
-from llmcost.estimate.money import bought_tokens
 from llmcost.estimate.money.owning import Owned
-from llmcost.estimate.serving import plan as serving
-from llmcost.estimate.serving import service as services
 from llmcost.estimate.serving.hosted import Hosted
 from llmcost.estimate.serving.service import Service
+from llmcost.estimate.serving.supply import read_supply
 from llmcost.estimate.training import bill as billing
 from llmcost.estimate.training import plan as training
 from llmcost.estimate.training.plan import Run
@@ -212,7 +210,7 @@ def _served(case: Case, question: Question) -> Case:
     days = None if course.kind is None else courses.horizon_days(question)
     case = case._replace(course=course, horizon_days=days)
     shape = None if days is None else course.shape(serving_numbers(sampling.central(question.numbers)), days)
-    service = _service(question, shape)
+    service = read_supply(question, shape)
     if isinstance(service, NoFit):
         return case._replace(refused=case.refused or (service, question))
     if not question.priced:
@@ -223,21 +221,3 @@ def _served(case: Case, question: Question) -> Case:
             return case._replace(refused=case.refused or (student, case.training))
         case = case._replace(student=student)
     return case._replace(service=service)
-
-
-def _service(question: Question, shape: Any) -> Service | NoFit:
-    """What answers the requests: bought, given, or hosted for the traffic of days of this shape."""
-    if _bought(question.scenario):
-        return bought_tokens.read_bought(question)
-    return services.read_given(question) or serving.read_service(question, shape)
-
-
-def _bought(scenario: Scenario) -> bool:
-    """Whether tokens are bought: an `api` was said, and no cost of a request over it."""
-    places = [
-        next((i for i, layer in enumerate(scenario.layers) if key in layer), len(scenario.layers))
-        for key in ("api", "cost_per_request")
-    ]
-    if places[0] == places[1] < len(scenario.layers):
-        raise LlmcostError("--api and --cost-per-request are two answers to one question: give one")
-    return places[0] < places[1]

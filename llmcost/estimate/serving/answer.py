@@ -19,10 +19,11 @@ from llmcost.estimate.money import owning as ownership
 from llmcost.estimate.money import rent as prices
 from llmcost.estimate.money import unpriced
 from llmcost.estimate.serving import explain as steps
+from llmcost.estimate.serving import priced as unhosted
 from llmcost.estimate.serving.hosted import STANDING, Hosted
 from llmcost.estimate.serving.latency import at_load
-from llmcost.estimate.serving.plan import read_service
 from llmcost.estimate.serving.replica import GivenRate
+from llmcost.estimate.serving.supply import read_supply
 from llmcost.estimate.serving.together import Together
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario
@@ -39,9 +40,11 @@ def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
         met, is an answer with exit code 1.
     """
     question = Question(scenario, catalog, "serve")
-    service, sold = read_service(question), offers.read_plans(question)
+    service, sold = read_supply(question), offers.read_plans(question)
     if isinstance(service, NoFit):
         return refusal(service, question, "serve")
+    if not isinstance(service, Hosted):
+        return unhosted.answer(service, question, sold)
 
     def priced(p: ServingNumbers) -> ServingFigures:
         out = service.figures(p)

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Num
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
+from llmcost.estimate.money.charge import Charge
 
 GIVEN = ("cost_per_request", "energy_per_request")
 
@@ -25,10 +26,22 @@ class Service(Protocol):
         """Arithmetic of a mean request [FLOP]; None where it is not known."""
 
 
+class Priced(Service, Protocol):
+    """A service that somebody else runs: no machine is seen, so all there is to it is what it costs."""
+
+    @property
+    def name(self) -> str:
+        """What it is, at the start of a sentence."""
+
+    def charges(self, p: ServingNumbers) -> list[Charge]:
+        """The bill of a month, where there is traffic."""
+
+
 class Given(NamedTuple):
     """A service whose dollars or electricity of a request were given."""
 
     fleet_gpus: int | None = None
+    name: str = "Serving"
 
     def figures(self, p: ServingNumbers) -> ServingFigures:
         """What was given, and the same for a month."""
@@ -39,12 +52,19 @@ class Given(NamedTuple):
                 out["usd_per_month"] = p["cost_per_request"] * p["requests"] * DAYS_PER_MONTH
         if "energy_per_request" in p:
             out["kwh_per_request"] = p["energy_per_request"]
+            out["wh_per_request"] = p["energy_per_request"] * 1000.0
             if "requests" in p:
                 out["energy_kwh_per_month"] = p["energy_per_request"] * p["requests"] * DAYS_PER_MONTH
         return out
 
     def flops(self, p: ServingNumbers) -> None:
         """Not known: nothing is said of what answers."""
+
+    def charges(self, p: ServingNumbers) -> list[Charge]:
+        """A month at the cost of a request."""
+        if "cost_per_request" not in p:
+            return []
+        return [Charge("requests, a month", p["requests"] * DAYS_PER_MONTH, "request", p["cost_per_request"])]
 
 
 def read_given(question: Question) -> Given | None:

@@ -1,0 +1,58 @@
+"""Where the answers come from: a cost that is given, tokens that are bought, or machines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.no_fit import NoFit
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.serving.bought import read_bought
+from llmcost.estimate.serving.hosted import Hosted
+from llmcost.estimate.serving.plan import read_service
+from llmcost.estimate.serving.service import Priced, read_given
+from llmcost.keys import KEYS
+from llmcost.scenario import Scenario
+
+
+class Supply(NamedTuple):
+    """A way to get answers that somebody else runs, and the key that asks for it."""
+
+    key: str
+    read: Callable[[Question], Priced | None]
+
+
+# Adding one: a module that reads it, its keys in `keys/buying.py`, and a row here.
+SUPPLIES = (Supply("cost_per_request", read_given), Supply("api", read_bought))
+
+
+def read_supply(question: Question, days: Any = None) -> Priced | Hosted | NoFit:
+    """What answers the requests: given, bought, or hosted for the traffic of `days` over that at launch.
+
+    Raises
+    ------
+    LlmcostError
+        Two supplies said in one place, or whatever either refuses.
+    """
+    asked = supply(question.scenario)
+    found = read_given(question) if asked is None else asked.read(question)
+    return found or read_service(question, days)
+
+
+def supply(scenario: Scenario) -> Supply | None:
+    """The supply that was asked for last; None where machines, or the energy of a request, are all that was said.
+
+    Raises
+    ------
+    LlmcostError
+        Two supplies said in one place.
+    """
+    for layer in scenario.layers:
+        found = [one for one in SUPPLIES if one.key in layer]
+        if len(found) > 1:
+            names = " and ".join(KEYS[one.key].option for one in reversed(found))
+            raise LlmcostError(f"{names} are two answers to one question: give one")
+        if found:
+            return found[0]
+    return None
