@@ -27,8 +27,6 @@ KEYS = (
         (SERVE, CROSSOVER), choices=tuple(DTYPES)),
     Key("compute_dtype", "choice", "Serving", "format of the arithmetic, where it is not that of the weights",
         (SERVE, CROSSOVER), choices=COMPUTED),
-    Key("framework_year", "whole", "Serving", "year of the serving engine, where it is not the present one: 2024",
-        (SERVE, CROSSOVER), least=2019.0, most=2026.0),  # of the measured rows
     Key("max_num_seqs", "whole", "Serving", "sequences that the engine runs at once: 256", (SERVE, CROSSOVER)),
     Key("expert_imbalance", "ratio", "Serving", "load of the busiest expert rank over the mean, less 1: 0.3",
         (SERVE, CROSSOVER), most=100.0),

@@ -5,6 +5,9 @@ from __future__ import annotations
 from llmcost.keys.key import CROSSOVER, TRAIN, Key
 from llmcost.keys.methods import METHODS
 
+ATTENTION = ("fused", "unfused")
+COMPILED = ("no", "yes")
+CONVENTIONS = ("causal", "full")
 ADAPTED = ("q,v", "attention", "all-linear", "+embeddings")
 
 KEYS = (
@@ -22,6 +25,14 @@ KEYS = (
     Key("global_batch_tokens", "count", "Training", "tokens per optimizer step: 16M", (TRAIN, CROSSOVER)),
     Key("mfu", "share", "Training", "model FLOPs utilisation, in place of the predicted one: 40%",
         (TRAIN, CROSSOVER), least=0.001, ranged=True),
+    Key("mfu_convention", "choice", "Training", "how that MFU counts attention: over what a causal mask leaves, or "
+        "over every pair of tokens, as many trainers log it", (TRAIN, CROSSOVER), choices=CONVENTIONS),
+    Key("attention", "choice", "Training", "attention kernel; unfused ones write every score to memory",
+        (TRAIN, CROSSOVER), choices=ATTENTION),
+    Key("compiled", "choice", "Training", "whether the model is compiled, which takes host time and traffic away",
+        (TRAIN, CROSSOVER), choices=COMPILED),
+    Key("practice", "ratio", "Training", "step of a run over the step of its layout on paper: 1.06",
+        (TRAIN, CROSSOVER), least=0.1, most=10.0),
     Key("goodput", "share", "Training", "useful share of billed time, in place of the predicted one: 90%",
         (TRAIN, CROSSOVER), least=0.001, ranged=True),
     Key("overhead", "ratio", "Training", "billed time over training and failures (evaluation, ramp-up): 1.1",

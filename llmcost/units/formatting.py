@@ -21,8 +21,8 @@ def format(kind: str, value: float | dt.date | None, digits: int = 3) -> str:
     ('80.0 GB', '989 TFLOP/s', '38.4%', '59.3 MWh')
     >>> format("seconds", 0.0123), format("seconds", 44 * 86400.0), format("per_day", 1e7), format("kg", 510e3)
     ('12.3 ms', '44.0 d', '10.0M/day', '510 t')
-    >>> format("whole", 16384), format("usd", None)
-    ('16,384', 'not known')
+    >>> format("whole", 16384), format("calendar_year", 2024), format("usd", None)
+    ('16,384', '2024', 'not known')
     """
     if isinstance(value, dt.date):
         return dt.date.isoformat(value)  # of a point in time: the day alone
@@ -33,6 +33,8 @@ def format(kind: str, value: float | dt.date | None, digits: int = 3) -> str:
         return dt.date.fromordinal(int(value)).isoformat() if of.low <= value <= of.high else NOT_KNOWN
     if of.money:
         return format_money(value, digits) + of.tail
+    if of.name == "calendar_year":
+        return f"{value:.0f}"
     if of.whole:
         return f"{value:,.0f}"
     return _on_rung(value, of.rungs, digits) + of.tail

@@ -148,6 +148,10 @@ _ALL = (
         units=dict.fromkeys(THINGS, 1.0), scales=SUFFIX, rungs=COUNT_RUNGS, whole=True, low=1.0, high=1e9,
     ),
     Kind(
+        name="calendar_year", base="calendar year", noun="a year", accepts="2024", units=NONE, scales=NONE,
+        rungs=COUNT_RUNGS, whole=True, low=1970.0, high=2100.0,
+    ),
+    Kind(
         name="whole_or_zero", base="count", noun="a whole number or zero", accepts="2, 16",
         units=dict.fromkeys(THINGS, 1.0), scales=SUFFIX, rungs=COUNT_RUNGS, whole=True, zero=True, low=1.0, high=1e9,
     ),

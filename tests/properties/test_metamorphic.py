@@ -190,9 +190,13 @@ ROWS: dict[str, Row | str] = {
     # memory
     "memory_fraction": Row("serve", "80%", "90%", "batch", UP, "framework=vllm tp=1"),
     "max_num_seqs": Row("serve", "64", "256", "usd_per_mtok_output", DOWN, "framework=vllm"),
-    "framework_year": "no order: which release",
+    "framework_year": Row("train", "2022", "2026", "gpu_hours", DOWN),
+    "attention": Row("train", "fused", "unfused", "gpu_hours", UP),
+    "compiled": Row("train", "no", "yes", "gpu_hours", DOWN, "framework=fsdp"),
+    "practice": Row("train", "1", "1.2", "gpu_hours", UP, "tp=2 pp=1"),
+    "mfu_convention": Row("train", "causal", "full", "gpu_hours", UP, "mfu=40%"),
     "fit_confidence": "no order: how sure a layout has to be, by which another one may be taken",
-    "adapted": "no order: which matrices have adapters",
+    "adapted": Row("lora", "q,v", "all-linear", "training_flops", UP),
     "calibration": "no order: a file",
     # bought tokens
     "api": "no order: a price list",

@@ -257,6 +257,32 @@ def causal_attention_flops_per_token(shape: Shape, seq_len: Num) -> Num:
     return found
 
 
+def full_attention_flops_per_token(shape: Shape, seq_len: Num) -> Num:
+    """Attention per token over every position of the sequence, those that a causal mask hides included [FLOP].
+
+    Parameters
+    ----------
+    shape : Shape
+        Architecture.
+    seq_len : float or array
+        Sequence length S [-].
+
+    Source: Chowdhery et al. 2022, "PaLM", arXiv 2204.02311, appendix B: 12 L H Q T of 6N + 12 L H Q T forward and
+    backward.
+
+    Examples
+    --------
+    Twice the causal mean where no layer has a window.
+
+    >>> s = dense_shape(70553706496)
+    >>> float(full_attention_flops_per_token(s, 2000) / causal_attention_flops_per_token(s, 2000))
+    2.0
+    """
+    length = np.asarray(seq_len, dtype=float)
+    found: Num = (shape.attention_flops + shape.window_flops) * length + shape.linear_flops
+    return found
+
+
 def kv_elements(shape: Shape, context: Num) -> Num:
     """Numbers cached for one sequence, all layers [-]: full layers grow, windows stop at theirs, mixers keep a state.
 

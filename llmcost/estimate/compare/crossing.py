@@ -87,7 +87,7 @@ def asked(text: str) -> tuple[Key, tuple[float, float] | None]:
     if name not in keys:
         raise units.at("--cross", sc.unknown_key(name, "", keys))
     key = keys[name]
-    if key.kind not in units.KINDS or key.kind == "whole":
+    if key.kind not in units.KINDS or units.KINDS[key.kind].whole:
         raise LlmcostError(f"--cross {name}: has no values in between", f"--vary {name}=A,B,C")
     if not equals:
         return key, None

@@ -121,11 +121,13 @@ def _explain(run: Run, c: TrainingFigures) -> None:
     q, p = run.question, run.central()
     if run.work is not None:
         methods.explain(q, run.method, run.work, p, c)
+    if run.predicted is not None:
+        run.predicted.explain(q)
     if not run.hours_given:
         used = f"MFU of the run {c['run_mfu']:.3f}" if "run_mfu" in c else f"MFU {c['mfu']:.3f}"
         q.step(
             "compute GPU-hours",
-            f"training FLOPs / (peak {p['peak_flops']:.4g} FLOP/s x {used}) / 3600",
+            f"training FLOPs / ({run.peak_format} peak {p['peak_flops']:.4g} FLOP/s x {used}) / 3600",
             c["compute_gpu_hours"],
             "h",
             "docs/method.md, training",

@@ -102,6 +102,7 @@ class Phase(NamedTuple):
     pace: float = 1.0  # its MFU over that of the first phase
     overhead: float | None = None  # hardware FLOPs over model FLOPs; None: not known
     decodes: bool = False  # its time is that of generating tokens
+    uncausal: float = 1.0  # its FLOPs with attention over every pair of tokens, over those counted
 
     def token_count(self, p: TrainingNumbers) -> Num:
         """Its tokens."""
@@ -288,8 +289,9 @@ def _supervised(
     phases = [_phase(model, method, seq_len, tokens, recomputed, name)]
     suffix = "" if name == "training" else f", {name}"
     for resident in method.residents:
-        each = _forward(resident, seq_len)
-        phases.append(Phase(f"{resident.label}{suffix}", tokens, 0.0, each, False, 1.0, 1.0))
+        each, uncausal = _forward(resident, seq_len)
+        one = Phase(f"{resident.label}{suffix}", tokens, 0.0, each, trains=False, overhead=1.0, uncausal=uncausal)
+        phases.append(one)
     return phases
 
 
@@ -302,14 +304,17 @@ def _phase(
     one = method.flops(shape.params_matmul, attention, recomputed or 0.0, head)
     overhead = None if recomputed is None else float(one.hardware / one.model)
     if model.params_active is None:
-        return Phase(name, tokens, 0.0, float(one.model), True, 1.0, overhead)
+        every = method.flops(shape.params_matmul, float(tf.full_attention_flops_per_token(shape, seq_len))).model
+        return Phase(name, tokens, 0.0, float(one.model), overhead=overhead, uncausal=float(every / one.model))
     fixed = float(method.flops(0.0).model)
     return Phase(name, tokens, float(method.flops(1.0).model) - fixed, fixed, True, 1.0, overhead)
 
 
-def _forward(resident: Resident, seq_len: float) -> float:
-    attention = tf.causal_attention_flops_per_token(resident.shape, seq_len)
-    return float(forward_flops(resident.shape.params_matmul, attention))
+def _forward(resident: Resident, seq_len: float) -> tuple[float, float]:
+    """FLOPs per token of a model that runs beside, and what they are with attention over every pair over that."""
+    attention = (tf.causal_attention_flops_per_token, tf.full_attention_flops_per_token)
+    causal, full = (float(forward_flops(resident.shape.params_matmul, of(resident.shape, seq_len))) for of in attention)
+    return causal, full / causal
 
 
 def _reinforcement(
@@ -325,7 +330,8 @@ def _reinforcement(
     for resident in method.residents:
         one = forward._replace(name=resident.label)
         if resident.shape is not model.shape:
-            one = one._replace(per_param=0.0, per_token=_forward(resident, seq_len))
+            each, uncausal = _forward(resident, seq_len)
+            one = one._replace(per_param=0.0, per_token=each, uncausal=uncausal)
         phases.append(one)
     return (*phases, update)
 

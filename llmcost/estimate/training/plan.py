@@ -39,6 +39,7 @@ class Run(NamedTuple):
     gpus: float | None
     bill: billing.Bill
     predicted: steps.Predicted | None = None
+    peak_format: str = ""  # whose peak the MFU is a share of
 
     def central(self) -> TrainingNumbers:
         """Every number at its median."""
@@ -57,7 +58,7 @@ class Run(NamedTuple):
             assert self.work is not None
             out["goodput"] = throughput.goodput_of(p)
             chip_seconds = sum(phase.seconds(p) for phase in self.work.phases)
-            out["mfu"] = p["mfu"]
+            out["mfu"] = p["mfu"] * self.work.phases[0].pace
             if len(self.work.phases) > 1:
                 out["run_mfu"] = out["training_flops"] / (p["peak_flops"] * chip_seconds)
             out["compute_gpu_hours"] = chip_seconds / SECONDS_PER_HOUR
@@ -105,7 +106,8 @@ def read_run(question: Question) -> Run | NoFit:
     bill = billing.read_bill(question, device, where, count)
     if timed.misfit is not None:
         return _no_fit(method, model, device, timed.misfit)
-    return Run(question, model, device, where, method, timed.work, hours is not None, count, bill, timed.predicted)
+    known = (hours is not None, count, bill, timed.predicted, timed.peak_format)
+    return Run(question, model, device, where, method, timed.work, *known)
 
 
 def _no_fit(method: methods.Method, model: Subject | None, device: Chip | None, no: steps.Predicted) -> NoFit:

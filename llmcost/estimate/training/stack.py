@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.training.calibration import Kind, Stack
+from llmcost.engine.training.calibration import Calibration, Kind, Stack, stacked
+from llmcost.engine.training.micro_batch import UNFUSED
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
@@ -18,6 +19,9 @@ TABLE = "stacks"  # of presets/calibration/training.toml: measured stacks, and e
 LARGE = 64  # accelerators from which on pre-training is run on a stack made for it
 OWN = {"gaudi": "gaudi", "trainium": "neuron", "inferentia": "neuron"}  # by generation: chips with a stack of their own
 TUNED = "tuned"
+METHOD = "docs/method-training.md, software"
+YEAR = 2025.0  # of a stack whose preset says none
+BEFORE_FUSED = 2022  # the last year in which training stacks stored every score
 NARROW = ("fp8", "mxfp8", "fp4")  # formats of products in 8 bits or fewer
 
 
@@ -82,6 +86,44 @@ def take_software(question: Question, method: str, gpus: float, generation: str,
     found = usual(question.catalog, Asked(method, gpus, generation, dtype in NARROW))
     question.record("framework", found.name, Origin("default", "docs/method-training.md, software: the usual one"))
     return found
+
+
+class Build(NamedTuple):
+    """How the software was built and run."""
+
+    year: float
+    unfused: bool  # attention writes every score to memory
+    compiled: bool
+    practice: float  # step of a run over the step of its layout on paper
+
+    def constants(self, fitted: Calibration, used: Software) -> Calibration:
+        """The constants of a generation under this software."""
+        return stacked(fitted, used.stack, self.year, float(self.compiled))._replace(practice=self.practice)
+
+
+def take_build(question: Question, used: Software, generation: str, practice: float) -> Build:
+    """Release, attention kernel, compilation and practice: said, or as usual; recorded among the inputs."""
+    said = {name: question.stated(name) for name in ("framework_year", "attention", "compiled", "practice")}
+    year = float(said["framework_year"] or used.year or YEAR)
+    scores = stores_scores(generation, year)
+    usual_ones = {
+        "framework_year": (year, METHOD),
+        "attention": ("unfused" if scores else "fused", f"{METHOD}: FlashAttention from Ampere and {BEFORE_FUSED} on"),
+        "compiled": ("no", METHOD),
+        "practice": (practice, "presets/calibration/training.toml"),
+    }
+    for name, (value, source) in usual_ones.items():
+        if said[name] is None:
+            question.record(name, value, Origin("default", source))
+    unfused = said["attention"] == "unfused" if said["attention"] else scores
+    return Build(year, unfused, said["compiled"] == "yes", float(said["practice"] or practice))
+
+
+def stores_scores(generation: str, year: float | None) -> bool:
+    """Whether attention keeps every score: before FlashAttention (arXiv 2205.14135), and on chips without it."""
+    if generation in UNFUSED:
+        return True
+    return year is not None and year <= BEFORE_FUSED and not generation.startswith("tpu")
 
 
 def adapts(question: Question) -> str:

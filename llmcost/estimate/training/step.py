@@ -16,9 +16,9 @@ from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.batch import TOKENS_PER_GPU, batch_tokens
-from llmcost.engine.training.calibration import Calibration, calibration_from_factors, half_width, stacked
+from llmcost.engine.training.calibration import Calibration, calibration_from_factors, half_width
 from llmcost.engine.training.memory import Layout
-from llmcost.engine.training.micro_batch import PRECISIONS, UNFUSED, Run
+from llmcost.engine.training.micro_batch import PRECISIONS, Run
 from llmcost.engine.training.step import ROWS, overhead_share
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
@@ -26,7 +26,7 @@ from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.training.feed import Fed, feed
 from llmcost.estimate.training.methods import Method, assumed_shape, widened
-from llmcost.estimate.training.stack import kind, take_software
+from llmcost.estimate.training.stack import Build, Software, kind, take_build, take_software
 
 SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
 ROUNDING = 0.05  # a batch further off than this is said
@@ -34,7 +34,6 @@ BATCH = "docs/method.md, training: 4M tokens at 1e24 FLOP, 8 x for mixtures of e
 STARVED = 1.25  # a step at most this much longer on half the accelerators: the other half is hardly fed
 ASKED = ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch")
 PRECISION = {name: dtype.recipe for name, dtype in DTYPES.items() if dtype.recipe}  # of the linear layers
-YEAR = 2025.0  # of a stack whose preset says none
 RECOMPUTE = {"none": 0.0, "selective": 1.0, "full": 2.0}
 ROW_NAMES = {
     "gemm_seconds": "matrix products", "attention_seconds": "attention", "elementwise_seconds": "memory traffic",
@@ -54,6 +53,9 @@ class Predicted(NamedTuple):
     seq_len: float
     gpus: int
     working: int  # of them, that a step is on
+    software: Software
+    build: Build
+    host_seconds: float  # per block and micro-batch, of the software
     smallest_gpus: int | None = None
 
     @property
@@ -99,6 +101,19 @@ class Predicted(NamedTuple):
             for name in ROWS
         ]
 
+    def explain(self, question: Question) -> None:
+        """The step in words: the software, the layout, what practice adds."""
+        best, build = self.found.best, self.build
+        made = f"{self.software.name} of {build.year:.0f}{', compiled' if build.compiled else ''}"
+        kernel = "unfused" if build.unfused else "fused"
+        host = f"{made}, {kernel} attention: host time per block and micro-batch that nothing hides"
+        source = "presets/calibration/training.toml"
+        question.step("software", host, self.host_seconds, "s", source)
+        micro = self.sequences / float(best.layout.dp) / float(best.layout.micro_batch)
+        parts = f"{micro:,.0f} micro-batches + pipeline + gradient + optimizer"
+        formula = f"practice {build.practice:.3g} x ({parts}) + stragglers"
+        question.step("step time", formula, best.step.step_seconds, "s", "docs/method-training.md, the step")
+
 
 def _recompute(level: Any) -> str:
     if level <= 1.0:
@@ -136,12 +151,12 @@ def predict(
     fitted, ranges = calibration_from_factors(question.catalog.factors("training"), device.preset.generation)
     _warn_of_borrowed(question, device.preset.generation)
     used = take_software(question, method.name, gpus, device.preset.generation, dtype)
-    fitted = stacked(fitted, used.stack, YEAR if used.year is None else used.year)
-    calibration = method.calibration(fitted, shape)
+    build = take_build(question, used, device.preset.generation, float(fitted.practice))
+    calibration = method.calibration(build.constants(fitted, used), shape)
     published = model if method.declared.pretrains else None
     wanted, source = _sequences(question, published, shape, seq_len, gpus, tokens)
     run = method.run(Run(seq_len, wanted, float(PRECISIONS[PRECISION[dtype]])))
-    run = run._replace(unfused=float(device.preset.generation in UNFUSED))
+    run = run._replace(unfused=float(build.unfused))
     _refuse(question, shape)
     fixed = _fixed(question)
 
@@ -170,7 +185,8 @@ def predict(
     mfu = float(found.best.step.mfu) * own
     smallest = None if found.fitting else _smallest(shape, device.machine, run, calibration, fixed, method)
     share = Spread(mfu / width, mfu, min(mfu * width, 0.99))
-    return Predicted(widened(share, method.spread), found, fed.batch, seq_len, gpus, fed.working, smallest)
+    known = (fed.batch, seq_len, gpus, fed.working, used, build, float(calibration.host), smallest)
+    return Predicted(widened(share, method.spread), found, *known)
 
 
 def sequence_length(question: Question, model: Subject, method: Method) -> float:

@@ -17,7 +17,10 @@ from llmcost.estimate.asking.subject import Chip, Subject, dtype_of, peak_flops
 from llmcost.estimate.asking.values import TrainingNumbers, training_numbers
 from llmcost.estimate.training import methods
 from llmcost.estimate.training import step as steps
+from llmcost.keys.training import CONVENTIONS
 
+CAUSAL, FULL = CONVENTIONS
+TELLING = 1.1  # full over causal FLOPs from which on the convention of a stated MFU is said
 NATIVE_DTYPES = ("bf16", "fp16", "fp8")  # a model released in another format was not trained in it
 
 
@@ -36,6 +39,7 @@ class Timed(NamedTuple):
     work: methods.Work | None
     predicted: steps.Predicted | None = None
     misfit: steps.Predicted | None = None
+    peak_format: str = ""  # whose peak the MFU is a share of
 
 
 def read_time(question: Question, asked: Setup, work: methods.Work) -> Timed:
@@ -50,8 +54,10 @@ def read_time(question: Question, asked: Setup, work: methods.Work) -> Timed:
         )
     peak, runs_in = peak_flops(question, device, dtype)
     question.keep("peak_flops", peak)
-    timed = _predict(question, asked, device, runs_in, work)
+    timed = _predict(question, asked, device, runs_in, work)._replace(peak_format=runs_in)
     given = question.number("mfu") is not None
+    if given:
+        timed = timed._replace(work=_counted(question, work))
     if not given and timed.predicted is not None:
         question.sample("mfu", timed.predicted.mfu, Origin("computed", steps.SOURCE, None, "measured"), "share")
     elif not given:
@@ -104,6 +110,26 @@ def _predict(question: Question, asked: Setup, device: Chip, dtype: str, work: m
         pace = found.mfu.p50 / first.mfu.p50
         paced[phase.name] = phase._replace(pace=pace, overhead=found.overhead)
     return Timed(methods.Work(tuple(paced.values())), first)
+
+
+def _counted(question: Question, work: methods.Work) -> methods.Work:
+    """The work at the pace of a stated MFU, by how it counts attention."""
+    most = max(phase.uncausal for phase in work.phases)
+    if most == 1.0:  # no attention is counted
+        return work
+    said = question.stated("mfu_convention")
+    if said is None:
+        question.record("mfu_convention", CAUSAL, Origin("default", "docs/method-training.md, MFU"))
+        if most > TELLING:
+            question.warn(
+                "W044",
+                "the MFU is taken to count attention over what a causal mask leaves: counted in full, as many trainers "
+                f"log it, it means up to {most:.2f} x the time",
+                "--mfu-convention full",
+            )
+    if said != FULL:
+        return work
+    return methods.Work(tuple(phase._replace(pace=phase.pace / phase.uncausal) for phase in work.phases))
 
 
 def _mfu_row(catalog: Catalog, generation: str, model_class: str, precision: str) -> Mapping[str, Any]:

@@ -26,18 +26,17 @@ from llmcost.engine.training.methods import (
     adapter_states,
     frozen_bytes,
 )
-from llmcost.engine.training.micro_batch import FP8, PRECISIONS, UNFUSED, Run
+from llmcost.engine.training.micro_batch import FP8, PRECISIONS, Run
 from llmcost.engine.training.step import overhead_share, step
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking.subject import machine_of
-from llmcost.estimate.training.stack import Asked, Software, kind, software, usual
+from llmcost.estimate.training.stack import Asked, Software, kind, software, stores_scores, usual
 from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import number, positive
 from llmcost.estimate.validate.described import shape_of_row
 from llmcost.keys.methods import DEFAULT, METHODS, SPELLINGS
 
 LAYOUT = ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
-BEFORE_FUSED = 2022  # the last year in which training stacks stored every score
 RECOMPUTE = {"none": 0.0, "selective": 1.0, "full": 2.0}
 # A measured run did fit: "80 GB" on a box are 80 GiB, 7 % more than the preset says.
 MEASURED_SLACK = 1.07
@@ -131,13 +130,6 @@ def _software(catalog: Catalog, named: str, asked: Asked) -> tuple[Software, str
             pass
     unknown = f"framework {units.shown(named)} is not known: as if not stated"
     return usual(catalog, asked), unknown if named else ""
-
-
-def stores_scores(generation: str, year: float | None) -> bool:
-    """Whether attention keeps every score: before FlashAttention (arXiv 2205.14135), and on chips without it."""
-    if generation in UNFUSED:
-        return True
-    return year is not None and year <= BEFORE_FUSED and not generation.startswith("tpu")
 
 
 def _adapted(row: Mapping[str, str], shape: Shape, run: Run, method: str, stack: Software) -> Run:
