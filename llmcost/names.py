@@ -34,10 +34,16 @@ SCHEMES: tuple[tuple[str, str], ...] = (  # what a name says of its format; the 
     (r"(?:quantized-)?w4a16(?:-g?\d+)?|int4", "w4a16"),
     (r"(?:quantized-)?w8a16", "w8a16"),
     (r"(?:quantized-)?w8a8|int8", "w8a8"),
-    (r"(?:fbgemm-)?fp8(?:-(?:dynamic|kv|block|static|tensorwise|w8a8|e4m3))?", "fp8"),
+    (r"fp8-kv", "fp8-kv"),
+    (r"fp8-dynamic", "fp8-dynamic"),
+    (r"(?:fbgemm-)?fp8(?:-(?:block|static|tensorwise|w8a8|e4m3))?", "fp8"),
     (r"bf16|fp16|f16|16-?bit", "16bit"),
     (r"([2-8])-?bit", "bits"),
 )
+EVERY_MATRIX = (
+    "redhatai",
+    "neuralmagic",
+)  # what their FP8 checkpoints quantise, whatever the developer's own leave out
 _SCHEMES = tuple((re.compile(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])"), scheme) for pattern, scheme in SCHEMES)
 _SIZE = re.compile(r"^(?:\d+x)?\d+(?:\.\d+)?[bmt]$")
 _DATE = re.compile(r"^(?:2[3-6](?:0[1-9]|1[0-2])|20\d{6}|0[1-9][0-3]\d|1[0-2][0-3]\d)$")
@@ -99,6 +105,8 @@ def _scheme(name: str, owner: str) -> tuple[str, str, str]:
         rest = (name[: found.start()] + "-" + name[found.end() :]).strip("-_.")
         if not scheme:
             return rest, found.group(1), ""
+        if scheme == "fp8" and owner in EVERY_MATRIX:
+            scheme = "fp8-dynamic"
         if scheme == "bits" and "mlx" in owner + name:
             scheme = "mlx"
         if scheme == "bits":

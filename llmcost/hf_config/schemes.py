@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from msgspec import structs
 
+from llmcost.engine.model.published import published_in
 from llmcost.spec import Checkpoint, Dtype, Model, Stored
 
 WIDE = Stored("bf16", 16.0)
@@ -33,11 +34,15 @@ def stored_as(model: Model, scheme: Mapping[str, Any]) -> Model:
     if model.native_dtype == scheme["format"]:
         return model  # published so: its own classes are known better
     computed: Any = nearest_dtype(scheme["format"])  # named as it is computed; the bits are its own
+    own = published_in(model, computed)
+    if own is not None and scheme["method"] in own.method:
+        return structs.replace(model, native_dtype=computed, checkpoint=own)
     stored = Stored(computed, float(scheme["bits"]))
     classes: dict[str, Any] = {name: stored for name in scheme["classes"]}
     checkpoint = Checkpoint(
         method=scheme["method"],
         activation_dtype=scheme.get("activation_dtype"),
+        kv_dtype=scheme.get("kv_dtype"),
         **{"rest": WIDE, **classes},
     )
     return structs.replace(model, native_dtype=computed, checkpoint=checkpoint)

@@ -27,7 +27,7 @@ Llama3.3 llama-3.3-70b
 llama3.3:latest llama-3.3-70b
 unsloth/Llama-3.2-3B-Instruct-bnb-4bit llama-3.2-3b bnb-4bit
 hugging-quants/Meta-Llama-3.1-70B-Instruct-AWQ-INT4 llama-3.1-70b awq
-RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic llama-3.3-70b fp8
+RedHatAI/Llama-3.3-70B-Instruct-FP8-dynamic llama-3.3-70b fp8-dynamic
 RedHatAI/Meta-Llama-3.1-8B-Instruct-quantized.w4a16 llama-3.1-8b w4a16
 RedHatAI/Llama-3.3-70B-Instruct-quantized.w8a8 llama-3.3-70b w8a8
 nvidia/Llama-3.1-70B-Instruct-FP8 llama-3.1-70b fp8

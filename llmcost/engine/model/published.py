@@ -21,7 +21,7 @@ class ClassBytes(NamedTuple):
 
 
 def published_in(model: Model, dtype: str) -> Checkpoint | None:
-    """The checkpoint whose FFNs or experts the developer stored in a format; None where there is none.
+    """The checkpoint whose FFNs or experts the developer stored in a format, the native one first; None without one.
 
     Parameters
     ----------
@@ -30,10 +30,13 @@ def published_in(model: Model, dtype: str) -> Checkpoint | None:
     dtype : str
         Format of most weights, as `--dtype` names it.
     """
+    if dtype == model.native_dtype and model.checkpoint is not None:
+        return model.checkpoint
     wanted = ALIKE.get(dtype, dtype)
     every = [*([model.checkpoint] if model.checkpoint else []), *model.other_checkpoints]
     for one in every:
-        if wanted in {s.format for s in (one.experts, one.ffn) if s is not None}:
+        named = [s for s in (one.experts, one.ffn) if s is not None] or [one.rest]
+        if wanted in {s.format for s in named}:
             return one
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from llmcost.catalog import presets_date
@@ -16,6 +17,7 @@ class NoFit(NamedTuple):
     reason: str
     missing_bytes: float | None = None
     smallest_gpus: int | None = None
+    sizes: Mapping[str, float] = {}  # of the model that was asked about: its parameters, its weights
 
 
 def refusal(no: NoFit, question: Question, command: str) -> Estimate:
@@ -23,7 +25,13 @@ def refusal(no: NoFit, question: Question, command: str) -> Estimate:
     return Estimate(
         command=command,
         headline=no.reason[:1].upper() + no.reason[1:] + ".",
-        result={"feasible": False, **no._asdict()},
+        result={
+            "feasible": False,
+            "reason": no.reason,
+            "missing_bytes": no.missing_bytes,
+            "smallest_gpus": no.smallest_gpus,
+            **no.sizes,
+        },
         inputs=question.inputs,
         warnings=question.warnings,
         presets=presets_date(question.catalog),

@@ -19,7 +19,7 @@ from llmcost.estimate.asking.subject import Chip, Subject, machine_of
 from llmcost.estimate.fit.held import lengths, usual_lengths
 from llmcost.estimate.fit.verdict import NOT, tokens, verdict
 from llmcost.estimate.serving.engines import Engine, constants, engine
-from llmcost.estimate.serving.formats import dtypes, precision
+from llmcost.estimate.serving.formats import dtypes, held_once, precision
 from llmcost.estimate.serving.options import shape_of
 from llmcost.result import Estimate
 
@@ -30,7 +30,7 @@ def serving(question: Question, model: Subject) -> Estimate:
     """Every accelerator of the presets, in the fewest that hold one request, the least memory first."""
     lengths(question)
     used, shape, format_ = engine(question), shape_of(question, model), dtypes(question, model)[0]
-    narrow = precision(question, format_, model.preset)
+    narrow = precision(question, format_, model)
     rows = []
     for name in question.catalog.files("hardware"):
         row = _on(question, name, used, shape, narrow)
@@ -50,6 +50,8 @@ def serving(question: Question, model: Subject) -> Estimate:
             "fits_probability": chance,
             **{k: first[k] for k in KEYS},
             "dtype": format_,
+            **model.sizes(),
+            **held_once(shape, narrow),
         },
         inputs=question.inputs,
         warnings=question.warnings,

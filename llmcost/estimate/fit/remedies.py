@@ -62,7 +62,7 @@ def _shorter(held: Held) -> list[Remedy]:
 def _fewer_bits(question: Question, held: Held) -> list[Remedy]:
     found = []
     for dtype in FEWER.get(held.dtype, ()):
-        narrow = precision(question, dtype, held.asked.model.preset)._replace(kv_bytes=held.precision.kv_bytes)
+        narrow = precision(question, dtype, held.asked.model)._replace(kv_bytes=held.precision.kv_bytes)
         chance = _chance(held, held.asked.candidates, narrow, held.batch)
         if _reached(held, chance):
             found.append(Remedy(f"--dtype {dtype}", chance, "it fits"))

@@ -17,6 +17,7 @@ from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.fit import remedies as cures
 from llmcost.estimate.fit.held import Held, longest, read_held
 from llmcost.estimate.fit.verdict import NOT, Part, driver_bytes, gib, machine, memory_rows, said, tokens, verdict
+from llmcost.estimate.serving.formats import held_once
 from llmcost.estimate.serving.replica import degrees, ranks
 from llmcost.result import Estimate
 
@@ -31,6 +32,8 @@ def answer(question: Question, model: Subject, device: Chip) -> Estimate:
     result: dict[str, Any] = {
         "verdict": verdict(chance), "fits_probability": chance, **figures, "gpus": held.gpus,
         **degrees(held.layout), "dtype": held.dtype, "missing_bytes": _missing(held, chance),
+        **model.sizes(), **held_once(asked.shape, held.precision),
+        "weight_bytes_per_gpu": float(held.memory.weights_bytes),
     }  # fmt: skip
     return Estimate(
         command="fit",

@@ -9,13 +9,16 @@ from llmcost import spec
 from llmcost.dtypes import DTYPES
 from llmcost.engine.machine.roofline import peak_flops
 from llmcost.engine.model.published import class_bytes, published_in
-from llmcost.engine.serving.operating_point import Precision
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.serving.memory import weights_bytes
+from llmcost.engine.serving.operating_point import Layout, Precision
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, dtype_of
 
 # Weights this much narrower than the arithmetic are widened in every step.
 NARROWER = 0.75
+CACHE_PUBLISHED = "the KV cache scheme of the checkpoint (kv_cache_scheme, kv_cache_quant_algo)"
 CACHE_DEFAULT = "vLLM, SGLang: kv_cache_dtype auto is the model's 16 bits, for FP8 and MXFP4 weights too"
 
 
@@ -25,19 +28,21 @@ def dtypes(question: Question, model: Subject) -> tuple[str, ...]:
     return (dtype_of(question, model, tuple(DTYPES), "bf16"),) if several is None else tuple(several.split(","))
 
 
-def precision(question: Question, dtype: str, preset: spec.Model | None = None) -> Precision:
+def precision(question: Question, dtype: str, model: Subject) -> Precision:
     """Bytes and arithmetic of a weight format, from the table of the calibration.
 
-    Arithmetic follows the weights (16 bits where a format is for weights only), unless `compute_dtype` says otherwise;
-    the KV cache has 16 bits whatever the weights have, as engines start it, unless `kv_dtype` does.
+    Arithmetic follows the activations of the published checkpoint (16 bits where only its weights are quantised), else
+    the weights, unless `compute_dtype` says otherwise; the KV cache has the format that the checkpoint names, else 16
+    bits whatever the weights have, as engines start it, unless `kv_dtype` does.
     """
     formats = {row["name"]: row for row in question.catalog.table("serving", "formats")}
     known = dict(formats[dtype])
+    preset = model.preset
     published = None if preset is None or preset.n_layers is None else published_in(preset, dtype)
     if published is not None and preset is not None:  # as its developer stores it: some classes may stay wide
         each = class_bytes(preset, published)
         known |= {"weight_bytes": each.weights, "attention_bytes": each.attention, "head_bytes": each.ends}
-    compute = question.stated("compute_dtype")
+    compute = question.stated("compute_dtype") or (arithmetic_of(published, dtype) if published is not None else None)
     if compute is not None:
         asked = formats[compute]
         narrow = 8.0 * known["weight_bytes"] < NARROWER * asked["compute_bits"]
@@ -46,12 +51,42 @@ def precision(question: Question, dtype: str, preset: spec.Model | None = None) 
             "integer": asked["integer"],
             "weight_only": known["weight_only"] or narrow,
         }
-    kv = question.stated("kv_dtype")
-    if kv is None:
-        kv = "bf16"
-        question.record("kv_dtype", kv, Origin("default", CACHE_DEFAULT))
-    values: Mapping[str, Any] = {**known, "kv_bytes": formats[kv]["weight_bytes"]}
+    values: Mapping[str, Any] = {**known, "kv_bytes": formats[_cache(question, model, published)]["weight_bytes"]}
     return Precision(*(float(values[name]) for name in Precision._fields))
+
+
+def arithmetic_of(stored: spec.Checkpoint, dtype: str) -> str | None:
+    """The format a checkpoint is computed in: of its activations, else 16 bits; None where the format decides.
+
+    Engines differ in what they make of activations beside MXFP4 weights: its row of the calibration decides.
+
+    Examples
+    --------
+    >>> arithmetic_of(spec.Checkpoint(method="gptq", rest=spec.Stored("int8", 8.2)), "int8")
+    'bf16'
+    """
+    if stored.activation_dtype is not None:
+        return str(stored.activation_dtype)
+    return None if dtype == "mxfp4" else "bf16"
+
+
+def _cache(question: Question, model: Subject, published: spec.Checkpoint | None) -> str:
+    """The format of the KV cache: said, else as the checkpoint names it, else 16 bits."""
+    said = question.stated("kv_dtype")
+    if said is not None:
+        return str(said)
+    if published is not None and published.kv_dtype is not None:
+        question.record(
+            "kv_dtype", published.kv_dtype, Origin(model.found.origin if model.found else "computed", CACHE_PUBLISHED)
+        )
+        return str(published.kv_dtype)
+    question.record("kv_dtype", "bf16", Origin("default", CACHE_DEFAULT))
+    return "bf16"
+
+
+def held_once(shape: Shape, precision: Precision) -> dict[str, float]:
+    """Weights of one copy of a model, however many accelerators and groups share or repeat it [bytes]."""
+    return {"weight_bytes": float(weights_bytes(shape, Layout(), precision))}
 
 
 def compute_format(device: Chip, asked: Precision) -> str:

@@ -115,7 +115,7 @@ def options(
     _errors(question, _half_widths(question, device, shape, known, used.name, alone))
     kept, default = targets(question, static, phase)
     candidates, load = _layouts(question, shape, device, gpus, used), _load(question, phase)
-    precisions = tuple(precision(question, d, model.preset) for d in formats)
+    precisions = tuple(precision(question, d, model) for d in formats)
     calibration = settled(question, shape, device, candidates, precisions, load, calibration)
     return Options(
         model, device, shape, formats, precisions, calibration, candidates, load, kept, _batches(question, phase),
@@ -145,7 +145,7 @@ def record(question: Question, asked: Options, layout: Layout, batch: float | No
         if value is not None and question.scenario.get(name, question.side) is None:
             question.record(name, int(value), Origin("computed", SOURCE))
     # taken once more, so that the KV cache format shown is not that of the last one tried
-    say_arithmetic(question, asked.device, precision(question, dtype, asked.model.preset), dtype)
+    say_arithmetic(question, asked.device, precision(question, dtype, asked.model), dtype)
     if question.stated("dtypes") is not None:
         question.record("dtype", dtype, Origin("computed", SOURCE))
 

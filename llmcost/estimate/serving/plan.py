@@ -17,10 +17,11 @@ from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.money import rent
 from llmcost.estimate.money.place import place
 from llmcost.estimate.serving import techniques, ttft_target
+from llmcost.estimate.serving.formats import dtypes, held_once, precision
 from llmcost.estimate.serving.hosted import Hosted
 from llmcost.estimate.serving.lengths import Lengths, lengths
 from llmcost.estimate.serving.load import Arrivals, Demand
-from llmcost.estimate.serving.options import options
+from llmcost.estimate.serving.options import options, shape_of
 from llmcost.estimate.serving.replica import Replica, given_rate
 from llmcost.estimate.serving.techniques import Applied
 from llmcost.estimate.serving.together import Together
@@ -59,7 +60,7 @@ def read_service(question: Question, days: Any = None) -> Hosted | NoFit:
     server = None if isinstance(replica, NoFit) or phase == "decode" else replica.server()
     sizing = ttft_target.sizing(question, server, demand)
     if isinstance(replica, NoFit):
-        return replica
+        return replica._replace(sizes=_sizes(question, model))
     if isinstance(sizing, NoFit):
         return sizing
     applied.refuse_unread(question.scenario)
@@ -70,6 +71,15 @@ def read_service(question: Question, days: Any = None) -> Hosted | NoFit:
     return Hosted(
         question, model, device, replica, where, requests, gpus, fleet, sizing, colocated, phase, applied, small
     )
+
+
+def _sizes(question: Question, model: Subject | None) -> dict[str, float]:
+    """Parameters of a model that does not fit, and its weights in the narrowest format that was tried."""
+    if model is None:
+        return {}
+    shape = shape_of(question, model)
+    tried = [held_once(shape, precision(question, dtype, model)) for dtype in dtypes(question, model)]
+    return model.sizes() | min(tried, key=lambda held: held["weight_bytes"])
 
 
 def _phase(question: Question) -> str:

@@ -21,6 +21,7 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Fleet, Kinds
 from llmcost.estimate.serving import sizes
+from llmcost.estimate.serving.formats import held_once
 from llmcost.estimate.serving.load import Demand, Server, Under
 from llmcost.estimate.serving.options import SOURCE, Options, no_fit, record, too_large, too_slow, within
 from llmcost.estimate.serving.prompts import Tried, cheapest, size_of, too_late, tried
@@ -101,7 +102,8 @@ class Pools(NamedTuple):
             **degrees(self.decode),
             "batch": int(self.batch),
             "dtype": self.dtype,
-            "weight_bytes": float(self.point.weights_bytes) * self.gpus,
+            **held_once(self.asked.shape, self.precision),
+            "weight_bytes_per_gpu": float(self.point.weights_bytes),
             "kv_bytes_per_request": cache_of_a_request(self.asked.shape, self.decode, self.point),
             "binds": self.binds,
             "fastest_tpot_seconds": self.fastest[0],

@@ -19,6 +19,7 @@ from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Kinds
+from llmcost.estimate.serving.formats import held_once
 from llmcost.estimate.serving.load import Arrivals, Demand, Server, Under
 from llmcost.estimate.serving.options import SOURCE, Options, no_fit, record
 from llmcost.estimate.serving.replica import degrees, one_kind, ranks
@@ -66,7 +67,8 @@ class Prompts(NamedTuple):
             **degrees(self.layout),
             "dtype": self.dtype,
             "batch_max": int(self._room()),
-            "weight_bytes": float(held) * self.gpus,
+            **held_once(a.shape, self.precision),
+            "weight_bytes_per_gpu": float(held),
             "binds": BINDS[int(self.point(a.load).binds)],
         }
 

@@ -24,6 +24,7 @@ from llmcost.estimate.asking.subject import Chip
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Kinds
 from llmcost.estimate.serving import sizes as serving_sizes
+from llmcost.estimate.serving.formats import held_once
 from llmcost.estimate.serving.lengths import Lengths
 from llmcost.estimate.serving.load import Demand, Server, Under
 from llmcost.estimate.serving.options import SOURCE, Options, mode_of, no_fit, record, too_large, too_slow, within
@@ -116,7 +117,8 @@ class Together(NamedTuple):
             "batch": int(self.batch),
             "batch_max": int(self.batch_max),
             "dtype": self.dtype,
-            "weight_bytes": float(self.point.weights_bytes) * self.gpus,
+            **held_once(self.shape, self.precision),
+            "weight_bytes_per_gpu": float(self.point.weights_bytes),
             "kv_bytes_per_request": cache_of_a_request(self.shape, self.layout, self.point),
             "output_tokens_per_second_per_gpu": float(self.point.output_tokens_per_second) / self.gpus,
             "binds": self.binds,
