@@ -12,7 +12,19 @@ from llmcost.keys import BOTH, TABLES, Key, all_keys
 from llmcost.terms import TERMS, Term
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
-COMMANDS = ("train", "serve", "crossover", "compare", "fit", "check", "presets", "validate", "calibrate", "trace")
+COMMANDS = (
+    "train",
+    "serve",
+    "crossover",
+    "compare",
+    "fit",
+    "check",
+    "presets",
+    "validate",
+    "calibrate",
+    "trace",
+    "sweep",
+)
 NAMES = ("scenario", "budget", *COMMANDS)
 _TEXT_KINDS = ("text", "date")
 _EITHER = ("before", "after", "delta")  # of figures, which are numbers, and of inputs, which may be names
@@ -35,6 +47,7 @@ _ARRAYS = {
     "presets": ("rows",),
     "validate": ("groups", "rows", "measurements"),
     "calibrate": ("rows", "constants"),
+    "sweep": ("front", "extremes", "refused"),
     "trace": ("lengths", "joint", "bursts", "day_hours", "weekdays", "reuse"),
 }
 

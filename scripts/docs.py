@@ -38,7 +38,7 @@ PAGES = {
     "glossary": "glossary.md",
     "command line": "cli.md",
 }
-ALL = ("train", "serve", "crossover", "compare", "fit")  # their --help shows the options of most questions
+ALL = ("train", "serve", "crossover", "compare", "fit", "sweep")  # their --help shows the options of most questions
 COMMANDS = (
     "",
     "train",
@@ -46,6 +46,7 @@ COMMANDS = (
     "crossover",
     "compare",
     "fit",
+    "sweep",
     "check",
     "presets",
     "presets list",

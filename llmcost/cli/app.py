@@ -28,6 +28,7 @@ COMMANDS = (
     "crossover",
     "compare",
     "fit",
+    "sweep",
     "check",
     "presets",
     "validate",

@@ -10,7 +10,7 @@ import typer
 
 from llmcost.cli import help as shown_help
 from llmcost.errors import Exit, LlmcostError
-from llmcost.keys import COMPARE, CROSSOVER, FIT, KEYS, Key, all_keys
+from llmcost.keys import COMPARE, CROSSOVER, FIT, KEYS, SWEEP, Key, all_keys
 from llmcost.keys.memory import FITTING
 from llmcost.render import formats
 
@@ -47,7 +47,7 @@ def options_of(name: str) -> dict[str, Any]:
         if name == FIT:
             if key.name not in FITTING:
                 continue
-        elif not {name, CROSSOVER if name == COMPARE else name} & set(key.commands):
+        elif not {name, CROSSOVER if name in (COMPARE, SWEEP) else name} & set(key.commands):
             continue
         sided = key.name.startswith(("train_", "serve_")) and key.name not in KEYS
         options[key.name] = typer.Option(
@@ -138,7 +138,8 @@ def add(
 ) -> None:
     """Register a command whose options come from the table of keys.
 
-    `run(scenario, catalog, **extra)` answers; the options in `extra` are the command's own. With `many` the command
+    `run(scenario, catalog, **extra)` answers; the options in `extra` are the command's own. An option of the output
+    among them is the command's too: the answer then goes to standard output. With `many` the command
     takes several scenarios, and `run` gets (name, scenario) pairs and the names of `answers` (files that end in .json).
     The short help shows the options in `common`, in that order.
     """
@@ -148,14 +149,16 @@ def add(
     own = extra or {}
     keys = options_of(name)
     known = formats(name)
-    output = output_options(known)
+    output = {name: option for name, option in output_options(known).items() if name not in own}
 
     def body(**said: Any) -> int:
         from llmcost.cli import output as out
         from llmcost.scenario import refuse_unread
 
         flags = {k: said[k] for k in keys if said[k] not in (None, [])}
-        shown = out.options(**{k: said[k] for k in (*output, *(x for x in own if x in out.SHOWN))}, formats=known)
+        shown = out.options(
+            **{"output": None, **{k: said[k] for k in (*output, *(x for x in own if x in out.SHOWN))}}, formats=known
+        )
         catalog = out.catalog(said["presets_dir"])
         names = said["scenario"] if many else [said["scenario"]]
         answers = [n for n in names if many and n.endswith(".json")]

@@ -21,7 +21,7 @@ from llmcost.keys import (
     training,
     what_if,
 )
-from llmcost.keys.key import BOTH, COMPARE, CROSSOVER, FIT, SERVE, TRAIN, Key
+from llmcost.keys.key import BOTH, COMPARE, CROSSOVER, FIT, SERVE, SWEEP, TRAIN, Key
 
 __all__ = [
     "BOTH",
@@ -33,6 +33,7 @@ __all__ = [
     "NOTES",
     "SERVE",
     "SIDES",
+    "SWEEP",
     "TABLES",
     "TRAIN",
     "Key",

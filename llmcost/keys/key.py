@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 TRAIN, SERVE, CROSSOVER = "train", "serve", "crossover"
 COMPARE = "compare"  # takes the keys of a crossover, and its own
+SWEEP = "sweep"  # takes what its engine takes
 FIT = "fit"  # takes those of both sides that change memory or speed
 BOTH = (TRAIN, SERVE, CROSSOVER)
 

@@ -130,7 +130,7 @@ def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
     rows = [row for row in array if isinstance(row, Mapping)] if isinstance(array, list | tuple) else []
     several = len(rows) > 1 or bool(estimate.arrays.get("jumps"))
     asked = page.options.explain or (estimate.command == "compare" and name == "crossings" and several)
-    if not rows or (name in ON_REQUEST and not asked):
+    if not rows or (name in ON_REQUEST and not asked and estimate.command != "sweep"):
         return
     if estimate.command == "validate" and name == "rows" and not page.options.explain:
         rows = [row for row in rows if row.get("reason")]

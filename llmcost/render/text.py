@@ -33,6 +33,7 @@ SOLVED = ("solved_requests_per_day", "solved_usd_per_hour", "solved_usd_per_requ
 ASKED = {
     "train": ("total_usd",), "serve": ("usd_per_mtok_output", "usd_per_mtok_blended", "usd_per_mtok_input"),
     "crossover": (*SOLVED, "crossover_days"), "compare": ("name",), "fit": ("fits_probability",), "check": ("failed",),
+    "sweep": ("feasible_points",),
 }  # fmt: skip
 # The array that is the answer, for CSV.
 MAIN_ARRAY = {
@@ -42,6 +43,7 @@ MAIN_ARRAY = {
     "validate": "rows",
     "check": "rows",
     "fit": "memory",
+    "sweep": "front",
 }
 TOLD = {"changed_inputs": ("unit",), "memory": ("p5", "p95")}  # columns of arrays that other cells say
 UNLABELLED = ("range_of", "p5", "p95")  # columns whose unit depends on the question: JSON and CSV only

@@ -118,7 +118,12 @@ def _circle(graph: dict[str, set[str]]) -> list[str]:
 # Measurements, traces and bills: formats stand beside the other files, what they tell below the questions that use it.
 ALLOWED["readers"] = {"errors", "files"}
 ALLOWED["estimate"] |= {"readers"}
-FLOORS["estimate"] |= {"trace": set(), "calibrate": {"validate"}, "prepared": {"trace", "calibrate"}}
+FLOORS["estimate"] |= {
+    "sweep": {"asking", "compare", "crossover", "fit", "lifetime", "serving", "training"},
+    "trace": set(),
+    "calibrate": {"validate"},
+    "prepared": {"trace", "calibrate"},
+}
 FLOORS["estimate"]["check"] |= {"prepared"}
 
 MODULES = [p for p in sorted(PACKAGE.rglob("*.py")) if _layer(p) not in ("__init__", "__main__")]

@@ -35,7 +35,7 @@ class Sizes(NamedTuple):
 
     def at(self, load: Index) -> Sizes:
         """The sizes of a load, or of several."""
-        return self._mapped(lambda values: np.asarray(values)[load])
+        return self.mapped(lambda values: np.asarray(values)[load])
 
     def pick(self, index: Index) -> Sizes:
         """The size of an index, or of several; where there are loads, indices are (loads, 1)."""
@@ -44,10 +44,10 @@ class Sizes(NamedTuple):
             whole = np.asarray(values)
             return whole[index] if whole.ndim == 1 else np.take_along_axis(whole, np.asarray(index), axis=-1)
 
-        return self._mapped(one)
+        return self.mapped(one)
 
-    def _mapped(self, of: Callable[[Any], Any]) -> Sizes:
-        """Every field but `gpus`."""
+    def mapped(self, of: Callable[[Any], Any]) -> Sizes:
+        """Every field but `gpus`, through a function."""
         layout, precision = Layout(*map(of, self.layout)), Precision(*map(of, self.precision))
         speed = self.output_tokens_per_second
         return Sizes(self.gpus, layout, precision, of(self.precision_index), of(self.batch), np.asarray(of(speed)))
@@ -62,12 +62,14 @@ class Sizes(NamedTuple):
 class Choice(NamedTuple):
     """The sizes of every load (loads, sizes), and the best TPOT and TTFT of any point that fits (loads,) [s].
 
-    The best times say by how much a target is missed; they are infinite where nothing fits.
+    The best times say by how much a target is missed; they are infinite where nothing fits. `fastest` is the replica of
+    least TPOT within the TTFT target (loads, 1), whatever the TPOT target; its rate is zero where there is none.
     """
 
     sizes: Sizes
     best_tpot_seconds: Array
     best_ttft_seconds: Array
+    fastest: Sizes
 
 
 def of_grid(grid: Grid) -> Sizes:
@@ -89,41 +91,58 @@ def of_loads(
         As in `serving_search.search`.
     load : Load
         Lengths as arrays, one element per load [tokens]; `batch` is ignored.
+    batches : array
+        As in `serving_search.search`; or (loads, batches), each load with its own: only what fits whole counts then.
 
     Source: enumeration; the cheapest output token within the targets, the faster of equals.
     """
-    count, formats, steps = np.size(candidates.tp), len(precisions), np.size(batches)
+    own = np.ndim(batches) == 2
+    count, formats, steps = np.size(candidates.tp), len(precisions), np.shape(batches)[-1]
     row, form, step = (a.ravel() for a in np.indices((count, formats, steps)))
     layout = Layout(*[np.asarray(v, dtype=float)[row] for v in candidates])
     columns = np.array([[float(v) for v in p] for p in precisions]).T
     precision = Precision(*[c[form] for c in columns])
-    tried, gpus = np.asarray(batches, dtype=float)[step], np.asarray(layout.tp * layout.pp * layout.dp)
+    tried: Any = np.asarray(batches, dtype=float)[..., step]
+    gpus = np.asarray(layout.tp * layout.pp * layout.dp)
     sizes = np.array(sorted(set(gpus.tolist())))
     of_size = [np.flatnonzero(gpus == size) for size in sizes]
     lengths = np.broadcast_arrays(load.isl, load.osl, load.cached_isl)
     isl, osl, cached = (np.asarray(v, dtype=float) for v in lengths)
     picked = np.empty((len(isl), len(sizes)), dtype=int)
     held, speed = np.empty((2, *picked.shape))
-    tpot, ttft = np.empty((2, len(isl)))
-    width = max(CHUNK // len(tried), 1)
+    tpot, ttft, quickest, quick_held = np.empty((4, len(isl)))
+    quick = np.empty(len(isl), dtype=int)
+    width = max(CHUNK // len(row), 1)
     for start in range(0, len(isl), width):
         part = slice(start, start + width)
         some = Load(isl[part, None], osl[part, None], cached[part, None], 1.0)
         limit = max_batch(shape, machine, layout, precision, some, calibration)
-        batch = np.minimum(tried, np.maximum(limit, 1.0))
+        wanted = tried[part] if own else tried
+        batch: Any = np.minimum(wanted, np.maximum(limit, 1.0))
         point = operating_point(shape, machine, layout, precision, some._replace(batch=batch), calibration)
-        meets = (point.tpot_seconds <= targets.tpot_seconds) & (point.ttft_seconds <= targets.ttft_seconds)
-        fits = limit >= 1.0
-        rate = np.where(meets & fits, point.output_tokens_per_second, 0.0)
+        fits = limit >= (wanted if own else 1.0)
+        prompt = fits & (point.ttft_seconds <= targets.ttft_seconds)
+        rate = np.where(prompt & (point.tpot_seconds <= targets.tpot_seconds), point.output_tokens_per_second, 0.0)
         rows = np.arange(len(rate))
-        tpots = np.asarray(point.tpot_seconds)
+        tpots = np.broadcast_to(np.asarray(point.tpot_seconds), rate.shape)
         for i, at in enumerate(of_size):
             best = rate[:, at].max(axis=1)
             pace = np.where(rate[:, at] == best[:, None], tpots[:, at], np.inf)
             picked[part, i] = at[np.argmin(pace, axis=1)]
             held[part, i] = batch[rows, picked[part, i]]
             speed[part, i] = best
+        quick[part] = np.argmin(np.where(prompt, tpots, np.inf), axis=1)
+        quick_held[part] = batch[rows, quick[part]]
+        quickest[part] = np.where(prompt, point.output_tokens_per_second, 0.0)[rows, quick[part]]
         tpot[part] = np.where(fits, point.tpot_seconds, np.inf).min(axis=1)
         ttft[part] = np.where(fits, point.ttft_seconds, np.inf).min(axis=1)
-    chosen = Layout(*[np.asarray(v)[picked] for v in layout]), Precision(*[np.asarray(v)[picked] for v in precision])
-    return Choice(Sizes(sizes, *chosen, form[picked], held, speed), tpot, ttft)
+
+    def these(size: Array, points: Any, batch: Array, rate: Array) -> Sizes:
+        chosen = (
+            Layout(*[np.asarray(v)[points] for v in layout]),
+            Precision(*[np.asarray(c)[points] for c in precision]),
+        )
+        return Sizes(size, *chosen, form[points], batch, rate)
+
+    fastest = these(gpus[quick][:, None], quick[:, None], quick_held[:, None], quickest[:, None])
+    return Choice(these(sizes, picked, held, speed), tpot, ttft, fastest)

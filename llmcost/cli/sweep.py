@@ -1,0 +1,67 @@
+"""`llmcost sweep`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from llmcost.cli import command
+
+if TYPE_CHECKING:
+    from llmcost.catalog import Catalog
+    from llmcost.scenario import Scenario
+
+SUMMARY = "One question at millions of points, into a Parquet or CSV file."
+EXAMPLES = """
+llmcost sweep --model llama-3.1-8b --hardware h100-sxm --vary isl=100..8000:100 --vary osl=50..2000:50 -o grid.parquet
+llmcost sweep chat-70b --vary hardware=h100-sxm,h200-sxm --vary requests=1k..10M/day:200:log -o fleets.csv
+llmcost sweep pretrain-8b --vary gpus=64,128,256,512 --vary price=1..4/h:100 -o runs.parquet
+llmcost sweep chat-70b --engine crossover --train-cost 5M --vary requests=1k..1M/day:100:log -o days.parquet
+"""
+COMMON = (
+    *("vary", "output", "engine", "columns", "restart"),
+    *("model", "hardware", "gpus", "dtype", "isl", "osl", "requests", "tokens", "price"),
+)
+GRID = "Grid"
+
+
+def _option(default: Any, *names: str, **more: Any) -> Any:
+    return typer.Option(default, *names, show_default=False, rich_help_panel=GRID, **more)
+
+
+OPTIONS: dict[str, Any] = {
+    "vary": _option(
+        [],
+        "--vary",
+        metavar="KEY=VALUES",
+        help="a..b:N for N values evenly apart, a..b:N:log by equal ratios, or A,B,C; several make a grid.",
+    ),
+    "output": _option(None, "--output", "-o", metavar="FILE", help="The file of all points: .parquet or .csv."),
+    "engine": _option(
+        None,
+        "--engine",
+        metavar="NAME",
+        help="What is asked at each: serve, train, crossover, fit (default: serve where lengths are said, else train).",
+    ),
+    "columns": _option(None, "--columns", metavar="A,B,C", help="Figures to keep (default: all of the engine)."),
+    "restart": _option(False, "--restart", help="Begin anew where an interrupted sweep could go on."),
+}
+
+
+def register(app: typer.Typer, full: bool) -> None:
+    """Add the command."""
+    command.add(app, "sweep", SUMMARY, EXAMPLES, run, COMMON, extra=OPTIONS, full=full)
+
+
+def run(scenario: Scenario, catalog: Catalog, **how: Any) -> Any:
+    """Answer."""
+    from llmcost.cli.output import TYPED
+    from llmcost.cli.progress import Progress
+    from llmcost.errors import LlmcostError
+    from llmcost.estimate.sweep import sweep
+
+    if how["output"] is None:
+        raise LlmcostError("where do the points go? missing --output", "-o grid.parquet, or -o grid.csv")
+    quiet = bool({"-q", "--quiet"} & set(TYPED.get()))
+    return sweep(scenario, catalog, told=Progress(quiet), **how)

@@ -1,0 +1,209 @@
+"""The engines of a sweep: what each figures as arrays, and how it answers at the points of one plan."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.catalog import Catalog
+from llmcost.engine.numeric.kinds import Array
+from llmcost.errors import LlmcostError, did_you_mean, shown
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.no_fit import NoFit
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.compare import blocks, replicas
+from llmcost.estimate.compare.alternatives import Alternative
+from llmcost.estimate.compare.alternatives import Axis as Varied
+from llmcost.estimate.lifetime.case import SERVE_SAID, TRAIN_SAID
+from llmcost.estimate.sweep import serving
+from llmcost.estimate.sweep.grid import Axis, Grid
+from llmcost.estimate.sweep.points import OTHER, REASONS, Answers
+from llmcost.keys.key import CROSSOVER, FIT, SERVE, TRAIN
+from llmcost.scenario import Scenario, Setting
+from llmcost.terms import TERMS
+
+NAMES = (SERVE, TRAIN, CROSSOVER, FIT)
+# Tokens change the batch of a run, and so its layout: where the machines are counted, and no MFU is given.
+COUNT = ("gpus", "train_gpus")
+PHASED = ("method", "long_tokens", "rollout_tokens", "epochs", "technique")  # runs of several phases
+
+
+class Engine(NamedTuple):
+    """The question of a command, at many points."""
+
+    name: str
+    flat: Callable[[Axis, Scenario, list[Varied]], bool]  # whether a key is figured as an array
+    answer: Callable[[Scenario, Catalog, Box], Answers]
+
+
+class Box(NamedTuple):
+    """Points of one plan: the keys that are figured as arrays, their values each along an axis of its own."""
+
+    axes: tuple[Axis, ...]
+    values: Mapping[str, Array]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Points along every axis."""
+        return np.broadcast_shapes((1,) * len(self.axes), *(np.shape(v) for v in self.values.values()))
+
+    def corner(self) -> dict[str, Setting]:
+        """The point that a plan is made at, for every part the same: shortest, fewest, most in the cache."""
+        return {axis.name: axis.setting(-1 if axis.name == "cache_hit" else 0) for axis in self.axes}
+
+
+def named(said: str | None, scenario: Scenario, axes: list[Axis]) -> Engine:
+    """The engine that was named, or that of what is asked: serving where lengths are said, training where tokens are.
+
+    Raises
+    ------
+    LlmcostError
+        No such engine, or neither side is asked about.
+    """
+    if said is not None:
+        if said not in ENGINES:
+            raise LlmcostError(
+                f"--engine: {shown(said)} is not one of {', '.join(NAMES)}",
+                did_you_mean(said, NAMES),
+            )
+        return ENGINES[said]
+    varied = {axis.name: axis.setting(0) for axis in axes}
+    asked = scenario.over(varied)
+    if asked.has(*SERVE_SAID):
+        return ENGINES[SERVE]
+    if asked.has(*TRAIN_SAID):
+        return ENGINES[TRAIN]
+    raise LlmcostError(
+        "what is to be swept? serving takes --isl and --osl, training --tokens",
+        "--engine serve, train, crossover or fit",
+    )
+
+
+def grid(engine: Engine, scenario: Scenario, axes: list[Axis]) -> Grid:
+    """The axes in the order of the rows: those that need a plan each before those that are figured as arrays.
+
+    Among the latter what a replica is chosen for comes first: it is computed once for all values of the rest.
+    """
+    varied = [Varied(a.name, [], [] if a.numbers else [a.setting(i) for i in range(len(a.values))]) for a in axes]
+    arrays = [axis for axis in axes if axis.numbers and engine.flat(axis, scenario, varied)]
+    arrays.sort(key=lambda axis: axis.name not in serving.CHOSEN)
+    return Grid(tuple(axis for axis in axes if axis not in arrays), tuple(arrays))
+
+
+def _plain(axis: Axis, scenario: Scenario, varied: list[Varied]) -> bool:
+    return blocks.plain(axis.name, Alternative("", scenario), varied)
+
+
+def _flat_serve(axis: Axis, scenario: Scenario, varied: list[Varied]) -> bool:
+    apart = any(v.key in (*serving.APART, "technique") for v in varied)
+    if axis.name in serving.CHOSEN:
+        return serving.together(scenario) and not apart
+    return _plain(axis, scenario, varied) and (axis.name not in serving.TRAFFIC or not apart)
+
+
+def _flat_train(axis: Axis, scenario: Scenario, varied: list[Varied]) -> bool:
+    if axis.name == "tokens":
+        said = {v.key for v in varied}
+        if scenario.has(*PHASED) or said & set(PHASED):
+            return False
+        return scenario.has("mfu") or "mfu" in said or not (scenario.has(*COUNT) or said & set(COUNT))
+    return _plain(axis, scenario, varied)
+
+
+def _never(*_: object) -> bool:
+    return False
+
+
+def _serve(scenario: Scenario, catalog: Catalog, box: Box) -> Answers:
+    plan = serving.read(scenario.over(box.corner()), catalog)
+    if isinstance(plan, NoFit):
+        return _refused(plan.reason)
+    choosing = [a for a in box.axes if a.name in serving.CHOSEN or (a.name in serving.TRAFFIC and plan.requests)]
+    if not choosing:
+        return serving.alone(plan, box.values)
+    return serving.chosen(plan, box.values) or _apart(scenario, catalog, box, choosing)
+
+
+def _apart(scenario: Scenario, catalog: Catalog, box: Box, choosing: list[Axis]) -> Answers:
+    """A plan for every combination of some keys; the others are figured as arrays still."""
+    mine = {axis.name: np.ravel(box.values[axis.name]) for axis in choosing}
+    rest = {name: v for name, v in box.values.items() if name not in mine}
+    shape, reason = box.shape, np.zeros(box.shape, dtype=int)
+    columns: dict[str, Any] = {}
+    reasons = list(REASONS)
+    for at in itertools.product(*(range(len(v)) for v in mine.values())):
+        where = tuple(
+            slice(at[list(mine).index(a.name)], at[list(mine).index(a.name)] + 1) if a.name in mine else slice(None)
+            for a in box.axes
+        )
+        said = {name: float(v[i]) for (name, v), i in zip(mine.items(), at, strict=True)}
+        whole = {a.name: a.key.kind.startswith("whole") for a in choosing}
+        point = {name: Setting(int(v) if whole[name] else v, "flag:--vary") for name, v in said.items()}
+        found = _serve(scenario.over({**box.corner(), **point}), catalog, Box((), rest))
+        reason[where] = np.where(np.asarray(found.reason) > 0, len(reasons), 0)
+        if np.any(np.asarray(found.reason) > 0):
+            reasons.append(found.reasons[int(np.max(found.reason))])
+        for name, values in found.columns.items():
+            if name not in columns:
+                columns[name] = np.full(shape, None if np.asarray(values).dtype.kind in "US" else np.nan)
+            columns[name][where] = values
+    return Answers(columns, reason, tuple(reasons))
+
+
+def _train(scenario: Scenario, catalog: Catalog, box: Box) -> Answers:
+    from llmcost.estimate.asking.values import training_numbers
+    from llmcost.estimate.training.plan import read_run
+
+    question = Question(scenario.over(box.corner()), catalog, TRAIN)
+    run = read_run(question)
+    if isinstance(run, NoFit):
+        return _refused(run.reason)
+    found: dict[str, Any] = dict(run.figures(training_numbers({**sampling.central(question.numbers), **box.values})))
+    if run.predicted is not None:
+        found |= run.predicted.facts()
+    if "tokens" in question.numbers:
+        found["tokens"] = box.values.get("tokens", sampling.central(question.numbers)["tokens"])
+    return Answers(_priced({**found, "gpus": run.gpus}, question.priced))
+
+
+def _crossover(scenario: Scenario, catalog: Catalog, box: Box) -> Answers:
+    from llmcost.estimate.crossover.reading import read_both
+    from llmcost.estimate.lifetime.figures import figures
+
+    case, _ = read_both(scenario.over(box.corner()), catalog)
+    if case.refused is not None:
+        return _refused(case.reason)
+    case, _ = replicas.sized(case, box.values)  # traffic decides on the size of a replica
+    p = blocks.laid(sampling.central(case.numbers), box.values)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return Answers(dict(figures(case, p)))
+
+
+def _fit(scenario: Scenario, catalog: Catalog, _: Box) -> Answers:
+    from llmcost.estimate.fit.answer import fit
+
+    answer = fit(scenario, catalog)
+    found = {name: value for name, value in answer.result.items() if name != "verdict"}
+    return Answers(found, OTHER if answer.exit_code else 0, (*REASONS, str(answer.result.get("verdict", ""))))
+
+
+def _priced(found: dict[str, Any], priced: bool) -> dict[str, Any]:
+    """The figures without dollars, where no rate is known."""
+    if priced:
+        return found
+    return {k: v for k, v in found.items() if k not in TERMS or not TERMS[k].kind.startswith("usd")}
+
+
+def _refused(reason: str) -> Answers:
+    return Answers({}, OTHER, (*REASONS, reason))
+
+
+ENGINES = {
+    SERVE: Engine(SERVE, _flat_serve, _serve),
+    TRAIN: Engine(TRAIN, _flat_train, _train),
+    CROSSOVER: Engine(CROSSOVER, _plain, _crossover),
+    FIT: Engine(FIT, _never, _fit),
+}

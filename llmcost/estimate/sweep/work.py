@@ -1,0 +1,57 @@
+"""The work of a sweep: what any process needs to make any of its parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from llmcost.catalog import Catalog
+from llmcost.estimate.sweep import columns as tables
+from llmcost.estimate.sweep import summary
+from llmcost.estimate.sweep.columns import Column
+from llmcost.estimate.sweep.engines import ENGINES
+from llmcost.estimate.sweep.formats import FORMATS
+from llmcost.estimate.sweep.grid import Grid
+from llmcost.scenario import Scenario
+
+
+class Work(NamedTuple):
+    """A sweep, as it travels."""
+
+    engine: str
+    scenario: Scenario
+    catalog: Catalog
+    grid: Grid
+    columns: tuple[Column, ...]
+    ending: str  # of the file
+
+    def made(self, number: int) -> Made:
+        """One part.
+
+        Raises
+        ------
+        LlmcostError
+            What the question refuses, where there is one plan.
+        """
+        part = self.grid.part(number)
+        table = tables.table(ENGINES[self.engine], self.scenario, self.catalog, self.grid, self.columns, part)
+        body, footer = FORMATS[self.ending].encoded(table)
+        state = summary.of_part(table, self.engine, part.first)
+        return Made(body, footer, {**state, "read": sorted(self.scenario.read)})
+
+
+class Made(NamedTuple):
+    """A part: its bytes, what it leaves for the end of the file, and what it found, the keys it took among it."""
+
+    body: bytes
+    footer: bytes
+    state: summary.State
+
+
+Maker = Callable[[Work, int], Iterator[Made]]
+
+
+def here(work: Work, start: int) -> Iterator[Made]:
+    """The parts from one on, one after another in this process."""
+    for number in range(start, work.grid.parts):
+        yield work.made(number)

@@ -1,0 +1,212 @@
+"""`sweep`: every point as its own command answers it, whatever is varied, interrupted or written."""
+
+from __future__ import annotations
+
+import csv
+import math
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pyarrow.parquet as pq
+import pytest
+
+from llmcost import schemas
+from llmcost.catalog import Catalog
+from llmcost.errors import LlmcostError
+from llmcost.estimate.sweep import grid as grids
+from llmcost.estimate.sweep import sweep
+from llmcost.estimate.sweep.work import Made, Work, here
+from llmcost.scenario import resolve
+from tests.conftest import Cli
+
+BASE = "--model llama-3.1-8b --hardware h100-sxm"
+QUESTIONS = [
+    ("serve", f"{BASE}", "isl=100..8000:7 osl=10..2000:5 price=1..5/h:3"),
+    ("serve", f"{BASE} --tp 1", "batch=1..300:9 isl=100..30k:5:log osl=500"),
+    ("serve", f"{BASE} --isl 1000 --osl 500", "requests=1k..10M/day:9:log utilization=20%..80%:4"),
+    ("serve", f"{BASE} --osl 500 --requests 1M/day", "cache_hit=0%,30%,90% isl=1k..30k:4"),
+    ("serve", "--model llama-3.1-70b --osl 500", "hardware=h100-sxm,l4,t4 dtype=bf16,int4 isl=1k..100k:5"),
+    ("serve", "--params 14B --hardware l4 --tp 1 --osl 300", "isl=1k..60k:8 dtype=fp8,int4"),  # tight: less sure to fit
+    ("serve", "--model llama-3.1-405b --hardware a100-sxm", "isl=100..90k:6 osl=10..900:3 pp=1,2"),  # no default TPOT
+    ("serve", f"{BASE} --isl 1000 --osl 500 --length-spread 1.0", "batch=8..64:3 price=1..5/h:2"),
+    ("serve", f"{BASE} --isl 1000 --osl 500 --ttft-p95 1s", "requests=1k..1M/day:3 price=1..5/h:2"),
+    ("serve", f"{BASE} --osl 500 --technique speculation", "isl=1000,4000"),
+    ("serve", f"{BASE} --isl 1000 --osl 500 --gpus 16 --requests 2M/day", "utilization=5%..90%:9"),
+    ("train", "--model llama-3.1-8b --hardware h100-sxm", "gpus=64,512 tokens=1T..5T:3 price=1..4/h:3"),
+    ("train", "--model llama-3.1-8b --hardware h100-sxm --mfu 40%", "tokens=1T..5T:4 goodput=80%..99%:3"),
+    ("crossover", f"{BASE} --train-cost 1M --isl 1000 --osl 500", "requests=1k..10M/day:9:log price=1..5/h:3"),
+    ("fit", "--model llama-3.1-70b --osl 500", "hardware=l4,h100-sxm gpus=1,4 isl=1k..90k:3"),
+]  # fmt: skip
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pq.read_table(path).to_pylist()
+    return found
+
+
+def words(text: str, varied: str) -> list[str]:
+    return [*text.split(), *(word for one in varied.split() for word in ("--vary", one))]
+
+
+@pytest.mark.parametrize(("engine", "text", "varied"), QUESTIONS, ids=lambda value: str(value)[:40])
+def test_a_row_is_what_the_command_answers(cli: Cli, tmp_path: Path, engine: str, text: str, varied: str) -> None:
+    path = tmp_path / "grid.parquet"
+    done = cli("sweep", *words(text, varied), "--engine", engine, "-o", str(path), "--json")
+    assert done.code == 0, done.err
+    jsonschema.validate(done.json, schemas.build("sweep"))
+    points = rows(path)
+    keys = [axis.name for axis in grids.axes(varied.split())]
+    assert len(points) == math.prod(len(axis.values) for axis in grids.axes(varied.split()))
+    assert len({tuple(point[key] for key in keys) for point in points}) == len(points)
+    assert done.json["result"]["feasible_points"] == sum(point["feasible"] for point in points)
+    compared = 0
+    for point in random.Random(1).sample(points, min(8, len(points))):
+        said = {key: "/".join([repr(point[key]), *{"price": ["h"], "requests": ["day"]}.get(key, [])])
+                if isinstance(point[key], float) else point[key] for key in keys}  # fmt: skip
+        options = [word for key, value in said.items() for word in (f"--{key.replace('_', '-')}", str(value))]
+        one = cli(engine, *text.split(), *options, "--samples", "2", "--json") if engine != "fit" else (
+            cli(engine, *text.split(), *options, "--json")
+        )  # fmt: skip
+        assert one.code == (0 if point["feasible"] else 1), (said, one.err, point["reason"])
+        if not point["feasible"]:
+            continue
+        for name, value in one.json["result"].items():
+            mine = point.get(f"answer_{name}", point.get(name))
+            if name in point and isinstance(value, int | float) and not isinstance(value, bool) and mine is not None:
+                assert mine == pytest.approx(value, rel=1e-9), (said, name)
+                compared += 1
+    assert compared > 4
+
+
+def test_numbers_between_the_ends() -> None:
+    # By hand: 8 values from 1 to 256 by equal ratios are 1, 2.2, 4.9, 10.8, 23.8, 52.5, 115.9, 256, which count whole.
+    (axis,) = grids.axes(["batch=1..256:8:log"])
+    assert list(axis.values) == [1, 2, 5, 11, 24, 53, 116, 256]
+    (axis,) = grids.axes(["gpus=1..4:7"])  # 1, 1.5, 2, 2.5, ...: each whole number once
+    assert list(axis.values) == [1, 2, 3, 4]
+    (axis,) = grids.axes(["price=1..2/h:5"])
+    assert list(axis.values) == [1.0, 1.25, 1.5, 1.75, 2.0]
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (3, 4), (2, 3, 50), (40, 3)])
+@pytest.mark.parametrize("cells", [1, 2, 7])
+def test_parts_are_every_row_once(monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...], cells: int) -> None:
+    monkeypatch.setattr(grids, "ROWS", 16)
+    names = ["isl", "osl", "price"]
+    arrays = tuple(
+        grids.axes([f"{n}=1..{s}{'/h' if n == 'price' else ''}:{s}"])[0] for n, s in zip(names, shape, strict=False)
+    )
+    planned = tuple(grids.axes([f"gpus={','.join(str(i + 1) for i in range(cells))}"])) if cells > 1 else ()
+    grid = grids.Grid(planned, arrays)
+    seen: list[int] = []
+    for part in grid.every():
+        assert part.rows <= 16
+        assert part.first == len(seen)
+        seen += range(part.first, part.first + part.rows)
+    assert seen == list(range(grid.rows))
+
+
+def _asked(path: Path, **more: Any) -> Any:
+    scenario = resolve({"model": "llama-3.1-8b", "hardware": "h100-sxm", "tp": "1"})
+    vary = ["isl=100..8000:20", "osl=10..500:10", "batch=1..40:10"]
+    return sweep(scenario, Catalog([]), vary, str(path), **more)
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_an_interrupted_sweep_goes_on_and_leaves_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr(grids, "ROWS", 256)
+    whole, cut = tmp_path / f"whole.{ending}", tmp_path / f"cut.{ending}"
+    answer = _asked(whole)
+
+    def breaking(work: Work, start: int) -> Iterator[Made]:
+        for number, made in enumerate(here(work, start)):
+            if number == 3:
+                raise KeyboardInterrupt
+            yield made
+
+    with pytest.raises(KeyboardInterrupt):
+        _asked(cut, maker=breaking)
+    journal = Path(f"{cut}.journal")
+    with journal.open("ab") as file:
+        file.write(b'{"part": 3, "end": 99')  # a line that was being written
+    with Path(f"{cut}.partial").open("ab") as file:
+        file.write(b"and half a part")
+    told: list[tuple[int, int, int]] = []
+    again = _asked(cut, told=lambda *at: told.append(at))
+    assert told[0] == (600, 2000, 600)
+    assert cut.read_bytes() == whole.read_bytes()
+    assert again.arrays == answer.arrays
+    assert not journal.exists()
+
+
+def test_a_journal_of_another_question_is_not_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "grid.csv"
+    Path(f"{path}.journal").write_text('{"version": 1, "identity": "other", "parts": 8}\n')
+    with pytest.raises(LlmcostError, match="another sweep"):
+        _asked(path)
+    _asked(path, restart=True)
+    assert path.exists()
+
+
+def test_csv_and_parquet_hold_the_same(tmp_path: Path) -> None:
+    _asked(tmp_path / "a.csv")
+    _asked(tmp_path / "a.parquet")
+    with (tmp_path / "a.csv").open() as file:
+        read = list(csv.DictReader(file))
+    for one, other in zip(read, rows(tmp_path / "a.parquet"), strict=True):
+        for name, value in other.items():
+            said = one[name]
+            assert said == ("" if value is None else str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def test_the_front_is_what_no_point_beats(tmp_path: Path) -> None:
+    answer = _asked(tmp_path / "a.parquet")
+    points = [p for p in rows(tmp_path / "a.parquet") if p["feasible"]]
+    for at in answer.arrays["front"]:
+        for point in points:
+            better = (
+                point["usd_per_mtok_output"] < at["usd_per_mtok_output"] and point["tpot_seconds"] < at["tpot_seconds"]
+            )
+            assert not better
+    assert answer.result["usd_per_mtok_output"] == min(p["usd_per_mtok_output"] for p in points)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("--vary isl=1..2:2", "missing --output"),
+        ("--vary isl=1..2 -o x.csv", "expected a..b:N"),
+        ("--vary isl=5..2:4 -o x.csv", "not below"),
+        ("--vary isl=1..2:1 -o x.csv", "from 2"),
+        ("--vary osl=1..9:3 --vary osl=1,2 -o x.csv", "given twice"),
+        ("--vary osl=1,1 -o x.csv", "given twice"),
+        ("--vary model=a..b:3 -o x.csv", "no number"),
+        ("--vary cache_hit=0..0.5:3:log -o x.csv", "above zero"),
+        ("--vary nothing=1..2:3 -o x.csv", "unknown key"),
+        ("--vary isl=1..9:3 -o x.txt", "neither .parquet nor .csv"),
+        ("-o x.csv", "nothing varies"),
+        ("--vary isl=1..9:3 -o x.csv --engine bad", "is not one of"),
+        ("--vary isl=1..9:3 -o x.csv --columns nothing", "is no column"),
+        ("--vary isl=1..9:3 --osl 5 -o x.csv --tokens 1T", "--tokens has no effect"),
+        ("--vary tokens=1T..2T:3 --osl 5 --isl 5 -o x.csv", "--vary tokens has no effect"),
+        ("--vary isl=1..9000000:9000000 --vary osl=1..9000000:9000000 -o x.csv", "points: at most"),
+    ],
+)  # fmt: skip
+def test_refusals(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, said: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = cli("sweep", *BASE.split(), *text.split())
+    assert done.code == 2
+    assert said in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_feasible_is_a_no(cli: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    done = cli("sweep", *words("--model llama-3.1-405b --hardware t4 --osl 9 --gpus 1", "isl=1..9:3"), "-o", str(path))
+    assert (done.code, path.exists()) == (1, False)
+    assert "none of 3 points is feasible" in done.err
