@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from llmcost import units
+from llmcost.caveats import CAVEATS
 from llmcost.keys import KEYS
 from llmcost.terms import SECTIONS
 from scripts import techniques
@@ -55,6 +56,7 @@ COMMANDS = (
     "presets new",
     "presets import",
     "presets path",
+    "explain",
     "schema",
 )
 
@@ -103,6 +105,14 @@ def cli() -> str:
     return "\n".join(parts)
 
 
+def warnings() -> str:
+    """Every warning: what it means and what to do."""
+    intro = "`llmcost explain CODE` prints these words. A warning never changes the exit code."
+    parts = [f"# Warnings\n\n{intro}\n\n{also('warnings.md')}\n"]
+    parts += [f"## {row.code}: {row.title}\n\n{row.why}\n\n{row.todo}\n" for row in CAVEATS.values()]
+    return "\n".join(parts)
+
+
 def keys() -> str:
     """The glossary's rows for scenario keys."""
     rows = ["| name | option | unit | meaning |", "|---|---|---|---|"]
@@ -142,6 +152,7 @@ def main() -> None:
     path = ROOT / "docs" / "glossary.md"
     path.write_text(glossary(path.read_text("utf-8")), "utf-8")
     (ROOT / "docs" / "cli.md").write_text(cli(), "utf-8")
+    (ROOT / "docs" / "warnings.md").write_text(warnings(), "utf-8")
     for name in (*techniques.PAGES, "contributing.md"):
         path = ROOT / "docs" / name
         path.write_text(techniques.page(path.read_text("utf-8")), "utf-8")

@@ -34,6 +34,7 @@ COMMANDS = (
     "validate",
     "calibrate",
     "trace",
+    "explain",
     "schema",
 )
 

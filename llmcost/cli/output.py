@@ -170,6 +170,9 @@ def deliver(estimate: Estimate, how: Shown) -> int:
     if how.format in ("table", "csv") and not how.quiet:
         for line in text.warning_lines(estimate, messages.terminal_width()):
             messages.say(line)
+        if estimate.warnings:
+            codes = " ".join(dict.fromkeys(text.clean(w.code) for w in estimate.warnings))
+            messages.say(f"hint: llmcost explain {codes}")
     return Exit(estimate.exit_code)
 
 

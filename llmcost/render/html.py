@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from markupsafe import Markup, escape
 
 from llmcost import __version__, units
+from llmcost.caveats import CAVEATS
 from llmcost.render import Options
 from llmcost.render import text as words
 from llmcost.render.columns import cell, columns
 from llmcost.render.page import live, pictures
-from llmcost.result import Estimate
+from llmcost.result import Estimate, Warning
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -68,7 +69,7 @@ def render(estimate: Estimate, options: Options) -> str:
         live=moving,
         figures=_figures(estimate),
         breakdown=_breakdown(estimate),
-        warnings=[_Caveat(words.clean(w.code), words.clean(w.message), words.clean(w.hint)) for w in estimate.warnings],
+        warnings=[_caveat(w) for w in estimate.warnings],
         tables=_tables(estimate),
         inputs=_inputs(estimate),
         inputs_title=_inputs_title(estimate),
@@ -83,6 +84,15 @@ class _Caveat(NamedTuple):
     code: str
     message: str
     hint: str
+    why: str
+    todo: str
+
+
+def _caveat(said: Warning) -> _Caveat:
+    """A warning with what its code means."""
+    known = CAVEATS.get(said.code)
+    shown = (words.clean(said.code), words.clean(said.message), words.clean(said.hint))
+    return _Caveat(*shown, known.why if known else "", known.todo.replace("`", "") if known else "")
 
 
 @cache

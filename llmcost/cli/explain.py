@@ -1,0 +1,158 @@
+"""`llmcost explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import typer
+
+from llmcost.errors import LlmcostError, did_you_mean, raise_all, shown
+
+if TYPE_CHECKING:
+    pass
+
+SUMMARY = "What a warning, an exit code, an option or a figure means, and what to do."
+EXAMPLES = """
+llmcost explain W015
+llmcost explain exit-1
+llmcost explain mfu utilization
+"""
+EXITS = {
+    "exit-0": ("Answered", "The answer is there, and every budget held.", ""),
+    "exit-1": (
+        "Answered, and the answer is no",
+        "A budget is exceeded, the model does not fit, or a target cannot be met. The sentence says which.",
+        "Read the first line of the answer; `--json` has it as `reason`.",
+    ),
+    "exit-2": (
+        "The question is wrong",
+        "An option, a name, a file or a value was not understood. Nothing was computed.",
+        "The line that starts with `error:` says what was found, the one with `hint:` the next command.",
+    ),
+    "exit-70": ("A bug in llmcost", "Something failed that should not.", "Run it again with `--debug` and report it."),
+    "exit-130": ("Interrupted", "You pressed Ctrl-C.", ""),
+}
+
+
+class Entry(NamedTuple):
+    """What is to be said of a word."""
+
+    name: str
+    title: str
+    why: str
+    todo: str
+
+
+def _complete(incomplete: str) -> list[str]:
+    from llmcost.caveats import CAVEATS
+
+    return [name for name in (*CAVEATS, *EXITS) if name.lower().startswith(incomplete.lower())]
+
+
+WORDS = typer.Argument(
+    [],
+    metavar="[WORD]...",
+    help="Codes (W015, exit-1), options or figures; every warning when none is named.",
+    show_default=False,
+    autocompletion=_complete,
+)
+JSON = typer.Option(False, "--json", help="Print JSON.", show_default=False)
+
+
+def register(app: typer.Typer, full: bool) -> None:
+    """Add the command."""
+    del full  # two options: nothing to save
+    from llmcost.cli.help import examples
+
+    app.command("explain", help=f"{SUMMARY}\n\n{examples(EXAMPLES)}", short_help=SUMMARY)(run)
+
+
+def run(words: list[str] = WORDS, json_: bool = JSON) -> int:
+    """Explain words."""
+    import sys
+
+    found = _known(words) if words else list(_warnings())
+    if json_:
+        import msgspec
+
+        body = [{"name": e.name, "title": e.title, "meaning": e.why, "to_do": e.todo} for e in found]
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(body), indent=2).decode() + "\n")
+        return 0
+    lines = [f"{e.name}  {e.title}" for e in found] if not words else [line for e in found for line in _paragraph(e)]
+    sys.stdout.write("\n".join(lines).strip("\n") + "\n")
+    return 0
+
+
+def _known(words: list[str]) -> list[Entry]:
+    """What each word means; an option and a figure of the same name are both told."""
+    entries = list(_entries())
+    found = {word: [entry for entry in entries if _meant(entry, word)] for word in words}
+    names = [entry.name.lower() for entry in entries]
+    usual = "llmcost explain, which lists every warning"
+    raise_all(
+        [
+            LlmcostError(f"nothing is known of {shown(word)}", did_you_mean(word.lower(), names) or usual)
+            for word, known in found.items()
+            if not known
+        ]
+    )
+    return [entry for word in words for entry in found[word]]
+
+
+def _meant(entry: Entry, word: str) -> bool:
+    """Whether a word names an entry: `w015`, `1` or `exit-1`, `tp`, `--tp` or `TPOT`."""
+    said = word.strip().lower().lstrip("-").replace("-", "_").replace(" ", "_")
+    name, title = (text.lower().lstrip("-").replace("-", "_").replace(" ", "_") for text in entry[:2])
+    return said in (name, title) or name == f"exit_{said}"
+
+
+def _entries() -> Iterator[Entry]:
+    yield from _warnings()
+    for name, (title, why, todo) in EXITS.items():
+        yield Entry(name, title, why, todo)
+    yield from _options()
+    yield from _figures()
+
+
+def _warnings() -> Iterator[Entry]:
+    from llmcost.caveats import CAVEATS
+
+    return (Entry(*row) for row in CAVEATS.values())
+
+
+def _options() -> Iterator[Entry]:
+    from llmcost import units
+    from llmcost.keys import all_keys
+
+    for key in all_keys().values():
+        unit = units.KINDS[key.kind].sample if key.kind in units.KINDS else ""
+        choices = f" One of {', '.join(key.choices)}." if key.choices else ""
+        todo = f"`{key.option} {unit}`" if unit else f"`{key.option}`"
+        used = f"An option of {', '.join(key.commands)}: {todo}; in a file `{key.name}`."
+        yield Entry(key.option, f"{key.help[:1].upper()}{key.help[1:]}", f"{used}{choices}", "")
+
+
+def _figures() -> Iterator[Entry]:
+    from llmcost.terms import TERMS
+
+    for term in TERMS.values():
+        also = f" Also called {term.also}." if term.also else ""
+        unit = f" Unit: {term.base}." if term.base else ""
+        yield Entry(term.name, term.label[:1].upper() + term.label[1:], f"{term.meaning}.{unit}{also}", "")
+
+
+def _paragraph(entry: Entry) -> list[str]:
+    told = [f"What to do: {entry.todo}"] if entry.todo else []
+    return ["", f"{entry.name}  {entry.title}", *(f"  {line}" for text in (entry.why, *told) for line in _folded(text))]
+
+
+def _folded(text: str) -> list[str]:
+    import sys
+    import textwrap
+
+    if not sys.stdout.isatty():
+        return [text]
+    from llmcost.cli.output import _width
+
+    return textwrap.wrap(text, max(_width() - 2, 20), break_long_words=False, break_on_hyphens=False)
