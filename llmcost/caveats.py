@@ -138,5 +138,11 @@ _ROWS = (
     Caveat("W102", "Constants come from your own measurements",
            "A calibration was applied. It holds for the stack it was measured on; the range widens with the distance from it.",
            "Leave out `--calibration` for the constants that are shipped."),
+    Caveat("W110", "How the actuals were read",
+           "Some lines of a bill do not count, have no date, are priced as published, or two files have amounts for the same days.",
+           "Choose lines with `--actuals-service`, `--actuals-project` or `--actuals-tag`, or give a cost export beside the usage."),
+    Caveat("W111", "The actuals do not begin at launch",
+           "Charges before launch count as spent by launch; days after launch and before the first charge count as free.",
+           "Give the bills of every day since launch, or the launch itself: `--start`."),
 )  # fmt: skip
 CAVEATS = {row.code: row for row in _ROWS}

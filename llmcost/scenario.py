@@ -113,6 +113,11 @@ def parse_value(key: Key, raw: object) -> Value:
         if isinstance(raw, str) and raw.strip():
             return raw
         raise LlmcostError(f"{units.shown(raw)} is not a file")
+    if key.kind == "files":
+        names = [raw] if isinstance(raw, str) else raw
+        if isinstance(names, list | tuple) and names and all(isinstance(n, str) and n.strip() for n in names):
+            return tuple(names)
+        raise LlmcostError(f"{units.shown(raw)} is no list of files", f'{key.name} = ["bill.csv"]')
     if key.kind == "text":
         if isinstance(raw, str) and raw.strip():
             return raw.strip()

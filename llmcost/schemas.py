@@ -136,7 +136,7 @@ def _level(more: dict[str, Any] | None = None) -> dict[str, Any]:
 
 
 def _key_type(key: Key) -> dict[str, Any]:
-    if key.kind == "techniques":
+    if key.kind in ("techniques", "files"):
         return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
     if key.kind == "choices":
         return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"enum": list(key.choices)}}]}

@@ -65,9 +65,13 @@ def measure(key: str, at: str, result: Mapping[str, Any], ranges: Mapping[str, R
     if value is None and out:
         return Measure(math.inf, *ends)
     if value is None:
-        why = str(result.get("reason") or _unknown(key, result))
+        why = str(_unspent(key) or result.get("reason") or _unknown(key, result))
         return Measure(None, *ends, problem=f"{key} cannot be computed: {why}")
     return Measure(float(value), *ends)
+
+
+def _unspent(key: str) -> str:
+    return 'the scenario names no bills: actuals = ["bill.csv"]' if key.startswith("actual_") else ""
 
 
 def _unknown(key: str, result: Mapping[str, Any]) -> str:

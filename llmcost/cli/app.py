@@ -22,6 +22,7 @@ ELSEWHERE = {  # what other tools call it
     "--qps": "--requests 250/s",
     "--rps": "--requests 250/s",
 }
+SEVERAL = ("--actuals",)  # options that take every file behind them
 COMMANDS = (
     "train",
     "serve",
@@ -80,6 +81,7 @@ def _root(
 
 def run(args: list[str]) -> int:
     """Parse and run; usage errors become `LlmcostError`."""
+    args = _several(args)
     words = os.environ.get("COMP_WORDS", "").split() or args
     named = next((w for w in words if w in COMMANDS), "")
     root = typer.main.get_command(build(named))
@@ -100,6 +102,23 @@ def run(args: list[str]) -> int:
     except typer.Abort:
         return Exit.INTERRUPTED
     return int(code or 0)
+
+
+def _several(args: list[str]) -> list[str]:
+    """`--actuals a.csv b.csv` as one option a file: a shell's `bills/*.csv` becomes several words.
+
+    >>> _several(["crossover", "chat", "--actuals", "a.csv", "b.csv", "--json"])
+    ['crossover', 'chat', '--actuals', 'a.csv', '--actuals', 'b.csv', '--json']
+    """
+    found: list[str] = []
+    filling = False
+    for i, word in enumerate(args):
+        if filling and args[i - 1] not in SEVERAL and not word.startswith("-") and not word.endswith(".toml"):
+            found.append(SEVERAL[0])
+        else:
+            filling = word in SEVERAL or (filling and not word.startswith("-") and not word.endswith(".toml"))
+        found.append(word)
+    return found
 
 
 def _path(root: Any, args: list[str]) -> list[Any]:

@@ -16,6 +16,7 @@ from llmcost.render import formats
 
 OUTPUT = "Output"
 OWN_FILES = ("trace", "calibration")  # keys that name files which answer in place of what was not said
+SEVERAL = ("techniques", "files")  # kinds of keys that are said more than once
 PRESET_KINDS = ("models", "hardware", "prices", "regions", "frameworks")
 Runner = Callable[..., Any]
 
@@ -51,7 +52,7 @@ def options_of(name: str) -> dict[str, Any]:
             continue
         sided = key.name.startswith(("train_", "serve_")) and key.name not in KEYS
         options[key.name] = typer.Option(
-            [] if key.kind == "techniques" else None,
+            [] if key.kind in SEVERAL else None,
             key.option,
             *([key.short] if key.short else []),
             help=_help(key),
@@ -90,6 +91,7 @@ def _metavar(key: Key) -> str:
         "techniques": "NAME",
         "date": "DATE",
         "file": "FILE",
+        "files": "FILE...",
         "seconds": "TIME",
         "share": "SHARE",
         "usd": "MONEY",

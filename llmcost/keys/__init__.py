@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from llmcost.dtypes import SPELLINGS
 from llmcost.keys import (
+    actuals,
     buying,
     demand,
     fleet,
@@ -40,7 +41,7 @@ __all__ = [
     "all_keys",
 ]
 
-TOPICS = (subject, what_if, training, serving, memory, techniques, fleet, demand, buying, money, time)
+TOPICS = (subject, what_if, training, serving, memory, techniques, fleet, demand, buying, money, time, actuals)
 KEYS: dict[str, Key] = {k.name: k for topic in TOPICS for k in topic.KEYS}
 SIDES = (TRAIN, SERVE)
 NOTES = ("title", "description", "sources", "aliases")  # what a file may say about itself

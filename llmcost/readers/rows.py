@@ -88,6 +88,7 @@ class BillRow(NamedTuple):
     """One line of a bill or of a usage export."""
 
     day: str | None = None  # ISO date on which the charge begins, UTC; None where the file has none
+    until: str | None = None  # ISO date of the day after its last one; None where it is of one day, or not dated
     amount: float | None = None  # after credits, in `currency`; None in a usage export
     currency: str | None = None
     gross: float | None = None  # before credits

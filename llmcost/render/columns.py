@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from llmcost.render.text import bare, between, figure, in_unit, needless, suffix, term_of
 from llmcost.terms import TERMS, Term
 
+ENDS = ("low", "high", "planned", "actual")  # columns in the unit that the row names
 VALUES = ("value", "before", "after", "delta")  # columns whose unit is that of the row's key
 RANGE = "90 % range"
 
@@ -25,9 +26,13 @@ def columns(rows: Iterable[Mapping[str, Any]], skip: Iterable[str] = ()) -> list
     """The columns that hold anything, in the order in which they first appear."""
     rows, keys = list(rows), dict[str, None]()
     for row in rows:
-        keys |= dict.fromkeys(k for k, v in row.items() if v not in (None, "") and not (k == "unit" and "low" in row))
+        keys |= dict.fromkeys(k for k, v in row.items() if v not in (None, "") and not (k == "unit" and _ends(row)))
     told = {*skip, *(_twin(key) for key in keys if _ranged(key, keys))}
     return [_column(key, keys, rows) for key in keys if key not in told]
+
+
+def _ends(row: Mapping[str, Any]) -> bool:
+    return any(key in row for key in ENDS)
 
 
 def _column(key: str, keys: Container[str], rows: list[Mapping[str, Any]]) -> Column:
@@ -73,7 +78,7 @@ def cell(key: str, row: Mapping[str, Any]) -> str:
         return ""
     if _ranged(key, row) and row[_twin(key)] is not None:
         return between(bare(term_of(key), value), bare(term_of(key), row[_twin(key)]))
-    if key in ("low", "high") and "unit" in row:
+    if key in ENDS and "unit" in row:
         return in_unit(str(row["unit"]), value)
     if key in VALUES and isinstance(row.get("key"), str):
         given = row.get("unit")

@@ -45,7 +45,9 @@ MAIN_ARRAY = {
     "fit": "memory",
     "sweep": "front",
 }
-TOLD = {"changed_inputs": ("unit",), "memory": ("p5", "p95")}  # columns of arrays that other cells say
+TOLD = {  # columns of arrays that other cells say, or that JSON and CSV have alone
+    "changed_inputs": ("unit",), "memory": ("p5", "p95"), "actuals": ("planned_p5", "planned_p95"),
+}  # fmt: skip
 UNLABELLED = ("range_of", "p5", "p95")  # columns whose unit depends on the question: JSON and CSV only
 RANKS = ("tp", "pp", "vpp", "dp", "cp", "ep")
 

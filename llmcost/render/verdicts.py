@@ -11,7 +11,7 @@ from llmcost.result import Estimate, Range
 from llmcost.terms import TERMS, Term
 
 Row = Mapping[str, Any]
-HEADS = ("verdict", "budget", "limit", "allowed", "estimate", "headroom", "since baseline", "90 % range")
+HEADS = ("verdict", "budget", "limit", "allowed", "estimate", "headroom", "since baseline", "90 % range", "ends on")
 
 
 TOTALS = {"total_usd": "training, all scenarios", "usd_per_month": "serving, all scenarios, a month"}
@@ -41,6 +41,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         signed(row["headroom"]),
         signed(row["increase"]),
         words.interval(term, ends),
+        row.get("budget_ends") or "",
     )
 
 

@@ -20,6 +20,7 @@ TERMS = (
     Term("increase", "increase", "share", "Estimate over baseline, less one"),
     Term("price_age", "price age", "seconds", "Age of the oldest price that an answer takes from a preset; of several quotes the newest counts"),
     Term("message", "message", "text", "The verdict in words, where it is not `ok`"),
+    Term("budget_ends", "ends on", "date", "The day on which a limit on what was spent (`max_actual_usd`) is reached at the pace of the last 28 days"),
     Term("largest_cost", "largest cost", "text", "The largest cost row of the answer"),
     Term("largest_cost_usd", "largest cost", "usd", "What it costs"),
     Term("moved", "moved most", "text", "The input that moved most since the baseline: named ones first, then numbers by ratio, computed ones last"),

@@ -198,6 +198,12 @@ ROWS: dict[str, Row | str] = {
     "fit_confidence": "no order: how sure a layout has to be, by which another one may be taken",
     "adapted": Row("lora", "q,v", "all-linear", "training_flops", UP),
     "calibration": "no order: a file",
+    # actuals
+    "actuals": "no order: files",
+    "actuals_service": "no order: which lines count",
+    "actuals_project": "no order: which lines count",
+    "actuals_tag": "no order: which lines count",
+    "exchange_rate": "compared alone: tests/unit/test_actuals.py",
     # bought tokens
     "api": "no order: a price list",
     "api_tier": "no order: a choice",

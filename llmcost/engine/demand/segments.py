@@ -163,6 +163,52 @@ def declining(s: Segments, pace: Num) -> Segments:
     return segments(s.start, s.amount * factor[..., None], s.exponent - pace[..., None], s.slope * factor)
 
 
+def scaled(s: Segments, factor: Num) -> Segments:
+    """The same rate times a factor that does not change with time [-]."""
+    factor = np.asarray(factor, dtype=float)[..., None]
+    return segments(s.start, s.amount * factor[..., None], s.exponent, s.slope * factor)
+
+
+def after(known: tuple[Array, Array], day: float, s: Segments) -> Segments:
+    """Rates that are known up to a day, and `s` from then on.
+
+    Parameters
+    ----------
+    known : tuple of arrays
+        Days on which a rate begins, the first 0, and the rates [d], [1/d].
+    day : float
+        Until when they hold [d].
+    s : Segments
+        What follows; what it says of earlier days does not count.
+
+    Examples
+    --------
+    One a day for two days, three a day for the next two, then 10 a day growing by 1 a day from day 0 on: 14 on day 4.
+
+    >>> rest = segments([0.0], [[10.0]], [[0.0]], [1.0])
+    >>> both = after((np.array([0.0, 2.0]), np.array([1.0, 3.0])), 4.0, rest)
+    >>> float(cumulative(both, 4.0)), float(cumulative(both, 6.0)), float(rate(both, 4.0))
+    (8.0, 38.0, 14.0)
+    """
+    ends = np.concatenate([s.start[..., 1:], np.full_like(s.start[..., :1], np.inf)], axis=-1)
+    into = np.clip(day - s.start, 0.0, ends - s.start)  # of each piece, that has passed by the day
+    grown = np.exp(s.exponent * into[..., None])
+    amount = s.amount * grown
+    slope = s.slope * grown[..., 0]
+    amount[..., 0] += slope * into
+    start = np.maximum(s.start, day)
+    days, rates = known
+    lead = (*start.shape[:-1], len(days))
+    flat = np.zeros((*lead, amount.shape[-1]))
+    flat[..., 0] = rates
+    return segments(
+        np.concatenate([np.broadcast_to(days, lead), start], axis=-1),
+        np.concatenate([flat, amount], axis=-2),
+        np.concatenate([np.zeros_like(flat), s.exponent + np.zeros_like(amount)], axis=-2),
+        np.concatenate([np.zeros(lead), slope], axis=-1),
+    )
+
+
 def _alone(amount: Array, exponent: Array, total: Array) -> Array:
     """When the integral of a e^(k u) is `total` [d]; infinite where it never is."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):

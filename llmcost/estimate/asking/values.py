@@ -123,6 +123,7 @@ class TimeNumbers(TypedDict, total=False):
     discount: Num
     retrain_cost: Num
     refresh_cost: Num
+    actuals_pace: Num
 
 
 class ServingNumbers(OwningNumbers, TimeNumbers, total=False):

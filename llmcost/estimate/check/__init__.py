@@ -257,7 +257,8 @@ def _headline(result: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     warns = f", {warned} {'warns' if warned == 1 else 'warn'}" if warned else ""
     if not failed:
         held = "The one limit holds" if total == 1 else f"All {total} limits hold"
-        return f"{held}{warns}."
+        ends = min((str(row["budget_ends"]) for row in rows if row["budget_ends"]), default="")
+        return f"{held}{warns}.{f' At this rate the budget ends on {ends}.' if ends else ''}"
     worst = rows[-1]
     fails = f"{failed} of {total} limits {'fails' if failed == 1 else 'fail'}{warns}"
     return f"{fails}. {'' if failed == 1 else 'Worst: '}{worst['budget']}: {worst['message']}."

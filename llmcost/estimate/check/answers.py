@@ -11,6 +11,7 @@ from llmcost import units
 from llmcost.budget.limits import Budget, BudgetFile, Limit
 from llmcost.catalog import Catalog, Found, is_path
 from llmcost.errors import Exit, LlmcostError, Missing
+from llmcost.estimate.check.spending import BURN, SPENT, spending
 from llmcost.estimate.crossover import crossover
 from llmcost.estimate.lifetime.case import sides
 from llmcost.estimate.prepared import prepared
@@ -22,7 +23,10 @@ from llmcost.result import Estimate
 from llmcost.scenario import Scenario, layer, resolve
 from llmcost.terms import SECTIONS
 
-ENGINES: dict[str, Callable[[Scenario, Catalog], Estimate]] = {TRAIN: train, SERVE: serve, CROSSOVER: crossover}
+SPENDING = "spending"  # of scenarios that train nothing
+ENGINES: dict[str, Callable[[Scenario, Catalog], Estimate]] = {
+    TRAIN: train, SERVE: serve, CROSSOVER: crossover, SPENDING: spending,
+}  # fmt: skip
 SECTION_OF = {TRAIN: "Training", SERVE: "Serving", CROSSOVER: "Crossover"}
 HOME = {term.name: on for on, section in SECTION_OF.items() for term in SECTIONS[section]}
 AMBIGUOUS = ("gpus", "tp", "pp", "dp", "ep")  # of the run or of the fleet: which is meant has to be said
@@ -121,6 +125,8 @@ class Answers:
         """
         if limit.on is not None:
             return limit.on
+        if limit.key in (BURN, SPENT):
+            return CROSSOVER if isinstance(self.ask(of, CROSSOVER), Estimate) else SPENDING
         home = HOME.get(limit.key)
         if limit.key in AMBIGUOUS:
             return self._only(of, limit)

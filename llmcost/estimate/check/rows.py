@@ -11,6 +11,7 @@ from llmcost.budget import baseline as earlier
 from llmcost.budget.limits import LIMITED, Limit
 from llmcost.budget.verdicts import OK, Measure, Verdict
 from llmcost.errors import LlmcostError
+from llmcost.estimate.check.spending import SPENT, ends
 from llmcost.keys import SERVE, TRAIN
 from llmcost.result import CostRow, Estimate
 
@@ -37,6 +38,7 @@ def row(j: Judged) -> dict[str, Any]:
     limit = j.limit
     term = LIMITED.get(limit.key)
     unit = "share" if limit.relative else "s" if term is None else term.base
+    last_day = ending(j)
     top = _largest(j.answer) if j.verdict.word != OK else None
     moved = _moved(j) if j.verdict.word != OK else None
     return {
@@ -57,6 +59,7 @@ def row(j: Judged) -> dict[str, Any]:
         "baseline": _finite(j.was.value),
         "increase": _increase(j.now.value, j.was.value),
         "message": j.verdict.message,
+        "budget_ends": None if last_day is None else last_day.isoformat(),
         "largest_cost": None if top is None else top.name,
         "largest_cost_usd": None if top is None else top.cost_usd,
         "moved": None if moved is None else moved.name,
@@ -69,6 +72,13 @@ def row(j: Judged) -> dict[str, Any]:
         "reason": limit.reason,
         "expires": None if limit.expires is None else limit.expires.isoformat(),
     }
+
+
+def ending(j: Judged) -> dt.date | None:
+    """The day on which a limit on what was spent is reached at its pace."""
+    if j.limit.key != SPENT or not j.limit.upper or j.limit.relative or not isinstance(j.answer, Estimate):
+        return None
+    return ends(j.limit.level, j.answer)
 
 
 def _finite(value: float | None) -> float | None:

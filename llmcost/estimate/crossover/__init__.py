@@ -14,6 +14,7 @@ from llmcost.errors import LlmcostError, Missing, did_you_mean
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import refusal
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.crossover import actual as actuals
 from llmcost.estimate.crossover import answer, reading, samples, timeline
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.course import horizon_days
@@ -64,11 +65,15 @@ def crossover(
         return turned.solve(scenario, catalog, solve, at, lambda one: crossover(one, catalog, by, daily))
     if at is not None:
         raise LlmcostError("--at without --solve: what is to be found?", "--solve traffic --at 12mo")
-    case, serving = reading.read_both(scenario, catalog)
+    actual = actuals.asked(scenario)
+    case, serving = reading.read_both(scenario if actual is None else actual.scenario, catalog)
     if case.refused is not None:
         return structs.replace(refusal(*case.refused, "crossover"), inputs=case.inputs)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # unbounded growth leaves the range of floats
-        return _answered(case, serving, by, daily)
+        if actual is None:
+            return _answered(case, serving, by, daily)
+        case = actuals.with_past(case, serving, actual)
+        return actuals.added(_answered(case, serving, by, daily), case, actual, horizon_days(serving))
 
 
 def _answered(case: Case, serving: Question, by: str | None, daily: bool) -> Estimate:

@@ -42,6 +42,7 @@ class CrossoverResult(TypedDict):
     flops_per_request: float | None
     requests_per_day: float | None
     inference_usd_per_day: float | None
+    burn_usd_per_month: float | None
     requests_at_horizon: float | None
     inference_usd_at_horizon: float | None
     training_usd_at_horizon: float | None

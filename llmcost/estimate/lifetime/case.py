@@ -8,6 +8,7 @@ from typing import NamedTuple
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Num
 from llmcost.errors import LlmcostError
+from llmcost.estimate.actuals.past import Past
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Number
 from llmcost.estimate.asking.no_fit import NoFit
@@ -54,6 +55,7 @@ class Case(NamedTuple):
     scope: str = billing.RUN
     course: Course = Course(None, None)
     horizon_days: float | None = None  # None where there is no traffic
+    past: Past | None = None  # what was really spent, in the place of the plan's first days
     refused: tuple[NoFit, Question] | None = None  # why there is no answer, and whose
     sided: bool = True  # whether inputs are shown with their side in their names
 

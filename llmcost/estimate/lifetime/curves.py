@@ -10,8 +10,9 @@ import numpy as np
 from llmcost.engine.demand import crossover as engine
 from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand.crossover import Schedule, Spend
-from llmcost.engine.demand.segments import Segments, cumulative, declining
-from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.demand.segments import Segments, after, cumulative, declining, scaled
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Num
+from llmcost.estimate.actuals.past import Past, blocks
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, TrainingFigures, TrainingNumbers, named
 from llmcost.estimate.lifetime import growth
 from llmcost.estimate.lifetime import student as students
@@ -80,6 +81,14 @@ def curves(case: Case, p: Mapping[str, Num], horizon: float, exact: int = EXACT)
     figures = trained(case, t, {} if case.run is None else case.run.figures(t)) | _served(case, s, served)
     if case.course.kind is None:
         return Curves(figures, {}, {}, None)
+    planned = _planned(case, s, figures, served, horizon, exact)
+    return planned if case.past is None else _continued(case.past, s, planned, exact)
+
+
+def _planned(
+    case: Case, s: ServingNumbers, figures: dict[str, Num], served: ServingFigures, horizon: float, exact: int
+) -> Curves:
+    """Both sides over time as planned."""
     traffic = case.course.traffic(s)
     figures["requests_per_day"] = demand.rate(traffic, 0.0)
     requests = demand.requests(traffic)
@@ -97,6 +106,31 @@ def curves(case: Case, p: Mapping[str, Num], horizon: float, exact: int = EXACT)
         spends[CO2E] = spends[CO2E]._replace(rate=kwh, each=s["carbon_intensity"])
     gpus = None if grown.gpus is None else declining(grown.gpus, efficiency)
     return Curves(figures, spends, plans, requests, gpus)
+
+
+def _continued(past: Past, s: ServingNumbers, plan: Curves, exact: int) -> Curves:
+    """What was spent and asked so far, then the plan at the pace that was measured last."""
+    requests, spends = plan.requests, dict(plan.spends)
+    assert requests is not None
+    if past.requests is not None:
+        requests = _after(past, past.requests, requests, 1.0, exact)
+    if USD in spends:
+        spend = spends[USD]
+        already = past.before_usd or spend.already
+        usd = _after(past, past.usd, scaled(spend.rate, spend.each), s.get("actuals_pace", 1.0), exact)
+        spends[USD] = Spend(usd, 1.0, already)
+    return plan._replace(requests=requests, spends=spends)
+
+
+def _after(past: Past, days: Array, plan: Segments, spread: Num, exact: int) -> Segments:
+    """Known days, then the plan times known over planned of the last of them."""
+    if not len(days):
+        return plan
+    end = float(len(days))
+    window = cumulative(plan, end) - cumulative(plan, max(end - past.recent, 0.0))
+    known = float(days[-past.recent :].sum())
+    pace = np.divide(known, window, out=np.ones(np.shape(window)), where=np.greater(window, 0.0))
+    return after(blocks(days, exact), end, scaled(plan, pace * spread))
 
 
 def total(basis: str, scope: str = billing.RUN) -> str:
@@ -198,6 +232,7 @@ def _at_horizon(both: Curves, end: float) -> dict[str, Num]:
         return out
     spend, level = both.spends[USD], both.plans[USD].levels[-1]
     out["inference_usd_per_day"] = f["usd_per_request"] * f["requests_per_day"]
+    out["burn_usd_per_month"] = out["inference_usd_per_day"] * DAYS_PER_MONTH
     out["inference_usd_at_horizon"] = spend.by(end)
     for scope, name in ((billing.RUN, ""), (billing.PROGRAM, "_program")):
         trained = both.training(USD, scope)

@@ -26,6 +26,7 @@ class Names(NamedTuple):
     """Columns of a kind of bill, the first that is there counts; `currency` may be a code in place of a column."""
 
     day: tuple[str, ...]
+    until: tuple[str, ...] = ()
     amount: tuple[str, ...] = ()
     currency: tuple[str, ...] = ()
     gross: tuple[str, ...] = ()
@@ -65,8 +66,10 @@ def _row(r: Record, names: Names, american: bool) -> BillRow:
     gross, net = (r.number(*n, signed=True) if n else None for n in (names.gross, names.amount))
     amount = net if net is not None else gross
     words = [r.text(*n) if n else None for n in (names.service, names.item, names.model)]
+    first = day(r, names.day, american)
     return BillRow(
-        day=day(r, names.day, american),
+        day=first,
+        until=until(r, names, first, american),
         amount=amount,
         currency=currency(r, names.currency) if amount is not None else None,
         gross=gross,
@@ -81,6 +84,23 @@ def _row(r: Record, names: Names, american: bool) -> BillRow:
         output_tokens=r.number(*names.written) if names.written else None,
         llm=names.every or LLM.search(" ".join(w for w in words if w)) is not None,
     )
+
+
+def until(r: Record, names: Names, first: str | None, american: bool) -> str | None:
+    """The day after the last one of a line: as an end is given, or the next month where the line is of a whole one."""
+    if first is None:
+        return None
+    one = dt.date.fromisoformat(first)
+    last = day(r, names.until, american) if names.until else None
+    if last is None:
+        raw = next(str(r.value(n)).strip() for n in names.day if r.value(n) not in (None, ""))
+        month = re.match(r"\d{4}-\d{2}(?!-?\d)|\d{6}$", raw)
+        return ((one + dt.timedelta(days=31)).replace(day=1)).isoformat() if month else None
+    end = dt.date.fromisoformat(last)
+    clock = str(next(r.value(n) for n in names.until if r.value(n) not in (None, "")))[10:]
+    if re.search(r"[1-9]", clock.partition("+")[0].replace("UTC", "")):  # it ends within that day
+        end += dt.timedelta(days=1)
+    return end.isoformat() if end > one + dt.timedelta(days=1) else None
 
 
 def day(r: Record, names: tuple[str, ...], american: bool = False) -> str | None:
@@ -100,8 +120,8 @@ def day(r: Record, names: tuple[str, ...], american: bool = False) -> str | None
         return dt.datetime.fromtimestamp(float(text), dt.UTC).date().isoformat()
     if found := re.match(r"(\d{4})-(\d{2})(?:-(\d{2}))?(?![\d])", text):
         return _iso(found[1], found[2], found[3] or "01", r, name)
-    if found := re.fullmatch(r"(\d{4})(\d{2})(\d{2})", text):
-        return _iso(found[1], found[2], found[3], r, name)
+    if found := re.fullmatch(r"(\d{4})(\d{2})(\d{2})?", text):
+        return _iso(found[1], found[2], found[3] or "01", r, name)
     if american and (found := re.match(r"(\d{1,2})/(\d{1,2})/(\d{4})", text)):
         return _iso(found[3], found[1], found[2], r, name)
     raise LlmcostError(f"{r.where}: {name} is {shown(raw, 30)}, a day such as 2026-03-31 is wanted")

@@ -12,6 +12,7 @@ from llmcost.readers.rows import BILL, Reader, Reading
 
 NAMES = Names(
     day=("line_item_usage_start_date", "lineitem/usagestartdate"),
+    until=("line_item_usage_end_date", "lineitem/usageenddate"),
     amount=("line_item_unblended_cost", "lineitem/unblendedcost"),
     currency=("line_item_currency_code", "lineitem/currencycode"),
     service=("line_item_product_code", "lineitem/productcode", "product_product_name"),

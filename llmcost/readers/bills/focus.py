@@ -11,8 +11,9 @@ from llmcost.readers.content import Content
 from llmcost.readers.rows import BILL, Reader, Reading
 
 NAMES = Names(
-    day=("chargeperiodstart",), amount=("billedcost",), currency=("billingcurrency",), service=("servicename",),
-    item=("chargedescription", "skuid"), project=("subaccountname", "subaccountid"), tags=("tags",),
+    day=("chargeperiodstart",), until=("chargeperiodend",), amount=("billedcost",), currency=("billingcurrency",),
+    service=("servicename",), item=("chargedescription", "skuid"), project=("subaccountname", "subaccountid"),
+    tags=("tags",),
 )  # fmt: skip
 
 

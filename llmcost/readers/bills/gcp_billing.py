@@ -17,6 +17,7 @@ from llmcost.readers.rows import BILL, BillRow, Reader, Reading
 
 NAMES = Names(
     day=("usage_start_time", "usage start date", "month", "invoice.month", "date"),
+    until=("usage_end_time", "usage end date"),
     amount=("net_cost", "subtotal", "cost", "cost ($)"), currency=("currency",), gross=("gross_cost", "cost"),
     service=("service.description", "service description", "service"),
     item=("sku.description", "sku description", "sku"), project=("project.id", "project id", "project"),

@@ -34,7 +34,9 @@ def read(content: Content) -> Reading:
         A line cut off, a number or a date that is none.
     """
     found = content.records if content.looks_like_json else content.table
-    return Reading(BILL, READER.name, _bill.rows(found, NAMES))
+    rows = _bill.rows(found, NAMES)
+    calls = not any(row.requests is not None for row in rows)  # a line a call, not a line a day
+    return Reading(BILL, READER.name, [row._replace(requests=1.0) for row in rows] if calls else rows)
 
 
 READER = Reader("LiteLLM spend", BILL, recognises, read)

@@ -48,6 +48,8 @@ def read(content: Content) -> Reading:
         project=("project", "team"), tags=("tags",), requests=("requests",),
         sent=("input_tokens", "prompt_tokens"), written=("output_tokens", "completion_tokens"),
     )  # fmt: skip
+    named = {*names.service, *names.item, *names.model} & set(content.headings)
+    names = names._replace(every=not named)  # where nothing says what a line is of, its owner does
     return Reading(BILL, READER.name, _bill.rows(content.table, names))
 
 
