@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import typer
 
 from llmcost.errors import LlmcostError, did_you_mean, raise_all, shown
 
-if TYPE_CHECKING:
-    pass
 
 SUMMARY = "What a warning, an exit code, an option or a figure means, and what to do."
 EXAMPLES = """
@@ -65,7 +63,8 @@ def register(app: typer.Typer, full: bool) -> None:
     del full  # two options: nothing to save
     from llmcost.cli.help import examples
 
-    app.command("explain", help=f"{SUMMARY}\n\n{examples(EXAMPLES)}", short_help=SUMMARY)(run)
+    named = {"ignore_unknown_options": True}  # `llmcost explain --tpot` asks what --tpot means
+    app.command("explain", help=f"{SUMMARY}\n\n{examples(EXAMPLES)}", short_help=SUMMARY, context_settings=named)(run)
 
 
 def run(words: list[str] = WORDS, json_: bool = JSON) -> int:
@@ -122,14 +121,12 @@ def _warnings() -> Iterator[Entry]:
 
 
 def _options() -> Iterator[Entry]:
-    from llmcost import units
     from llmcost.keys import all_keys
 
     for key in all_keys().values():
-        unit = units.KINDS[key.kind].sample if key.kind in units.KINDS else ""
         choices = f" One of {', '.join(key.choices)}." if key.choices else ""
-        todo = f"`{key.option} {unit}`" if unit else f"`{key.option}`"
-        used = f"An option of {', '.join(key.commands)}: {todo}; in a file `{key.name}`."
+        typed = key.next_step if key.next_step.startswith("--") else key.option
+        used = f"An option of {', '.join(key.commands)}: `{typed}`; in a file `{key.name}`."
         yield Entry(key.option, f"{key.help[:1].upper()}{key.help[1:]}", f"{used}{choices}", "")
 
 

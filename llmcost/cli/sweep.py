@@ -17,7 +17,7 @@ EXAMPLES = """
 llmcost sweep --model llama-3.1-8b --hardware h100-sxm --vary isl=100..8000:100 --vary osl=50..2000:50 -o grid.parquet
 llmcost sweep chat-70b --vary hardware=h100-sxm,h200-sxm --vary requests=1k..10M/day:200:log -o fleets.csv
 llmcost sweep pretrain-8b --vary gpus=64,128,256,512 --vary price=1..4/h:100 -o runs.parquet
-llmcost sweep chat-70b --engine crossover --train-cost 5M --vary requests=1k..1M/day:100:log -o days.parquet
+llmcost sweep chat-70b --engine crossover --train-cost 5M --vary requests=1k..1M/day:50:log -o days.parquet
 """
 COMMON = (
     *("vary", "output", "engine", "columns", "restart"),

@@ -25,6 +25,10 @@ def test_words_as_people_type_them(word: str, names: list[str], cli: Cli) -> Non
     assert [entry["name"] for entry in json.loads(cli("explain", "--json", "--", word).out)] == names
 
 
+def test_an_option_may_be_asked_for_as_it_is_typed(cli: Cli) -> None:
+    assert "`--tpot 50ms`" in cli("explain", "--tpot").out
+
+
 def test_without_a_word_every_warning_is_listed(cli: Cli) -> None:
     assert [line.split()[0] for line in cli("explain").out.splitlines()] == list(CAVEATS)
 
