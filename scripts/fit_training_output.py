@@ -164,10 +164,10 @@ def run_rows(catalog: Catalog) -> list[Row]:
             todo = runs.whole(row, catalog)
         except LlmcostError:
             continue
-        flops = float(training_flops_of(todo.shape, todo.run.seq_len).model) * todo.tokens
-        used = flops / (hours * 3600.0 * float(todo.machine.bf16_flops))
+        flops = float(training_flops_of(todo.shape, todo.run.seq_len).model) * todo.like.tokens
+        used = flops / (hours * 3600.0 * float(todo.like.machine.bf16_flops))
         kind = "moe" if todo.shape.n_experts else "dense"
-        for generation in (todo.generation, "any"):
+        for generation in (todo.like.generation, "any"):
             cells[generation, kind].append(Sample(generation, kind, "any", row["id"], used))
     note = "model FLOPs over billed hours x dense 16-bit peak: includes restarts, evaluation, often post-training"
     return [mfu_row(*key, "any", cells[key], RUNS, note) for key in sorted(cells)]

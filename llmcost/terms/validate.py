@@ -28,7 +28,8 @@ COLUMNS = {
     "training": Columns(
         ("measured_step_s",),
         (_MODEL, "hardware_id", "n_gpus", "seq_len", "global_batch_seqs"),
-        ("precision_id", "micro_batch", "tp", "pp", "dp", "cp", "ep", "vpp", "zero", "recompute_id"),
+        ("precision_id", "micro_batch", "tp", "pp", "dp", "cp", "ep", "vpp", "zero", "recompute_id", "framework_id",
+         "year", "method", "lora_rank", "adapted", "weight_bits", "packed", "compiled", "offload", "optimizer"),
     ),
     "runs": Columns(("gpu_hours",), ("model_id (or params_total)", "hardware_id", "tokens"), ("n_gpus", "precision", "seq_len")),
     "serving": Columns(

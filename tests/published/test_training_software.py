@@ -6,8 +6,13 @@ from typing import Any
 
 import pytest
 
-from llmcost import api
+from llmcost import api, spec
+from llmcost.catalog import Catalog
+from llmcost.estimate.asking.subject import Chip, machine_of
+from llmcost.estimate.training.published import same_machine
+from llmcost.estimate.validate.training_runs import predict_runs
 
+CATALOG = Catalog()
 LONG: dict[str, Any] = {
     "model": "llama-3.1-8b",
     "hardware": "h100-sxm",
@@ -61,3 +66,49 @@ def test_what_is_shown_of_the_software_given_back_changes_nothing(method: str) -
     shown = {key: first.inputs[key].value for key in ("framework_year", "attention", "compiled", "practice")}
     again = api.train(**asked, **shown, samples=1)
     assert again.result["gpu_hours"] == pytest.approx(first.result["gpu_hours"], rel=1e-12)
+
+
+def test_validate_runs_and_train_agree_about_one_run() -> None:
+    asked: dict[str, Any] = {"model": "deepseek-v3", "hardware": "h800-sxm", "gpus": 2048, "tokens": "14.8T"}
+    row = {"model_id": "deepseek-v3", "hardware_id": "h800-sxm", "n_gpus": "2048", "tokens": "14.8e12"}
+    (found,) = predict_runs([row], CATALOG)
+    assert result(**asked)["campaign_gpu_hours"] == pytest.approx(found.seconds, rel=1e-6)
+
+
+def test_a_short_run_is_not_drawn_to_the_usual_length_of_campaigns() -> None:
+    # 8.03e9 parameters on 10B tokens: 6 N D / (1,024 x 989e12 x 40 %) is 20 minutes, 340 GPU-hours
+    row = {"model_id": "llama-3.1-8b", "hardware_id": "h100-sxm", "n_gpus": "1024", "tokens": "10e9"}
+    (found,) = predict_runs([row], CATALOG)
+    assert found.seconds is not None
+    assert found.seconds < 2 * 6 * 8.03e9 * 10e9 / (989e12 * 0.4) / 3600
+
+
+def test_a_published_run_stands_beside_its_estimate() -> None:
+    # model card of Llama 3.1: 1.46M H100-hours of the 8B model on 15T tokens
+    found = result(model="llama-3.1-8b", hardware="h100-sxm", gpus=1024)
+    assert found["published_gpu_hours"] == 1.46e6
+    assert found["published_over_estimate"] == pytest.approx(1.46e6 / found["gpu_hours"])
+    assert found["published"] == f"1.46M GPU-hours (Meta), {1.46e6 / found['gpu_hours']:.1f} x this estimate"
+    other = result(model="llama-3.1-8b", hardware="a100-sxm", gpus=1024)
+    assert other["published"] == "1.46M GPU-hours on H100-80GB (Meta)"
+    assert "published_over_estimate" not in other
+    assert "published" not in result(model="llama-3.1-8b", hardware="h100-sxm", gpus=1024, tokens="1T")
+    assert "published" not in result(model="llama-3.1-8b", hardware="h100-sxm", gpus=64, method="lora", tokens="15T")
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "same"),
+    [
+        ("2048x H800", "h800-sxm", True),
+        ("NVIDIA A100 SXM4 40 GB", "a100-40gb-sxm", True),
+        ("16x A100-40GB", "a100-80gb-sxm", False),
+        ("6144x Google TPU v5p", "tpu-v5p", True),
+        ("6144x Google TPU v4", "tpu-v5p", False),
+        ("Google TPU v4,Google TPU v3", "tpu-v4", False),
+        ("4096x GH200", "h100-sxm", False),
+        (None, "h100-sxm", False),
+    ],
+)
+def test_the_accelerator_of_a_publication(text: str | None, name: str, same: bool) -> None:
+    preset, found = CATALOG.load(spec.Accelerator, name)
+    assert same_machine(text, Chip(machine_of(preset), preset, found)) is same

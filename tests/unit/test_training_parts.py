@@ -15,6 +15,7 @@ from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.micro_batch import BF16, Run, per_micro_batch
 from llmcost.engine.training.step import step
 from llmcost.errors import LlmcostError
+from llmcost.estimate.training.campaign import EARLY
 from llmcost.estimate.validate import training_runs as runs
 from llmcost.spec import Model
 from tests.conftest import Cli
@@ -102,15 +103,15 @@ def test_early_runs_by_the_date_of_the_model(model: str, hardware: str, tokens: 
     the machine is of those years.
     """
     row = {"model_id": model, "params_total": "1e10", "tokens": tokens, "hardware_id": hardware}
-    assert runs.whole(row, Catalog()).early is early
-    assert dt.date(2022, 5, 27) < runs.EARLY
+    assert runs.whole(row, Catalog()).like.early is early
+    assert dt.date(2022, 5, 27) < EARLY
 
 
 def test_what_a_run_does_not_state_its_model_does() -> None:
     """Llama 3.1 405B: 15.6T tokens at 8,192, 16M per step (arXiv 2407.21783, sections 3.1 and 3.4.1)."""
     row = {"model_id": "llama-3.1-405b", "hardware_id": "h100-sxm", "n_gpus": "16384"}
     todo = runs.whole(row, Catalog())
-    assert (todo.tokens, todo.run.seq_len, todo.run.global_batch) == (15.6e12, 8192.0, 2048.0)
+    assert (todo.like.tokens, todo.run.seq_len, todo.run.global_batch) == (15.6e12, 8192.0, 2048.0)
     with pytest.raises(LlmcostError, match="no tokens"):
         runs.whole({"params_total": "8.3e9", "hardware_id": "h100-sxm"}, Catalog())
 

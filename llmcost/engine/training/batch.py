@@ -22,3 +22,30 @@ def batch_tokens(flops: float, moe: bool = False) -> float:
     [0.5, 2.7, 3.8, 13.4]
     """
     return (MOE_BATCH if moe else 1.0) * max(LEAST_BATCH, 4e6 * float((flops / 1e24) ** (1 / 3)))
+
+
+def usual_batch(flops: float, moe: bool, tokens: float, of_model: float | None, for_tokens: float | None) -> float:
+    """Tokens per step where a run does not state them: the model's own, or by its size [-].
+
+    A batch belongs to a length of run: it grows with the cube root of compute.
+
+    Parameters
+    ----------
+    flops : float
+        6 x active parameters x tokens [FLOP].
+    moe : bool
+        A mixture of experts.
+    tokens : float
+        Of the run; 0 where they are not known [-].
+    of_model, for_tokens : float or None
+        Tokens per step that the model was trained with, and the tokens of that training [-].
+
+    Source: as `batch_tokens`.
+
+    >>> usual_batch(3.8e25, False, 2e12, 16e6, 16e12), round(usual_batch(3.1e23, False, 3e11, None, None) / 1e6, 1)
+    (8000000.0, 2.7)
+    """
+    if of_model is None:
+        return batch_tokens(flops, moe)
+    longer = tokens / (for_tokens or tokens) if tokens else 1.0
+    return float(of_model * longer ** (1 / 3))

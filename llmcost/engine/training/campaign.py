@@ -18,6 +18,7 @@ FILLING = 7e10  # active parameters whose products fill an H100
 LONG_HOURS = 1e4
 OVERTRAINED = 1000.0  # tokens per active parameter: fifty times the optimum of arXiv 2203.15556
 POINTS = 4001
+UNUSUAL = 1.645  # standard deviations: one campaign in twenty is shorter
 
 
 class Campaign(NamedTuple):
@@ -123,14 +124,15 @@ def overhead(campaign: Campaign, powers: tuple[Num, ...]) -> Num:
 
 
 def billed_hours(hours: Num, overtrained: Num, n_gpus: Num, campaign: Campaign) -> tuple[Num, Num, Num]:
-    r"""5 %, 50 % and 95 % quantile of a run's billed hours, from its steps and from how long campaigns last [h].
+    r"""5 %, 50 % and 95 % quantile of a run's billed hours, from its steps [h].
+
+    .. math:: \ln H = \ln \hat H + s\,t_2
+
+    The median is what the steps say. Where accelerators are stated that do not fit the tokens (1,024 chips for tokens
+    that take five hours), a publication may mean tokens of something else: the range then holds the reading by the
+    length of campaigns too, from the quantiles of
 
     .. math:: p(\ln H) \propto t_2((\ln H - \ln \hat H) / s) \; N(\ln H/(24 n); \ln D, \sigma)
-
-    The first factor is the prediction with its heavy-tailed error, the second the length of published campaigns on `n`
-    accelerators, where `n` is stated and large enough to be reserved. Where the two agree the second hardly moves the
-    first; where tokens and accelerators contradict each other (1,024 chips for tokens that take five hours) the tails
-    of the first let the second decide, and the range holds both readings.
 
     Parameters
     ----------
@@ -139,7 +141,7 @@ def billed_hours(hours: Num, overtrained: Num, n_gpus: Num, campaign: Campaign) 
     overtrained : bool or array
         More than `OVERTRAINED` tokens per active parameter.
     n_gpus : float or array
-        Accelerators as stated; nan where they are not [-].
+        Accelerators as published; nan where they are not, or where the run is the reader's own [-].
     campaign : Campaign
         Scales, length of campaigns.
 
@@ -148,14 +150,15 @@ def billed_hours(hours: Num, overtrained: Num, n_gpus: Num, campaign: Campaign) 
 
     Examples
     --------
-    Without accelerators: 1,000 h x exp(-+ 2.92 x 0.2). With a hundred that would be busy for 1,000 / 2,400 days where
-    campaigns take 30, the upper end is near 100 x 24 x 30 = 72,000 h.
+    Without accelerators: 1,000 h x exp(-+ 2.92 x 0.2). With a hundred that would be busy for ten hours the median stays
+    and the upper end is near the 100 x 24 x 30 = 72,000 h of a campaign.
 
     >>> c = Campaign(1.2, 1.5, 1.4, 1.1, 1.3, 0.2, 0.3, 30.0, 0.9, 64.0)
     >>> [round(float(x)) for x in billed_hours(1e3, False, np.nan, c)]
     [558, 1000, 1793]
-    >>> 2e4 < float(billed_hours(1e3, False, 100.0, c)[2]) < 2e5
-    True
+    >>> p5, p50, p95 = (round(float(x)) for x in billed_hours(1e3, False, 100.0, c))
+    >>> p5, p50, 1e4 < p95 < 2e5
+    (558, 1000, True)
     """
     width = np.where(overtrained, campaign.run_scale_overtrained, campaign.run_scale)
     center, scale, n = np.broadcast_arrays(np.log(hours), width, np.asarray(n_gpus, dtype=float))
@@ -168,9 +171,10 @@ def billed_hours(hours: Num, overtrained: Num, n_gpus: Num, campaign: Campaign) 
     length = (grid - np.expand_dims(usual, -1)) / campaign.run_days_scale
     weight = (1.0 + error**2 / 2.0) ** -1.5 * np.exp(-(length**2) / 2.0)
     below = (np.cumsum(weight, axis=-1) - weight / 2.0) / np.sum(weight, axis=-1, keepdims=True)
-    found = [_at(grid, below, q) for q in (0.05, 0.5, 0.95)]
-    p5, p50, p95 = (np.where(known, both, alone) for both, alone in zip(found, plain, strict=True))
-    return p5, p50, p95
+    odd = known & (np.abs(center - usual) > UNUSUAL * campaign.run_days_scale)
+    p5 = np.where(odd, np.minimum(_at(grid, below, 0.05), plain[0]), plain[0])
+    p95 = np.where(odd, np.maximum(_at(grid, below, 0.95), plain[2]), plain[2])
+    return p5, plain[1], p95
 
 
 def _at(grid: Array, below: Array, share: float) -> Array:

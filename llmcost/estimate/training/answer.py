@@ -15,7 +15,7 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import TrainingFigures
 from llmcost.estimate.money import unpriced
 from llmcost.estimate.training import bill as billing
-from llmcost.estimate.training import methods, throughput
+from llmcost.estimate.training import methods, published, throughput
 from llmcost.estimate.training.plan import Run, read_run
 from llmcost.result import Estimate, Range
 from llmcost.scenario import Scenario
@@ -67,6 +67,11 @@ def _estimate(run: Run, centre: TrainingFigures, spread: dict[str, Range]) -> Es
     result["method"] = run.method.name
     result["cost_definition"] = run.bill.definition
     result["scope"] = run.bill.scope
+    result |= published.beside(run, float(centre["gpu_hours"]))
+    billed = published.like_it(run, float(centre["compute_gpu_hours"])) if "compute_gpu_hours" in centre else None
+    if billed is not None:
+        result["campaign_gpu_hours"] = billed.p50
+        spread = {**spread, "campaign_gpu_hours": billed}
     if run.predicted is not None:
         result |= run.predicted.facts()
     return Estimate(

@@ -12,6 +12,7 @@ from llmcost.engine.training.step import Step
 
 NEAR = 0.05  # a batch no further off than this stands for the one that was wanted
 FED = 0.5  # matrix products take less of the step: on half the accelerators it may be no longer
+DIGITS = 2  # binary digits after the first of the sequences on each accelerator
 LEADING = 3  # binary digits after the first that a count of many factors of two keeps
 
 # Accelerators, sequences of a step, and degrees that are kept.
@@ -97,12 +98,19 @@ def _beside(found: par.Found, best: par.Choice) -> par.Found:
 def neighbours(wanted: float, gpus: int) -> tuple[float, float]:
     """The batches below and above `wanted` that divide over the accelerators: their multiples, or divisors below [-].
 
+    Of the multiples those with few binary digits: 31 sequences on each divide into no micro-batches, 28 and 32 do.
+
     >>> neighbours(100.0, 64), neighbours(20.0, 64), neighbours(32.0, 64)
     ((64.0, 128.0), (16.0, 32.0), (32.0, 32.0))
+    >>> neighbours(244.0, 8), neighbours(248.0, 8)
+    ((224.0, 256.0), (248.0, 248.0))
     """
     if wanted >= gpus:
-        low = wanted // gpus * gpus
-        return float(low), float(low if low == wanted else low + gpus)
+        if wanted % gpus == 0:
+            return float(wanted), float(wanted)
+        step = gpus * 2 ** max(int(math.log2(wanted / gpus)) - DIGITS, 0)
+        low = wanted // step * step
+        return float(low), float(low + step)
     found = par.divisors(gpus)
     return float(max(d for d in found if d <= wanted)), float(min(d for d in found if d >= wanted))
 

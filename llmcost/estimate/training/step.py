@@ -15,7 +15,7 @@ from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import layouts as par
-from llmcost.engine.training.batch import TOKENS_PER_GPU, batch_tokens
+from llmcost.engine.training.batch import TOKENS_PER_GPU, usual_batch
 from llmcost.engine.training.calibration import Calibration, calibration_from_factors, half_width
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.micro_batch import PRECISIONS, Run
@@ -323,15 +323,14 @@ def _sequences(
         return max(1.0, float(said) / seq_len), None
     flops = question.numbers.get("training_flops")
     total = median(flops) if flops is not None else 6.0 * float(shape.params_active) * tokens
-    if model is not None and model.preset is not None and model.preset.training_batch_tokens is not None:
+    moe, preset = float(shape.n_experts) > 0, model.preset if model is not None else None
+    source = Origin("default", BATCH)
+    if preset is not None and preset.training_batch_tokens is not None:
+        assert model is not None
         assert model.found is not None
-        source = origin_of(model.found, source_of(model.preset, "training_batch_tokens"))
-        # a batch belongs to a length of run: it grows with the cube root of compute
-        longer = tokens / (model.preset.training_tokens or tokens) if tokens else 1.0
-        per_step = float(model.preset.training_batch_tokens) * longer ** (1 / 3)
-    else:
-        source = Origin("default", BATCH)
-        per_step = batch_tokens(total, float(shape.n_experts) > 0)
+        source = origin_of(model.found, source_of(preset, "training_batch_tokens"))
+    own = (preset.training_batch_tokens, preset.training_tokens) if preset is not None else (None, None)
+    per_step = usual_batch(total, moe, tokens, *own)
     return max(per_step, TOKENS_PER_GPU * gpus) / seq_len, source
 
 
