@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from llmcost.errors import LlmcostError, did_you_mean, shown
+from llmcost.errors import LlmcostError, did_you_mean, nearest, shown
 from llmcost.files import read_toml, shipped_folder
 
 if TYPE_CHECKING:
@@ -151,7 +151,10 @@ class Catalog:
             return None
         asked = names.read(name)
         note = f"{shown(name)} is read as {preset}{f' stored as {asked.scheme}' if asked.scheme else ''}"
-        said = [Warning("W023", note, f"llmcost presets show {preset}")]
+        hint = f"llmcost presets show {preset}"
+        if ":" in name and not asked.scheme and 'native_dtype = "bf16"' in files[preset].path.read_text("utf-8"):
+            hint = f"weights as published; what a runtime pulls under a tag is often 4-bit: --model {name}-q4_K_M"
+        said = [Warning("W023", note, hint)]
         if asked.unclear:
             said.append(
                 Warning("W024", f"{shown(name)}: {asked.unclear!r} does not say which format: weights as published",
@@ -163,13 +166,19 @@ class Catalog:
         """What to try in place of a model nobody knows: its family's presets by size, else names that look alike."""
         from llmcost import names
 
-        files = self.files("models")
-        family = names.similar(name, files)
+        seller = names.seller(name)
+        if seller:
+            return (
+                f"its size is not published: bought tokens are compared by --against api:{seller}/{name}, or --params"
+            )
+        files, aliases = self.files("models"), self.aliases("models")
+        family = names.similar(name, {**aliases, **{file: file for file in files}})
         if family:
             return f"did you mean {' or '.join(repr(n) for n in family)}?"
         if "/" in name:
             return "llmcost presets import config.json makes a preset of its configuration"
-        return did_you_mean(name.strip().lower(), [*files, *self.aliases("models")]) or "llmcost presets list models"
+        near = names.of_like_family(name, nearest(name.strip().lower(), [*files, *aliases]))
+        return f"did you mean {' or '.join(repr(n) for n in near)}?" if near else "llmcost presets list models"
 
     def aliases(self, kind: str) -> dict[str, str]:
         """Alias to file name. Read as text, so that completion and look-up parse no TOML."""

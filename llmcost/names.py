@@ -10,7 +10,7 @@ from typing import NamedTuple
 _SAME_SHAPE = """
 instruct instruction it chat base hf thinking think reasoning reasoner pt sft dpo grpo rl rlhf latest text preview
 release official exp experimental gguf mlx onnx pytorch bnb unsloth abliterated uncensored heretic
-imatrix i1 ud dynamic quantized static
+qat imatrix i1 ud dynamic quantized static cloud free nitro versatile instant
 """
 SAME_SHAPE = frozenset(_SAME_SHAPE.split())
 _BRANDS = """
@@ -20,6 +20,7 @@ deepmind facebook moonshotai minimaxai stepfun nous hf nousresearch models libra
 BRANDS = frozenset(_BRANDS.split())
 # A brand that is also the family's own name (`mistral`, `deepseek`, `qwen`, `nemotron`) is never dropped.
 SCHEMES: tuple[tuple[str, str], ...] = (  # what a name says of its format; the first that is found
+    (r"(?:qat-)?(?:q4_0-|int4-)?unquantized", "16bit"),
     (r"(?:ud[-_])?(iq[1-4]_(?:xxs|xs|nl|s|m)|q[2-8]_k_(?:xl|xs|s|m|l)|q[2-8]_k|q[4-8]_[01])", ""),
     (r"(?:mlx-)?mxfp4(?:-q8)?(?:-mlx)?", "mxfp4"),
     (r"nvfp4a16|nvfp4-?w4a16|w4a16-nvfp4", "nvfp4a16"),
@@ -45,9 +46,38 @@ EVERY_MATRIX = (
     "neuralmagic",
 )  # what their FP8 checkpoints quantise, whatever the developer's own leave out
 _SCHEMES = tuple((re.compile(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])"), scheme) for pattern, scheme in SCHEMES)
+# Spellings of clouds: `us.meta.llama3-1-70b-instruct-v1:0` on Bedrock, `llama-v3p1-70b` on Fireworks.
+_HOSTED = re.compile(
+    r"^(?:(?:us|eu|apac|global)\.)?(?:meta|mistral|anthropic|amazon|deepseek|qwen|openai|cohere|ai21|google|nvidia)\."
+    r"(.+?)(?:-v[1-9]\d*)?(?::\d+)?$"
+)
+_POINT = re.compile(r"(?<!\d)v?(\d)p(\d)(?![a-z0-9])")
 _SIZE = re.compile(r"^(?:\d+x)?\d+(?:\.\d+)?[bmt]$")
 _DATE = re.compile(r"^(?:2[3-6](?:0[1-9]|1[0-2])|20\d{6}|0[1-9][0-3]\d|1[0-2][0-3]\d)$")
+_WHOLE_DATE = re.compile(r"^20\d{6}$")
+_DAY = re.compile(r"\b(20\d\d)-([01]\d)-([0-3]\d)\b")  # a snapshot: gpt-4o-2024-08-06
 _JOINED = re.compile(r"^([a-z]{2,})(\d.*)$")  # qwen3, llama3.1, phi4; not v3, r1, k2, a3b
+
+
+# Families whose sizes are not published, and who sells their tokens; those with open models stand apart.
+CLOSED = {
+    "gpt": "openai", "chatgpt": "openai", "o1": "openai", "o3": "openai", "o4": "openai", "claude": "anthropic",
+    "gemini": "google", "grok": "x-ai", "nova": "aws", "sonar": "perplexity",
+}  # fmt: skip
+OPEN = {"gpt": ("oss", "j", "neo", "neox", "2", "bigcode", "sw3"), "grok": ("1", "2")}
+
+
+def seller(typed: str) -> str:
+    """Who sells the tokens of a closed model, or nothing.
+
+    Examples
+    --------
+    >>> seller("gpt-5-mini"), seller("claude-sonnet-4-5"), seller("gpt-oss-30b")
+    ('openai', 'anthropic', '')
+    """
+    words = read(typed).words
+    open_ = words[1:2] and words[1] in OPEN.get(words[0], ())
+    return "" if not words or open_ else CLOSED.get(words[0], "")
 
 
 class Name(NamedTuple):
@@ -87,8 +117,13 @@ def read(typed: str) -> Name:
     text = re.sub(r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|ollama\.com)/", "", typed.strip().lower())
     text = text.removeprefix("models--").replace("--", "/").rstrip("/")
     owner, _, name = text.rpartition("/")
-    name = name.removesuffix(".gguf").replace(":", "-").replace(" ", "-")
+    name = _HOSTED.sub(r"\1", re.sub(r"-v0:(\d)$", r"-v0.\1", name.removesuffix(".gguf")))
+    name = _DAY.sub(r"\1\2\3", _POINT.sub(r"\1.\2", name))
+    tagged = ":" in name
+    name = name.replace(":", "-").replace(" ", "-")
     name, scheme, unclear = _scheme(name, owner)
+    if not scheme and name.endswith("-qat"):  # trained for Q4_0, and stored so where a tag of a runtime says it
+        scheme, unclear = ("q4_0", "") if tagged else ("", "qat")
     parts = [part for part in re.split(r"[-_/]+", name) if part]
     words = [word for part in parts for word in _split(part)]
     while len(words) > 1 and words[0] in BRANDS:
@@ -127,7 +162,7 @@ def _split(part: str) -> list[str]:
 _FAMILIES = """
 llama qwen gemma phi glm deepseek mistral mixtral granite olmo falcon nemotron gpt grok kimi minimax ernie exaone
 smollm jamba yi internlm baichuan starcoder codellama command solar opt pythia mpt step seed hunyuan stablelm
-ministral devstral magistral minicpm
+ministral devstral magistral minicpm small medium large
 """
 FAMILIES = frozenset(_FAMILIES.split())
 
@@ -135,7 +170,7 @@ FAMILIES = frozenset(_FAMILIES.split())
 def keys(words: Iterable[str]) -> list[tuple[str, ...]]:
     """Ways to look a name up, the exact one first.
 
-    Whole numbers side by side may be a version (`llama3-1-8b`), and beside a size a date changes no shape.
+    Whole numbers side by side may be a version (`llama3-1-8b`). A day changes no shape, nor a month beside a size.
 
     Examples
     --------
@@ -147,11 +182,11 @@ def keys(words: Iterable[str]) -> list[tuple[str, ...]]:
     dotted = _dotted(exact)
     if dotted != exact:
         found.append(tuple(sorted(dotted)))
-    if any(_SIZE.match(word) for word in exact):
-        for form in (exact, dotted):
-            undated = [w for w in form if not _DATE.match(w)]
-            if len(undated) < len(form):
-                found.append(tuple(sorted(undated)))
+    date = _DATE if any(_SIZE.match(word) for word in exact) else _WHOLE_DATE
+    for form in (exact, dotted):
+        undated = [w for w in form if not date.match(w)]
+        if undated and len(undated) < len(form):
+            found.append(tuple(sorted(undated)))
     return list(dict.fromkeys(found))
 
 
@@ -195,19 +230,66 @@ def resolve(typed: str, known: Mapping[tuple[str, ...], str]) -> str:
     return next((known[key] for key in (*keys(asked.full), *keys(asked.words)) if known.get(key)), "")
 
 
-def similar(typed: str, presets: Iterable[str]) -> list[str]:
-    """Presets of the same family for a hint: those of the same version by how far their size is, then one of its size.
+MOST_HINTS = 4
+ALIKE = 0.8  # of the letters of two families' names
+
+
+def similar(typed: str, known: Mapping[str, str]) -> list[str]:
+    """Models for a hint: names that say more than the typed one, the model it is made of, or its family by size.
 
     A preset of another family is never proposed for a name that has a family.
 
+    Parameters
+    ----------
+    typed : str
+        A name that means nothing for certain.
+    known : mapping
+        Name or alias to preset name.
+
     Examples
     --------
-    >>> similar("llama3.2:70b", ["llama-1-65b", "llama-3.1-70b", "llama-3.2-3b", "qwen-72b"])
-    ['llama-3.2-3b', 'llama-3.1-70b']
+    >>> presets = ("llama-1-65b", "llama-3.1-70b", "llama-3.2-1b", "llama-3.2-3b", "qwen-72b", "mistral-7b")
+    >>> known = {name: name for name in presets} | {"deepseek-r1-distill-llama-8b": "llama-3.1-8b"}
+    >>> similar("llama3.2:70b", known)
+    ['llama-3.2-3b', 'llama-3.2-1b', 'llama-3.1-70b']
+    >>> similar("llama3.2", known), similar("deepseek-r1:8b", known), similar("OpenHermes-2.5-Mistral-7B", known)
+    (['llama-3.2-1b', 'llama-3.2-3b'], ['deepseek-r1-distill-llama-8b'], ['mistral-7b'])
     """
     asked = read(typed)
-    family = [(read(preset), preset) for preset in presets]
-    family = [(other, preset) for other, preset in family if asked.words and other.words[:1] == asked.words[:1]]
+    if not asked.words:
+        return []
+    told = [(read(label), label) for label in sorted(known, key=lambda label: (label != known[label], label))]
+    own = [(name, label) for name, label in told if label == known[label]]
+    words = {word for word in asked.words if not _DATE.match(word)}
+    found = _fuller(words, asked.size, own, known) or _fuller(words, asked.size, told, known)
+    return found or _parts(asked, own) or _family(asked, own)
+
+
+def _fuller(words: set[str], size: str, told: list[tuple[Name, str]], known: Mapping[str, str]) -> list[str]:
+    """Names that have every word of the typed one and more; one a preset, those with the fewest more, by size."""
+    found: dict[str, tuple[int, float, str]] = {}
+    for other, label in told:
+        more = len(set(other.words) - words - {other.size})
+        if words < set(other.words) and more < found.get(known[label], (99, 0.0, ""))[0]:
+            found[known[label]] = (more, _count(other.size) if other.size else 0.0, label)
+    fewest = min(found.values(), default=(0, 0.0, ""))[0] + bool(size)
+    close = [entry for entry in sorted(found.values()) if entry[0] <= fewest][:MOST_HINTS]
+    return [label for _, _, label in sorted(close, key=lambda entry: entry[1])]
+
+
+def _parts(asked: Name, own: list[tuple[Name, str]]) -> list[str]:
+    """A preset whose family, version and size are all in the typed name: what a tuned model is made of."""
+    inside = [
+        (len(other.words), label)
+        for other, label in own
+        if other.size and other.words[0] in FAMILIES and set(other.words) < set(asked.words)
+    ]
+    return [max(inside)[1]] if inside else []
+
+
+def _family(asked: Name, own: list[tuple[Name, str]]) -> list[str]:
+    """Presets of the family: those of the same version by how far their size is, then one of its size."""
+    family = [(other, label) for other, label in own if other.words[:1] == asked.words[:1]]
 
     def rank(entry: tuple[Name, str]) -> tuple[float, ...]:
         extra = len(set(entry[0].words) - set(asked.words) - {entry[0].size})
@@ -219,6 +301,22 @@ def similar(typed: str, presets: Iterable[str]) -> list[str]:
     sized.sort(key=lambda preset: _newer(asked.version, read(preset).version))
     close = [*same[:2], *sized[:1]]
     return close or [preset for _, preset in family[:3]]
+
+
+def of_like_family(typed: str, labels: Iterable[str]) -> list[str]:
+    """Of names that look alike those whose family does too: a letter wrong is no other family.
+
+    Examples
+    --------
+    >>> of_like_family("lama-3.1-8b", ["llama-3.1-8b", "gpt-3"]), of_like_family("openchat-3.5", ["gpt-3.5"])
+    (['llama-3.1-8b'], [])
+    """
+    from difflib import SequenceMatcher
+
+    asked = read(typed).words[:1]
+    if not asked:
+        return []
+    return [label for label in labels if SequenceMatcher(None, asked[0], read(label).words[0]).ratio() >= ALIKE]
 
 
 def _newer(one: str, other: str) -> float:

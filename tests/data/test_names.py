@@ -34,6 +34,28 @@ nvidia/Llama-3.1-70B-Instruct-FP8 llama-3.1-70b fp8
 bartowski/Llama-3.3-70B-Instruct-GGUF:Q5_K_M llama-3.3-70b q5_k_m
 TheBloke/Llama-2-70B-Chat-GPTQ llama-2-70b gptq-4bit
 llama2:13b llama-2-13b
+meta.llama3-1-70b-instruct-v1:0 llama-3.1-70b
+us.meta.llama3-3-70b-instruct-v1:0 llama-3.3-70b
+mistral.mistral-7b-instruct-v0:2 mistral-7b-v0.2
+accounts/fireworks/models/llama-v3p1-70b-instruct llama-3.1-70b
+accounts/fireworks/models/qwen2p5-72b-instruct qwen2.5-72b
+llama-3.3-70b-versatile llama-3.3-70b
+llama-3.1-8b-instant llama-3.1-8b
+meta-llama/llama-3.3-70b-instruct:free llama-3.3-70b
+gpt-oss:120b-cloud gpt-oss-120b
+gpt-4o-2024-08-06 gpt-4o
+claude-3-5-sonnet-20241022 claude-3.5-sonnet
+gemma3:27b-it-qat gemma-3-27b q4_0
+gemma3:4b-it-qat gemma-3-4b q4_0
+google/gemma-3-27b-it-qat-q4_0-gguf gemma-3-27b q4_0
+google/gemma-3-12b-it-qat-q4_0-unquantized gemma-3-12b 16bit
+mistral-small3.2:24b mistral-small-3
+microsoft/Phi-3.5-mini-instruct phi-3-mini
+mistralai/Pixtral-12B-2409 mistral-nemo
+Qwen/QVQ-72B-Preview qwen2-vl-72b
+amd/Llama-3.1-70B-Instruct-FP8-KV llama-3.1-70b fp8-kv
+neuralmagic/Meta-Llama-3.1-405B-Instruct-FP8 llama-3.1-405b fp8-dynamic
+meta-llama/Llama-3.1-405B-Instruct-FP8 llama-3.1-405b fp8
 Llama-2-7b-chat-hf llama-2-7b
 https://huggingface.co/meta-llama/Llama-3.1-405B llama-3.1-405b
 models--meta-llama--Llama-3.1-8B llama-3.1-8b
@@ -290,6 +312,12 @@ def test_no_two_presets_share_a_name() -> None:
         ("qwen3:7b", ["qwen3-8b"]),
         ("gemma3:70b", ["gemma-3-27b"]),
         ("llama3.2:70b", ["llama-3.2-3b"]),
+        ("llama3.1", ["llama-3.1-8b", "llama-3.1-70b", "llama-3.1-405b"]),
+        ("deepseek-r1:8b", ["deepseek-r1-distill-llama-8b", "deepseek-r1-0528-qwen3-8b"]),
+        ("mistral-small", ["mistral-small-3", "mistral-small-4"]),
+        ("mistral-medium-2505", ["mistral-medium-3.5"]),
+        ("somebody/NeuralHermes-2.5-Mistral-7B", ["mistral-7b"]),
+        ("meta-llama/Meta-Llama-3.1-405B-Instruct-Turbo", ["llama-3.1-405b"]),
     ],
 )
 def test_hints_are_of_the_family_and_the_nearest_size(typed: str, hints: list[str]) -> None:
@@ -297,6 +325,24 @@ def test_hints_are_of_the_family_and_the_nearest_size(typed: str, hints: list[st
         CATALOG.find("models", typed)
     assert all(f"'{hint}'" in error.value.hint for hint in hints)
     assert "llama-1" not in error.value.hint
+
+
+@pytest.mark.parametrize(("typed", "seller"), [("gpt-5", "openai"), ("claude-opus-4-1", "anthropic")])
+def test_a_closed_model_is_not_taken_for_an_old_one(typed: str, seller: str) -> None:
+    with pytest.raises(LlmcostError) as error:
+        CATALOG.find("models", typed)
+    assert f"api:{seller}/{typed}" in error.value.hint
+    assert "did you mean" not in error.value.hint
+
+
+def test_a_tag_without_a_format_says_that_runtimes_pull_narrow_ones() -> None:
+    assert "--model qwen3:8b-q4_K_M" in CATALOG.find("models", "qwen3:8b").warnings[0].hint
+    assert "presets show" in CATALOG.find("models", "gpt-oss:20b").warnings[0].hint  # published in 4 bits
+
+
+def test_trained_for_a_format_is_not_stored_in_it() -> None:
+    codes = [w.code for w in CATALOG.find("models", "google/gemma-3-27b-it-qat").warnings]
+    assert codes == ["W023", "W024"]
 
 
 def test_how_a_name_was_read_is_said() -> None:
