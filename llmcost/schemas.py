@@ -67,6 +67,13 @@ def build(name: str) -> dict[str, Any]:
     return _scenario() if name == "scenario" else _answer(name)
 
 
+def text(name: str) -> str:
+    """The schema as a file."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(build(name)), indent=2).decode() + "\n"
+
+
 def _scenario() -> dict[str, Any]:
     properties: dict[str, Any] = {"title": {"type": "string"}, "description": {"type": "string"}}
     for key in all_keys().values():

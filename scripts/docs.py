@@ -42,6 +42,7 @@ PAGES = {
 ALL = ("train", "serve", "crossover", "compare", "fit", "sweep")  # their --help shows the options of most questions
 COMMANDS = (
     "",
+    "init",
     "train",
     "serve",
     "crossover",

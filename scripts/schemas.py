@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import msgspec
-
 from llmcost import schemas
 
 FOLDER = Path(__file__).parent.parent / "schemas"
@@ -13,8 +11,7 @@ FOLDER = Path(__file__).parent.parent / "schemas"
 
 def main() -> None:
     for name in schemas.NAMES:
-        text = msgspec.json.format(msgspec.json.encode(schemas.build(name)), indent=2) + b"\n"
-        (FOLDER / f"{name}.json").write_bytes(text)
+        (FOLDER / f"{name}.json").write_text(schemas.text(name), "utf-8")
 
 
 if __name__ == "__main__":

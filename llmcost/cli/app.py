@@ -12,7 +12,9 @@ from llmcost.errors import Exit, LlmcostError, raise_all
 
 HELP = """What a language model costs to train, to serve, and when serving overtakes training.
 
-Start with: llmcost crossover --train-cost 150M --cost-per-request 0.05 --requests 10M/day
+Start with: llmcost init
+
+Or ask at once: llmcost crossover --train-cost 150M --cost-per-request 0.05 --requests 10M/day
 """
 ELSEWHERE = {  # what other tools call it
     "--accelerator": "--hardware h100-sxm",
@@ -24,6 +26,7 @@ ELSEWHERE = {  # what other tools call it
 }
 SEVERAL = ("--actuals",)  # options that take every file behind them
 COMMANDS = (
+    "init",
     "train",
     "serve",
     "crossover",

@@ -21,9 +21,9 @@ def register(app: typer.Typer, full: bool) -> None:
 
 def run(name: str = NAME) -> int:
     """Print one schema."""
-    import msgspec
+    import sys
 
     from llmcost import schemas
 
-    print(msgspec.json.format(msgspec.json.encode(schemas.build(name)), indent=2).decode())
+    sys.stdout.write(schemas.text(name))
     return 0

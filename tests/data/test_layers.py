@@ -65,6 +65,7 @@ FLOORS = {
         "api_presets": {"money"},
         "presets": {"api_presets", "model_presets", "money"},
         "preset_templates": {"presets"},
+        "start": {"training", "serving", "crossover"},
     },
 }  # fmt: skip
 

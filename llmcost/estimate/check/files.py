@@ -43,7 +43,7 @@ def _from_stdin(raw: bytes) -> BudgetFile:
 
 def _from_file(name: str, catalog: Catalog) -> BudgetFile:
     if name == DEFAULT and not Path(name).exists():
-        raise LlmcostError(f"no {DEFAULT} in this folder", "llmcost check FILE")
+        raise LlmcostError(f"no {DEFAULT} in this folder", "llmcost init writes one; or llmcost check FILE")
     path = catalog.find("scenarios", name).path
     data = read_toml(path)
     return reading.read(_label(path), path.read_text("utf-8-sig"), data)
