@@ -9,7 +9,6 @@ import typer
 
 from llmcost.errors import LlmcostError, did_you_mean, raise_all, shown
 
-
 SUMMARY = "What a warning, an exit code, an option or a figure means, and what to do."
 EXAMPLES = """
 llmcost explain W015
