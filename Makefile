@@ -5,9 +5,10 @@ BIN = $(VENV)/bin
 READY = $(VENV)/.ready
 SAMPLE ?= 400
 SEED ?= 1
+POINTS ?= 2000000
 
 .DEFAULT_GOAL := help
-.PHONY: demo test fuzz browser check lint types bench golden docs claims accuracy fit schemas build smoke mutants clean help
+.PHONY: demo test fuzz browser check lint types bench cluster golden docs claims accuracy fit schemas build smoke mutants clean help
 
 demo: $(READY) ## When does inference overtake training? A real model on real hardware at real prices
 	@$(BIN)/llmcost crossover llama-3.1-70b-chat --chart
@@ -33,6 +34,10 @@ types: $(READY) ## Static types
 
 bench: $(READY) ## Timings, as ratios to an empty Python process
 	$(BIN)/python -m scripts.bench
+
+cluster: $(READY) ## Sweeps on a real Dask scheduler and two workers of this machine, one of them killed (POINTS=2000000)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[cluster]'
+	POINTS=$(POINTS) $(BIN)/python -m scripts.cluster
 
 golden: $(READY) ## Refresh what users see (read the diff before committing it)
 	$(BIN)/python -m pytest tests/golden --update-golden

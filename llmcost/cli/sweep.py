@@ -20,7 +20,7 @@ llmcost sweep pretrain-8b --vary gpus=64,128,256,512 --vary price=1..4/h:100 -o 
 llmcost sweep chat-70b --engine crossover --train-cost 5M --vary requests=1k..1M/day:50:log -o days.parquet
 """
 COMMON = (
-    *("vary", "output", "engine", "columns", "restart"),
+    *("vary", "output", "engine", "columns", "workers", "scheduler", "restart"),
     *("model", "hardware", "gpus", "dtype", "isl", "osl", "requests", "tokens", "price"),
 )
 GRID = "Grid"
@@ -45,6 +45,12 @@ OPTIONS: dict[str, Any] = {
         help="What is asked at each: serve, train, crossover, fit (default: serve where lengths are said, else train).",
     ),
     "columns": _option(None, "--columns", metavar="A,B,C", help="Figures to keep (default: all of the engine)."),
+    "workers": _option(
+        "", "--workers", metavar="N", help="Processes of this machine to compute in (default: this one)."
+    ),
+    "scheduler": _option(
+        "", "--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers compute: tcp://host:8786."
+    ),
     "restart": _option(False, "--restart", help="Begin anew where an interrupted sweep could go on."),
 }
 
@@ -60,8 +66,10 @@ def run(scenario: Scenario, catalog: Catalog, **how: Any) -> Any:
     from llmcost.cli.progress import Progress
     from llmcost.errors import LlmcostError
     from llmcost.estimate.sweep import sweep
+    from llmcost.estimate.sweep.places import place
 
     if how["output"] is None:
         raise LlmcostError("where do the points go? missing --output", "-o grid.parquet, or -o grid.csv")
+    maker = place(how.pop("workers"), how.pop("scheduler"))
     quiet = bool({"-q", "--quiet"} & set(TYPED.get()))
-    return sweep(scenario, catalog, told=Progress(quiet), **how)
+    return sweep(scenario, catalog, maker=maker, told=Progress(quiet), **how)

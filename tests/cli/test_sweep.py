@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
+import multiprocessing
+import os
 import random
+import signal
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +23,7 @@ from llmcost import schemas
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
 from llmcost.estimate.sweep import grid as grids
-from llmcost.estimate.sweep import sweep
+from llmcost.estimate.sweep import places, sweep
 from llmcost.estimate.sweep.work import Made, Work, here
 from llmcost.scenario import resolve
 from tests.conftest import Cli
@@ -210,3 +216,57 @@ def test_nothing_feasible_is_a_no(cli: Cli, tmp_path: Path) -> None:
     done = cli("sweep", *words("--model llama-3.1-405b --hardware t4 --osl 9 --gpus 1", "isl=1..9:3"), "-o", str(path))
     assert (done.code, path.exists()) == (1, False)
     assert "none of 3 points is feasible" in done.err
+
+
+def test_processes_leave_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grids, "ROWS", 256)
+    _asked(tmp_path / "one.csv")
+    _asked(tmp_path / "two.csv", maker=places.place("2", ""))
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+
+
+def test_a_process_that_is_killed_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(grids, "ROWS", 256)
+    _asked(tmp_path / "one.csv")
+
+    def killing(work: Work, start: int) -> Iterator[Made]:
+        for number, made in enumerate(places.processes(2, work, start)):
+            if number == 2:
+                os.kill(multiprocessing.active_children()[0].pid or 0, signal.SIGKILL)
+            yield made
+
+    _asked(tmp_path / "two.csv", maker=killing)
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
+
+
+@contextmanager
+def listening(says: bytes) -> Iterator[str]:
+    """Somebody at an address, who is no scheduler."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+
+        def answer() -> None:
+            with suppress(OSError):
+                one, _ = server.accept()
+                with one:
+                    one.sendall(says)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
+
+
+def test_who_is_no_scheduler(cli: Cli, tmp_path: Path) -> None:
+    words = ("sweep", *BASE.split(), "--osl", "9", "--vary", "isl=1..9:3", "-o", str(tmp_path / "x.csv"))
+    with listening(b"SSH-2.0-OpenSSH_9.6\r\n") as address:
+        done = cli(*words, "--scheduler", address)
+    assert (done.code, "no Dask scheduler" in done.err, "hint: dask scheduler" in done.err) == (2, True, True)
+    done = cli(*words, "--scheduler", address)  # nobody any more
+    assert (done.code, "nothing listens there" in done.err) == (2, True)
+    for text in ("http://host:1", "tcp://[::1", "tcp://"):
+        assert cli(*words, "--scheduler", text).code == 2
+    assert cli(*words, "--scheduler", address, "--workers", "2").code == 2
+    assert cli(*words, "--workers", "none").code == 2
+    assert list(tmp_path.iterdir()) == []

@@ -62,7 +62,10 @@ def every(bases: list[Alternative], vary: list[str], against: list[str]) -> list
             "name several scenarios, or add --vary hardware=h100-sxm,h200-sxm or --against api:openai/gpt-4o",
         )
     if count > MAX_ALTERNATIVES:
-        raise LlmcostError(f"--vary makes {count:,} alternatives, at most {MAX_ALTERNATIVES:,} are compared")
+        raise LlmcostError(
+            f"--vary makes {count:,} alternatives, at most {MAX_ALTERNATIVES:,} are compared",
+            "llmcost sweep writes any number of points to a file",
+        )
     return pairs
 
 

@@ -133,6 +133,7 @@ class Journal:
     def add(self, body: bytes, footer: bytes, state: summary.State) -> None:
         """The next part."""
         assert self._data is not None
+        state = summary.fresh(self.state, state, self.engine)
         place = self._data.tell()
         self._data.write(body)
         self._data.flush()

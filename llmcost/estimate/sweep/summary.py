@@ -109,6 +109,14 @@ def joined(whole: State | None, part: State, engine: str) -> State:
     }
 
 
+def fresh(whole: State | None, part: State, engine: str) -> State:
+    """A part without the points of its front that some point before it beats: what a journal has to keep."""
+    if whole is None:
+        return part
+    kept = {point[0] for point in joined(whole, part, engine)["front"]}
+    return {**part, "front": [point for point in part["front"] if point[0] in kept]}
+
+
 def _joined_front(points: Sequence[Any], cost: str, against: str) -> list[Any]:
     ordered = sorted(points, key=lambda p: (p[1][cost], p[1].get(against) or 0.0, p[0]))
     kept: list[Any] = []

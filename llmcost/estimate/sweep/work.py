@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from llmcost.catalog import Catalog
+from llmcost import __version__
+from llmcost.catalog import Catalog, presets_date
 from llmcost.estimate.sweep import columns as tables
 from llmcost.estimate.sweep import summary
 from llmcost.estimate.sweep.columns import Column
@@ -46,6 +47,17 @@ class Made(NamedTuple):
     body: bytes
     footer: bytes
     state: summary.State
+
+
+def about() -> str:
+    """What has to be the same on every machine for the same bytes."""
+    import numpy as np
+
+    try:
+        from pyarrow import __version__ as arrow
+    except ImportError:
+        arrow = "none"
+    return f"llmcost {__version__} (presets {presets_date(Catalog())}), numpy {np.__version__}, pyarrow {arrow}"
 
 
 Maker = Callable[[Work, int], Iterator[Made]]
