@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 from llmcost.render.text import bare, between, figure, in_unit, needless, suffix, term_of
 from llmcost.terms import TERMS, Term
 
-ENDS = ("low", "high", "planned", "actual")  # columns in the unit that the row names
+ENDS = (  # columns in the unit that the row names
+    "low", "high", "planned", "actual", "measured", "predicted", "p5", "p95", "predicted_after",
+)  # fmt: skip
 VALUES = ("value", "before", "after", "delta")  # columns whose unit is that of the row's key
 RANGE = "90 % range"
 
@@ -39,7 +41,8 @@ def _column(key: str, keys: Container[str], rows: list[Mapping[str, Any]]) -> Co
     spare = TERMS[key].gives_way if key in TERMS else 0
     if _ranged(key, keys):
         return Column(key, RANGE, True, spare)
-    return Column(key, _head(term_of(key)), _is_numeric(key, rows), spare)
+    head = term_of(key).label if key in ENDS and any("unit" in row for row in rows) else _head(term_of(key))
+    return Column(key, head, _is_numeric(key, rows), spare)
 
 
 def _ranged(key: str, keys: Container[str]) -> bool:

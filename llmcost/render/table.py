@@ -26,6 +26,7 @@ NATURAL = 100_000  # columns of a pipe: more than anything needs
 PROSE = 100  # lists of inputs fold here in a pipe too, and on wide screens
 SIDE_BY_SIDE = ("alternatives",)  # arrays that may turn
 DROPPABLE = ("ladder", "periods")  # arrays that may lose columns; others are stacked
+FEW_ROWS = 40  # of a validation, that are all shown
 LONGEST_NUMBER = 20  # wider values are words: a layout
 MOST_PADDING = 36  # columns of inputs line up to this
 THINNED, THINNED_ROWS = ("curve", "crossings"), 13  # of which both ends and evenly spaced rows are shown
@@ -132,7 +133,9 @@ def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
     asked = page.options.explain or (estimate.command == "compare" and name == "crossings" and several)
     if not rows or (name in ON_REQUEST and not asked and estimate.command != "sweep"):
         return
-    if estimate.command == "validate" and name == "rows" and not page.options.explain:
+    if estimate.command == "validate" and name == "groups" and all(row["n"] == 1 for row in rows):
+        return  # the rows say it
+    if estimate.command == "validate" and name == "rows" and not page.options.explain and len(rows) > FEW_ROWS:
         rows = [row for row in rows if row.get("reason")]
         if not rows:
             return

@@ -247,7 +247,7 @@ def input_name(name: str) -> str:
 
 def figures(estimate: Estimate, everything: bool = False) -> list[Figure]:
     """The main block: what is known of the figures that make the answer; with `everything`, all that JSON has."""
-    above = REMARKS if estimate.command == "crossover" else ()  # said under the headline
+    above = REMARKS if estimate.command == "crossover" else ("bias_means",)  # said under the headline
     result = {k: v for k, v in estimate.result.items() if k not in above}
     known = tuple(result) if estimate.command == "validate" else short(estimate.command)
     keys = [k for k in known if k in result]
@@ -267,7 +267,10 @@ def figures(estimate: Estimate, everything: bool = False) -> list[Figure]:
 
 
 def remarks(estimate: Estimate) -> list[str]:
-    """Sentences under the headline of a crossover: why, and what would change it."""
+    """Sentences under the headline: what a bias means; of a crossover why, and what would change it."""
+    bias = clean(estimate.result.get("bias_means") or "")
+    if bias:
+        return [f"{bias}."]
     if estimate.command != "crossover":
         return []
     reason, moves = (clean(estimate.result.get(key) or "") for key in REMARKS)

@@ -67,6 +67,7 @@ TERMS = (
     Term("mape_pct", "mean error", "count", "Mean of the absolute errors", "%", also="MAPE"),
     Term("p90_ape_pct", "p90 error", "count", "90 % quantile of the absolute errors", "%"),
     Term("bias_pct", "bias", "count", "Geometric mean of predicted over measured, less one", "%"),
+    Term("bias_means", "that is", "text", "What the bias of each quantity says of the stack: faster or slower than the engine says, or no more than scatter"),
     Term("coverage_90_pct", "coverage", "count", "Rows inside the 90 % range", "%"),
     Term("median_range_ratio", "range p95/p5", "ratio", "Median width of the range: its p95 over its p5", "x"),
     Term("within_10_pct", "within 10 %", "count", "Rows whose error is at most 10 %", "%"),

@@ -186,3 +186,20 @@ def test_columns_are_named_where_none_is_known(cli: Cli, tmp_path: Path, subject
     odd.write_text("machine,time\nx,1\n")
     run = cli("validate", subject, "--data", str(odd))
     assert (run.code, f"hint: columns: {columns}" in run.err) == (2, True)
+
+
+def test_own_rows_are_shown_once_with_what_their_bias_means(cli: Cli, tmp_path: Path) -> None:
+    """Three rows of one machine: a row a figure, no grouping that is the whole again, and the bias in words."""
+    path = tmp_path / "rows.csv"
+    heads = "model_id,hardware_id,tp,isl_eff,osl_eff,concurrency_or_batch,load,tpot_ms"
+    lines = [f"llama-3.1-8b,h100-sxm,1,1024,128,{n},closed-loop," for n in (4, 8, 16)]
+    path.write_text("\n".join([heads, *(f"{line}10" for line in lines)]) + "\n")
+    predicted = [r["predicted"] for r in cli("validate", "serving", "--data", str(path), "--json").json["rows"]]
+    path.write_text("\n".join([heads, *(f"{a}{2e3 * p}" for a, p in zip(lines, predicted, strict=True))]) + "\n")
+    answer = cli("validate", "serving", "--data", str(path), "--json").json
+    assert {group["by"] for group in answer["groups"]} == {"quantity"}
+    assert {row["unit"] for row in answer["rows"]} == {"s"}
+    assert answer["result"]["bias_means"] == "tpot is twice what the engine says, over 3 rows: the stack is slower"
+    text = cli("validate", "serving", "--data", str(path)).out
+    assert "the stack is slower" in text
+    assert sum(line.strip().startswith(("1 ", "2 ", "3 ")) for line in text.splitlines()) == 3

@@ -14,6 +14,7 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.calibrate import stack as known
 from llmcost.estimate.calibrate.fit import Fitted, fit
 from llmcost.estimate.validate.measured import Measured, measured
+from llmcost.estimate.validate.score import UNITS
 from llmcost.estimate.validate.scored import statistics
 from llmcost.result import Estimate, Warning
 
@@ -71,7 +72,13 @@ def _rows(read: Sequence[Measured], side: str) -> list[dict[str, str]]:
 def _compared(one: Fitted) -> list[dict[str, Any]]:
     rows = []
     for a, b in zip(one.before, one.after, strict=True):
-        first = {"id": a.id, "quantity": a.quantity, "measured": a.measured, "predicted": a.predicted}
+        first = {
+            "id": a.id,
+            "quantity": a.quantity,
+            "unit": UNITS.get(a.quantity, ""),
+            "measured": a.measured,
+            "predicted": a.predicted,
+        }
         then = {"predicted_after": b.predicted, "error_after_pct": b.error_pct, "p5": b.p5, "p95": b.p95}
         rows.append({**first, "error_pct": a.error_pct, **then, "reason": a.reason})
     return rows

@@ -12,6 +12,7 @@ from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.validate.cells import number
+from llmcost.estimate.validate.meaning import meaning
 from llmcost.estimate.validate.measured import BASIS, NOTES, Measured, measured, read_rows
 from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, statistics
 from llmcost.files import shipped_folder
@@ -21,6 +22,7 @@ from llmcost.terms.validate import COLUMNS
 Row = Mapping[str, str]
 
 
+UNITS = {"step_seconds": "s", "tpot": "s", "ttft": "s", "output_tokens_per_s": "1/s", "gpu_hours": "GPU-hours"}
 Answer = tuple[float | None, float | None, float | None, str]  # predicted, p5, p95, why not
 Answers = list[dict[str, Answer]]  # of each row, by quantity
 
@@ -104,10 +106,11 @@ def validate(
         raise LlmcostError(f"{units.shown(name)}: no row has a measurement")
     summary = statistics(scored)
     shown = {key: value for key, value in summary.items() if key != "unmeasured" or value}
+    said = {"bias_means": meaning(scored)} if data is not None else {}
     return Estimate(
         command="validate",
         headline=_headline(read.subject, scored),
-        result={"subject": read.subject, "file": name, "fit": FITTED if data is None else UNFITTED, **shown},
+        result={"subject": read.subject, "file": name, "fit": FITTED if data is None else UNFITTED, **shown, **said},
         arrays={
             "summary": summary,
             "groups": _groups(what, scored, origins, catalog),
@@ -156,7 +159,9 @@ def _rows(subject: str | None, data: str | None, given: Mapping[str, Any]) -> Me
 def _told(scored: Scored, row: Row) -> dict[str, Any]:
     """One scored figure, with what its file left to be worked out."""
     notes = {"taken_from": row.get(BASIS) or None, "notes": row.get(NOTES) or None}
-    return {**scored._asdict(), "error_pct": scored.error_pct, **(notes if NOTES in row else {})}
+    unit = UNITS.get(scored.quantity, "")
+    told = {"id": scored.id, "quantity": scored.quantity, "unit": unit, **scored._asdict()}
+    return {**told, "error_pct": scored.error_pct, **(notes if NOTES in row else {})}
 
 
 def _score(subject: str, what: Subject, rows: list[dict[str, str]], catalog: Catalog) -> tuple[list[Scored], list[Row]]:
@@ -253,6 +258,8 @@ def _groups(what: Subject, scored: list[Scored], origins: list[Row], catalog: Ca
         for s, row, kind in zip(scored, origins, classes, strict=True):
             name = s.quantity if by == "quantity" else row.get(column, "") if column else kind
             members.setdefault((name or "not stated", s.quantity), []).append(s)
+        if by != "quantity" and len({name for name, _ in members}) < 2:
+            continue  # one group is the whole, told already
         for (name, quantity), rows in sorted(members.items()):
             errors = {k: v for k, v in statistics(rows).items() if k != "unmeasured"}
             found.append({"by": by, "name": name, "quantity": quantity, **errors})
@@ -285,6 +292,9 @@ def _headline(subject: str, scored: list[Scored]) -> str:
         if s["median_ape_pct"] is None:
             parts.append(f"{quantity}: none of {s['n']:,} rows could be predicted")
             continue
+        if s["n"] - s["skipped"] == 1:
+            parts.append(_alone(quantity, scored, s["skipped"]))
+            continue
         error = f"median error {s['median_ape_pct']:.1f}%, mean {s['mape_pct']:.1f}%"
         inside = f"{s['coverage_90_pct']:.0f}% inside the 90 % range"
         parts.append(f"{quantity}: {error} over {s['n'] - s['skipped']:,} rows, {inside}, {s['skipped']:,} skipped")
@@ -292,3 +302,11 @@ def _headline(subject: str, scored: list[Scored]) -> str:
     if not parts:
         return f"{subject}: nothing to compare with in {blank:,} row{'s' if blank > 1 else ''}; what was read is below."
     return f"{subject}: " + "; ".join(parts) + (f"; {blank:,} with nothing measured." if blank else ".")
+
+
+def _alone(quantity: str, scored: list[Scored], skipped: int) -> str:
+    """The one row that was predicted."""
+    row = next(s for s in scored if s.quantity == quantity and s.error_pct is not None)
+    inside = row.p5 is not None and row.p95 is not None and row.p5 <= (row.measured or 0.0) <= row.p95
+    rest = f", {skipped:,} skipped" if skipped else ""
+    return f"{quantity}: error {row.error_pct:+.1f}%, {'inside' if inside else 'outside'} the 90 % range{rest}"
