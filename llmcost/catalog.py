@@ -69,7 +69,7 @@ class Catalog:
         self.user_folders = [Path(f) for f in folders or []]
         self._loaded: dict[tuple[str, str], Any] = {}
         self._files: dict[str, dict[str, Found]] = {}
-        self._extra: dict[str, list[dict[str, Any]]] = {}
+        self._extra: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self.notes: list[str] = []
         self._aliases: dict[str, dict[str, str]] = {}
         self._spellings: dict[tuple[str, ...], str] | None = None
@@ -261,20 +261,23 @@ class Catalog:
         return list(self._loaded[key])
 
     def table(self, name: str, table: str) -> list[dict[str, Any]]:
-        """The rows of a table of a calibration preset, as parsed TOML."""
+        """The rows of a table of a calibration preset, as parsed TOML, then those added to it."""
         found = self.find("calibration", name)
         key = ("calibration", str(found.path))
         if key not in self._loaded:
             self._loaded[key] = read_toml(found.path)
-        return list(self._loaded[key].get(table, []))
+        return [*self._loaded[key].get(table, []), *self.added(name, table)]
 
     def factors(self, *names: str) -> list[dict[str, Any]]:
-        """The `[[factors]]` rows of calibration presets, then those that a calibration of one's own added."""
-        own = [row for name in names for row in self._extra.get(name, [])]
-        return [*(row for name in names for row in self.table(name, "factors")), *own]
+        """The `[[factors]]` rows of calibration presets."""
+        return [row for name in names for row in self.table(name, "factors")]
 
-    def with_factors(self, extra: Mapping[str, list[dict[str, Any]]]) -> Catalog:
-        """The same presets with more `[[factors]]` rows, by calibration preset."""
+    def added(self, name: str, table: str) -> list[dict[str, Any]]:
+        """The rows that a calibration of one's own added to a table."""
+        return self._extra.get((name, table), [])
+
+    def with_rows(self, extra: Mapping[tuple[str, str], list[dict[str, Any]]]) -> Catalog:
+        """The same presets with more rows, by calibration preset and table."""
         new = copy(self)
         new._extra = {**self._extra, **extra}
         return new

@@ -24,9 +24,14 @@ DATA = typer.Option(
 )
 
 
+CALIBRATION = typer.Option(
+    None, "--calibration", metavar="FILE", help="Constants of a stack (llmcost calibrate).", show_default=False
+)
+
+
 def register(app: typer.Typer, full: bool) -> None:
     """Add the command."""
-    own = {"subject": SUBJECT, "data": DATA, "output": OUTPUT}
+    own = {"subject": SUBJECT, "data": DATA, "calibration": CALIBRATION, "output": OUTPUT}
     measuring.add(app, "validate", SUMMARY, f"{SUMMARY}\n\n{_columns()}" if full else SUMMARY, own, answer)
 
 
@@ -38,8 +43,14 @@ def _columns() -> str:
     return f"Columns of --data (a figure; what is needed; what else is read):\n{lines}"
 
 
-def answer(catalog: Catalog, given: dict[str, Any], subject: str | None, data: str | None) -> tuple[Estimate, None]:
+def answer(
+    catalog: Catalog, given: dict[str, Any], subject: str | None, data: str | None, calibration: str | None
+) -> tuple[Estimate, None]:
     """Score the engine."""
     from llmcost.estimate.validate.score import validate
 
+    if calibration is not None:
+        from llmcost.estimate.calibrate.use import with_file
+
+        catalog = with_file(catalog, calibration)
     return validate(catalog, subject, data, given), None

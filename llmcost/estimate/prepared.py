@@ -34,7 +34,7 @@ def prepared(scenarios: Iterable[Scenario], catalog: Catalog) -> tuple[list[Scen
     if any(scenario.has("calibration") for scenario in asked):
         from llmcost.estimate.calibrate.use import calibrated
 
-        catalog = calibrated(catalog, asked)
+        asked, catalog = calibrated(catalog, asked)
     return asked, catalog
 
 

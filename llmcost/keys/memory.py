@@ -12,5 +12,5 @@ KEYS = (
 )  # fmt: skip
 FITTING = (  # keys of `llmcost fit`: they change what has to fit, or how fast it is
     "model", "params", "params_active", "hardware", "gpus", "dtype", "kv_dtype", "framework", "isl", "osl", "batch",
-    "tp", "pp", "dp", "ep", "memory_fraction", "fit_confidence", "memory_scale",
+    "tp", "pp", "dp", "ep", "memory_fraction", "fit_confidence", "memory_scale", "calibration",
 )  # fmt: skip

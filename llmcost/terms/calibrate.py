@@ -10,7 +10,7 @@ TERMS = (
     Term("median_ape_after_pct", "median error after", "count", "Median of the absolute errors with the constants learnt", "%"),
     Term("median_range_ratio_after", "range after", "ratio", "Median width of the range with the constants learnt: its p95 over its p5", "x"),
     Term("side", "side", "text", "Serving or training"),
-    Term("constant", "constant", "text", "Constants of the engine that move together"),
+    Term("constant", "constant", "text", "Constants of the engine that move together; or a figure, and what rows of like models, machines and lengths have beyond them"),
     Term("multiplier", "multiplied by", "ratio", "What they are multiplied by", "x"),
     Term("multiplier_p5", "p5", "ratio", "5 % quantile of it", "x"),
     Term("multiplier_p95", "p95", "ratio", "95 % quantile of it", "x"),

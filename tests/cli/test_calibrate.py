@@ -10,9 +10,6 @@ import jsonschema
 import pytest
 
 from llmcost import schemas
-from llmcost.catalog import Catalog
-from llmcost.engine.machine.factors import picked
-from llmcost.estimate.calibrate.stack import applied, read
 from tests.conftest import Cli
 
 HEAD = "model_id,hardware_id,n_gpus,tp,isl_eff,osl_eff,concurrency_or_batch,weight_precision,load,framework_id,tpot_ms"
@@ -75,14 +72,31 @@ def test_a_right_stack_moves_nothing(cli: Cli, tmp_path: Path) -> None:
 def test_the_range_widens_with_the_distance(cli: Cli, tmp_path: Path) -> None:
     made = tmp_path / "mystack.toml"
     cli("calibrate", str(rows(cli, tmp_path, 1.2)), "-o", str(made))
-    stacks, catalog = read(made), Catalog()
-    found = []
-    for far in (0.0, 1.0, 5.0):
-        names = applied(catalog, stacks, {"serving": far}).factors("serving")
-        found.append(picked(names, ["tpot_log_spread"], "hopper", "vllm")["tpot_log_spread"])
-    known = picked(catalog.factors("serving"), ["tpot_log_spread"], "hopper", "vllm")["tpot_log_spread"]
-    assert found[0] <= found[1] <= found[2]
-    assert found[2] == pytest.approx(max(known, found[0]), rel=0.01)
+
+    def width(*said: str) -> float:
+        words = (
+            "serve",
+            "--framework",
+            "vllm",
+            "--hardware",
+            "h100-sxm",
+            "--osl",
+            "500",
+            "--batch",
+            "32",
+            *said,
+            "--json",
+        )
+        found = cli(*words).json["ranges"]["tpot_seconds"]
+        return float(found["p95"] / found["p5"])
+
+    own = ("--calibration", str(made))
+    here, longer, other = (
+        width("--model", model, "--isl", isl, *own)
+        for model, isl in (("llama-3.1-8b", "1000"), ("llama-3.1-8b", "20000"), ("qwen3-4b", "20000"))
+    )
+    assert here < longer < other
+    assert here < 0.7 * width("--model", "llama-3.1-8b", "--isl", "1000")
 
 
 @pytest.mark.parametrize("text", ["", "title = 'x'\n", "[serving]\nrows = 'many'\n", "[serving]\nfactors = 3\n"])
@@ -107,4 +121,59 @@ def test_the_file_holds_what_was_measured(cli: Cli, tmp_path: Path) -> None:
     made = tmp_path / "mystack.toml"
     cli("calibrate", str(rows(cli, tmp_path, 1.5)), "-o", str(made))
     held = tomllib.loads(made.read_text())["serving"]
-    assert (held["rows"], held["framework"], held["measured"]["isl"]) == (8, "vllm", [500.0, 2000.0])
+    assert (held["rows"], held["framework"], {p["isl"] for p in held["points"]}) == (8, "vllm", {500.0, 2000.0})
+
+
+def test_exchanged_figures_teach_nothing(cli: Cli, tmp_path: Path) -> None:
+    """The same rows with their figures the other way round: the answer keeps a wide range, wider than any stack's."""
+    made = tmp_path / "mystack.toml"
+    path = rows(cli, tmp_path, 1.2)
+    cli("calibrate", str(path), "-o", str(made))
+    own = tomllib.loads(made.read_text())["serving"]["near"]["tpot"]
+    head, *lines = path.read_text().split()
+    figures = [line.rsplit(",", 1)[1] for line in lines]
+    mixed = [f"{line.rsplit(',', 1)[0]},{figure}" for line, figure in zip(lines, reversed(figures), strict=True)]
+    path.write_text("\n".join([head, *mixed]) + "\n")
+    cli("calibrate", str(path), "-o", str(made))
+    assert tomllib.loads(made.read_text())["serving"]["near"]["tpot"] > max(2.5 * own, 0.3)
+
+
+def test_rows_scored_under_a_calibration(cli: Cli, tmp_path: Path) -> None:
+    """Half of the rows are learnt, the other half predicted nearly; rows of another machine stay as they were."""
+    path, made = rows(cli, tmp_path, 1.5), tmp_path / "mystack.toml"
+    head, *lines = path.read_text().split()
+    learnt, left, away = (tmp_path / f"{name}.csv" for name in ("learnt", "left", "away"))
+    learnt.write_text("\n".join([head, *lines[::2]]) + "\n")
+    left.write_text("\n".join([head, *lines[1::2]]) + "\n")
+    away.write_text("\n".join([head, *(line.replace("h100-sxm", "a100-80gb-sxm") for line in lines)]) + "\n")
+    cli("calibrate", str(learnt), "-o", str(made))
+
+    def error(file: Path, *more: str) -> float:
+        found = cli("validate", "serving", "--data", str(file), *more, "--json").json
+        return float(found["result"]["median_ape_pct"])
+
+    own = ("--calibration", str(made))
+    assert error(left, *own) < 0.4 * error(left)
+    assert error(away, *own) == pytest.approx(error(away))
+
+
+TRAINING = (
+    "model_id,hardware_id,n_gpus,seq_len,global_batch_seqs,tp,pp,micro_batch,precision_id,framework_id,measured_step_s"
+)
+RUN = ("train", "--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--gpus", "64", "--tokens", "100B", "--seq-len", "4096",
+       "--global-batch-tokens", "2097152", "--framework", "megatron", "--json")  # fmt: skip
+
+
+def test_a_slower_training_stack_is_learnt_and_used(cli: Cli, tmp_path: Path) -> None:
+    points = [(gpus, seqs) for gpus in (32, 64, 128) for seqs in (256, 512)]
+    lines = [f"llama-3.1-8b,h100-sxm,{gpus},4096,{seqs},2,1,1,bf16,megatron," for gpus, seqs in points]
+    path, made = tmp_path / "steps.csv", tmp_path / "mystack.toml"
+    path.write_text("\n".join([TRAINING, *(f"{line}1" for line in lines)]) + "\n")
+    found = [r["predicted"] for r in cli("validate", "training", "--data", str(path), "--json").json["rows"]]
+    path.write_text("\n".join([TRAINING, *(f"{a}{1.3 * p}" for a, p in zip(lines, found, strict=True))]) + "\n")
+    answer = cli("calibrate", str(path), "-o", str(made), "--json").json
+    assert answer["result"]["median_ape_after_pct"] < 5.0
+    before, after = cli(*RUN).json, cli(*RUN, "--calibration", str(made)).json
+    assert after["result"]["gpu_hours"] / before["result"]["gpu_hours"] == pytest.approx(1.3, rel=0.07)
+    widths = [a["ranges"]["gpu_hours"]["p95"] / a["ranges"]["gpu_hours"]["p5"] for a in (before, after)]
+    assert widths[1] < widths[0]

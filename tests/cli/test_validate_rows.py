@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
+from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.agreement import agree, sparse_shape
 from llmcost.errors import LlmcostError
 from llmcost.estimate.validate import cells, described
+from llmcost.estimate.validate.cells import accelerator
 from llmcost.spec import Model
 from tests.conftest import Cli
 
@@ -174,3 +176,17 @@ def test_the_class_is_that_of_the_model_named(cli: Cli, tmp_path: Path) -> None:
     _rows(cli, path, "training", TRAINING, TRAINING | {"model_id": "qwen3-30b-a3b"}, TRAINING | {"model_id": "x"})
     groups = cli("validate", "training", "--data", str(path), "--json").json["groups"]
     assert {g["name"]: g["n"] for g in groups if g["by"] == "class"} == {"dense": 1, "moe": 1, "not stated": 1}
+
+
+@pytest.mark.parametrize(
+    ("printed", "preset"),
+    [
+        ("Radeon 8060S Graphics", "strix-halo-8060s-128gb"), ("AMD Radeon RX 7900 XTX", "rx7900xtx"),
+        ("NVIDIA RTX 6000 Ada Generation", "rtx-6000-ada"), ("NVIDIA GB10", "dgx-spark-gb10"),
+        ("NVIDIA RTX PRO 6000 Blackwell Workstation Edition", "rtx-pro-6000-workstation"),
+        ("NVIDIA A100-SXM4-80GB", "a100-80gb-sxm"), ("Tesla V100-SXM2-16GB", "v100-16gb"),
+    ],
+)  # fmt: skip
+def test_an_accelerator_goes_by_the_name_its_driver_prints(printed: str, preset: str) -> None:
+    catalog = Catalog()
+    assert accelerator(catalog, printed) == catalog.load(spec.Accelerator, preset)[0]

@@ -124,7 +124,7 @@ ALLOWED["estimate"] |= {"readers"}
 FLOORS["estimate"] |= {
     "sweep": {"asking", "compare", "crossover", "fit", "lifetime", "serving", "training"},
     "trace": set(),
-    "calibrate": {"validate"},
+    "calibrate": {"asking", "validate"},
     "prepared": {"trace", "calibrate"},
 }
 FLOORS["estimate"]["check"] |= {"prepared"}

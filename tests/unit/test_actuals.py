@@ -230,3 +230,9 @@ def test_a_budget_says_when_it_ends(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert rows["max_actual_usd"]["verdict"] == "ok"
     assert rows["max_burn_usd_per_month"]["estimate"] == pytest.approx(152.1875)
     assert rows["max_burn_usd_per_month"]["verdict"] == "fail"
+
+
+def test_credits_may_cancel_the_cost(tmp_path: Path) -> None:
+    found = api.crossover(**PLAN, actuals=bill(tmp_path, 3, -1.0)).result
+    assert found["actual_usd"] == pytest.approx(-3.0)
+    assert found["actual_over_plan"] == pytest.approx(-1.1)  # $30 was planned

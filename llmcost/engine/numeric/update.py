@@ -7,40 +7,43 @@ from typing import NamedTuple
 
 import numpy as np
 
-from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.kinds import Z95, Array
 
 NU = 4.0  # degrees of freedom of the noise: heavy tails, so that an outlier does not pull
 BEFORE = 4.0  # measurements that the scatter known beforehand counts for
 STEPS, HALVINGS, REACH = 8, 5, 1.0  # of Gauss-Newton; the longest step in ln of a constant
 NUDGE, ENOUGH = 0.02, 1e-3
-FINITE = 1e6
 
 
 class Posterior(NamedTuple):
-    """What measurements say of the constants: ln of the factor of each, and of the scatter that stays."""
+    """What measurements say of the constants: ln of the factor of each, what they leave, and the scatter that stays."""
 
     log_factor: Array  # of each constant [-]
     covariance: Array
-    scatter: Array  # standard deviation of ln(measured / predicted) of each kind of figure [-]
     slopes: Array  # d ln(prediction) / d ln(constant) at the end, a row a measurement
+    weights: Array  # of each measurement in what the constants leave: its covariance with a point, times these [-]
+    near: Array  # standard deviation of ln of a new measurement among those that were made, by kind of figure [-]
 
     @property
     def spread(self) -> Array:
         """Standard deviation of ln of each constant [-]."""
         return np.sqrt(np.diag(self.covariance))
 
-    def near(self, kind: Array) -> Array:
-        """Standard deviation of ln of a new measurement among those that were made, by kind of figure [-]."""
-        own = np.sqrt(np.einsum("ij,jk,ik->i", self.slopes, self.covariance, self.slopes))
-        typical = [float(np.median(own[kind == k])) if np.any(kind == k) else 0.0 for k in range(len(self.scatter))]
-        return np.hypot(typical, self.scatter)
 
-
-def update(predict: Callable[[Array], Array], measured: Array, kind: Array, prior: Array, scatter: Array) -> Posterior:
+def update(
+    predict: Callable[[Array], Array],
+    measured: Array,
+    kind: Array,
+    prior: Array,
+    scatter: Array,
+    shared: Array | None = None,
+) -> Posterior:
     """Constants after measurements: normal on their logs beforehand, Student's t noise, Gauss-Newton with weights.
 
-    Minimises sum (nu + 1)/2 ln(1 + r^2 / (nu s^2)) + sum (theta / prior)^2 / 2 over theta = ln of the factors, with
-    r = ln(measured) - ln(predicted); the scatter s of each kind of figure is updated with it.
+    With r = ln(measured) - ln(predicted), minimises over theta = ln of the factors sum (theta / prior)^2 / 2 +
+    r' (G + S)^-1 r / 2: G is what neighbours have in common and no constant tells, S the noise, whose variances
+    s^2 (nu + (e/s)^2) / (nu + 1) grow with what is left, e, as the t likelihood has it; the scatter s of each kind of
+    figure is updated with it.
 
     Parameters
     ----------
@@ -54,9 +57,11 @@ def update(predict: Callable[[Array], Array], measured: Array, kind: Array, prio
         Standard deviation of ln of each constant beforehand [-].
     scatter : array
         Standard deviation of ln(measured / predicted) of each kind once a stack's constants are right [-].
+    shared : array, optional
+        Covariance G of what measurements have in common beyond constants; none without it [-].
 
-    Source: Lange, Little and Taylor 1989, doi:10.1080/01621459.1989.10478852 (t likelihood by reweighting); Gelman et
-    al. 2013, Bayesian Data Analysis, ch. 14.
+    Source: Lange, Little and Taylor 1989, doi:10.1080/01621459.1989.10478852 (t likelihood by reweighting); Rasmussen
+    and Williams 2006, Gaussian Processes for Machine Learning, section 2.7 (explicit basis functions).
 
     Examples
     --------
@@ -68,28 +73,66 @@ def update(predict: Callable[[Array], Array], measured: Array, kind: Array, prio
     2.0
     """
     theta, noise = np.zeros(len(prior)), np.asarray(scatter, dtype=float)[kind]
-    now = predict(theta)
+    common = np.zeros((len(measured), len(measured))) if shared is None else shared
+    now, left = predict(theta), np.zeros(len(measured))
     for _ in range(STEPS):
-        slopes = _slopes(predict, theta, now)
-        weight = _weights(measured - now, noise)
-        precision = (slopes * weight[:, None]).T @ slopes + np.diag(prior**-2.0)
-        wish = np.linalg.solve(precision, slopes.T @ (weight * (measured - now)) - theta / prior**2)
-        theta, now, moved = _moved(predict, theta, now, np.clip(wish, -REACH, REACH), measured, noise, prior)
-        noise = _scatter(
-            measured - now, noise, kind, scatter, float(np.trace(np.linalg.solve(precision, _of(slopes, weight))))
-        )
+        slopes, inverse = _slopes(predict, theta, now), _inverse(common, left, noise)
+        information = slopes.T @ inverse @ slopes
+        precision = information + np.diag(prior**-2.0)
+        wish = np.linalg.solve(precision, slopes.T @ (inverse @ (measured - now)) - theta / prior**2)
+        theta, now, moved = _moved(predict, theta, now, np.clip(wish, -REACH, REACH), measured, inverse, prior)
+        left = (measured - now) - common @ (inverse @ (measured - now))
+        used = float(np.trace(np.linalg.solve(precision, information))) + float(np.trace(common @ inverse))
+        noise = _scatter(left, noise, kind, scatter, used)
         if moved < ENOUGH:
             break
-    slopes = _slopes(predict, theta, now)
-    precision = _of(slopes, _weights(measured - now, noise)) + np.diag(prior**-2.0)
-    left = np.array([float(noise[kind == k][0]) if np.any(kind == k) else s for k, s in enumerate(scatter)])
-    covariance: Array = np.linalg.inv(precision).astype(float)
-    return Posterior(theta, covariance, left, slopes)
+    slopes, inverse = _slopes(predict, theta, now), _inverse(common, left, noise)
+    covariance: Array = np.linalg.inv(slopes.T @ inverse @ slopes + np.diag(prior**-2.0)).astype(float)
+    weights: Array = np.asarray(inverse @ (measured - now), dtype=float)
+    whole = _inverse(common + (slopes * prior**2) @ slopes.T, left, noise)
+    start = measured - now + slopes @ theta
+    return Posterior(theta, covariance, slopes, weights, _near(whole, start, kind, len(scatter)))
 
 
-def _of(slopes: Array, weight: Array) -> Array:
-    information: Array = (slopes * weight[:, None]).T @ slopes
-    return information
+def _near(inverse: Array, start: Array, kind: Array, kinds: int) -> Array:
+    """Standard deviation of each measurement as the others tell it, by kind: as expected, and as it came out.
+
+    Leave-one-out in closed form: Rasmussen and Williams 2006, equations 5.12; `start` is ln(measured / predicted)
+    beforehand.
+    """
+    free = 1.0 / np.diag(inverse)
+    missed = np.clip(inverse @ start * free, -REACH, REACH)
+    found = np.zeros(kinds)
+    for k in range(kinds):
+        own = kind == k
+        expected = float(np.median(free[own])) if own.any() else float(np.median(free))
+        count = float(own.sum())
+        seen = np.sqrt((BEFORE * expected + float(np.sum(missed[own] ** 2))) / (BEFORE + count))
+        found[k] = seen * few(count)
+    return found
+
+
+def few(count: float) -> float:
+    """The 95 % quantile of Student's t over that of the normal: few measurements tell their own scatter less well [-].
+
+    Source: Abramowitz and Stegun 1964, 26.7.5, to the second term.
+
+    Examples
+    --------
+    Tables have 2.353 for 3 degrees of freedom and 1.812 for 10.
+
+    >>> round(few(3.0) * 1.645, 2), round(few(10.0) * 1.645, 3)
+    (2.31, 1.812)
+    """
+    z = Z95
+    one, two = (z**3 + z) / 4.0, (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0
+    return (z + one / max(count, 2.0) + two / max(count, 2.0) ** 2) / z
+
+
+def _inverse(common: Array, left: Array, noise: Array) -> Array:
+    """(G + S)^-1."""
+    found: Array = np.linalg.inv(common + np.diag(1.0 / _weights(left, noise))).astype(float)
+    return found
 
 
 def _weights(rest: Array, noise: Array) -> Array:
@@ -102,9 +145,8 @@ def _slopes(predict: Callable[[Array], Array], theta: Array, now: Array) -> Arra
     return np.nan_to_num(np.stack(columns, axis=1), posinf=0.0, neginf=0.0)
 
 
-def _cost(rest: Array, theta: Array, noise: Array, prior: Array) -> float:
-    fit = 0.5 * (NU + 1.0) * float(np.sum(np.log1p((rest / noise) ** 2 / NU)))
-    return fit + 0.5 * float(np.sum((theta / prior) ** 2))
+def _cost(rest: Array, theta: Array, inverse: Array, prior: Array) -> float:
+    return 0.5 * float(rest @ inverse @ rest) + 0.5 * float(np.sum((theta / prior) ** 2))
 
 
 def _moved(
@@ -113,15 +155,15 @@ def _moved(
     now: Array,
     wish: Array,
     measured: Array,
-    noise: Array,
+    inverse: Array,
     prior: Array,
 ) -> tuple[Array, Array, float]:
     """The step, halved until it helps; none where it never does."""
-    before = _cost(measured - now, theta, noise, prior)
+    before = _cost(measured - now, theta, inverse, prior)
     for halving in range(HALVINGS):
         step = wish / 2.0**halving
         then = predict(theta + step)
-        if np.all(np.isfinite(then)) and _cost(measured - then, theta + step, noise, prior) <= before:
+        if np.all(np.isfinite(then)) and _cost(measured - then, theta + step, inverse, prior) <= before:
             return theta + step, then, float(np.max(np.abs(step)))
     return theta, now, 0.0
 

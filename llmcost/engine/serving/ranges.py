@@ -100,9 +100,9 @@ def fitted(rows: Iterable[Mapping[str, Any]]) -> tuple[set[str], set[str]]:
     Parameters
     ----------
     rows : iterable of mapping
-        Parsed `[[factors]]`.
+        Parsed `[[factors]]`; those with `own` are of a calibration of one's own, and do not count.
 
     Source: presets/calibration/serving.toml.
     """
-    own = [row for row in rows if row.get("ratio")]
+    own = [row for row in rows if row.get("ratio") and not row.get("own")]
     return {row["framework"] for row in own} - {"any", NAMED}, {row["generation"] for row in own} - {"any"}

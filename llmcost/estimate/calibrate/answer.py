@@ -86,7 +86,7 @@ def _compared(one: Fitted) -> list[dict[str, Any]]:
 
 def _constants(side: str, one: Fitted, catalog: Catalog) -> list[dict[str, Any]]:
     """What each group of constants is multiplied by, its 90 % range, and whether the data tell it."""
-    prior = next(float(r["value"]) for r in catalog.factors("update") if r["name"] == "prior_log_spread")
+    prior = next(float(r["value"]) for r in catalog.factors("update") if r["name"] == f"{side}_prior_log_spread")
     rows = []
     moved = zip(known.GROUPS[side], one.posterior.log_factor, one.posterior.spread, strict=True)
     for name, log_factor, spread in moved:
@@ -95,6 +95,14 @@ def _constants(side: str, one: Fitted, catalog: Catalog) -> list[dict[str, Any]]
             "side": side, "constant": name, "multiplier": math.exp(log_factor),
             "multiplier_p5": math.exp(log_factor - half),
             "multiplier_p95": math.exp(log_factor + half), "told": bool(spread < UNTOLD * prior),
+        })  # fmt: skip
+    own = known.own_of(catalog, side, one.stack)
+    for quantity in one.stack.near:
+        shifts = [own.shift(quantity, place) for place in own.places]
+        middle, low, high = (float(np.exp(np.quantile(shifts, q))) for q in (0.5, 0.05, 0.95))
+        rows.append({
+            "side": side, "constant": f"{quantity}, beyond constants", "multiplier": middle, "multiplier_p5": low,
+            "multiplier_p95": high, "told": len(shifts) > 1,
         })  # fmt: skip
     return rows
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,17 +12,14 @@ from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.numeric.update import Posterior, update
 from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.own import SHARES, Kin, Place, kin
 from llmcost.estimate.calibrate import stack as known
-from llmcost.estimate.validate import cells
+from llmcost.estimate.validate.near import generations, place_of_row, software
 from llmcost.estimate.validate.score import SUBJECTS, scores
 from llmcost.estimate.validate.scored import Scored
 
 Row = Mapping[str, str]
-VARIED = {
-    "serving": {"isl": "isl_eff", "osl": "osl_eff", "batch": "concurrency_or_batch", "gpus": "n_gpus"},
-    "training": {"seq_len": "seq_len", "sequences": "global_batch_seqs", "gpus": "n_gpus"},
-}
-LEAST = 2  # figures from which anything is learnt
+LEAST, MOST = 2, 400  # figures from which anything is learnt, and that are looked at one by one
 
 
 class Fitted(NamedTuple):
@@ -50,68 +48,74 @@ def fit(side: str, rows: Sequence[Row], catalog: Catalog) -> Fitted:
     LlmcostError
         Fewer than two figures that the engine predicts.
     """
-    before = scores(side, rows, catalog)
+    every = rows
+    before = scores(side, every, catalog)
     used = [s for s in before if s.predicted is not None and s.measured is not None]
     if len(used) < LEAST:
         reason = next((s.reason for s in before if s.reason), "")
         raise LlmcostError(f"nothing to learn from: {len(used)} of {len(before)} figures can be predicted", reason)
+    used = used[:: math.ceil(len(used) / MOST)]
+    ids = {s.id for s in used}
+    rows = [row for row in rows if row["id"] in ids]
     kinds = list(SUBJECTS[side].quantities)
     kind = np.array([kinds.index(s.quantity) for s in used])
-    groups = known.GROUPS[side]
-    machines, software = _machines(rows, catalog), _software(rows)
-    factors = catalog.factors(side)
+    groups, scope = known.GROUPS[side], (generations(rows, catalog), software(rows, catalog, side))
 
     def learnt(theta: Array) -> dict[str, float]:
         pairs = zip(groups.values(), np.exp(theta), strict=True)
         return {name: float(factor) for names, factor in pairs for name in names}
 
     def predict(theta: Array) -> Array:
-        extra = known.scaled(factors, side, learnt(theta), machines, software)
-        found = {(s.id, s.quantity): s.predicted for s in scores(side, rows, catalog.with_factors({side: extra}))}
+        moved = known.scaled(catalog, side, learnt(theta), *scope)
+        found = {(s.id, s.quantity): s.predicted for s in scores(side, rows, moved)}
         return np.log([found[s.id, s.quantity] or np.nan for s in used])
 
     constants = {row["name"]: float(row["value"]) for row in catalog.factors("update")}
     scatter = np.array([constants[f"{k}_log_scatter"] for k in kinds])
-    prior = np.full(len(groups), constants["prior_log_spread"])
-    posterior = update(predict, np.log([float(s.measured or np.nan) for s in used]), kind, prior, scatter)
-    near = dict(zip(kinds, map(float, posterior.near(kind)), strict=True))
-    seen = {k: near[k] for k in kinds if k in {s.quantity for s in used}}
+    prior = np.full(len(groups), constants[f"{side}_prior_log_spread"])
+    places = {row["id"]: place_of_row(side, row, catalog) for row in rows}
+    at = [places[s.id] for s in used]
+    own = kin(catalog, side)
+    shared = _shared(own, at, [s.quantity for s in used])
+    posterior = update(predict, np.log([float(s.measured or np.nan) for s in used]), kind, prior, scatter, shared)
+    near = dict(zip(kinds, map(float, posterior.near), strict=True))
     stack = known.Stack(
-        len({s.id for s in used}),
-        machines,
-        software,
-        _models(rows),
+        len(ids),
+        *scope,
         learnt(posterior.log_factor),
-        seen,
-        _varied(side, rows),
+        {k: near[k] for k in kinds if k in {s.quantity for s in used}},
+        _lost(own, list(places.values())),
+        tuple(_points(used, places, posterior.weights)),
     )
-    return Fitted(stack, posterior, before, scores(side, rows, known.applied(catalog, {side: stack}, {})))
+    return Fitted(stack, posterior, before, scores(side, every, known.applied(catalog, {side: stack})))
 
 
-def _machines(rows: Sequence[Row], catalog: Catalog) -> tuple[str, ...]:
-    found = []
-    for row in rows:
-        try:
-            found.append(cells.accelerator(catalog, cells.text(row, "hardware_id")).generation)
-        except LlmcostError:
-            continue
-    return tuple(sorted(set(found)))
-
-
-def _software(rows: Sequence[Row]) -> str:
-    """The one framework of the rows; `any` where they are of several or do not say."""
-    names = {cells.text(row, "framework_id").lower() for row in rows}
-    return names.pop() if len(names) == 1 and "" not in names else "any"
-
-
-def _models(rows: Sequence[Row]) -> tuple[str, ...]:
-    return tuple(sorted({name for row in rows if (name := cells.text(row, "model_id"))}))
-
-
-def _varied(side: str, rows: Sequence[Row]) -> dict[str, tuple[float, float]]:
-    found = {}
-    for name, column in VARIED[side].items():
-        values = [v for row in rows if (v := cells.positive(row, column)) is not None]
-        if values:
-            found[name] = (min(values), max(values))
+def _shared(own: Kin, at: list[Place], quantities: list[str]) -> Array:
+    """Covariance of what constants leave of each two figures: speeds have it in common, and first tokens."""
+    found = np.zeros((len(at), len(at)))
+    shares = [SHARES[q] for q in quantities]
+    for share in {share for share, _ in shares}:
+        signs = np.array([sign if of == share else 0.0 for of, sign in shares])
+        found += own.common(at, at, share) * np.outer(signs, signs)
     return found
+
+
+def _lost(own: Kin, places: list[Place]) -> float:
+    """What a measured place has in common with none of the others, in the middle [-]."""
+    if len(places) < LEAST:
+        return 0.0
+    common = own.common(places, places, "speed")
+    whole = np.diag(common).copy()
+    np.fill_diagonal(common, 0.0)
+    return float(np.median(1.0 - common.max(axis=1) / whole))
+
+
+def _points(used: Sequence[Scored], places: Mapping[str, Place], weights: Array) -> list[dict[str, Any]]:
+    """Each place with its weight in what is shared."""
+    found: dict[str, dict[str, Any]] = {
+        key: {"model": p.model, "hardware": p.hardware, **p.at} for key, p in places.items()
+    }
+    for one, weight in zip(used, weights, strict=True):
+        share, sign = SHARES[one.quantity]
+        found[one.id][share] = found[one.id].get(share, 0.0) + sign * float(weight)
+    return list(found.values())

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from llmcost.catalog import Catalog
-from llmcost.engine.machine.factors import picked
 from llmcost.errors import LlmcostError, shown
+from llmcost.estimate.asking.own import ALONG, SHARES, TABLE, Own, Place, kin
 from llmcost.files import read_toml
 
 SIDES = ("serving", "training")
 GROUPS: dict[str, dict[str, tuple[str, ...]]] = {  # what moves together: few things that measurements can tell
     "serving": {
-        "arithmetic": (
-            "compute_efficiency_16",
-            "compute_efficiency_8",
-            "compute_efficiency_4",
-            "weight_only_efficiency",
-        ),
-        "weights": ("bandwidth_efficiency",),
+        "arithmetic": ("compute_factor",),
+        "memory traffic": ("memory_factor",),
         "cache": ("kv_efficiency",),
+        "experts": ("expert_factor",),
         "links": ("link_efficiency",),
-        "launches": ("layer_seconds", "moe_layer_seconds"),
+        "launches": ("fixed_factor",),
         "iteration": ("step_seconds",),
         "sequences": ("sequence_seconds",),
-        "first token": ("request_seconds", "first_steps", "gather_steps", "burst_share"),
+        "first token": ("request_seconds", "first_steps", "open_steps", "gather_steps"),
+        "burst": ("burst_share", "turn_seconds", "token_seconds"),
     },
     "training": {
         "arithmetic": ("gemm_16",),
@@ -36,15 +32,11 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {  # what moves together: few th
         "links": ("link", "expert_link"),
         "network": ("network", "expert_network"),
         "launches": ("launch_dense", "launch_expert", "step"),
+        "software": ("host", "gather", "expert_loop"),
     },
 }
-SPREADS = {  # kind of figure -> how the presets' spreads of it begin and end
-    "tpot": ("tpot_log_spread",), "ttft": ("ttft_", "_log_spread"), "output_tokens_per_s": ("throughput_log_spread",),
-    "step_seconds": ("log_spread_step_",),
-}  # fmt: skip
-HALF_WIDTH = 1.6448536269514722  # training presets hold half-widths of 90 %, the others standard deviations
-FOLD = math.log(4.0)  # distance from what was measured at which most of what was learnt is lost
-OTHER_MODEL = 0.5  # distance of a model that was not measured
+STACKS = "stacks"  # table of training constants that belong to software
+SOFTWARE = ("host", "gather", "expert_loop")  # columns of it that move
 
 
 class Stack(NamedTuple):
@@ -53,10 +45,10 @@ class Stack(NamedTuple):
     rows: int
     generations: tuple[str, ...]
     framework: str  # `any` where the measurements do not say
-    models: tuple[str, ...]
     factors: dict[str, float]  # constant -> what it is multiplied by [-]
-    spread: dict[str, float]  # kind of figure -> standard deviation of ln among what was measured [-]
-    measured: dict[str, tuple[float, float]]  # what was varied -> from, to
+    near: dict[str, float]  # figure -> standard deviation of ln of another one among those measured [-]
+    lost: float  # of what places have in common: what the other measurements do not tell of one [-]
+    points: tuple[dict[str, Any], ...]  # model, hardware, where along each axis, and its weight in what is shared
 
 
 def read(path: Path) -> dict[str, Stack]:
@@ -83,12 +75,12 @@ def read(path: Path) -> dict[str, Stack]:
 
 def _stack(data: Mapping[str, Any]) -> Stack:
     factors = {str(k): float(v) for k, v in data["factors"].items()}
-    if not all(0.001 < v < 1000.0 for v in factors.values()):
+    near = {str(k): float(v) for k, v in data["near"].items()}
+    if not all(0.001 < v < 1000.0 for v in factors.values()) or not all(0.0 < v < 10.0 for v in near.values()):
         raise ValueError
-    machines, models = tuple(map(str, data["generations"])), tuple(map(str, data["models"]))
-    spread = {str(k): float(v) for k, v in data["spread"].items()}
-    ends = {str(k): (float(v[0]), float(v[1])) for k, v in data["measured"].items()}
-    return Stack(int(data["rows"]), machines, str(data["framework"]), models, factors, spread, ends)
+    points = tuple({k: v if k in ("model", "hardware") else float(v) for k, v in one.items()} for one in data["points"])
+    machines = tuple(map(str, data["generations"]))
+    return Stack(int(data["rows"]), machines, str(data["framework"]), factors, near, float(data["lost"]), points)
 
 
 def written(title: str, stacks: Mapping[str, Stack]) -> str:
@@ -96,30 +88,14 @@ def written(title: str, stacks: Mapping[str, Stack]) -> str:
     import tomli_w
 
     tables = {
-        side: {k: list(v) if isinstance(v, tuple) else v for k, v in stack._asdict().items() if k != "measured"}
-        | {"measured": {k: list(v) for k, v in stack.measured.items()}}
+        side: {k: list(v) if isinstance(v, tuple) else v for k, v in stack._asdict().items()}
         for side, stack in stacks.items()
     }
     return tomli_w.dumps({"title": title, **tables})
 
 
-def distance(stack: Stack, point: Mapping[str, float], model: str | None) -> float:
-    """How far a question is from what was measured: 0 among it, about 1 at four times the end of a range.
-
-    >>> s = Stack(3, ("hopper",), "vllm", ("m",), {}, {}, {"isl": (100.0, 1000.0)})
-    >>> distance(s, {"isl": 500.0}, "m"), distance(s, {"isl": 4000.0}, "m")
-    (0.0, 1.0)
-    """
-    square = 0.0 if model is None or model in stack.models else OTHER_MODEL**2
-    for name, value in point.items():
-        low, high = stack.measured.get(name, (value, value))
-        if value > 0 and low > 0:
-            square += (max(math.log(low / value), math.log(value / high), 0.0) / FOLD) ** 2
-    return math.sqrt(square)
-
-
-def applied(catalog: Catalog, stacks: Mapping[str, Stack], far: Mapping[str, float]) -> Catalog:
-    """Presets with the constants of the stack on its machines; their spread grows with the distance.
+def applied(catalog: Catalog, stacks: Mapping[str, Stack]) -> Catalog:
+    """Presets with the constants of the stack on its machines, and what was measured near a question.
 
     Parameters
     ----------
@@ -127,39 +103,44 @@ def applied(catalog: Catalog, stacks: Mapping[str, Stack], far: Mapping[str, flo
         The presets.
     stacks : mapping
         By side.
-    far : mapping
-        Distance of the question by side [-].
     """
-    extra = {}
     for side, stack in stacks.items():
-        rows = catalog.factors(side)
-        lost = 1.0 - math.exp(-0.5 * far.get(side, 0.0) ** 2)
-        new = scaled(rows, side, stack.factors, stack.generations, stack.framework)
-        extra[side] = [*new, *_spreads(rows, stack, lost)]
-    return catalog.with_factors(extra)
+        catalog = scaled(catalog, side, stack.factors, stack.generations, stack.framework)
+        catalog = catalog.with_rows({(side, TABLE): [{"own": own_of(catalog, side, stack)}]})
+    return catalog
+
+
+def own_of(catalog: Catalog, side: str, stack: Stack) -> Own:
+    """What was measured, as questions look it up."""
+    places = tuple(
+        Place(str(p["model"]), str(p["hardware"]), {k: p[k] for k in ALONG[side] if k in p}) for p in stack.points
+    )
+    shares = {share for share, _ in SHARES.values()}
+    shares = {share for share in shares if any(share in p for p in stack.points)}
+    weights = {share: tuple(float(p.get(share, 0.0)) for p in stack.points) for share in shares}
+    return Own(stack.generations, stack.framework, places, weights, stack.near, stack.lost, kin(catalog, side))
 
 
 def scaled(
-    rows: list[dict[str, Any]], side: str, factors: Mapping[str, float], generations: Iterable[str], framework: str
-) -> list[dict[str, Any]]:
-    """Rows that multiply constants on some machines and software, more specific than those they replace."""
-    usual = _defaults(side)
-    found = []
+    catalog: Catalog, side: str, factors: Mapping[str, float], generations: Iterable[str], framework: str
+) -> Catalog:
+    """Presets with constants multiplied on some machines, under some software."""
+    rows = catalog.factors(side)
+    known = {row["name"] for row in rows}
+    plain = _defaults(side)
+    software = framework if side == "serving" else "any"  # constants of training are those of the machine
+    added: list[dict[str, Any]] = [
+        {"name": name, "value": plain[name], "generation": "any"} for name in factors if name in plain.keys() - known
+    ]
     for generation in generations:
-        for software in _software(rows, framework):
-            known = picked(rows, factors, generation, software)
-            for name, factor in factors.items():
-                value = known.get(name, usual.get(name))
-                if value is not None:
-                    scope = {"generation": generation, "framework": software}
-                    found.append({"name": name, "value": value * factor, **scope})
-    return found
-
-
-def _software(rows: list[dict[str, Any]], framework: str) -> list[str]:
-    if framework != "any":
-        return ["any", framework]
-    return sorted({"any", *(str(row.get("framework", "any")) for row in rows)})
+        scope = {"generation": generation, "framework": software, "ratio": True, "own": True}
+        added += [{"name": k, "value": v, **scope} for k, v in factors.items() if k in known | plain.keys()]
+    extra = {(side, "factors"): [*catalog.added(side, "factors"), *added]}
+    if side == "training":
+        columns = {k: v for k, v in factors.items() if k in SOFTWARE}
+        of = [r for r in catalog.table(side, STACKS) if framework in ("any", r["name"])]
+        extra[side, STACKS] = [{**r, **{k: r[k] * v for k, v in columns.items()}} for r in of]
+    return catalog.with_rows(extra)
 
 
 def _defaults(side: str) -> dict[str, float]:
@@ -169,16 +150,3 @@ def _defaults(side: str) -> dict[str, float]:
     from llmcost.engine.serving.inputs import Calibration
 
     return {k: float(v) for k, v in Calibration._field_defaults.items()}
-
-
-def _spreads(rows: list[dict[str, Any]], stack: Stack, lost: float) -> list[dict[str, Any]]:
-    found = []
-    for kind, near in stack.spread.items():
-        unit = HALF_WIDTH if kind == "step_seconds" else 1.0
-        names = sorted({str(row["name"]) for row in rows if str(row["name"]).startswith(SPREADS[kind][0])})
-        for generation in stack.generations:
-            for software in _software(rows, stack.framework):
-                for name, before in picked(rows, names, generation, software).items():
-                    value = math.sqrt((unit * near) ** 2 * (1.0 - lost) + max(before, unit * near) ** 2 * lost)
-                    found.append({"name": name, "value": value, "generation": generation, "framework": software})
-    return found

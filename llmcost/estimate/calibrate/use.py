@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.ledger import as_number
+from llmcost.estimate.asking.own import ALONG, Place
 from llmcost.estimate.calibrate import stack as known
-from llmcost.scenario import Scenario
+from llmcost.keys import KEYS, SERVE, TRAIN
+from llmcost.scenario import Scenario, Setting
+from llmcost.spec import Accelerator, Framework
 
-POINTS = {  # what was varied -> the key that says it in a question
-    "serving": {"isl": "isl", "osl": "osl", "batch": "batch", "gpus": "gpus"},
-    "training": {"seq_len": "seq_len", "gpus": "gpus"},
-}
-SIDE = {"serving": "serve", "training": "train"}
+SIDE = {"serving": SERVE, "training": TRAIN}
+CLOSE, FAR = 0.1, 0.9  # of what a place has in common with those measured, that is not known
 
 
-def calibrated(catalog: Catalog, scenarios: list[Scenario]) -> Catalog:
-    """The presets for questions that name a calibration; all of them the same one.
+def calibrated(catalog: Catalog, scenarios: list[Scenario]) -> tuple[list[Scenario], Catalog]:
+    """The questions that name a calibration, and the presets for them; all of them the same one.
+
+    A question that names no software is asked of the one that was measured.
 
     Raises
     ------
@@ -31,32 +35,67 @@ def calibrated(catalog: Catalog, scenarios: list[Scenario]) -> Catalog:
         raise LlmcostError(f"two calibrations in one question: {', '.join(sorted(names))}", "ask once for each")
     path = Path(names.pop())
     stacks = known.read(path)
-    far = {side: max(_distance(side, stack, s) for s in scenarios) for side, stack in stacks.items()}
+    asked = [_named(scenario, stacks, catalog, path) for scenario in scenarios]
+    made = known.applied(catalog, stacks)
     notes = [
-        f"{side} is calibrated on {stack.rows} measured rows ({path.name}), {_place(far[side])}"
+        f"{side} is calibrated on {stack.rows} measured rows ({path.name}), {_place(side, stack, asked, catalog)}"
         for side, stack in stacks.items()
     ]
-    return known.applied(catalog, stacks, far).noted(notes)
+    return asked, made.noted(notes)
 
 
-def _distance(side: str, stack: known.Stack, scenario: Scenario) -> float:
-    point = {name: v for name, key in POINTS[side].items() if (v := _number(scenario, key, SIDE[side])) is not None}
-    model = scenario.peek("model")
-    own = None if model is None else str(model.value)
-    known_by = None if own is None or any(own in m.lower() for m in stack.models) else own
-    return known.distance(stack, point, known_by)
+def with_file(catalog: Catalog, name: str) -> Catalog:
+    """The presets with what a file of `llmcost calibrate` says.
+
+    Raises
+    ------
+    LlmcostError
+        No such file, or not one of them.
+    """
+    return known.applied(catalog, known.read(Path(name)))
+
+
+def _named(scenario: Scenario, stacks: Mapping[str, known.Stack], catalog: Catalog, path: Path) -> Scenario:
+    """The question under the software that was measured, where it names none."""
+    below = {}
+    for side, stack in stacks.items():
+        kind = "serving" if side == "serving" else "training"
+        if scenario.peek("framework", SIDE[side]) is not None or stack.framework == "any":
+            continue
+        hardware = scenario.peek("hardware", SIDE[side])
+        if hardware is None:
+            continue
+        try:
+            if catalog.load(Accelerator, str(hardware.value))[0].generation not in stack.generations:
+                continue
+            preset = catalog.load(Framework, stack.framework)[0]
+        except LlmcostError:
+            continue
+        if getattr(preset, kind) is not None:
+            key = f"{SIDE[side]}_framework" if len(stacks) > 1 else "framework"
+            below[key] = Setting(stack.framework, f"file:{path.name}")
+    return scenario._replace(layers=(*scenario.layers, below))
+
+
+def _place(side: str, stack: known.Stack, scenarios: list[Scenario], catalog: Catalog) -> str:
+    own = known.own_of(catalog, side, stack)
+    unknown = max(own.unknown(_of(side, scenario)) for scenario in scenarios)
+    if unknown < CLOSE:
+        return "which this question is among"
+    return "near what was measured" if unknown < FAR else "far from what was measured: its range is as without it"
+
+
+def _of(side: str, scenario: Scenario) -> Place:
+    said = {name: scenario.peek(name, SIDE[side]) for name in ("model", "hardware")}
+    words = {name: "" if one is None else str(one.value) for name, one in said.items()}
+    at = {name: v for name in ALONG[side] if name in KEYS and (v := _number(scenario, name, SIDE[side])) is not None}
+    return Place(words["model"], words["hardware"], at)
 
 
 def _number(scenario: Scenario, key: str, side: str) -> float | None:
     said = scenario.peek(key, side)
     value: Any = None if said is None else said.value
     try:
-        return None if value is None else float(median(value))
+        return None if value is None else float(median(as_number(value, KEYS[key].kind)))
     except (TypeError, ValueError):
         return None
-
-
-def _place(far: float) -> str:
-    if far < 0.1:
-        return "which this question is among"
-    return "near what was measured" if far < 1.0 else "far from what was measured: the range is as wide as without it"

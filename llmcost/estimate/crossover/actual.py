@@ -28,6 +28,7 @@ from llmcost.result import Estimate, Warning
 from llmcost.scenario import Scenario, Setting
 
 Z95 = 1.6448536269514722
+FAR = 2.0  # over plan: beyond it a multiple is told
 SLIGHT = 0.02  # of ln: a difference that needs no explanation
 SERVED = (*GIVEN, "api", "model", "params")
 COUNTED = {"isl": "input_tokens", "osl": "output_tokens"}  # planned -> what of a bill's line says it
@@ -226,9 +227,14 @@ def _row(case: Case, name: str, planned: float, actual: float, ratio: float) -> 
     }  # fmt: skip
 
 
+def _alike(apart: float) -> bool:
+    """Whether actual and plan are the same but for a few per cent."""
+    return apart > -1.0 and abs(math.log1p(apart)) < SLIGHT
+
+
 def _explained(rows: list[dict[str, Any]], apart: float | None) -> str | None:
     """The input that is most of the difference, in words."""
-    if apart is None or not rows or abs(math.log1p(apart)) < SLIGHT:
+    if apart is None or not rows or _alike(apart):
         return None
     logs = [math.log(r["usd_ratio"]) * math.copysign(1.0, apart) if r["usd_ratio"] > 0 else 0.0 for r in rows]
     most, least = max(logs), min(logs)
@@ -261,11 +267,14 @@ def _sentence(found: Spent, said: Mapping[str, Any]) -> str:
     if apart is None:
         return f"{text}; there is no plan for those days to compare it with."
     planned = _usd(said["planned_usd_to_date"])
-    if abs(math.log1p(apart)) < SLIGHT:
+    if _alike(apart):
         return f"{text}, as planned ({planned})."
-    way = "above" if apart > 0 else "below"
+    if apart > FAR:
+        said_of = f"{apart + 1.0:,.3g} times the {planned} planned"
+    else:
+        said_of = f"{abs(apart):.0%} {'above' if apart > 0 else 'below'} the {planned} planned"
     why = f": {said['explained_by']}" if said["explained_by"] else ""
-    return f"{text}, {abs(apart):.0%} {way} the {planned} planned{why}."
+    return f"{text}, {said_of}{why}."
 
 
 def _usd(value: float) -> str:

@@ -21,8 +21,9 @@ from llmcost.engine.serving.inputs import generation_of
 from llmcost.engine.serving.operating_point import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.speculation import Draft, speculative_point
 from llmcost.errors import LlmcostError
-from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.ledger import Origin, as_number
 from llmcost.estimate.asking.no_fit import NoFit
+from llmcost.estimate.asking.own import Own, Place, own
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.software import classes_of, kin
 from llmcost.estimate.asking.subject import Chip, Subject
@@ -33,6 +34,8 @@ from llmcost.estimate.serving.lengths import Lengths
 from llmcost.estimate.serving.targets import targets
 
 SOURCE = "docs/method.md, serving"
+RESIDUALS = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
+OWN = "measurements of one's own: docs/method.md"
 
 
 class Options(NamedTuple):
@@ -112,7 +115,11 @@ def options(
     known = constants(question, generation, used)
     calibration = _imbalance(question, shape, _limits(question, known, used.name, static, phase))
     alone = static or phase == "prefill"
-    _errors(question, _half_widths(question, device, shape, known, used.name, alone))
+    stack = own(question.catalog, "serving")
+    if stack is not None and not stack.of(generation, kin(question.catalog, used.name)):
+        stack = None
+    widths = _half_widths(question, device, shape, known, used.name, alone)
+    _errors(question, widths, stack, _place(question, model, device))
     kept, default = targets(question, static, phase)
     candidates, load = _layouts(question, shape, device, gpus, used), _load(question, phase)
     precisions = tuple(precision(question, d, model) for d in formats)
@@ -204,12 +211,30 @@ def shape_of(question: Question, model: Subject) -> Shape:
     return tf.dense_shape(median(model.params))
 
 
-def _errors(question: Question, half_widths: dict[str, tuple[Num, Num]]) -> None:
-    """What the engine missed measurements by, as numbers of the question: sampled like every other."""
-    for name, (low, high) in half_widths.items():
-        spread = Spread(math.exp(-float(low)), 1.0, math.exp(float(high)))
-        source = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
+def _errors(question: Question, half_widths: dict[str, tuple[Num, Num]], stack: Own | None, place: Place) -> None:
+    """What the engine missed measurements by, as numbers of the question: sampled like every other.
+
+    Near measurements of one's own it is what these say.
+    """
+    for name, ends in half_widths.items():
+        low, high, shift, source = float(ends[0]), float(ends[1]), 0.0, RESIDUALS
+        if stack is not None:
+            figure = "output_tokens_per_s" if name == "throughput" else name
+            low, high = stack.widths(figure, place, low, high, Z95)
+            shift = stack.shift(figure, place) * (-1.0 if name == "throughput" else 1.0)
+            source = OWN
+        spread = Spread(math.exp(shift - low), math.exp(shift), math.exp(shift + high))
         question.sample(f"{name}_error", spread, Origin("default", source, None, "measured"), "ratio")
+
+
+def _place(question: Question, model: Subject, device: Chip) -> Place:
+    """Where the question is among measurements: what it says of lengths, batch and accelerators."""
+    said = {"isl": question.numbers.get("isl"), "osl": question.numbers.get("osl")}
+    for name in ("batch", "gpus"):
+        setting = question.scenario.peek(name, question.side)
+        said[name] = None if setting is None or isinstance(setting.value, str) else as_number(setting.value, "count")
+    at = {name: median(value) for name, value in said.items() if value is not None}
+    return Place(model.name, device.found.name, at)
 
 
 def _half_widths(

@@ -8,7 +8,7 @@ from typing import Any
 from llmcost.catalog import Catalog, presets_date
 from llmcost.estimate.trace import profile as known
 from llmcost.estimate.trace.layer import NODE_TOKENS, keys
-from llmcost.result import Estimate, Warning
+from llmcost.result import Estimate, Range, Warning
 
 NOT_TOLD = {
     "lengths": "the log tells no lengths: --isl and --osl are still to be said",
@@ -53,6 +53,7 @@ def trace(catalog: Catalog, file: str) -> Estimate:
     }
     for name in ("mean_isl", "mean_osl"):
         result.setdefault(name, None)
+    grown = found.growth
     arrays = {
         "lengths": lengths,
         "joint": joint,
@@ -65,6 +66,7 @@ def trace(catalog: Catalog, file: str) -> Estimate:
         command="trace",
         headline=_headline(found, lengths),
         result=result,
+        ranges={} if grown is None else {"growth_per_month": Range(grown.p5, grown.per_month, grown.p95)},
         arrays={name: rows for name, rows in arrays.items() if rows},
         warnings=[Warning("W101", NOT_TOLD[what]) for what in _missing(found)],
         presets=presets_date(catalog),

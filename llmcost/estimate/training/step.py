@@ -13,6 +13,7 @@ from llmcost.dtypes import DTYPES
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.batch import TOKENS_PER_GPU, usual_batch
@@ -22,6 +23,7 @@ from llmcost.engine.training.micro_batch import PRECISIONS, Run
 from llmcost.engine.training.step import ROWS, overhead_share
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.own import ALONG, Place, own
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.training.feed import Fed, feed
@@ -184,9 +186,24 @@ def predict(
     own = 1.0 if model.params is None else _counted(model, shape, seq_len, method)
     mfu = float(found.best.step.mfu) * own
     smallest = None if found.fitting else _smallest(shape, device.machine, run, calibration, fixed, method)
-    share = Spread(mfu / width, mfu, min(mfu * width, 0.99))
+    low, high, mfu = _near(question, model, device, used, (seq_len, fed.batch, gpus), (math.log(width), mfu))
+    share = Spread(mfu * math.exp(-high), mfu, min(mfu * math.exp(low), 0.99))
     known = (fed.batch, seq_len, gpus, fed.working, used, build, float(calibration.host), smallest)
     return Predicted(widened(share, method.spread), found, *known)
+
+
+def _near(
+    question: Question, model: Subject, device: Chip, used: Software, at: tuple[float, float, float],
+    predicted: tuple[float, float],
+) -> tuple[float, float, float]:  # fmt: skip
+    """Half-widths of the step in ln below and above, and the MFU, near measurements of one's own."""
+    width, mfu = predicted
+    stack = own(question.catalog, "training")
+    if stack is None or not stack.of(device.preset.generation, used.name):
+        return width, width, mfu
+    place = Place(model.name, device.found.name, dict(zip(ALONG["training"], at, strict=True)))
+    low, high = stack.widths("step_seconds", place, width, width, Z95)
+    return low, high, mfu * math.exp(-stack.shift("step_seconds", place))
 
 
 def sequence_length(question: Question, model: Subject, method: Method) -> float:

@@ -12,8 +12,10 @@ from llmcost.errors import LlmcostError
 
 BLANK = {"", "-", "nan", "none", "null", "n/a", "na", "<na>"}  # what programs write into an empty cell
 MOST = 1e18  # no input of a row is larger
-MAKERS = {"nvidia", "amd", "intel", "google", "aws", "apple", "instinct", "geforce", "tesla", "cloud", "habana"}
-WORDS = {"gpu", "tensor", "core", "accelerator", "oam", "hbm", "hbm2", "hbm2e", "hbm3", "hbm3e", "gddr6", "gddr6x"}
+MAKERS = {"nvidia", "amd", "intel", "google", "aws", "apple", "instinct", "geforce", "tesla", "cloud", "habana",
+          "radeon", "quadro", "strix", "halo"}  # fmt: skip
+WORDS = {"gpu", "tensor", "core", "accelerator", "oam", "hbm", "hbm2", "hbm2e", "hbm3", "hbm3e", "gddr6", "gddr6x",
+         "graphics", "generation", "edition", "blackwell"}  # fmt: skip
 MEMORY_SLACK = 0.1  # "180 GB" and "192 GB" are sold as one accelerator
 VARIANT = re.compile(r"-(instruct|chat|it|hf|base|fp8|bf16|fp16|nvfp4|fp4|awq|gptq|int4|int8|dynamic)$")
 
@@ -76,6 +78,8 @@ def accelerator(catalog: Catalog, name: str) -> spec.Accelerator:
         return catalog.load(spec.Accelerator, name)[0]
     except LlmcostError as unknown:
         wanted, memory = _words(name)
+        if wanted == {""}:
+            raise
         for known, file in [*((n, n) for n in catalog.files("hardware")), *catalog.aliases("hardware").items()]:
             words, own = _words(known)
             if words != wanted and "".join(sorted(words)) != "".join(sorted(wanted)):

@@ -14,6 +14,7 @@ from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.validate.cells import number
 from llmcost.estimate.validate.meaning import meaning
 from llmcost.estimate.validate.measured import BASIS, NOTES, Measured, measured, read_rows
+from llmcost.estimate.validate.near import near
 from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, statistics
 from llmcost.files import shipped_folder
 from llmcost.result import Estimate, Warning
@@ -224,11 +225,15 @@ def _predictor(subject: str) -> Callable[[Iterable[Row], Catalog], Answers]:
     if subject == "training":
         from llmcost.estimate.validate.training_rows import predict
 
-        return lambda rows, catalog: [{"step_seconds": _answer(p)} for p in predict(rows, catalog)]
+        return lambda rows, catalog: near(
+            subject, list(rows), [{"step_seconds": _answer(p)} for p in predict(rows, catalog)], catalog
+        )
     if subject == "serving":
         from llmcost.estimate.validate.serving_points import predict as predict_serving
 
-        return lambda rows, catalog: [_served(p) for p in predict_serving(rows, catalog)]
+        return lambda rows, catalog: near(
+            subject, list(rows), [_served(p) for p in predict_serving(rows, catalog)], catalog
+        )
     from llmcost.estimate.validate.training_runs import predict_runs
 
     return lambda rows, catalog: [{"gpu_hours": _answer(p)} for p in predict_runs(rows, catalog)]

@@ -6,6 +6,7 @@ Source: https://github.com/alibaba/ServeGen data/*/chunk-*-trace.csv.
 from __future__ import annotations
 
 import csv
+import math
 
 from llmcost.errors import LlmcostError
 from llmcost.readers.content import Content
@@ -38,7 +39,9 @@ def read(content: Content) -> Reading:
         values = [number_of(cell) for i, cell in enumerate(cells) if i != 3]
         if len(cells) != CELLS or any(v is None for v in values):
             raise LlmcostError(f"{content.name}: line {n} is not a window of {CELLS} cells: cut off?")
-        rows.append([v or 0.0 for v in values[:3]])
+        if not all(math.isfinite(v or 0.0) for v in values[:2]):
+            raise LlmcostError(f"{content.name}: line {n}: a time or a rate that is no number")
+        rows.append([v if v is not None and math.isfinite(v) else 0.0 for v in values[:3]])
     found = np.array(rows)
     width = float(np.median(np.diff(found[:, 0]))) if len(found) > 1 else 0.0
     if not found[:, 1].any() or width <= 0:

@@ -1,0 +1,100 @@
+"""Predictions of measured rows near measurements of one's own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+from llmcost import spec
+from llmcost.catalog import Catalog
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.numeric.kinds import Z95
+from llmcost.engine.serving.inputs import generation_of
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking import software as serving
+from llmcost.estimate.asking.own import Place, own
+from llmcost.estimate.asking.subject import machine_of
+from llmcost.estimate.validate import cells
+
+Row = Mapping[str, str]
+Answer = tuple[float | None, float | None, float | None, str]  # predicted, p5, p95, why not
+COLUMNS = {  # axis -> column of measured rows
+    "serving": {"isl": "isl_eff", "osl": "osl_eff", "batch": "concurrency_or_batch", "gpus": "n_gpus"},
+    "training": {"seq_len": "seq_len", "sequences": "global_batch_seqs", "gpus": "n_gpus"},
+}
+SIZES = ("n_layers", "d_model", "n_heads", "d_ff", "vocab")  # what a model without a name is called by
+
+
+def place_of_row(side: str, row: Row, catalog: Catalog) -> Place:
+    """Where a row was measured: presets by their names, whatever the row calls them."""
+    model = _name(spec.Model, cells.text(row, "model_id"), catalog) or " ".join(cells.text(row, c) for c in SIZES)
+    hardware = cells.text(row, "hardware_id")
+    at = {}
+    for name, column in COLUMNS[side].items():
+        try:
+            value = cells.positive(row, column)
+        except LlmcostError:
+            continue
+        if value is not None:
+            at[name] = value
+    return Place(model, _name(spec.Accelerator, hardware, catalog), at)
+
+
+def _name(kind: type[spec.Model] | type[spec.Accelerator], said: str, catalog: Catalog) -> str:
+    try:
+        return catalog.load(kind, said)[1].name if said else ""
+    except LlmcostError:
+        return said.lower()
+
+
+def generation(row: Row, catalog: Catalog) -> str | None:
+    """The generation of the accelerator of a row, as engines see it; None where it is not known."""
+    try:
+        found = cells.accelerator(catalog, cells.text(row, "hardware_id"))
+    except LlmcostError:
+        return None
+    machine: Machine = machine_of(found)
+    return generation_of(found.generation, machine)
+
+
+def generations(rows: Iterable[Row], catalog: Catalog) -> tuple[str, ...]:
+    """Every generation of some rows; of a card both names that it goes by."""
+    found = {name for row in rows if (name := generation(row, catalog)) is not None}
+    return tuple(sorted(found | {name.removesuffix("-rtx") for name in found}))
+
+
+def software(rows: Iterable[Row], catalog: Catalog, side: str) -> str:
+    """The one framework of the rows, as constants know it; `any` where they are of several or do not say."""
+    names = {framework(row, catalog, side) for row in rows}
+    return names.pop() if len(names) == 1 else "any"
+
+
+def framework(row: Row, catalog: Catalog, side: str) -> str:
+    """The framework of a row, as constants know it."""
+    said = cells.text(row, "framework_id").lower()
+    return said and serving.kin(catalog, said) if side == "serving" and said else said or "any"
+
+
+def near(
+    side: str, rows: Sequence[Row], answers: Sequence[dict[str, Answer]], catalog: Catalog
+) -> list[dict[str, Answer]]:
+    """The answers with what was measured near each row; as they are without a calibration of one's own."""
+    stack = own(catalog, side)
+    if stack is None:
+        return list(answers)
+    found = []
+    for row, answer in zip(rows, answers, strict=True):
+        of = generation(row, catalog)
+        if of is None or not stack.of(of, framework(row, catalog, side)):
+            found.append(answer)
+            continue
+        place, moved = place_of_row(side, row, catalog), {}
+        for quantity, (middle, p5, p95, reason) in answer.items():
+            if not middle or not p5 or not p95:
+                moved[quantity] = (middle, p5, p95, reason)
+                continue
+            low, high = stack.widths(quantity, place, math.log(middle / p5), math.log(p95 / middle), Z95)
+            centre = middle * math.exp(stack.shift(quantity, place))
+            moved[quantity] = (centre, centre * math.exp(-low), centre * math.exp(high), reason)
+        found.append(moved)
+    return found
