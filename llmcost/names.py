@@ -343,4 +343,4 @@ def _count(size: str) -> float:
     value = 1.0
     for part in number:
         value *= float(part)
-    return value * {"m": 1e-3, "b": 1.0, "t": 1e3}[size[-1]]
+    return max(value, 1e-6) * {"m": 1e-3, "b": 1.0, "t": 1e3}[size[-1]]

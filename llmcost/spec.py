@@ -167,7 +167,7 @@ class Model(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     mla_q_lora_rank: WholeOrZero | None = None
     mla_kv_lora_rank: Whole | None = None
     mla_qk_nope_dim: Whole | None = None
-    mla_qk_rope_dim: Whole | None = None
+    mla_qk_rope_dim: WholeOrZero | None = None
     mla_v_dim: Whole | None = None
     moe_experts: Whole | None = None
     moe_topk: Whole | None = None

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from llmcost.errors import LlmcostError
-from llmcost.hf_config.families import FAMILIES
+from llmcost.hf_config.families import FAMILIES, TEXT_TYPES
 from llmcost.hf_config.measure import measure
 
 TARGET = Path(__file__).parent.parent / "tests" / "unit" / "class_totals.json"
@@ -24,6 +24,7 @@ router_aux_loss_coef sep_token_id layer_norm_eps resid_pdrop embd_pdrop hidden_d
 time_step_limit rope_theta rope_scaling
 """
 IDLE = set(_IDLE.split())
+SENSES = ("vision", "audio", "speech", "image", "perceiver", "projector", "video", "vqvae", "qformer")
 
 
 def runs(value: Any) -> Any:
@@ -33,11 +34,18 @@ def runs(value: Any) -> Any:
     return {"runs": [[key, len(list(group))] for key, group in groupby(value)]}
 
 
+def kept(config: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a configuration that say how large its language model is."""
+    said = {k: v for k, v in config.items() if k not in IDLE and v is not None and v not in ([], {})}
+    told = {k: runs(v) for k, v in said.items() if not isinstance(v, dict) or not k.startswith(SENSES)}
+    return {k: kept(v) if k == "text_config" else v for k, v in told.items()}
+
+
 def main() -> int:
     import transformers
 
     found: dict[str, Any] = {}
-    for kind in sorted(FAMILIES):
+    for kind in sorted({*FAMILIES, *TEXT_TYPES}):
         if kind not in transformers.CONFIG_MAPPING:
             continue
         config = json.loads(transformers.CONFIG_MAPPING[kind]().to_json_string(use_diff=False))
@@ -46,8 +54,7 @@ def main() -> int:
         except LlmcostError as error:
             print(f"{kind}: {error.message}", file=sys.stderr)
             continue
-        kept = {k: runs(v) for k, v in config.items() if k not in IDLE and v is not None and v not in ([], {})}
-        found[kind] = {"class": counted.name, "total": counted.total, "active": counted.active, "config": kept}
+        found[kind] = {"class": counted.name, "total": counted.total, "active": counted.active, "config": kept(config)}
     lines = [f"{json.dumps(kind)}: {json.dumps(row, separators=(',', ':'))}" for kind, row in found.items()]
     TARGET.write_text("{\n" + ",\n".join(lines) + "\n}\n", "utf-8")
     print(f"{len(found)} classes of transformers {transformers.__version__}")

@@ -129,9 +129,12 @@ def _text_part(config: dict[str, Any], where: str) -> tuple[dict[str, Any], str]
         nested = next((text[key] for key in TEXT_PARTS if isinstance(text.get(key), dict)), None)
         if nested is None:
             break
+        untied = text.get("tie_word_embeddings") is False  # what either of them says holds: the class ties by both
         text = {k: text[k] for k in OUTER if text.get(k) is not None} | {
             k: v for k, v in nested.items() if v is not None or k not in OUTER
         }
+        if untied:
+            text["tie_word_embeddings"] = False
         kind = text.get("model_type") or outer
     if kind is None:
         raise LlmcostError(f"{where}: missing key 'model_type'", "expected the config.json of a Hugging Face model")

@@ -125,8 +125,13 @@ def _build(torch: Any, transformers: Any, known: Any, text: Any) -> Any:
     raise LlmcostError(f"no decoder for {type(known).__name__} in transformers {transformers.__version__}")
 
 
-TOWERS = ("visual", "vision", "audio", "image", "speech")
+TOWERS = ("visual", "vision", "vit", "audio", "image", "speech", "projector", "resampler", "embed_tokens_extend")
 MIXING = ("attn", "attention", "mixer", "mamba", "conv", "temporal", "recurrent", "linear_attn")
+
+
+def _of_other_sense(name: str) -> bool:
+    """Whether a parameter is of a tower that reads pictures or sound, or of what joins it to the language model."""
+    return any(tower in piece for piece in name.split(".")[:3] for tower in TOWERS)
 
 
 def _count(model: Any, text: Any) -> Measured:
@@ -135,7 +140,7 @@ def _count(model: Any, text: Any) -> Measured:
     seen: set[int] = set()
     vocabulary = int(getattr(text, "vocab_size", 0) or 0)
     for name, tensor in model.named_parameters():
-        if id(tensor) in seen or any(f"{tower}" in name.split(".")[0:3] for tower in TOWERS):
+        if id(tensor) in seen or _of_other_sense(name):
             continue
         seen.add(id(tensor))
         size = int(tensor.numel())

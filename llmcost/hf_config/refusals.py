@@ -23,6 +23,10 @@ _STATES = """
 mamba mamba2 falcon_mamba rwkv rwkv5 rwkv6 rwkv7 xlstm recurrent_gemma mega s4 retnet
 """
 STATES = frozenset(_STATES.split())
+_LOOPED = """
+zamba zamba2 dory hrm_text inkling2_loop inkling2_loop_text
+"""
+LOOPED = frozenset(_LOOPED.split())
 SENSES = {
     "vision": "vit deit beit swin dinov2 dinov3_vit clip clip_vision_model siglip siglip_vision_model siglip2 resnet"
     " convnext sam sam2 detr yolos segformer dpt mask2former timm_wrapper git pix2struct vision-encoder-decoder",
@@ -98,6 +102,11 @@ def unknown(kind: object, where: str, known: list[str]) -> LlmcostError:
             f"{where}: model_type: {shown(kind)} is a state-space or recurrent model without attention, "
             "which is not covered", "its cost by size alone: --params"
         )  # fmt: skip
+    if name in LOOPED:
+        return LlmcostError(
+            f"{where}: model_type: {shown(kind)} runs the same layers several times for a token, which is not covered",
+            MEASURE,
+        )
     if name in SENSE:
         return LlmcostError(f"{where}: model_type: {shown(kind)} is a model of {SENSE[name]}, not of text")
     near = did_you_mean(name, known) if name else ""

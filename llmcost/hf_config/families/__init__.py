@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from llmcost.hf_config.families import dense, gemma, hybrid, latent, moe, older
+from llmcost.hf_config.families import dense, gemma, hybrid, latent, moe, newer, older
 from llmcost.hf_config.families.parts import Fields, alternating, llama, windowed
 from llmcost.hf_config.reader import Reader
 
@@ -143,9 +143,33 @@ FAMILIES: dict[str, Callable[[Reader], Fields]] = {
     "lfm2": hybrid.lfm2,
     "lfm2_moe": hybrid.lfm2_moe,
     "lfm3": hybrid.lfm3,
+    # of 2026
+    "apertus1p5_text": dense.apertus,
+    "axk2": newer.axk2,
+    "beam": newer.beam,
+    "cohere_compass_text": newer.cohere_compass,
+    "cosmos3_edge_text": dense.ungated,
+    "deepseek_ocr2_text": newer.ocr,
+    "doge": newer.doge,
+    "dots3_note_text": newer.dots3_note,
+    "glm5_next_text": newer.glm5_next,
+    "glm_ocr_text": lambda r: llama(r, norms_per_layer=4),
+    "granite4_vision_text": dense.plain,
+    "granite_docling_text": dense.plain,
+    "inkling_text": newer.inkling,
+    "inkling2_text": newer.inkling2,
+    "mistral4": lambda r: latent.deepseek(r, router_bias=False),
+    "mistral_large4_text": newer.mistral_large4,
+    "molmo2_text": newer.molmo2,
+    "muse_glimmer_text": newer.muse_glimmer,
+    "muse_spark_text": newer.muse_spark,
+    "qwen4_exp_text": newer.qwen4_exp,
+    "unlimited_ocr_text": newer.ocr,
+    "zaya": newer.zaya,
     # before 2024
     "gpt2": older.gpt2,
     "gpt-sw3": older.gpt2,
+    "openai-gpt": older.gpt2,
     "gpt_bigcode": older.gpt_bigcode,
     "gptj": older.gptj,
     "codegen": older.gptj,
@@ -172,5 +196,11 @@ TEXT_TYPES = {
     "minimax_m3_vl": "minimax_m3_vl_text", "glm4v_moe": "glm4_moe", "glm4v_moe_text": "glm4_moe", "glm4v": "glm4",
     "glm4v_text": "glm4", "ministral3_text": "ministral3", "mixtral_text": "mixtral", "ernie4_5_moe_vl": "ernie4_5_moe",
     "qwen3_omni_moe_text": "qwen3_moe", "hunyuan_moe": "hunyuan_v1_moe", "kimi_vl": "deepseek_v3",
+    "apertus1p5": "apertus1p5_text", "cohere_compass": "cohere_compass_text", "dots3_note": "dots3_note_text",
+    "ernie4_5_vl_moe": "ernie4_5_moe", "ernie4_5_vl_moe_text": "ernie4_5_moe", "glm5_next": "glm5_next_text",
+    "hunyuan_vl": "hunyuan_v1_dense", "hunyuan_vl_text": "hunyuan_v1_dense", "hy_v4_vl": "hy_v4",
+    "hy_v4_vl_text": "hy_v4", "inkling2": "inkling2_text", "inkling_mm_model": "inkling_text",
+    "mistral_large4": "mistral_large4_text", "muse_glimmer": "muse_glimmer_text", "muse_spark": "muse_spark_text",
+    "paddleocr_vl_text": "ernie4_5", "qwen2_5_omni_text": "qwen2", "qwen4_exp": "qwen4_exp_text",
     "xiaomi_mimo": "mimo", "deepseek_ref": "deepseek_v4",
 }  # fmt: skip

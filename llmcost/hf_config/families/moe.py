@@ -132,14 +132,29 @@ def ernie_moe(r: Reader) -> Fields:
     """ERNIE 4.5: experts between a first and a last layer, in every so-many-th."""
     renamed = {"num_experts_per_tok": "moe_k"}
     r.config = {**{ours: r.config.get(theirs) for ours, theirs in renamed.items()}, **r.config}
+    widths = r.items("moe_intermediate_size") if isinstance(r.config.get("moe_intermediate_size"), list) else []
+    if widths:  # experts of text, and those of pictures beside them, which are counted apart
+        r.config = {**r.config, "moe_intermediate_size": widths[0]}
     biased = r.flag("use_bias", False)
     fields = body(r, tied=True) | {"d_ff": r.whole("intermediate_size")}
     fields |= experts(r, "moe_num_experts", "moe_intermediate_size") | dict.fromkeys(("qkv_bias", "o_bias"), biased)
+    if r.has("mlp_layer_types"):
+        fields |= shared(r, fields, "moe_num_shared_experts") | sparse(r, fields["n_layers"]) | {"router_bias": True}
+        return fields | _picture_experts(fields, widths)
     start, end = r.whole("moe_layer_start_index", low=0), r.config.get("moe_layer_end_index")
     last = end if isinstance(end, int) and 0 <= end < fields["n_layers"] else fields["n_layers"] - 1
     step = r.whole("moe_layer_interval")
     many = sum((i + 1) % step == 0 for i in range(start, last + 1))
     return fields | shared(r, fields, "moe_num_shared_experts") | {"moe_layers": many, "router_bias": True}
+
+
+def _picture_experts(fields: Fields, widths: list[object]) -> Fields:
+    """As many experts that only pictures visit, of a width of their own."""
+    if len(widths) < 2 or not isinstance(widths[1], int):
+        return {}
+    layers = fields["n_layers"] - fields.get("moe_first_dense_layers", 0)
+    each = 3 * fields["d_model"] * widths[1] + fields["d_model"] + 1
+    return {"vision_params": fields.get("moe_layers", layers) * fields["moe_experts"] * each}
 
 
 def cohere2_moe(r: Reader) -> Fields:

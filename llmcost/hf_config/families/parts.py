@@ -112,7 +112,7 @@ def shared(r: Reader, fields: Fields, count: str, width: str = "") -> Fields:
 
 def latent(r: Reader) -> Fields:
     """Sizes of multi-head latent attention; `head_dim` of such files is one of several, and is not read."""
-    nope, rope = r.whole("qk_nope_head_dim"), r.whole("qk_rope_head_dim")
+    nope, rope = r.whole("qk_nope_head_dim"), r.whole("qk_rope_head_dim", low=0)
     heads = r.config.get("num_attention_heads")
     r.config = {**r.config, "head_dim": nope + rope, "num_key_value_heads": heads}  # the latent serves all heads
     r.refuse("attention_bias", False, "biases of latent attention")
