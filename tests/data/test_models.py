@@ -130,3 +130,19 @@ def test_file_holds_nothing_but_differences_from_the_defaults(name: str) -> None
     for key, value in re.findall(r"^(\w+) = (.+)$", text.split("\n[", 1)[0], re.MULTILINE):
         shown = {True: "true", False: "false"}.get(defaults[key], f'"{defaults[key]}"')
         assert value not in (shown, str(defaults[key])), f"{key} is the default"
+
+
+def test_most_models_with_an_open_report_know_what_they_were_trained_with() -> None:
+    models = [model(n) for n in NAMES]
+    assert sum(m.training_seq_len is not None for m in models) >= 90
+    assert sum(m.training_batch_tokens is not None for m in models) >= 60
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if model(n).training_batch_tokens])
+def test_a_step_holds_whole_sequences_and_a_run_many_steps(name: str) -> None:
+    m = model(name)
+    assert m.training_seq_len
+    assert m.training_batch_tokens
+    assert m.training_batch_tokens >= 64 * m.training_seq_len
+    if m.training_tokens:
+        assert 1e4 <= m.training_tokens / m.training_batch_tokens <= 4e6

@@ -281,3 +281,16 @@ def test_windows_after_the_first_layers() -> None:
     config = MODELS["qwen2.5-7b"][0] | {"use_sliding_window": True, "sliding_window": 4096, "max_window_layers": 20}
     model = model_from_config(config, "q", DAY)
     assert (model.sliding_window, model.full_attention_layers) == (4096, 20)
+
+
+def test_step_windows_without_heads_of_their_own_are_kept() -> None:
+    """Step 3.7 Flash (NVIDIA aiconfigurator 0.12, model_configs): 45 layers, windows of 512 on three of four."""
+    kinds = ["full_attention" if i % 4 == 0 else "sliding_attention" for i in range(48)]  # 3 of the prediction head
+    config = {
+        "model_type": "step3p7", "num_hidden_layers": 45, "hidden_size": 4096, "num_attention_heads": 64,
+        "num_key_value_heads": 8, "head_dim": 128, "vocab_size": 128896, "intermediate_size": 11264,
+        "sliding_window": 512, "layer_types": kinds, "first_k_dense_replace": 3, "num_experts": 288,
+        "num_experts_per_tok": 8, "moe_intermediate_size": 1280, "share_expert_dim": 1280,
+    }  # fmt: skip
+    found = model_from_config(config, "step", DAY)
+    assert (found.sliding_window, found.full_attention_layers) == (512, 12)

@@ -339,7 +339,8 @@ def step3(r: Reader) -> Fields:
     fields |= _step_moe(r, layers) if r.has("moe_layers_enum") else sparse(r, layers)
     gated = layers * fields["d_model"] * fields["n_heads"] if r.flag("use_head_wise_attn_gate", False) else 0
     if not isinstance(other, dict) or kinds.count("sliding_attention") == 0:
-        return fields | {"other_params": gated}
+        r.config = {**r.config, "layer_types": kinds}  # files list those of the prediction head too
+        return fields | {"other_params": gated} | windows(r, layers)
     many = kinds.count("sliding_attention")
     heads, kv = other.get("num_attention_heads"), other.get("num_attention_groups")
     if not isinstance(heads, int) or not isinstance(kv, int):
