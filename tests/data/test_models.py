@@ -145,4 +145,4 @@ def test_a_step_holds_whole_sequences_and_a_run_many_steps(name: str) -> None:
     assert m.training_batch_tokens
     assert m.training_batch_tokens >= 64 * m.training_seq_len
     if m.training_tokens:
-        assert 1e4 <= m.training_tokens / m.training_batch_tokens <= 4e6
+        assert 1e4 <= m.training_tokens / m.training_batch_tokens <= 1e7
