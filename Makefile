@@ -68,6 +68,7 @@ smoke: build ## Install the wheel alone and run it from another folder
 	cd / && $(abspath $(VENV))/smoke/bin/llmcost crossover llama-3.1-70b-chat --json > /dev/null
 	cd / && $(abspath $(VENV))/smoke/bin/llmcost --version
 	test -s $(VENV)/smoke/lib/python*/site-packages/llmcost/presets/parsed.msgpack
+	cd / && $(abspath $(VENV))/smoke/bin/llmcost explain "docs/method.md, defaults" > /dev/null
 
 mutants: $(READY) ## Break formulas one at a time and list those that no test notices (SAMPLE=400 SEED=1)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutants]'

@@ -2,8 +2,10 @@
 
 >>> import llmcost
 >>> answer = llmcost.crossover(train_cost="150M", cost_per_request=0.05, requests="10M/day")
->>> answer.result["crossover_days"]
+>>> answer["crossover_days"]
 300.0
+
+An answer is a table in a notebook; `to_dict`, `to_json`, `to_frame` and `save` give the rest.
 
 Keys are the options of the command line with `_` for `-`; values are numbers in base units or text such as "15T".
 Importing this package loads neither numpy nor the parser; the first question does.
@@ -13,15 +15,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from llmcost.version import __version__
+
 if TYPE_CHECKING:
-    from llmcost.api import check, compare, crossover, serve, train
+    from llmcost.answer import Answer
+    from llmcost.api import check, compare, crossover, fit, serve, train
     from llmcost.errors import LlmcostError
     from llmcost.result import Estimate
 
-__version__ = "0.1.0"
-__all__ = ["Estimate", "LlmcostError", "__version__", "check", "compare", "crossover", "serve", "train"]
+__all__ = [
+    "Answer",
+    "Estimate",
+    "LlmcostError",
+    "__version__",
+    "check",
+    "compare",
+    "crossover",
+    "fit",
+    "serve",
+    "train",
+]
 
-_HOMES = {"LlmcostError": "llmcost.errors", "Estimate": "llmcost.result"}
+_HOMES = {"Answer": "llmcost.answer", "LlmcostError": "llmcost.errors", "Estimate": "llmcost.result"}
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
+from llmcost.answer import Answer
 from llmcost.catalog import Catalog, is_path
 from llmcost.errors import LlmcostError, shown
 from llmcost.files import read_toml
@@ -44,16 +45,14 @@ def _catalog(presets: Presets) -> Catalog:
     return Catalog([Path(presets)] if presets is not None else [])
 
 
-def _answered(
-    answer: Callable[[Scenario, Catalog], Estimate], name: str | None, presets: Presets, keys: Any
-) -> Estimate:
+def _answered(answer: Callable[[Scenario, Catalog], Estimate], name: str | None, presets: Presets, keys: Any) -> Answer:
     catalog = _catalog(presets)
     question = _question(name, catalog, keys)
     (question,), catalog = _prepared([question], catalog)
     estimate = _noted(answer(question, catalog), catalog)
     if not estimate.exit_code:
         refuse_unread([question])
-    return estimate
+    return Answer.of(estimate)
 
 
 def train(
@@ -64,7 +63,7 @@ def train(
     solve: str | None = None,
     at: str | None = None,
     **keys: Any,
-) -> Estimate:
+) -> Answer:
     """What a training run costs.
 
     Parameters
@@ -97,10 +96,19 @@ def train(
     return _answered(partial(answer, solve=solve, at=at), scenario, presets, keys)
 
 
-def serve(scenario: str | None = None, /, *, presets: Presets = None, ladder: bool = False, **keys: Any) -> Estimate:
+def serve(scenario: str | None = None, /, *, presets: Presets = None, ladder: bool = False, **keys: Any) -> Answer:
     """What serving a model costs; parameters as in `train`, keys as in `llmcost serve`.
 
     With `ladder`: the cost after each technique, in `arrays["ladder"]`.
+
+    Examples
+    --------
+    A replica of known speed: 1,000 tokens at 2,500 a second and $9 an hour are $0.001
+    (1,000 / 2,500 x 9 / 3,600), where every hour is full.
+
+    >>> answer = serve(tokens_per_second="2500/s", price="9/h", gpus=1, isl=1, osl=1000, utilization="100%")
+    >>> round(answer["usd_per_request"], 5)
+    0.001
     """
     if ladder:
         from llmcost.estimate.serving.ladder import ladder as answer
@@ -119,7 +127,7 @@ def crossover(
     solve: str | None = None,
     at: str | None = None,
     **keys: Any,
-) -> Estimate:
+) -> Answer:
     """When cumulative inference overtakes training; parameters as in `train`, keys as in `llmcost crossover`.
 
     `by` adds the table of months or quarters; `solve` and `at` turn the question round.
@@ -139,6 +147,21 @@ def crossover(
     return _answered(partial(answer, by=by, solve=solve, at=at), scenario, presets, keys)
 
 
+def fit(scenario: str | None = None, /, *, presets: Presets = None, **keys: Any) -> Answer:
+    """Whether a model fits on some machines to serve it; parameters as in `train`, keys as in `llmcost fit`.
+
+    Examples
+    --------
+    70.6 billion weights of 2 bytes are 141 GB: one accelerator of 80 GB does not hold them.
+
+    >>> fit(model="llama-3.1-70b", hardware="h100-sxm", gpus=1, dtype="bf16")["verdict"]
+    'does-not-fit'
+    """
+    from llmcost.estimate.fit.answer import fit as answer
+
+    return _answered(answer, scenario, presets, keys)
+
+
 def compare(
     *scenarios: str,
     vary: Mapping[str, Sequence[Any]] | None = None,
@@ -146,7 +169,7 @@ def compare(
     cross: str | None = None,
     presets: Presets = None,
     **keys: Any,
-) -> Estimate:
+) -> Answer:
     """Alternatives side by side: `scenarios`, every combination of the values in `vary`, and other ways (`against`).
 
     Examples
@@ -163,11 +186,11 @@ def compare(
     questions, catalog = _prepared([one.scenario for one in asked], catalog)
     asked = [one._replace(scenario=question) for one, question in zip(asked, questions, strict=True)]
     axes = [f"{key}={','.join(str(v) for v in values)}" for key, values in (vary or {}).items()]
-    return answer(asked, catalog, axes, list(against), cross)
+    return Answer.of(answer(asked, catalog, axes, list(against), cross))
 
 
-def check(*files: str, baseline: str | None = None, as_of: str | None = None, presets: Presets = None) -> Estimate:
-    """Budgets against the answers of their scenarios; `exit_code` is 1 where a limit does not hold.
+def check(*files: str, baseline: str | None = None, as_of: str | None = None, presets: Presets = None) -> Answer:
+    r"""Budgets against the answers of their scenarios; `exit_code` is 1 where a limit does not hold.
 
     Parameters
     ----------
@@ -184,6 +207,17 @@ def check(*files: str, baseline: str | None = None, as_of: str | None = None, pr
     ------
     LlmcostError
         The question is wrong; `message` and `hint` say how.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> budget = '[[budget]]\nscenario = "deepseek-v3.toml"\non = "train"\nmax_total_usd = "6M"\n'
+    >>> question = 'model = "deepseek-v3"\ngpu_hours = "2.788M"\nprice = "2/h"\n'
+    >>> for name, text in (("llmcost.toml", budget), ("deepseek-v3.toml", question)):
+    ...     _ = (folder / name).write_text(text)
+    >>> check(str(folder / "llmcost.toml"))["failed"]
+    0
     """
     from llmcost import units
     from llmcost.estimate.check import Asked
@@ -193,4 +227,4 @@ def check(*files: str, baseline: str | None = None, as_of: str | None = None, pr
     catalog = _catalog(presets)
     read = budgets.read(files or [budgets.DEFAULT], catalog, bytes)
     asked = [Asked(*pair) for pair in zip(read, budgets.baselines(read, baseline), strict=True)]
-    return answer(asked, catalog, as_of=None if as_of is None else units.parse_date(as_of))
+    return Answer.of(answer(asked, catalog, as_of=None if as_of is None else units.parse_date(as_of)))

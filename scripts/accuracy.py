@@ -11,6 +11,7 @@ from typing import Any
 from llmcost.catalog import Catalog
 from llmcost.estimate.validate.score import validate
 from llmcost.result import Estimate
+from scripts import doc_charts
 from scripts.docs import also
 
 ROOT = Path(__file__).parent.parent
@@ -47,6 +48,8 @@ A prediction reads the input columns of a row and nothing else. Constants are ph
 framework; no row, source or model has one of its own.
 
 {also}
+
+![Median errors of what is predicted, over all rows and over sources never fitted](images/accuracy.svg)
 
 The tables "over all rows" contain the rows the constants were fitted to. The tables "left out" do not: they are what to expect of a source, a
 machine or a model that is new.
@@ -133,7 +136,7 @@ def never_fitted(subject: str) -> str:
 
 def page() -> str:
     """The whole document."""
-    parts = [INTRO.replace("{also}", also("accuracy.md"))]
+    parts = [INTRO.replace("{also}", also())]
     for subject, title in TITLES.items():
         whole = f"## {title}\n\n### Over all rows\n\n{measured(subject)}\n{unseen(subject)}"
         fits = starts() if subject == "memory" else ""
@@ -192,6 +195,7 @@ def main() -> None:
     (ROOT / "docs" / "accuracy.md").write_text(page(), "utf-8")
     path = ROOT / "README.md"
     path.write_text(readme(path.read_text("utf-8")), "utf-8")
+    doc_charts.write("accuracy")
 
 
 if __name__ == "__main__":

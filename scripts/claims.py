@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from llmcost import units
+from scripts import doc_charts
 from scripts.docs import also
 
 ROOT = Path(__file__).parent.parent
@@ -33,6 +34,8 @@ were fixed before the commands were run. A range is the 90 % interval of the ans
 result like any other.
 
 {also}
+
+![Public claims by verdict](images/claims.svg)
 
 - **holds**: the rule is met. **false**: its opposite is. **holds if**: it depends, and the condition says on what.
 - **not testable**: no command can decide it, and why. **not yet**: the command that decides it is not there yet.
@@ -195,9 +198,7 @@ def page(judged: list[tuple[dict[str, Any], Verdict]]) -> str:
     summary = f"{len(judged)} claims: " + ", ".join(f"{counted[w]} {w}" for w in words if counted[w]) + "."
     table = ["| # | claim | verdict |", "|---|---|---|"]
     table += [f"| {c['number']} | {c['text']} | {v.word} |" for c, v in judged]
-    return "\n".join(
-        [INTRO.replace("{also}", also("claims.md")), summary, "", *table, "", *(section(c, v) for c, v in judged)]
-    )
+    return "\n".join([INTRO.replace("{also}", also()), summary, "", *table, "", *(section(c, v) for c, v in judged)])
 
 
 def main() -> None:
@@ -206,6 +207,7 @@ def main() -> None:
         judged.append((claim, judge(claim)))
         print(f"{claim['number']:>3} {judged[-1][1].word:13} {judged[-1][1].why}", file=sys.stderr)
     PAGE.write_text(page(judged), "utf-8")
+    doc_charts.write("claims")
 
 
 if __name__ == "__main__":

@@ -10,11 +10,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from llmcost import units
+from llmcost import __version__, units
+from llmcost.catalog import Catalog, presets_date
 from llmcost.caveats import CAVEATS
 from llmcost.keys import KEYS
 from llmcost.terms import SECTIONS
-from scripts import techniques
+from scripts import doc_charts, techniques
 
 ROOT = Path(__file__).parent.parent
 ENV = {
@@ -28,17 +29,6 @@ ENV = {
 BLOCK = re.compile(r"(<!-- run: llmcost (?P<args>[^\n]*) -->\n```(?P<kind>\w+)\n)(?P<body>.*?)(```\n)", re.DOTALL)
 RESULTS = "\n## Results\n"
 BEGIN, END = "<!-- scenario-keys:begin -->\n", "<!-- scenario-keys:end -->\n"
-PAGES = {
-    "method": "method.md",
-    "accuracy": "accuracy.md",
-    "claims": "claims.md",
-    "comparison": "method-compare.md",
-    "budgets in CI": "ci.md",
-    "contributing": "contributing.md",
-    "tests": "testing.md",
-    "glossary": "glossary.md",
-    "command line": "cli.md",
-}
 ALL = ("train", "serve", "crossover", "compare", "fit", "sweep")  # their --help shows the options of most questions
 COMMANDS = (
     "",
@@ -89,16 +79,15 @@ def _part(document: str, path: str) -> str:
     return json.dumps(part, indent=2) + "\n"
 
 
-def also(page: str) -> str:
-    """Where a page leads: the other pages."""
-    links = ", ".join(f"[{words}]({name})" for words, name in PAGES.items() if name != page)
-    return f"See also: {links}."
+def also() -> str:
+    """Where a page leads: the pages by question."""
+    return "All pages, by question: [index.md](index.md)."
 
 
 def cli() -> str:
     """Every `--help`, in the order of the commands."""
     intro = "Every option of every command; `make docs` writes this file."
-    parts = [f"# Command line\n\n{intro}\n\n{also('cli.md')}\n"]
+    parts = [f"# Command line\n\n{intro}\n\n{also()}\n"]
     for name in COMMANDS:
         title = f"llmcost {name}".strip()
         told = "--help-all" if name in ALL else "--help"
@@ -109,9 +98,23 @@ def cli() -> str:
 def warnings() -> str:
     """Every warning: what it means and what to do."""
     intro = "`llmcost explain CODE` prints these words. A warning never changes the exit code."
-    parts = [f"# Warnings\n\n{intro}\n\n{also('warnings.md')}\n"]
+    parts = [f"# Warnings\n\n{intro}\n\n{also()}\n"]
     parts += [f"## {row.code}: {row.title}\n\n{row.why}\n\n{row.todo}\n" for row in CAVEATS.values()]
     return "\n".join(parts)
+
+
+def citation() -> str:
+    """CITATION.cff: the version, and the day of the newest preset."""
+    return f"""cff-version: 1.2.0
+message: "An estimate is repeated with the same version and the same presets: llmcost --cite prints both."
+title: "llmcost: what a language model costs to train and to serve"
+type: software
+authors:
+  - name: "The llmcost contributors"
+version: "{__version__}"
+date-released: "{presets_date(Catalog())}"
+license: Apache-2.0
+"""
 
 
 def keys() -> str:
@@ -153,10 +156,12 @@ def main() -> None:
     path = ROOT / "docs" / "glossary.md"
     path.write_text(glossary(path.read_text("utf-8")), "utf-8")
     (ROOT / "docs" / "cli.md").write_text(cli(), "utf-8")
+    (ROOT / "CITATION.cff").write_text(citation(), "utf-8")
     (ROOT / "docs" / "warnings.md").write_text(warnings(), "utf-8")
     for name in (*techniques.PAGES, "contributing.md"):
         path = ROOT / "docs" / name
         path.write_text(techniques.page(path.read_text("utf-8")), "utf-8")
+    doc_charts.write()
 
 
 if __name__ == "__main__":

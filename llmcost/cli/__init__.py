@@ -19,6 +19,11 @@ def main(argv: list[str] | None = None) -> int:
 
             print(version_line())
             return _flushed(Exit.OK)
+        if args == ["--cite"]:
+            from llmcost.cli.output import citation
+
+            print(citation(), end="")
+            return _flushed(Exit.OK)
         from llmcost.cli.app import run
 
         return _flushed(run([arg for arg in args if arg != "--debug"]))

@@ -73,13 +73,24 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _cite(wanted: bool) -> None:
+    if wanted:
+        from llmcost.cli.output import citation
+
+        print(citation(), end="")
+        raise typer.Exit
+
+
 def _root(
     version: bool = typer.Option(
         False, "--version", help="Print version and preset date.", is_eager=True, callback=_version
     ),
+    cite: bool = typer.Option(
+        False, "--cite", help="Print how to cite an estimate, as BibTeX.", is_eager=True, callback=_cite
+    ),
     debug: bool = typer.Option(False, "--debug", help="Show the traceback of a bug."),
 ) -> None:
-    del version, debug  # both are acted on before this runs
+    del version, cite, debug  # both are acted on before this runs
 
 
 def run(args: list[str]) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from llmcost.cli.command import complete_preset
+from llmcost.cli.command import PLOT, PLOT_KIND, complete_preset
 from llmcost.cli.help import examples
 from llmcost.cli.presets import FOLDER, JSON, NO_COLOR, OUTPUT
 from llmcost.errors import Exit, LlmcostError, shown
@@ -72,13 +72,16 @@ def run(
     output: str | None = OUTPUT,
     quiet: bool = QUIET,
     no_color: bool = NO_COLOR,
+    plot: str | None = PLOT,
+    plot_kind: str | None = PLOT_KIND,
 ) -> int:
     """Check budgets."""
     from llmcost.cli import output as out
     from llmcost.estimate.check import Asked, check
     from llmcost.estimate.check import files as budgets
 
-    shown = out.options(format_, json_, output, explain=False, quiet=quiet, no_color=no_color, formats=FORMATS)
+    drawn = {"plot": plot, "plot_kind": plot_kind}
+    shown = out.options(format_, json_, output, False, quiet=quiet, no_color=no_color, formats=FORMATS, **drawn)
     summary = _summary_file() if step_summary else None
     day = None if as_of is None else _date(as_of)
     catalog = out.catalog(presets_dir)

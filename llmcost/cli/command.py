@@ -98,6 +98,24 @@ def _metavar(key: Key) -> str:
     }.get(key.kind, "N" if key.kind.startswith("whole") else "QUANTITY")
 
 
+PLOT = typer.Option(
+    None,
+    "--plot",
+    metavar="FILE",
+    help="Draw it into FILE.svg, .png or .pdf (needs matplotlib).",
+    rich_help_panel=OUTPUT,
+    show_default=False,
+)
+PLOT_KIND = typer.Option(
+    None,
+    "--plot-kind",
+    metavar="NAME",
+    help="Which chart: a wrong name lists them.",
+    rich_help_panel=OUTPUT,
+    show_default=False,
+)
+
+
 def output_options(known: tuple[str, ...]) -> dict[str, Any]:
     """Options on how the answer is shown; never on what it is."""
 
@@ -123,6 +141,8 @@ def output_options(known: tuple[str, ...]) -> dict[str, Any]:
         "explain": opt(False, "--explain", help="Show each step: formula, values, units, source."),
         "quiet": opt(False, "--quiet", "-q", help="Only the number asked for."),
         "no_color": opt(False, "--no-color", help="No colour (NO_COLOR works too)."),
+        "plot": PLOT,
+        "plot_kind": PLOT_KIND,
         "debug": opt(False, "--debug", help="Show the traceback of a bug."),  # acted on before this is parsed
     }
 
@@ -137,13 +157,15 @@ def add(
     extra: dict[str, Any] | None = None,
     full: bool = True,
     many: bool = False,
+    beside: Runner | None = None,
 ) -> None:
     """Register a command whose options come from the table of keys.
 
     `run(scenario, catalog, **extra)` answers; the options in `extra` are the command's own. An option of the output
     among them is the command's too: the answer then goes to standard output. With `many` the command
     takes several scenarios, and `run` gets (name, scenario) pairs and the names of `answers` (files that end in .json).
-    The short help shows the options in `common`, in that order.
+    The short help shows the options in `common`, in that order. `beside(scenario, catalog, estimate)` adds what only a
+    page shows.
     """
     if not full:
         app.command(name, help=summary)(_stub)
@@ -151,7 +173,8 @@ def add(
     own = extra or {}
     keys = options_of(name)
     known = formats(name)
-    output = {name: option for name, option in output_options(known).items() if name not in own}
+    hidden = {"plot", "plot_kind"} if "output" in own else set()  # the answer is a file of its own kind
+    output = {name: option for name, option in output_options(known).items() if name not in {*own, *hidden}}
 
     def body(**said: Any) -> int:
         from llmcost.cli import output as out
@@ -184,6 +207,8 @@ def add(
             estimate = noted(estimate, catalog)
         if estimate.exit_code == Exit.OK:
             refuse_unread(scenario for _, scenario in asked)
+            if beside is not None and shown.format == "html":
+                estimate = beside(asked[0][1], catalog, estimate)
         return out.deliver(estimate, shown)
 
     argument = typer.Argument(

@@ -81,7 +81,6 @@ OPTIONS: dict[str, Any] = {
     "sort": _option(OUTPUT, None, "--sort", metavar="COLUMN", help="Sort by this column (default: cheapest first)."),
     "columns": _option(OUTPUT, None, "--columns", metavar="A,B,C", help="Columns to keep, of JSON and CSV too."),
     "chart": _option(OUTPUT, False, "--chart/--no-chart", help="Draw cost against speed of the machines."),
-    "plot": _option(OUTPUT, None, "--plot", metavar="FILE", help="Draw it into FILE.svg, .png or .pdf."),
 }
 LIFETIME = ("loss_of", "loss", "inference_tokens", "law")
 SIDE_BY_SIDE = ("vary", "against", "cross", "workers", "sort", "columns")

@@ -27,24 +27,18 @@ COMMON = (
 PANEL: dict[str, Any] = {"rich_help_panel": "Output", "show_default": False}
 QUESTION: dict[str, Any] = {"rich_help_panel": "Turned round", "show_default": False}
 CHART = typer.Option(None, "--chart/--no-chart", help="Draw the curves (default: on a terminal).", **PANEL)
-PLOT = typer.Option(None, "--plot", metavar="FILE", help="Draw the curves into FILE.svg, .png or .pdf.", **PANEL)
-
-
-KIND = typer.Option(
-    "curve", "--plot-kind", metavar="NAME", help="What --plot draws: curve, tornado, amortisation.", **PANEL
-)
 BY = typer.Option(None, "--by", metavar="NAME", help="Table by month or quarter, to the horizon.", **PANEL)
 CURVE = typer.Option(False, "--curve", help="Every day of the curves, in JSON and CSV too.", **PANEL)
 SOLVE = typer.Option(
     None, "--solve", metavar="NAME", help="Find the traffic, price or params of a crossover at --at.", **QUESTION
 )
 AT = typer.Option(None, "--at", metavar="TIME", help="When it is to fall, from launch: 12mo.", **QUESTION)
-EXTRA = {"solve": SOLVE, "at": AT, "chart": CHART, "plot": PLOT, "plot_kind": KIND, "by": BY, "curve": CURVE}
+EXTRA = {"solve": SOLVE, "at": AT, "chart": CHART, "by": BY, "curve": CURVE}
 
 
 def register(app: typer.Typer, full: bool) -> None:
     """Add the command."""
-    command.add(app, "crossover", SUMMARY, EXAMPLES, run, COMMON, extra=EXTRA, full=full)
+    command.add(app, "crossover", SUMMARY, EXAMPLES, run, COMMON, extra=EXTRA, full=full, beside=beside)
 
 
 def run(
@@ -59,3 +53,16 @@ def run(
     from llmcost.estimate.crossover import crossover
 
     return crossover(scenario, catalog, by=by, daily=curve, solve=solve, at=at)
+
+
+def beside(scenario: Scenario, catalog: Catalog, estimate: Any) -> Any:
+    """The answer with those under the sliders of its page; a page of given costs answers by itself."""
+    from msgspec import structs
+
+    from llmcost.estimate.crossover.around import around
+    from llmcost.render.page import live
+
+    if live.data(estimate) is not None or any(key.startswith("solved_") for key in estimate.result):
+        return estimate
+    rows = around(scenario, catalog, estimate)
+    return structs.replace(estimate, arrays={**estimate.arrays, live.AROUND: rows}) if rows else estimate

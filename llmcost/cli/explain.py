@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -32,6 +33,11 @@ EXITS = {
 }
 
 
+PAGE = re.compile(r"(?:docs/)?(?P<page>[a-z-]+)\.md(?:, ?(?P<section>.+))?")  # as answers cite them
+
+BOLD = re.compile(r"(?m)^###+ (.+)$|\*\*(.+?)\*\*")
+
+
 class Entry(NamedTuple):
     """What is to be said of a word."""
 
@@ -50,7 +56,7 @@ def _complete(incomplete: str) -> list[str]:
 WORDS = typer.Argument(
     [],
     metavar="[WORD]...",
-    help="Codes (W015, exit-1), options or figures; every warning when none is named.",
+    help="Codes (W015, exit-1), options, figures, pages; every warning when none is named.",
     show_default=False,
     autocompletion=_complete,
 )
@@ -70,7 +76,11 @@ def run(words: list[str] = WORDS, json_: bool = JSON) -> int:
     """Explain words."""
     import sys
 
-    found = _known(words) if words else list(_warnings())
+    pages, words = [w for w in words if PAGE.fullmatch(w)], [w for w in words if not PAGE.fullmatch(w)]
+    if pages and not words and not json_:
+        sys.stdout.write("\n".join(map(_page, pages)))
+        return 0
+    found = [*map(_entry_of_page, pages), *_known(words)] if words or pages else list(_warnings())
     if json_:
         import msgspec
 
@@ -80,6 +90,34 @@ def run(words: list[str] = WORDS, json_: bool = JSON) -> int:
     lines = [f"{e.name}  {e.title}" for e in found] if not words else [line for e in found for line in _paragraph(e)]
     sys.stdout.write("\n".join(lines).strip("\n") + "\n")
     return 0
+
+
+def _entry_of_page(said: str) -> Entry:
+    return Entry(said, "", _page(said), "")
+
+
+def _page(said: str) -> str:
+    """A page of the documentation, or a section of it, as an answer cites it: `docs/method.md, defaults`."""
+    from llmcost.files import shipped_folder
+
+    found = PAGE.fullmatch(said)
+    assert found is not None
+    folder = shipped_folder("docs")
+    path = folder / f"{found['page']}.md"
+    if not path.is_file():
+        names = sorted(f"docs/{page.name}" for page in folder.glob("*.md"))
+        raise LlmcostError(f"no page {shown(said)}", did_you_mean(f"docs/{path.name}", names) or "docs/index.md")
+    text = path.read_text("utf-8")
+    if found["section"] is None:
+        return text
+    sections = re.split(r"(?m)^(?=## )", text)[1:]
+    heads = [part.partition("\n")[0].removeprefix("## ") for part in sections]
+    wanted = found["section"].lower()
+    mine = [part for head, part in zip(heads, sections, strict=True) if wanted in head.lower()]
+    mine = mine or [part for part in sections if any(wanted in found[0].lower() for found in BOLD.finditer(part))]
+    if not mine:
+        raise LlmcostError(f"{path.name} has no section {shown(found['section'])}", f"one of {', '.join(heads)}")
+    return mine[0]
 
 
 def _known(words: list[str]) -> list[Entry]:

@@ -14,7 +14,14 @@ from llmcost.keys.gaps import GAPS
 if TYPE_CHECKING:
     from llmcost.result import Estimate
 
-OUTPUT = {"presets_dir": FOLDER, "format_": FORMAT, "json_": JSON, "no_color": NO_COLOR}
+OUTPUT = {
+    "presets_dir": FOLDER,
+    "format_": FORMAT,
+    "json_": JSON,
+    "no_color": NO_COLOR,
+    "plot": command.PLOT,
+    "plot_kind": command.PLOT_KIND,
+}
 Answer = Callable[..., "tuple[Estimate, Callable[[], str] | None]"]
 
 
@@ -47,6 +54,7 @@ def add(
         from llmcost.cli import output as out
         from llmcost.estimate.validate.measured import said as read
 
+        out.check_plot(said["plot"], said["plot_kind"])
         given = read({key: said[key] for key in filling})
         mine = {key: said[key] for key in own if key != "output"}
         estimate, file = answer(out.catalog(said["presets_dir"]), given, **mine)
@@ -54,7 +62,8 @@ def add(
         if file is not None and target is not None and target.endswith(".toml"):
             out.write(target, file().encode())
             target = None
-        return deliver(estimate, said["format_"], said["json_"], target, said["no_color"])
+        how = (said["format_"], said["json_"], target, said["no_color"], said["plot"], said["plot_kind"])
+        return deliver(estimate, *how)
 
     command.typed(body, {**own, **filling, **OUTPUT})
     app.command(name, help=help_, short_help=summary)(body)

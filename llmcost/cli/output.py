@@ -8,18 +8,17 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from llmcost import __version__
 from llmcost.catalog import Catalog, is_path, presets_date
 from llmcost.cli import messages
 from llmcost.errors import Exit, LlmcostError, did_you_mean, plainly, shown
 from llmcost.files import BOM, MAX_FILE_BYTES, parse_toml, read_bytes, read_toml
+from llmcost.version import __version__
 
 if TYPE_CHECKING:
     from llmcost.result import Estimate
     from llmcost.scenario import Scenario
 
 TYPED: ContextVar[tuple[str, ...]] = ContextVar("typed", default=())  # the words of this command line
-PLOTS = ("curve", "tornado", "amortisation")  # what --plot draws
 PICTURE = ("chart", "plot", "plot_kind")  # options of some commands that only change the picture
 SHOWN = (*PICTURE, "curve")  # and what is shown of the answer
 
@@ -35,12 +34,26 @@ class Shown(NamedTuple):
     chart: bool | None
     plot: str | None
     curve: bool = False
-    plot_kind: str = PLOTS[0]
+    plot_kind: str | None = None
 
 
 def version_line() -> str:
     """`llmcost 0.1.0 (presets 2026-11-01)`: the preset date is part of the answer's identity."""
     return f"llmcost {__version__} (presets {presets_date(catalog(None))})"
+
+
+def citation() -> str:
+    """BibTeX: an estimate is repeated with the same version and the same presets."""
+    date = presets_date(catalog(None))
+    fields = {
+        "title": "{llmcost}: what a language model costs to train and to serve",
+        "author": "{The llmcost contributors}",
+        "year": date[:4],
+        "version": __version__,
+        "note": f"presets of {date}",
+    }
+    lines = "".join(f"  {name:<7} = {{{value}}},\n" for name, value in fields.items())
+    return f"@software{{llmcost,\n{lines}}}\n"
 
 
 def catalog(folder: str | None) -> Catalog:
@@ -69,17 +82,30 @@ def options(
     name = "json" if json_ else "html" if page else format_
     if name not in formats:
         raise LlmcostError(f"--format: {shown(name)} is not one of {', '.join(formats)}", did_you_mean(name, formats))
-    plot = rest.get("plot")
-    if plot is not None and Path(plot).suffix not in (".svg", ".png", ".pdf"):
-        raise LlmcostError(f"--plot: {shown(plot)} does not end in .svg, .png or .pdf")
-    kind = rest.get("plot_kind") or PLOTS[0]
-    if kind not in PLOTS:
-        near = did_you_mean(kind, PLOTS) or "--plot-kind tornado"
-        raise LlmcostError(f"--plot-kind: {shown(kind)} is not one of {', '.join(PLOTS)}", near)
-    if kind != PLOTS[0] and plot is None:
-        raise LlmcostError(f"--plot-kind {kind} without --plot: where to?", f"--plot {kind}.svg")
+    plot, kind = rest.get("plot"), rest.get("plot_kind")
+    check_plot(plot, kind)
     color = not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return Shown(name, output, explain, quiet, color, rest.get("chart"), plot, bool(rest.get("curve")), kind)
+
+
+def check_plot(plot: str | None, kind: str | None) -> None:
+    """What --plot is asked for, before anything is computed."""
+    if plot is None and kind is None:
+        return
+    from llmcost.render import charts
+    from llmcost.render import plot as drawing
+
+    known = (*drawing.OWN, *charts.NAMES)
+    if kind is not None and kind not in known:
+        near = did_you_mean(kind, known) or f"--plot-kind {known[1]}"
+        raise LlmcostError(f"--plot-kind: {shown(kind)} is not one of {', '.join(known)}", near)
+    if plot is None:
+        raise LlmcostError(f"--plot-kind {kind} without --plot: where to?", f"--plot {kind}.svg")
+    if Path(plot).suffix not in drawing.SUFFIXES:
+        raise LlmcostError(f"--plot: {shown(plot)} does not end in .svg, .png or .pdf")
+    without = drawing.missing()
+    if without is not None:
+        raise without
 
 
 def question(name: str | None, config: str | None, flags: dict[str, Any], presets: Catalog) -> Scenario:

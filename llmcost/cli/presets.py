@@ -64,12 +64,21 @@ def _nothing() -> None:
     return None
 
 
-def deliver(estimate: Any, format_: str, json_: bool, output: str | None, no_color: bool) -> int:
+def deliver(
+    estimate: Any,
+    format_: str,
+    json_: bool,
+    output: str | None,
+    no_color: bool,
+    plot: str | None = None,
+    plot_kind: str | None = None,
+) -> int:
     """Print or write an answer of a command that asks no scenario."""
     from llmcost.cli import output as out
 
     known = formats(estimate.command)
-    how = out.options(format_, json_, output, explain=False, quiet=False, no_color=no_color, formats=known)
+    drawn = {"plot": plot, "plot_kind": plot_kind}
+    how = out.options(format_, json_, output, explain=False, quiet=False, no_color=no_color, formats=known, **drawn)
     return out.deliver(estimate, how)
 
 

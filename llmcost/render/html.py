@@ -17,18 +17,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup, escape
 
-from llmcost import __version__, units
+from llmcost import units
 from llmcost.caveats import CAVEATS
 from llmcost.render import Options
 from llmcost.render import text as words
 from llmcost.render.columns import cell, columns
 from llmcost.render.page import live, pictures
 from llmcost.result import Estimate, Warning
+from llmcost.version import __version__
 
 if TYPE_CHECKING:
     from jinja2 import Template
 
 FOLDER = Path(__file__).parent / "page"
+HIDDEN = ("answers", live.AROUND)  # what a page shows otherwise, or not at all
 MOST_ROWS = 2_000  # of a table; JSON and CSV have all
 OPEN = ("alternatives", "ladder", "pairs", "rows", "memory", "groups")
 _ADDRESS = re.compile(r"https?://[\w./~%?=&:@+,;#-]+", re.ASCII)
@@ -54,8 +56,9 @@ class Folded(NamedTuple):
 
 def render(estimate: Estimate, options: Options) -> str:
     """The page."""
-    style, script = _file("page.css"), _file("page.js")
-    moving = live.data(estimate)
+    moving = live.data(estimate) or live.tables(estimate) or live.axis(estimate)
+    style = _file("svg.css") + _file("page.css")
+    script = "".join(_file(name) for name in moving.scripts) if moving else ""
     page: str = _template().render(
         version=__version__,
         presets=words.clean(estimate.presets),
@@ -143,7 +146,7 @@ def _tables(estimate: Estimate) -> list[Folded]:
     return [
         _folded(name, array)
         for name, array in estimate.arrays.items()
-        if isinstance(array, list | tuple) and array and isinstance(array[0], Mapping) and name != "answers"
+        if isinstance(array, list | tuple) and array and isinstance(array[0], Mapping) and name not in HIDDEN
     ]
 
 

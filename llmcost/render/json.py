@@ -10,9 +10,9 @@ from typing import Any
 
 import msgspec
 
-from llmcost import __version__
 from llmcost.render import Options
 from llmcost.result import Estimate
+from llmcost.version import __version__
 
 EXACT_INT = 2**53  # beyond it a reader that has only doubles would change the digits
 # Legal in JSON as they are, but a terminal would obey them: 8-bit controls, direction marks, line separators.

@@ -9,10 +9,10 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
-from llmcost import __version__
 from llmcost.render import Options, verdicts
 from llmcost.render import text as words
 from llmcost.result import Estimate
+from llmcost.version import __version__
 
 TIME = "0"  # limits are judged together: none has a time of its own
 

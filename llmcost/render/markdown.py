@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llmcost import __version__, units
+from llmcost import units
 from llmcost.render import Options
 from llmcost.render import text as words
 from llmcost.render.columns import cell, columns
 from llmcost.render.marks import escape, folded, source, table
 from llmcost.result import Estimate
+from llmcost.version import __version__
 
 
 def render(estimate: Estimate, options: Options) -> str:

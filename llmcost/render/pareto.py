@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from llmcost import units
 from llmcost.render import Options
 from llmcost.render.chart import tick_label
 from llmcost.render.text import clean, trimmed
@@ -106,32 +105,3 @@ def _place(value: float, span: tuple[float, float], count: int) -> int:
     """The cell of a value on a logarithmic axis."""
     low, high = (math.log(v) for v in span)
     return min(max(int((math.log(value) - low) / max(high - low, 1e-12) * (count - 1) + 0.5), 0), count - 1)
-
-
-def draw(axes: Any, found: Sequence[Front], palette: Sequence[str]) -> None:
-    """The same as curves on the axes of a figure."""
-    for i, front in enumerate(found):
-        color, style = palette[i % len(palette)], ("-", "--", ":")[i // len(palette) % 3]
-        axes.plot(
-            [p[0] for p in front.points],
-            [p[1] for p in front.points],
-            style,
-            color=color,
-            linewidth=1.6,
-            label=clean(front.name),
-        )
-        best = [p for p in front.points if p[2]]
-        axes.plot([p[0] for p in best], [p[1] for p in best], "o", color=color, markersize=5)
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    for axis, span, kind in ((axes.xaxis, 0, ""), (axes.yaxis, 1, "usd")):
-        low, high = bounds([p[span] for front in found for p in front.points])
-        at = log_ticks(low, high)
-        axis.set_ticks(at, [units.format("usd", v) if kind else f"{v:g}" for v in at])
-        axis.set_ticks([], minor=True)
-        (axes.set_xlim if span == 0 else axes.set_ylim)(low, high)
-    axes.set_xlabel("output tokens/s per user, batches full")
-    axes.set_ylabel("USD per million output tokens")
-    axes.grid(color="#e6e6e6", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.legend(frameon=False, fontsize=9)

@@ -1,4 +1,4 @@
-"""Figures of a crossover for a paper, a slide or a page: SVG, PNG or PDF, same answer same bytes."""
+"""Figures of an answer for a paper, a slide or a page: SVG, PNG or PDF, same answer same bytes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from llmcost import units
 from llmcost.errors import LlmcostError
-from llmcost.render import chart, pareto
+from llmcost.render import chart
+from llmcost.render.charts import charts
+from llmcost.render.plot_chart import draw
 from llmcost.render.text import clean, in_unit, input_name
 from llmcost.result import Estimate
 
@@ -33,7 +35,7 @@ STYLE: Any = {
     "xtick.color": FAINT, "ytick.color": FAINT, "xtick.labelcolor": INK, "ytick.labelcolor": INK, "text.color": INK,
     "text.parse_math": False, "figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "white",
 }  # fmt: skip
-TITLE_COLUMNS = 66
+TITLE_COLUMNS, CAPTION_COLUMNS = 66, 100
 METADATA: dict[str, dict[str, Any]] = {
     ".svg": {"Date": None, "Creator": "llmcost"},
     ".png": {"Software": None},
@@ -41,18 +43,30 @@ METADATA: dict[str, dict[str, Any]] = {
 }
 
 
-def plot(estimate: Estimate, path_suffix: str, kind: str = "curve") -> bytes:
+def missing() -> LlmcostError | None:
+    """Why nothing can be drawn into a file, known before any work is done."""
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is not None:
+        return None
+    return LlmcostError(
+        "drawing files needs matplotlib, which is not installed",
+        "pip install matplotlib; or -o page.html, which has the charts without it",
+    )
+
+
+def plot(estimate: Estimate, path_suffix: str, kind: str | None = None) -> bytes:
     """The figure as the bytes of a file.
 
     Parameters
     ----------
     estimate : Estimate
-        An answer with a `curve` or a `front` of several machines, or for a tornado with `sensitivity`.
+        An answer.
     path_suffix : str
         `.svg`, `.png` or `.pdf`.
-    kind : str
+    kind : str, optional
         `curve`: cumulative training and inference; `tornado`: what moves the crossing; `amortisation`: cost per token
-        served to date.
+        served to date; or a name of `charts.NAMES`. Without it the chart that says most of the answer.
 
     Raises
     ------
@@ -61,36 +75,50 @@ def plot(estimate: Estimate, path_suffix: str, kind: str = "curve") -> bytes:
     """
     if path_suffix not in SUFFIXES:
         raise LlmcostError(f"cannot draw {units.shown(path_suffix)}: one of {', '.join(SUFFIXES)}")
-    draw = {"curve": _curve, "tornado": _tornado, "amortisation": _amortisation}[kind](estimate)
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise LlmcostError(
-            "drawing files needs matplotlib, which is not installed", "install llmcost with its extra 'plot'"
-        ) from None
+    without = missing()
+    if without is not None:
+        raise without
+    drawing, caption = _drawing(estimate, kind)
+    import matplotlib
+    from matplotlib.figure import Figure
+
     with matplotlib.rc_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a name in a script the font lacks shows as boxes
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)
         figure = Figure(figsize=(7.2, 4.2), dpi=200, layout="constrained")
         axes = figure.add_subplot()
-        draw(axes)
+        drawing(axes)
         title = textwrap.fill(clean(estimate.headline), TITLE_COLUMNS)
         axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
+        if caption:
+            figure.supxlabel(textwrap.fill(caption, CAPTION_COLUMNS), fontsize=8, color=INK, x=0.01, ha="left")
         out = io.BytesIO()
         figure.savefig(out, format=path_suffix[1:], metadata=METADATA[path_suffix])
     return out.getvalue()
 
 
+OWN = ("curve", "tornado", "amortisation")  # drawn here: the curves of a crossover
+
+
+def _drawing(estimate: Estimate, kind: str | None) -> tuple[Drawing, str]:
+    """What draws, and the caption that explains its marks where the axes do not."""
+    found = charts(estimate)
+    if kind in OWN or (kind is None and chart.curve(estimate) is not None):
+        return {"curve": _curve, "tornado": _tornado, "amortisation": _amortisation}[kind or "curve"](estimate), ""
+    name = kind or next(iter(found), "")
+    if name in found:
+        return lambda axes: draw(axes, found[name], PALETTE), found[name].title
+    has = f"--plot-kind {' or '.join(found)}" if found else "llmcost COMMAND -o page.html shows what there is"
+    raise LlmcostError(f"nothing to draw{f': this answer has no {kind}' if kind else ' in this answer'}", has)
+
+
 def _curve(estimate: Estimate) -> Drawing:
-    found, fronts = chart.curve(estimate), pareto.fronts(estimate)
-    if found is not None:
-        return lambda axes: _draw(axes, found)
-    if fronts:
-        return lambda axes: pareto.draw(axes, fronts, PALETTE)
-    hint = "llmcost crossover with --requests has a curve, llmcost compare over machines has points"
-    raise LlmcostError("nothing to draw: this answer has no curve over time", hint)
+    found = chart.curve(estimate)
+    if found is None:
+        hint = "llmcost crossover with --requests has a curve, llmcost compare over machines has points"
+        raise LlmcostError("nothing to draw: this answer has no curve over time", hint)
+    return lambda axes: _draw(axes, found)
 
 
 def _tornado(estimate: Estimate) -> Drawing:

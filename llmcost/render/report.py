@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmcost import __version__
 from llmcost.render import Options, verdicts
 from llmcost.render import text as words
 from llmcost.render.marks import escape, folded, source, table
 from llmcost.result import Estimate, Input
+from llmcost.version import __version__
 
 MOST = 60_000  # characters
 MARKS = {"ok": "🟢 ok", "warn": "🟡 warn", "fail": "🔴 fail"}

@@ -49,6 +49,7 @@ TOLD = {  # columns of arrays that other cells say, or that JSON and CSV have al
     "changed_inputs": ("unit",), "memory": ("p5", "p95"), "actuals": ("planned_p5", "planned_p95"),
 }  # fmt: skip
 UNLABELLED = ("range_of", "p5", "p95")  # columns whose unit depends on the question: JSON and CSV only
+NOT_RENTED = ("owned", "electricity")  # commitments under which nothing is rented
 RANKS = ("tp", "pp", "vpp", "dp", "cp", "ep")
 
 
@@ -150,12 +151,20 @@ def figure(term: Term, value: Any) -> str:
 
     >>> figure(TERMS["total_usd"], 5576000.0), figure(TERMS["crossover_days"], 300.0), figure(TERMS["mfu"], 0.384)
     ('$5.58M', '300 days', '38.4%')
+    >>> figure(TERMS["batch"], 1.0), figure(TERMS["batch"], 2.0)
+    ('1 request', '2 requests')
     """
     if value is None:
         return term.absent
     if isinstance(value, str):
         return amount(term.kind, value)
-    return bare(term, value) + ("" if needless(term) else suffix(term))
+    number = bare(term, value)
+    return number + ("" if needless(term) else _one(suffix(term)) if number == "1" else suffix(term))
+
+
+def _one(unit: str) -> str:
+    """A unit of one thing: ` request` for ` requests`; a rate stays as it is."""
+    return unit[:-1] if re.fullmatch(r" [A-Za-z -]+s", unit) else unit
 
 
 def interval(term: Term, of: Range | None) -> str:
@@ -283,12 +292,20 @@ def _line(estimate: Estimate, key: str) -> Figure:
     term = term_of(key)
     label = term.label
     if key == "total_usd" and estimate.result.get("cost_definition"):
-        label += f" ({clean(estimate.result['cost_definition'])})"
+        label += f" ({_definition(estimate)})"
     value = estimate.result[key]
     if value is None and key in ANSWERED.values():
         horizon = units.format("seconds", units.DAY * float(estimate.result["horizon_days"] or 0.0))
         return Figure(label, f"beyond {horizon}", interval(term, estimate.ranges.get(key)))
     return Figure(label, figure(term, value), interval(term, estimate.ranges.get(key)))
+
+
+def _definition(estimate: Estimate) -> str:
+    """What a cost is; a rental of machines that are not rented is named by what was chosen."""
+    chosen = estimate.inputs.get("commitment")
+    if estimate.result["cost_definition"] == "rental" and chosen is not None and chosen.value in NOT_RENTED:
+        return clean(chosen.value)
+    return clean(estimate.result["cost_definition"])
 
 
 def plain_number(value: Scalar) -> str:

@@ -9,7 +9,7 @@ TERMS = (
     Term("cost_definition", "cost means", "text", "`rental` (GPU-hours x rate), `amortised` (hardware value consumed + energy) or `acquisition` (purchase of the cluster)"),
     Term("scope", "scope", "text", "What `total_usd` holds: `run` (the final run) or `program` (and what is around it)"),
     Term("run_usd", "final run", "usd", "The final run alone, by the definition in `cost_definition`", answers=(TRAIN,)),
-    Term("program_usd", "programme cost", "usd", "The run and what is around it: experiments, failed runs, staff, and data and storage where given", also="total development cost", answers=(TRAIN,), short={TRAIN: 20}),
+    Term("program_usd", "programme cost", "usd", "The run and what is around it: experiments, failed runs, staff, and data and storage where given", also="total development cost", answers=(TRAIN,)),
     Term("gpu_hours", "GPU-hours", "count", "Accelerator-hours billed: compute GPU-hours over goodput", "GPU-hours", also="accelerator-hours, chip-hours", answers=(TRAIN,), short={TRAIN: 30}, compared=130, gives_way=10),
     Term("campaign_gpu_hours", "runs like it billed", "count", "Accelerator-hours that published pre-training runs of this kind have billed: the same steps, with restarts, evaluation and production software (`validate runs`)", "GPU-hours", short={TRAIN: 34}),
     Term("published", "published", "text", "What has been published of this very run, by whom, and how it compares with the estimate: restarts, experiments and post-training may be in it", short={TRAIN: 35}),

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 import shutil
 import subprocess
+import tarfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -56,6 +60,117 @@ def test_the_page_agrees_with_the_command(cli: Cli, tmp_path: Path, state: str, 
             assert shown[name] == ""
         else:
             assert float(shown[name]) == pytest.approx(want, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("state", "option"),
+    [("#requests=200000000", "--requests=200M/day"), ("#growth=0.05", "--growth=5%/mo"), ("#mfu", "")],
+)
+def test_sliders_of_a_real_model_say_what_the_command_says(cli: Cli, tmp_path: Path, state: str, option: str) -> None:
+    page, asked = tmp_path / "page.html", ("crossover", "llama-3.1-70b-chat", "--samples", "500")
+    assert cli(*asked, "-o", page).code == 0
+    shown = dict(re.findall(r'data-(centre|p5|p95)="([^"]*)"', opened(page, state, tmp_path / "profile")))
+    if not option:
+        assert shown == {}  # no such stop: the page is as it was asked
+        return
+    answer = cli(*asked, option, "--json").json
+    days, of = answer["result"]["crossover_days"], answer["ranges"]["crossover_days"]
+    for name, want in (("centre", days), ("p5", of["p5"]), ("p95", of["p95"])):
+        assert float(shown[name]) == pytest.approx(want, rel=1e-6)
+
+
+def test_the_slider_of_a_comparison_says_who_is_cheapest_there(cli: Cli, tmp_path: Path) -> None:
+    page, asked = tmp_path / "page.html", ("compare", "-m", "llama-3.1-8b", "--osl", "100", "--samples", "50")
+    varied = ("--vary", "hardware=h100-sxm,l40s")
+    assert cli(*asked, *varied, "--vary", "isl=200,2000", "-o", page).code == 0
+    shown = opened(page, "#isl=2000", tmp_path / "profile")
+    answer = cli(*asked, *varied, "--isl", "2000", "--json").json
+    cost = re.findall(r'data-centre="([^"]*)"', shown)
+    assert float(cost[0]) == pytest.approx(answer["alternatives"][0]["usd_per_request"], rel=1e-6)
+    assert f"{answer['result']['name']} is cheapest" in shown
+
+
+SAID = "document.documentElement.dataset.said = JSON.stringify"
+QUESTIONS = {
+    "train": ("train", "-m", "llama-3.1-8b", "--tokens", "1T", "-H", "h100-sxm", "--gpus", "64"),
+    "serve": ("serve", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "500", "--osl", "100", "--requests", "1M/day"),
+    "fit": ("fit", "-m", "llama-3.1-8b", "-H", "l4"),
+    "crossover": ("crossover", *GIVEN),
+    "compare": ("compare", "-m", "llama-3.1-8b", "--isl", "500", "--osl", "100", "--vary", "hardware=h100-sxm,l40s"),
+    "presets": ("presets", "show", "h100-sxm"),
+}
+
+
+def measured(page: Path, script: str, profile: Path, *flags: str) -> Any:
+    """What a script finds in a copy of the page without its policy."""
+    text = page.read_text("utf-8")
+    text = re.sub(r"<meta http-equiv[^>]*>", "", text).replace("</body>", f"<script>{script}</script></body>")
+    copy = page.with_name("copy.html")
+    copy.write_text(text, "utf-8")
+    command = [str(BROWSER), *FLAGS, *flags, f"--user-data-dir={profile}", "--virtual-time-budget=20000"]
+    done = subprocess.run(
+        [*command, "--dump-dom", copy.as_uri()], capture_output=True, text=True, check=False, timeout=120
+    )
+    (said,) = re.findall(r'data-said="([^"]*)"', done.stdout)
+    return json.loads(html.unescape(said))
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+@pytest.mark.parametrize("wide", [360, 1440])
+def test_nothing_is_wider_than_the_screen(cli: Cli, tmp_path: Path, name: str, wide: int) -> None:
+    page = tmp_path / "page.html"
+    assert cli(*QUESTIONS[name], "-o", page).code == 0
+    script = (
+        f"const frame = document.createElement('iframe'); frame.width = {wide}; frame.style.border = 0;"
+        "const body = document.documentElement.outerHTML; document.body.replaceChildren(frame);"
+        f"frame.onload = () => {SAID}([frame.contentWindow.innerWidth, frame.contentDocument.documentElement.scrollWidth]);"
+        "frame.srcdoc = body.replace(/<script[^]*?<\\/script>/g, '');"
+    )
+    room, found = measured(page, script, tmp_path / "profile")
+    assert room == wide
+    assert found <= wide
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_a_page_prints(cli: Cli, tmp_path: Path, name: str) -> None:
+    page, paper = tmp_path / "page.html", tmp_path / "page.pdf"
+    assert cli(*QUESTIONS[name], "-o", page).code == 0
+    command = [
+        str(BROWSER),
+        *FLAGS,
+        f"--user-data-dir={tmp_path / 'profile'}",
+        f"--print-to-pdf={paper}",
+        page.as_uri(),
+    ]
+    subprocess.run(command, capture_output=True, check=True, timeout=120)
+    assert paper.read_bytes().startswith(b"%PDF")
+    assert paper.stat().st_size > 10_000
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """axe-core as npm has it; the tests that need it are skipped where there is none."""
+    folder, npm = tmp_path_factory.mktemp("axe"), shutil.which("npm")
+    done = npm and subprocess.run(
+        [npm, "pack", "axe-core@4", "--silent"], cwd=folder, capture_output=True, text=True, check=False, timeout=120
+    )
+    if not done or done.returncode:
+        pytest.skip("axe-core cannot be had from npm here")
+    with tarfile.open(folder / done.stdout.strip().splitlines()[-1]) as packed:
+        found = packed.extractfile("package/axe.min.js")
+        assert found is not None
+        return found.read().decode()
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_axe_finds_no_serious_fault(cli: Cli, tmp_path: Path, name: str, axe: str) -> None:
+    page = tmp_path / "page.html"
+    assert cli(*QUESTIONS[name], "-o", page).code == 0
+    script = (
+        f"{axe}\naxe.run().then((found) => {SAID}(found.violations.map((v) => [v.impact, v.id, v.nodes[0].html])));"
+    )
+    faults = measured(page, script.replace("</script", "<\\/script"), tmp_path / "profile")
+    assert [fault for fault in faults if fault[0] in ("serious", "critical")] == []
 
 
 @pytest.mark.parametrize("scenario", ["llama-3.1-70b-chat", "gpt-4-class"])

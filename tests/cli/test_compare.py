@@ -80,7 +80,7 @@ def test_changes_between_two_files(cli: Cli, tmp_path: Path) -> None:
         (["--baseline", "nowhere.json"], "no such file"),
         (["answer.json"], "to compare it with what"),
         ([OWN, "--api", "openai/gpt-99", "--isl", "10", "--osl", "10"], "has no model 'gpt-99'"),
-        ([OWN, "--plot", "x.svg"], "nothing to draw"),
+        ([OWN, "--plot", "x.svg", "--plot-kind", "load"], "nothing to draw"),
     ],
 )  # fmt: skip
 def test_wrong_questions(cli: Cli, words: list[str], says: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
+from pathlib import Path
 
 import pytest
 
 from llmcost.caveats import CAVEATS
-from scripts import accuracy, ci_docs, docs, layers, techniques
+from scripts import accuracy, ci_docs, doc_charts, docs, layers, techniques
 from tests.conftest import ROOT
 
 SOURCES = [p for p in sorted((ROOT / "llmcost").rglob("*.py"))]
@@ -50,6 +52,10 @@ def test_every_warning_code_is_documented_and_used() -> None:
     assert [c.code for c in CAVEATS.values() if not (c.why.endswith(".") and c.todo.endswith("."))] == []
 
 
+def test_the_citation_has_the_version_and_the_day_of_the_presets() -> None:
+    assert (ROOT / "CITATION.cff").read_text("utf-8") == docs.citation(), "run: make docs"
+
+
 def test_the_glossary_has_every_scenario_key() -> None:
     text = (ROOT / "docs" / "glossary.md").read_text("utf-8")
     assert docs.glossary(text) == text, "run: make docs"
@@ -60,11 +66,60 @@ def test_nothing_is_told_to_install_the_other_package() -> None:
         assert "pip install llmcost\n" not in path.read_text("utf-8")
 
 
-def test_links_between_pages_lead_somewhere() -> None:
-    for page in [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]:
-        links = re.findall(r"\]\(([\w./-]+\.md)\)", page.read_text("utf-8"))
-        assert links, f"{page.name} leads nowhere"
-        assert [link for link in links if not (page.parent / link).exists()] == []
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("*.md"))]
+# What an answer cites: a page, and mostly one of its headings.
+MARKED = re.compile(r"(?m)^##+ (.+)$|\*\*(.+?)\*\*")  # headings, and the bold first words of a paragraph
+CITED = re.compile(r"(?<![\w/])docs/([a-z-]+\.md)(?:, ([A-Za-z -]+))?")
+
+
+def _anchors(path: Path) -> set[str]:
+    """Headings as GitHub links to them."""
+    heads = re.findall(r"(?m)^#+ (.+)$", path.read_text("utf-8"))
+    return {re.sub(r"[^\w -]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    text = re.sub(r"```.*?```", "", page.read_text("utf-8"), flags=re.DOTALL)
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith(("http", "mailto:"))]
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target), link
+
+
+def test_every_page_is_found_by_a_question() -> None:
+    index = (ROOT / "docs" / "index.md").read_text("utf-8")
+    assert set(re.findall(r"\]\(([\w-]+\.md)\)", index)) == {p.name for p in (ROOT / "docs").glob("*.md")} - {
+        "index.md"
+    }
+
+
+CITING = [p for p in (*SOURCES, *sorted((ROOT / "presets").rglob("*.toml"))) if "docs/" in p.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("path", CITING, ids=lambda p: p.stem)
+def test_what_answers_cite_is_there(path: Path) -> None:
+    for name, section in CITED.findall(path.read_text("utf-8")):
+        page = ROOT / "docs" / name
+        assert page.is_file(), name
+        heads = [(a or b).lower() for a, b in MARKED.findall(page.read_text("utf-8"))]
+        assert not section or any(section.strip().lower() in head for head in heads), f"{name}, {section}"
+
+
+@pytest.mark.parametrize("name", doc_charts.CHARTS)
+def test_pictures_of_the_pages_are_drawn_from_answers(name: str) -> None:
+    assert (doc_charts.FOLDER / f"{name}.svg").read_text("utf-8") == doc_charts.CHARTS[name]() + "\n", "run: make docs"
+    pages = [page.read_text("utf-8") for page in (ROOT / "docs").glob("*.md")]
+    assert any(f"](images/{name}.svg)" in text for text in pages), "no page shows it"
+
+
+def test_the_wheel_has_the_pages() -> None:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        wheel = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert "docs" in wheel["only-include"]
+    assert wheel["sources"]["docs"] == "llmcost/docs"
 
 
 @pytest.mark.parametrize(("name", "inside"), [("layers", ""), ("engine", ".engine"), ("estimate", ".estimate")])

@@ -144,7 +144,7 @@ def test_figures_of_hostile_headlines() -> None:
 
 def test_figures_say_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LlmcostError, match="no curve"):
-        plot(sample.train(), ".svg")
+        plot(sample.train(), ".svg", "curve")
     with pytest.raises(LlmcostError, match=r"\.gif"):
         plot(sample.crossover(), ".gif")
     monkeypatch.setitem(sys.modules, "matplotlib", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import json
 import re
 from html.parser import HTMLParser
 
@@ -108,23 +109,90 @@ def test_an_output_file_that_ends_in_html_is_a_page(cli: Cli, tmp_path: object) 
         assert file.read().startswith("<!DOCTYPE html>")
 
 
-def test_sliders_only_where_the_page_can_answer(cli: Cli) -> None:
-    given = [
-        "crossover",
-        "--train-cost",
-        "150M",
-        "--cost-per-request",
-        "0.05",
-        "--requests",
-        "10M/day",
-        "--format",
-        "html",
-    ]
-    assert 'id="live"' in cli(*given).out
-    assert 'id="live"' in cli(*given, "--growth", "10%/mo").out
+GIVEN = ("crossover", "--train-cost", "150M", "--cost-per-request", "0.05", "--requests", "10M/day", "--format", "html")
+
+
+def test_sliders_move_together_only_where_the_page_can_answer_by_itself(cli: Cli) -> None:
+    assert live.FIXED in cli(*GIVEN).out
+    assert live.FIXED in cli(*GIVEN, "--growth", "10%/mo").out
     for more in (["--added-requests", "1M/day"], ["--price-decline", "30%/y"], ["--retrain-every", "12mo"]):
-        assert 'id="live"' not in cli(*given, *more).out, more
-    assert 'id="live"' not in cli("crossover", "llama-3.1-70b-chat", "--samples", "50", "--format", "html").out
+        found = cli(*GIVEN, *more).out
+        assert live.FIXED not in found, more
+        assert live.ALONE in found, more
+    assert 'id="live"' not in cli("train", "--model", "deepseek-v3", "--gpu-hours", "2.788M", "--format", "html").out
+
+
+def test_sliders_of_a_real_model_stop_at_answers_of_the_command(cli: Cli) -> None:
+    asked = ("crossover", "llama-3.1-70b-chat", "--samples", "200")
+    page = cli(*asked, "--format", "html").out
+    assert len(page.encode()) < 300_000
+    (data,) = re.findall(r'<script type="application/json" id="live-data">(.*?)</script>', page)
+    sliders = {slider["key"]: slider for slider in json.loads(data)["sliders"]}
+    assert {"requests", "growth", "utilization", "price", "mfu", "tokens"} <= set(sliders)
+    for key in ("requests", "utilization"):
+        stop = sliders[key]["rows"][0]
+        said = cli(*asked, sliders[key]["option"], stop["typed"], "--json").json
+        assert stop["centre"] == said["result"]["crossover_days"]
+        assert (stop["p5"], stop["p95"]) == (
+            said["ranges"]["crossover_days"]["p5"],
+            said["ranges"]["crossover_days"]["p95"],
+        )
+        assert stop["headline"] == said["headline"]
+        own = sliders[key]["rows"][sliders[key]["asked"]]
+        assert own["typed"] == ""
+
+
+def test_a_comparison_over_a_number_has_a_slider_over_it(cli: Cli) -> None:
+    asked = ("compare", "-m", "llama-3.1-8b", "--osl", "100", "--samples", "50", "--vary", "hardware=h100-sxm,l40s")
+    page = cli(*asked, "--vary", "isl=200,2000", "--format", "html").out
+    (data,) = re.findall(r'<script type="application/json" id="live-data">(.*?)</script>', page)
+    (slider,) = json.loads(data)["sliders"]
+    assert slider["option"] == "--isl"
+    for stop in slider["rows"]:
+        rows = cli(*asked, "--isl", stop["typed"], "--json").json["alternatives"]
+        assert stop["centre"] == pytest.approx(min(row["usd_per_request"] for row in rows), rel=1e-6)
+        cheapest = min(rows, key=lambda row: float(row["usd_per_request"]))["name"]
+        assert f"{cheapest} is cheapest" in stop["headline"]
+
+
+BITS = (
+    "<script>alert(1)</script>", "\"'>", "</title>", "</script>", "<img src=x onerror=alert(1)>", "{{7*7}}", "{%", "--><!--",
+    "javascript:x", "\u202e", "\x1b[2J", "&lt;", "]]>", "' onload='x", "<svg/onload=x>", "\\u003c", "${x}", "`", "\x00",
+)  # fmt: skip
+
+
+def test_500_hostile_names_are_inert_in_one_page() -> None:
+    names = [f"{a}{i}{b}" for i, (a, b) in enumerate((a, b) for a in BITS for b in (*BITS, *HOSTILE))][:500]
+    assert len(names) == 500
+
+    def made(named: list[str]) -> Parsed:
+        rows = [
+            {"name": n, "inputs": {"hardware": n, "isl": i % 7}, "usd_per_request": 1.0 + i}
+            for i, n in enumerate(named)
+        ]
+        inputs = {f"k{i}": Input(n, "name", "flag", source=n) for i, n in enumerate(named)}
+        estimate = Estimate(
+            command="compare", headline=named[0], result={"name": named[1]}, inputs=inputs,
+            warnings=[Warning("W001", n, n) for n in named[:50]], arrays={"alternatives": rows},
+        )  # fmt: skip
+        return Parsed(render("html", estimate, Options(said=named[2])))
+
+    plain, found = made([f"name {i}" for i in range(500)]), made(names)
+    assert [tag for tag, _ in found.tags] == [tag for tag, _ in plain.tags], "a name became markup"
+    assert not [a for _, attributes in found.tags for a in attributes if a.startswith("on")]
+    assert not [a for _, a in found.tags if (a.get("href") or "https://").lower().startswith("javascript")]
+
+
+def test_a_page_of_10000_alternatives_stays_small() -> None:
+    rows = [
+        {
+            "name": f"isl {i}, h100-sxm", "inputs": {"hardware": "h100-sxm", "isl": i}, "usd_per_request": i / 1e6,
+            "usd_per_month": float(i), "gpus": 8.0, "tpot_seconds": 0.03, "ttft_seconds": 0.2, "ratio": 1.0,
+        }
+        for i in range(1, 10_001)
+    ]  # fmt: skip
+    estimate = Estimate(command="compare", headline="x", result={"name": "x"}, arrays={"alternatives": rows})
+    assert len(render("html", estimate, Options()).encode()) < 2_000_000
 
 
 def test_requests_served_double_as_by_hand() -> None:

@@ -182,7 +182,7 @@ def half_width(ranges: Ranges, kind: Kind) -> Num:
     kind : Kind
         What holds of the question.
 
-    Source: docs/method-training.md, ranges; fitted to errors of sources left out (scripts/fit_training.py).
+    Source: docs/method-training.md, fit; fitted to errors of sources left out (scripts/fit_training.py).
 
     Examples
     --------

@@ -260,5 +260,6 @@ def _headline(result: dict[str, Any], rows: list[dict[str, Any]]) -> str:
         ends = min((str(row["budget_ends"]) for row in rows if row["budget_ends"]), default="")
         return f"{held}{warns}.{f' At this rate the budget ends on {ends}.' if ends else ''}"
     worst = rows[-1]
-    fails = f"{failed} of {total} limits {'fails' if failed == 1 else 'fail'}{warns}"
+    those = "The one limit" if total == 1 else f"{failed} of {total} limits"
+    fails = f"{those} {'fails' if failed == 1 else 'fail'}{warns}"
     return f"{fails}. {'' if failed == 1 else 'Worst: '}{worst['budget']}: {worst['message']}."

@@ -37,7 +37,7 @@ LEAST = 1e-9  # requests per day, over a first guess of them, that nobody asks f
 SIZES = np.geomspace(1e8, 1e13, 13)  # parameters that are tried before the search is narrowed
 CLOSE = 1e-3  # of the largest model, relative
 DEARER = 1.25  # times the price that is found: the second point of a line
-METHOD = "docs/method-crossover.md, turned round"
+METHOD = "docs/method-crossover.md, backwards"
 
 Answer = Callable[[Scenario], Estimate]
 

@@ -131,4 +131,5 @@ def _owned(owned: Owned, gpus: Num, c: ServingFigures) -> list[Charge]:
     """What an hour is made of; electricity at the load that whole replicas have."""
     parts = dict(owned.parts)
     parts["electricity"] += float(c["own_usd_per_hour"]) - owned.usd_per_hour
-    return [_hours(f"owned: {name}", gpus, rate) for name, rate in parts.items()]
+    alone = len(parts) == 1  # machines that are there already: nothing else is owed
+    return [_hours(name if alone else f"owned: {name}", gpus, rate) for name, rate in parts.items()]

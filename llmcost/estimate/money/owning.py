@@ -21,12 +21,15 @@ from llmcost.estimate.money.place import Place, place
 from llmcost.estimate.money.purchase import read_purchase
 from llmcost.keys import SERVE
 
-SOURCE = "docs/method-fleet.md, owning"
+SOURCE = "docs/method-fleet.md, owned accelerator"
 SHARED = ("tdp_watts", "server_factor", "average_load", "idle_load", "pue", "electricity_price", "utilization")
 DEFAULTS = {
     "residual_value": "residual_value", "cost_of_capital": "cost_of_capital", "facility_cost": "facility_usd_per_mw",
     "maintenance": "maintenance", "operations_staff": "operations_staff",
 }  # fmt: skip
+
+
+ELECTRICITY = "electricity"  # the part of an owned hour that machines which are there still cost
 
 
 class Owned(NamedTuple):
@@ -157,7 +160,7 @@ def running_usd(p: OwningNumbers | ServingNumbers, busy: Num) -> Num:
 def _spread_over_use(rates: Mapping[str, Any], in_use: Any, idle: Any, p: OwningNumbers) -> dict[str, Any]:
     """The same per hour in use: idle hours are paid by the used ones."""
     u = p["occupancy"]
-    return {name: rate / u for name, rate in rates.items()} | {"electricity": in_use + idle * (1.0 - u) / u}
+    return {name: rate / u for name, rate in rates.items()} | {ELECTRICITY: in_use + idle * (1.0 - u) / u}
 
 
 def _explain(ledger: Ledger, owned: Owned) -> None:

@@ -1,6 +1,6 @@
 """What an accelerator-hour costs: the median of provider medians, and the spread between providers.
 
-The rule is in docs/method.md, section "Prices". Quotes are dated; `--as-of` picks the newest up to a day.
+The rule is in docs/method.md, prices. Quotes are dated; `--as-of` picks the newest up to a day.
 """
 
 from __future__ import annotations

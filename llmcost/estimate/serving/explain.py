@@ -59,7 +59,7 @@ def _fleet(service: Hosted, c: ServingFigures, p: ServingNumbers) -> None:
     if service.sizing is not None:
         formula = f"highest load of the fleet at which 95 % of requests have a token within {q.stated('ttft_p95'):g} s"
         most = service.sizing.max_utilization
-        q.step("highest utilisation", formula, most, "share", "docs/method-serving.md, queueing")
+        q.step("highest utilisation", formula, most, "share", "docs/method-serving.md, at a load")
     if service.requests:
         fleets.explain(q, service.fleet, c, p)
         load = float(service.fleet.load(p, service.bound))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from llmcost import __version__, units
+from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.errors import Exit, LlmcostError, raise_all
 from llmcost.estimate.sweep import columns as tables
@@ -21,6 +21,7 @@ from llmcost.keys import KEYS
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, refuse_unread
 from llmcost.terms import TERMS
+from llmcost.version import __version__
 
 FRONT_ROWS = 12
 Told = Callable[[int, int, int], None]  # points done, of how many, and those that were there already

@@ -14,6 +14,7 @@ from llmcost.estimate.asking.subject import Chip
 from llmcost.estimate.asking.values import TrainingFigures, TrainingNumbers, named
 from llmcost.estimate.money import rent as prices
 from llmcost.estimate.money.charge import Charge, total_usd
+from llmcost.estimate.money.owning import ELECTRICITY
 from llmcost.estimate.money.place import Place
 from llmcost.estimate.money.purchase import read_purchase
 
@@ -41,7 +42,7 @@ class Bill(NamedTuple):
     def run_rows(self, p: TrainingNumbers, figures: TrainingFigures) -> list[Charge]:
         """The final run alone."""
         if self.definition == RENTAL:
-            return [Charge("accelerator rental", figures["gpu_hours"], "GPU-hour", p["price"])]
+            return [Charge(self._hour(), figures["gpu_hours"], "GPU-hour", p["price"])]
         if self.definition == ACQUISITION:
             assert self.gpus is not None  # asked for, where a cluster is bought
             return _hardware(p, p["purchase_price"], self.gpus, "GPU")
@@ -50,6 +51,12 @@ class Bill(NamedTuple):
         rate = money.consumed_usd_per_hour(value, p["hardware_price_decline"])
         electricity = Charge("electricity", figures["energy_kwh"], "kWh", p["electricity_price"])
         return [*_hardware(p, rate, figures["gpu_hours"], "GPU-hour"), electricity]
+
+    def _hour(self) -> str:
+        """What an accelerator-hour is: rented, owned, or the electricity of machines that are there."""
+        if self.terms.owned is None:
+            return "accelerator rental"
+        return ELECTRICITY if set(self.terms.owned.parts) == {ELECTRICITY} else "owned accelerators"
 
     def totals(self, p: TrainingNumbers, figures: TrainingFigures) -> TrainingFigures:
         """`total_usd` by scope, the final run, and the programme where it can be told."""

@@ -202,9 +202,7 @@ def _adapters(question: Question, model: Subject, method: Method) -> Method:
         question.record("lora_rank", rank, factor.origin)
     where = str(question.stated("adapted") or stack.adapts(question))
     if question.scenario.get("adapted", question.side) is None:
-        question.record(
-            "adapted", where, Origin("default", "docs/method-training.md, fine-tuning: as the software does")
-        )
+        question.record("adapted", where, Origin("default", "docs/method-training.md, software: as the software does"))
     ends = float(where == "+embeddings")
     count = float(engine.adapter_params(assumed_shape(question, model), float(rank), engine.ADAPTED[where], ends))
     source = Origin("computed", f"{declared.LORA_SOURCE}: rank {rank} on {where}")

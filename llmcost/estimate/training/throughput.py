@@ -119,7 +119,7 @@ def _counted(question: Question, work: methods.Work) -> methods.Work:
         return work
     said = question.stated("mfu_convention")
     if said is None:
-        question.record("mfu_convention", CAUSAL, Origin("default", "docs/method-training.md, MFU"))
+        question.record("mfu_convention", CAUSAL, Origin("default", "docs/method-training.md, the step"))
         if most > TELLING:
             question.warn(
                 "W044",

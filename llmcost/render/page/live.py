@@ -14,6 +14,10 @@ from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
+from llmcost import units
+from llmcost.keys import KEYS, Key
+from llmcost.render import text as words
+from llmcost.render.charts import Lines, charts
 from llmcost.render.page import svg
 from llmcost.result import Estimate, Input
 
@@ -31,14 +35,18 @@ SLIDERS = {
 }
 REACH = 100.0  # how far a slider goes on either side of what was said
 LONGEST = 14_610.0  # days of the horizon's slider: 40 years
-FIXED = "everything that is not a slider"
+FIXED = "everything that is not a slider, since it needs the engine again"
+AROUND = "around"  # the array of answers with one input moved
+PLACES = "the slider stops at the values that were compared; for others, ask the command"
+ALONE = "each slider moves one input and puts the others back; together, and for all else, ask the command"
 
 
 class Live(NamedTuple):
-    """The data of the sliders as JSON text, and what stays as it is."""
+    """The data of the sliders as JSON text, what stays as it is, and the scripts that move them."""
 
     data: Markup
     fixed: str
+    scripts: tuple[str, ...]
 
 
 def data(estimate: Estimate) -> Live | None:
@@ -64,7 +72,66 @@ def data(estimate: Estimate) -> Live | None:
         "level": _levels(estimate, rate),
         "sliders": _sliders(inputs, rate, float(estimate.result["horizon_days"] or 0.0)),
     }
-    return Live(Markup(json.dumps(found, allow_nan=False).replace("<", "\\u003c")), FIXED)  # no text of a user in it
+    return Live(_json(found), FIXED, ("curves.js", "page.js"))
+
+
+def tables(estimate: Estimate) -> Live | None:
+    """Sliders over answers that the engine gave, one input at a time; None where it gave none."""
+    rows = estimate.arrays.get(AROUND) or []
+    sliders = []
+    for key in dict.fromkeys(str(row["input"]) for row in rows):
+        mine = [row for row in rows if row["input"] == key]
+        told = KEYS[key]
+        stops = [
+            {
+                "value": row["value"],
+                "typed": row["typed"],
+                "shown": units.format(told.kind, row["value"]),
+                "headline": words.clean(row["headline"]),
+                "centre": row["crossover_days"],
+                **{name: row[name] for name in ("p5", "p95", "level", "curve")},
+            }
+            for row in mine
+        ]
+        asked = next(i for i, row in enumerate(mine) if not row["typed"])
+        label = words.input_name(key)
+        sliders.append({"key": key, "label": label, "option": told.option, "asked": asked, "rows": stops})
+    if not sliders:
+        return None
+    box = [svg.WIDTH, svg.HEIGHT, svg.LEFT, svg.RIGHT, svg.TOP, svg.BOTTOM]
+    return Live(_json({"box": box, "sliders": sliders}), ALONE, ("curves.js", "around.js"))
+
+
+def axis(estimate: Estimate) -> Live | None:
+    """A slider over the numbers that alternatives were varied by: who is cheapest at each, and by how much."""
+    chart = charts(estimate).get("varied")
+    if not isinstance(chart, Lines) or len(chart.series) < 2:
+        return None
+    costs: dict[float, list[tuple[float, str]]] = {}
+    for one in chart.series:
+        for value, cost in one.points:
+            costs.setdefault(value, []).append((cost, one.name))
+    told = KEYS.get(chart.key)
+    if told is None or len(costs) < 2:
+        return None
+    stops = [_place(told, chart, value, sorted(found)) for value, found in sorted(costs.items())]
+    slider = {"key": told.name, "label": chart.across, "option": told.option, "asked": 0, "rows": stops}
+    return Live(_json({"box": [], "sliders": [slider]}), PLACES, ("curves.js", "around.js"))
+
+
+def _place(told: Key, chart: Lines, value: float, found: list[tuple[float, str]]) -> dict[str, Any]:
+    """What the alternatives cost at one value."""
+    shown = units.format(told.kind, value)
+    (least, first), others = found[0], found[1:]
+    ratios = ", ".join(f"{name} costs {cost / least:.3g} x as much" for cost, name in others) if least > 0 else ""
+    headline = f"At {chart.across} {shown}: {first} is cheapest, {chart.up} {units.format(chart.y_kind, least)}"
+    row = {"value": value, "typed": f"{value:.10g}", "shown": shown, "headline": f"{headline}; {ratios}".rstrip("; ")}
+    return row | {"centre": least, "p5": None, "p95": None, "level": None, "curve": []}
+
+
+def _json(found: Mapping[str, Any]) -> Markup:
+    """Data for a script; no text in it ends the element that holds it."""
+    return Markup(json.dumps(found, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"))
 
 
 def _given(value: Input | None) -> bool:

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
 from llmcost import units
+from llmcost.render.chart import tick_label
+from llmcost.render.charts import Bar, Bars, Chart, Lines
+from llmcost.render.pareto import bounds, log_ticks
 
 WIDTH, HEIGHT = 720, 360
 LEFT, RIGHT, TOP, BOTTOM = 70, 110, 16, 40
+MARGIN = 24  # at the right of charts whose lines are named above
 ROW, LABEL, ROOM = 26, 200, 130  # of bars: height, room for names, room for values
 MOST_BARS = 24
+FILLED = "i"  # the one band that is tinted: two would grey each other out; edges tell the other
 MOST_POINTS = 400  # of a curve: more than a screen has
 Place = Callable[[float], float]
+STYLE = Path(__file__).parent / "svg.css"  # of pictures in a page and alone
 
 
-class Bar(NamedTuple):
-    """A row of a bar chart: its 90 % interval where it has one."""
-
-    label: str
-    value: float
-    text: str
-    low: float | None = None
-    high: float | None = None
+def draw(chart: Chart) -> Markup:
+    """A chart as SVG; its alternative text is the chart in words."""
+    return bars(chart.rows, chart.alt) if isinstance(chart, Bars) else lines(chart)
 
 
 def bars(rows: Sequence[Bar], alt: str) -> Markup:
@@ -72,9 +74,13 @@ def curves(found: Sequence[Curve], crossing: Mapping[str, float | None], alt: st
     for curve in found:
         at = _thin(len(curve.days))
         if curve.low is not None and curve.high is not None:
-            up = [f"{x(curve.days[i]):.1f} {y(curve.high[i]):.1f}" for i in at]
-            down = [f"{x(curve.days[i]):.1f} {y(curve.low[i]):.1f}" for i in reversed(at)]
-            parts.append(f'<path class="band {curve.style}" d="M{"L".join((*up, *down))}Z"/>')
+            if curve.style == FILLED:
+                up = [f"{x(curve.days[i]):.1f} {y(curve.high[i]):.1f}" for i in at]
+                down = [f"{x(curve.days[i]):.1f} {y(curve.low[i]):.1f}" for i in reversed(at)]
+                parts.append(f'<path class="band {curve.style}" d="M{"L".join((*up, *down))}Z"/>')
+            for edge in (curve.low, curve.high):
+                shown = [f"{x(curve.days[i]):.1f} {y(edge[i]):.1f}" for i in at if edge[i] <= top]
+                parts += [f'<path class="edge {curve.style}" d="M{"L".join(shown)}"/>'] if len(shown) > 1 else []
         line = "L".join(f"{x(curve.days[i]):.1f} {y(curve.values[i]):.1f}" for i in at)
         parts.append(f'<path class="line {curve.style}" d="M{line}"/>')
         parts.append(_text(WIDTH - RIGHT + 6, y(curve.values[-1]) + 4, curve.name, "start", curve.style))
@@ -91,30 +97,81 @@ def curves(found: Sequence[Curve], crossing: Mapping[str, float | None], alt: st
     return _svg(parts, WIDTH, HEIGHT, alt, ident)
 
 
-def points(rows: Iterable[tuple[float, float, str]], across: str, up: str, alt: str) -> Markup:
-    """Points on two logarithmic axes, each with its words."""
-    shown = [row for row in rows if row[0] > 0 and row[1] > 0]
-    xs, ys = [math.log(row[0]) for row in shown], [math.log(row[1]) for row in shown]
-    left, wide = min(xs), max(max(xs) - min(xs), 1e-9)
-    low, high = min(ys), max(max(ys) - min(ys), 1e-9)
+def lines(chart: Lines) -> Markup:
+    """Series over two axes, named above by their colour and dashes; a ring is what was chosen."""
+    xs = [x for one in chart.series for x, _ in one.points] + [mark.x for mark in chart.marks]
+    ys = [y for one in chart.series for _, y in one.points] + [mark.y for mark in chart.marks]
+    ys += [] if chart.level is None else [chart.level]
+    names = [one.name for one in chart.series] if len(chart.series) > 1 else []
+    top = TOP + 18 * math.ceil(len(names) / 2) + (14 if names else 10)
+    x = scale(min(xs), max(xs), chart.x_log, LEFT, WIDTH - MARGIN)
+    y = scale(min(ys), max(ys), chart.y_log, HEIGHT - BOTTOM, top)
     parts = [
-        f'<path class="axis" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>',
-        _text(WIDTH - RIGHT, HEIGHT - 8, across, "end", "dim"),
-        _text(LEFT - 60, TOP - 2, up, "start", "dim"),
+        *_names(names),
+        *(_level(y.at(value), _label(chart.y_kind, value), value in y.ticks) for value in y.ticks),
+        *(_text(x.at(value), HEIGHT - BOTTOM + 16, _label(chart.x_kind, value), "middle", "dim") for value in x.ticks),
+        f'<path class="axis" d="M{LEFT} {top}V{HEIGHT - BOTTOM}H{WIDTH - MARGIN}"/>',
+        _text(WIDTH - MARGIN, HEIGHT - 6, chart.across, "end", "dim"),
+        _text(4, top - 8, chart.up, "start", "dim"),
     ]
-    for (_, _, words), a, b in zip(shown, xs, ys, strict=True):
-        cx = LEFT + 12 + (a - left) / wide * (WIDTH - LEFT - RIGHT - 24)
-        cy = HEIGHT - BOTTOM - 12 - (b - low) / high * (HEIGHT - TOP - BOTTOM - 24)
-        parts.append(f'<circle class="b" cx="{cx:.1f}" cy="{cy:.1f}" r="5"><title>{escape(words)}</title></circle>')
-    for at, pick in ((0, min), (1, max)):
-        ends = (pick(row[0] for row in shown), pick(row[1] for row in shown))
-        along, above = (
-            LEFT + 12 + at * (WIDTH - LEFT - RIGHT - 24),
-            HEIGHT - BOTTOM - 8 - at * (HEIGHT - TOP - BOTTOM - 24),
-        )
-        parts.append(_text(along, HEIGHT - BOTTOM + 16, f"{ends[0]:.3g}", "middle", "dim"))
-        parts.append(_text(LEFT - 6, above, f"{ends[1]:.3g}", "end", "dim"))
-    return _svg(parts, WIDTH, HEIGHT, alt)
+    if chart.level is not None:
+        parts.append(f'<path class="w" d="M{LEFT} {y.at(chart.level):.1f}H{WIDTH - MARGIN}"/>')
+    for i, one in enumerate(chart.series):
+        at = [(x.at(a), y.at(b)) for a, b in one.points]
+        if not (one.dots and chart.level is not None):  # rows of their own: no line joins them
+            parts.append(f'<path class="line s{i}" d="M{"L".join(f"{a:.1f} {b:.1f}" for a, b in at)}"/>')
+        told = one.words or [""] * len(at)
+        for (a, b), words in zip(at, told, strict=True) if one.dots else ():
+            title = f"<title>{escape(words)}</title>" if words else ""
+            parts.append(f'<circle class="dot s{i}" cx="{a:.1f}" cy="{b:.1f}" r="4">{title}</circle>')
+    for mark in chart.marks:
+        a, b = x.at(mark.x), y.at(mark.y)
+        parts.append(f'<circle class="ring" cx="{a:.1f}" cy="{b:.1f}" r="8"/>')
+        side, shift = ("end", -14) if a > WIDTH / 2 else ("start", 14)
+        parts.append(_text(a + shift, b - 10, mark.label, side, "v"))
+    return _svg(parts, WIDTH, HEIGHT, chart.alt)
+
+
+class Scale(NamedTuple):
+    """Where values are on an axis, and which ones are named."""
+
+    at: Place
+    ticks: Sequence[float]
+
+
+def scale(low: float, high: float, log: bool, start: float, end: float) -> Scale:
+    """An axis from one place to another: linear from zero, or logarithmic between round steps.
+
+    >>> round(scale(1.0, 100.0, True, 0.0, 200.0).at(10.0)), scale(1.0, 100.0, True, 0.0, 200.0).ticks
+    (100, [1.0, 10.0, 100.0])
+    """
+    if not log or low <= 0:
+        top = high or 1.0
+        return Scale(lambda value: start + value / (1.04 * top) * (end - start), ticks(top))
+    left, right = bounds([low, high])
+    wide = math.log(right / left)
+    steps = [v for v in log_ticks(left, right)]
+    few = steps if len(steps) <= 8 else [v for v in steps if f"{v:e}"[0] == "1"]
+    return Scale(lambda value: start + math.log(value / left) / wide * (end - start), few)
+
+
+def _label(kind: str, value: float) -> str:
+    return f"{value:.0%}" if kind == "share" else tick_label(kind, value)
+
+
+def _level(y: float, label: str, named: bool) -> str:
+    grid = f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - MARGIN}"/>'
+    return grid + (_text(LEFT - 6, y + 4, label, "end", "dim") if named else "")
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    """Swatches with names, two a row."""
+    parts = []
+    for i, name in enumerate(names):
+        at, y = LEFT + i % 2 * (WIDTH - LEFT - MARGIN) / 2, TOP + 18 * (i // 2)
+        parts.append(f'<path class="line s{i}" d="M{at:.0f} {y}h28"/>')
+        parts.append(_text(at + 34, y + 4, name[:42], "start"))
+    return parts
 
 
 def _axes(last: float, top: float, x: Place, y: Place) -> list[str]:
@@ -159,3 +216,9 @@ def _svg(parts: Iterable[str], width: int, height: int, alt: str, ident: str = "
     space = "http://www.w3.org/2000/svg"
     head = f'<svg{name} viewBox="0 0 {width} {height}" role="img" aria-label="{escape(alt)}" xmlns="{space}">'
     return Markup(f"{head}<title>{escape(alt)}</title>{body}</svg>")  # every text above is escaped
+
+
+def standalone(picture: Markup) -> str:
+    """A picture of a page as a file of its own: with its style, light."""
+    style = f"<style>{STYLE.read_text('utf-8')}</style>"
+    return str(picture).replace("<title>", f"{style}<title>", 1)

@@ -1,0 +1,186 @@
+"""Charts of trends: cost over time, load, batch, speed, and over a key that was varied."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from llmcost import units
+from llmcost.keys import all_keys
+from llmcost.render import text as words
+from llmcost.render.charts.kinds import SERIES, Lines, Mark, Row, Series, is_number, is_positive, rows_of
+from llmcost.result import Estimate
+
+COST, SPEED = "usd_per_mtok_output", "tokens_per_second_per_user_full"
+MONTHS = 12  # of a year: the axis of time is in months
+AGREED = 1e-6  # how close totals must be to a straight line over time
+LOADS = [i / 50 for i in range(5, 51)]  # of a fleet: 10 % to 100 %
+FEWEST = 2
+
+
+def over_time(estimate: Estimate) -> Lines | None:
+    """What each alternative has cost by a month: what is paid first, then a line."""
+    rows = [r for r in rows_of(estimate, "alternatives") if is_number(r.get("usd_per_month"))]
+    if len(rows) < FEWEST or not any(r.get("upfront_usd") for r in rows):
+        return None
+    months = {_months(r) for r in rows if r["usd_per_month"] > 0}
+    ends = [m for m in months if m is not None]
+    if not ends or None in months or max(ends) > min(ends) * (1 + AGREED):
+        return None  # traffic or prices move: the totals are no straight line
+    end = ends[0]
+    series = [
+        Series(words.clean(r["name"]), [(m, float(r.get("upfront_usd") or 0.0) + m * float(r["usd_per_month"]))
+                                        for m in (0.0, end)])
+        for r in rows[:SERIES]
+    ]  # fmt: skip
+    title = "What each alternative has cost by a month: what is paid first, then its months"
+    return Lines(title, series, "months", "cumulative cost", "count", "usd")
+
+
+def _months(row: Row) -> float | None:
+    total = row.get("total_usd_horizon")
+    if not is_number(total):
+        return None
+    return round((total - float(row.get("upfront_usd") or 0.0)) / float(row["usd_per_month"]), 6)
+
+
+def over_a_key(estimate: Estimate) -> Lines | None:
+    """The figure that alternatives are compared by over a number that was varied; a line for each other choice."""
+    rows = [r for r in rows_of(estimate, "alternatives") if r.get("inputs")]
+    of = next((r["range_of"] for r in rows if r.get("range_of")), "usd_per_request")
+    rows = [r for r in rows if is_number(r.get(of))]
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in rows:
+        groups.setdefault(tuple(v for v in row["inputs"].values() if isinstance(v, str)), []).append(row)
+    key = _varied(list(groups.values()))
+    if key is None:
+        return None
+    kind = all_keys()[key].kind
+    term = words.term_of(of)
+    names = _told_apart(list(groups))
+    series = [
+        Series(name or term.label, sorted((float(r["inputs"][key]), float(r[of])) for r in group), dots=False)
+        for name, group in zip(names, list(groups.values())[:SERIES], strict=False)
+    ]
+    xs = [x for one in series for x, _ in one.points]
+    across = words.input_name(key)
+    money = term.kind.startswith("usd")
+    title = f"How {'the cost ' if money else ''}{term.label} changes with {across}"
+    up = f"{'cost ' if money else ''}{term.label}"
+    log = min(xs) > 0 and max(xs) / min(xs) > 10
+    x_kind, y_kind = kind if kind in units.KINDS else "count", "usd" if money else term.kind
+    return Lines(title, series, across, up, x_kind, y_kind, x_log=log, key=key)
+
+
+def _varied(groups: Sequence[Sequence[Row]]) -> str | None:
+    """The first number that differs between all rows of a group, in every group of several."""
+    several = [group for group in groups if len(group) >= FEWEST]
+    if not several or len(several) < len(groups):
+        return None
+    for key in several[0][0]["inputs"]:
+        values = [[row["inputs"].get(key) for row in group] for group in several]
+        if key in all_keys() and all(all(map(is_number, v)) and len(set(v)) == len(v) for v in values):
+            return str(key)
+    return None
+
+
+def _told_apart(names: Sequence[tuple[str, ...]]) -> list[str]:
+    """Names of the groups: what differs between them."""
+    wide = min(map(len, names))
+    kept = [i for i in range(wide) if len({name[i] for name in names}) > 1]
+    return [words.clean(", ".join(name[i] for i in kept)) for name in names]
+
+
+def cost_against_speed(estimate: Estimate) -> Lines | None:
+    """Every point that no other beats, a line an alternative, and the chosen one."""
+    rows = [r for r in rows_of(estimate, "front") if is_positive(r.get(COST)) and is_positive(r.get(SPEED))]
+    if len(rows) < FEWEST:
+        return None
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(words.clean(row.get("name") or "unbeaten points"), []).append(row)
+    series = [
+        Series(name, [(float(r[SPEED]), float(r[COST])) for r in sorted(group, key=lambda r: float(r[SPEED]))], True,
+               [_point(r) for r in sorted(group, key=lambda r: float(r[SPEED]))])
+        for name, group in list(groups.items())[:SERIES]
+    ]  # fmt: skip
+    marks = [m for r in [_chosen(estimate, rows)] if r is not None for m in [_mark(r, SPEED)]]
+    chosen = "; the ring is the one chosen" if marks else ""
+    title = f"Cost against speed with full batches: every point that no other beats{chosen}"
+    return Lines(title, series, "tokens/s of one user", "$/Mtok of output", "count", "usd", True, True, marks)
+
+
+def cost_over_batch(estimate: Estimate) -> Lines | None:
+    """What a token costs over the requests in flight, a line a layout."""
+    rows = [r for r in rows_of(estimate, "front") if is_positive(r.get(COST)) and is_positive(r.get("batch"))]
+    if estimate.command != "serve" or len(rows) < FEWEST:
+        return None
+    groups: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        groups.setdefault(words.clean(row.get("layout") or "layout"), []).append(
+            (float(row["batch"]), float(row[COST]))
+        )
+    series = [Series(name, sorted(points), dots=True) for name, points in list(groups.items())[:SERIES]]
+    marks = [m for r in [_chosen(estimate, rows)] if r is not None for m in [_mark(r, "batch")]]
+    title = "Cost of output over requests in flight, a line a layout" + (
+        "; the ring is the one chosen" if marks else ""
+    )
+    return Lines(
+        title, series, "requests in flight on a replica", "$/Mtok of output", "count", "usd", True, True, marks
+    )
+
+
+def _chosen(estimate: Estimate, rows: Sequence[Row]) -> Row | None:
+    """The point of the answer: its batch and layout."""
+    batch, gpus = estimate.result.get("batch"), estimate.result.get("gpus_per_replica")
+    return next((r for r in rows if r.get("batch") == batch and r.get("gpus_per_replica") == gpus), None)
+
+
+def _mark(row: Row, key: str) -> Mark:
+    return Mark(float(row[key]), float(row[COST]), f"chosen: {_point(row)}")
+
+
+def _point(row: Row) -> str:
+    name, layout = (words.clean(row.get(key) or "") for key in ("name", "layout"))
+    return f"{name} {layout}, batch {float(row.get('batch') or 0):,.0f}".strip()
+
+
+def cost_over_load(estimate: Estimate) -> Lines | None:
+    """What a token of the same fleet costs over how busy it is: its hours are paid either way."""
+    cost, load = estimate.result.get(COST), estimate.result.get("utilization")
+    if estimate.command != "serve" or not is_positive(cost) or not is_positive(load):
+        return None
+    if not estimate.result.get("gpus"):
+        return None
+    paid = cost * load
+    label = f"this fleet: {load:.0%} busy, {units.format('usd_per_mtok', cost)}"
+    series = [Series("output", [(share, paid / share) for share in LOADS])]
+    title = "Cost of output over how busy the fleet is, whose hours are paid either way; the ring is this answer"
+    mark = Mark(load, cost, label)
+    return Lines(title, series, "utilization", "$/Mtok of output", "share", "usd", marks=[mark])
+
+
+def reuse(estimate: Estimate) -> Lines | None:
+    """How much of the prompts of a log a cache would have held."""
+    rows = [
+        r for r in rows_of(estimate, "reuse") if is_positive(r.get("cache_tokens")) and is_number(r.get("reused_share"))
+    ]
+    if len(rows) < FEWEST:
+        return None
+    points = sorted((float(r["cache_tokens"]), float(r["reused_share"])) for r in rows)
+    title = "Share of prompt tokens that a prefix cache of that size would have held"
+    return Lines(title, [Series("reused", points, True)], "tokens of cache", "share reused", "count", "share", True)
+
+
+def calibration(estimate: Estimate) -> Lines | None:
+    """Predicted over measured, before and after."""
+    rows = [
+        r for r in rows_of(estimate, "rows") if is_positive(r.get("measured")) and is_positive(r.get("predicted_after"))
+    ]
+    if estimate.command != "calibrate" or not rows:
+        return None
+    series = []
+    for name, key in (("before", "predicted"), ("after", "predicted_after")):
+        told = [(float(i), r[key] / r["measured"]) for i, r in enumerate(rows, 1) if is_positive(r[key])]
+        series.append(Series(name, told, dots=True))
+    title = "Predicted over measured, row by row, before and after; the line at 1 is a perfect prediction"
+    return Lines(title, series, "row", "predicted / measured", y_log=False, level=1.0)

@@ -1,0 +1,193 @@
+"""Charts: every table has one, with the numbers of its rows, and every mark is told in words."""
+
+from __future__ import annotations
+
+import re
+import xml.etree.ElementTree as ET
+from typing import Any
+
+import pytest
+
+import llmcost
+from llmcost.errors import LlmcostError
+from llmcost.render.charts import NAMES, Bars, Lines, charts
+from llmcost.render.page import svg
+from llmcost.render.plot import plot
+from llmcost.result import Estimate, Range
+from tests.conftest import ROOT, Cli
+
+
+def answer(command: str, result: dict[str, Any] | None = None, **arrays: Any) -> Estimate:
+    return Estimate(command=command, headline="An answer.", result=result or {}, arrays=arrays)
+
+
+FRONT = [
+    {
+        "usd_per_mtok_output": 0.2,
+        "tokens_per_second_per_user_full": 10.0,
+        "batch": 64,
+        "gpus_per_replica": 1,
+        "layout": "tp 1",
+    },
+    {
+        "usd_per_mtok_output": 0.4,
+        "tokens_per_second_per_user_full": 20.0,
+        "batch": 32,
+        "gpus_per_replica": 1,
+        "layout": "tp 1",
+    },
+    {
+        "usd_per_mtok_output": 2.0,
+        "tokens_per_second_per_user_full": 90.0,
+        "batch": 8,
+        "gpus_per_replica": 2,
+        "layout": "tp 2",
+    },
+]
+SERVED = {"usd_per_mtok_output": 1.0, "utilization": 0.5, "gpus": 4, "batch": 32, "gpus_per_replica": 1}
+# $600 at once and $100 a month, or $200 a month: equal after six months
+BUY_OR_RENT: list[dict[str, Any]] = [
+    {
+        "name": "own",
+        "upfront_usd": 600.0,
+        "usd_per_month": 100.0,
+        "total_usd_horizon": 1800.0,
+        "range_of": "usd_per_month",
+    },
+    {"name": "rent", "upfront_usd": None, "usd_per_month": 200.0, "total_usd_horizon": 2400.0},
+]
+ANSWERS = {
+    "step": answer("train", step=[{"name": "matrix products", "seconds": 3.0}, {"name": "waiting", "seconds": 1.0}]),
+    "phases": answer("train", phases=[{"name": "a", "gpu_hours": 3.0}, {"name": "b", "gpu_hours": 1.0}]),
+    "energy": answer("train", energy=[{"name": "a", "energy_kwh": 3.0}, {"name": "b", "energy_kwh": 1.0}]),
+    "speed": answer("serve", SERVED, front=FRONT),
+    "batch": answer("serve", SERVED, front=FRONT),
+    "load": answer("serve", SERVED),
+    "memory": answer("fit", memory=[{"name": "weights", "bytes": 2.0**30, "p5": 2.0**29, "p95": 2.0**31}]),
+    "measures": Estimate(
+        command="crossover", headline="x", result={"run_crossover_days": 10.0, "energy_crossover_days": 20.0},
+        ranges={"energy_crossover_days": Range(15.0, 20.0, 30.0)},
+    ),
+    "time": answer("compare", alternatives=BUY_OR_RENT),
+    "alternatives": answer("compare", alternatives=BUY_OR_RENT),
+    "varied": answer("compare", alternatives=[
+        {"name": f"{h}, {n}", "inputs": {"hardware": h, "isl": n, "price": 2.0}, "usd_per_request": n / 1e6, "range_of": None}
+        for h in ("h100-sxm", "l40s") for n in (100, 200, 400)
+    ]),
+    "limits": answer("check", rows=[{"budget": "b", "limit": "max_total_usd", "estimate": 3.0, "fail": 4.0, "warn": None}]),
+    "hours": answer("trace", day_hours=[{"hour": h, "relative_traffic": 1.0} for h in range(24)]),
+    "weekdays": answer("trace", weekdays=[{"weekday": d, "relative_traffic": 1.0} for d in ("Mon", "Tue")]),
+    "lengths": answer("trace", lengths=[{"quantity": "isl", "p50_tokens": 100.0, "p95_tokens": 900.0}]),
+    "reuse": answer("trace", reuse=[{"cache_tokens": 1e3, "reused_share": 0.1}, {"cache_tokens": 1e6, "reused_share": 0.5}]),
+    "calibration": answer("calibrate", rows=[{"measured": 2.0, "predicted": 3.0, "predicted_after": 2.1}]),
+    "errors": answer("validate", groups=[{"name": "tpot", "quantity": "tpot", "median_ape_pct": 9.0, "n": 1000}]),
+}  # fmt: skip
+
+
+def test_every_chart_has_an_answer_here() -> None:
+    assert set(ANSWERS) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_chart_is_drawn_in_a_page_and_in_a_file(name: str) -> None:
+    chart = charts(ANSWERS[name])[name]
+    root = ET.fromstring(svg.standalone(svg.draw(chart)))
+    assert root.attrib["role"] == "img"
+    assert root.attrib["aria-label"] == chart.alt
+    assert len(chart.alt) > len(chart.title)
+    assert plot(ANSWERS[name], ".svg", name).startswith(b"<?xml")
+
+
+def test_lines_over_time_meet_where_the_costs_do() -> None:
+    chart = charts(ANSWERS["time"])["time"]
+    assert isinstance(chart, Lines)
+    own, rent = ({one.name: one.points for one in chart.series}[name] for name in ("own", "rent"))
+    assert (own, rent) == ([(0.0, 600.0), (12.0, 1800.0)], [(0.0, 0.0), (12.0, 2400.0)])
+
+
+def test_no_line_over_time_where_months_differ() -> None:
+    rows = [BUY_OR_RENT[0], {**BUY_OR_RENT[1], "total_usd_horizon": 5000.0}]  # its traffic grows
+    assert "time" not in charts(answer("compare", alternatives=rows))
+
+
+def test_an_idle_fleet_costs_as_much_as_a_busy_one() -> None:
+    chart = charts(ANSWERS["load"])["load"]
+    assert isinstance(chart, Lines)
+    points = dict(chart.series[0].points)
+    assert points[1.0] == pytest.approx(0.5)  # $1 at half load
+    assert points[0.1] == pytest.approx(5.0)
+
+
+def test_a_varied_key_has_a_line_for_each_other_choice() -> None:
+    chart = charts(ANSWERS["varied"])["varied"]
+    assert isinstance(chart, Lines)
+    assert [one.name for one in chart.series] == ["h100-sxm", "l40s"]
+    assert chart.series[0].points == [(100.0, 1e-4), (200.0, 2e-4), (400.0, 4e-4)]
+    assert chart.across == "isl"
+
+
+def test_the_chosen_point_is_ringed_and_told() -> None:
+    chart = charts(ANSWERS["speed"])["speed"]
+    assert isinstance(chart, Lines)
+    assert [(mark.x, mark.y, mark.label) for mark in chart.marks] == [(20.0, 0.4, "chosen: tp 1, batch 32")]
+    assert "ring" in chart.title
+
+
+def test_shares_add_up() -> None:
+    chart = charts(ANSWERS["step"])["step"]
+    assert isinstance(chart, Bars)
+    assert [(bar.label, bar.text) for bar in chart.rows] == [("matrix products", "75.0%"), ("waiting", "25.0%")]
+
+
+def test_hostile_names_are_inert_in_a_picture() -> None:
+    hostile = '<script>alert(1)</script>" onload="x'
+    rows = [{**row, "name": hostile} for row in BUY_OR_RENT]
+    for chart in charts(answer("compare", alternatives=rows)).values():
+        root = ET.fromstring(svg.standalone(svg.draw(chart)))
+        assert not [node for node in root.iter() if node.tag.endswith("script") or "onload" in node.attrib]
+
+
+def test_lines_are_told_apart_without_colour() -> None:
+    style = svg.STYLE.read_text("utf-8")
+    dashes = [re.search(rf"\.line\.s{i}{{[^}}]*dasharray:([\d ]+)", style) for i in range(1, 6)]
+    assert len({found[1] for found in dashes if found}) == 5
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("train", "-m", "llama-3.1-8b", "--tokens", "1T", "-H", "h100-sxm", "--gpus", "64"),
+        ("fit", "-m", "llama-3.1-8b", "-H", "h100-sxm"),
+        ("check", str(ROOT / "examples" / "finops" / "llmcost.toml")),
+    ],
+    ids=lambda asked: str(asked[0]),
+)
+def test_commands_draw_their_tables(asked: tuple[str, ...], cli: Cli, tmp_path: Any) -> None:
+    path = tmp_path / "x.svg"
+    run = cli(*asked, "--plot", path)
+    assert path.exists(), run.err
+
+
+def test_a_chart_that_is_not_there_names_those_that_are(cli: Cli, tmp_path: Any) -> None:
+    asked = ("fit", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--plot", tmp_path / "x.svg", "--plot-kind")
+    assert "hint: --plot-kind memory" in cli(*asked, "load").err
+    assert "did you mean 'memory'" in cli(*asked, "memroy").err
+
+
+def test_matplotlib_is_missed_before_the_work(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    run = cli("fit", "-m", "no-such-model", "--plot", tmp_path / "x.png")
+    assert "needs matplotlib" in run.err
+    assert "hint: pip install matplotlib" in run.err
+
+
+def test_a_picture_in_python_is_an_image_of_its_own(tmp_path: Any) -> None:
+    found = llmcost.fit(model="llama-3.1-8b", hardware="l4").plot()
+    assert repr(found) == "<Picture memory of fit>"
+    assert "<style>" in found._repr_svg_()
+    found.save(tmp_path / "memory.svg")
+    ET.parse(tmp_path / "memory.svg")
+    with pytest.raises(LlmcostError, match="this answer has no load"):
+        llmcost.fit(model="llama-3.1-8b", hardware="l4").plot("load")
