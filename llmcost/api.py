@@ -62,6 +62,7 @@ def train(
     presets: Presets = None,
     solve: str | None = None,
     at: str | None = None,
+    confidence: str | None = None,
     **keys: Any,
 ) -> Answer:
     """What a training run costs.
@@ -72,8 +73,8 @@ def train(
         Scenario preset or `.toml` path; `keys` go over it.
     presets : path, optional
         Folder of your own presets.
-    solve, at : str, optional
-        Turn the question round: `solve="gpus", at="30d"`.
+    solve, at, confidence : str, optional
+        Turn the question round: `solve="gpus", at="30d", confidence="90%"`; `at` alone gives the chance.
     **keys
         Any option of `llmcost train`, with `_` for `-`.
 
@@ -93,7 +94,7 @@ def train(
 
     from llmcost.estimate.training.answer import train as answer
 
-    return _answered(partial(answer, solve=solve, at=at), scenario, presets, keys)
+    return _answered(partial(answer, solve=solve, at=at, confidence=confidence), scenario, presets, keys)
 
 
 def serve(scenario: str | None = None, /, *, presets: Presets = None, ladder: bool = False, **keys: Any) -> Answer:

@@ -23,13 +23,14 @@ class Dtype(NamedTuple):
     also: tuple[str, ...] = ()
 
 
-# MXFP4 has 8 bits a block of 32 (OCP Microscaling Formats v1.0, section 5.2), NVFP4 (fp4) 8 bits a block of 16.
+# MXFP4, MXFP8: 8 bits a block of 32 (OCP Microscaling Formats v1.0, section 5.2); NVFP4 (fp4): 8 bits a block of 16.
 ALL = (
     Dtype("fp32", 32.0, "tf32_flops", computes=False, caches=False, also=("float32",)),
     Dtype("bf16", 16.0, "bf16_flops", wider="fp16", recipe="bf16", also=("bfloat16",)),
     Dtype("fp16", 16.0, "fp16_flops", wider="bf16", recipe="fp16", also=("float16", "half")),
     Dtype("fp8", 8.0, "fp8_flops", wider="bf16", recipe="fp8",
           also=("float8", "fp8_e4m3", "fp8_e5m2", "e4m3", "fp8-dynamic")),
+    Dtype("mxfp8", 8.25, "fp8_flops", wider="fp8", computes=False, caches=False, recipe="mxfp8"),
     Dtype("int8", 8.0, "int8_flops", wider="bf16", also=("w8a8",)),
     Dtype("int4", 4.0, "int8_flops", wider="int8", computes=False, also=("w4a16", "awq", "gptq")),
     Dtype("fp4", 4.5, "fp4_flops", wider="fp8", recipe="nvfp4"),

@@ -279,6 +279,16 @@ FORMATS = [
     _format("fp16", 2.0, 2.0, 2.0, 16.0, False, HOPPER, "2 bytes"),
     _format("fp8", 1.0, 1.0, 2.0, 8.0, False, HOPPER, "1 byte; embedding and head stay in 16 bits"),
     _format(
+        "mxfp8",
+        1.03125,
+        1.03125,
+        2.0,
+        8.0,
+        False,
+        OCP,
+        "1 byte, 8 bits a block of 32 (OCP Microscaling Formats v1.0, section 5.2); embedding and head in 16 bits",
+    ),
+    _format(
         "int8",
         1.0,
         1.0,

@@ -17,16 +17,24 @@ EXAMPLES = """
 llmcost train --model llama-3.1-405b --tokens 15.6T --hardware h100-sxm --gpus 16384
 llmcost train --params 70B --tokens 15T --hardware tpu-v5p --gpus 8960 --mfu 40% --explain
 llmcost train --model deepseek-v3 --gpu-hours 2.788M --price 2/h --json
-llmcost train --model llama-3.1-70b --tokens 2T --hardware h100-sxm --solve gpus --at 30d
+llmcost train --model llama-3.1-70b --tokens 2T --hardware h100-sxm --solve gpus --at 30d --confidence 90%
 """
 COMMON = (
     *("model", "params", "tokens", "hardware", "gpus", "dtype", "method", "mfu", "gpu_hours"),
-    *("price", "provider", "commitment", "region", "solve", "at"),
+    *("price", "provider", "commitment", "region", "solve", "at", "confidence"),
 )
 QUESTION: dict[str, Any] = {"rich_help_panel": "Turned round", "show_default": False}
 SOLVE = typer.Option(None, "--solve", metavar="NAME", help="Find the gpus that end the run by --at.", **QUESTION)
-AT = typer.Option(None, "--at", metavar="TIME", help="When the run is to end, from its start: 30d.", **QUESTION)
-EXTRA = {"solve": SOLVE, "at": AT}
+AT = typer.Option(
+    None,
+    "--at",
+    metavar="TIME",
+    help="When the run is to end, from its start: 30d. Alone: the chance that it does.",
+    **QUESTION,
+)
+SURE = typer.Option(None, "--confidence", metavar="SHARE", help="Chance with which --solve is to end it by --at: 90%.",
+                    **QUESTION)  # fmt: skip
+EXTRA = {"solve": SOLVE, "at": AT, "confidence": SURE}
 
 
 def register(app: typer.Typer, full: bool) -> None:
@@ -34,8 +42,10 @@ def register(app: typer.Typer, full: bool) -> None:
     command.add(app, "train", SUMMARY, EXAMPLES, run, COMMON, extra=EXTRA, full=full)
 
 
-def run(scenario: Scenario, catalog: Catalog, solve: str | None = None, at: str | None = None) -> Any:
+def run(
+    scenario: Scenario, catalog: Catalog, solve: str | None = None, at: str | None = None, confidence: str | None = None
+) -> Any:
     """Answer."""
     from llmcost.estimate.training.answer import train
 
-    return train(scenario, catalog, solve=solve, at=at)
+    return train(scenario, catalog, solve=solve, at=at, confidence=confidence)

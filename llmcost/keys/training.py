@@ -9,6 +9,7 @@ ATTENTION = ("fused", "unfused")
 COMPILED = ("no", "yes")
 CONVENTIONS = ("causal", "full")
 ADAPTED = ("q,v", "attention", "all-linear", "+embeddings")
+FP8_RECIPES = ("tensorwise", "rowwise")
 
 KEYS = (
     Key("tokens", "count", "Training", "training tokens: 15T", (TRAIN, CROSSOVER), ranged=True),
@@ -33,8 +34,25 @@ KEYS = (
         (TRAIN, CROSSOVER), choices=COMPILED),
     Key("practice", "ratio", "Training", "step of a run over the step of its layout on paper: 1.06",
         (TRAIN, CROSSOVER), least=0.1, most=10.0),
+    Key("packing", "share", "Training", "share of the computed tokens that are not padding: 80%", (TRAIN, CROSSOVER),
+        least=0.01, most=1.0),
+    Key("fp8_recipe", "choice", "Training", "how FP8 training scales: a factor a tensor, or a row",
+        (TRAIN, CROSSOVER), choices=FP8_RECIPES),
+    Key("sites", "whole", "Training", "places that the accelerators stand in, the same number in each: 4",
+        (TRAIN, CROSSOVER), least=2.0),
+    Key("sync_every", "whole", "Training", "local steps between two exchanges of the places: 500", (TRAIN, CROSSOVER)),
+    Key("network_bandwidth", "bytes_per_second", "Training", "network of each place to the others: 1Gbit/s",
+        (TRAIN, CROSSOVER)),
     Key("goodput", "share", "Training", "useful share of billed time, in place of the predicted one: 90%",
         (TRAIN, CROSSOVER), least=0.001, ranged=True),
+    Key("mtbf", "seconds", "Training", "mean time between failures of one accelerator with its part of the "
+        "machine, in place of the published one: 50000h", (TRAIN, CROSSOVER), ranged=True),
+    Key("checkpoint_time", "seconds", "Training", "time that a checkpoint stops training: 30s", (TRAIN, CROSSOVER),
+        ranged=True),
+    Key("restart_time", "seconds", "Training", "time from a failure to the first new step: 10min", (TRAIN, CROSSOVER),
+        ranged=True),
+    Key("preemption", "seconds", "Training", "mean time that a spot machine is held before it is taken away: 24h",
+        (TRAIN, CROSSOVER), ranged=True),
     Key("overhead", "ratio", "Training", "billed time over training and failures (evaluation, ramp-up): 1.1",
         (TRAIN, CROSSOVER), ranged=True, least=1.0),
     Key("gpu_hours", "count", "Training", "billed accelerator-hours, given: 2.788M", (TRAIN, CROSSOVER), ranged=True),

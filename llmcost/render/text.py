@@ -321,9 +321,18 @@ def plain_number(value: Scalar) -> str:
     return clean(value) if isinstance(value, str) else repr(value)
 
 
+def _asked(estimate: Estimate) -> tuple[str, ...]:
+    """The keys that the question is after, the first of them that is there."""
+    if estimate.command != "train" or "at_days" not in estimate.result:
+        return ASKED.get(estimate.command, ())
+    if estimate.result.get("feasible") is False:
+        return ("reason",)
+    return ("at_probability", "gpus")  # of a deadline: the chance, or the accelerators that were found
+
+
 def quiet_line(estimate: Estimate) -> str:
     """The number asked for, exact and in base units; where there is none, why in words."""
-    asked = [key for key in ASKED.get(estimate.command, ()) if key in estimate.result] or list(estimate.result)[:1]
+    asked = [key for key in _asked(estimate) if key in estimate.result] or list(estimate.result)[:1]
     value = next((v for key in asked if (v := estimate.result.get(key)) is not None), None)
     if value is None:
         why = estimate.result.get("reason") or estimate.result.get("status") or units.NOT_KNOWN

@@ -20,6 +20,8 @@ TERMS = (
     Term("reason", "reason", "text", "Why there is no answer, why it never happens, or why the lead changes more than once", short={TRAIN: 170, SERVE: 600}),
     Term("most_sensitive", "most sensitive to", "text", "The inputs whose own range moves the crossing most, one at a time, with the crossing at either end"),
     Term("basis", "measured in", "text", "What is compared: `usd`, `kwh`, `co2e_kg` or `flops`"),
+    Term("at_probability", "chance to end by then", "share", "Chance that a run ends by the time that is asked for"),
+    Term("confidence", "chance asked for", "share", "Chance with which a run is to end by then"),
     Term("at_days", "asked for", "count", "When it is asked for: a crossing, from launch; the end of a run, from its start", "days"),
     Term("solved_requests_per_day", "traffic needed", "per_day", "Requests per day at launch at which the crossing falls on that day", short={CROSSOVER: 10}),
     Term("solved_usd_per_hour", "price needed", "usd_per_hour", "Price of an accelerator-hour of serving at which it falls on that day", short={CROSSOVER: 20}),

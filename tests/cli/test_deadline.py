@@ -51,6 +51,8 @@ def test_a_dearer_count_is_passed_over() -> None:
     [
         (("--solve", "gpus"), "--solve without --at"),
         (("--at", "3d"), "--at without --solve"),
+        (("--confidence", "90%"), "--confidence without --solve"),
+        (("--solve", "gpus", "--at", "3d", "--confidence", "20%"), "--confidence: 20.0% is not between 50% and 99.9%"),
         (("--solve", "gpu", "--at", "3d"), "'gpu' is not one of gpus"),
         (("--solve", "gpus", "--at", "0d"), "--at: '0d' is not a duration"),
         (("--solve", "gpus", "--at", "3d", "--gpus", "8"), "--gpus fixes it"),
@@ -60,3 +62,37 @@ def test_wrong_questions(cli: Cli, extra: tuple[str, ...], said: str) -> None:
     run = cli(*DENSE, *extra)
     assert run.code == 2
     assert said in run.err
+
+
+def test_the_chance_to_end_in_time_is_that_of_the_mfu(cli: Cli) -> None:
+    """6 x 70e9 x 2e12 FLOP on 824 H100 end with 30 % MFU or more in 39.8 days; 30% is the 5 % quantile of 30%..50%."""
+    args = (
+        "train",
+        "--params",
+        "70B",
+        "--tokens",
+        "2T",
+        "--hardware",
+        "h100-sxm",
+        "--mfu",
+        "30%..50%",
+        "--goodput",
+        "100%",
+    )
+    limit = 6 * 70e9 * 2e12 / (989.4e12 * 0.3 * 824) / 86400
+    answer = cli(*args, "--gpus", "824", "--at", f"{limit}d", "--json").json
+    assert answer["result"]["at_probability"] == pytest.approx(0.95, abs=0.01)
+    assert answer["headline"].startswith("95.")
+    assert float(cli(*args, "--gpus", "824", "--at", f"{limit}d", "-q").out) == answer["result"]["at_probability"]
+    sure = cli(*args, "--solve", "gpus", "--at", f"{limit}d", "--confidence", "95%", "--json").json
+    assert sure["result"]["gpus"] in (824, 832)
+    assert sure["result"]["confidence"] == 0.95
+    quiet = cli(*args, "--solve", "gpus", "--at", f"{limit}d", "--confidence", "95%", "-q").out
+    assert int(quiet) == sure["result"]["gpus"]
+    even = cli(*args, "--solve", "gpus", "--at", f"{limit}d", "-q").out
+    assert int(even) < sure["result"]["gpus"]
+
+
+def test_what_is_certain_has_a_chance_of_all_or_nothing(cli: Cli) -> None:
+    assert cli(*DENSE, "--gpus", "824", "--at", "30d", "-q").out.strip() == "1"
+    assert cli(*DENSE, "--gpus", "816", "--at", "30d", "-q").out.strip() == "0"

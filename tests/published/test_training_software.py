@@ -8,6 +8,7 @@ import pytest
 
 from llmcost import api, spec
 from llmcost.catalog import Catalog
+from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import Chip, machine_of
 from llmcost.estimate.training.published import same_machine
 from llmcost.estimate.validate.training_runs import predict_runs
@@ -112,3 +113,37 @@ def test_a_published_run_stands_beside_its_estimate() -> None:
 def test_the_accelerator_of_a_publication(text: str | None, name: str, same: bool) -> None:
     preset, found = CATALOG.load(spec.Accelerator, name)
     assert same_machine(text, Chip(machine_of(preset), preset, found)) is same
+
+
+def test_padding_is_computed_and_is_no_work() -> None:
+    # half of the tokens are padding: twice the steps for the same tokens, at half the MFU
+    full, half = result(**SHORT), result(**SHORT, packing="50%")
+    assert half["compute_gpu_hours"] == pytest.approx(2 * full["compute_gpu_hours"], rel=1e-9)
+    assert half["mfu"] == pytest.approx(full["mfu"] / 2, rel=1e-9)
+
+
+def test_a_factor_a_row_slows_the_products_alone() -> None:
+    # torchtitan 7a04053, Llama 3 8B on 8 H100: 7,186 tokens/s with a factor a tensor, 6,424 with one a row
+    asked: dict[str, Any] = {"model": "llama-3-8b", "hardware": "h100-sxm", "gpus": 8, "tokens": "1B", "seq_len": 8192}
+    asked |= {"dtype": "fp8", "framework": "torchtitan", "compiled": "yes", "global_batch_tokens": 65536}
+    tensor, row = (result(**asked, fp8_recipe=name) for name in ("tensorwise", "rowwise"))
+    assert row["compute_gpu_hours"] / tensor["compute_gpu_hours"] == pytest.approx(7186 / 6424, rel=0.04)
+
+
+def test_block_scales_need_units_for_them() -> None:
+    # NVIDIA Blackwell architecture brief: MXFP8 tensor cores; Hopper has none
+    with pytest.raises(LlmcostError, match="has no mxfp8"):
+        result(model="llama-3-8b", hardware="h100-sxm", gpus=8, tokens="1B", dtype="mxfp8")
+    assert result(model="llama-3-8b", hardware="b200-sxm", gpus=8, tokens="1B", dtype="mxfp8")["gpu_hours"] > 0
+
+
+def test_places_exchange_every_so_many_steps() -> None:
+    # 2 x 1/2 x 4 bytes x 8,030,261,248 parameters at 1 Gbit/s are 257 s; every 500 steps 0.514 s a step
+    asked: dict[str, Any] = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "gpus": 64, "tokens": "100B"}
+    asked |= {"sites": 2, "global_batch_tokens": "4M"}
+    rare, often = (result(**asked, network_bandwidth="1Gbit/s", sync_every=n) for n in (500, 50))
+    exchange = 4 * 8_030_261_248 / 125e6
+    assert often["step_seconds"] - rare["step_seconds"] == pytest.approx(exchange * (1 / 50 - 1 / 500), rel=1e-6)
+    told = api.train(**asked, network_bandwidth="1Gbit/s", sync_every=5000, samples=1)
+    assert any("no penalty in tokens or loss is published" in w.message for w in told.warnings)
+    assert sum(row["seconds"] for row in told.arrays["step"]) == pytest.approx(told.result["step_seconds"], rel=1e-9)

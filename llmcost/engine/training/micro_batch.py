@@ -24,7 +24,7 @@ PRECISIONS = {"bf16": BF16, "fp16": FP16, "fp8": FP8, "mxfp8": MXFP8, "nvfp4": N
 class Run(NamedTuple):
     """What is trained per step; each field a float or an array."""
 
-    seq_len: Num  # S [tokens]
+    seq_len: Num  # S, padding included [tokens]
     global_batch: Num  # sequences per step [-]
     precision: Num  # code of PRECISIONS: the format of the linear layers
     adapters: Num = 0.0  # adapter parameters beside frozen weights; 0: every weight is trained [-]
@@ -263,8 +263,7 @@ def per_micro_batch(shape: Shape, machine: Machine, layout: Layout, run: Run, ca
     --------
     The parts enter `engine.training.step`: see tests/properties/test_training.py.
     """
-    computed = run._replace(seq_len=np.divide(run.seq_len, run.filled))  # padding is computed like any token
-    args = (shape, machine, layout, computed, calibration)
+    args = (shape, machine, layout, run, calibration)
     gemm, head = _gemm(*args)
     attention = _attention(*args)
     elementwise, loss = _elementwise(*args)

@@ -173,7 +173,7 @@ def step(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: 
     body = sum(rows[1:], start=rows[0])
     straggler = cal.straggler * np.log2(accelerators) * body
     total = body + straggler + cal.step
-    tokens = run.global_batch * run.seq_len
+    tokens = run.global_batch * run.seq_len * run.filled  # padding is computed like any token, and is no work
     flops = training_flops_of(shape, run.seq_len, recomputed_share(lay), run.adapters)
     model, hardware = flops.model * tokens, flops.hardware * tokens
     peak = accelerators * peak_flops(known, bits_of(run.precision))[0]

@@ -64,6 +64,7 @@ class TrainingNumbers(OwningNumbers, total=False):
     gpu_hours_per_failure: Num
     checkpoint_seconds: Num
     restart_seconds: Num
+    preemption: Num
     gpus: Num
     overhead: Num
     rollout_error: Num

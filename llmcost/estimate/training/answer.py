@@ -8,7 +8,6 @@ from typing import Any
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.engine.numeric.spread import median
-from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import NoFit, refusal
 from llmcost.estimate.asking.question import Question
@@ -22,20 +21,22 @@ from llmcost.scenario import Scenario
 from llmcost.terms import TRAIN, results
 
 
-def train(scenario: Scenario, catalog: Catalog, solve: str | None = None, at: str | None = None) -> Estimate:
-    """What a training run costs; with `solve` and `at`, on as many accelerators as it needs to end by then.
+def train(
+    scenario: Scenario, catalog: Catalog, solve: str | None = None, at: str | None = None, confidence: str | None = None
+) -> Estimate:
+    """What a training run costs; with `at`, the chance that it ends by then; with `solve`, the accelerators for it.
 
     Raises
     ------
     LlmcostError
         Unknown names, impossible values, or too little said; each with the next command.
     """
-    if solve is not None:
+    if solve is not None or at is not None or confidence is not None:
         from llmcost.estimate.training import deadline
 
-        return deadline.solve(scenario, catalog, solve, at, lambda one: train(one, catalog))
-    if at is not None:
-        raise LlmcostError("--at without --solve: what is to be found?", "--solve gpus --at 30d")
+        said = deadline.Deadline(solve, at, confidence)
+        turned = deadline.chance if solve is None else deadline.solve
+        return turned(scenario, catalog, said, lambda one: train(one, catalog))
     question = Question(scenario, catalog, "train")
     run = read_run(question)
     if isinstance(run, NoFit):

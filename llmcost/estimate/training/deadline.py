@@ -1,4 +1,4 @@
-"""`train --solve gpus --at 30d`: the accelerators that a run needs to end in time."""
+"""`train --at 30d`: the chance that a run ends in time, and with `--solve gpus` the accelerators that it needs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import numpy as np
 from msgspec import structs
 
 from llmcost import units
 from llmcost.catalog import Catalog
-from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR
+from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR, Array
 from llmcost.errors import Exit, LlmcostError
+from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.solving import asked_seconds
+from llmcost.estimate.asking.values import training_numbers
 from llmcost.estimate.training.plan import read_run
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, Setting
@@ -22,6 +25,7 @@ from llmcost.scenario import Scenario, Setting
 SOLVABLE = ("gpus",)
 MACHINE = 8  # accelerators: beyond one machine they come by machines
 MOST = 2**20
+LEAST_SURE, MOST_SURE = 0.5, 0.999
 WASTE = 1.01  # accelerator-hours over those of more accelerators, at most: rounding of batches
 
 Answer = Callable[[Scenario], Estimate]
@@ -39,15 +43,91 @@ class Count(NamedTuple):
         return self.gpus * self.seconds / SECONDS_PER_HOUR
 
 
-def solve(scenario: Scenario, catalog: Catalog, what: str, at: object, answer: Answer) -> Estimate:
+class Deadline(NamedTuple):
+    """What `--solve`, `--at` and `--confidence` say."""
+
+    solve: str | None = None
+    at: object = None
+    confidence: object = None
+
+
+def chance(scenario: Scenario, catalog: Catalog, said: Deadline, answer: Answer) -> Estimate:
+    """The answer on the accelerators that are given, and the chance that the run ends in time.
+
+    Raises
+    ------
+    LlmcostError
+        No number of accelerators, a confidence without anything to find, or no time.
+    """
+    if said.confidence is not None:
+        raise LlmcostError("--confidence without --solve: what is to be found?", "--solve gpus --at 30d")
+    if not scenario.has("gpus", "gpu_hours"):
+        raise LlmcostError("--at without --solve: on how many accelerators?", "--gpus 64, or --solve gpus")
+    limit = _seconds_of(said.at)
+    told = answer(scenario)
+    if told.result.get("duration_seconds") is None:
+        return told  # it does not fit, or has no length: it says why
+    ends = _durations(scenario, catalog)
+    share = float(np.mean(ends <= limit))
+    within = f"{units.format('share', share)} chance to end within {units.format('seconds', limit)}"
+    result = {"at_days": limit / SECONDS_PER_DAY, "at_probability": share, **told.result}
+    return structs.replace(told, headline=f"{within}. {told.headline}", result=result)
+
+
+def _seconds_of(at: object) -> float:
+    try:
+        return units.parse("seconds", at)
+    except LlmcostError as error:
+        raise units.at("--at", error) from None
+
+
+def _confidence(said: object) -> float | None:
+    """The chance that is asked for, between even odds and certainty."""
+    if said is None:
+        return None
+    try:
+        value = units.parse("share", said)
+    except LlmcostError as error:
+        raise units.at("--confidence", error) from None
+    if not LEAST_SURE <= value <= MOST_SURE:
+        raise LlmcostError(
+            f"--confidence: {units.format('share', value)} is not between 50% and 99.9%", "--confidence 90%"
+        )
+    return value
+
+
+def _durations(scenario: Scenario, catalog: Catalog) -> Array:
+    """How long the run may take, in rising order: samples, or one number; infinite where it does not fit [s]."""
+    question = Question(scenario, catalog, "train")
+    todo = read_run(question)
+    if isinstance(todo, NoFit):
+        return np.array([math.inf])
+    samples, seed = sampling.settings(question)
+    numbers = training_numbers(sampling.draws(question.numbers, samples, seed))
+    return np.sort(np.atleast_1d(np.asarray(todo.figures(numbers)["duration_seconds"], dtype=float)))
+
+
+def _at_most(ends: Array, sure: float) -> float:
+    """The time that is kept with a chance: a sample, as one that does not end has no neighbour to interpolate with [s].
+
+    >>> _at_most(np.arange(1.0, 11.0), 0.9), _at_most(np.array([math.inf]), 0.9)
+    (9.0, inf)
+    """
+    return float(ends[math.ceil(sure * len(ends) - 1e-9) - 1])
+
+
+def solve(scenario: Scenario, catalog: Catalog, said: Deadline, answer: Answer) -> Estimate:
     """The answer on as many accelerators as the run needs to end in time: one to eight, then whole machines.
+
+    With a confidence, in time with that chance; without, at the centre of every range.
 
     Raises
     ------
     LlmcostError
         Not something to solve for, no time, or a number of accelerators that is given.
     """
-    limit = asked_seconds(what, at, SOLVABLE, "when is the run to end?", "30d")
+    limit = asked_seconds(str(said.solve), said.at, SOLVABLE, "when is the run to end?", "30d")
+    sure = _confidence(said.confidence)
     if scenario.has("gpus"):
         raise LlmcostError("--solve gpus finds the number of accelerators, and --gpus fixes it", "leave --gpus out")
     refused: list[LlmcostError] = []
@@ -55,7 +135,8 @@ def solve(scenario: Scenario, catalog: Catalog, what: str, at: object, answer: A
 
     def seconds(gpus: int) -> float:
         try:
-            taken = _seconds(_on(scenario, gpus), catalog)
+            one = _on(scenario, gpus)
+            taken = _seconds(one, catalog) if sure is None else _at_most(_durations(one, catalog), sure)
         except LlmcostError as error:  # a count that cannot be laid out is no answer; others may be
             refused.append(error)
             return math.inf
@@ -68,7 +149,9 @@ def solve(scenario: Scenario, catalog: Catalog, what: str, at: object, answer: A
     if not math.isfinite(found.seconds):
         return answer(_on(scenario, laid_out[-1]))  # nothing fits: it says what is missing
     told = answer(_on(scenario, found.gpus))
-    return _in_time(told, found, limit) if found.seconds <= limit else _too_late(told, found, limit)
+    if found.seconds > limit:
+        return _too_late(told, found, limit)
+    return _in_time(told, found, limit, sure)
 
 
 def fewest(seconds: Callable[[int], float], limit: float) -> Count:
@@ -115,11 +198,14 @@ def _seconds(scenario: Scenario, catalog: Catalog) -> float:
     return float(todo.figures(todo.central())["duration_seconds"])
 
 
-def _in_time(told: Estimate, found: Count, limit: float) -> Estimate:
+def _in_time(told: Estimate, found: Count, limit: float, sure: float | None) -> Estimate:
     """The answer with what was asked for in front."""
     many = f"{found.gpus:,} accelerators are" if found.gpus > 1 else "1 accelerator is"
     within = f"{many} enough for {units.format('seconds', limit)}"
     result = {"at_days": limit / SECONDS_PER_DAY, **told.result}
+    if sure is not None:
+        within += f", with a chance of {units.format('share', sure)}"
+        result["confidence"] = sure
     return structs.replace(told, headline=f"{within}. {told.headline}", result=result)
 
 

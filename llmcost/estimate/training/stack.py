@@ -8,12 +8,14 @@ from typing import Any, NamedTuple
 from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.spread import median
 from llmcost.engine.training.calibration import Calibration, Kind, Stack, stacked
 from llmcost.engine.training.micro_batch import UNFUSED
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.keys.methods import METHODS
+from llmcost.keys.training import FP8_RECIPES
 
 TABLE = "stacks"  # of presets/calibration/training.toml: measured stacks, and each family as a whole
 LARGE = 64  # accelerators from which on pre-training is run on a stack made for it
@@ -21,6 +23,7 @@ OWN = {"gaudi": "gaudi", "trainium": "neuron", "inferentia": "neuron"}  # by gen
 TUNED = "tuned"
 METHOD = "docs/method-training.md, software"
 YEAR = 2025.0  # of a stack whose preset says none
+TENSORWISE = FP8_RECIPES[0]
 BEFORE_FUSED = 2022  # the last year in which training stacks stored every score
 NARROW = ("fp8", "mxfp8", "fp4")  # formats of products in 8 bits or fewer
 
@@ -95,10 +98,13 @@ class Build(NamedTuple):
     unfused: bool  # attention writes every score to memory
     compiled: bool
     practice: float  # step of a run over the step of its layout on paper
+    packing: float = 1.0  # share of the computed tokens that are not padding
+    rowwise: float = 1.0  # rate of FP8 products with a factor a row over those with one a tensor
 
     def constants(self, fitted: Calibration, used: Software) -> Calibration:
         """The constants of a generation under this software."""
-        return stacked(fitted, used.stack, self.year, float(self.compiled))._replace(practice=self.practice)
+        made = stacked(fitted, used.stack, self.year, float(self.compiled))
+        return made._replace(practice=self.practice, gemm_fp8=made.gemm_fp8 * self.rowwise)
 
 
 def take_build(question: Question, used: Software, generation: str, practice: float) -> Build:
@@ -116,7 +122,21 @@ def take_build(question: Question, used: Software, generation: str, practice: fl
         if said[name] is None:
             question.record(name, value, Origin("default", source))
     unfused = said["attention"] == "unfused" if said["attention"] else scores
-    return Build(year, unfused, said["compiled"] == "yes", float(said["practice"] or practice))
+    build = Build(year, unfused, said["compiled"] == "yes", float(said["practice"] or practice))
+    packing = question.stated("packing")
+    if packing is None:
+        question.record("packing", 1.0, Origin("default", f"{METHOD}: full sequences"))
+    return build._replace(packing=float(packing or 1.0), rowwise=_rowwise(question))
+
+
+def _rowwise(question: Question) -> float:
+    """Rate of FP8 products under the recipe over that of the fit, which is one factor a tensor [-]."""
+    if question.stated("dtype") != "fp8":
+        return 1.0
+    recipe = question.stated("fp8_recipe")
+    if recipe is None:
+        question.record("fp8_recipe", TENSORWISE, Origin("default", METHOD))
+    return 1.0 if recipe in (None, TENSORWISE) else float(median(question.factor("methods", "fp8_rowwise").value))
 
 
 def stores_scores(generation: str, year: float | None) -> bool:

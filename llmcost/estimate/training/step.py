@@ -158,7 +158,7 @@ def predict(
     published = model if method.declared.pretrains else None
     wanted, source = _sequences(question, published, shape, seq_len, gpus, tokens)
     run = method.run(Run(seq_len, wanted, float(PRECISIONS[PRECISION[dtype]])))
-    run = run._replace(unfused=float(build.unfused))
+    run = run._replace(unfused=float(build.unfused), filled=build.packing)
     _refuse(question, shape)
     fixed = _fixed(question)
 

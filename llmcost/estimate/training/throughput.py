@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
+from llmcost import units
 from llmcost.catalog import Catalog
-from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR
 from llmcost.engine.numeric.spread import Spread
 from llmcost.engine.training import goodput
 from llmcost.errors import LlmcostError
@@ -15,11 +17,14 @@ from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, dtype_of, peak_flops
 from llmcost.estimate.asking.values import TrainingNumbers, training_numbers
-from llmcost.estimate.training import methods
+from llmcost.estimate.training import failures, methods, scattered
 from llmcost.estimate.training import step as steps
 from llmcost.keys.training import CONVENTIONS
 
 CAUSAL, FULL = CONVENTIONS
+LEAST = 0.01  # goodput at which anybody stops a job on spot machines: figures go no further
+SHORTEST = 30.0  # between stops of a job on them, beyond which nothing is computed [s]
+BLOCKS, SCALED = "mxfp8", ("blackwell", "rubin", "cdna4", "cdna5")  # generations whose units scale blocks of 32
 TELLING = 1.1  # full over causal FLOPs from which on the convention of a stated MFU is said
 NATIVE_DTYPES = ("bf16", "fp16", "fp8")  # a model released in another format was not trained in it
 
@@ -54,6 +59,9 @@ def read_time(question: Question, asked: Setup, work: methods.Work) -> Timed:
         )
     peak, runs_in = peak_flops(question, device, dtype)
     question.keep("peak_flops", peak)
+    if dtype == BLOCKS and device.preset.generation not in SCALED:
+        chips = "Blackwell, CDNA 4 and later"
+        raise LlmcostError(f"{device.found.name} has no {BLOCKS}: its block scales need {chips}", "--dtype fp8")
     timed = _predict(question, asked, device, runs_in, work)._replace(peak_format=runs_in)
     given = question.number("mfu") is not None
     if given:
@@ -76,7 +84,10 @@ def read_time(question: Question, asked: Setup, work: methods.Work) -> Timed:
             "--mfu 35%",
         )
     if question.number("goodput") is None:
-        _read_goodput(question, asked.gpus if timed.predicted is None else timed.predicted.working)
+        working = asked.gpus if timed.predicted is None else timed.predicted.working
+        failures.read(question, working, device.preset.generation)
+    else:
+        failures.warn_of_given(question)
     question.number("overhead", question.factor("defaults", "overhead"))
     if not asked.method.declared.rollouts:
         return timed
@@ -99,7 +110,7 @@ def _predict(question: Question, asked: Setup, device: Chip, dtype: str, work: m
     for phase in trained:
         longer = question.stated("long_seq_len") if phase.tokens == ("long_tokens",) else None
         length = longer or steps.sequence_length(question, asked.model, asked.method)
-        found = steps.predict(
+        found = scattered.predict(
             question, asked.model, device, asked.gpus, float(length), dtype, asked.method, float(tokens)
         )
         if found is None:
@@ -147,30 +158,22 @@ def _mfu_row(catalog: Catalog, generation: str, model_class: str, precision: str
     raise KeyError("calibration/mfu.toml has no row for any generation")
 
 
-def _read_goodput(question: Question, gpus: int | None) -> None:
-    """Failures, checkpoints and restarts, by the number of accelerators."""
-    if gpus is None:
-        factor = question.factor("goodput", "goodput_unknown_size")
-        question.sample("goodput", factor.value, factor.origin, "share")
-        question.warn("W031", "the run's length and its failures need a number of accelerators", "--gpus 1024")
-        return
-    for name in ("gpu_hours_per_failure", "checkpoint_seconds", "restart_seconds"):
-        factor = question.factor("goodput", name)
-        question.sample(name, factor.value, factor.origin, "h" if name.startswith("gpu") else "s")
-    question.keep("gpus", float(gpus))
-
-
 def goodput_formula(p: TrainingNumbers) -> str:
     """Where the goodput comes from, in words."""
     if "goodput" in p:
         return "given"
     stops = f"checkpoint {p['checkpoint_seconds']:.0f} s, restart {p['restart_seconds']:.0f} s"
-    return f"Daly's expected time, {p['gpu_hours_per_failure']:,.0f} GPU-hours per failure, {stops}"
+    every = units.format("seconds", float(failures.between(p)))
+    taken = f", a spot machine held {units.format('seconds', float(p['preemption']))}" if "preemption" in p else ""
+    hours = f"{p['gpu_hours_per_failure']:,.0f} GPU-hours per failure"
+    return f"Daly's expected time, {hours}{taken}, so the job stops every {every}; {stops}"
 
 
 def goodput_of(p: TrainingNumbers) -> Any:
     """Useful time over billed time, given or from failures."""
     if "goodput" in p:
         return p["goodput"]
-    mtbf = p["gpu_hours_per_failure"] * SECONDS_PER_HOUR / p["gpus"]
-    return goodput.goodput(mtbf, p["checkpoint_seconds"], p["restart_seconds"])
+    stops = (p["checkpoint_seconds"], p["restart_seconds"])
+    if "preemption" not in p:
+        return goodput.goodput(failures.between(p), *stops)
+    return np.maximum(goodput.goodput(np.maximum(failures.between(p), SHORTEST), *stops), LEAST)
