@@ -219,6 +219,7 @@ class Accelerator(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     aliases: list[Name] = field(default_factory=list)
     vendor: Text
     generation: Name  # calibration group: volta turing ampere hopper blackwell rubin ada cdna2 cdna3 cdna4 tpu ...
+    setting: Literal["desktop", "server"] = "server"  # where it stands: a desktop is one's own and has one accelerator
     release_date: dt.date | None = None
     fp32_flops: Flops | None = None
     tf32_flops: Flops | None = None

@@ -92,3 +92,19 @@ def test_no_model_is_a_wrong_question(cli: Cli) -> None:
     run = cli("fit", "-H", "t4")
     assert run.code == 2
     assert "--model" in run.err
+
+
+def test_a_desktop_has_one_accelerator_and_a_server_as_many_as_it_takes(cli: Cli) -> None:
+    """16 bits of 70.55B parameters are 131 GiB: more than the 128 of a Mac, and nobody has two in one."""
+    desktop = cli("fit", "--model", "llama-3.1-70b", "--hardware", "m3-max", "--json")
+    assert desktop.code == 1
+    assert desktop.json["inputs"]["gpus"]["value"] == 1
+    assert desktop.json["result"]["verdict"] == "does-not-fit"
+    assert "gpus" not in cli("fit", "--model", "llama-3.1-70b", "--hardware", "h100-sxm", "--json").json["inputs"]
+
+
+def test_training_on_a_desktop_is_on_one_accelerator(cli: Cli) -> None:
+    asked = "train --model llama-3.1-8b --method qlora --hardware rtx-4090 --tokens 10M --json"
+    left, said = cli(*asked.split()).json, cli(*asked.split(), "--gpus", "1").json
+    assert left["inputs"]["gpus"]["origin"] == "default"
+    assert left["result"] == said["result"]

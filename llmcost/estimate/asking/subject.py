@@ -126,6 +126,15 @@ def chip(question: Question, predicted: bool = True) -> Chip | None:
     return Chip(machine_of(preset), preset, found)
 
 
+def counted(question: Question, device: Chip | None) -> int | None:
+    """How many accelerators: said, or the one of a desktop, recorded; None where that is open."""
+    gpus: int | None = question.stated("gpus")
+    if gpus is not None or device is None or device.preset.setting != "desktop":
+        return gpus
+    question.record("gpus", 1, Origin("default", "a desktop has one accelerator"))
+    return 1
+
+
 POWER = "power_scale"
 SCALED = {
     "compute_scale": ("fp32_flops", *dict.fromkeys(dtype.peak for dtype in DTYPES.values())),

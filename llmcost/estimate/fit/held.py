@@ -15,7 +15,7 @@ from llmcost.engine.serving.memory import Memory, memory
 from llmcost.engine.serving.operating_point import Layout, Load, Precision, operating_point
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.subject import Chip, Subject
+from llmcost.estimate.asking.subject import Chip, Subject, counted
 from llmcost.estimate.serving.engines import confidence
 from llmcost.estimate.serving.options import Options, options
 
@@ -63,7 +63,7 @@ def lengths(question: Question) -> None:
 def read_held(question: Question, model: Subject, device: Chip) -> Held:
     """The layout to hold it in: on all the accelerators given, or on the fewest that hold it."""
     lengths(question)
-    gpus = question.stated("gpus")
+    gpus = counted(question, device)
     asked = options(question, model, device, gpus, None, False)
     sure = NormalDist().inv_cdf(confidence(question))  # a search may have settled for less
     asked = asked._replace(calibration=asked.calibration._replace(fit_margin=sure))

@@ -12,7 +12,7 @@ from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question, origin_of
-from llmcost.estimate.asking.subject import Chip, Subject, chip, subject
+from llmcost.estimate.asking.subject import Chip, Subject, chip, counted, subject
 from llmcost.estimate.asking.values import TrainingFigures, TrainingNumbers, training_numbers
 from llmcost.estimate.money.charge import rows
 from llmcost.estimate.money.place import Place, place
@@ -92,7 +92,7 @@ def read_run(question: Question) -> Run | NoFit:
     model = subject(question) if sized else None
     hours = question.number("gpu_hours")
     device = chip(question, predicted=hours is None)
-    gpus = question.stated("gpus")
+    gpus = counted(question, device)
     method = methods.read_method(question, model)
     work = _read_work(question, model, method, needed=hours is None)
     timed = throughput.Timed(work)
