@@ -106,7 +106,7 @@ def test_parts_are_every_row_once(monkeypatch: pytest.MonkeyPatch, shape: tuple[
         grids.axes([f"{n}=1..{s}{'/h' if n == 'price' else ''}:{s}"])[0] for n, s in zip(names, shape, strict=False)
     )
     planned = tuple(grids.axes([f"gpus={','.join(str(i + 1) for i in range(cells))}"])) if cells > 1 else ()
-    grid = grids.Grid(planned, arrays)
+    grid = grids.Grid(planned, arrays, grids.ROWS)
     seen: list[int] = []
     for part in grid.every():
         assert part.rows <= 16

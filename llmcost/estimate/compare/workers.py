@@ -80,8 +80,9 @@ def run(
 
 def _processes(number: int, attempt: _Attempt, jobs: Sequence[Any]) -> Iterable[Outcome]:
     from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
 
-    with ProcessPoolExecutor(min(number, len(jobs))) as pool:
+    with ProcessPoolExecutor(min(number, len(jobs)), mp_context=get_context("spawn")) as pool:
         return list(pool.map(attempt, jobs, chunksize=A_CHUNK))
 
 

@@ -18,6 +18,7 @@ from llmcost.estimate.compare import blocks, replicas
 from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.compare.alternatives import Axis as Varied
 from llmcost.estimate.lifetime.case import SERVE_SAID, TRAIN_SAID
+from llmcost.estimate.sweep import grid as grids
 from llmcost.estimate.sweep import serving
 from llmcost.estimate.sweep.grid import Axis, Grid
 from llmcost.estimate.sweep.points import OTHER, REASONS, Answers
@@ -90,7 +91,7 @@ def grid(engine: Engine, scenario: Scenario, axes: list[Axis]) -> Grid:
     varied = [Varied(a.name, [], [] if a.numbers else [a.setting(i) for i in range(len(a.values))]) for a in axes]
     arrays = [axis for axis in axes if axis.numbers and engine.flat(axis, scenario, varied)]
     arrays.sort(key=lambda axis: axis.name not in serving.CHOSEN)
-    return Grid(tuple(axis for axis in axes if axis not in arrays), tuple(arrays))
+    return Grid(tuple(axis for axis in axes if axis not in arrays), tuple(arrays), grids.ROWS)
 
 
 def _plain(axis: Axis, scenario: Scenario, varied: list[Varied]) -> bool:

@@ -147,6 +147,7 @@ class Grid(NamedTuple):
 
     planned: tuple[Axis, ...]
     arrays: tuple[Axis, ...]
+    most: int  # rows of a part: every process cuts alike
 
     @property
     def axes(self) -> tuple[Axis, ...]:
@@ -197,14 +198,14 @@ class Grid(NamedTuple):
     def _together(self) -> int:
         """Plans of one part."""
         inside = math.prod(self.shape)
-        return 1 if inside > ROWS else min(max(ROWS // inside, 1), CELLS, self.cells)
+        return 1 if inside > self.most else min(max(self.most // inside, 1), CELLS, self.cells)
 
     def _cut(self) -> tuple[int, int]:
         """The axis along which the box of a plan is cut, and how many of its values a part has; those before, one."""
         below = 1
         for i in range(len(self.shape) - 1, -1, -1):
-            if below * self.shape[i] > ROWS:
-                return i, max(ROWS // below, 1)
+            if below * self.shape[i] > self.most:
+                return i, max(self.most // below, 1)
             below *= self.shape[i]
         return 0, self.shape[0] if self.shape else 1
 

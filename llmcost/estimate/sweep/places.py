@@ -55,10 +55,12 @@ def processes(number: int, work: Work, start: int) -> Iterator[Made]:
     """
     from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
+    from multiprocessing import get_context
 
-    following, tries = start, TRIES
+    following, tries, few = start, TRIES, min(number, work.grid.parts)
+    fresh = get_context("spawn")  # a fork of a process with threads may never wake up
     while following < work.grid.parts:
-        with ProcessPoolExecutor(min(number, work.grid.parts), initializer=_begin, initargs=(work,)) as pool:
+        with ProcessPoolExecutor(few, mp_context=fresh, initializer=_begin, initargs=(work,)) as pool:
             under_way: deque[Any] = deque()
             try:
                 submitted = following
