@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,44 @@ def test_samples_are_points(traffic: demand.Traffic, trained: float) -> None:
     together = engine.first(spend, trained * factors, engine.Schedule(), END)
     alone = [crossing(more(traffic, f), trained * f) for f in factors]
     assert np.asarray(together) == pytest.approx(np.array(alone), rel=1e-4)
+
+
+PAID = st.lists(st.tuples(st.floats(-300.0, END), st.floats(0.01, 2.0)), min_size=1, max_size=3)
+AGAIN = st.lists(st.tuples(st.floats(3.0, 2000.0), st.floats(0.0, 1.5), st.floats(-0.001, 0.003)), max_size=2)
+
+
+def day_by_step(spend: engine.Spend, trained: Any, plan: engine.Schedule) -> float:
+    """The definition, one step after another."""
+    days = [*plan.days.tolist(), np.inf]
+    for j, (day, following) in enumerate(pairwise(days)):
+        level = float(plan.level(j))
+        reached = max(float(spend.reaches(trained * level, END)), day)
+        if level > 0 and day <= END and reached < following:
+            return float(reached)
+    return float("inf")
+
+
+@FEW
+@given(TRAFFIC, PAID, AGAIN, st.lists(st.floats(1e2, 1e8), min_size=1, max_size=3))
+def test_a_schedule_is_walked_as_its_steps_are(
+    traffic: demand.Traffic, paid: list[Any], again: list[Any], trained: list[float]
+) -> None:
+    spend = engine.Spend(demand.requests(traffic), 0.01)
+    plan = engine.schedule(paid, again, END)
+    found = engine.first(spend, np.array(trained), plan, END)
+    assert np.ravel(found) == pytest.approx([day_by_step(spend, t, plan) for t in trained])
+    assert [float(engine.first(spend, t, plan, END)) for t in trained] == pytest.approx(np.ravel(found))
+
+
+@FEW
+@given(AGAIN, st.floats(1.0, END))
+def test_what_is_repeated_adds_up(again: list[Any], day: float) -> None:
+    plan = engine.schedule([(0.0, 1.0)], again, END)
+    each = [cost * np.exp(-pace * n * every) for every, cost, pace in again for n in range(1, int(day / every) + 1)]
+    assert float(plan.at(np.array([day]))[0]) == pytest.approx(1.0 + sum(each))
+    many = engine.schedule([(0.0, 1.0)], [(e, np.array([c, 2 * c]), p) for e, c, p in again], END)
+    wide = np.broadcast_to(many.at(np.array([day]))[0], 2)
+    assert wide == pytest.approx([1.0 + sum(each), 1.0 + 2 * sum(each)])
 
 
 def test_ninety_percent_of_true_crossings_fall_inside() -> None:

@@ -162,12 +162,12 @@ def test_training_again_costs_less_every_year() -> None:
     """Prices fall 30 % a year: 1 + 0.7 + 0.49 + 0.343 in year three; a discount of 25 % divides them by 1.25 a year."""
     course = Course("constant", None, retrain_days=365.25)
     p: TimeNumbers = {"retrain_cost": 1.0, "price_decline": 0.3}
-    levels = course.plan(p, 3.1 * 365.25, dollars=True).levels
-    assert [float(x) for x in levels] == pytest.approx([1.0, 1.7, 2.19, 2.533])
-    both = course.plan(p | {"discount": 0.25}, 1.1 * 365.25, dollars=True).levels
-    assert float(both[-1]) == pytest.approx(1 + 0.7 / 1.25)
-    energy = course.plan(p, 1.1 * 365.25, dollars=False).levels  # kilowatt-hours do not get cheaper
-    assert float(energy[-1]) == pytest.approx(2.0)
+    plan = course.plan(p, 3.1 * 365.25, dollars=True)
+    assert [float(plan.level(j)) for j in range(4)] == pytest.approx([1.0, 1.7, 2.19, 2.533])
+    both = course.plan(p | {"discount": 0.25}, 1.1 * 365.25, dollars=True)
+    assert float(both.level(-1)) == pytest.approx(1 + 0.7 / 1.25)
+    energy = course.plan(p, 1.1 * 365.25, dollars=False)  # kilowatt-hours do not get cheaper
+    assert float(energy.level(-1)) == pytest.approx(2.0)
 
 
 def test_requests_before_the_first_day_share_the_training(cli: Cli) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
+from llmcost.engine.demand.schedule import Schedule, schedule
 from llmcost.engine.demand.segments import Segments, cumulative, when
 from llmcost.engine.numeric.kinds import Array, Num
+
+__all__ = ["Crossing", "Schedule", "Spend", "crossings", "first", "parity_requests", "schedule"]
 
 
 class Spend(NamedTuple):
@@ -35,49 +37,11 @@ class Spend(NamedTuple):
         return np.where(left > 0, when(self.rate, wanted, end), 0.0)
 
 
-class Schedule(NamedTuple):
-    """Training over time, in multiples of the first run: `levels[j]` has been paid from `days[j]` on.
-
-    The first day is 0, launch: what was paid before it is in the first level. Levels may have leading axes of samples.
-    """
-
-    days: tuple[float, ...] = (0.0,)
-    levels: tuple[Num, ...] = (1.0,)
-
-    def at(self, days: Array) -> Array:
-        """Level on each of some days, days first."""
-        index = np.searchsorted(np.asarray(self.days), days, side="right") - 1
-        return np.asarray(np.stack(np.broadcast_arrays(*self.levels)).astype(float)[np.maximum(index, 0)])
-
-
 class Crossing(NamedTuple):
     """A day on which one curve passes the other; `back` where training passes inference again."""
 
     day: float
     back: bool
-
-
-def schedule(payments: Sequence[tuple[float, Num]]) -> Schedule:
-    """Training payments in order: (day, multiple of the first run); those before launch count at launch.
-
-    Examples
-    --------
-    Half a year before launch and half on day 90.
-
-    >>> schedule([(-180.0, 0.5), (90.0, 0.5)])
-    Schedule(days=(0.0, 90.0), levels=(0.5, 1.0))
-    """
-    days: list[float] = [0.0]
-    level: Num = 0.0
-    levels = [level]
-    for day, part in sorted(payments, key=lambda p: p[0]):
-        level = level + part
-        if day <= days[-1]:
-            levels[-1] = level
-        else:
-            days.append(day)
-            levels.append(level)
-    return Schedule(tuple(days), tuple(levels))
 
 
 def first(spend: Spend, trained: Num, plan: Schedule, end: float) -> Num:
@@ -110,16 +74,42 @@ def first(spend: Spend, trained: Num, plan: Schedule, end: float) -> Num:
     >>> float(first(spend, 150e6, schedule([(0.0, 1.0), (200.0, 1.0)]), 3652.5))
     600.0
     """
-    found: Num = np.inf
-    for day, following, level in zip(plan.days, (*plan.days[1:], math.inf), plan.levels, strict=True):
-        if day > end:
-            break
-        if not np.any(level):
-            continue
-        reached = np.maximum(spend.reaches(np.multiply(trained, level), end), day)
-        found = np.where(np.isinf(found) & (reached < following), reached, found)
-        if np.all(np.isfinite(found)):
-            break
+    shape = np.broadcast_shapes(
+        np.shape(trained), np.shape(spend.each), np.shape(spend.already), spend.rate.start.shape[:-1],
+        np.shape(plan.level(0)),
+    )  # fmt: skip
+    found = _first(spend, np.broadcast_to(np.asarray(trained, dtype=float), shape), plan, end)
+    return found if shape else float(found)
+
+
+def _first(spend: Spend, trained: Array, plan: Schedule, end: float) -> Array:
+    """The same; many steps of the schedule are passed over at a time where inference is behind at the end of them.
+
+    Both curves rise. Where inference at the end of some steps is below training at their start, it reaches training in
+    none of them: their number doubles while that holds, and halves where it does not.
+    """
+    steps = int(np.searchsorted(plan.days, end, side="right"))
+    ends = np.append(plan.days[1:], np.inf)[:steps]
+    ends[-1] = np.inf
+    found = np.full(trained.shape, np.inf)
+    step, width = np.zeros(trained.shape, dtype=np.intp), np.ones(trained.shape, dtype=np.intp)
+    left = np.ones(trained.shape, dtype=bool)
+    while np.any(left):
+        at = np.minimum(step, steps - 1)
+        last = np.minimum(at + width, steps) - 1
+        level = plan.level(at)
+        short = spend.by(np.minimum(ends[last], end)) < trained * level
+        behind = np.where(level > 0, short, width == 1)  # before training is paid there is nothing to overtake
+        alone = left & ~behind & (width == 1)
+        if np.any(alone):
+            day = np.maximum(spend.reaches(trained * level, end), plan.days[at])
+            hit = alone & (day < ends[at])
+            found = np.where(hit, day, found)
+            left = left & ~hit
+            behind = behind | (alone & ~hit)
+        step = np.where(behind, last + 1, step)
+        width = np.where(behind, 2 * width, np.maximum(width // 2, 1))
+        left = left & (step < steps)
     return found
 
 
@@ -137,12 +127,13 @@ def crossings(spend: Spend, trained: float, plan: Schedule, end: float) -> list[
     """
     found: list[Crossing] = []
     above = False
-    for day, following, level in zip(plan.days, (*plan.days[1:], math.inf), plan.levels, strict=True):
-        if day > end:
-            break
+    days = plan.days[plan.days <= end]
+    levels = np.broadcast_to(np.asarray(plan.level(np.arange(len(days))), dtype=float), days.shape)
+    reaches = np.asarray(spend.reaches(trained * levels, end))
+    each = zip(days.tolist(), (*days[1:].tolist(), math.inf), levels.tolist(), reaches.tolist(), strict=True)
+    for day, following, level, reached in each:
         if not level:
             continue
-        reached = float(spend.reaches(trained * level, end))
         if above and reached > day:
             found.append(Crossing(day, True))
             above = False

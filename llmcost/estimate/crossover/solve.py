@@ -95,7 +95,7 @@ class _Solvable(NamedTuple):
         first = made.training(USD, self.case.scope)
         if USD not in made.spends or first is None:
             raise LlmcostError("--solve works in dollars: give --train-cost, and --cost-per-request or a model")
-        level: Num = first * made.plans[USD].levels[-1]
+        level: Num = first * made.plans[USD].level(-1)
         return level / made.spends[USD].by(self.days)
 
     def scaled(self, p: Mapping[str, Num], names: tuple[str, ...], scale: Num) -> dict[str, Num]:

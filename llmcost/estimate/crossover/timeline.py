@@ -62,14 +62,14 @@ def _training_ratios(both: Curves, centre: Curves, basis: str, scope: str, days:
     last = int(np.searchsorted(plan.days, days[-1], side="right"))
     nodes = np.unique(np.linspace(0, last - 1, min(last, NODES + 1)).round().astype(int))
     trained, middle = (np.asarray(w.trained(basis, scope), dtype=float) for w in (both, centre))
-    steps = centre.plans[basis].levels
-    if not any(np.ndim(plan.levels[i]) for i in nodes):
+    steps = centre.plans[basis]
+    if not plan.sampled:
         nodes = nodes[:1]  # the steps are the same in every sample
         ends = _ratios([trained], [middle])
     else:
-        drawn = np.broadcast_arrays(*(trained * plan.levels[i] for i in nodes))
-        ends = _ratios(drawn, [middle * steps[i] for i in nodes])
-    step = np.searchsorted(plan.days, days, side="right") - 1
+        drawn = np.broadcast_arrays(*(trained * plan.level(i) for i in nodes))
+        ends = _ratios(drawn, [middle * steps.level(i) for i in nodes])
+    step = plan.step(days)
     return None if ends is None else [np.interp(step, nodes, end) for end in ends]
 
 

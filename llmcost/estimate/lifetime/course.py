@@ -78,10 +78,9 @@ class Course(NamedTuple):
         discount = np.log1p(s.get("discount", 0.0)) / DAYS_PER_YEAR if dollars else 0.0
         pace = self.decline(s) if dollars else 0.0
         parts = [(day, share * np.exp(-discount * day)) for day, share in self.payments] if dollars else [(0.0, 1.0)]
-        for every, cost in ((self.retrain_days, s.get("retrain_cost")), (self.refresh_days, s.get("refresh_cost"))):
-            if cost is not None and math.isfinite(every):
-                parts += [(n * every, cost * np.exp(-pace * n * every)) for n in range(1, int(horizon / every) + 1)]
-        return engine.schedule(parts)
+        said = ((self.retrain_days, s.get("retrain_cost")), (self.refresh_days, s.get("refresh_cost")))
+        again = [(every, cost, pace) for every, cost in said if cost is not None and math.isfinite(every)]
+        return engine.schedule(parts, again, horizon)
 
 
 def read_course(question: Question) -> Course:

@@ -92,7 +92,8 @@ def _planned(
     traffic = case.course.traffic(s)
     figures["requests_per_day"] = demand.rate(traffic, 0.0)
     requests = demand.requests(traffic)
-    plans = {basis: case.course.plan(s, horizon, dollars=basis == USD) for basis in BASES}
+    paid, worked = (case.course.plan(s, horizon, dollars) for dollars in (True, False))
+    plans = {basis: paid if basis == USD else worked for basis in BASES}
     spends = _spends(case, s, figures, requests)
     if case.hosted is None or traffic.kind == demand.CONSTANT:
         return Curves(figures, spends, plans, requests)
@@ -230,7 +231,7 @@ def _at_horizon(both: Curves, end: float) -> dict[str, Num]:
     out["requests_at_horizon"] = total
     if USD not in both.spends:
         return out
-    spend, level = both.spends[USD], both.plans[USD].levels[-1]
+    spend, level = both.spends[USD], both.plans[USD].level(-1)
     out["inference_usd_per_day"] = f["usd_per_request"] * f["requests_per_day"]
     out["burn_usd_per_month"] = out["inference_usd_per_day"] * DAYS_PER_MONTH
     out["inference_usd_at_horizon"] = spend.by(end)

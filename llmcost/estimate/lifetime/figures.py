@@ -65,7 +65,7 @@ def _over_time(case: Case, p: Mapping[str, Num], exact: int) -> dict[str, Num]:
     if trained is None:
         return {"total_usd_horizon": spent}
     days = found.days(USD, case.horizon_days, case.scope)
-    return {"total_usd_horizon": spent + trained * found.plans[USD].levels[-1], "crossover_days": days}
+    return {"total_usd_horizon": spent + trained * found.plans[USD].level(-1), "crossover_days": days}
 
 
 def latencies(case: Case, p: Mapping[str, Num]) -> ServingFigures:
