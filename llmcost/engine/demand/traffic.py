@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine.demand.segments import Segments, segments
+from llmcost.engine.demand.segments import Segments, cumulative, segments
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Num
 
 CONSTANT, LINEAR, COMPOUND, LOGISTIC, SERIES = "constant", "linear", "compound", "logistic", "series"
+SPANS = 128  # of a long series, for samples
+ROWS = 2048  # of it whose replicas are counted, for all pools of samples together
+AT_ONCE = 2_000_000  # samples times rows: what bounds the memory
+MOST_STEPS = 1_000_000  # of the replicas of one pool over a series
 TERMS = 16  # exponentials in a logistic curve of one point: error 2 / (3 + sqrt 8)^16 = 1e-12
 FEW_TERMS = 8  # of samples: 2e-6
 NEVER = 1e9  # days: a ceiling that is not reached
@@ -251,7 +254,8 @@ def measures(
 
     Steps are placed exactly while a pool has fewer than `exact` replicas. Beyond that its size is that of the traffic
     plus half a replica, the mean of rounding up: what this leaves out is below 1/8 of a replica for the time of one
-    step. Samples of a series have no steps inside a row: it keeps the replicas that its middle needs.
+    step. Samples of a series have no steps inside a row: it keeps the replicas that its middle needs; and of a long
+    series they have the mean of some rows together.
 
     Parameters
     ----------
@@ -276,6 +280,9 @@ def measures(
     285.0
     """
     base = requests(traffic)
+    long = traffic.kind == SERIES and len(traffic.days) > SPANS and traffic.days[0] < end
+    if long and any(np.ndim(pool.capacity) for pool in pools):
+        return _spans(base, pools, wanted, end)
     start = np.minimum(_steps(traffic, base, pools, end, exact), end)
     middle = (start + np.concatenate([start[..., 1:], np.full_like(start[..., :1], end)], axis=-1)) / 2.0
     per_day = np.asarray(rate(_wide(traffic), middle))
@@ -283,6 +290,39 @@ def measures(
     moving = np.any(at.exponent, axis=-1) | (at.slope != 0) if traffic.kind != SERIES else np.array(False)
     held = [_held(pool, per_day, moving, exact) for pool in pools]
     return [_measured(one, held, traffic, at, start) for one in wanted]
+
+
+def _spans(base: Segments, pools: Sequence[Pool], wanted: Sequence[Measure], end: float) -> list[Segments]:
+    """Measures of a long series for samples: of spans of its rows the mean of what each row takes."""
+    inside = np.flatnonzero(base.start < end)
+    edges = np.unique(np.linspace(0, len(inside), max(ROWS // len(pools), SPANS) + 1).astype(int))[:-1]
+    start = base.start[inside][edges]
+    lengths = np.diff(np.append(start, end))
+    total = np.diff(np.append(cumulative(base, start), cumulative(base, end)))
+    group = np.unique(np.linspace(0, len(start), SPANS + 1).astype(int))[:-1]
+    whole = np.add.reduceat(lengths, group)
+    held = [_mean_held(pool, total / lengths, lengths / np.repeat(whole, np.diff([*group, len(start)])), group)
+            for pool in pools]  # fmt: skip
+    traffic = np.add.reduceat(total, group) / whole
+    found = []
+    for one in wanted:
+        standing, each = (np.asarray(x, dtype=float)[..., None] for x in (one.standing, one.each))
+        amount = standing + each * traffic
+        for size, needed in zip(one.sizes, held, strict=True):
+            amount = amount + np.asarray(size, dtype=float)[..., None] * needed
+        found.append(segments(np.broadcast_to(start[group], amount.shape), amount[..., None], 0.0))
+    return found
+
+
+def _mean_held(pool: Pool, per_day: Array, share: Array, group: Any) -> Array:
+    """Replicas of a pool, whole ones in each row, as the mean of each group of rows; some samples at a time."""
+    capacity = np.atleast_1d(np.asarray(pool.capacity, dtype=float))
+    found = np.empty((len(capacity), len(group)))
+    width = max(AT_ONCE // len(per_day), 1)
+    for at in range(0, len(capacity), width):
+        needed = np.maximum(np.ceil(per_day / capacity[at : at + width, None] - 1e-9), pool.least)
+        found[at : at + width] = np.add.reduceat(needed * share, group, axis=-1)
+    return found + pool.spares
 
 
 def _held(pool: Pool, per_day: Array, moving: Any, exact: int) -> tuple[Num, Num]:
@@ -339,12 +379,17 @@ def _steps(traffic: Traffic, base: Segments, pools: Sequence[Pool], end: float, 
 
 
 def _passed(traffic: Traffic, levels: Array) -> Array:
-    """Every day on which a series passes one of the levels."""
-    found = []
-    for (t0, t1), (v0, v1) in zip(pairwise(traffic.days), pairwise(traffic.values), strict=True):
-        between = levels[(levels > min(v0, v1)) & (levels < max(v0, v1))]
-        found.append(t0 + (between - v0) / (v1 - v0) * (t1 - t0) if len(between) else between)
-    return np.concatenate([traffic.days, *found])
+    """Every day on which a series passes one of the levels, which are multiples of the first."""
+    days, values, step = traffic.days, traffic.values, levels[0]
+    low, high = np.minimum(values[:-1], values[1:]), np.maximum(values[:-1], values[1:])
+    first = np.floor(low / step) + 1.0
+    count = np.maximum(np.minimum(np.ceil(high / step) - 1.0, len(levels)) - first + 1.0, 0.0).astype(int)
+    if count.sum() > MOST_STEPS:  # it passes them all the time: the middle of a row stands for it
+        return np.asarray(days)
+    row = np.repeat(np.arange(len(count)), count)
+    level = (first[row] + np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)) * step
+    into = (level - values[row]) / (values[row + 1] - values[row])
+    return np.concatenate([days, days[row] + into * (days[row + 1] - days[row])])
 
 
 def _shifted(base: Segments, start: Array, middle: Array) -> Segments:

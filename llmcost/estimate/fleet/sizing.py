@@ -162,8 +162,7 @@ def read_hours(name: str) -> Any:
     LlmcostError
         Not 24 or 168 rows, or an hour that is not a number of requests.
     """
-    rows = csv_file.rows("--hourly", name, ("requests",))
-    values = np.array([csv_file.number(cells[0], where, *REQUESTS) for where, cells in rows])
+    values = csv_file.numbers("--hourly", name, ("requests",), *REQUESTS)[:, 0]
     if len(values) not in DAY_OR_WEEK:
         raise LlmcostError(
             f"--hourly {units.shown(name)}: {len(values)} rows: a day has 24, a week 168", "one row for each hour"

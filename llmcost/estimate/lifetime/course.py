@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ OUTGROWN = 100.0  # times the traffic at launch
 LARGEST = 60.0  # logarithm of the most growth that is told
 SHAPE_DAYS = 24  # behind the size of a replica
 AS_FIRST = 1.0  # training again costs what it cost first
+MOST_DAYS = 1e7
 REQUESTS = ("a number of requests", "requests per day: 1000000", 1e20)  # a cell of traffic
 
 
@@ -207,21 +209,38 @@ def _series(question: Question) -> tuple[Any, Any, dt.date | None]:
     dated = "date" in csv_file.headings("--traffic", name)
     column = "date" if dated else "day"
     hint = "the first line names the columns: date,requests or day,requests"
-    found = csv_file.rows("--traffic", name, (column, "requests"), hint)
-    days = np.array([_day(cells[0], where, dated) for where, cells in found])
-    values = np.array([csv_file.number(cells[1], where, *REQUESTS) for where, cells in found])
-    late = np.flatnonzero(np.diff(days) <= 0)
-    if len(late):
-        raise LlmcostError(
-            f"{found[late[0] + 1][0]}: {column} is not after the row above",
-            "sort the rows by time, one row a day or month",
-        )
+    days, values = _plain(name) or _one_by_one(csv_file.rows("--traffic", name, (column, "requests"), hint), dated)
     if not values.any():
         raise LlmcostError(f"--traffic {units.shown(name)}: no requests in any row")
     mean = float(np.trapezoid(values, days) / (days[-1] - days[0])) if len(days) > 1 else float(values[0])
     question.sample("requests", mean, Origin("computed", f"mean of {len(days):,} rows of {name}"))
     first = dt.date.fromordinal(int(days[0])) if dated else None
     return days - days[0] if dated else days, values, first
+
+
+def _plain(name: str) -> tuple[Any, Any] | None:
+    """Days and requests of a table of plain numbers in order; None where a row needs a closer look."""
+    found = csv_file.plain("--traffic", name, ("day", "requests"))
+    if found is None:
+        return None
+    days, values = found.T
+    fine = (np.abs(days) <= MOST_DAYS) & (values >= 0) & (values <= REQUESTS[2])
+    return (days, values) if bool(np.all(fine)) and bool(np.all(np.diff(days) > 0)) else None
+
+
+def _one_by_one(rows: Iterable[tuple[str, list[str]]], dated: bool) -> tuple[Any, Any]:
+    """Days and requests of every row; the first that is wrong is refused."""
+    days: list[float] = []
+    values: list[float] = []
+    for where, (day, requests) in rows:
+        days.append(_day(day, where, dated))
+        values.append(csv_file.number(requests, where, *REQUESTS))
+        if len(days) > 1 and days[-1] <= days[-2]:
+            column = "date" if dated else "day"
+            raise LlmcostError(
+                f"{where}: {column} is not after the row above", "sort the rows by time, one row a day or month"
+            )
+    return np.array(days), np.array(values)
 
 
 def _day(text: str, where: str, dated: bool) -> float:
@@ -231,6 +250,6 @@ def _day(text: str, where: str, dated: bool) -> float:
         raise units.at(where, error) from None
     except ValueError:
         value = math.nan
-    if not abs(value) <= 1e7:
+    if not abs(value) <= MOST_DAYS:
         raise LlmcostError(f"{where}: {units.shown(text)} is not a day", "days since launch: 0, 30.5, 61")
     return value

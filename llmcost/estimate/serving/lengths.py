@@ -89,8 +89,7 @@ def read(name: str) -> tuple[Any, Any]:
     """
     if _is_log(name):
         return _logged(name)
-    rows = csv_file.rows("--lengths", name, COLUMNS)
-    found = np.array([[csv_file.number(cell, where, *LENGTH) for cell in cells] for where, cells in rows])
+    found = csv_file.numbers("--lengths", name, COLUMNS, *LENGTH)
     return found[:, 0], found[:, 1]
 
 

@@ -169,7 +169,9 @@ def _score(subject: str, what: Subject, rows: list[dict[str, str]], catalog: Cat
     predict = _predictor(subject)
     scored: list[Scored] = []
     origins: list[Row] = []
-    answers = predict(rows, catalog)
+    different, which = _different(rows, {"id", "source", *what.quantities.values()})
+    each = predict(different, catalog)
+    answers = [each[i] for i in which]
     for place, (row, answer) in enumerate(zip(rows, answers, strict=True), 1):
         name = (row.get("id") or "").strip() or str(place)
         mine = []
@@ -180,6 +182,20 @@ def _score(subject: str, what: Subject, rows: list[dict[str, str]], catalog: Cat
         scored += mine or [_unmeasured(name, row, what)]
         origins += [row] * max(len(mine), 1)
     return scored, origins
+
+
+def _different(rows: list[dict[str, str]], apart: set[str]) -> tuple[list[dict[str, str]], list[int]]:
+    """Rows that differ in more than some columns, each once, and which of them every row is."""
+    found: dict[tuple[tuple[str, str], ...], int] = {}
+    kept: list[dict[str, str]] = []
+    which = []
+    for row in rows:
+        key = tuple((name, cell) for name, cell in row.items() if name not in apart)
+        if key not in found:
+            found[key] = len(kept)
+            kept.append(row)
+        which.append(found[key])
+    return kept, which
 
 
 def _unmeasured(name: str, row: Row, what: Subject) -> Scored:
