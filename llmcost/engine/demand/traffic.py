@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine.demand.segments import Segments, cumulative, segments
+from llmcost.engine.demand.pools import SPANS, spans
+from llmcost.engine.demand.pools import Measure as Measure
+from llmcost.engine.demand.pools import Pool as Pool
+from llmcost.engine.demand.segments import Segments, segments
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Num
 
 CONSTANT, LINEAR, COMPOUND, LOGISTIC, SERIES = "constant", "linear", "compound", "logistic", "series"
-SPANS = 128  # of a long series, for samples
-ROWS = 2048  # of it whose replicas are counted, for all pools of samples together
-AT_ONCE = 2_000_000  # samples times rows: what bounds the memory
 MOST_STEPS = 1_000_000  # of the replicas of one pool over a series
 TERMS = 16  # exponentials in a logistic curve of one point: error 2 / (3 + sqrt 8)^16 = 1e-12
 FEW_TERMS = 8  # of samples: 2e-6
@@ -210,29 +210,6 @@ def alternating_weights(terms: int) -> Array:
     return np.array(weights)
 
 
-class Pool(NamedTuple):
-    """Replicas of one kind: requests per day that one of them takes [1/d], accelerators in it, spares, fewest [-]."""
-
-    capacity: Num
-    size: Num = 1.0
-    spares: float = 0.0
-    least: float = 0.0
-
-
-class Measure(NamedTuple):
-    """What a fleet takes a day, in any unit: dollars, kWh, accelerators.
-
-    `sizes` are those of a replica of each pool, `standing` stands whatever the traffic, `each` is what a request adds
-    in fractions. `launch`, where known, is what it takes at launch: what the pools leave of it (they are rounded to the
-    mean beyond `exact`, or merged) stays as it is while traffic grows, and shrinks with traffic that shrinks.
-    """
-
-    sizes: Sequence[Num]
-    standing: Num = 0.0
-    each: Num = 0.0
-    launch: Num | None = None
-
-
 def fleet(traffic: Traffic, pools: Sequence[Pool], end: float, exact: int) -> Segments:
     """Accelerators over time: each pool in whole replicas that follow the traffic [-]; see `measures`.
 
@@ -282,7 +259,7 @@ def measures(
     base = requests(traffic)
     long = traffic.kind == SERIES and len(traffic.days) > SPANS and traffic.days[0] < end
     if long and any(np.ndim(pool.capacity) for pool in pools):
-        return _spans(base, pools, wanted, end)
+        return spans(base, pools, wanted, end)
     start = np.minimum(_steps(traffic, base, pools, end, exact), end)
     middle = (start + np.concatenate([start[..., 1:], np.full_like(start[..., :1], end)], axis=-1)) / 2.0
     per_day = np.asarray(rate(_wide(traffic), middle))
@@ -290,39 +267,6 @@ def measures(
     moving = np.any(at.exponent, axis=-1) | (at.slope != 0) if traffic.kind != SERIES else np.array(False)
     held = [_held(pool, per_day, moving, exact) for pool in pools]
     return [_measured(one, held, traffic, at, start) for one in wanted]
-
-
-def _spans(base: Segments, pools: Sequence[Pool], wanted: Sequence[Measure], end: float) -> list[Segments]:
-    """Measures of a long series for samples: of spans of its rows the mean of what each row takes."""
-    inside = np.flatnonzero(base.start < end)
-    edges = np.unique(np.linspace(0, len(inside), max(ROWS // len(pools), SPANS) + 1).astype(int))[:-1]
-    start = base.start[inside][edges]
-    lengths = np.diff(np.append(start, end))
-    total = np.diff(np.append(cumulative(base, start), cumulative(base, end)))
-    group = np.unique(np.linspace(0, len(start), SPANS + 1).astype(int))[:-1]
-    whole = np.add.reduceat(lengths, group)
-    held = [_mean_held(pool, total / lengths, lengths / np.repeat(whole, np.diff([*group, len(start)])), group)
-            for pool in pools]  # fmt: skip
-    traffic = np.add.reduceat(total, group) / whole
-    found = []
-    for one in wanted:
-        standing, each = (np.asarray(x, dtype=float)[..., None] for x in (one.standing, one.each))
-        amount = standing + each * traffic
-        for size, needed in zip(one.sizes, held, strict=True):
-            amount = amount + np.asarray(size, dtype=float)[..., None] * needed
-        found.append(segments(np.broadcast_to(start[group], amount.shape), amount[..., None], 0.0))
-    return found
-
-
-def _mean_held(pool: Pool, per_day: Array, share: Array, group: Any) -> Array:
-    """Replicas of a pool, whole ones in each row, as the mean of each group of rows; some samples at a time."""
-    capacity = np.atleast_1d(np.asarray(pool.capacity, dtype=float))
-    found = np.empty((len(capacity), len(group)))
-    width = max(AT_ONCE // len(per_day), 1)
-    for at in range(0, len(capacity), width):
-        needed = np.maximum(np.ceil(per_day / capacity[at : at + width, None] - 1e-9), pool.least)
-        found[at : at + width] = np.add.reduceat(needed * share, group, axis=-1)
-    return found + pool.spares
 
 
 def _held(pool: Pool, per_day: Array, moving: Any, exact: int) -> tuple[Num, Num]:
