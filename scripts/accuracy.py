@@ -176,7 +176,7 @@ def left_out(subject: str, quantity: str, what: str) -> str:
         rows = list(csv.DictReader(file))
     if subject == "serving":
         name = {"output_tokens_per_s": "throughput"}.get(quantity, quantity)
-        wanted = {"test": f"{what} never fitted", "left_out": "all", "quantity": name}
+        wanted = {"test": f"{what} left out", "left_out": "all", "quantity": name}
         keys, unit = ("median_error", "mean_error"), 100.0
     elif subject == "training":
         if what != "source":

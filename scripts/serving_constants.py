@@ -32,8 +32,9 @@ BASE: dict[str, tuple[float, float, float, float, str, str]] = {
     "attention_efficiency": (0.45, 0.05, 1.0, 0.48, "share", "prefill attention, of the 16-bit peak"),
     "bandwidth_efficiency": (0.75, 0.3, 0.98, 0.48, "share", "reading weights"),
     "kv_efficiency": (0.85, 0.1, 0.98, 0.48, "share", "reading the KV cache"),
-    "link_efficiency": (0.66, 0.1, 1.0, 0.48, "share", "collectives, of the link's rate per direction"),
-    "activation_passes": (15.0, 0.5, 60.0, 0.48, "ratio", "passes over the hidden state per layer outside products"),
+    # beyond 1 where switches add up on the way (NVLink SHARP), which halves what an all-reduce sends
+    "link_efficiency": (0.66, 0.1, 2.0, 0.48, "share", "collectives, of the link's rate per direction"),
+    "activation_passes": (15.0, 0.5, 25.0, 0.48, "ratio", "passes over the hidden state per layer outside products"),
     "width_passes": (0.93, 0.01, 20.0, 0.48, "ratio", "passes over what matrix products hand on inside a layer"),
     "copy_passes": (19.0, 0.1, 40.0, 0.48, "ratio", "passes over the hidden state of each copy routed to an expert"),
     "expert_tile": (28.0, 1.0, 128.0, 0.48, "tokens", "padding of each visited expert's matrix product"),
@@ -44,11 +45,11 @@ BASE: dict[str, tuple[float, float, float, float, str, str]] = {
     "sparse_seconds": (3e-5, 1e-6, 1e-3, 1.6, "s", "choosing positions, per layer of sparse attention"),
     "narrow_seconds": (1e-5, 1e-7, 1e-3, 1.6, "s", "casting activations to 8 bits or less, per layer"),
     "link_seconds": (8e-6, 5e-7, 5e-5, 0.48, "s", "start-up of a collective per doubling of ranks"),
-    "network_seconds": (2e-5, 1e-6, 5e-4, 1.6, "s", "start-up of a collective per doubling of scale-up domains"),
+    "network_seconds": (1e-4, 1e-5, 5e-4, 0.6, "s", "start-up of a collective per doubling of scale-up domains"),
     "step_seconds": (6e-4, 1e-5, 5e-2, 0.48, "s", "scheduling and sampling per iteration"),
     "sequence_seconds": (5e-6, 1e-8, 2e-4, 0.48, "s", "per sequence and iteration"),
     "prompt_layer_seconds": (5e-4, 1e-6, 5e-3, 1.6, "s", "a prompt's pass outside CUDA graphs: launches per layer"),
-    "prompt_moe_seconds": (1e-4, 1e-6, 5e-3, 1.6, "s", "of it, per MoE layer and eight choices besides"),
+    "prompt_moe_seconds": (1e-4, 1e-6, 8e-4, 1.6, "s", "of it, per MoE layer and eight choices besides"),
     "prompt_mixer_seconds": (1e-3, 1e-5, 1e-2, 1.6, "s", "of it, per layer with a linear mixer besides"),
     "request_seconds": (2e-2, 1e-4, 1.0, 0.3, "s", "front end per request before its first token"),
     "first_steps": (2.5, 0.3, 10.0, 0.3, "ratio", "iterations before the client has a token, of users who wait"),
@@ -76,13 +77,14 @@ ENGINE = {
 }  # fmt: skip
 SERVER = {  # of an engine with many rows besides
     "sequence_seconds": 1.1, "burst_share": 0.2, "expert_factor": 0.32, "weight_only_efficiency": 0.4,
-    "prompt_layer_seconds": 1.1, "prompt_moe_seconds": 1.1, "narrow_seconds": 0.8,
+    "prompt_layer_seconds": 0.4, "prompt_moe_seconds": 0.4, "narrow_seconds": 0.8, "activation_passes": 0.4,
 }  # fmt: skip
 BURSTS = {"turn_seconds": 0.6, "token_seconds": 1.0, "burst_between": 1.0}
 GENERATION = {
     "compute_factor": 0.32, "memory_factor": 0.24, "fixed_factor": 0.48, "compute_efficiency_8": 0.4,
     "compute_efficiency_4": 0.4, "weight_only_efficiency": 0.4, "expert_factor": 0.32, "link_seconds": 0.48,
-    "narrow_seconds": 0.8, "prompt_layer_seconds": 0.48,
+    "narrow_seconds": 0.8, "prompt_layer_seconds": 0.48, "link_efficiency": 0.4, "attention_efficiency": 0.3,
+    "activation_passes": 0.4,
 }  # fmt: skip
 PAIR = {
     "compute_factor": 0.32, "memory_factor": 0.19, "fixed_factor": 0.48, "expert_factor": 0.32, "narrow_seconds": 0.8,
@@ -323,6 +325,7 @@ FORMATS = [
     _format("mxfp8", 1.03125, 1.03125, 2.0, 8.0, False, OCP, "8 bits and an 8-bit scale per 32 elements"),
     _format("q4_0", 0.5625, 0.5625, 0.5625, 16.0, True, GGUF, "4 bits and a 16-bit scale per 32 weights"),
     _format("q6_k", 0.8203, 0.8203, 0.8203, 16.0, True, GGUF, "6.5625 bits per weight"),
+    _format("q5_k_m", 0.711, 0.711, 0.711, 16.0, True, GGUF, "5.69 bits per weight on Llama 3: 5.73 GB for 8.03B"),
     _format("q8_0", 1.0625, 1.0625, 1.0625, 16.0, True, GGUF, "8 bits and a 16-bit scale per 32 weights"),
     _format("q4_k_m", 0.606, 0.606, 0.606, 16.0, True, GGUF, "4.85 bits per weight on Llama 3: 4.92 GB for 8.03B"),
 ]

@@ -8,6 +8,8 @@ from llmcost.keys.key import CROSSOVER, SERVE, Key
 BATCHING = ("continuous", "static")
 POOLS = ("colocated", "disaggregated")
 PHASES = ("prefill", "decode")
+ARRIVALS = ("poisson", "steady", "burst")
+KEPT = ("ttft", "tpot")
 COMPUTED = tuple(dtype.name for dtype in ALL if dtype.computes)
 
 KEYS = (
@@ -15,6 +17,14 @@ KEYS = (
     Key("osl", "count", "Workload", "output tokens per request: 500", (SERVE, CROSSOVER), ranged=True, most=1e9),
     Key("cache_hit", "share", "Workload", "share of input tokens found in the prefix cache: 50%", (SERVE, CROSSOVER),
         most=0.999),
+    Key("shared_prompt", "share", "Workload", "share of input tokens that all requests begin with: 30%",
+        (SERVE,), most=0.999),
+    Key("session_share", "share", "Workload", "share of input tokens that its session has sent before: 50%",
+        (SERVE,), most=0.999),
+    Key("sessions", "count", "Workload", "sessions open at once on a replica, whose histories the cache may hold: 500",
+        (SERVE,)),
+    Key("cache_curve", "text", "Workload", "share of input tokens that a cache of so many tokens finds: 500k:5%,5M:22%",
+        (SERVE,)),
     Key("length_spread", "ratio", "Workload", "standard deviation of the lengths over their mean, lognormal: 1.2",
         (SERVE, CROSSOVER), most=10.0),
     Key("lengths", "file", "Workload", "lengths of requests: a CSV file with columns isl and osl", (SERVE, CROSSOVER)),
@@ -28,6 +38,14 @@ KEYS = (
     Key("compute_dtype", "choice", "Serving", "format of the arithmetic, where it is not that of the weights",
         (SERVE, CROSSOVER), choices=COMPUTED),
     Key("max_num_seqs", "whole", "Serving", "sequences that the engine runs at once: 256", (SERVE, CROSSOVER)),
+    Key("chunk_tokens", "whole", "Serving", "prompt tokens that an iteration of the engine carries at most: 2048",
+        (SERVE, CROSSOVER)),
+    Key("arrivals", "choice", "Serving", "whether requests come at random, evenly spaced, or as many at once",
+        (SERVE,), choices=ARRIVALS),
+    Key("users_at_once", "whole", "Serving", "users of a replica who each wait for an answer before asking again: 32",
+        (SERVE,)),
+    Key("slo_p99", "choices", "Serving", "targets that 99 % of the most users at once keep: ttft,tpot",
+        (SERVE,), choices=KEPT),
     Key("expert_imbalance", "ratio", "Serving", "load of the busiest expert rank over the mean, less 1: 0.3",
         (SERVE, CROSSOVER), most=100.0),
     Key("phase", "choice", "Serving", "prompts without answers, or answers to prompts that arrive cached",

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from llmcost.dtypes import ALL as ALL_DTYPES
-from llmcost.dtypes import DTYPES
 from llmcost.keys.key import CROSSOVER, SERVE, Key
 from llmcost.keys.money import COMMITMENTS
 
 NONE = "none"  # no technique at all, beside others in a comparison
-CACHED = tuple(dtype.name for dtype in ALL_DTYPES if dtype.caches)
+CACHED = tuple(dtype.name for dtype in ALL_DTYPES if dtype.caches and not dtype.gguf)
 # the units for mxfp4 are those for fp4
 COMPUTED = tuple(dtype.name for dtype in ALL_DTYPES if dtype.computes and dtype.name != "mxfp4")
 LONGEST_DRAFT = 32
@@ -57,7 +56,7 @@ def _formats(lever: str, what: str, formats: tuple[str, ...]) -> tuple[Technique
 SHARE = Value("share", "share", needed=True, inside=True)
 ESCALATED = (SHARE, Value("model", "models", needed=True))
 ALL = (
-    *_formats("weights", "weights stored", tuple(DTYPES)),
+    *_formats("weights", "weights stored", tuple(dtype.name for dtype in ALL_DTYPES if not dtype.gguf)),
     *_formats("activations", "arithmetic", COMPUTED),
     *_formats("kv", "KV cache", CACHED),
     Technique("no-batching", "batching", "one request at a time", choice="1"),

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
+from llmcost import api
 from tests.conftest import Cli
 
 
@@ -27,7 +29,7 @@ def test_deepseek_day_needs_its_accelerators(cli: Cli) -> None:
     assert given["requests"] * given["osl"] == pytest.approx(168e9, rel=0.01)
     assert given["cache_hit"] == pytest.approx(342 / 608, abs=0.001)
     result = answer["result"]
-    assert result["gpus"] == pytest.approx(226.75 * 8, rel=0.3)
+    assert result["gpus"] == pytest.approx(226.75 * 8, rel=0.25)
     assert result["usd_per_day"] == pytest.approx(result["gpus"] * 24 * 2.0)
 
 
@@ -39,6 +41,98 @@ def test_the_largest_traffic_is_answered_at_once(cli: Cli) -> None:
 
 
 def test_deepseeks_day_takes_about_the_accelerators_it_took(cli: Cli) -> None:
-    """226.75 nodes of 8 H800 in use on average (open-infra-index, day 6): 1,814; within 30 %, as shipped."""
+    """226.75 nodes of 8 H800 in use on average (open-infra-index, day 6): 1,814; within 25 %, as shipped."""
     result = cli("serve", "deepseek-v3", "--json").json["result"]
-    assert abs(result["gpus"] / 1814 - 1) < 0.30
+    assert abs(result["gpus"] / 1814 - 1) < 0.25
+
+
+def figures(**asked: Any) -> dict[str, Any]:
+    return api.serve(**asked).result
+
+
+def ends(**asked: Any) -> tuple[float, float, float]:
+    """p5, median and p95 of TPOT [s]."""
+    found = api.serve(**asked).ranges["tpot_seconds"]
+    assert found.p5 is not None
+    assert found.p50 is not None
+    assert found.p95 is not None
+    return found.p5, found.p50, found.p95
+
+
+def test_somebodys_own_machine_is_one_with_one_user() -> None:
+    asked: dict[str, Any] = {
+        "model": "llama-3.1-8b",
+        "dtype": "q4_k_m",
+        "isl": "500",
+        "osl": "200",
+        "price": "1/h",
+        "samples": 1,
+    }
+    for hardware in ("rtx4090", "apple-m3-max"):
+        answer = api.serve(hardware=hardware, **asked)
+        assert answer.result["gpus_per_replica"] == answer.result["batch"] == 1
+        assert f"on 1 {hardware} for 1 request at once" in answer.headline
+    assert figures(hardware="rtx4090", **asked, utilization="50%")["batch"] > 1
+    assert figures(hardware="h100-sxm", **asked)["batch"] > 1
+
+
+def test_sixteen_ranks_of_two_nodes_are_within_what_was_measured() -> None:
+    """DeepSeek-R1 on sixteen H100, one stream: 23.1 ms (SGLang) to 31.2 ms (tenstorrent/tt-inference-server#356)."""
+    asked: dict[str, Any] = {"model": "deepseek-r1", "hardware": "h100-sxm", "gpus": "16", "tp": "16", "batch": "1"}
+    more: dict[str, Any] = {"isl": "1024", "osl": "128", "price": "2/h"}
+    for engine in ({}, {"framework": "sglang"}):
+        low, middle, high = ends(**asked, **more, **engine)
+        assert low <= 0.0231 < 0.0312 <= high
+    assert ends(**asked | {"gpus": "8", "tp": "8", "hardware": "h200-sxm"}, **more)[1] < 0.6 * middle
+
+
+def test_a_machine_without_measured_rows_says_so_and_is_wider() -> None:
+    asked: dict[str, Any] = {"model": "llama-3.1-8b", "isl": "500", "osl": "200", "price": "1/h", "batch": "1"}
+    known, unknown = (api.serve(hardware=h, **asked) for h in ("h100-sxm", "ascend-910c"))
+    assert "W086" in [w.code for w in unknown.warnings]
+    assert "W086" not in [w.code for w in known.warnings]
+    wide, narrow = (ends(hardware=h, **asked) for h in ("ascend-910c", "h100-sxm"))
+    assert wide[2] / wide[0] > 1.1 * narrow[2] / narrow[0]
+
+
+def test_the_most_users_keep_their_targets_and_one_more_does_not() -> None:
+    asked: dict[str, Any] = {
+        "model": "llama-3.1-8b",
+        "hardware": "h100-sxm",
+        "isl": "1000",
+        "osl": "200",
+        "price": "2/h",
+        "samples": 1,
+    }
+    found = figures(**asked, slo_p99="ttft,tpot", ttft="500ms", tpot="30ms")
+    most = found["users_most"]
+    assert found["ttft_p99_seconds"] <= 0.5
+    assert found["tpot_p99_seconds"] <= 0.03
+    more = figures(**asked, users_at_once=str(most + 1))
+    assert more["tpot_p99_seconds"] > 0.03 or more["ttft_p99_seconds"] > 0.5
+    nobody = api.serve(**asked, slo_p99="tpot", tpot="1ms")
+    assert nobody.exit_code == 1
+
+
+def test_requests_that_come_together_wait_longest() -> None:
+    asked: dict[str, Any] = {
+        "model": "llama-3.1-8b",
+        "hardware": "h100-sxm",
+        "isl": "1000",
+        "osl": "200",
+        "price": "2/h",
+        "samples": 1,
+    }
+    even, by_chance, together = (figures(**asked, arrivals=a) for a in ("steady", "poisson", "burst"))
+    for key in ("ttft_seconds", "ttft_p95_seconds", "ttft_p99_seconds"):
+        assert even[key] < by_chance[key] < together[key]
+
+
+@pytest.mark.parametrize("key", ["arrivals", "users_at_once", "slo_p99"])
+def test_separate_pools_have_random_arrivals(cli: Cli, key: str) -> None:
+    said = {"arrivals": "burst", "users_at_once": "3", "slo_p99": "tpot"}[key]
+    option = "--" + key.replace("_", "-")
+    asked = ("--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--isl", "500", "--osl", "200", "--tpot", "50ms")
+    answer = cli("serve", *asked, "--pools", "disaggregated", option, said)
+    assert answer.code == 2
+    assert option in answer.err

@@ -321,7 +321,8 @@ def test_errors_on_measured_rows(quantity: str, column: str, scale: float, media
     error = np.abs(centre / measured - 1.0)
     assert np.median(error) <= median
     assert np.mean(error) <= mean
-    assert 0.85 <= np.mean((low <= measured) & (measured <= high)) <= 0.97
+    # wider than these rows ask for: ranges are for sources that are not among them
+    assert 0.9 <= np.mean((low <= measured) & (measured <= high)) <= 0.99
 
 
 def test_a_chip_without_a_format_runs_the_next_wider_one() -> None:

@@ -107,3 +107,74 @@ def burst(at: Served, front: Front, running: Num, sent: Num, osl: Num) -> Met:
     tpot = step + np.minimum(met, np.maximum(front.chunk_seconds - at.step_seconds, 0.0))
     total = sent * prompt + waves * osl * step + front.tail_seconds
     return Met(tpot, ttft, sent * osl / total)
+
+
+class Tail(NamedTuple):
+    """What a share of requests stays under."""
+
+    ttft_seconds: Num
+    tpot_seconds: Num
+
+
+JOINED = 200  # prompts that may come during one iteration, at most [-]
+
+
+def poisson_quantile(quantile: float, mean: Num) -> Num:
+    """The least count that a Poisson variable stays at or below with this probability [-].
+
+    Parameters
+    ----------
+    quantile : float
+        Probability [-].
+    mean : float or array
+        Of the variable [-].
+
+    Source: definition.
+
+    Examples
+    --------
+    Mean 1: 0.920 of the counts are at most 2, 0.981 at most 3, 0.996 at most 4.
+
+    >>> print(float(poisson_quantile(0.99, 1.0)))
+    4.0
+    """
+    mean = np.asarray(np.minimum(mean, JOINED / 2.0), dtype=float)
+    term = reached = np.exp(-mean)
+    found = np.zeros(mean.shape)
+    for count in range(1, JOINED):
+        found = found + (reached < quantile)
+        term = term * mean / count
+        reached = reached + term
+    return found
+
+
+def waiting_users(
+    quantile: float, normal: float, met: Met, prompt: Num, group: Num, osl: Num, life: Num, queued: Num, spread: Num
+) -> Tail:
+    r"""First tokens and tokens that a share of requests stays under, of users who each wait for their answer.
+
+    Prompts of others that join the same iteration are Poisson, and so are those met between a request's tokens; users
+    beyond the places wait for as many ends of answers as stand in front of them:
+
+    .. math:: TTFT_q = TTFT + p (J_q - m) + z \sqrt{n_w} \, c \, R / b, \quad
+        TPOT_q = TPOT + z \sqrt{b - 1} \, p / OSL, \quad m = b \, TPOT / R
+
+    with b in flight, R the life of a request, n_w users who wait for a place, c the variation of answers.
+
+    Parameters
+    ----------
+    quantile, normal : float
+        Share q and the quantile z of the standard normal distribution [-].
+    met : Met
+        Means of the group.
+    prompt, group, osl, life, queued, spread
+        A prompt's machine time [s], requests in flight [-], tokens of an answer [tokens], life without waiting for a
+        place [s], users waiting for one [-], standard deviation of answers over their mean [-].
+
+    Source: definition; held by a simulation in tests/unit/test_serving_arrivals.py.
+    """
+    joining = np.minimum(group * met.tpot_seconds / life, group - 1.0)
+    joined = np.minimum(poisson_quantile(quantile, joining), np.maximum(group - 1.0, 0.0)) - joining
+    place = normal * np.sqrt(queued) * spread * life / group
+    between = normal * np.sqrt(np.maximum(group - 1.0, 0.0)) * prompt / osl
+    return Tail(met.ttft_seconds + prompt * joined + place, met.tpot_seconds + between)

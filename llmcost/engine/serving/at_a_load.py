@@ -162,9 +162,38 @@ def first_token(
     slots = np.multiply(replicas, np.maximum(np.floor(full.batch), 1.0))
     full_slots = queueing.wait(slots, share * most * replicas, life, ca2)
     beside = share * most / lanes * at.tpot_seconds  # prompts that come during an iteration of one lane
+    beside = np.where(np.asarray(ca2) > 0.0, beside, np.maximum(beside - 1.0, 0.0))  # evenly spaced ones are apart
     shared = np.where(part < 1.0, -np.expm1(-beside), 0.0)
     same_pass = Wait(shared, beside * half.prefill_seconds * np.maximum(1.0 - part, 0.0))
     return queued._replace(waits=(*queued.waits, full_slots, same_pass))
+
+
+def first_token_of_groups(
+    points: Loaded, layout: Layout, load: Load, calibration: Calibration, share: Num, prompts: Num | None = None
+) -> Latency:
+    r"""TTFT where requests come in groups, as many at once as are in flight.
+
+    A group's prompts run k an iteration, one iteration after another; a request is equally likely to be any of them:
+
+    .. math:: TTFT_i = t_{front} + own + (k \lceil i / k \rceil - 1) p, \quad i = 1 .. b
+
+    Groups come evenly and wait for nobody below full load.
+
+    Parameters
+    ----------
+    points, layout, load, calibration, share, prompts
+        As in `first_token`.
+
+    Source: definition; docs/method-serving.md, "How requests come".
+    """
+    at, *_, own = points
+    group = np.maximum(_last(at.batch / np.multiply(layout.dp, layout.pp)), 1.0)
+    together = np.maximum(1.0 / _part(load, calibration), 1.0)
+    lengths, place = _places(prompts)
+    through = np.minimum(np.ceil(place * group / together) * together, group)
+    seconds = _last(at.front_seconds + own) + _last(at.prefill_seconds) * (np.maximum(through, 1.0) - 1.0) * lengths
+    full = np.greater_equal(share, 1.0)
+    return Latency((Wait(np.where(full, 1.0, 0.0), np.where(full, np.inf, 0.0)),), seconds)
 
 
 def first_token_of_pool(

@@ -235,9 +235,10 @@ def _continuous(
     carried = np.clip(offered, np.minimum(new, chunk), chunk)
     share = _share(np.minimum(offered / carried, 1.0), layout, calibration)
     plain, mixed = state.work(decoding, 0.0), state.work(decoding, carried)
-    extra = _pass_seconds(shape, mixed.total - plain.total, calibration)
-    full = plain.total + extra
     work = mixed.total - plain.total  # of prompts, without the launches of their pass: those that wait share one
+    computed = np.less(load.cached_isl, load.isl)  # else prompts come from another pool, with their cache
+    extra = np.where(computed, _pass_seconds(shape, work, calibration), work)
+    full = plain.total + extra
     between = share * (extra - calibration.burst_share * work)
     tpot = plain.total + between
     passes = np.maximum(new / carried, 1.0)

@@ -176,10 +176,22 @@ def _headline(service: Hosted, sold: tuple[offers.Offer, ...], r: Mapping[str, A
     if r["usd_per_mtok_input"] is not None and key != "usd_per_mtok_input":
         text += f" and {units.format('usd_per_mtok', r['usd_per_mtok_input'])} of input"
     text += f", {units.format('usd_per_request', r['usd_per_request'])}"
+    chips = service.device.found.name if service.device else "accelerators"
+    held = _held(chips, r)
     if r["gpus"] is not None:
-        chips = service.device.found.name if service.device else "accelerators"
         text += f": {r['gpus']:,.0f} {chips}, {units.format('usd', r['usd_per_month'])} a month"
+    text += f", {'a replica ' if r['gpus'] is not None else ''}on {held}" if held else ""
     text += offers.sentence(sold, r)
     if not r["feasible"]:
         text += f"; {r['reason']}"
     return text + "."
+
+
+def _held(chips: str, r: Mapping[str, Any]) -> str:
+    """On how many accelerators a replica answers how many requests at once; empty where its batch is not known."""
+    many, prompts = r.get("batch"), r.get("prefill_gpus_per_replica")
+    if not many:
+        return ""
+    at_once = "for 1 request at once" if many == 1 else f"for up to {many:,.0f} requests at once"
+    beside = f", prompts on {prompts:,.0f}," if prompts else ""
+    return f"{r['gpus_per_replica']:,.0f} {chips}{beside} {at_once}"

@@ -108,7 +108,9 @@ class Hosted(NamedTuple):
         """
         server, out = self.replica.server(), out.get("own", out)
         if server is None:
-            return serving_figures({name: named(out, full) for name, full in STANDING.items() if full in out})
+            found = {name: named(out, full) for name, full in STANDING.items() if full in out}
+            speed = {"tokens_per_second_per_user": 1.0 / found["tpot_seconds"]} if "tpot_seconds" in found else {}
+            return serving_figures({**found, **speed})
         p = self.applied.reaching(p)
         return serving_load.latencies(server, p, *self.load(p, out), quantiles)
 

@@ -136,7 +136,11 @@ def _limits(question: Question, known: Calibration, engine: str, static: bool, p
     carried = question.factor("serving", "chunk_tokens").origin
     origin = carried if engine == "any" else Origin("default", f"presets/frameworks/{engine}.toml")
     if not static and phase != "decode":
-        question.record("chunk_tokens", known.chunk_tokens, origin, "tokens")
+        chunk = question.stated("chunk_tokens")
+        if chunk is not None:
+            known = known._replace(chunk_tokens=float(chunk))
+        else:
+            question.record("chunk_tokens", known.chunk_tokens, origin, "tokens")
     if most is not None:
         return known._replace(batch_limit=float(most))
     if engine != "any" and not static and phase != "prefill":
@@ -242,14 +246,30 @@ def _half_widths(
 ) -> dict[str, tuple[Num, Num]]:
     """Of a named engine by class; of a tuned stack by what a first token may meet."""
     factors, generation = question.catalog.factors("serving"), device.preset.generation
+    rows, unseen = question.catalog.table("serving", "ranges"), _unseen(question, device, factors)
     if engine == "any":
         kind = kind_of(alone, False, shape.n_experts > 0, False)
         tpot, rate = Z95 * known.tpot_log_spread, Z95 * known.throughput_log_spread
         low, high = sides(spread_from_factors(factors, generation, engine), kind)
-        return {"tpot": (tpot, tpot), "ttft": (Z95 * low, Z95 * high), "throughput": (rate, rate)}
+        found = {"tpot": (tpot, tpot), "ttft": (Z95 * low, Z95 * high), "throughput": (rate, rate)}
+        wider = {row["quantity"]: row for row in rows if unseen and row["class"] == "rare"}
+        return found | {q: (found[q][0] * row["low"], found[q][1] * row["high"]) for q, row in wider.items()}
     software = generation_of(generation, device.machine), kin(question.catalog, engine)
-    found, rows = classes_of(device, shape, factors, software, alone), question.catalog.table("serving", "ranges")
-    return {q: ranges.half_widths(rows, q, found, software[1]) for q in ranges.QUANTITIES}
+    classes = classes_of(device, shape, factors, software, alone)
+    return {q: ranges.half_widths(rows, q, classes, software[1]) for q in ranges.QUANTITIES}
+
+
+def _unseen(question: Question, device: Chip, factors: list[dict[str, Any]]) -> bool:
+    """Whether no serving row was measured on this generation, which the answer then says."""
+    generation = generation_of(device.preset.generation, device.machine)
+    unseen = generation not in ranges.fitted(factors)[1]
+    if unseen:
+        question.warn(
+            "W086",
+            f"no serving was measured on {device.found.name} or its generation: it is given the efficiency of others",
+            "llmcost calibrate FILE with measurements of your own",
+        )
+    return unseen
 
 
 def _load(question: Question, phase: str) -> Load:
@@ -304,6 +324,8 @@ def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None, u
 
 def _batches(question: Question, phase: str) -> Any:
     said = None if phase == "prefill" else question.stated("batch")
+    if said is None and not phase:
+        said = question.stated("users_at_once")
     return serving_search.BATCHES if said is None else np.array([float(said)])
 
 

@@ -16,12 +16,13 @@ from llmcost.estimate.fleet import bill, plans
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.money import rent
 from llmcost.estimate.money.place import place
-from llmcost.estimate.serving import techniques, ttft_target
+from llmcost.estimate.serving import prefix, techniques, ttft_target
 from llmcost.estimate.serving.formats import dtypes, held_once, precision
 from llmcost.estimate.serving.hosted import Hosted
 from llmcost.estimate.serving.lengths import Lengths, lengths
 from llmcost.estimate.serving.load import Arrivals, Demand
 from llmcost.estimate.serving.options import options, shape_of
+from llmcost.estimate.serving.prefix import Shared
 from llmcost.estimate.serving.replica import Replica, given_rate
 from llmcost.estimate.serving.techniques import Applied
 from llmcost.estimate.serving.together import Together
@@ -31,6 +32,13 @@ from llmcost.technique import Said
 # What the layout and the size of the large model say nothing about, for the small one beside it.
 OWN = ("model", "params", "params_active", "gpus", "serve_gpus", "tp", "serve_tp", "pp", "serve_pp", "ep", "serve_ep",
        "batch", "tokens_per_second", "technique")  # fmt: skip
+TOGETHER = ("arrivals", "users_at_once", "slo_p99")  # what is answered where prompts and answers share accelerators
+# What says that a machine is one of several, or that it has several users.
+MANY = (
+    "gpus", "batch", "requests", "users", "requests_per_user", "hourly", "trace", "tp", "pp", "dp", "ep", "batching",
+    "utilization", "tpot", "ttft", "ttft_p95", "users_at_once", "slo_p99", "arrivals", "max_num_seqs", "phase",
+    "chunk_tokens", "pools", "tokens_per_second", "technique", "length_spread", "lengths",
+)  # fmt: skip
 
 
 def read_service(question: Question, days: Any = None) -> Hosted | NoFit:
@@ -46,8 +54,10 @@ def read_service(question: Question, days: Any = None) -> Hosted | NoFit:
     phase = _phase(question)
     given = not phase and question.scenario.peek("tokens_per_second", question.side) is not None
     model, device = subject(question), chip(question, predicted=not given)
+    question = _of_one_user(question, device)
     varied = lengths(question, phase)
-    _read_cache_hit(question, phase, given)
+    shared = None if phase or given else prefix.read(question)
+    _read_cache_hit(question, phase, given, shared)
     requests = plans.read_users(question)
     fleet = fleets.read_fleet(question, requests, applied.waits)
     gpus = question.stated("gpus")
@@ -55,6 +65,12 @@ def read_service(question: Question, days: Any = None) -> Hosted | NoFit:
     fleet = fleets.read_mix(question, fleet, name, rent.read_terms(question, name))
     bill.read_other_costs(question, requests, applied.sent)
     demand = _demand(question, applied, fleet, days, requests)
+    if shared is not None:
+        prefix.keep(
+            question, shared, demand,
+            lambda aside: _replicas(aside, model, device, gpus, varied, phase, applied, demand)[0],
+        )  # fmt: skip
+        demand = _demand(question, applied, fleet, days, requests)
     replica, colocated = _replicas(question, model, device, gpus, varied, phase, applied, demand)
     where = place(question, device) if device is not None else None
     server = None if isinstance(replica, NoFit) or phase == "decode" else replica.server()
@@ -82,6 +98,16 @@ def _sizes(question: Question, model: Subject | None) -> dict[str, float]:
     return model.sizes() | min(tried, key=lambda held: held["weight_bytes"])
 
 
+def _of_one_user(question: Question, device: Chip | None) -> Question:
+    """The question; where nothing says how many, somebody's own machine is one of them, and answers one user."""
+    if device is None or not device.preset.desktop or not question.alone:
+        return question
+    if any(question.scenario.peek(key, question.side) is not None for key in MANY):
+        return question
+    one = Setting(1, "default")
+    return question.over({"gpus": one, "batch": one})
+
+
 def _phase(question: Question) -> str:
     """The one phase that is asked about; empty: both."""
     if question.alone:
@@ -95,10 +121,12 @@ def _phase(question: Question) -> str:
     )
 
 
-def _read_cache_hit(question: Question, phase: str, given: bool) -> None:
+def _read_cache_hit(question: Question, phase: str, given: bool, shared: Shared | None) -> None:
     """The share of prompts found in the cache; a given rate holds it already, and is all that `serve` needs of it."""
     if phase == "decode":
         question.keep("cache_hit", 0.0)  # every prompt arrives cached: there is no share to say
+    elif shared is not None:
+        question.keep("cache_hit", shared.most)  # until the replica tells how large its cache is
     elif (given and question.alone) or question.number("cache_hit") is None:
         question.sample("cache_hit", 0.0, Origin("default", "docs/method.md, defaults"))
 
@@ -130,6 +158,10 @@ def _replicas(
 
         return prompts.choose(question, options(question, model, device, gpus, varied, False, phase), demand), None
     apart = not phase and question.stated("pools") == "disaggregated"
+    for key in TOGETHER if apart else ():
+        if question.scenario.peek(key, question.side) is not None:
+            option = "--" + key.replace("_", "-")
+            raise LlmcostError(f"{option}: prompts of separate pools come at random", f"leave {option} or --pools out")
     static = not apart and question.stated("batching") == "static"
     asked = options(question, model, device, gpus, varied, static, phase)
     pick = techniques.NONE.choose if apart else applied.choose

@@ -29,6 +29,7 @@ from llmcost.estimate.serving.lengths import Lengths
 from llmcost.estimate.serving.load import Demand, Server, Under
 from llmcost.estimate.serving.options import SOURCE, Options, mode_of, no_fit, record, too_large, too_slow, within
 from llmcost.estimate.serving.replica import cache_of_a_request, degrees, one_kind, ranks
+from llmcost.estimate.serving.users import ALIKE, Users, kept, most, read_users, spread_of, tail
 
 FRONT_ROWS = 12
 # What takes the time of one iteration of T tokens, b of them decoded: symbols of docs/method-serving.md.
@@ -60,11 +61,20 @@ class Together(NamedTuple):
     batch_max: float
     lengths: Lengths | None
     static: bool
+    load: Load
     stands: bool = False  # its batch was said: that many are in flight at any load
     decodes_only: bool = False  # every prompt comes with its KV cache: it decodes alone
     draft: Draft | None = None
     fastest: tuple[float, float] = (math.nan, math.nan)  # TPOT [s], USD per Mtok of output
     sizes: Sizes | None = None  # what it was chosen from, where the traffic decided
+    arrivals: str = "poisson"  # how requests come
+    users: Users | None = None  # who wait for their answers, in place of arrivals
+    answers_spread: float = ALIKE  # standard deviation of answers over their mean [-]
+
+    @property
+    def asked(self) -> float:
+        """Requests that are there at once: in flight, or waiting for a place."""
+        return self.batch if self.users is None else self.users.at_once
 
     def speed(self, p: ServingNumbers) -> ServingFigures:
         """TPOT, TTFT, tokens per second and prefill share at the numbers `p`."""
@@ -80,14 +90,14 @@ class Together(NamedTuple):
         out |= {"ttft_full_seconds": at.ttft_seconds * p["ttft_error"], "prefill_share": prefill_share(at, self.static)}
         cached = p["isl"] * p["cache_hit"]
         if np.any(cached):
-            bare = self._at(Load(p["isl"] - cached, p["osl"], 0.0, self.batch))
+            bare = self._at(Load(p["isl"] - cached, p["osl"], 0.0, self.asked))
             reading = (_decoding(at) - _decoding(bare)) * at.output_tokens_per_second / at.batch
             out["cached_share"] = np.clip(reading, 0.0, 1.0 - out["prefill_share"])
         return out
 
     def _load(self, p: ServingNumbers) -> Load:
         cached = p["isl"] if self.decodes_only else p["isl"] * p["cache_hit"]
-        return Load(p["isl"], p["osl"], cached, self.batch)
+        return Load(p["isl"], p["osl"], cached, self.asked)
 
     def _at(self, load: Load) -> serving.Point:
         mode = mode_of(self.static, self.draft)
@@ -102,7 +112,11 @@ class Together(NamedTuple):
         if self.decodes_only:
             return Under(points.at, None)
         prompts = None if self.lengths is None else self.lengths.prompt_points()
-        first = serving_traffic.first_token(points, self.layout, load, self.calibration, share, replicas, prompts)
+        if self.arrivals == "burst":
+            groups = serving_traffic.first_token_of_groups(points, self.layout, load, self.calibration, share, prompts)
+            return Under(points.at, groups)
+        ca2 = 0.0 if self.arrivals == "steady" else 1.0
+        first = serving_traffic.first_token(points, self.layout, load, self.calibration, share, replicas, prompts, ca2)
         return Under(points.at, first)
 
     def kinds(self, out: ServingFigures) -> Kinds:
@@ -124,6 +138,16 @@ class Together(NamedTuple):
             "binds": self.binds,
             "fastest_tpot_seconds": self.fastest[0],
             "fastest_usd_per_mtok_output": self.fastest[1],
+            **({} if self.users is None else self._users(self.users)),
+        }
+
+    def _users(self, users: Users) -> dict[str, Any]:
+        """What 99 % of users who wait for their answers meet."""
+        found = tail(self.point, self.layout, self.load._replace(batch=users.at_once), self.answers_spread)
+        return {
+            "ttft_p99_seconds": float(found.ttft_seconds),
+            "tpot_p99_seconds": float(found.tpot_seconds),
+            **({"users_most": int(users.at_once)} if users.found else {}),
         }
 
     def server(self) -> Server | None:
@@ -193,20 +217,44 @@ def choose(question: Question, asked: Options, demand: Demand) -> Together | NoF
     layout, batch = Layout(*(float(v) for v in best.layout)), float(best.point.batch)
     which = int(best.precision_index)
     dtype, precision = asked.dtypes[which], asked.precisions[which]
-    record(question, asked, layout, batch, dtype)
-    load = asked.load._replace(batch=batch)
+    users, spread = _users_of(question, asked, layout, precision)
+    if isinstance(users, NoFit):
+        return users
+    load = asked.load._replace(batch=batch if users is None else users.at_once)
     at = asked.mode(asked.shape, asked.device.machine, layout, precision, load, asked.calibration)
+    batch = batch if users is None else float(at.batch)
+    record(question, asked, layout, batch, dtype)
     size = int(layout.tp * layout.pp * layout.dp)
     used = median(question.numbers["utilization"])
     decodes_only = asked.phase == "decode"
-    stands = asked.static or stated(question)
+    stands = asked.static or users is not None or stated(question)
+    comes = None if stands or decodes_only else question.stated("arrivals")
     quick, kind = grid.pick(answer.fastest), "decode" if decodes_only else "static" if asked.static else "continuous"
     return Together(
         size, asked.shape, asked.device, layout, precision, asked.calibration, batch, at, answer.binds,
         front_rows(answer, used, kind), dtype, _room(asked, layout, precision), asked.lengths, asked.static,
-        stands, decodes_only, asked.draft, (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used, kind)),
-        sizes,
+        load, stands, decodes_only, asked.draft, (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used, kind)),
+        sizes, comes or "poisson", users, spread,
     )  # fmt: skip
+
+
+def _users_of(
+    question: Question, asked: Options, layout: Layout, precision: Precision
+) -> tuple[Users | NoFit | None, float]:
+    """Users who wait for their answers, said or found, and how their answers vary."""
+    if asked.static or asked.phase:
+        return None, ALIKE
+    said, spread = read_users(question), spread_of(question)
+    if said is not None:
+        return Users(said), spread
+    limits = kept(question, asked.targets)
+    if limits is None:
+        return None, spread
+
+    def at(load: Load) -> serving.Point:
+        return asked.mode(asked.shape, asked.device.machine, layout, precision, load, asked.calibration)
+
+    return most(at, layout, asked.load, limits, spread), spread
 
 
 def stated(question: Question) -> bool:

@@ -12,6 +12,7 @@ from llmcost.scenario import Scenario, Setting, layer
 NODE_TOKENS = 5e6  # KV cache of a node of eight accelerators: what of a prompt's prefix it may hold [tokens]
 MOST_HIT, MOST_PEAK, MOST_SPREAD = 0.999, 20.0, 10.0  # what the keys take
 LENGTHS = ("isl", "osl", "lengths", "length_spread")
+CACHE = ("cache_hit", "cache_curve", "shared_prompt", "session_share")
 PEAKS = ("peak_to_average", "weekend", "hourly")
 
 
@@ -28,7 +29,7 @@ def with_trace(scenario: Scenario) -> Scenario:
         return scenario
     path = Path(str(said.value))
     values = keys(known.profile(path), path)
-    for group in (LENGTHS, PEAKS, ("requests", "users", "traffic"), ("cache_hit",), ("growth", "traffic", "ceiling")):
+    for group in (LENGTHS, PEAKS, ("requests", "users", "traffic"), CACHE, ("growth", "traffic", "ceiling")):
         if scenario.has(*group):
             values = {k: v for k, v in values.items() if k not in group}
     added: dict[str, Setting] = layer(values, f"file:{path.name}", path.name)
@@ -67,7 +68,9 @@ def _traffic(found: known.Profile) -> dict[str, Any]:
 
 def _cache(found: known.Profile) -> dict[str, Any]:
     share = known.cached_share(found.trace)
-    if share is None:
-        at = {row.get("cache_tokens"): row["reused_share"] for row in known.reuse(found.trace)}
-        share = at.get(NODE_TOKENS)
-    return {} if not share else {"cache_hit": min(share, MOST_HIT)}
+    if share is not None:
+        return {"cache_hit": min(share, MOST_HIT)} if share else {}
+    at = {row["cache_tokens"]: row["reused_share"] for row in known.reuse(found.trace) if row.get("cache_tokens")}
+    share = at.get(NODE_TOKENS)
+    curve = ",".join(f"{size:.0f}:{100 * min(at[size], MOST_HIT):.4g}%" for size in sorted(at))
+    return {} if not share else {"cache_hit": min(share, MOST_HIT), "cache_curve": curve}
