@@ -56,7 +56,7 @@ def short(command: str) -> tuple[str, ...]:
     """The figures of the short answer of a command, most wanted first.
 
     >>> short("train")[:2]
-    ('total_usd', 'program_usd')
+    ('total_usd', 'gpu_hours')
     """
     return _ordered({name: term.short[command] for name, term in TERMS.items() if command in term.short})
 

@@ -308,7 +308,7 @@ IGNORED = [
     ("train", "--gpu-hours", "1M", "--price", "2/h", "--mfu", "40%"),
     ("train", "--gpu-hours", "1M", "--price", "2/h", "--region", "france"),
     (*TRAIN, "--mfu", "40%", "--tp", "4"),
-    (*TRAIN, "--price", "2/h", "--commitment", "spot"),
+    (*TRAIN, "--price", "2/h", "--commitment", "1-year"),
     (*CROSS, "--hardware", "h100-sxm"),
     (*CROSS, "--train-price", "2/h"),
     (

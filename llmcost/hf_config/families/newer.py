@@ -274,3 +274,25 @@ def cohere_compass(r: Reader) -> Fields:
     """Cohere Compass: parallel blocks under one LayerNorm without bias, tied embeddings, windows where listed."""
     fields = llama(r, tied=True, kv_heads="heads", norm="ln_nobias", norms_per_layer=1)
     return fields | (windows(r, fields["n_layers"]) if FULL in r.items("layer_types") else {})
+
+
+def hy_v3(r: Reader) -> Fields:
+    """Hunyuan 3: norms on query and key heads, one shared expert, the first layers dense."""
+    fields = llama(r, kv_heads="heads", qk_norm="head") | experts(r, "num_experts", "moe_intermediate_size")
+    return fields | shared(r, fields, "num_shared_experts") | sparse(r, fields["n_layers"])
+
+
+def hunyuan_moe(r: Reader) -> Fields:
+    """Hunyuan A13B: one shared expert of an expert's width beside them; keys may be lists of one value."""
+    for key in ("moe_topk", "num_shared_expert", "moe_intermediate_size"):
+        value = r.config.get(key)
+        if isinstance(value, list) and value:
+            if len(set(map(str, value))) > 1:
+                r.find(f"{key}: differs between layers, which is not covered", "write the preset by hand")
+            r.config = {**r.config, key: value[0]}
+    if r.has("moe_topk"):
+        r.config = {**r.config, "num_experts_per_tok": r.config["moe_topk"]}
+    width = "moe_intermediate_size" if r.has("moe_intermediate_size") else "intermediate_size"
+    fields = llama(r, qk_norm="head" if r.flag("use_qk_norm", True) else "none") | experts(r, "num_experts", width)
+    del fields["d_ff"]
+    return fields | {"moe_shared_d_ff_total": (r.optional("num_shared_expert", low=0) or 1) * fields["moe_d_ff"]}

@@ -143,7 +143,7 @@ def scale(low: float, high: float, log: bool, start: float, end: float) -> Scale
     """An axis from one place to another: linear from zero, or logarithmic between round steps.
 
     >>> round(scale(1.0, 100.0, True, 0.0, 200.0).at(10.0)), scale(1.0, 100.0, True, 0.0, 200.0).ticks
-    (100, [1.0, 10.0, 100.0])
+    (100, [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0])
     """
     if not log or low <= 0:
         top = high or 1.0
