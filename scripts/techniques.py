@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from llmcost import api
 from llmcost.errors import LlmcostError
-from scripts import layers, trend
+from scripts import layers, training_tables, trend
 
 BATCHES = (1, 2, 4, 8, 16, 32, 64, 128, 256)
 REPLICA = {"model": "llama-3.1-70b", "hardware": "h100-sxm", "tp": 4, "isl": 1000, "osl": 500}
@@ -171,8 +171,10 @@ TABLES: dict[str, Callable[[], str]] = {
     "layers": lambda: layers.picture("llmcost"),
     "engine": lambda: layers.picture("llmcost.engine"),
     "estimate": lambda: layers.picture("llmcost.estimate"),
+    "stacks": training_tables.stacks,
+    "ranges": training_tables.ranges,
 }
-PAGES = ("method-techniques.md", "method-compare.md")  # that have such tables
+PAGES = ("method-techniques.md", "method-compare.md", "method-training.md")  # that have such tables
 
 
 def page(text: str) -> str:

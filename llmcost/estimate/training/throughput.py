@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -69,6 +70,7 @@ def read_time(question: Question, asked: Setup, work: methods.Work) -> Timed:
     if not given and timed.predicted is not None:
         question.sample("mfu", timed.predicted.mfu, Origin("computed", steps.SOURCE, None, "measured"), "share")
     elif not given:
+        _warn_of_counts(question, model)
         row = _mfu_row(question.catalog, device.preset.generation, "moe" if model and model.moe else "dense", runs_in)
         value = methods.widened(Spread(row["p5"], row["median"], row["p95"], "logitnormal"), asked.method.spread)
         question.sample(
@@ -121,6 +123,17 @@ def _predict(question: Question, asked: Setup, device: Chip, dtype: str, work: m
         pace = found.mfu.p50 / first.mfu.p50
         paced[phase.name] = phase._replace(pace=pace, overhead=found.overhead)
     return Timed(methods.Work(tuple(paced.values())), first)
+
+
+def _warn_of_counts(question: Question, model: Subject | None) -> None:
+    """Say that counts of a mixture of experts do not tell how it is built, which its speed follows from."""
+    if model is not None and model.moe and math.isnan(float(model.shape.n_layers)):
+        question.warn(
+            "W012",
+            f"counts do not tell how the experts of {model.name} are built: its time follows from the usual MFU of "
+            "mixtures of experts, and many small experts take two to three times that",
+            "--model with a preset of that shape, or llmcost presets import config.json",
+        )
 
 
 def _counted(question: Question, work: methods.Work) -> methods.Work:
