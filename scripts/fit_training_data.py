@@ -90,7 +90,7 @@ def load(catalog: Catalog, start: Calibration) -> Data:
 
 def likely(todo: tr.Case, start: Calibration) -> Array:
     """The candidates of a row as an array: the fastest few."""
-    layout = tr.candidates(todo, start)
+    layout = tr.candidates(todo)
     seconds = step(todo.shape, todo.machine, layout, todo.run, start).step_seconds
     best = np.argsort(np.broadcast_to(seconds, np.shape(layout.tp)))[:MOST_CANDIDATES]
     return np.array(layout)[:, best]

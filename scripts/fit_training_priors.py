@@ -94,10 +94,6 @@ ASSUMED = {
     "latency": (1e-5, "s", "per doubling of ranks and collective; small beside the other terms"),
     "link_per_memory": (0.125, "ratio", "median of link over memory bandwidth where both are known"),
     "network_per_link": (0.11, "ratio", "median of network over link bandwidth where both are known"),
-    "weight_bytes": (2.0, "bytes", "16-bit weights"),
-    "gradient_bytes": (2.0, "bytes", "16-bit gradients; 4 under fp32 accumulation"),
-    "optimizer_bytes": (12.0, "bytes", "fp32 copy and two Adam moments (Rajbhandari et al. 2020)"),
-    "margin_bytes": (1e9, "bytes", "context, communication buffers, fragmentation"),
     "plain_attention": (1.0, "ratio", "kernels not made for the chip over those that are"),
     # half, in log, of 1.12: the median of measured steps over the fastest layout that a search finds for the same work;
     # stated layouts are predicted without bias

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from llmcost.keys.key import CROSSOVER, SERVE, Key
+from llmcost.keys.key import CROSSOVER, SERVE, TRAIN, Key
 
 KEYS = (
     Key("memory_fraction", "share", "Memory", "share of the memory that the serving engine takes: 95%",
         (SERVE, CROSSOVER), least=0.01, most=1.0),
     Key("fit_confidence", "share", "Memory", "chance with which a layout has to fit: 90%",
-        (SERVE, CROSSOVER), least=0.5, most=0.999),
+        (TRAIN, SERVE, CROSSOVER), least=0.5, most=0.999),
 )  # fmt: skip
 FITTING = (  # keys of `llmcost fit`: they change what has to fit, or how fast it is
     "model", "params", "params_active", "hardware", "gpus", "dtype", "kv_dtype", "framework", "isl", "osl", "batch",
     "tp", "pp", "dp", "ep", "memory_fraction", "fit_confidence", "memory_scale", "calibration",
+    # of training, with a method
+    "method", "lora_rank", "adapted", "teacher", "reward_model", "seq_len", "global_batch_tokens", "micro_batch", "vpp",
+    "cp", "zero", "recompute", "optimizer", "loss_kernel", "offload", "attention",
 )  # fmt: skip

@@ -8,6 +8,11 @@ from llmcost.keys.methods import METHODS
 ATTENTION = ("fused", "unfused")
 COMPILED = ("no", "yes")
 CONVENTIONS = ("causal", "full")
+OPTIMIZERS = (
+    "adamw", "adamw-bf16", "adamw-8bit", "paged-8bit", "adafactor", "muon", "sgd", "in-backward",
+)  # fmt: skip
+LOSSES = ("plain", "chunked", "fused")
+OFFLOADS = ("none", "activations", "optimizer", "weights")
 ADAPTED = ("q,v", "attention", "all-linear", "+embeddings")
 FP8_RECIPES = ("tensorwise", "rowwise")
 
@@ -20,6 +25,9 @@ KEYS = (
     Key("long_seq_len", "whole", "Training", "sequence length of that phase: 131072", (TRAIN, CROSSOVER)),
     Key("lora_rank", "whole", "Training", "rank of the adapters (lora, qlora): 16", (TRAIN, CROSSOVER)),
     Key("adapted", "choice", "Training", "layers with adapters (lora, qlora)", (TRAIN, CROSSOVER), choices=ADAPTED),
+    Key("optimizer", "choice", "Training", "whose states are held", (TRAIN, CROSSOVER), choices=OPTIMIZERS),
+    Key("loss_kernel", "choice", "Training", "how the loss holds its logits", (TRAIN, CROSSOVER), choices=LOSSES),
+    Key("offload", "choice", "Training", "what the host holds", (TRAIN, CROSSOVER), choices=OFFLOADS),
     Key("teacher", "models", "Training", "model that is distilled (distill)", (TRAIN, CROSSOVER)),
     Key("rollout_tokens", "count", "Training", "tokens generated (rl): 2B", (TRAIN, CROSSOVER), ranged=True),
     Key("reward_model", "models", "Training", "model that scores rollouts (rl)", (TRAIN, CROSSOVER)),

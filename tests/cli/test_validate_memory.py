@@ -14,6 +14,7 @@ from tests.conftest import ROOT, Cli
 MEASURED = {
     "memory_serving.csv": ["device_total_gib", "weights_gib", "kv_tokens", "concurrency", "peak_gib", "verdict"],
     "memory_training.csv": ["peak_gib", "verdict"],
+    "memory_finetune.csv": ["peak_memory_gb", "fits"],
 }
 
 
@@ -35,11 +36,11 @@ def test_the_report_counts_every_measured_figure(cli: Cli) -> None:
     assert run.code == 0, run.err
     answer = run.json
     by = {
-        quantity: sum(bool(row.get(column)) for file in MEASURED for row in _rows(file))
-        for quantity, column in {
-            "kv_tokens": "kv_tokens",
-            "weight_bytes": "weights_gib",
-            "peak_bytes": "peak_gib",
+        quantity: sum(any(row.get(c) for c in columns) for file in MEASURED for row in _rows(file))
+        for quantity, columns in {
+            "kv_tokens": ["kv_tokens"],
+            "weight_bytes": ["weights_gib"],
+            "peak_bytes": ["peak_gib", "peak_memory_gb"],
         }.items()
     }
     for quantity, count in by.items():
@@ -58,20 +59,20 @@ def test_the_report_counts_every_measured_figure(cli: Cli) -> None:
 
 @pytest.mark.parametrize("file", MEASURED)
 def test_what_was_measured_is_not_read(cli: Cli, tmp_path: Path, file: str) -> None:
-    rows = _rows(file, 3)
+    rows = _rows(file, 7)
     wanted = {(r["id"], r["quantity"]): r["predicted"] for r in _answer(cli, _write(tmp_path / "a.csv", rows))}
     for row in rows:
         for column in MEASURED[file]:
-            if column != "verdict" and row[column]:
+            if column in ("verdict", "fits"):
+                row[column] = "" if not row[column] else "no" if row[column] in ("runs", "yes") else "yes"
+            elif row[column]:
                 row[column] = str(float(row[column]) * 1.7)
-            elif column == "verdict" and row[column]:
-                row[column] = "OOM" if row[column] == "runs" else "runs"
     found = {(r["id"], r["quantity"]): r["predicted"] for r in _answer(cli, _write(tmp_path / "b.csv", rows))}
     assert found == wanted
 
 
 def _answer(cli: Cli, path: str) -> list[dict[str, float | str | None]]:
-    run = cli("validate", "--data", path, "--json")
+    run = cli("validate", "memory", "--data", path, "--json")
     assert run.code == 0, run.err
     assert run.json["result"]["subject"] == "memory"
     rows: list[dict[str, float | str | None]] = run.json["rows"]

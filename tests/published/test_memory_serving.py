@@ -121,3 +121,14 @@ def test_deepseek_v3_needs_more_than_eight_hopper_cards_of_80_gb() -> None:
             max_batch(shape("deepseek-v3"), machine(card), Layout(tp=8.0), FP8, load, constants("hopper", "lmdeploy"))
         )
         assert (fits > 0) == held
+
+
+def test_a_window_beside_a_compressed_cache_grows_with_the_request() -> None:
+    # vllm-project/vllm#51041: DeepSeek-V4-Flash, 8-bit cache: 1.34 GiB for 131,072 tokens, about 6.3 for 912,128
+    known = constants("hopper", "vllm")._replace(profiled_cache=8192.0)
+    short, long = (
+        float(cache_bytes(shape("deepseek-v4-flash"), Layout(tp=4.0), Precision(kv_bytes=1.0), n, known)) / GIB
+        for n in (131072.0, 912128.0)
+    )
+    assert short == pytest.approx(1.34, rel=0.2)
+    assert long == pytest.approx(6.3, rel=0.1)

@@ -17,8 +17,9 @@ from llmcost.engine.training.calibration import SHARED, Calibration
 from llmcost.engine.training.campaign import Campaign, exponents, overhead
 from llmcost.engine.training.goodput import goodput
 from llmcost.engine.training.layouts import footprint
-from llmcost.engine.training.memory import Layout, Memory, activation_bytes
+from llmcost.engine.training.memory import Layout, activation_bytes
 from llmcost.engine.training.micro_batch import BF16, Run, Work, per_micro_batch
+from llmcost.engine.training.peak import Habits, Keeping, Memory, Trained, training_memory
 from llmcost.engine.training.step import Step, step
 from llmcost.spec import Model
 
@@ -26,12 +27,13 @@ PEAK, HBM, LINK, NETWORK = 1e15, 2e12, 4e11, 5e10
 MACHINE = Machine(PEAK, np.nan, np.nan, np.nan, 80e9, HBM, LINK, 8.0, NETWORK, 700.0)
 IDEAL = Calibration(*[1.0] * len(SHARED))._replace(
     gemm_edge=0.0, expert_edge=0.0, attention_ramp=0.0, latency=0.0, straggler=0.0, step=0.0, launch_dense=0.0,
-    launch_expert=0.0, launch_held=0.0, dp_exposed=0.0, power_reference=0.0, margin_bytes=0.0, weight_bytes=2.0,
-    gradient_bytes=4.0, optimizer_bytes=12.0,
+    launch_expert=0.0, launch_held=0.0, dp_exposed=0.0, power_reference=0.0,
 )  # fmt: skip
 ONE = Layout(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0)
 S, D, V, L = 2048.0, 1024.0, 1000.0, 2.0
 LAYERS = L * 12 * D * D  # parameters of both layers
+EVERY = Trained()
+BARE = Keeping(context_bytes=0.0, group_bytes=0.0, reserve=1.0, block_gradient=0.0, logit=5.0)
 DENSE = shape_of(
     Model(title="dense", n_layers=2, d_model=1024, n_heads=8, n_kv_heads=2, d_head=128, d_ff=4096, ffn_gated=False,
           vocab_size=1000)
@@ -53,7 +55,7 @@ def stepped(batch: float, cal: Calibration = IDEAL, **layout: float) -> Step:
 
 
 def held(shape: Shape = DENSE, **layout: float) -> Memory:
-    return footprint(shape, MACHINE, ONE._replace(**layout), Run(S, 8.0, BF16), IDEAL)
+    return footprint(shape, MACHINE, ONE._replace(**layout), Run(S, 8.0, BF16, memory=Habits(BARE, BARE)))
 
 
 def test_products_take_six_flops_a_parameter_and_token() -> None:
@@ -197,12 +199,14 @@ def test_model_flops_and_utilisation_of_the_step() -> None:
 def test_sharded_weights_are_gathered_for_two_layers_at_a_time() -> None:
     """One that computes and the next under way: at most two gathers in flight (arXiv 2304.11277, section 3.4).
 
-    2 x 2 bytes x 12 x 1,024^2 parameters of a layer = 50.3 MB.
+    2 x 2 bytes x 12 x 1,024^2 parameters of a layer = 50.3 MB, and embedding and head, which are one unit, in 2 bytes.
     """
-    assert float(held(dp=8.0, zero=3.0).gathered_bytes) == pytest.approx(2 * 2 * 12 * D * D)
+    assert float(held(dp=8.0, zero=3.0).gathered_bytes) == pytest.approx(2 * 2 * 12 * D * D + 2 * 2 * V * D)
     assert float(held(dp=8.0, zero=1.0).gathered_bytes) == 0.0
     layer = (MOE.attention_params + MOE.dense_ffn_params) / L + EXPERT * 8 / 4
-    assert float(held(MOE, dp=8.0, ep=4.0, zero=3.0).gathered_bytes) == pytest.approx(2 * 2 * layer)
+    assert float(held(MOE, dp=8.0, ep=4.0, zero=3.0).gathered_bytes) == pytest.approx(
+        2 * 2 * layer + 2 * (MOE.params_total - MOE.attention_params - MOE.dense_ffn_params - L * 8 * EXPERT)
+    )
 
 
 def test_logits_are_kept_in_fp32() -> None:
@@ -218,6 +222,63 @@ def test_states_take_eighteen_bytes_a_parameter() -> None:
     assert float(found.weights_bytes + found.gradients_bytes + found.optimizer_bytes) == pytest.approx(18 * psi)
     first = held(pp=2.0)  # one layer, and the embedding or the head
     assert float(first.weights_bytes) == pytest.approx(2 * (LAYERS / 2 + V * D))
+
+
+def peak(keeping: Keeping, trained: Trained = EVERY, micro_batches: float = 1.0, **layout: float) -> Memory:
+    return training_memory(DENSE, ONE._replace(**layout), S, micro_batches, keeping, trained)
+
+
+def test_an_optimizer_step_takes_what_activations_leave() -> None:
+    """Adam on all tensors at once: 8 bytes a parameter of temporaries where activations and logits are less."""
+    psi = LAYERS + 2 * V * D
+    kept = BARE._replace(update=8.0)
+    passing = peak(BARE)
+    moving = float(passing.activations_bytes + passing.logits_bytes)
+    assert 8 * psi > moving
+    assert float(peak(kept).total_bytes - passing.total_bytes) == pytest.approx(8 * psi - moving)
+    assert float(peak(kept, micro_batch=64.0).update_bytes) == 0.0
+
+
+def test_gradients_wait_whole_where_sharded_ranks_reduce_once() -> None:
+    """FSDP without a reduction between micro-batches: 2 bytes a parameter of the model on every rank."""
+    psi = LAYERS + 2 * V * D
+    kept = BARE._replace(accumulated=2.0)
+    one, two = (float(peak(kept, micro_batches=m, dp=8.0, zero=3.0).gathered_bytes) for m in (1.0, 2.0))
+    assert two - one == pytest.approx(2 * psi)
+
+
+def test_the_host_takes_states_and_activations() -> None:
+    """ZeRO-Offload (arXiv 2101.06840): the optimizer's 12 bytes a parameter leave the accelerator."""
+    psi = LAYERS + 2 * V * D
+    here = peak(BARE)
+    assert float(here.total_bytes - peak(BARE._replace(on_host=1.0)).total_bytes) == pytest.approx(12 * psi)
+    gone = peak(BARE._replace(activations_on_host=1.0))
+    assert float(gone.activations_bytes) == 0.0
+    assert float(gone.optimizer_bytes) == float(here.optimizer_bytes)
+
+
+def test_scores_stand_where_attention_is_not_fused() -> None:
+    """5 a S^2 bytes a layer and sequence: 2 of scores, 2 of their softmax, 1 of mask (arXiv 2205.05198, section 4.1)."""
+    scores = float(peak(BARE, Trained(fused=0.0)).activations_bytes - peak(BARE).activations_bytes)
+    assert scores == pytest.approx(5 * 8 * S * S * L)
+
+
+def test_frozen_weights_of_few_bits_and_adapters() -> None:
+    """QLoRA: blocks in half a byte, embedding and head in two, 16 bytes a parameter of the adapters (arXiv 2305.14314)."""
+    found = peak(BARE._replace(adapter=16.0), Trained(adapters=1e5, frozen=0.5))
+    assert float(found.weights_bytes) == pytest.approx(0.5 * LAYERS + 2 * 2 * V * D)
+    assert float(found.optimizer_bytes) == pytest.approx(16 * 1e5)
+    assert float(found.gradients_bytes) == 0.0
+
+
+def test_a_fit_is_a_chance() -> None:
+    """States 5 % uncertain, the rest 30 %: a total one standard deviation below the memory fits with 84 %."""
+    found = peak(BARE)
+    states = float(found.weights_bytes + found.gradients_bytes + found.optimizer_bytes)
+    spread = math.hypot(0.05 * states, 0.3 * (float(found.total_bytes) - states))
+    assert float(found.spread_bytes) == pytest.approx(spread)
+    assert float(found.deviations(float(found.total_bytes) + spread)) == pytest.approx(1.0)
+    assert float(found.needed(1.0)) == pytest.approx(float(found.total_bytes) + spread)
 
 
 def test_activations_in_flight_interleave() -> None:

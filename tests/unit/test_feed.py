@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from llmcost.engine.training import layouts as par
-from llmcost.engine.training.memory import Layout, Memory
+from llmcost.engine.training.memory import Layout
+from llmcost.engine.training.peak import Memory
 from llmcost.engine.training.step import Step
 from llmcost.estimate.training.feed import feed
 
@@ -21,7 +22,7 @@ def found(seconds: float, gemm: float, sequences: float) -> par.Found:
         "model_flops": sequences,
         "mfu": sequences / seconds,
     }
-    choice = par.Choice(Layout(*[1.0] * 11), Step(**step), Memory(*[0.0] * 9), True)
+    choice = par.Choice(Layout(*[1.0] * 11), Step(**step), Memory(*[0.0] * len(Memory._fields)), True)
     return par.Found(choice, None, "compute", 1, 1, 0.0)
 
 

@@ -112,13 +112,14 @@ def _with_shares(shape: Shape, share: Num, states: Num, length: Num, calibration
 def _with_windows(shape: Shape, share: Num, length: Num, calibration: Calibration) -> Num:
     """Full and sliding layers in groups of equal size."""
     sliding = np.asarray(shape.local_layers, dtype=float)
-    full = np.maximum(shape.attention_layers - sliding, 0.0)
+    mixed = np.asarray(shape.mixed_cache) > 0  # a window beside each compressed cache: what grows is of every layer
+    full = np.where(mixed, shape.attention_layers, np.maximum(shape.attention_layers - sliding, 0.0))
     fewer, more = np.minimum(full, sliding), np.maximum(full, sliding)
     group = np.where(fewer == 0, np.maximum(more, 1.0), np.where(more < NEAR * fewer, more, fewer))
     kept = np.minimum(length, shape.local_window - 1.0 + calibration.profiled_cache) + BLOCK
     growing = shape.kv_elements * length * _padded(full, group)
     local = shape.local_kv_elements * kept * _padded(sliding, group)
-    return (growing + local) * share * np.where(np.asarray(shape.mixed_cache) > 0, calibration.mixed_padding, 1.0)
+    return (growing + local) * share * np.where(mixed, calibration.mixed_padding, 1.0)
 
 
 def _padded(layers: Num, group: Num) -> Num:

@@ -10,7 +10,6 @@ import numpy as np
 from llmcost.engine.machine.factors import values_of
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.kinds import Num
-from llmcost.engine.training.memory import States
 
 FASTEST_BUS = 1.3e11  # bytes/s and direction: PCIe 6 x16 carries 121 GB/s; faster links are scale-up links
 BOX = 8.0  # accelerators in a box, where a preset does not say
@@ -52,10 +51,6 @@ class Calibration(NamedTuple):
     power_reference: Num  # W per 16-bit peak FLOP/s of the generation; 0: not used [W s/FLOP]
     link_per_memory: Num  # link bandwidth per memory bandwidth, where the link is not known [-]
     network_per_link: Num  # network bandwidth per link bandwidth, where the network is not known [-]
-    weight_bytes: Num  # per parameter [bytes]
-    gradient_bytes: Num  # per parameter [bytes]
-    optimizer_bytes: Num  # per parameter [bytes]
-    margin_bytes: Num  # context, communication buffers, fragmentation [bytes]
     peer_link: Num  # share of the bus rate between accelerators in one box without a scale-up link [-]
     dequantise: Num  # bytes moved per 4-bit weight and pass to write it out in 16 bits [bytes]
     adapter_passes: Num  # passes over what an adapter reads and adds to [-]
@@ -76,11 +71,6 @@ class Calibration(NamedTuple):
     gather: Num = 0.0
     updates: Num = 1.0
     expert_loop: Num = 0.0
-
-    @property
-    def states(self) -> States:
-        """Bytes per parameter."""
-        return States(self.weight_bytes, self.gradient_bytes, self.optimizer_bytes)
 
 
 SHARED = tuple(name for name in Calibration._fields if name not in Calibration._field_defaults)

@@ -12,8 +12,9 @@ from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.training.calibration import Calibration
-from llmcost.engine.training.memory import FULL, NONE, SELECTIVE, Layout, Memory, training_memory
+from llmcost.engine.training.memory import FULL, NONE, SELECTIVE, Layout
 from llmcost.engine.training.micro_batch import FP8, Run
+from llmcost.engine.training.peak import Memory, Trained, training_memory
 from llmcost.engine.training.step import Step, step
 
 TENSOR = (1, 2, 4, 8, 16)
@@ -153,35 +154,33 @@ def _interleaves(shape: Shape, pp: Array, vpp: Array, rounds: Array) -> npt.NDAr
     return np.asarray((vpp == 1) | ((pp > 1) & whole & in_rounds))
 
 
-def footprint(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: Calibration) -> Memory:
-    """Memory of layouts under the calibration's state sizes and margin [bytes].
+def footprint(shape: Shape, machine: Machine, layout: Layout, run: Run) -> Memory:
+    """Memory of layouts by what the stack of the run keeps [bytes].
 
     Parameters
     ----------
-    shape, machine, layout, run, calibration
+    shape, machine, layout, run
         As in `engine.training.step`.
 
-    Source: `engine.memory.training_memory`; FP8 training keeps the inputs of products in one byte.
+    Source: `engine.training.peak.training_memory`.
 
     Examples
     --------
-    See `engine.memory.training_memory`.
+    See `engine.training.peak.training_memory`.
     """
     lay = layout
     micro = np.maximum(1.0, run.global_batch / (lay.dp * lay.micro_batch))
-    kept = np.where((np.asarray(run.precision) >= FP8) & ~np.isnan(machine.fp8_flops), 1.0, 2.0)
-    sizes = (calibration.states, machine.memory_bytes, 0.0, calibration.margin_bytes)
-    return training_memory(shape, lay, run.seq_len, micro, *sizes, 1.0, kept)
+    narrow = ((np.asarray(run.precision) >= FP8) & ~np.isnan(machine.fp8_flops)).astype(float)
+    trained = Trained(run.adapters, np.asarray(run.weight_bits) / 8.0, 1.0 - np.asarray(run.unfused), narrow)
+    return training_memory(shape, lay, run.seq_len, micro, run.memory.of(lay.zero), trained)
 
 
-def settle(
-    shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: Calibration, slack: float = 1.0
-) -> Layout:
+def settle(shape: Shape, machine: Machine, layout: Layout, run: Run, slack: float = 1.0) -> Layout:
     """The layouts with partial recomputation settled: the fewest fully recomputed layers that fit.
 
     Parameters
     ----------
-    shape, machine, layout, run, calibration
+    shape, machine, layout, run
         As in `engine.training.step`.
     slack : float
         Memory allowed relative to the preset's [-].
@@ -192,9 +191,10 @@ def settle(
     --------
     See `search`.
     """
-    some = footprint(shape, machine, layout._replace(recompute=SELECTIVE + 1e-9), run, calibration).total_bytes
-    full = footprint(shape, machine, layout._replace(recompute=float(FULL)), run, calibration).total_bytes
-    limit = slack * machine.memory_bytes
+    margin = run.memory.margin
+    some = footprint(shape, machine, layout._replace(recompute=SELECTIVE + 1e-9), run).needed(margin)
+    full = footprint(shape, machine, layout._replace(recompute=float(FULL)), run).needed(margin)
+    limit = slack * machine.shown_bytes
     share = np.clip((some - limit) / np.maximum(some - full, 1.0), 0.0, 1.0)
     layers = np.ceil(share * shape.n_layers) / shape.n_layers
     return layout._replace(recompute=np.where(layout.recompute == PARTIAL, SELECTIVE + layers, layout.recompute))
@@ -257,16 +257,16 @@ def search(
     --------
     See tests/published/test_training.py.
     """
-    every = settle(shape, machine, layouts(shape, machine, n_gpus, run, fixed), run, calibration, slack)
+    every = settle(shape, machine, layouts(shape, machine, n_gpus, run, fixed), run, slack)
     if not np.size(every.tp):
         raise ValueError("no valid layout")
-    memory = footprint(shape, machine, every, run, calibration)
+    memory = footprint(shape, machine, every, run)
     steps = step(shape, machine, every, run, calibration)
-    total = np.broadcast_to(memory.total_bytes, np.shape(every.tp))
-    fits = total <= slack * machine.memory_bytes * (1 + 1e-9)
+    total = np.broadcast_to(memory.needed(run.memory.margin), np.shape(every.tp))
+    fits = total <= slack * machine.shown_bytes * (1 + 1e-9)
     if not fits.any():
         least = int(np.argmin(total))
-        missing = float(total[least] - slack * machine.memory_bytes)
+        missing = float(total[least] - slack * machine.shown_bytes)
         best = _choice(least, every, steps, memory, False)
         return Found(best, None, "capacity", len(total), 0, missing)
     seconds = np.where(fits, steps.step_seconds, np.inf)
@@ -285,14 +285,16 @@ def search(
 
 
 def smallest_fit(
-    shape: Shape, machine: Machine, run: Run, calibration: Calibration, fixed: Mapping[str, float] | None = None
+    shape: Shape, machine: Machine, run: Run, fixed: Mapping[str, float] | None = None, above: float = 0.0
 ) -> float | None:
     """The smallest number of accelerators, in powers of two and thirds between, that holds the run [-].
 
     Parameters
     ----------
-    shape, machine, run, calibration, fixed
+    shape, machine, run, fixed
         As in `search`.
+    above : float
+        Accelerators that do not hold it [-].
 
     Source: `search` at 1, 2, 3, 4, 6, 8, 12, ... 98,304 accelerators.
 
@@ -302,12 +304,12 @@ def smallest_fit(
     """
     for power in range(17):
         for n in (2.0**power, 1.5 * 2.0**power):
-            if n != int(n):
+            if n != int(n) or n <= above:
                 continue
             every = layouts(shape, machine, n, run, fixed)
             if not np.size(every.tp):
                 continue
-            settled = settle(shape, machine, every, run, calibration)
-            if np.any(footprint(shape, machine, settled, run, calibration).total_bytes <= machine.memory_bytes):
+            settled = settle(shape, machine, every, run)
+            if np.any(footprint(shape, machine, settled, run).needed(run.memory.margin) <= machine.shown_bytes):
                 return n
     return None

@@ -1,4 +1,4 @@
-"""Memory of a training run on one accelerator: states, activations, logits; does it fit."""
+"""Memory of a training run on one accelerator: states under ZeRO, activations under recomputation."""
 
 from __future__ import annotations
 
@@ -34,20 +34,6 @@ class States(NamedTuple):
     weight: Num
     gradient: Num
     optimizer: Num
-
-
-class Memory(NamedTuple):
-    """Bytes on the fullest accelerator; the fields but the last two add up to `total_bytes`."""
-
-    weights_bytes: Num
-    gradients_bytes: Num
-    optimizer_bytes: Num
-    activations_bytes: Num
-    logits_bytes: Num
-    gathered_bytes: Num  # ZeRO-3: whole layers while they compute
-    margin_bytes: Num  # fragmentation, context, communication buffers
-    total_bytes: Num
-    params: Num  # parameters whose weights this accelerator computes with
 
 
 def zero_bytes(params: Num, ranks: Num, zero: Num, states: States) -> tuple[Num, Num, Num]:
@@ -258,71 +244,3 @@ def activation_bytes(
     working = np.where(share > 0, keep_all / shape.n_layers, 0.0)
     found: Num = tokens * (keep * in_flight / lay.pp + working)
     return found
-
-
-def training_memory(
-    shape: Shape,
-    layout: Layout,
-    seq_len: Num,
-    micro_batches: Num,
-    states: States,
-    device_bytes: Num,
-    margin_share: Num,
-    margin_fixed_bytes: Num,
-    fused_attention: Num = 1.0,
-    input_bytes: Num = 2.0,
-) -> Memory:
-    """Memory of the fullest accelerator (the first or the last pipeline stage) [bytes].
-
-    Parameters
-    ----------
-    shape, layout, seq_len, micro_batches, states, fused_attention, input_bytes
-        As in `activation_bytes` and `zero_bytes`.
-    device_bytes : float or array
-        Memory of the accelerator [bytes].
-    margin_share, margin_fixed_bytes : float or array
-        Fragmentation as a share of the device [-], and context plus communication buffers [bytes].
-
-    Source: the parts above; fp32 logits V b S / t (Korthikanti et al. 2022, section 4.3) and one byte of mask per
-    element.
-
-    Examples
-    --------
-    The parts add up.
-
-    >>> s = Shape(**{f: 0.0 for f in Shape._fields})._replace(n_layers=2.0, dense_layers=2.0, d_model=64.0,
-    ...     attention_params=2 * 4 * 64.0**2, dense_ffn_params=2 * 8 * 64.0**2, params_total=2 * 12 * 64.0**2)
-    >>> m = training_memory(s, Layout(1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 0), 128, 1, States(2, 2, 12), 1e9, 0.0, 0.0)
-    >>> float(m.total_bytes) == float(sum(m[:7]))
-    True
-    """
-    lay = layout
-    layers = shape.attention_params + shape.dense_ffn_params
-    ends = shape.params_total - layers - shape.expert_params * shape.n_experts * shape.moe_layers
-    one_end = np.where(np.asarray(lay.pp) > 1, np.maximum(shape.embedding_params, 0.0), ends)
-    dense = (layers / lay.pp + one_end) / lay.tp
-    expert = shape.expert_params * shape.n_experts * shape.moe_layers / (lay.ep * lay.etp * lay.pp)
-    ranks_dense, ranks_expert = shard_ranks(lay)
-    # with a pipeline, ZeRO-3 keeps the weights between micro-batches: what stage 2 holds
-    zero: Num = np.where(np.asarray(lay.pp) > 1, np.minimum(lay.zero, 2), lay.zero)
-    parts = [
-        a + b
-        for a, b in zip(
-            zero_bytes(dense, ranks_dense, zero, states),
-            zero_bytes(expert, ranks_expert, zero, states),
-            strict=True,
-        )
-    ]
-    largest = (layers / shape.n_layers) / lay.tp + expert * lay.pp / np.maximum(shape.moe_layers, 1.0)
-    gathered = np.where(zero >= 3, 2.0 * states.weight * np.maximum(largest, one_end / lay.tp / 2), 0.0)
-    kept = (fused_attention, 0.0, input_bytes)
-    first = activation_bytes(shape, lay, seq_len, micro_batches, *kept)
-    last = activation_bytes(shape, lay._replace(vpp=1.0), seq_len, np.minimum(micro_batches, 1.0), *kept)
-    logits = 5.0 * shape.vocab_size * lay.micro_batch * seq_len / (lay.cp * lay.tp)
-    at_end = np.where(np.asarray(lay.pp) > 1, last + logits > first, True)
-    activations = np.where(at_end, last, first)
-    logits = np.where(at_end, logits, 0.0)
-    margin = margin_share * device_bytes + margin_fixed_bytes
-    total = sum(parts) + activations + logits + gathered + margin
-    weights, gradients, optimizer = parts
-    return Memory(weights, gradients, optimizer, activations, logits, gathered, margin, total, dense + expert)

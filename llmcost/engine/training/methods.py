@@ -1,4 +1,4 @@
-"""Adapters: their parameters, memory and step."""
+"""Adapters: their parameters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import numpy as np
 
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
-from llmcost.engine.training.memory import States
 
 ALL_LINEAR, QUERY_VALUE, ATTENTION = 0, 1, 2  # where adapters sit: every linear layer, two projections, all four
 ADAPTED = {"all-linear": ALL_LINEAR, "q,v": QUERY_VALUE, "attention": ATTENTION, "+embeddings": ALL_LINEAR}
@@ -55,60 +54,3 @@ def adapter_params(shape: Shape, rank: Num, where: Num = ALL_LINEAR, embeddings:
     ends = 2.0 * np.asarray(embeddings) * (shape.vocab_size + d)
     ffn = np.where((np.asarray(where) != ALL_LINEAR) | (np.asarray(shape.n_experts) > 0), 0.0, ffn)
     return rank * (attention + ffn + ends)
-
-
-def frozen_bytes(shape: Shape, layer_bytes: Num) -> Num:
-    """Bytes per frozen parameter, averaged: the linear layers of the blocks quantised, the rest in 16 bits [bytes].
-
-    Parameters
-    ----------
-    shape : Shape
-        Architecture.
-    layer_bytes : float or array
-        Bytes per parameter of the linear layers: 2 (LoRA), 4.127 / 8 (QLoRA) [bytes].
-
-    Source: Dettmers et al. 2023, arXiv 2305.14314, sections 2 and 3.
-
-    Examples
-    --------
-    Half of the parameters in the blocks: (0.5 + 2) / 2.
-
-    >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
-    >>> float(frozen_bytes(zero._replace(params_total=8.0, dense_ffn_params=4.0), 0.5))
-    1.25
-    """
-    experts = shape.expert_params * shape.n_experts * shape.moe_layers
-    layers = (shape.attention_params + shape.dense_ffn_params + experts) / shape.params_total
-    return layers * layer_bytes + (1.0 - layers) * 2.0
-
-
-def adapter_states(params: Num, adapters: Num, frozen: Num, states: States) -> States:
-    r"""Bytes per parameter of the frozen model when adapters are trained [bytes].
-
-    .. math:: w = w_f + w \frac{N_a}{N},\quad g \frac{N_a}{N},\quad o \frac{N_a}{N}
-
-    Frozen weights need no gradient and no optimizer state; adapters need both.
-
-    Parameters
-    ----------
-    params, adapters : float or array
-        Frozen and adapter parameters [-].
-    frozen : float or array
-        Bytes per frozen parameter [bytes].
-    states : States
-        Bytes per adapter parameter.
-
-    Source: Dettmers et al. 2023, arXiv 2305.14314, sections 1 and 3.
-
-    Examples
-    --------
-    65B: 780 GB of 16-bit fine-tuning (2 + 2 + 8 bytes) against less than 48 GB (section 1).
-
-    >>> from llmcost.engine.training.memory import zero_bytes
-    >>> float(sum(zero_bytes(65e9, 1, 0, States(2, 2, 8)))) / 1e9
-    780.0
-    >>> round(float(sum(zero_bytes(65e9, 1, 0, adapter_states(65e9, 0.2e9, 0.516, States(2, 2, 8))))) / 1e9, 1)
-    35.9
-    """
-    share = adapters / np.asarray(params, dtype=float)
-    return States(frozen + states.weight * share, states.gradient * share, states.optimizer * share)

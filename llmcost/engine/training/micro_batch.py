@@ -13,6 +13,7 @@ from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.training.calibration import Calibration
 from llmcost.engine.training.memory import SELECTIVE, Layout, expert_input_width
 from llmcost.engine.training.methods import adapter_params
+from llmcost.engine.training.peak import Habits
 
 BF16, FP16, FP8, MXFP8, NVFP4 = 0, 1, 2, 3, 4  # precision codes
 UNFUSED = ("volta", "turing", "pascal")  # generations before Ampere: FlashAttention does not run on them
@@ -32,6 +33,7 @@ class Run(NamedTuple):
     weight_bits: Num = 16.0  # as frozen weights are kept and travel: 16, 8, 4 [bits]
     unfused: Num = 0.0  # 1: attention without a fused kernel, every score passes memory [-]
     filled: Num = 1.0  # share of the tokens computed that are not padding [-]
+    memory: Habits = Habits()  # what the stack keeps in memory
 
 
 def trained(run: Run) -> Num:

@@ -15,6 +15,7 @@ from llmcost.engine.training.memory import (
     Layout,
     States,
     activation_bytes,
+    expert_input_width,
     shard_ranks,
     zero_bytes,
 )
@@ -26,43 +27,56 @@ class Keeping(NamedTuple):
     weight: Num = 2.0  # per trained parameter: the copy that computes, or the shard it is gathered from [bytes]
     gradient: Num = 4.0  # per trained parameter [bytes]
     optimizer: Num = 12.0  # per trained parameter [bytes]
+    update: Num = 0.0  # per trained parameter, while the optimizer steps: activations are gone by then [bytes]
     copies: Num = 0.0  # per parameter in FP8 runs: casts and their transposes [bytes]
-    frozen: Num = 2.0  # per frozen parameter of the blocks [bytes]
-    adapters: Num = 0.0  # trained adapter parameters; 0: every weight is trained [-]
     adapter: Num = 16.0  # per adapter parameter, with its states [bytes]
     logit: Num = 10.0  # per token and entry of the vocabulary in the loss [bytes]
     checkpoint: Num = 2.0  # per element of a layer's input that full recomputation keeps [bytes]
-    selective: Num = 1.0  # of the activations that selective recomputation keeps by the papers' count [-]
+    tuned_checkpoint: Num = 2.0  # the same where adapters are trained [bytes]
+    kept: Num = 1.0  # activations kept without recomputation, over the papers' count with fused kernels [-]
+    selective: Num = 1.0  # those kept with selective recomputation, over the papers' count [-]
     narrow: Num = 0.0  # 1: FP8 runs keep the inputs of products in one byte [-]
     working: Num = 2.0  # activations of one layer while it is recomputed and differentiated [-]
+    dispatched: Num = 0.0  # copies of the tokens that reach experts, while a layer is worked on [-]
     gathered: Num = 2.0  # blocks that ZeRO-3 holds whole, the next one fetched ahead [-]
     block_gradient: Num = 2.0  # per parameter of a block whose gradient is not reduced yet [bytes]
+    accumulated: Num = 0.0  # per parameter whose gradient ZeRO-3 reduces at the last micro-batch alone [bytes]
     whole_stage: Num = 0.0  # 1: with a pipeline, ZeRO-3 keeps weights and gradients of the stage whole [-]
     on_host: Num = 0.0  # 1: the optimizer is offloaded; 2: the weights and gradients too [-]
     activations_on_host: Num = 0.0  # 1: kept activations are offloaded [-]
-    context_bytes: Num = 1.2e9  # context and communication buffers [bytes]
-    reserve: Num = 1.06  # the allocator's pool over what is allocated at the peak [-]
-    spread: Num = 0.1  # standard deviation of ln(measured / predicted) [-]
+    context_bytes: Num = 0.8e9  # of the process [bytes]
+    group_bytes: Num = 0.8e9  # communication buffers where there are several ranks [bytes]
+    padding: Num = 1.0  # what states take of the process, buckets and pools rounded up, over their bytes [-]
+    reserve: Num = 1.06  # the allocator's pool over what is allocated at the peak, beside states [-]
+    interleaved: Num = 0.0  # more of it where stages are interleaved: blocks of many sizes come and go [-]
+    held_spread: Num = 0.05  # standard deviation of ln(measured / predicted) of states [-]
+    spread: Num = 0.3  # of the rest [-]
 
 
 class Habits(NamedTuple):
     """What a run keeps where its weights are replicated and where ZeRO-3 shards them, and how sure a fit has to be."""
 
     replicated: Keeping = Keeping()
-    sharded: Keeping = Keeping(
-        weight=4.0, optimizer=8.0, logit=12.0, selective=0.72, block_gradient=4.0, whole_stage=1.0
-    )
+    sharded: Keeping = Keeping(weight=4.0, optimizer=8.0, logit=12.0, block_gradient=4.0, whole_stage=1.0)
     margin: float = 0.0  # standard deviations that have to be left for a layout to be taken [-]
-    fused: float = 1.0  # 0: attention scores stand in memory [-]
 
     def of(self, zero: Num) -> Keeping:
         """What layouts of these ZeRO stages keep."""
         shards = np.asarray(zero) >= 3
-        return Keeping(*(np.where(shards, b, a) for a, b in zip(self.replicated, self.sharded, strict=True)))
+        pairs = zip(self.replicated, self.sharded, strict=True)
+        return Keeping(*(a if a is b or np.all(a == b) else np.where(shards, b, a) for a, b in pairs))
 
-    def room(self, shown_bytes: Num, zero: Num) -> Num:
-        """Peak that is allowed [bytes]: what a process is shown, less the margin."""
-        return shown_bytes * np.exp(-self.margin * np.asarray(self.of(zero).spread))
+
+class Trained(NamedTuple):
+    """What of a model is trained, and how."""
+
+    adapters: Num = 0.0  # adapter parameters beside frozen weights; 0: every weight is trained [-]
+    frozen: Num = 2.0  # per frozen parameter of the blocks [bytes]
+    fused: Num = 1.0  # 0: attention scores stand in memory [-]
+    fp8: Num = 0.0  # 1: matrix products in FP8 or narrower [-]
+
+
+ALL = Trained()
 
 
 class Memory(NamedTuple):
@@ -74,9 +88,20 @@ class Memory(NamedTuple):
     activations_bytes: Num
     logits_bytes: Num
     gathered_bytes: Num  # ZeRO-3: whole blocks while they compute
+    update_bytes: Num  # what the optimizer's step takes beyond activations
     margin_bytes: Num  # fragmentation, context, communication buffers
     total_bytes: Num
+    allocated_bytes: Num  # of the total, what tensors take at the peak
+    spread_bytes: Num  # standard deviation of the total
     params: Num  # parameters whose weights this accelerator computes with
+
+    def needed(self, margin: float) -> Num:
+        """Memory with which it fits, so many standard deviations above the total [bytes]."""
+        return self.total_bytes + margin * self.spread_bytes
+
+    def deviations(self, shown_bytes: Num) -> Num:
+        """Standard deviations by which the total is below what a process is shown [-]."""
+        return (shown_bytes - self.total_bytes) / self.spread_bytes
 
 
 class _Parts(NamedTuple):
@@ -98,18 +123,18 @@ def _parts(shape: Shape, lay: Layout) -> _Parts:
     return _Parts((layers / lay.pp + one_end) / lay.tp, expert, block, ends / lay.tp)
 
 
-def _states(shape: Shape, keeping: Keeping, fp8: Num) -> States:
+def _states(shape: Shape, keeping: Keeping, trained: Trained) -> States:
     """Bytes per parameter of the model, adapters shared out over all of them [bytes]."""
     k, total = keeping, np.maximum(shape.params_total, 1.0)
     layers = shape.attention_params + shape.dense_ffn_params
     blocks = layers + shape.expert_params * shape.n_experts * shape.moe_layers
-    frozen = 2.0 + (k.frozen - 2.0) * blocks / total
-    tuned = np.asarray(k.adapters) > 0
-    copies = k.copies * np.asarray(fp8)
+    frozen = 2.0 + (trained.frozen - 2.0) * blocks / total
+    tuned = np.asarray(trained.adapters) > 0
+    copies = k.copies * np.asarray(trained.fp8)
     return States(
         np.where(tuned, frozen, k.weight + copies),
         np.where(tuned, 0.0, k.gradient),
-        np.where(tuned, k.adapters * k.adapter / total, k.optimizer),
+        np.where(tuned, trained.adapters * k.adapter / total, k.optimizer),
     )
 
 
@@ -136,35 +161,48 @@ def _held(parts: _Parts, lay: Layout, states: States, keeping: Keeping) -> list[
     return [np.where(offloaded >= least, 0.0, part) for part, least in zip(found, (2, 2, 1), strict=True)]
 
 
-def _gathered(parts: _Parts, lay: Layout, keeping: Keeping) -> Num:
+def _gathered(parts: _Parts, lay: Layout, micro_batches: Num, keeping: Keeping, trained: Trained) -> Num:
     """Whole blocks and ends while ZeRO-3 computes with them, and gradients that are not reduced yet [bytes]."""
     k = keeping
-    tuned = np.asarray(k.adapters) > 0
-    weights = k.gathered * np.where(tuned, np.minimum(k.frozen, 2.0), 2.0) * parts.block + 2.0 * parts.ends
-    gradients = np.where(tuned, 0.0, k.block_gradient * (parts.block + parts.ends))
-    used = ((np.asarray(lay.zero) >= 3) & (np.asarray(lay.pp) == 1)) | (np.asarray(k.on_host) >= 2)
+    tuned = np.asarray(trained.adapters) > 0
+    weights = k.gathered * np.where(tuned, np.minimum(trained.frozen, 2.0), 2.0) * parts.block + 2.0 * parts.ends
+    waiting = np.where(np.asarray(micro_batches) > 1, k.accumulated * (parts.dense + parts.expert), 0.0)
+    gradients = np.where(tuned, 0.0, np.maximum(k.block_gradient * (parts.block + parts.ends), waiting))
+    several = np.multiply(lay.dp, lay.cp) > 1
+    used = ((np.asarray(lay.zero) >= 3) & (np.asarray(lay.pp) == 1) & several) | (np.asarray(k.on_host) >= 2)
     return np.where(used, weights + gradients, 0.0)
 
 
-def _activations(
-    shape: Shape, lay: Layout, seq_len: Num, in_flight: Num, keeping: Keeping, fused: Num, fp8: Num
-) -> Num:
+def _activations(shape: Shape, lay: Layout, seq_len: Num, in_flight: Num, keeping: Keeping, trained: Trained) -> Num:
     """Activations of a stage at its peak [bytes]: what is kept, and the layer that is worked on."""
-    k = keeping
-    inputs = np.where((np.asarray(fp8) > 0) & (np.asarray(k.narrow) > 0), 1.0, 2.0)
+    k, fused = keeping, trained.fused
+    inputs = np.where((np.asarray(trained.fp8) > 0) & (np.asarray(k.narrow) > 0), 1.0, 2.0)
     kept = activation_bytes(shape, lay, seq_len, in_flight, fused, 0.0, inputs)
     one = lay._replace(recompute=float(NONE), pp=1.0, vpp=1.0)
     layer = activation_bytes(shape, one, seq_len, 1.0, fused) / shape.n_layers
-    share = np.clip(np.asarray(lay.recompute, dtype=float) - SELECTIVE, 0.0, 1.0)
-    some = (np.asarray(lay.recompute) >= SELECTIVE) & (np.asarray(lay.recompute) < FULL)
+    level = np.asarray(lay.recompute, dtype=float)
+    share = np.clip(level - SELECTIVE, 0.0, 1.0)
     kept = kept - np.where(share > 0, layer, 0.0)
-    kept = np.where(some, kept * (k.selective + (1.0 - k.selective) * share), kept)
+    some = (level >= SELECTIVE) & (level < FULL)
+    kept = kept * np.where(some, k.selective + (1.0 - k.selective) * share, np.where(level < SELECTIVE, k.kept, 1.0))
     tokens = lay.micro_batch * seq_len / lay.cp
-    kept = kept + (k.checkpoint - 2.0) * share * shape.d_model * shape.n_layers * tokens / lay.tp / lay.pp
+    element = np.where(np.asarray(trained.adapters) > 0, k.tuned_checkpoint, k.checkpoint)
+    kept = kept + (element - 2.0) * share * shape.d_model * shape.n_layers * tokens / lay.tp / lay.pp
     kept = np.where(np.asarray(k.activations_on_host) > 0, 0.0, kept)
     # sequence parallelism gathers the input of a block, and the gradient of its output, on every rank
     whole = np.where(np.asarray(lay.tp) > 1, 4.0 * shape.d_model * tokens, 0.0)
-    return kept + np.where(share > 0, k.working * layer, 0.0) + whole
+    visits = np.where(np.asarray(shape.moe_layers) > 0, shape.topk * expert_input_width(shape), 0.0)
+    routed = 2.0 * k.dispatched * visits * tokens / lay.tp
+    return kept + np.where(share > 0, k.working * layer, 0.0) + routed + whole
+
+
+def _update(parts: _Parts, lay: Layout, keeping: Keeping, trained: Trained) -> Num:
+    """What an optimizer that works on all tensors at once takes while it steps [bytes]."""
+    dense_ranks, expert_ranks = shard_ranks(lay)
+    shared = np.asarray(lay.zero) >= 1
+    share = np.where(shared, parts.dense / dense_ranks + parts.expert / expert_ranks, parts.dense + parts.expert)
+    stepping = (np.asarray(trained.adapters) > 0) | (np.asarray(keeping.on_host) >= 1)
+    return np.where(stepping, 0.0, keeping.update * share)
 
 
 def training_memory(
@@ -173,21 +211,20 @@ def training_memory(
     seq_len: Num,
     micro_batches: Num,
     keeping: Keeping,
-    fused_attention: Num = 1.0,
-    fp8: Num = 0.0,
+    trained: Trained = ALL,
 ) -> Memory:
     r"""Peak memory of the fullest accelerator (the first or the last pipeline stage) [bytes].
 
-    .. math:: M = r\,(w + g + o + a + l\,V b S / (c t) + gathered) + context
+    .. math:: M = w + g + o + r\,\max(a + l\,V b S / (c t) + gathered,\ update) + context
 
     Parameters
     ----------
-    shape, layout, seq_len, micro_batches, fused_attention
+    shape, layout, seq_len, micro_batches
         As in `activation_bytes` and `zero_bytes`.
     keeping : Keeping
         What the stack keeps.
-    fp8 : float or array
-        1 for FP8 training: copies, and inputs of products in one byte.
+    trained : Trained
+        Adapters or all weights, the bytes of frozen ones, fused attention, FP8.
 
     Source: the parts; Rajbhandari et al. 2020 (ZeRO), arXiv 1910.02054; fp32 logits V b S / t of Korthikanti et al.
     2022, section 4.3, and what loss kernels keep beside them.
@@ -199,24 +236,30 @@ def training_memory(
     >>> s = Shape(**{f: 0.0 for f in Shape._fields})._replace(n_layers=2.0, dense_layers=2.0, d_model=64.0,
     ...     attention_params=2 * 4 * 64.0**2, dense_ffn_params=2 * 8 * 64.0**2, params_total=2 * 12 * 64.0**2)
     >>> m = training_memory(s, Layout(1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 0), 128, 1, Keeping())
-    >>> float(m.total_bytes) == float(sum(m[:7]))
+    >>> float(m.total_bytes) == float(sum(m[:8]))
     True
     """
     lay, k = layout, keeping
     parts = _parts(shape, lay)
-    held = _held(parts, lay, _states(shape, k, fp8), k)
-    gathered = _gathered(parts, lay, k)
-    args: tuple[Any, ...] = (k, fused_attention, fp8)
+    held = _held(parts, lay, _states(shape, k, trained), k)
+    gathered = _gathered(parts, lay, micro_batches, k, trained)
+    args: tuple[Any, ...] = (k, trained)
     first = _activations(shape, lay, seq_len, micro_batches, *args)
     last = _activations(shape, lay._replace(vpp=1.0), seq_len, np.minimum(micro_batches, 1.0), *args)
     logits = k.logit * shape.vocab_size * lay.micro_batch * seq_len / (lay.cp * lay.tp)
     at_end = np.where(np.asarray(lay.pp) > 1, last + logits > first, True)
     activations = np.where(at_end, last, first)
     logits = np.where(at_end, logits, 0.0)
-    allocated = sum(held) + activations + logits + gathered
-    margin = (k.reserve - 1.0) * allocated + k.context_bytes
+    passing = activations + logits + gathered
+    update = np.maximum(_update(parts, lay, k, trained) - passing, 0.0)
+    pool = k.reserve - 1.0 + np.where(np.asarray(lay.vpp) > 1, k.interleaved, 0.0)
+    several = np.multiply(lay.tp * lay.pp, np.multiply(lay.dp, lay.cp)) > 1
+    context = k.context_bytes + np.where(several, k.group_bytes, 0.0)
+    moving, states = passing + update, sum(held)
+    margin = pool * moving + (k.padding - 1.0) * states + context
+    spread = np.hypot(k.held_spread * states, k.spread * ((1.0 + pool) * moving + context))
     weights, gradients, optimizer = held
     return Memory(
-        weights, gradients, optimizer, activations, logits, gathered, margin, allocated + margin,
-        parts.dense + parts.expert,
+        weights, gradients, optimizer, activations, logits, gathered, update, margin, states + moving + margin,
+        states + moving, spread, parts.dense + parts.expert,
     )  # fmt: skip

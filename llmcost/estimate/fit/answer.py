@@ -5,28 +5,37 @@ from __future__ import annotations
 from llmcost.catalog import Catalog
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import chip, subject
-from llmcost.keys import SERVE
+from llmcost.keys import SERVE, TRAIN
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario
 
 
 def fit(scenario: Scenario, catalog: Catalog) -> Estimate:
-    """Whether a model fits, to serve it.
+    """Whether a model fits, to serve it, or to train it where a method is named.
 
     Raises
     ------
     LlmcostError
         Unknown names, impossible values, or no model. A model that does not fit is an answer with exit code 1.
     """
-    question = Question(scenario, catalog, SERVE)
+    trains = scenario.has("method")
+    question = Question(scenario, catalog, TRAIN if trains else SERVE)
     model = subject(question)
     if model is None:
         raise question.need("model", "what is held follows from its architecture")
     device = chip(question)
     if device is None:
+        if trains:
+            from llmcost.estimate.fit import training_machines
+
+            return training_machines.answer(question, model)
         from llmcost.estimate.fit import machines
 
         return machines.serving(question, model)
+    if trains:
+        from llmcost.estimate.fit import training
+
+        return training.answer(question, model, device)
     from llmcost.estimate.fit import serving
 
     return serving.answer(question, model, device)

@@ -1,35 +1,62 @@
-"""What training stacks keep in memory, by name, optimizer and loss: rows of presets/calibration/memory.toml."""
+"""What training stacks keep in memory, by name, optimizer, loss and offload (presets/calibration/memory.toml)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from llmcost import spec
 from llmcost.catalog import Catalog
-from llmcost.engine.training.peak import Keeping
+from llmcost.engine.training.peak import Habits, Keeping
+from llmcost.errors import LlmcostError
 
-UNFUSED = ("volta", "turing", "pascal")  # generations before Ampere: FlashAttention does not run on them
-SHARDED, REPLICATED, TUNING = "fsdp", "megatron", "hf-trainer"  # stacks of runs where none is named
+FAMILIES = {"tuned": "megatron", "sharded": "fsdp", "trainer": "hf-trainer"}  # whose row counts for a family
 FOUR_BITS = 0.53  # a 4-bit weight with its scales, second ones included [bytes]
 EIGHT_BITS = 1.05  # an 8-bit weight with its outliers in 16 [bytes]
+SHARDED = "sharded_"  # before a field: where ZeRO-3 shards the weights
 
 
 def _row(catalog: Catalog, table: str, name: str) -> Mapping[str, Any] | None:
     return next((row for row in catalog.table("memory", table) if row["name"] == name), None)
 
 
+def stack_of(catalog: Catalog, name: str) -> str:
+    """The stack whose row counts for a framework: its own, that of its kin, or that of its family.
+
+    Raises
+    ------
+    LlmcostError
+        No such framework, or one that does not train.
+    """
+    seen: list[str] = []
+    family = None
+    while name and name not in seen:
+        preset, found = catalog.load(spec.Framework, name)
+        if preset.training is None:
+            raise LlmcostError(f"{found.name} trains no models: it serves them", "llmcost presets list frameworks")
+        if _row(catalog, "stacks", found.name) is not None:
+            return str(found.name)
+        seen.append(name)
+        family = family or preset.training.family
+        name = preset.training.kin or ""
+    return FAMILIES[family or "trainer"]
+
+
 def kept_by(catalog: Catalog, stack: str, sharded: bool) -> Keeping:
-    """What a stack keeps with mixed-precision AdamW; one without a row keeps what its kind does."""
-    row = _row(catalog, "stacks", stack) or _row(catalog, "stacks", SHARDED if sharded else REPLICATED)
-    assert row is not None
-    values = {name: float(row[name]) for name in Keeping._fields if name in row}
-    if sharded and "sharded_gradient" in row:
-        values["gradient"] = float(row["sharded_gradient"])
-    if sharded and "sharded_checkpoint" in row:
-        values["checkpoint"] = float(row["sharded_checkpoint"])
-    return Keeping(**values)
+    """What a stack of the table keeps with mixed-precision AdamW, its weights sharded by ZeRO-3 or not."""
+    row = _row(catalog, "stacks", stack)
+    assert row is not None, stack
+    named = {name: row[name] for name in Keeping._fields if name in row}
+    if sharded:
+        named |= {name: row[SHARDED + name] for name in Keeping._fields if SHARDED + name in row}
+    return Keeping(**{name: float(value) for name, value in named.items()})
+
+
+def habits_of(catalog: Catalog, framework: str, optimizer: str = "adamw") -> Habits:
+    """What a framework keeps, its weights sharded or not, with an optimizer."""
+    stack = stack_of(catalog, framework)
+    whole, shards = (with_optimizer(catalog, kept_by(catalog, stack, sharded), optimizer) for sharded in (False, True))
+    return Habits(whole, shards)
 
 
 def with_optimizer(catalog: Catalog, keeping: Keeping, name: str) -> Keeping:
@@ -37,19 +64,28 @@ def with_optimizer(catalog: Catalog, keeping: Keeping, name: str) -> Keeping:
     row = _row(catalog, "optimizers", name)
     if row is None or name == "adamw":
         return keeping
-    return keeping._replace(**{k: float(row[k]) for k in ("weight", "gradient", "optimizer")})
+    return keeping._replace(**{k: float(row[k]) for k in ("weight", "gradient", "optimizer", "update")})
 
 
 def with_loss(catalog: Catalog, keeping: Keeping, name: str) -> Keeping:
-    """The logits that another loss kernel holds; a plain loss holds those of the stack."""
+    """The logits that another loss kernel holds; a plain loss holds those of the stack's own plain one."""
     row = _row(catalog, "loss_kernels", name)
-    return keeping if row is None or name == "plain" else keeping._replace(logit=float(row["logit"]))
+    return keeping if row is None else keeping._replace(logit=float(row["logit"]))
 
 
-def adapted(keeping: Keeping, adapters: float, ends: float = 0.0) -> Keeping:
-    """Adapters beside frozen weights; `ends` are parameters of embedding and head that are trained too [-]."""
-    more = ends * (keeping.gradient + keeping.optimizer) / np.maximum(keeping.adapter, 1.0)
-    return keeping._replace(adapters=adapters + more)
+def fuses_loss(catalog: Catalog, stack: str) -> bool:
+    """Whether a stack has a loss that never holds its logits whole, and leaves it to the run."""
+    row = _row(catalog, "stacks", stack)
+    return row is not None and bool(row.get("fused_loss"))
+
+
+def offloaded(keeping: Keeping, what: str) -> Keeping:
+    """What stays on the accelerator where some of it is on the host: `activations`, `optimizer` or `weights` (both)."""
+    if "activation" in what:
+        keeping = keeping._replace(activations_on_host=1.0)
+    if "weight" in what:
+        return keeping._replace(on_host=2.0)
+    return keeping._replace(on_host=1.0) if "optimizer" in what else keeping
 
 
 def bits_held(bits: float) -> float:

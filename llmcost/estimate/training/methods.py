@@ -13,7 +13,6 @@ from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR, Num
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import methods as engine
-from llmcost.engine.training.calibration import Calibration
 from llmcost.engine.training.flops import TokenFlops, adapter_training_flops, forward_flops, training_flops
 from llmcost.engine.training.micro_batch import Run
 from llmcost.errors import LlmcostError
@@ -22,10 +21,12 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Subject, architecture
 from llmcost.estimate.asking.values import TrainingFigures, TrainingNumbers, named
 from llmcost.estimate.training import stack
+from llmcost.estimate.training.kept import EIGHT_BITS, FOUR_BITS
 from llmcost.keys import methods as declared
 from llmcost.keys.methods import DEFAULT
 
 TEACHER = "teacher"
+FROZEN = {"int8": EIGHT_BITS, "int4": FOUR_BITS}  # formats that weights beside adapters are kept in [bytes]
 ADAPTER_FORMULA = "4 x matmul parameters + 6 x adapters + 3 x attention: frozen weights have no weight gradient"
 FULL_FORMULA = "6 x matmul parameters + 3 x attention at the mean causal context"
 
@@ -71,18 +72,6 @@ class Method(NamedTuple):
         if self.declared.adapters:
             return adapter_training_flops(params, self.adapters, attention, recomputed, head)
         return training_flops(params, attention, recomputed, head)
-
-    def calibration(self, calibration: Calibration, shape: Shape) -> Calibration:
-        """The constants with the bytes per parameter that the method keeps."""
-        if not self.declared.adapters:
-            return calibration
-        frozen = engine.frozen_bytes(shape, self.frozen_bytes)
-        states = engine.adapter_states(shape.params_total, self.adapters, frozen, calibration.states)
-        return calibration._replace(
-            weight_bytes=float(states.weight),
-            gradient_bytes=float(states.gradient),
-            optimizer_bytes=float(states.optimizer),
-        )
 
     def run(self, full: Run) -> Run:
         """The run of full training with the adapters of the method."""
@@ -208,6 +197,9 @@ def _adapters(question: Question, model: Subject, method: Method) -> Method:
     source = Origin("computed", f"{declared.LORA_SOURCE}: rank {rank} on {where}")
     question.record("adapter_params", count, source, "count")
     method = method._replace(adapters=count, rank=float(rank))
+    said = question.stated("dtype")
+    if said in FROZEN:
+        return method._replace(frozen_bytes=FROZEN[said])
     frozen = method.declared.frozen
     if not frozen:
         return method

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 from llmcost import units
@@ -20,12 +21,14 @@ from llmcost.engine.training.batch import TOKENS_PER_GPU, usual_batch
 from llmcost.engine.training.calibration import Calibration, calibration_from_factors, half_width
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.micro_batch import PRECISIONS, Run
+from llmcost.engine.training.peak import Habits
 from llmcost.engine.training.step import ROWS, overhead_share
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.own import ALONG, Place, own
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject
+from llmcost.estimate.training import keeping
 from llmcost.estimate.training.feed import Fed, feed
 from llmcost.estimate.training.methods import Method, assumed_shape, widened
 from llmcost.estimate.training.stack import Build, Software, kind, take_build, take_software
@@ -59,6 +62,9 @@ class Predicted(NamedTuple):
     build: Build
     host_seconds: float  # per block and micro-batch, of the software
     smallest_gpus: int | None = None
+    fits_probability: float = 1.0
+    run: Run = Run(0.0, 0.0, 0.0)  # as the step takes it
+    shape: Shape | None = None
 
     @property
     def overhead(self) -> float:
@@ -78,13 +84,14 @@ class Predicted(NamedTuple):
             "hfu": best.step.hfu,
             "global_batch_tokens": self.sequences * self.seq_len,
             "memory_bytes_per_gpu": best.memory.total_bytes,
+            "fits_probability": self.fits_probability,
             "binds": self.found.binds,
         }
         facts |= {
             name: int(getattr(best.layout, name))
             for name in ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
         }
-        facts["recompute"] = _recompute(best.layout.recompute)
+        facts["recompute"] = recomputed(best.layout.recompute)
         runner = self.found.runner_up
         if runner is not None:
             slower = runner.step.step_seconds / best.step.step_seconds - 1.0
@@ -117,7 +124,8 @@ class Predicted(NamedTuple):
         question.step("step time", formula, best.step.step_seconds, "s", "docs/method-training.md, the step")
 
 
-def _recompute(level: Any) -> str:
+def recomputed(level: Any) -> str:
+    """How the recomputation of a layout is called."""
     if level <= 1.0:
         return "selective" if level == 1.0 else "none"
     return "full" if level >= 2.0 else f"selective, {level - 1.0:.0%} of layers in full"
@@ -154,20 +162,25 @@ def predict(
     _warn_of_borrowed(question, device.preset.generation)
     used = take_software(question, method.name, gpus, device.preset.generation, dtype)
     build = take_build(question, used, device.preset.generation, float(fitted.practice))
-    calibration = method.calibration(build.constants(fitted, used), shape)
+    calibration = build.constants(fitted, used)
     published = model if method.declared.pretrains else None
     wanted, source = _sequences(question, published, shape, seq_len, gpus, tokens)
     run = method.run(Run(seq_len, wanted, float(PRECISIONS[PRECISION[dtype]])))
     run = run._replace(unfused=float(build.unfused), filled=build.packing)
     _refuse(question, shape)
-    fixed = _fixed(question)
+    fixed = keeping.restricted(question, method, used) | fixed_by(question)
 
-    def search(count: int, sequences: float, kept: Mapping[str, float]) -> par.Found:
-        machine, one = _less(device.machine, method.resident_bytes / count), run._replace(global_batch=sequences)
-        return par.search(shape, machine, float(count), one, calibration, {**kept, **fixed})
+    def attempt(habits: Habits) -> Fed:
+        def search(count: int, sequences: float, kept: Mapping[str, float]) -> par.Found:
+            machine = _less(device.machine, method.resident_bytes / count)
+            one = run._replace(global_batch=sequences, memory=habits)
+            return par.search(shape, machine, float(count), one, calibration, {**kept, **fixed})
 
+        return feed(search, gpus, wanted)
+
+    kept = keeping.take(question, method, used)
     try:
-        fed = feed(search, gpus, wanted)
+        fed, habits = keeping.settled(question, kept, attempt, lambda fed: fed.found.fitting > 0)
     except ValueError:
         asked = (
             ", ".join(f"--{k.replace('_', '-')} {v:g}" for k, v in fixed.items()) or f"a batch of {run.global_batch:g}"
@@ -175,20 +188,22 @@ def predict(
         raise LlmcostError(
             f"no valid layout of {gpus:,} accelerators with {asked}", "leave one of them open, or change --gpus"
         ) from None
-    found, run = fed.found, run._replace(global_batch=fed.batch)
+    found, run = fed.found, run._replace(global_batch=fed.batch, memory=habits)
     _record_batch(question, fed.batch * seq_len, wanted * seq_len, source, gpus)
     if found.fitting:
         _warn_of_idle(question, fed, gpus, fed.batch * seq_len)
+    room = float(found.best.memory.deviations(_less(device.machine, method.resident_bytes / gpus).shown_bytes))
     found = _of_method(found, method.resident_bytes / gpus)
     overhead = float(overhead_share(found.best.step))
     width = math.exp(float(half_width(ranges, kind(used, shape, method.name, overhead))))
     # with a parameter count alone the work is 6N a token: the utilisation that gives the same time
     own = 1.0 if model.params is None else _counted(model, shape, seq_len, method)
     mfu = float(found.best.step.mfu) * own
-    smallest = None if found.fitting else _smallest(shape, device.machine, run, calibration, fixed, method)
+    smallest = None if found.fitting else _smallest(shape, device.machine, run, calibration, fixed, method, gpus)
     low, high, mfu = _near(question, model, device, used, (seq_len, fed.batch, gpus), (math.log(width), mfu))
     share = Spread(mfu * math.exp(-high), mfu, min(mfu * math.exp(low), 0.99))
-    known = (fed.batch, seq_len, gpus, fed.working, used, build, float(calibration.host), smallest)
+    chance = NormalDist().cdf(room)
+    known = (fed.batch, seq_len, gpus, fed.working, used, build, float(calibration.host), smallest, chance, run, shape)
     return Predicted(widened(share, method.spread), found, *known)
 
 
@@ -227,7 +242,7 @@ def sequence_length(question: Question, model: Subject, method: Method) -> float
     return float(usual)
 
 
-def _fixed(question: Question) -> dict[str, float]:
+def fixed_by(question: Question) -> dict[str, float]:
     """What was said of the layout."""
     fixed = {name: float(value) for name in ASKED if (value := question.stated(name)) is not None}
     recompute = question.stated("recompute")
@@ -236,7 +251,7 @@ def _fixed(question: Question) -> dict[str, float]:
 
 def _less(machine: Machine, taken_bytes: float) -> Machine:
     """The machine without the memory that models beside the trained one take."""
-    return machine._replace(memory_bytes=machine.memory_bytes - taken_bytes)
+    return machine._replace(process_bytes=machine.shown_bytes - taken_bytes)
 
 
 def _of_method(found: par.Found, resident_bytes: float) -> par.Found:
@@ -250,15 +265,16 @@ def _of_method(found: par.Found, resident_bytes: float) -> par.Found:
 
 
 def _smallest(
-    shape: Shape, machine: Machine, run: Run, calibration: Calibration, fixed: dict[str, float], method: Method
-) -> int | None:
-    """The smallest count that fits; models beside the trained one take less of each the more there are."""
+    shape: Shape, machine: Machine, run: Run, calibration: Calibration, fixed: dict[str, float], method: Method,
+    refused: int,
+) -> int | None:  # fmt: skip
+    """The smallest count that fits, above the refused one; models beside the trained one take less of each of many."""
     if not method.resident_bytes:
-        fewest = par.smallest_fit(shape, machine, run, calibration, fixed)
+        fewest = par.smallest_fit(shape, machine, run, fixed, float(refused))
         return None if fewest is None else int(fewest)
     for count in (1 << power for power in range(14)):
         free = _less(machine, method.resident_bytes / count)
-        if free.memory_bytes <= 0:
+        if free.shown_bytes <= 0 or count <= refused:
             continue
         with contextlib.suppress(ValueError):  # no layout on that many
             if par.search(shape, free, float(count), run, calibration, fixed).fitting:
@@ -329,6 +345,12 @@ def _refuse(question: Question, shape: Shape) -> None:
         raise LlmcostError("--ep: this model has no experts to spread", "leave --ep out")
     if experts and (question.stated("ep") or 1) > experts:
         raise LlmcostError(f"--ep {question.stated('ep'):,} is more than the {experts:.0f} experts of the model")
+    if experts and experts % (question.stated("ep") or 1):
+        whole = max(d for d in par.divisors(experts) if d <= question.stated("ep"))
+        raise LlmcostError(
+            f"--ep {question.stated('ep'):,}: {experts:.0f} experts do not split evenly over that many ranks",
+            f"--ep {whole}",
+        )
 
 
 def _sequences(

@@ -48,16 +48,30 @@ class Timed(NamedTuple):
     peak_format: str = ""  # whose peak the MFU is a share of
 
 
+def training_dtype(question: Question, model: Subject | None, method: methods.Method) -> str:
+    """The format of the matrix products.
+
+    Raises
+    ------
+    LlmcostError
+        A format that nothing is trained in.
+    """
+    dtype = dtype_of(question, model, NATIVE_DTYPES, "bf16") if model else str(question.stated("dtype") or "bf16")
+    if method.declared.adapters and dtype in methods.FROZEN:  # weights are kept so, and computed with in 16 bits
+        return "bf16"
+    if dtype not in steps.PRECISION:
+        raise LlmcostError(
+            f"--dtype {dtype} is not a training format: one of {', '.join(steps.PRECISION)}", "--dtype bf16"
+        )
+    return dtype
+
+
 def read_time(question: Question, asked: Setup, work: methods.Work) -> Timed:
     """Peak, MFU and goodput: given, predicted from the layout, or calibrated."""
     model, device = asked.model, asked.device
     if device is None:
         raise question.need("hardware", "time follows from the accelerator's peak")
-    dtype = dtype_of(question, model, NATIVE_DTYPES, "bf16") if model else str(question.stated("dtype") or "bf16")
-    if dtype not in steps.PRECISION:
-        raise LlmcostError(
-            f"--dtype {dtype} is not a training format: one of {', '.join(steps.PRECISION)}", "--dtype bf16"
-        )
+    dtype = training_dtype(question, model, asked.method)
     peak, runs_in = peak_flops(question, device, dtype)
     question.keep("peak_flops", peak)
     if dtype == BLOCKS and device.preset.generation not in SCALED:

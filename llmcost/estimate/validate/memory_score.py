@@ -18,7 +18,7 @@ from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, statistic
 from llmcost.result import Estimate, Warning
 from llmcost.terms.validate import COLUMNS
 
-FILES = "memory_serving.csv, memory_training.csv"
+FILES = "memory_serving.csv, memory_training.csv, memory_finetune.csv"
 ENGINE = "engine"  # a column of rows of serving engines
 GIB = 2.0**30
 EVEN = 0.5  # odds from which a row is said to fit
@@ -100,15 +100,19 @@ def _scored(row: Row, place: int, catalog: Catalog) -> list[Scored]:
     """The measured figures of a row with what is predicted."""
     kind, name = _kind(row), cells.text(row, "id") or str(place)
     answers = (predict_serving if kind is SERVING else predict_training)(row, catalog)
-    found = []
-    for quantity, columns in kind.measured.items():
-        measured = next((v * scale for column, scale in columns if (v := _figure(row, column))), None)
-        if measured:
-            found.append(Scored(name, quantity, measured, *answers[quantity]))
-    ran = _verdict(row, kind.verdicts)
-    if ran is not None:
-        found.append(Scored(name, FITS, ran, *answers[FITS]))
+    found = [Scored(name, what, value, *answers[what]) for what, value in reported(row, kind).items() if value]
+    started = ran(row, kind.verdicts)
+    if started is not None:
+        found.append(Scored(name, FITS, started, *answers[FITS]))
     return found or [Scored(name, FITS, None, None, None, None, "nothing measured")]
+
+
+def reported(row: Row, kind: Kind) -> dict[str, float | None]:
+    """The measured figures of a row by quantity; None where it has none."""
+    return {
+        quantity: next((v * scale for column, scale in columns if (v := _figure(row, column))), None)
+        for quantity, columns in kind.measured.items()
+    }
 
 
 def _figure(row: Row, column: str) -> float | None:
@@ -119,7 +123,7 @@ def _figure(row: Row, column: str) -> float | None:
         return None
 
 
-def _verdict(row: Row, columns: Iterable[str]) -> float | None:
+def ran(row: Row, columns: Iterable[str]) -> float | None:
     """1 where it ran, 0 where it was refused or ran out of memory; None where the row says neither."""
     said = next((text for column in columns if (text := cells.text(row, column).lower())), "")
     if said.startswith(FAILED):
@@ -136,16 +140,16 @@ def verdicts(scored: Iterable[Scored]) -> dict[str, Any]:
     """Of what failed the share that was said to fit, of what ran the share that was refused, of the likely what ran."""
     known = [(s.measured, s.predicted) for s in scored if s.quantity == FITS]
     done = np.array([pair for pair in known if None not in pair], dtype=float).reshape(-1, 2)
-    ran, chance = done[:, 0] > 0, done[:, 1]
+    did, chance = done[:, 0] > 0, done[:, 1]
     likely = (chance >= LIKELY[0]) & (chance < LIKELY[1])
 
     def share(of: Any, wanted: Any) -> float | None:
         return float(100.0 * np.mean(wanted[of])) if of.any() else None
 
     return {
-        "oom_rows": int((~ran).sum()), "oom_called_fitting_pct": share(~ran, chance >= EVEN),
-        "ran_rows": int(ran.sum()), "ran_refused_pct": share(ran, chance < EVEN),
-        "likely_rows": int(likely.sum()), "likely_ran_pct": share(likely, ran),
+        "oom_rows": int((~did).sum()), "oom_called_fitting_pct": share(~did, chance >= EVEN),
+        "ran_rows": int(did.sum()), "ran_refused_pct": share(did, chance < EVEN),
+        "likely_rows": int(likely.sum()), "likely_ran_pct": share(likely, did),
     }  # fmt: skip
 
 

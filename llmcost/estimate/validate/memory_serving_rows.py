@@ -88,7 +88,7 @@ def started(row: Mapping[str, str], catalog: Catalog) -> Started:
     layout = _layout(row, engine)
     length = positive(row, "max_model_len")
     known = calibration_from_factors(catalog.factors("serving", "memory"), generation, engine)
-    known = _told(row, _era(row, known, engine, length), machine)
+    known = _told(row, _era(row, known, engine, length, generation.startswith("cdna")), machine)
     if engine == "llama.cpp" and _old_llama(cells.text(row, "engine_version")):
         known = known._replace(unfused_tokens=512.0)
     precision = _precision(row, catalog, engine)
@@ -139,7 +139,7 @@ def _layout(row: Mapping[str, str], engine: str) -> Layout:
     return Layout(tp, pp, max(dp, ep / tp) if shared else dp, ep, shared)
 
 
-def _era(row: Mapping[str, str], known: Calibration, engine: str, length: float | None) -> Calibration:
+def _era(row: Mapping[str, str], known: Calibration, engine: str, length: float | None, amd: bool) -> Calibration:
     """What older releases of vLLM did: fraction 0.90, 256 sequences, and to version 0.7 prompts in one pass."""
     words = cells.text(row, "engine_version")
     version = version_of(words)
@@ -152,15 +152,14 @@ def _era(row: Mapping[str, str], known: Calibration, engine: str, length: float 
     known = known._replace(
         sampled_large=known.sampled, profiled_large=known.profiled, context_bytes=V0_CONTEXT, group_bytes=V0_GROUP
     )
-    if length is not None and length > WHOLE_UNTIL:  # chunked: without a pass of the sampler before version 0.8
+    if length is not None and length > WHOLE_UNTIL and not amd:  # chunked; ROCm came later to it
         chunk = EARLY_CHUNK if version < 6.5 else known.profiled
-        sampler = 0.0 if version < 8.0 else known.logit_bytes
-        return known._replace(profiled=chunk, profiled_large=chunk, logit_bytes=sampler)
+        return known._replace(profiled=chunk, profiled_large=chunk)
     whole = max(length or 0.0, float(known.profiled))
     return known._replace(profiled=whole, profiled_large=whole)
 
 
-V0_CONTEXT, V0_GROUP = 0.2e9, 0.2e9  # vLLM to version 0.7: 0.01 to 0.35 GiB beside weights, cache and peak [bytes]
+V0_CONTEXT, V0_GROUP = 0.2e9, 0.7e9  # vLLM to version 0.7: 0.01 to 0.35 GiB beside weights, cache and peak [bytes]
 FIRST_PAGED = 6.0  # TensorRT-LLM 0.6: the cache is paged
 WHOLE_UNTIL, EARLY_CHUNK = 32768.0, 512.0  # vLLM 0.6: prompts are chunked beyond 32,768 tokens, in pieces of 512
 

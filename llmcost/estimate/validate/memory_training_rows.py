@@ -14,34 +14,41 @@ from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.methods import adapter_params
-from llmcost.engine.training.peak import Keeping, training_memory
+from llmcost.engine.training.micro_batch import UNFUSED
+from llmcost.engine.training.peak import Keeping, Memory, Trained, training_memory
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import machine_of
-from llmcost.estimate.training.kept import UNFUSED, adapted, bits_held, kept_by, with_loss, with_optimizer
+from llmcost.estimate.training.kept import (
+    bits_held,
+    kept_by,
+    offloaded,
+    stack_of,
+    with_loss,
+    with_optimizer,
+)
 from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import number, positive
 from llmcost.estimate.validate.described import shape_of_row
+from llmcost.estimate.validate.training_rows import where_adapted
+from llmcost.keys.methods import DEFAULT, METHODS, SPELLINGS
 
 GIB = 2.0**30
 QUANTITIES = ("peak_bytes", "fits")
 Answer = tuple[float | None, float | None, float | None, str]
-TUNED = ("lora", "qlora")
-# Software by what its name holds, the first that fits; a runner of several stacks names the one it used beside.
-STACKS = (
-    ("bridge", "nemo"), ("nemo", "nemo"), ("megatron", "megatron"), ("deepspeed", "deepspeed"),
-    ("llama-factory", "deepspeed"), ("torchtitan", "torchtitan"), ("torchtune", "torchtune"), ("litgpt", "litgpt"),
-    ("automodel", "fsdp"), ("fsdp", "hf-trainer"),
+OPTIMIZERS = (  # words of a cell, and the optimizer that they name; the first that is found
+    ("paged", "paged-8bit"), ("8-bit", "adamw-8bit"), ("8bit", "adamw-8bit"), ("adafactor", "adafactor"),
+    ("muon", "muon"), ("sgd", "sgd"), ("weight dtype", "adamw-bf16"), ("states in 16", "adamw-bf16"),
+    ("states in bf16", "adamw-bf16"), ("adamw bf16", "adamw-bf16"), ("bf16 adam", "adamw-bf16"),
+    ("backward", "in-backward"),
 )  # fmt: skip
-OPTIMIZERS = (
-    ("paged", "paged-8bit"), ("8-bit", "adamw-8bit"), ("backward", "in-backward"),
-    ("adafactor", "adafactor"), ("muon", "muon"), ("sgd", "sgd"),
-    ("weight dtype", "adamw-bf16"), ("states in 16", "adamw-bf16"), ("adamw bf16", "adamw-bf16"),
-)  # fmt: skip
+LOSSES = (("fused", "fused"), ("liger", "fused"), ("cut", "fused"), ("chunk", "chunked"), ("plain", "plain"))
+TOLD = {"litgpt": "allocator", "torchtune": "reserved"}  # what a stack prints itself, where a row does not say
 FULL = 0.8  # of an accelerator's memory
-LOSSES = (("fused", "fused"), ("liger", "fused"), ("chunk", "chunked"), ("plain", "plain"))
+SHORT = 1024.0  # an odd mean length below this is that of a text as it comes, not one that was set [tokens]
+LONGEST = 8.0  # the longest of such texts over their mean [-]
 
 
-class Trained(NamedTuple):
+class Case(NamedTuple):
     """The inputs of a row."""
 
     shape: Shape
@@ -50,16 +57,36 @@ class Trained(NamedTuple):
     seq_len: float
     micro_batches: float
     keeping: Keeping
-    fused: float
-    fp8: float
+    trained: Trained
+    stack: str  # whose constants these are
+    loss: str  # the kernel that is named; empty: as the stack has it
     told: str  # what the figure is: of the allocator, reserved, or of the driver
+
+    def memory(self) -> Memory:
+        """What the run holds at its peak."""
+        return training_memory(self.shape, self.layout, self.seq_len, self.micro_batches, self.keeping, self.trained)
 
 
 def _named(text: str, table: tuple[tuple[str, str], ...], otherwise: str) -> str:
     return next((name for word, name in table if word in text.lower()), otherwise)
 
 
-def trained(row: Mapping[str, str], catalog: Catalog) -> Trained:
+def _stack(catalog: Catalog, row: Mapping[str, str]) -> str:
+    """The stack that a row names, in the words of its source; the usual one where it names none that is known.
+
+    `megatron (ms-swift)` is Megatron, run by ms-swift; `hf-fsdp` is Hugging Face's trainer.
+    """
+    said = (cells.text(row, "framework") or cells.text(row, "framework_id")).lower()
+    words = [said, *re.split(r"[\s/(),+]+", said), *re.split(r"[^a-z0-9]+", said)]
+    for word in filter(None, words):
+        try:
+            return stack_of(catalog, "hf-trainer" if word in ("hf", "transformers", "huggingface") else word)
+        except LlmcostError:
+            continue
+    return "megatron" if any((positive(row, name) or 1.0) > 1.0 for name in ("tp", "pp", "ep")) else "hf-trainer"
+
+
+def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     """The inputs of a row.
 
     Raises
@@ -68,38 +95,51 @@ def trained(row: Mapping[str, str], catalog: Catalog) -> Trained:
         An input is missing, unknown or not a number.
     """
     shape, accelerator = shape_of_row(row, catalog), cells.accelerator(catalog, cells.text(row, "hardware_id"))
-    method = cells.text(row, "method").lower() or "full"
-    stack = _named(cells.text(row, "framework") or cells.text(row, "framework_id"), STACKS, "hf-trainer")
-    layout = _layout(row, stack, method)
+    said = cells.text(row, "method").lower()
+    method = SPELLINGS.get(said, said) if SPELLINGS.get(said, said) in METHODS else "full" if said else DEFAULT
+    tuned = METHODS[method].adapters
+    stack = _stack(catalog, row)
+    layout = _layout(row, stack, tuned)
     if number(row, "zero") is None and _crowded(shape, accelerator.memory_bytes, layout, method):
         layout = layout._replace(zero=3.0)
     precision = (cells.text(row, "precision") or cells.text(row, "precision_id")).lower()
     keeping = kept_by(catalog, stack, float(layout.zero) >= 3)
-    optimizer = cells.text(row, "optimizer").lower()
-    kind = _named(optimizer, OPTIMIZERS, "adamw")
-    if kind != "adamw" and method not in TUNED:
-        keeping = with_optimizer(catalog, keeping, kind)
-    if "backward" in optimizer:  # each gradient is freed as soon as it is used
-        keeping = keeping._replace(gradient=0.0)
-    if "16-bit moments" in optimizer:  # beside a master copy in 32 bits
-        keeping = keeping._replace(optimizer=float(keeping.optimizer) - 4.0)
-    if method in TUNED:
-        keeping = _tuned(row, shape, keeping, method)
-    loss = _named(cells.text(row, "loss") or cells.text(row, "software"), LOSSES, "")
-    if loss:
-        keeping = with_loss(catalog, keeping, loss)
-    keeping = _offloaded(row, keeping)
+    keeping = keeping if tuned else _optimizer(row, catalog, keeping)
+    loss = _named(cells.text(row, "loss"), LOSSES, "")
+    keeping = offloaded(with_loss(catalog, keeping, loss), cells.text(row, "offload").lower())
     seq_len = positive(row, "seq_len")
     if seq_len is None:
         raise LlmcostError("seq_len is blank: the sequence length is not stated")
-    batch = positive(row, "global_batch_seqs") or 4.0 * layout.pp * layout.dp * layout.micro_batch
+    several = 4.0 * layout.pp if layout.pp > 1 else 1.0
+    batch = positive(row, "global_batch_seqs") or several * layout.dp * layout.micro_batch
     micro = max(float(batch / (layout.dp * layout.micro_batch)), 1.0)
-    unfused = accelerator.generation in UNFUSED or "eager" in cells.text(row, "note").lower()
-    return Trained(
-        shape, _machine(row, machine_of(accelerator)), layout, seq_len, micro, keeping, 0.0 if unfused else 1.0,
-        float(precision in ("fp8", "mxfp8")),
-        cells.text(row, "how_measured").lower(),
+    unfused = accelerator.generation in UNFUSED or "eager" in (row.get("note") or "").lower()
+    trained = Trained(0.0, 2.0, 0.0 if unfused else 1.0, float(precision in ("fp8", "mxfp8", "nvfp4")))
+    if tuned:
+        trained, keeping = _adapters(row, shape, trained, keeping, method)
+    return Case(
+        shape, _machine(row, machine_of(accelerator)), layout, _longest(seq_len, row, float(layout.micro_batch)), micro,
+        keeping, trained, stack, loss, cells.text(row, "how_measured").lower() or TOLD.get(stack, ""),
     )  # fmt: skip
+
+
+def _longest(seq_len: float, row: Mapping[str, str], sequences: float) -> float:
+    """Tokens a sequence of the batch that takes most: texts as they come are as uneven as their longest one."""
+    if seq_len >= SHORT or seq_len % 8.0 == 0.0:
+        return seq_len
+    if cells.text(row, "packed").lower() == "padded":
+        return seq_len * LONGEST / 1.5
+    return seq_len * (sequences - 1.0 + LONGEST) / sequences
+
+
+def _optimizer(row: Mapping[str, str], catalog: Catalog, keeping: Keeping) -> Keeping:
+    said = cells.text(row, "optimizer").lower()
+    keeping = with_optimizer(catalog, keeping, _named(said, OPTIMIZERS, "adamw"))
+    if "backward" in said:  # each gradient is freed as soon as it is used
+        keeping = keeping._replace(gradient=0.0, update=0.0)
+    if "16-bit moments" in said:  # beside a master copy in 32 bits
+        keeping = keeping._replace(optimizer=float(keeping.optimizer) - 4.0)
+    return keeping
 
 
 def _machine(row: Mapping[str, str], usual: Machine) -> Machine:
@@ -108,19 +148,19 @@ def _machine(row: Mapping[str, str], usual: Machine) -> Machine:
     return usual if stated is None else usual._replace(process_bytes=float(stated[1]) * GIB)
 
 
-def _layout(row: Mapping[str, str], stack: str, method: str) -> Layout:
+def _layout(row: Mapping[str, str], stack: str, tuned: bool) -> Layout:
     count = positive(row, "n_gpus") or 1.0
     tp, pp, cp, ep, vpp = (positive(row, name) or 1.0 for name in ("tp", "pp", "cp", "ep", "vpp"))
     dp = positive(row, "dp") or max(count / (tp * pp * cp), 1.0)
     zero = number(row, "zero")
     if zero is None:
-        zero = 1.0 if stack in ("megatron", "nemo") else 0.0 if method in TUNED else 3.0
+        zero = 1.0 if stack in ("megatron", "nemo") else 0.0 if tuned else 3.0
     if "fp32 main" in cells.text(row, "optimizer").lower():
         zero = 0.0
     if count == 1:
         zero = 0.0
     return Layout(
-        tp, pp, vpp, dp, cp, ep, 1.0, zero, 0.0, positive(row, "micro_batch") or 1.0, _recompute(row, stack, method)
+        tp, pp, vpp, dp, cp, ep, 1.0, zero, 0.0, positive(row, "micro_batch") or 1.0, _recompute(row, stack, tuned)
     )
 
 
@@ -130,7 +170,7 @@ def _crowded(shape: Shape, memory_bytes: float, layout: Layout, method: str) -> 
     return float(shape.params_total) * each > FULL * memory_bytes * float(layout.tp * layout.pp * layout.ep)
 
 
-def _recompute(row: Mapping[str, str], stack: str, method: str) -> float:
+def _recompute(row: Mapping[str, str], stack: str, tuned: bool) -> float:
     said = (cells.text(row, "recompute") or cells.text(row, "recompute_id")).lower()
     raw = (row.get("recompute") or row.get("recompute_id") or "").strip().lower()
     if said.startswith("full"):
@@ -141,41 +181,39 @@ def _recompute(row: Mapping[str, str], stack: str, method: str) -> float:
         return 1.0
     if stack == "litgpt":
         return 0.0
-    return 1.0 if stack in ("megatron", "nemo", "torchtitan") and method not in TUNED else 2.0
+    return 1.0 if stack in ("megatron", "nemo", "torchtitan") and not tuned else 2.0
 
 
-def _tuned(row: Mapping[str, str], shape: Shape, keeping: Keeping, method: str) -> Keeping:
-    """The adapters of a row, and the bits of the weights beside them."""
+def _adapters(
+    row: Mapping[str, str], shape: Shape, trained: Trained, keeping: Keeping, method: str
+) -> tuple[Trained, Keeping]:
+    """The adapters of a row, the bits of the weights beside them, and embedding and head where they are trained too."""
     rank = positive(row, "lora_rank") or 16.0
-    where = cells.text(row, "adapted").lower()
-    return adapted(
-        keeping._replace(frozen=bits_held(positive(row, "weight_bits") or (4.0 if method == "qlora" else 16.0))),
-        float(adapter_params(shape, rank)) * (0.5 if re.match(r"q ?,? ?v", where) else 1.0),
-        2.0 * float(shape.embedding_params) if "embedding" in where else 0.0,
-    )
-
-
-def _offloaded(row: Mapping[str, str], keeping: Keeping) -> Keeping:
-    said = cells.text(row, "offload").lower()
-    if "activation" in said:
-        keeping = keeping._replace(activations_on_host=1.0)
-    if "weight" in said:
-        return keeping._replace(on_host=2.0)
-    return keeping._replace(on_host=1.0) if "optimizer" in said else keeping
+    where, ends = where_adapted(cells.text(row, "adapted").lower(), "all-linear")
+    count = float(adapter_params(shape, rank, where))
+    if ends:  # saved whole beside the adapters: a copy of each with gradients and states of its own
+        count += float(shape.embedding_params + shape.head_params)
+    bits = positive(row, "weight_bits") or (4.0 if method == "qlora" else 16.0)
+    return trained._replace(adapters=count, frozen=bits_held(bits)), keeping
 
 
 def predict(row: Mapping[str, str], catalog: Catalog) -> dict[str, Answer]:
     """The peak of a row, and the probability that it fits what a process may take."""
     try:
-        at = trained(row, catalog)
+        at = case(row, catalog)
     except LlmcostError as error:
         return dict.fromkeys(QUANTITIES, (None, None, None, error.message))
-    held = training_memory(at.shape, at.layout, at.seq_len, at.micro_batches, at.keeping, at.fused, at.fp8)
-    total, spread = float(held.total_bytes), float(at.keeping.spread)
-    allocated = (total - float(at.keeping.context_bytes)) / float(at.keeping.reserve)
-    peak = (
-        allocated if "alloc" in at.told else total - float(at.keeping.context_bytes) if "reserv" in at.told else total
-    )
-    wide = math.exp(Z95 * spread)
-    chance = NormalDist().cdf(math.log(float(at.machine.shown_bytes) / total) / spread)
+    held = at.memory()
+    peak, wide = figure(held, at)
+    chance = NormalDist().cdf(float(held.deviations(at.machine.shown_bytes)))
     return {"peak_bytes": (peak, peak / wide, peak * wide, ""), "fits": (chance, None, None, "")}
+
+
+def figure(held: Memory, at: Case) -> tuple[float, float]:
+    """What a source of this kind reports of the peak [bytes], and the factor to its p95."""
+    total, context = float(held.total_bytes), float(at.keeping.context_bytes)
+    peak = float(held.allocated_bytes) if "alloc" in at.told else total - context if "reserv" in at.told else total
+    shown = float(at.machine.shown_bytes)
+    if "alloc" not in at.told and math.isfinite(shown):  # a pool is no larger than what there is
+        peak = min(peak, shown)
+    return peak, math.exp(Z95 * float(held.spread_bytes) / total)

@@ -64,7 +64,7 @@ SUBJECTS = {
     ),
 }
 
-MEMORY, MEMORY_FILES = "memory", ("memory_serving.csv", "memory_training.csv")
+MEMORY, MEMORY_FILES = "memory", ("memory_serving.csv", "memory_training.csv", "memory_finetune.csv")
 
 
 def validate(

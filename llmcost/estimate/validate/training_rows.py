@@ -16,20 +16,20 @@ from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.calibration import Calibration, Ranges, calibration_from_factors, half_width, stacked
-from llmcost.engine.training.memory import Layout, States
+from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.methods import (
     ADAPTED,
     ALL_LINEAR,
     ATTENTION,
     QUERY_VALUE,
     adapter_params,
-    adapter_states,
-    frozen_bytes,
 )
 from llmcost.engine.training.micro_batch import FP8, PRECISIONS, Run
+from llmcost.engine.training.peak import Habits
 from llmcost.engine.training.step import overhead_share, step
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking.subject import machine_of
+from llmcost.estimate.training.kept import habits_of
 from llmcost.estimate.training.stack import Asked, Software, kind, software, stores_scores, usual
 from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import number, positive
@@ -39,8 +39,8 @@ from llmcost.keys.methods import DEFAULT, METHODS, SPELLINGS
 LAYOUT = ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
 RECOMPUTE = {"none": 0.0, "selective": 1.0, "full": 2.0}
 # A measured run did fit: "80 GB" on a box are 80 GiB, 7 % more than the preset says.
-MEASURED_SLACK = 1.07
-LEAN = States(2.0, 2.0, 4.0)  # weights, gradients and both moments in 16 bits: what a run that did fit may have kept
+MEASURED_SLACK = 1.15
+LEAN = "adamw-bf16"  # weights, gradients and both moments in 16 bits: what a run that did fit may have kept
 
 
 class Case(NamedTuple):
@@ -56,7 +56,7 @@ class Case(NamedTuple):
     note: str = ""  # of what could not be read as it stands
     year: float | None = None  # of the software
     method: str = "pretrain"
-    states: States | None = None  # bytes per parameter where not those of pre-training
+    lean: Habits | None = None  # what a run that did fit may have kept instead; None: its row says what it kept
     compiled: bool | None = None
 
 
@@ -110,9 +110,12 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     if "recompute" not in fixed and stack.recompute and not METHODS[method].pretrains:
         fixed["recompute"] = RECOMPUTE[stack.recompute]
     compiled = {"yes": True, "no": False}.get(cells.text(row, "compiled").lower())
-    states = _states(row, shape, run)
+    said = cells.text(row, "optimizer")
+    lean = habits_of(catalog, stack.name, LEAN)
+    states = bool(run.adapters) or "weight dtype" in said or "bf16" in said
+    run = run._replace(memory=lean if states and not run.adapters else habits_of(catalog, stack.name))
     todo = Case(shape, machine, accelerator.generation, values["n_gpus"], run, fixed, stack, note)
-    return todo._replace(year=year, method=method, states=states, compiled=compiled)
+    return todo._replace(year=year, method=method, lean=None if states else lean, compiled=compiled)
 
 
 def _method(said: str) -> str:
@@ -137,31 +140,22 @@ def _adapted(row: Mapping[str, str], shape: Shape, run: Run, method: str, stack:
     if not METHODS[method].adapters:
         return run
     rank = positive(row, "lora_rank") or 16.0
-    where, ends = _where(cells.text(row, "adapted").lower(), stack)
+    where, ends = where_adapted(cells.text(row, "adapted").lower(), stack.adapted)
     count = float(adapter_params(shape, rank, where, ends))
     bits = positive(row, "weight_bits") or (4.0 if method == "qlora" else 16.0)
     return run._replace(adapters=count, rank=rank, weight_bits=bits)
 
 
-def _where(said: str, stack: Software) -> tuple[int, float]:
+def where_adapted(said: str, usual: str) -> tuple[int, float]:
     """Where adapters sit, as sources say it (`q v`, `qkv proj`, `all linear`), and whether at the ends too."""
     if not said:
-        return ADAPTED[stack.adapted], 0.0
+        return ADAPTED[usual], 0.0
     words = set(re.findall(r"[a-z]+", said)) - {"proj", "recipe"}
     if words <= {"q", "v"}:
         return QUERY_VALUE, 0.0
     if words <= {"q", "k", "v", "o", "qkv", "attention"}:
         return ATTENTION, 0.0
     return ALL_LINEAR, float("embedding" in said)
-
-
-def _states(row: Mapping[str, str], shape: Shape, run: Run) -> States | None:
-    """Bytes per parameter of what the run keeps, where its row says it."""
-    moments = 4.0 if "weight dtype" in cells.text(row, "optimizer") or "bf16" in cells.text(row, "optimizer") else 12.0
-    if not run.adapters:
-        return None if moments == 12.0 else States(2.0, 2.0, moments)
-    kept = frozen_bytes(shape, float(run.weight_bits) / 8.0)
-    return adapter_states(shape.params_total, run.adapters, kept, States(2.0, 2.0, moments))
 
 
 def _stated_layout(row: Mapping[str, str]) -> dict[str, float]:
@@ -172,7 +166,7 @@ def _stated_layout(row: Mapping[str, str]) -> dict[str, float]:
     return {name: value for name, value in degrees.items() if value is not None}
 
 
-def candidates(todo: Case, calibration: Calibration) -> Layout:
+def candidates(todo: Case) -> Layout:
     """Layouts of a measured row that fit, with leaner optimizer states if none does; else the least greedy one."""
     for fixed in (todo.fixed, todo.fixed | _loosened(todo), todo.fixed | _loosened(todo) | _multiplied(todo)):
         every = par.layouts(todo.shape, todo.machine, todo.n_gpus, todo.run, fixed)
@@ -180,19 +174,12 @@ def candidates(todo: Case, calibration: Calibration) -> Layout:
             break
     else:
         raise LlmcostError("no valid layout: the degrees of parallelism do not multiply to the accelerators")
-    if todo.states is not None:
-        calibration = calibration._replace(
-            weight_bytes=float(todo.states.weight),
-            gradient_bytes=float(todo.states.gradient),
-            optimizer_bytes=float(todo.states.optimizer),
-        )
-    args = (todo.shape, todo.machine, every, todo.run, calibration)
-    every = par.settle(*args, slack=MEASURED_SLACK)
-    total = par.footprint(todo.shape, todo.machine, every, todo.run, calibration).total_bytes
+    every = par.settle(todo.shape, todo.machine, every, todo.run, MEASURED_SLACK)
+    total = par.footprint(todo.shape, todo.machine, every, todo.run).total_bytes
     total = np.broadcast_to(total, np.shape(every.tp))
-    limit = MEASURED_SLACK * float(todo.machine.memory_bytes) * (1 + 1e-9)
-    if todo.states is None and float(np.min(total)) > limit:
-        return candidates(todo._replace(states=LEAN), calibration)
+    limit = MEASURED_SLACK * float(todo.machine.shown_bytes) * (1 + 1e-9)
+    if todo.lean is not None and float(np.min(total)) > limit:
+        return candidates(todo._replace(run=todo.run._replace(memory=todo.lean), lean=None))
     keep = total <= max(limit, float(np.min(total)))
     return Layout(*[np.broadcast_to(axis, keep.shape)[keep] for axis in every])
 
@@ -241,7 +228,7 @@ def under(todo: Case, calibration: Calibration) -> Calibration:
 
 def _predict(todo: Case, calibration: Calibration, ranges: Ranges) -> Prediction:
     constants = under(todo, calibration)
-    layout = candidates(todo, constants)
+    layout = candidates(todo)
     steps = step(todo.shape, todo.machine, layout, todo.run, constants)
     best = int(np.argmin(steps.step_seconds))
     seconds = float(np.ravel(steps.step_seconds)[best])

@@ -17,15 +17,18 @@ from llmcost.engine.training import layouts as par
 from llmcost.engine.training.batch import TOKENS_PER_GPU, usual_batch
 from llmcost.engine.training.calibration import Calibration, calibration_from_factors, stacked
 from llmcost.engine.training.micro_batch import FP8, PRECISIONS, Run
+from llmcost.engine.training.peak import Habits
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import machine_of
+from llmcost.estimate.training import keeping
 from llmcost.estimate.training.campaign import Like, billed, is_early
 from llmcost.estimate.training.feed import feed
+from llmcost.estimate.training.kept import habits_of
 from llmcost.estimate.training.stack import YEAR, Asked, Software, software, stores_scores, usual
 from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import positive
 from llmcost.estimate.validate.described import shape_of_row
-from llmcost.estimate.validate.training_rows import Prediction
+from llmcost.estimate.validate.training_rows import LEAN, Prediction
 
 DEFAULT_SEQ_LEN = {"volta": 2048.0, "ampere": 2048.0, "tpu-v3": 2048.0, "tpu-v4": 2048.0}
 LATER_SEQ_LEN, MODERN_SEQ_LEN = 4096.0, 8192.0  # of models that nobody names, and of named ones: as `train` takes it
@@ -45,6 +48,7 @@ class Whole(NamedTuple):
     run: Run
     software: Software
     year: float  # of the software
+    habits: tuple[Habits, ...]  # what it may keep in memory, tried in this order
 
 
 def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
@@ -76,10 +80,12 @@ def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
     year = positive(row, "year") or used.year or YEAR
     scores = stores_scores(accelerator.generation, positive(row, "year"))
     run = Run(float(seq_len), batch / float(seq_len), precision, unfused=float(scores))
+    lean = habits_of(catalog, used.name, LEAN)  # of a run that did fit, where nothing else does
+    habits = (*keeping.variants(catalog, keeping.usual(catalog, used), True), lean)
     released = model.release_date if model else None
     early = is_early(released, accelerator.generation, float(shape.params_active), tokens)
     like = Like(machine, accelerator.generation, float(shape.params_active), tokens, early)
-    return Whole(shape, like, n_gpus, stated or np.nan, run, used, year)
+    return Whole(shape, like, n_gpus, stated or np.nan, run, used, year, habits)
 
 
 def _length(model: spec.Model | None, generation: str) -> float:
@@ -126,14 +132,15 @@ def gpu_hours(todo: Whole, calibration: Calibration) -> float:
         No layout fits, on twice as many accelerators neither, up to 16 times.
     """
 
-    def search(slack: float, count: int, sequences: float, kept: Mapping[str, float]) -> par.Found:
-        run = todo.run._replace(global_batch=sequences)
+    def search(habits: Habits, slack: float, count: int, sequences: float, kept: Mapping[str, float]) -> par.Found:
+        run = todo.run._replace(global_batch=sequences, memory=habits)
         return par.search(todo.shape, todo.like.machine, float(count), run, calibration, dict(kept), slack=slack)
 
     gpus = round(todo.n_gpus)
-    for count, slack in ((gpus << doubled, slack) for doubled in range(5) for slack in (1.0, SLACK)):
+    tries = [*((habits, 1.0) for habits in todo.habits), (todo.habits[-1], SLACK)]
+    for count, (habits, slack) in ((gpus << doubled, one) for doubled in range(5) for one in tries):
         try:
-            fed = feed(partial(search, slack), count, max(float(todo.run.global_batch), 1.0))
+            fed = feed(partial(search, habits, slack), count, max(float(todo.run.global_batch), 1.0))
         except ValueError as error:
             raise LlmcostError("no valid layout") from error
         if fed.found.fitting:

@@ -1,0 +1,259 @@
+"""Whether a model can be trained on machines: peak, largest micro-batch, longest sequence, what would make it fit."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from llmcost.catalog import presets_date
+from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.training import layouts as par
+from llmcost.engine.training.memory import FULL, Layout
+from llmcost.engine.training.micro_batch import Run
+from llmcost.engine.training.peak import Memory
+from llmcost.errors import Exit, LlmcostError
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.subject import Chip, Subject
+from llmcost.estimate.fit.verdict import FITS, NOT, Part, driver_bytes, gib, machine, memory_rows, said, tokens, verdict
+from llmcost.estimate.training import keeping
+from llmcost.estimate.training import step as steps
+from llmcost.estimate.training.methods import Method, read_method
+from llmcost.estimate.training.throughput import training_dtype
+from llmcost.result import Estimate
+from llmcost.scenario import Setting
+
+TOKENS = 1e9  # of a run whose length is not asked: its batch follows from it
+MICRO_BATCHES = np.arange(1.0, 513.0)
+LENGTHS = np.arange(128.0, 2.0**20 + 1.0, 128.0)
+SHOWN = 4  # remedies
+CHEAPER = {"full": ("lora", "qlora"), "lora": ("qlora",)}  # methods that hold less
+MOST = 16  # times as many accelerators that are still proposed
+DEGREES = ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
+
+
+class Trial(NamedTuple):
+    """A question about the memory of training, with its values read."""
+
+    question: Question
+    model: Subject
+    device: Chip
+    method: Method
+    predicted: steps.Predicted
+    run: Run
+    shape: Shape
+
+    @property
+    def free(self) -> Machine:
+        """The machine without the models beside the trained one."""
+        taken = self.method.resident_bytes / self.predicted.gpus
+        return self.device.machine._replace(process_bytes=self.device.machine.shown_bytes - taken)
+
+    def held(self, layout: Layout, run: Run | None = None) -> Memory:
+        """What layouts of the run hold."""
+        return par.footprint(self.shape, self.device.machine, layout, run or self.run)
+
+    def chance(self, layout: Layout, run: Run | None = None) -> float:
+        """Chance that the best of some layouts fits [-]."""
+        return NormalDist().cdf(float(np.max(self.held(layout, run).deviations(self.free.shown_bytes))))
+
+
+def answer(question: Question, model: Subject, device: Chip) -> Estimate:
+    """The answer for machines that were named."""
+    trial = read(question, model, device)
+    found, chance = trial.predicted.found, trial.predicted.fits_probability
+    best = found.best
+    micro, length = _largest(trial), _longest(trial)
+    cures = [] if verdict(chance) == FITS else remedies(trial)
+    result: dict[str, Any] = {
+        "verdict": verdict(chance), "fits_probability": chance, "peak_bytes": best.memory.total_bytes,
+        "usable_bytes": float(device.machine.shown_bytes), "driver_bytes": driver_bytes(device),
+        "largest_micro_batch": micro, "longest_sequence_tokens": length, "gpus": trial.predicted.gpus,
+        **{name: int(getattr(best.layout, name)) for name in DEGREES},
+        "recompute": steps.recomputed(best.layout.recompute), "missing_bytes": _missing(trial, chance),
+    }  # fmt: skip
+    return Estimate(
+        command="fit",
+        headline=_headline(trial, chance, result, cures),
+        result=result,
+        inputs=question.inputs,
+        warnings=[w for w in question.warnings if w.code != "W083"],
+        arrays={"memory": memory_rows(device, _parts(trial)), "remedies": cures},
+        presets=presets_date(question.catalog),
+        exit_code=int(Exit.NO if verdict(chance) == NOT else Exit.OK),
+    )
+
+
+def read(question: Question, model: Subject, device: Chip) -> Trial:
+    """The layout to train in: on all the accelerators given, or on the fewest that hold it.
+
+    Raises
+    ------
+    LlmcostError
+        A machine whose rates are not known, or a model without an architecture.
+    """
+    method = read_method(question, model)
+    length = steps.sequence_length(question, model, method)
+    dtype = training_dtype(question, model, method)
+    said_gpus = question.stated("gpus")
+    gpus = said_gpus if said_gpus is not None else _fewest(question, model, device, method, length, dtype)
+    predicted = steps.predict(question, model, device, gpus, length, dtype, method, TOKENS)
+    if predicted is None:
+        raise LlmcostError(f"{device.found.name} or {model.name} is not known well enough to tell", "name another one")
+    assert predicted.shape is not None
+    return Trial(question, model, device, method, predicted, predicted.run, predicted.shape)
+
+
+def _fewest(question: Question, model: Subject, device: Chip, method: Method, length: float, dtype: str) -> int:
+    """The fewest accelerators that hold the run; one where none do."""
+    aside = question.aside()
+    one = steps.predict(aside, model, device, 1, length, dtype, method, TOKENS)
+    if one is None or one.fits:
+        return 1
+    return one.smallest_gpus or 1
+
+
+def _wide(trial: Trial) -> Layout:
+    """The layout with as much recomputation as the run leaves open."""
+    layout = trial.predicted.found.best.layout
+    return layout if trial.question.stated("recompute") is not None else layout._replace(recompute=float(FULL))
+
+
+def _most(trial: Trial, layout: Layout, run: Run, values: Any) -> float:
+    """The largest of rising values with which a layout fits with the confidence asked for; 0 where none does."""
+    held = trial.held(layout, run)
+    fits = np.asarray(held.needed(run.memory.margin)) <= trial.free.shown_bytes
+    return float(values[fits].max(initial=0.0))
+
+
+def _largest(trial: Trial) -> int:
+    """Most sequences of a micro-batch."""
+    return int(_most(trial, _wide(trial)._replace(micro_batch=MICRO_BATCHES), trial.run, MICRO_BATCHES))
+
+
+def _longest(trial: Trial) -> int:
+    """Longest sequence, at the micro-batch of the layout, up to what the model takes [tokens]."""
+    preset = trial.model.preset
+    most = float(preset.max_context or LENGTHS[-1]) if preset is not None else float(LENGTHS[-1])
+    lengths = LENGTHS[most >= LENGTHS]
+    return int(_most(trial, _wide(trial), trial.run._replace(seq_len=lengths), lengths))
+
+
+def _missing(trial: Trial, chance: float) -> float | None:
+    """Bytes that each accelerator lacks for it to fit with the confidence asked for; null where it fits."""
+    if verdict(chance) == FITS:
+        return None
+    needed = trial.held(trial.predicted.found.best.layout).needed(trial.run.memory.margin)
+    return max(float(needed - trial.free.shown_bytes), 0.0)
+
+
+def _parts(trial: Trial) -> list[Part]:
+    """The memory of one accelerator by part [bytes]."""
+    best = trial.predicted.found.best
+    held, kept = best.memory, trial.run.memory.of(best.layout.zero)
+    several = trial.predicted.gpus > 1
+    context, group = float(kept.context_bytes), float(kept.group_bytes) if several else 0.0
+    states, rest = float(kept.held_spread), float(kept.spread)
+    return [
+        Part("weights", float(held.weights_bytes), states),
+        Part("gradients", float(held.gradients_bytes), states),
+        Part("optimizer", float(held.optimizer_bytes), states),
+        Part("activations", float(held.activations_bytes), rest),
+        Part("logits and loss", float(held.logits_bytes), rest),
+        Part("gathered blocks", float(held.gathered_bytes), rest),
+        Part("optimizer step", float(held.update_bytes), rest),
+        Part("models beside it", trial.method.resident_bytes / trial.predicted.gpus, states),
+        Part("context", context, rest),
+        Part("communication buffers", group, rest),
+        Part("allocator reserve", float(held.margin_bytes) - context - group, rest),
+    ]
+
+
+def remedies(trial: Trial) -> list[dict[str, Any]]:
+    """Changes that reach the confidence asked for, the mildest first."""
+    question, run = trial.question, trial.run
+    fixed = steps.fixed_by(question)
+    gpus = float(trial.predicted.gpus)
+    tried: list[tuple[str, Run, dict[str, float], str]] = []
+    if fixed.get("micro_batch", 1.0) > 1.0:
+        tried.append(("--micro-batch 1", run, fixed | {"micro_batch": 1.0}, "one sequence at a time fits"))
+    if fixed.get("recompute", 2.0) < FULL:
+        tried.append(("--recompute full", run, fixed | {"recompute": float(FULL)}, "it fits, a third more work"))
+    if fixed.get("zero", 3.0) < 3.0 and gpus > 1:
+        tried.append(("--zero 3", run, fixed | {"zero": 3.0}, "weights shared out fit"))
+    for loss in ("chunked", "fused") if question.stated("loss_kernel") is None else ():
+        one = _with(trial, loss_kernel=loss)
+        tried.append((f"--loss-kernel {loss}", one, fixed, "a loss that holds fewer logits fits"))
+    if not trial.method.declared.adapters:
+        for name in ("adamw-8bit", "adamw-bf16", "paged-8bit") if question.stated("optimizer") is None else ():
+            tried.append((f"--optimizer {name}", _with(trial, optimizer=name), fixed, "fewer bytes of states fit"))
+    for what in ("optimizer", "activations") if question.stated("offload") is None else ():
+        tried.append((f"--offload {what}", _with(trial, offload=what), fixed, "with the host's memory it fits"))
+    found = []
+    for change, one, layout, note in tried:
+        chance = _best(trial, gpus, one, layout)
+        if chance >= NormalDist().cdf(run.memory.margin):
+            found.append({"change": change, "fits_probability": chance, "note": note})
+    for name in CHEAPER.get(trial.method.name, ()):
+        one = _by(trial, name)
+        chance = _best(trial, gpus, one, fixed)
+        if chance >= NormalDist().cdf(run.memory.margin):
+            found.append({"change": f"--method {name}", "fits_probability": chance, "note": "adapters alone fit"})
+            break
+    length = _longest(trial)
+    if length >= 512 and length < float(run.seq_len):
+        chance = trial.chance(_wide(trial), run._replace(seq_len=float(length)))
+        note = f"sequences of {tokens(length)} tokens fit"
+        found.append({"change": f"--seq-len {length}", "fits_probability": chance, "note": note})
+    more = _more(trial, fixed)
+    if more is not None:
+        chance = _best(trial, float(more), run, fixed)
+        found.append({"change": f"--gpus {more}", "fits_probability": chance, "note": f"it fits on {more}"})
+    return found[:SHOWN]
+
+
+def _more(trial: Trial, fixed: dict[str, float]) -> int | None:
+    found = par.smallest_fit(trial.shape, trial.device.machine, trial.run, fixed, float(trial.predicted.gpus))
+    return None if found is None or found > MOST * trial.predicted.gpus else int(found)
+
+
+def _with(trial: Trial, **said: str) -> Run:
+    """The run with something else said of what it keeps."""
+    habits = keeping.changed(trial.question, trial.method, trial.predicted.software, said)
+    return trial.run._replace(memory=habits)
+
+
+def _by(trial: Trial, name: str) -> Run:
+    """The run by another method."""
+    other = trial.question.aside().over({"method": Setting(name, "flag")})
+    method = read_method(other, trial.model)
+    habits = keeping.take(other, method, trial.predicted.software).habits
+    return method.run(trial.run)._replace(memory=habits)
+
+
+def _best(trial: Trial, gpus: float, run: Run, fixed: dict[str, float]) -> float:
+    """Chance that the best layout on so many accelerators fits [-]."""
+    every = par.layouts(trial.shape, trial.device.machine, gpus, run, fixed)
+    if not np.size(every.tp):
+        return 0.0
+    return trial.chance(par.settle(trial.shape, trial.free, every, run), run)
+
+
+def _headline(trial: Trial, chance: float, r: dict[str, Any], cures: list[dict[str, Any]]) -> str:
+    each = " on each" if r["gpus"] > 1 else ""
+    used = f"{gib(r['peak_bytes'])} of {gib(r['driver_bytes'])} GiB{each}"
+    doing = f"{trial.method.verb} {trial.model.name} on {machine(r['gpus'], trial.device)}"
+    first = f"{doing[:1].upper()}{doing[1:]} {said(chance)}: {used}"
+    cure = f"; {cures[0]['note']} with {cures[0]['change']}" if cures else ""
+    if verdict(chance) == NOT:
+        return f"{first}, {gib(r['missing_bytes'])} GiB missing{cure}."
+    longest = f"at most {tokens(r['longest_sequence_tokens'])} tokens a sequence"
+    if not r["largest_micro_batch"]:
+        return f"{first}; {longest} with the confidence asked for{cure}."
+    length = tokens(float(trial.run.seq_len))
+    most = r["largest_micro_batch"]
+    several = f"at most {most:,} sequences of {length} tokens a micro-batch"
+    many = several if most > 1 else f"one sequence of {length} tokens at a time"
+    return f"{first}; {many}, {longest}{cure}."

@@ -1,0 +1,165 @@
+"""What a training run keeps in memory: its stack, method, optimizer, loss and offload, said or usual."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from statistics import NormalDist
+from typing import NamedTuple, TypeVar
+
+from llmcost import spec
+from llmcost.catalog import Catalog
+from llmcost.engine.training.peak import Habits, Keeping
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.training.kept import (
+    fuses_loss,
+    kept_by,
+    offloaded,
+    stack_of,
+    with_loss,
+    with_optimizer,
+)
+from llmcost.estimate.training.methods import Method
+from llmcost.estimate.training.stack import Software
+from llmcost.scenario import Setting
+
+CONFIDENCE = 0.9  # chance with which a layout has to fit, unless told
+METHOD = "docs/method-memory.md, training"
+WHOLE, TUNED = "megatron", "nemo"  # stacks where none is named: of replicated weights, of adapters spread over ranks
+ONLY_TUNED = ("tp", "pp", "ep", "cp")  # degrees of adapters that only stacks made for the chip have
+T = TypeVar("T")
+
+
+class Kept(NamedTuple):
+    """What a run keeps, and the stacks that these are the habits of."""
+
+    habits: Habits
+    whole: str  # where weights are replicated
+    shards: str  # where ZeRO-3 shards them
+
+
+def take(question: Question, method: Method, used: Software) -> Kept:
+    """What the run keeps, with its weights replicated and sharded.
+
+    By the stack that was named. Where none is, replicated weights of a stack that shards are taken to be Megatron's;
+    adapters are those of Hugging Face's trainer, unless a kind of parallelism is asked for that it does not have.
+    """
+    whole, shards = _stacks(question.catalog, used, _parallel(question))
+    both = (_kept(question, method, whole, False), _kept(question, method, shards, True))
+    return Kept(Habits(*both, NormalDist().inv_cdf(confidence(question))), whole, shards)
+
+
+def usual(catalog: Catalog, used: Software) -> Kept:
+    """What a pre-training run keeps of which nothing else is said."""
+    whole, shards = _stacks(catalog, used, False)
+    both = (kept_by(catalog, whole, False), kept_by(catalog, shards, True))
+    return Kept(Habits(*both, NormalDist().inv_cdf(CONFIDENCE)), whole, shards)
+
+
+def _stacks(catalog: Catalog, used: Software, parallel: bool) -> tuple[str, str]:
+    """The stacks of replicated and of sharded weights."""
+    whole = shards = used.name
+    if not used.stated and used.family == "sharded":
+        whole = WHOLE
+    elif not used.stated and used.family == "trainer" and parallel:
+        whole = shards = TUNED
+    return stack_of(catalog, whole), stack_of(catalog, shards)
+
+
+def _parallel(question: Question) -> bool:
+    """Whether a kind of parallelism is asked for that plain trainers do not have."""
+    return any((question.stated(name) or 1) > 1 for name in ONLY_TUNED)
+
+
+def confidence(question: Question) -> float:
+    """Chance with which a layout has to fit [-]."""
+    said = question.stated("fit_confidence")
+    if said is not None:
+        return float(said)
+    question.record("fit_confidence", CONFIDENCE, Origin("default", METHOD))
+    return CONFIDENCE
+
+
+def _kept(question: Question, method: Method, stack: str, sharded: bool) -> Keeping:
+    catalog = question.catalog
+    keeping = kept_by(catalog, stack, sharded)
+    optimizer, loss, offload = (question.stated(key) for key in ("optimizer", "loss_kernel", "offload"))
+    if optimizer is not None and not method.declared.adapters:
+        keeping = with_optimizer(catalog, keeping, str(optimizer))
+    if loss is not None:
+        keeping = with_loss(catalog, keeping, str(loss))
+    return offloaded(keeping, str(offload or "none"))
+
+
+def variants(catalog: Catalog, kept: Kept, open_loss: bool) -> list[Habits]:
+    """What is tried until something fits: the run as it is, with a fused loss if open, and both at even odds."""
+    sure = list(dict.fromkeys((kept.habits, _fused(catalog, kept) if open_loss else kept.habits)))
+    return list(dict.fromkeys((*sure, *(habits._replace(margin=0.0) for habits in sure))))
+
+
+def settled(
+    question: Question, kept: Kept, attempt: Callable[[Habits], T], fits: Callable[[T], bool]
+) -> tuple[T, Habits]:
+    """The first of the variants that fits, and what it keeps; where none does, the run as it is."""
+    tried = variants(question.catalog, kept, question.stated("loss_kernel") is None)
+    first = None
+    for habits in tried:
+        found = attempt(habits)
+        first = found if first is None else first
+        if not fits(found):
+            continue
+        if habits.replicated != kept.habits.replicated or habits.sharded != kept.habits.sharded:
+            question.record("loss_kernel", "fused", Origin("computed", "logits that are held whole do not fit"))
+        if habits.margin < kept.habits.margin:
+            question.warn(
+                "W083",
+                "it is tight: no layout fits with the confidence asked for, and the likeliest is taken",
+                "llmcost fit, which shows the memory by part and what would make it fit",
+            )
+        return found, habits._replace(margin=kept.habits.margin)
+    assert first is not None
+    return first, kept.habits
+
+
+def changed(question: Question, method: Method, used: Software, said: Mapping[str, str]) -> Habits:
+    """What the run would keep with something else said."""
+    return take(
+        question.aside().over({key: Setting(value, "flag") for key, value in said.items()}), method, used
+    ).habits
+
+
+def _fused(catalog: Catalog, kept: Kept) -> Habits:
+    """The same run with a loss that never holds its logits whole, in stacks that have one and leave it to the run."""
+    pairs = ((kept.habits.replicated, kept.whole), (kept.habits.sharded, kept.shards))
+    whole, shards = (with_loss(catalog, one, "fused" if fuses_loss(catalog, stack) else "") for one, stack in pairs)
+    return kept.habits._replace(replicated=whole, sharded=shards)
+
+
+def restricted(question: Question, method: Method, used: Software) -> dict[str, float]:
+    """Degrees that the stack does not have, held at one.
+
+    Raises
+    ------
+    LlmcostError
+        One was asked for of a stack that was named.
+    """
+    preset = question.catalog.load(spec.Framework, used.name)[0].training
+    if preset is None or not (used.stated or method.declared.adapters):
+        return {}
+    fixed = {}
+    for name, has, words in (
+        ("cp", preset.context_parallel, "context"),
+        ("ep", preset.expert_parallel, "expert"),
+    ):
+        said = question.stated(name)
+        if has:
+            continue
+        if said is None:
+            fixed[name] = 1.0
+        elif said > 1 and used.stated:
+            lacks = f"--{name}: {used.name} has no {words} parallelism"
+            raise LlmcostError(lacks, f"leave --{name} out, or --framework megatron")
+    if used.family == "trainer" and not _parallel(question):  # they shard weights, and split no model
+        fixed |= dict.fromkeys(("tp", "pp", "vpp"), 1.0)
+    return fixed
