@@ -235,7 +235,6 @@ class Accelerator(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     link: Text | None = None  # scale-up interconnect, by name
     link_bytes_per_second: BytesPerSecond | None = None  # per direction, inside the scale-up domain
     scale_up_domain: Whole | None = None
-    desktop: bool = False  # somebody's own: a GeForce or Radeon card, a Mac, a board under a desk
     network_bytes_per_second: BytesPerSecond | None = None  # per accelerator, across domains
     tdp_watts: Watts | None = None
     server_watts: Watts | None = None  # whole server at full load, divided by its accelerators

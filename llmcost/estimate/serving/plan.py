@@ -100,7 +100,7 @@ def _sizes(question: Question, model: Subject | None) -> dict[str, float]:
 
 def _of_one_user(question: Question, device: Chip | None) -> Question:
     """The question; where nothing says how many, somebody's own machine is one of them, and answers one user."""
-    if device is None or not device.preset.desktop or not question.alone:
+    if device is None or device.preset.setting != "desktop" or not question.alone:
         return question
     if any(question.scenario.peek(key, question.side) is not None for key in MANY):
         return question
