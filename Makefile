@@ -8,7 +8,7 @@ SEED ?= 1
 POINTS ?= 2000000
 
 .DEFAULT_GOAL := help
-.PHONY: demo test fuzz browser check lint types bench cluster golden docs claims accuracy fit schemas build smoke mutants clean help
+.PHONY: demo test fuzz browser check lint types bench cluster golden docs claims accuracy fit schemas build smoke reproducible mutants clean help
 
 demo: $(READY) ## When does inference overtake training? A real model on real hardware at real prices
 	@$(BIN)/llmcost crossover llama-3.1-70b-chat --chart
@@ -69,6 +69,13 @@ smoke: build ## Install the wheel alone and run it from another folder
 	cd / && $(abspath $(VENV))/smoke/bin/llmcost --version
 	test -s $(VENV)/smoke/lib/python*/site-packages/llmcost/presets/parsed.msgpack
 	cd / && $(abspath $(VENV))/smoke/bin/llmcost explain "docs/method.md, defaults" > /dev/null
+
+reproducible: $(READY) ## Build the wheel of what is committed twice, in two places: the same bytes
+	rm -rf $(VENV)/twice
+	for n in 1 2; do mkdir -p $(VENV)/twice/in$$n && git archive HEAD | tar -x -C $(VENV)/twice/in$$n \
+	  && (cd $(VENV)/twice/in$$n && SOURCE_DATE_EPOCH=1767225600 $(abspath $(BIN))/python -m hatchling build -t wheel -d ../out$$n) \
+	  || exit 1; done
+	cd $(VENV)/twice/out1 && sha256sum * && for file in *; do cmp "$$file" "../out2/$$file" || exit 1; done
 
 mutants: $(READY) ## Break formulas one at a time and list those that no test notices (SAMPLE=400 SEED=1)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[mutants]'

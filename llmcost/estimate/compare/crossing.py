@@ -103,6 +103,9 @@ def asked(text: str) -> tuple[Key, tuple[float, float] | None]:
     return key, (low, high)
 
 
+ALL_OF_IT = 0.999  # of a price, that it may fall
+
+
 def axis(text: str, alternatives: list[Alternative], cases: list[Case]) -> Axis:
     """The axis asked for, its range around the present value where none was said.
 
@@ -114,7 +117,7 @@ def axis(text: str, alternatives: list[Alternative], cases: list[Case]) -> Axis:
     key, span = asked(text)
     if span is not None:
         return Axis(key, *span)
-    least, most = key.least or 0.0, key.most or np.inf
+    least, most = key.least or 0.0, key.most or (ALL_OF_IT if key.kind == "decline" else np.inf)
     if key.kind == "share":
         return Axis(key, max(least, 0.001), min(most, 0.999))
     said = [a.scenario.get(key.name, "serve") for a in alternatives]

@@ -114,12 +114,18 @@ def numbers(cells: Any, where: str, name: str) -> Array:
         if hasattr(cells, "cast"):
             import pyarrow as pa
 
-            return np.asarray(cells.cast(pa.float32()).to_numpy(zero_copy_only=False), dtype=np.float32)
-        return np.array([c if c not in ("", "NULL", "null", "None", None) else "nan" for c in cells], dtype=np.float32)
+            found = np.asarray(cells.cast(pa.float32()).to_numpy(zero_copy_only=False), dtype=np.float32)
+        else:
+            plain = [c if c not in ("", "NULL", "null", "None", None) else "nan" for c in cells]
+            with np.errstate(over="ignore"):  # refused below
+                found = np.array(plain, dtype=np.float32)
     except (ValueError, TypeError, OverflowError) as error:
         raise LlmcostError(
             f"{where}: column {shown(name, 40)}: {plainly(str(error), 60)}: a number is wanted"
         ) from None
+    if np.isinf(found).any():
+        raise LlmcostError(f"{where}: column {shown(name, 40)}: a number beyond any size")
+    return found
 
 
 def times(cells: Any, unit: float | None, where: str) -> tuple[Array, bool]:
