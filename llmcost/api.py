@@ -168,10 +168,13 @@ def compare(
     vary: Mapping[str, Sequence[Any]] | None = None,
     against: Sequence[str] = (),
     cross: str | None = None,
+    by: str | None = None,
     presets: Presets = None,
     **keys: Any,
 ) -> Answer:
     """Alternatives side by side: `scenarios`, every combination of the values in `vary`, and other ways (`against`).
+
+    `by` adds what each takes in every month or quarter.
 
     Examples
     --------
@@ -187,7 +190,7 @@ def compare(
     questions, catalog = _prepared([one.scenario for one in asked], catalog)
     asked = [one._replace(scenario=question) for one, question in zip(asked, questions, strict=True)]
     axes = [f"{key}={','.join(str(v) for v in values)}" for key, values in (vary or {}).items()]
-    return Answer.of(answer(asked, catalog, axes, list(against), cross))
+    return Answer.of(answer(asked, catalog, axes, list(against), cross, by=by))
 
 
 def check(*files: str, baseline: str | None = None, as_of: str | None = None, presets: Presets = None) -> Answer:

@@ -260,6 +260,10 @@ class Catalog:
             self._loaded[key] = decode(spec.Provider, data, found.path.name).prices
         return list(self._loaded[key])
 
+    def tier(self, name: str) -> str:
+        """What kind of provider it is, without decoding its prices."""
+        return str(read_toml(self.find("prices", name).path).get("tier", "cloud"))
+
     def table(self, name: str, table: str) -> list[dict[str, Any]]:
         """The rows of a table of a calibration preset, as parsed TOML, then those added to it."""
         found = self.find("calibration", name)

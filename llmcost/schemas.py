@@ -36,6 +36,8 @@ _ARRAYS = {
         "crossings",
         "jumps",
         "pairs",
+        "spend",
+        "periods",
         "front",
         "optimal",
         "changes",

@@ -265,6 +265,8 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
 
     title: Text
     aliases: list[Name] = field(default_factory=list)
+    # A hyperscaler's list price is two to three times that of clouds that rent accelerators alone: asked for by name.
+    tier: Literal["cloud", "hyperscaler"] = "cloud"
     prices: list[RentalPrice] = field(default_factory=list)
 
 

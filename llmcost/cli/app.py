@@ -112,7 +112,7 @@ def run(args: list[str]) -> int:
         said = str(getattr(error, "option_name", ""))
         if said in ELSEWHERE:
             raise LlmcostError(f"no such option: {said}", f"here it is {ELSEWHERE[said]}; {line}") from None
-        raise LlmcostError(_one_line(message), line) from None
+        raise LlmcostError(_one_line(message), _elsewhere(said, path[1:]) or line) from None
     except typer.Abort:
         return Exit.INTERRUPTED
     return int(code or 0)
@@ -133,6 +133,17 @@ def _several(args: list[str]) -> list[str]:
             filling = word in SEVERAL or (filling and not word.startswith("-") and not word.endswith(".toml"))
         found.append(word)
     return found
+
+
+def _elsewhere(option: str, path: list[Any]) -> str:
+    """Which commands take an option that this one does not; empty where none does."""
+    from llmcost.keys import COMPARE, CROSSOVER, KEYS
+
+    key = KEYS.get(option.lstrip("-").replace("-", "_"))
+    if key is None or not path or not option.startswith("--"):
+        return ""
+    takers = [COMPARE, *key.commands] if CROSSOVER in key.commands else list(key.commands)
+    return f"{' and '.join(takers)} take {option}: llmcost {takers[0]} ... {option}"
 
 
 def _path(root: Any, args: list[str]) -> list[Any]:

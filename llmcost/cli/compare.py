@@ -21,6 +21,7 @@ llmcost compare --model llama-3.1-8b --tokens 15T --vary gpus=512,1024 --vary ha
 llmcost compare chat-a.toml chat-b.toml --json
 llmcost compare train-or-buy
 llmcost compare chat-70b --against api:openai/gpt-4o --cross requests
+llmcost compare chat-70b --against api:openai/gpt-4o --growth 15%/mo --horizon 3y --by quarter
 llmcost compare --optimal --loss-of 13B --inference-tokens 2T
 llmcost compare --baseline old.json new.json
 """
@@ -80,10 +81,11 @@ OPTIONS: dict[str, Any] = {
     ),
     "sort": _option(OUTPUT, None, "--sort", metavar="COLUMN", help="Sort by this column (default: cheapest first)."),
     "columns": _option(OUTPUT, None, "--columns", metavar="A,B,C", help="Columns to keep, of JSON and CSV too."),
+    "by": _option(OUTPUT, None, "--by", metavar="NAME", help="Table by month or quarter, to the horizon."),
     "chart": _option(OUTPUT, False, "--chart/--no-chart", help="Draw cost against speed of the machines."),
 }
 LIFETIME = ("loss_of", "loss", "inference_tokens", "law")
-SIDE_BY_SIDE = ("vary", "against", "cross", "workers", "sort", "columns")
+SIDE_BY_SIDE = ("vary", "against", "cross", "workers", "sort", "columns", "by")
 
 
 def register(app: typer.Typer, full: bool) -> None:

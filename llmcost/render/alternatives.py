@@ -18,14 +18,25 @@ MOST_INPUTS = 3  # columns of inputs beside the names that say the rest
 PARTS = ("data_cost", "storage_cost")  # of what is spent up front: shown beside them, as nothing else on a row says it
 FEW = 5  # alternatives that may stand side by side
 WIDE = 100  # columns from which few alternatives stand side by side
-UNSHOWN = ("inputs", "feasible", "reason", *words.UNLABELLED)
+UNSHOWN = ("inputs", "feasible", "reason", "at_launch", *words.UNLABELLED)
+AT_LAUNCH = (  # figures that change where days are unlike
+    "usd_per_month", "usd_per_request", "usd_per_mtok_input", "usd_per_mtok_output", "gpus", "energy_kwh_per_month",
+    "co2e_kg_per_month",
+)  # fmt: skip
 MOST_PAIRS = 12
 INPUTS_GIVE_WAY, PRICE_GIVES_WAY = 12, 3  # as `Term.gives_way`; an input that is a figure too gives way as that
 PAIRS = (  # and how soon each gives way
     ("name", "cheaper here", False, 0), ("other", "than", False, 0), ("probability_cheaper", "chance", True, 0),
     ("break_even_requests", "same cost at (requests/day)", True, 0), ("p5", RANGE, True, 2),
-    ("cheaper_above", "above it cheaper", False, 1),
+    ("cheaper_above", "above it cheaper", False, 1), ("cheaper_later", "cheaper to run later", False, 1),
+    ("cheaper_from_month", "from month", True, 1), ("p50", RANGE, True, 2),
     ("break_even_days", "same spend on day", True, 3), ("p95", RANGE, True, 4),
+)  # fmt: skip
+
+
+CHANGES = ("break_even_requests", "break_even_days", "cheaper_from_month")  # what makes a pair worth a row
+TELLING = (  # columns that are left out where no pair has anything to say
+    "p5", "p50", "p95", "break_even_requests", "cheaper_above", "cheaper_later", "cheaper_from_month",
 )  # fmt: skip
 
 
@@ -47,6 +58,8 @@ def sheet(rows: Sequence[Row]) -> Sheet:
     """The cells of a comparison: names, the inputs that differ, then figures."""
     found = columns(rows, UNSHOWN)
     names, figures = found[:1], found[1:]
+    if rows and rows[0].get("at_launch"):
+        figures = [c._replace(head=f"{c.head} at launch") if c.key in AT_LAUNCH else c for c in figures]
     keys = _inputs(rows)
     heads = [*names, *(_input_head(key) for key in keys), *figures]
     cells = [
@@ -124,19 +137,51 @@ def pairs(rows: Sequence[Row]) -> Sheet:
             words.bare(words.term_of("probability_cheaper"), row["probability_cheaper"]),
             *_break_even(row, "requests"),
             words.clean(row.get("cheaper_above") or ""),
+            words.clean(row.get("cheaper_later") or ""),
+            *_told_of(row, "cheaper_from_{}month", ""),
             *_break_even(row, "days"),
         ]
         for row in rows
     ]
-    kept = [i for i, head in enumerate(heads) if head.key not in ("p5", "p95") or any(line[i] for line in cells)]
+    kept = [i for i, head in enumerate(heads) if head.key not in TELLING or any(line[i] for line in cells)]
     return Sheet([heads[i] for i in kept], [[line[i] for i in kept] for line in cells])
 
 
+def periods(rows: Sequence[Row]) -> Sheet:
+    """A row for each month or quarter: requests, and for every alternative what it takes and its accelerators."""
+    by = next(iter(rows[0]))
+    names = list(dict.fromkeys(str(row["name"]) for row in rows))
+    fleets = {name for name in names if any(row["name"] == name and row.get("gpus") is not None for row in rows)}
+    when = "date" if "date" in rows[0] else "day"
+    heads = [
+        Column(by, by, True), Column(when, when, when == "day", 7), Column("period_requests", "requests", True, 6)
+    ]  # fmt: skip
+    for name in names:
+        heads.append(Column("name", words.clean(name), True))
+        heads += [Column("gpus", "GPUs", True, 5)] if name in fleets else []
+    heads.append(Column("cheapest", "cheapest", False, 4))
+    cells: list[list[str]] = []
+    for at in range(0, len(rows), len(names)):
+        some = rows[at : at + len(names)]
+        line = [cell(key, some[0]) for key in (by, when, "period_requests")]
+        for row in some:
+            line.append(cell("period_usd", row))
+            line += [cell("gpus", row)] if row["name"] in fleets else []
+        cells.append([*line, next((words.clean(row["name"]) for row in some if row["cheapest"]), "")])
+    return Sheet(heads, cells)
+
+
 def _break_even(row: Row, of: str) -> tuple[str, str]:
-    """A break-even and its range; `never` where it is none."""
-    term = words.term_of(f"break_even_{of}")
-    value, low, high = (row.get(f"break_even_{q}{of}") for q in ("", "p5_", "p95_"))
-    text = "never" if value is None else words.bare(term, value)
+    """A break-even and its range; `never` where it is none, nothing where nobody asked."""
+    key = f"break_even_{of}"
+    return _told_of(row, f"break_even_{{}}{of}", "never" if key in row else "")
+
+
+def _told_of(row: Row, key: str, absent: str) -> tuple[str, str]:
+    """A value and its range, where `key` has a place for the quantile."""
+    term = words.term_of(key.format(""))
+    value, low, high = (row.get(key.format(q)) for q in ("", "p5_", "p95_"))
+    text = absent if value is None else words.bare(term, value)
     if low is None and high is None:
         return text, ""
     ends = ["never" if end is None else words.bare(term, end) for end in (low, high)]

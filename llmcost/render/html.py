@@ -154,10 +154,11 @@ def _folded(name: str, array: Sequence[Mapping[str, Any]]) -> Folded:
     title = words.clean(name.replace("_", " ").capitalize())
     rows = array[:MOST_ROWS] if name != "curve" else array[:: max(1, len(array) // 200)]
     more = f"{len(rows):,} of {len(array):,} rows; --json and --format csv have all." if len(rows) < len(array) else ""
-    if name == "alternatives":
+    compared = name in ("periods", "spend") and "name" in array[0]
+    if name == "alternatives" or compared:
         from llmcost.render import alternatives
 
-        sheet = alternatives.sheet(rows)
+        sheet = alternatives.periods(rows) if compared else alternatives.sheet(rows)
         heads, cells = sheet.heads, sheet.cells
     else:
         heads = columns(rows, words.UNLABELLED)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmcost import units
 from llmcost.render import Options
@@ -13,6 +13,9 @@ from llmcost.render.columns import cell, columns
 from llmcost.render.marks import escape, folded, source, table
 from llmcost.result import Estimate
 from llmcost.version import __version__
+
+if TYPE_CHECKING:
+    from llmcost.render.alternatives import Sheet
 
 
 def render(estimate: Estimate, options: Options) -> str:
@@ -30,8 +33,14 @@ def render(estimate: Estimate, options: Options) -> str:
     if estimate.breakdown:
         parts.append(_breakdown(estimate))
     for name, array in estimate.arrays.items():
-        if name != "curve" and isinstance(array, list | tuple) and array and isinstance(array[0], Mapping):
-            parts.append(_alternatives(array) if name == "alternatives" else _array(array))
+        if (
+            name not in ("curve", "spend")
+            and isinstance(array, list | tuple)
+            and array
+            and isinstance(array[0], Mapping)
+        ):
+            draw = _periods if estimate.command == "compare" and name == "periods" else SHEETS.get(name, _array)
+            parts.append(draw(array))
     if estimate.inputs:
         parts.append(_inputs(estimate))
     if options.explain and estimate.steps:
@@ -61,9 +70,18 @@ def _alternatives(rows: Sequence[Mapping[str, Any]]) -> str:
     from llmcost.render import alternatives
 
     sheet = alternatives.sheet(rows[: alternatives.MOST_ROWS])
+    return "\n\n".join([_sheet(sheet), *(escape(line) for line in alternatives.reasons(rows))])
+
+
+def _sheet(sheet: Sheet) -> str:
     right = [i for i, column in enumerate(sheet.heads) if column.numeric]
-    body = table([c.head for c in sheet.heads], sheet.cells, right)
-    return "\n\n".join([body, *(escape(line) for line in alternatives.reasons(rows))])
+    return table([c.head for c in sheet.heads], sheet.cells, right)
+
+
+def _periods(rows: Sequence[Mapping[str, Any]]) -> str:
+    from llmcost.render import alternatives
+
+    return _sheet(alternatives.periods(rows))
 
 
 def _array(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -71,6 +89,9 @@ def _array(rows: Sequence[Mapping[str, Any]]) -> str:
     right = [i for i, column in enumerate(shown) if column.numeric]
     cells = [[cell(c.key, row) for c in shown] for row in rows]
     return table([c.head for c in shown], cells, right)
+
+
+SHEETS = {"alternatives": _alternatives}
 
 
 def _caveats(estimate: Estimate) -> list[str]:

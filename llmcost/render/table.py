@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -22,6 +22,9 @@ from llmcost.render.columns import cell, columns, thinned
 from llmcost.render.grid import GAP, INDENT, NARROWEST_TITLE, Head, Page, grid
 from llmcost.result import Estimate
 
+if TYPE_CHECKING:
+    from llmcost.render.alternatives import Sheet
+
 NATURAL = 100_000  # columns of a pipe: more than anything needs
 PROSE = 100  # lists of inputs fold here in a pipe too, and on wide screens
 SIDE_BY_SIDE = ("alternatives",)  # arrays that may turn
@@ -30,7 +33,7 @@ FEW_ROWS = 40  # of a validation, that are all shown
 LONGEST_NUMBER = 20  # wider values are words: a layout
 MOST_PADDING = 36  # columns of inputs line up to this
 THINNED, THINNED_ROWS = ("curve", "crossings"), 13  # of which both ends and evenly spaced rows are shown
-ON_REQUEST = ("curve", "crossings", "sensitivity", "step", "energy", "front", "hours")  # with --explain only
+ON_REQUEST = ("curve", "crossings", "sensitivity", "step", "energy", "front", "hours", "spend")  # with --explain only
 SOURCE_COLUMNS = ("source", "confidence", "date", "age_days", "note", "caveat")  # told below the table, once each
 ORIGINS = ("given", "preset", "computed", "estimate", "default", "assumed")
 
@@ -120,9 +123,10 @@ def _rate(usd: float, unit: str) -> str:
 def _chart(page: Page, estimate: Estimate) -> None:
     if not page.options.chart:
         return
-    from llmcost.render import chart, pareto
+    from llmcost.render import chart, pareto, spend
 
-    picture = chart.render(estimate, page.options) or pareto.render(estimate, page.options)
+    found = (draw(estimate, page.options) for draw in (chart.render, spend.render, pareto.render))
+    picture = next((text for text in found if text), "")
     if picture:
         page.console.file.write("\n" + picture)
 
@@ -145,6 +149,12 @@ def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
     if name == "pairs":
         _pairs(page, rows)
         return
+    if estimate.command == "compare" and name in ("periods", "spend"):
+        from llmcost.render import alternatives
+
+        page.line()
+        _sheet(page, alternatives.periods(rows))
+        return
     rows, notes = sourced(thinned(rows, THINNED_ROWS) if name in THINNED else rows)
     shown = columns(rows, words.TOLD.get(name, ()))
     heads = [Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric, spare=c.spare) for c in shown]
@@ -165,23 +175,28 @@ def _side_by_side(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
         turned = sheet.turned()
         if _width(turned, NARROWEST_TITLE) <= page.room:
             sheet = turned
-    heads = [
-        Head(c.head, "", "right" if c.numeric else "left", not c.numeric, c.numeric and c.key == "name", c.spare)
-        for c in sheet.heads
-    ]
     page.line()
-    grid(page, heads, sheet.cells, droppable=True)
+    _sheet(page, sheet)
     for line in alternatives.reasons(shown):
         page.block(Text(line, style="yellow"))
     if len(rows) > len(shown):
         page.block(Text(f"{len(rows) - len(shown):,} more: --json and --format csv have all", style="dim"))
 
 
+def _sheet(page: Page, sheet: Sheet) -> None:
+    """The cells of a comparison, with names over columns folded where they are long."""
+    heads = [
+        Head(c.head, "", "right" if c.numeric else "left", not c.numeric, c.numeric and c.key == "name", c.spare)
+        for c in sheet.heads
+    ]
+    grid(page, heads, sheet.cells, droppable=True)
+
+
 def _pairs(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
     """Break-evens of pairs that have one; the rest is in JSON."""
     from llmcost.render import alternatives
 
-    told = [row for row in rows if row.get("break_even_requests") or row.get("break_even_days")]
+    told = [row for row in rows if any(row.get(key) for key in alternatives.CHANGES)]
     if not told:
         return
     sheet = alternatives.pairs(told[: alternatives.MOST_PAIRS])
@@ -193,7 +208,7 @@ def _pairs(page: Page, rows: Sequence[Mapping[str, Any]]) -> None:
         page.block(Text(f"{more} more {'pair' if more == 1 else 'pairs'} in --json", style="dim"))
 
 
-def _width(sheet: Any, titles: int = NATURAL) -> int:
+def _width(sheet: Sheet, titles: int = NATURAL) -> int:
     """Columns that a sheet takes, its heads folded where they are long."""
     heads = [min(cell_len(head.head), titles) for head in sheet.heads]
     return sum(max([wide, *(cell_len(line[i]) for line in sheet.cells)]) + GAP for i, wide in enumerate(heads))

@@ -74,7 +74,7 @@ def test_a_headline_names_equals_and_what_is_likelier(cli: Cli) -> None:
     text = "".join(f'[[alternative]]\nname = "{name}"\nprice = "{price}"\n' for name, price in priced.items())
     made = ("--isl", "1000", "--osl", "300", "--tokens-per-second", "1000/s", "--samples", "2000")
     first = cli("compare", "-", *made, stdin=text).out.splitlines()[0]
-    assert first.startswith("sure is cheapest at ")
-    sure, likelier = (float(n) for n in re.findall(r"([0-9]+) %", first))
+    assert first.startswith("wide is the cheapest in ")
+    likelier, sure = (float(n) for n in re.findall(r"([0-9]+) %", first))
     assert sure < likelier
     assert 20 < sure < 34

@@ -10,10 +10,11 @@ below) and the 170 W of TPU v4 (which give both its amortised costs).
 from __future__ import annotations
 
 import datetime as dt
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
+from llmcost import api
 from llmcost.engine.money import energy
 from llmcost.engine.money import hardware as money
 from tests.conftest import Cli
@@ -138,3 +139,14 @@ def test_water_where_the_region_states_it(cli: Cli) -> None:
     run = ("--gpu-hours", "1M", "--hardware", "a100-40gb-sxm", "--price", "1/h", "--region", "meta", "--pue", "1.2")
     result = cli("train", *run, "--json").json["result"]
     assert result["water_litres"] == pytest.approx(result["energy_kwh"] / 1.2 * 0.19)
+
+
+def test_a_cluster_goes_by_a_reserved_price_and_a_node_by_the_hour() -> None:
+    """A year's H100 contracts of neoclouds: $2.35 in March 2026 (SemiAnalysis index); on demand $1.9 to 12.3, median 4.0."""
+    asked: dict[str, Any] = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "tokens": "1T", "samples": 50}
+    cluster, node = (api.train(gpus=gpus, **asked) for gpus in (256, 8))
+    assert (cluster.inputs["commitment"].value, node.inputs["commitment"].value) == ("1-year", "on-demand")
+    assert cluster.inputs["price"].value == pytest.approx(2.35, rel=0.1)
+    assert node.inputs["price"].value == pytest.approx(4.0, rel=0.1)
+    said = api.train(gpus=256, commitment="on-demand", **asked)
+    assert said.inputs["price"].value == node.inputs["price"].value

@@ -12,7 +12,8 @@ from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
 from llmcost.estimate.compare import baseline, blocks, crossing, replicas
 from llmcost.estimate.compare.alternatives import Alternative
-from llmcost.estimate.compare.answer import Table, pays
+from llmcost.estimate.compare.answer import Table
+from llmcost.estimate.compare.sentence import pays
 from llmcost.keys import KEYS
 from llmcost.scenario import resolve
 

@@ -101,3 +101,46 @@ def test_what_nobody_quotes_is_an_error(lists: Catalog, hardware: str, commitmen
     with pytest.raises(LlmcostError, match=r"no price known|quotes no") as caught:
         rental_quote(lists, hardware, commitment, provider, None)
     assert "--price" in caught.value.hint
+
+
+def _lists(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, rows: dict[str, list[tuple[str, str, float, str, str]]]
+) -> Catalog:
+    """Providers with quotes; those in capitals are hyperscalers."""
+    where = folder / "other"
+    (where / "prices").mkdir(parents=True)
+    for name, quotes in rows.items():
+        tier = 'tier = "hyperscaler"\n' if name.isupper() else ""
+        text = f'title = "{name}"\n{tier}' + "".join(ROW.format(*q) for q in quotes)
+        (where / "prices" / f"{name.lower()}.toml").write_text(text)
+    monkeypatch.setattr("llmcost.catalog.shipped_folder", lambda: where)
+    return Catalog([where])
+
+
+def test_hyperscalers_are_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clouds at 2, 3 and 4: the median is 3. With the hyperscaler at 9, whose region is named, it is 3.5."""
+    rows = {name: [("h", "on-demand", price, "", DAY)] for name, price in (("a", 2.0), ("b", 3.0), ("c", 4.0))}
+    rows["BIG"] = [("h", "on-demand", 9.0, "east", DAY), ("own", "on-demand", 7.0, "", DAY)]
+    lists = _lists(tmp_path, monkeypatch, rows)
+
+    def middle(hardware: str, provider: str | None = None, region: str | None = None) -> float:
+        rate = rental_quote(lists, hardware, "on-demand", provider, None, region).rate
+        return rate.p50 if isinstance(rate, Spread) else rate
+
+    assert middle("h") == 3.0
+    assert middle("h", region="big-east") == 3.5
+    assert middle("h", provider="big") == 9.0
+    assert middle("own") == 7.0  # nobody else quotes it
+
+
+def test_a_quote_with_a_successor_counts_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list of 2024 at 8 beside its successor at 2, in another product and region, leaves 2; a provider of 2023 is out."""
+    rows = {
+        "a": [("h", "on-demand", 8.0, "old", "2024-01-01"), ("h", "on-demand", 2.0, "new", DAY)],
+        "b": [("h", "on-demand", 3.0, "", DAY)],
+        "c": [("h", "on-demand", 4.0, "", DAY)],
+        "d": [("h", "on-demand", 100.0, "", "2023-01-01")],
+    }
+    rate = rental_quote(_lists(tmp_path, monkeypatch, rows), "h", "on-demand", None, None).rate
+    assert isinstance(rate, Spread)
+    assert rate.p50 == 3.0

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Any
+from typing import Any, NamedTuple
 
 from msgspec import structs
 
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
-from llmcost.estimate.compare import alternatives, answer, crossing, fronts, pairs
+from llmcost.estimate.compare import alternatives, answer, crossing, fronts, overtime, pairs, sentence
 from llmcost.estimate.compare.alternatives import Alternative, Axis
 from llmcost.estimate.compare.answer import Table
 from llmcost.estimate.compare.blocks import Block, planned, singles
-from llmcost.result import Estimate
+from llmcost.result import Estimate, Range
 
 __all__ = ["Alternative", "compare"]
 
@@ -27,6 +27,7 @@ def compare(
     sort: str | None = None,
     columns: str | None = None,
     workers: str = "",
+    by: str | None = None,
 ) -> Estimate:
     """Alternatives side by side.
 
@@ -44,6 +45,8 @@ def compare(
         `KEY` or `KEY=LOW..HIGH`: where along it two alternatives cost the same.
     sort, columns : str, optional
         The column to sort by (cheapest first without one), and the columns to keep: `a,b,c`.
+    by : str, optional
+        `month` or `quarter`: a table of what each takes in every period.
     workers : str
         How many processes plan them, or the address of a dask scheduler; empty: this process.
 
@@ -56,22 +59,57 @@ def compare(
     found = planned(asked, catalog, workers)
     alternatives.refuse_unread(asked)
     table = answer.tabulated(found)
-    estimate = answer.estimate(table, catalog, sort, columns)
+    estimate = answer.estimate(table, catalog, sentence.headline(table), sort, columns)
     arrays = {**estimate.arrays}
     if cross is not None:
+        if by is not None:
+            raise LlmcostError("--by and --cross are two answers to one question: give one", "leave --cross out")
         return _crossed(estimate, table, asked, cross, catalog)
     beside = pairs.pairs(table, _start(found)) if 1 < len(table.rows) <= pairs.MOST_BESIDE else []
-    arrays |= {"pairs": beside} if beside else {}
+    over = _over_time(table, beside, by)
+    beside = over.pairs
+    arrays |= ({"pairs": beside} if beside else {}) | over.arrays
     points = fronts.fronts(found)
     arrays |= {"front": points} if points else {}
-    pays = answer.pays(table, beside)
+    pays = sentence.pays(table, beside)
     return structs.replace(
         estimate,
         arrays=arrays,
-        headline=estimate.headline + pays.text,
-        result={**estimate.result, **pays.result},
-        ranges={**estimate.ranges, **pays.ranges},
+        headline=" ".join(x for x in (over.text, estimate.headline + pays.text) if x),
+        result={**estimate.result, **pays.result, **over.result},
+        ranges={**estimate.ranges, **pays.ranges, **over.ranges},
     )
+
+
+class _Over(NamedTuple):
+    """What days that are unlike one another add to an answer."""
+
+    pairs: list[dict[str, Any]]
+    arrays: dict[str, list[dict[str, Any]]] = {}  # noqa: RUF012 - never written to
+    result: dict[str, Any] = {}  # noqa: RUF012
+    ranges: dict[str, Range] = {}  # noqa: RUF012
+    text: str = ""
+
+
+def _over_time(table: Table, beside: list[dict[str, Any]], by: str | None) -> _Over:
+    """The months of a comparison whose traffic, prices or training change, or that asks for them."""
+    moving = any(block.case.moving for block in table.blocks)
+    found = overtime.paths(table) if moving or by is not None else []
+    if by is not None and not found:
+        raise LlmcostError(
+            "--by needs traffic that all alternatives share, in dollars, of at most 8 alternatives", "--requests 1M/day"
+        )
+    if not found:
+        return _Over(beside)
+    start = _start(table.blocks)
+    arrays = {"spend": overtime.rows(found, "month", start)}
+    arrays |= {"periods": overtime.rows(found, by, start)} if by is not None else {}
+    if not moving or len(found) < 2:
+        return _Over(beside, arrays)
+    named = {path.name: path for path in found}
+    told = overtime.told(found)
+    rows = [overtime.beside(row, named[row["name"]], named[row["other"]], start) for row in beside]
+    return _Over(rows, arrays, told.result, told.ranges, told.text)
 
 
 def _start(found: list[Block]) -> dt.date | None:

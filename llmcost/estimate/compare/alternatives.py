@@ -14,6 +14,7 @@ from llmcost.scenario import Scenario, Setting
 
 MAX_ALTERNATIVES = 10_000
 AGAINST = ("api", "own", "rent")
+PRICED = ("price", "serve_price", "train_price")
 LAID = "flag:--against"  # origin of what `--against` lays over a question
 BARE = ("model", "hardware", "provider", "region", "api")  # values that say which key they are of
 # What a provider of tokens bills by: no other key makes a difference to bought tokens.
@@ -51,7 +52,7 @@ def every(bases: list[Alternative], vary: list[str], against: list[str]) -> list
     asked = [a for base in bases for a in _of_file(base, findings)]
     others = [_against(text, findings) for text in against]
     raise_all(findings)
-    found = [*asked, *(Alternative(text, base.scenario.over(cell)) for base in bases for text, cell in others)]
+    found = [*asked, *(Alternative(text, _otherwise(base.scenario, cell)) for base in bases for text, cell in others)]
     several = len(found) > 1
     named = [a._replace(name=a.name or (_what(a.scenario) if several else "")) for a in found]
     pairs = [(a, [axis for axis in axes if _applies(axis, a.scenario)]) for a in named]
@@ -84,6 +85,14 @@ def _applies(axis: Axis, scenario: Scenario) -> bool:
 
 
 _NOBODY = Setting(None, "")
+
+
+def _otherwise(scenario: Scenario, cell: Cell) -> Scenario:
+    """The question supplied otherwise; what an hour costs where it is asked about says nothing of the other supply."""
+    if not {"commitment", "provider"} & cell.keys():
+        return scenario.over(cell)
+    layers = tuple({k: v for k, v in layer.items() if k not in PRICED} for layer in scenario.layers)
+    return scenario._replace(layers=layers).over(cell)
 
 
 def cells(axes: list[Axis]) -> list[Cell]:

@@ -24,11 +24,7 @@ LASTING = ("total_usd_horizon", *RECURRING)  # where something is spent up front
 SAMPLED_POINTS = 200_000  # draws over all alternatives: enough for ranges to two digits
 FEWEST_SAMPLES = 200
 CHUNK = 2_000_000  # points figured at once: memory stays under a few hundred megabytes
-EQUAL, CLOSE = 1e-9, 0.02  # ratios that are one cost; chances that are told apart
-WHAT = {
-    "total_usd_horizon": " over the horizon", "usd_per_month": " a month", "usd_per_request": "",
-    "usd_per_mtok_output": " of output", "upfront_usd": " to train",
-}  # fmt: skip
+MOVING_SAMPLES, MOVING_CHUNK = 1_000, 250  # the same where every point has days of its own
 
 
 class Table(NamedTuple):
@@ -41,8 +37,10 @@ class Table(NamedTuple):
     samples: Array | None  # of the deciding figure: (feasible alternatives, samples)
 
 
-def estimate(table: Table, catalog: Catalog, sort: str | None = None, columns: str | None = None) -> Estimate:
-    """The answer from alternatives side by side."""
+def estimate(
+    table: Table, catalog: Catalog, headline: str, sort: str | None = None, columns: str | None = None
+) -> Estimate:
+    """The answer from alternatives side by side, under its sentence."""
     rows, cheapest, deciding = table.rows, table.cheapest, table.deciding
     result: dict[str, Any] = {
         "name": cheapest["name"] if cheapest else None,
@@ -61,7 +59,7 @@ def estimate(table: Table, catalog: Catalog, sort: str | None = None, columns: s
             ranges[deciding] = Range(cheapest["p5"], cheapest[deciding], cheapest["p95"])
     return Estimate(
         command="compare",
-        headline=headline(table),
+        headline=headline,
         result=result,
         ranges=ranges,
         inputs=shared(table.blocks),
@@ -107,6 +105,7 @@ def _rows(block: Block, names: Sequence[str]) -> list[dict[str, Any]]:
             reason = f"the traffic needs {needed:,.0f} accelerators, {most:,} are given"
         inputs = {**given, **{k: v[i] for k, v in axes.items() if k in names}}
         row = {"name": name, "inputs": inputs, "feasible": not reason, "ratio": None, **values}
+        row |= {"at_launch": True} if block.case.moving else {}
         found.append(
             row | {"range_of": None, "p5": None, "p95": None, "probability_cheapest": None, "reason": reason or None}
         )
@@ -160,7 +159,8 @@ def sample_count(blocks: list[Block]) -> tuple[int, int]:
     question = next(q for block in blocks for q in block.case.questions)
     samples, seed = sampling.settings(question)
     if question.scenario.get("samples") is None:
-        samples = min(samples, SAMPLED_POINTS // sum(len(block.names) for block in blocks))
+        most = MOVING_SAMPLES if any(block.case.moving for block in blocks) else samples
+        samples = min(most, SAMPLED_POINTS // sum(len(block.names) for block in blocks))
         samples = samples if samples >= FEWEST_SAMPLES else 0
     return samples, seed
 
@@ -177,12 +177,23 @@ def _sampled(blocks: list[Block], rows: list[dict[str, Any]], deciding: str) -> 
         if not kept:
             continue
         p = streams.draws(block.numbers)
-        step = max(CHUNK // count, 1)
+        step = 1 if block.case.moving else max(CHUNK // count, 1)
         for start in range(0, len(kept), step):
             some = kept[start : start + step]
-            part = block.some(some)
-            found.append(np.broadcast_to(part.at(p, EXACT_SAMPLED)[deciding], (len(some), count)))
+            found.append(_drawn(block.some(some), p, deciding, len(some), count))
     return np.concatenate(found)
+
+
+def _drawn(block: Block, p: Mapping[str, Any], deciding: str, rows: int, count: int) -> Array:
+    """Samples of a figure of some alternatives: (alternatives, samples)."""
+    if not block.case.moving:
+        return np.broadcast_to(block.at(p, EXACT_SAMPLED)[deciding], (rows, count))
+    parts = []
+    for start in range(0, count, MOVING_CHUNK):
+        some = {k: v[start : start + MOVING_CHUNK] if np.ndim(v) else v for k, v in p.items()}
+        size = min(MOVING_CHUNK, count - start)
+        parts.append(np.broadcast_to(block.at(some, EXACT_SAMPLED)[deciding], (rows, size)))
+    return np.concatenate(parts, axis=1)
 
 
 def _spread(rows: list[dict[str, Any]], samples: Array, deciding: str) -> None:
@@ -301,93 +312,3 @@ def _unlike_days(blocks: list[Block]) -> list[Warning]:
 
 def _assumes_peak(inputs: Mapping[str, Input]) -> bool:
     return "peak_to_average" in inputs and inputs["peak_to_average"].origin == "default"
-
-
-def headline(table: Table) -> str:
-    """Which is cheapest, by how much, and how sure that is."""
-    rows, cheapest, deciding = table.rows, table.cheapest, table.deciding
-    if cheapest is None or deciding is None:
-        nothing = not any(row["feasible"] for row in rows)
-        return "None of these alternatives is feasible." if nothing else "These alternatives have no cost in common."
-    feasible = [row for row in rows if row["feasible"]]
-    equal = [row["name"] for row in feasible if row["ratio"] and row["ratio"] <= 1.0 + EQUAL]
-    last = equal[1] if len(equal) == 2 else f"{len(equal) - 1} more"
-    text = f"{cheapest['name']} is cheapest" if len(equal) < 2 else f"{equal[0]} and {last} are cheapest alike"
-    text += f" at {money(deciding, cheapest[deciding])}"
-    if cheapest["p5"] is not None:
-        low, high = (units.format(kind_of(deciding), cheapest[q]).partition("/")[0] for q in ("p5", "p95"))
-        text += f" ({low} to {high})"
-    dearest = max(feasible, key=lambda row: row["ratio"] or 1.0)
-    if dearest["ratio"] and dearest["ratio"] > 1:
-        other = dearest["name"] if len(feasible) == 2 else "the dearest"
-        text += f"; {other} costs {units.number(dearest['ratio'])} x as much"
-    chance = cheapest["probability_cheapest"]
-    if chance is not None and len(equal) < 2 <= len(feasible) and chance < 0.995:
-        text += f"; it is cheapest in {100 * chance:.0f} % of samples"
-        likely = max(feasible, key=lambda row: row["probability_cheapest"])
-        if likely["probability_cheapest"] > chance + CLOSE:
-            text += f", {likely['name']} in {100 * likely['probability_cheapest']:.0f} %"
-    return text + "."
-
-
-class Pays(NamedTuple):
-    """From which traffic on what costs most up front pays: results, their ranges, and a sentence."""
-
-    result: dict[str, Any] = {}  # noqa: RUF012 - never written to
-    ranges: dict[str, Range] = {}  # noqa: RUF012
-    text: str = ""
-
-
-def pays(table: Table, beside: list[dict[str, Any]]) -> Pays:
-    """From which traffic on what costs most up front pays, against each other that it ever beats; empty without one."""
-    spent = [row for row in table.rows if row["feasible"] and row["upfront_usd"]]
-    if not spent or not beside:
-        return Pays()
-    name = str(max(spent, key=lambda row: float(row["upfront_usd"]))["name"])
-    mine = [row for row in beside if name in (row["name"], row["other"]) and "cheaper_above" in row]
-    wins = [row for row in mine if row["cheaper_above"] == name and row["break_even_requests"]]
-    if not mine:
-        return Pays()
-    result: dict[str, Any] = {"pays": name, "never_against": len(mine) - len(wins)}
-    said = f" {_named(name[:1].upper() + name[1:])} pays"
-    if not wins:
-        return Pays(result, {}, f"{said} at no volume.")
-    wins.sort(key=lambda row: float(row["break_even_requests"]))
-    texts = [f"from {_volume(row)} against {_named(_other(row, name))}" for row in wins[:3]]
-    lost = result["never_against"]
-    others = "other" if lost == 1 else f"{lost} others"
-    never = f"; against the {others} at no volume" if lost else ""
-    first = wins[0]
-    keys = ("break_even_requests", "break_even_usd")
-    result |= {"pays_against": _other(first, name), **{k: first[k] for k in keys}}
-    ends = {k: [first[k.replace("even_", f"even_{q}_")] for q in ("p5", "p95")] for k in keys}
-    ranges = {k: Range(low, first[k], high) for k, (low, high) in ends.items() if low != high}
-    return Pays(result, ranges, f"{said} {'; '.join(texts)}{never}.")
-
-
-def _other(row: Mapping[str, Any], name: str) -> str:
-    return str(row["other"] if row["name"] == name else row["name"])
-
-
-def _named(name: str) -> str:
-    """A name inside a sentence: in quotes where a comma of its own would read as one of the sentence."""
-    return f"'{name}'" if "," in name else name
-
-
-def _volume(row: Mapping[str, Any]) -> str:
-    low, high = row["break_even_p5_requests"], row["break_even_p95_requests"]
-    ends = [None if v is None else units.format("per_day", v).partition("/")[0] for v in (low, high)]
-    text = units.format("per_day", row["break_even_requests"])
-    if low == high:
-        return text
-    return f"{text} ({ends[0] or 'any'} to {ends[1] or 'never'})"
-
-
-def kind_of(figure: str) -> str:
-    """The kind of quantity of a deciding figure."""
-    return {"usd_per_mtok_output": "usd_per_mtok", "usd_per_request": "usd_per_request"}.get(figure, "usd")
-
-
-def money(figure: str, value: float) -> str:
-    """An amount in words: `$1.2M a month`."""
-    return units.format(kind_of(figure), value) + WHAT[figure]

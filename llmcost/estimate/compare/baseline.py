@@ -10,7 +10,7 @@ import msgspec
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.errors import LlmcostError
-from llmcost.estimate.compare.answer import kind_of
+from llmcost.estimate.compare.sentence import kind_of
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario
 

@@ -19,7 +19,7 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare import blocks, replicas
 from llmcost.estimate.compare.alternatives import Alternative
-from llmcost.estimate.compare.answer import money
+from llmcost.estimate.compare.sentence import money
 from llmcost.estimate.lifetime import case as cases
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.figures import figures
@@ -28,6 +28,7 @@ from llmcost.scenario import Setting
 
 PLAIN_POINTS, PLANNED_POINTS = 2_001, 65  # looked at before anything is refined
 REACH = 1_000.0  # the range around the present value where none was said
+BELOW = 0.999  # of the ceiling
 MOST_ALTERNATIVES = 8  # of which every pair is looked at
 
 
@@ -127,7 +128,20 @@ def axis(text: str, alternatives: list[Alternative], cases: list[Case]) -> Axis:
     values += [median(case.numbers[n]) for case in cases for n in names if n in case.numbers]
     if not values or min(values) <= 0:
         raise LlmcostError(f"--cross {key.name}: nothing says where to look", f"--cross {key.name}=LOW..HIGH")
-    return Axis(key, max(min(values) / REACH, least), min(max(values) * REACH, most))
+    return Axis(key, max(min(values) / REACH, least), min(max(values) * REACH, most, _room(key, alternatives)))
+
+
+def _room(key: Key, alternatives: list[Alternative]) -> float:
+    """The most that traffic at launch may be where it grows to a ceiling: an axis that nobody gave stays below it."""
+    if key.name != "requests":
+        return math.inf
+    most = math.inf
+    for alternative in alternatives:
+        said = alternative.scenario.peek("ceiling")
+        if said is not None:
+            half = 0.5 if alternative.scenario.peek("adoption_midpoint") is not None else 1.0
+            most = min(most, half * (said.value if isinstance(said.value, float) else said.value.low))
+    return most * BELOW
 
 
 def curve(alternative: Alternative, line: Axis, figure: str, catalog: Catalog) -> Curve:

@@ -17,6 +17,7 @@ from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare import replicas
 from llmcost.estimate.compare.answer import Table, sample_count
 from llmcost.estimate.compare.blocks import Block, Streams, laid
+from llmcost.estimate.lifetime.curves import EXACT, EXACT_SAMPLED
 from llmcost.estimate.lifetime.figures import figures
 
 MOST = 8  # alternatives of which every pair is shown; of more, each beside the cheapest
@@ -39,7 +40,8 @@ class Side(NamedTuple):
         """A figure at numbers `p`, some of them replaced."""
         fixed = {k: v[0] for k, v in self.block.axes.items()}
         case, _ = replicas.sized(self.block.case, values)
-        return np.asarray(figures(case, laid(p, {**fixed, **values})).get(name, 0.0), dtype=float)
+        exact = EXACT if p is self.centre else EXACT_SAMPLED
+        return np.asarray(figures(case, laid(p, {**fixed, **values}), exact).get(name, 0.0), dtype=float)
 
 
 def pairs(table: Table, start: dt.date | None) -> list[dict[str, Any]]:

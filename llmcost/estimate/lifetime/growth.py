@@ -10,10 +10,11 @@ import numpy as np
 from llmcost.engine.demand import fleet as engine
 from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand import week
-from llmcost.engine.demand.segments import Segments
+from llmcost.engine.demand.segments import Segments, declining
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR, Array, Num
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet import bill
+from llmcost.estimate.lifetime.course import Course
 from llmcost.estimate.serving.hosted import Hosted
 
 GROUPS, TOLD_APART = 4, 16  # kinds of hours at least, and replicas counted one by one for each where there are more
@@ -66,10 +67,22 @@ def follow(
         launch = 24.0 * served["gpus_mean"] * idle + worked * s["requests"] if known else None
         wanted.append(demand.Measure([24.0 * idle * paid for paid in found.paid], 0.0, worked, launch))
     spent = demand.measures(traffic, found.pools, wanted, end, max(exact * len(kinds) // len(found.pools), 1))
-    most = None
-    if service.fleet_gpus is not None:
-        most = demand.fleet(traffic, _level(service, kinds, load / service.fleet.peak(s), 0.0).pools, end, exact)
+    most = None if service.fleet_gpus is None else _busiest(service, kinds, s, traffic, end, exact)
     return Growing(spent[0], spent[1] if len(spent) > 1 else None, most)
+
+
+def accelerators(service: Hosted, s: ServingNumbers, course: Course, end: float, exact: int = 2048) -> Segments:
+    """Accelerators that the busiest hour needs over time [-]."""
+    kinds = _kinds(service, s, service.figures(s))
+    held = _busiest(service, kinds, s, course.traffic(s), end, exact)
+    return declining(held, course.efficiency(s))
+
+
+def _busiest(
+    service: Hosted, kinds: list[_Kind], s: ServingNumbers, traffic: demand.Traffic, end: float, exact: int
+) -> Segments:
+    load = service.fleet.load(service.applied.reaching(s), service.bound)
+    return demand.fleet(traffic, _level(service, kinds, load / service.fleet.peak(s), 0.0).pools, end, exact)
 
 
 def _kinds(service: Hosted, s: ServingNumbers, served: ServingFigures) -> list[_Kind]:

@@ -26,8 +26,11 @@ from llmcost.keys import TRAIN
 if TYPE_CHECKING:
     from llmcost.estimate.money.owning import Owned
 
-ON_DEMAND = "on-demand"
+ON_DEMAND, HYPERSCALER = "on-demand", "hyperscaler"
 MIN_PROVIDERS = 3  # fewer quotes than this do not make a market
+SUCCEEDED = 180  # days: a provider's older quotes of a term have a successor in its newer ones
+STALE = 365  # days: who quotes nothing newer is not of the market of the others
+CLUSTER, CLUSTER_TERM = 256, "1-year"  # accelerators that nobody rents by the hour, and the term that they go by
 TAILS = (0.05, 0.95)
 
 
@@ -92,10 +95,26 @@ def price_table(
             newest[key] = price
         for price in newest.values():
             table[price.hardware, price.commitment].setdefault(name, []).append(price)
-    for by in table.values() if region else ():
+    for by in table.values():
         for name, quotes in by.items():
-            by[name] = [q for q in quotes if f"{name}-{q.region}" == region] or quotes
+            here = [q for q in quotes if f"{name}-{q.region}" == region] or quotes
+            newest_day = max(q.date for q in here)
+            by[name] = [q for q in here if (newest_day - q.date).days <= SUCCEEDED]
     return table
+
+
+def _market(catalog: Catalog, table: Table, hardware: str, commitment: str, region: str | None) -> dict[str, float]:
+    """Provider medians that make the market of an accelerator: clouds that rent accelerators, with quotes of the year.
+
+    Hyperscalers count where a region of theirs was named, or where nobody else quotes.
+    """
+    every = table.get((hardware, commitment), {})
+    asked = {name for name in every if region is not None and region.startswith(f"{name}-")}
+    clouds = {n: qs for n, qs in every.items() if n in asked or catalog.tier(n) != HYPERSCALER} or every
+    last = max((q.date for quotes in clouds.values() for q in quotes), default=dt.date.min)
+    fresh = {n: qs for n, qs in clouds.items() if (last - max(q.date for q in qs)).days <= STALE}
+    kept = fresh if len(fresh) >= MIN_PROVIDERS else clouds
+    return {name: median(q.usd_per_hour for q in quotes) for name, quotes in kept.items()}
 
 
 def rental_quote(
@@ -112,13 +131,13 @@ def rental_quote(
     table = price_table(catalog, as_of, hardware, region)
     if provider is not None:
         return _of_provider(table, hardware, commitment, provider)
-    medians = _medians(table, hardware, commitment)
+    medians = _market(catalog, table, hardware, commitment, region)
     if len(medians) >= MIN_PROVIDERS:
         return _of_market(table, hardware, commitment, medians)
     table = price_table(catalog, as_of, None, region)
     if commitment == ON_DEMAND and medians:
         return _of_market(table, hardware, commitment, medians)
-    base = _medians(table, hardware, ON_DEMAND)
+    base = _market(catalog, table, hardware, ON_DEMAND, region)
     discounts = _discounts(table, commitment)
     if not base or not discounts:
         raise NoQuote(
@@ -168,7 +187,7 @@ def _who_else(table: Table, hardware: str, commitment: str) -> str:
 def _of_market(table: Table, hardware: str, commitment: str, medians: dict[str, float]) -> Quote:
     rates = sorted(medians.values())
     mid = median(rates)
-    quotes = [q for by in table[hardware, commitment].values() for q in by]
+    quotes = [q for name in medians for q in table[hardware, commitment][name]]
     caveats = _dearer(table, hardware, commitment, mid, set(medians))
     if len(rates) >= MIN_PROVIDERS:
         low, high = quantiles(rates, TAILS)
@@ -252,15 +271,25 @@ def read_terms(question: Question, hardware: str | None) -> Terms:
             "missing --price or --hardware: the rate per accelerator-hour is not known",
             "--price 2.50/h, or --hardware h100-sxm",
         )
-    commitment = ON_DEMAND if mixed else question.stated("commitment") or ON_DEMAND
+    commitment = ON_DEMAND if mixed else question.stated("commitment") or _usual_term(question)
     if not mixed and question.scenario.get("commitment", question.side) is None:
-        question.record("commitment", ON_DEMAND, Origin("default"))
+        origin = Origin("default", f"docs/method.md, prices: {CLUSTER} accelerators and more are rented as a cluster")
+        question.record("commitment", commitment, Origin("default") if commitment == ON_DEMAND else origin)
     try:
         rate = quoted(question, hardware, commitment, "price")
     except NoQuote as error:
         rate = _unpriced(question, error)
     question.keep("price", rate)
     return Terms(rate)
+
+
+def _usual_term(question: Question) -> str:
+    """The term that a job of this size goes by: clusters are reserved, anything less is rented by the hour."""
+    gpus = question.scenario.peek("gpus", question.side)
+    provider = question.scenario.peek("provider", question.side)
+    if question.side != TRAIN or provider is not None or gpus is None or int(gpus.value) < CLUSTER:
+        return ON_DEMAND
+    return CLUSTER_TERM
 
 
 def _unpriced(question: Question, error: NoQuote) -> Number:
@@ -309,8 +338,10 @@ def _mixed(question: Question) -> bool:
 def quoted(question: Question, hardware: str, commitment: str, name: str) -> Number:
     """The rate of a term, shown under a name with its caveats [USD/h]."""
     quote = _quote(question, hardware, commitment)
+    usual = commitment == CLUSTER_TERM and question.scenario.peek("commitment", question.side) is None
     for code, message, hint in quote.caveats:
-        question.warn(code, message, hint)
+        if not (usual and code == "W021"):  # nobody asked for the term: that its price is a discount is in its source
+            question.warn(code, message, hint)
     question.record(name, quote.rate, quote.origin, "USD/h")
     return quote.rate
 
