@@ -25,14 +25,16 @@ COMMON = (
     *("model", "hardware", "train_gpus", "tokens", "isl", "osl", "price", "chart", "plot", "by"),
 )
 PANEL: dict[str, Any] = {"rich_help_panel": "Output", "show_default": False}
-QUESTION: dict[str, Any] = {"rich_help_panel": "Turned round", "show_default": False}
+QUESTION: dict[str, Any] = {"rich_help_panel": "Solve for", "show_default": False}
 CHART = typer.Option(None, "--chart/--no-chart", help="Draw the curves (default: on a terminal).", **PANEL)
 BY = typer.Option(None, "--by", metavar="NAME", help="Table by month or quarter, to the horizon.", **PANEL)
 CURVE = typer.Option(False, "--curve", help="Every day of the curves, in JSON and CSV too.", **PANEL)
 SOLVE = typer.Option(
     None, "--solve", metavar="NAME", help="Find the traffic, price or params of a crossover at --at.", **QUESTION
 )
-AT = typer.Option(None, "--at", metavar="TIME", help="When it is to fall, from launch: 12mo.", **QUESTION)
+AT = typer.Option(
+    None, "--at", metavar="TIME", help="When the crossover should fall, counted from launch: 12mo.", **QUESTION
+)
 EXTRA = {"solve": SOLVE, "at": AT, "chart": CHART, "by": BY, "curve": CURVE}
 
 

@@ -23,13 +23,15 @@ COMMON = (
     *("model", "params", "tokens", "hardware", "gpus", "dtype", "method", "mfu", "gpu_hours"),
     *("price", "provider", "commitment", "region", "solve", "at", "confidence"),
 )
-QUESTION: dict[str, Any] = {"rich_help_panel": "Turned round", "show_default": False}
-SOLVE = typer.Option(None, "--solve", metavar="NAME", help="Find the gpus that end the run by --at.", **QUESTION)
+QUESTION: dict[str, Any] = {"rich_help_panel": "Solve for", "show_default": False}
+SOLVE = typer.Option(
+    None, "--solve", metavar="NAME", help="Find the number of gpus with which the run ends by --at.", **QUESTION
+)
 AT = typer.Option(
     None,
     "--at",
     metavar="TIME",
-    help="When the run is to end, from its start: 30d. Alone: the chance that it does.",
+    help="When the run should end, counted from its start: 30d. Alone: the chance that it does.",
     **QUESTION,
 )
 SURE = typer.Option(None, "--confidence", metavar="SHARE", help="Chance with which --solve is to end it by --at: 90%.",

@@ -13,7 +13,7 @@ KEYS = (
     Key("api_tier", "choice", "Bought tokens", "service tier of bought tokens", _SERVED, choices=API_TIERS),
     Key("api_discount", "share", "Bought tokens", "committed-use discount on bought tokens: 15%", _SERVED,
         ranged=True, most=0.99),
-    Key("cache_write", "share", "Bought tokens", "share of the input tokens that are not cached yet which the provider "
+    Key("cache_write", "share", "Bought tokens", "share of the uncached input tokens that the provider "
         "is to cache, at its price for that: 50%", _SERVED, ranged=True),
     Key("cache_life", "choice", "Bought tokens", "how long the provider keeps what it caches", _SERVED,
         choices=CACHE_LIVES),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from llmcost.keys.key import CROSSOVER, SERVE, TRAIN, Key
 
 KEYS = (
-    Key("memory_fraction", "share", "Memory", "share of the memory that the serving engine takes: 95%",
+    Key("memory_fraction", "share", "Memory", "share of memory that the serving engine may use: 95%",
         (SERVE, CROSSOVER), least=0.01, most=1.0),
-    Key("fit_confidence", "share", "Memory", "chance with which a layout has to fit: 90%",
+    Key("fit_confidence", "share", "Memory", "probability with which a layout must fit in memory: 90%",
         (TRAIN, SERVE, CROSSOVER), least=0.5, most=0.999),
 )  # fmt: skip
 FITTING = (  # keys of `llmcost fit`: they change what has to fit, or how fast it is

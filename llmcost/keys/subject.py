@@ -23,7 +23,7 @@ KEYS = (
     Key("dtype", "choice", "Hardware", "compute and weight format", sided=True, choices=tuple(DTYPES)),
     Key("framework", "frameworks", "Hardware", "software it runs on (llmcost presets list frameworks): vllm",
         sided=True),
-    Key("framework_year", "calendar_year", "Hardware", "year of that software, where it is not the present one: 2024",
+    Key("framework_year", "calendar_year", "Hardware", "year of that software, if not the current one: 2024",
         sided=True, least=2019.0, most=2026.0),  # of the measured rows
     Key("tp", "whole", "Layout", "tensor-parallel ranks", sided=True),
     Key("pp", "whole", "Layout", "pipeline-parallel stages", sided=True),

@@ -154,7 +154,7 @@ def _what_if(question: Question, preset: spec.Accelerator, keys: tuple[str, ...]
             changed |= {f: getattr(preset, f) * scale for f in SCALED[key] if getattr(preset, f) is not None}
     if not changed:
         return preset
-    question.warn("W081", "the accelerator is a supposition: efficiencies are those measured on the real one")
+    question.warn("W081", "the accelerator is hypothetical: efficiencies are those measured on the real one")
     return structs.replace(preset, **changed)
 
 

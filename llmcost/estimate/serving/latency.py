@@ -51,7 +51,7 @@ def _warn_of_target(service: Hosted, ttft: float | None) -> None:
         return
     service.question.warn(
         "W053",
-        f"waiting takes the mean TTFT to {units.format('seconds', ttft)} at this load: full batches keep"
+        f"queueing raises the mean TTFT to {units.format('seconds', ttft)} at this load: full batches meet"
         f" {units.format('seconds', float(said.value))}, random arrivals do not",
         f"--ttft-p95 {float(said.value):g}s sizes the fleet for them",
     )

@@ -88,7 +88,7 @@ def within(
     reached = units.format("seconds", float(bare.grid.pick(bare.fastest).point.tpot_seconds))
     question.warn(
         "W017",
-        f"nothing keeps the default TPOT of {units.format('seconds', kept.tpot_seconds)}: the fastest is {reached}",
+        f"no layout meets the default TPOT of {units.format('seconds', kept.tpot_seconds)}: the fastest is {reached}",
         "--tpot none for the cheapest at any speed",
     )
     return bare._replace(cheapest=bare.fastest, binds=serving_search.binding(bare.grid, bare.fastest))

@@ -158,7 +158,7 @@ class Applied(NamedTuple):
             return drafted
         plain = choose(question, asked, demand)
         if isinstance(drafted, NoFit) or (isinstance(plain, Together) and _seconds(plain) <= _seconds(drafted)):
-            question.warn("W051", "speculation does not pay at the batch that is cheapest: plain decoding is taken", "")
+            question.warn("W051", "speculation does not pay at the cheapest batch: plain decoding is used", "")
             return plain
         return choose(question, asked._replace(shape=found.held, draft=found), demand)
 

@@ -191,7 +191,7 @@ def _read_hardware(question: Question, device: Chip | None, definition: str) -> 
     """What an accelerator cost, with its server and its part of the cluster's network."""
     shared = question.scenario.get("price") if question.alone else None  # beside serving it may be meant for that
     if shared is not None or question.scenario.get("train_price") is not None:
-        question.warn("W042", f"a price per hour is no part of the {definition} cost", "--cost-definition rental")
+        question.warn("W042", f"the {definition} cost does not use a price per hour", "--cost-definition rental")
     read_purchase(question, device)
 
 

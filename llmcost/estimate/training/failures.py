@@ -27,7 +27,7 @@ def read(question: Question, gpus: int | None, generation: str) -> None:
     if gpus is None:
         factor = question.factor("goodput", "goodput_unknown_size")
         question.sample("goodput", factor.value, factor.origin, "share")
-        question.warn("W031", "the run's length and its failures need a number of accelerators", "--gpus 1024")
+        question.warn("W031", "the run's duration and failures depend on the number of accelerators", "--gpus 1024")
         return
     for key, (name, unit) in STOPS.items():
         factor = question.factor("goodput", name)

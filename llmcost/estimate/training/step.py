@@ -380,6 +380,6 @@ def _record_batch(question: Question, batch: float, wanted: float, source: Origi
     elif abs(batch / wanted - 1.0) > ROUNDING:
         question.warn(
             "W014",
-            f"the batch is rounded to {units.format('count', batch)} tokens, which divide over {gpus:,} accelerators",
+            f"the batch is rounded to {units.format('count', batch)} tokens to divide over {gpus:,} accelerators",
             "change --gpus",
         )
