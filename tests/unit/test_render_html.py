@@ -128,7 +128,7 @@ def test_sliders_of_a_real_model_stop_at_answers_of_the_command(cli: Cli) -> Non
     assert len(page.encode()) < 300_000
     (data,) = re.findall(r'<script type="application/json" id="live-data">(.*?)</script>', page)
     sliders = {slider["key"]: slider for slider in json.loads(data)["sliders"]}
-    assert {"requests", "growth", "utilization", "price", "mfu", "tokens"} <= set(sliders)
+    assert {"requests", "growth", "utilization", "serve_price", "mfu", "tokens"} <= set(sliders)
     for key in ("requests", "utilization"):
         stop = sliders[key]["rows"][0]
         said = cli(*asked, sliders[key]["option"], stop["typed"], "--json").json

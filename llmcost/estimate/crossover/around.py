@@ -10,13 +10,17 @@ from typing import Any
 
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
-from llmcost.keys import KEYS, SIDES
+from llmcost.keys import SIDES, all_keys
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, layer
 
 FACTORS = (0.25, 0.5, 0.75, 1.5, 2.0, 4.0)
 STEPS = {"growth": (0.0, 0.02, 0.05, 0.1, 0.2), "utilization": (0.2, 0.35, 0.5, 0.65, 0.8, 0.95)}
-MOVED = ("requests", "growth", "utilization", "price", "mfu", "tokens", "train_cost", "cost_per_request", "isl", "osl")
+# `serve_price` is for sides that pay different prices: a run that rents a cluster beside a fleet by the hour.
+MOVED = (
+    "requests", "growth", "utilization", "price", "serve_price", "mfu", "tokens", "train_cost", "cost_per_request",
+    "isl", "osl",
+)  # fmt: skip
 MOST = 7  # sliders
 POINTS = 41  # of a curve
 LEAST, FULL = 0.01, 1.0  # of a share
@@ -61,7 +65,7 @@ def _said(answer: Estimate, key: str) -> float | None:
 
 def _moved(scenario: Scenario, key: str, value: float, ask: Asking) -> Iterator[dict[str, Any]]:
     for to in STEPS.get(key) or [value * factor for factor in FACTORS]:
-        kind = KEYS[key].kind
+        kind = all_keys()[key].kind
         if abs(to - value) <= 1e-9 * max(abs(to), abs(value)) or (kind == "share" and not LEAST <= to <= FULL):
             continue
         text = typed(key, to)
@@ -79,7 +83,7 @@ def typed(key: str, value: float) -> str:
     >>> typed("requests", 2e8), typed("growth", 0.05), typed("utilization", 0.35), typed("isl", 500.0)
     ('200000000/day', '5%/mo', '35%', '500')
     """
-    kind = KEYS[key].kind
+    kind = all_keys()[key].kind
     number = f"{round(value, 9):.10g}"
     if kind == "growth":
         return f"{100 * value:.10g}%/mo"

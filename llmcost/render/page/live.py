@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from markupsafe import Markup
 
 from llmcost import units
-from llmcost.keys import KEYS, Key
+from llmcost.keys import KEYS, Key, all_keys
 from llmcost.render import text as words
 from llmcost.render.charts import Lines, charts
 from llmcost.render.page import svg
@@ -81,7 +81,7 @@ def tables(estimate: Estimate) -> Live | None:
     sliders = []
     for key in dict.fromkeys(str(row["input"]) for row in rows):
         mine = [row for row in rows if row["input"] == key]
-        told = KEYS[key]
+        told = all_keys()[key]
         stops = [
             {
                 "value": row["value"],
