@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import pytest
 
 from llmcost.terms import TERMS
 from tests.conftest import Cli
 
 SERVE = ["serve", "-m", "llama-3.1-8b", "-H", "gaudi3", "--isl", "1000", "--osl", "300", "--samples", "50"]
+DESKTOP = ["serve", "-m", "llama-3.1-8b", "-H", "m3-max", "--isl", "1000", "--osl", "300", "--samples", "50"]
 TRAIN = ["train", "-m", "llama-3.1-8b", "-H", "gaudi3", "--gpus", "8", "--tokens", "1B", "--samples", "50"]
 
 
-@pytest.mark.parametrize("args", [SERVE, TRAIN], ids=["serve", "train"])
+@pytest.mark.parametrize("args", [SERVE, DESKTOP, TRAIN], ids=["serve", "desktop", "train"])
 def test_everything_but_dollars_is_answered(cli: Cli, args: list[str]) -> None:
     run = cli(*args, "--json")
     assert run.code == 0, run.err
@@ -37,6 +41,28 @@ def test_a_row_without_a_price_stays_without_a_rank(cli: Cli) -> None:
     assert rows["gaudi3"]["ratio"] is None
     assert "no price is known" in rows["gaudi3"]["reason"]
     assert rows["h100-sxm"]["ratio"] == 1.0
+
+
+def test_a_desktop_without_a_price_has_no_rank(cli: Cli) -> None:
+    args = ["compare", "-m", "llama-3.1-8b", "--isl", "1000", "--osl", "300", "--vary", "hardware=m3-max,rtx4090"]
+    rows = {row["name"]: row for row in cli(*args, "--samples", "50", "--json").json["alternatives"]}
+    assert rows["m3-max"]["usd_per_request"] is None
+    assert rows["rtx4090"]["ratio"] == 1.0
+
+
+def test_a_sweep_has_no_dollars_without_a_price(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "points.csv"
+    args = ["sweep", "-m", "llama-3.1-8b", "-H", "gaudi3", "--isl", "1000", "--osl", "300", "--vary", "osl=100,300"]
+    assert cli(*args, "-o", str(file)).code == 0
+    (row, _) = csv.DictReader(file.read_text().splitlines())
+    assert float(row["tpot_seconds"]) > 0
+    assert {row[name] for name in row if name in TERMS and TERMS[name].kind.startswith("usd")} == {""}
+
+
+def test_a_ladder_of_costs_needs_a_price(cli: Cli) -> None:
+    run = cli(*SERVE, "--ladder")
+    assert run.code == 2
+    assert "no price is known" in run.err
 
 
 def test_machines_that_are_there_cost_what_they_draw(cli: Cli) -> None:

@@ -12,6 +12,7 @@ from llmcost.keys import KEYS
 from llmcost.result import Input, Step, Warning
 
 Number = float | Spread
+UNPRICED = "W025"  # the caveat of a rate that nobody quotes
 
 
 class Origin(NamedTuple):
@@ -31,7 +32,6 @@ class Ledger:
         self._numbers: dict[str, Number] = {}
         self._warnings: list[Warning] = []
         self._steps: list[Step] = []
-        self.priced = True  # whether a rate was found or given; without one dollars are not known
 
     @property
     def inputs(self) -> dict[str, Input]:
@@ -47,6 +47,11 @@ class Ledger:
     def warnings(self) -> list[Warning]:
         """Caveats on the answer."""
         return list(self._warnings)
+
+    @property
+    def priced(self) -> bool:
+        """Whether a rate was found or given; without one dollars are not known."""
+        return all(caveat.code != UNPRICED for caveat in self._warnings)
 
     @property
     def steps(self) -> list[Step]:

@@ -17,7 +17,7 @@ from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.numeric.spread import Spread, quantiles
 from llmcost.engine.numeric.spread import median as median_of
 from llmcost.errors import LlmcostError, Missing
-from llmcost.estimate.asking.ledger import Number, Origin
+from llmcost.estimate.asking.ledger import UNPRICED, Number, Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingNumbers
 from llmcost.estimate.money import unpriced
@@ -142,7 +142,7 @@ def rental_quote(
     if not base or not discounts:
         raise NoQuote(
             f"no price known for {hardware} ({commitment}){f' up to {as_of}' if as_of else ''}",
-            "give one: --price 2.50/h (llmcost presets list prices)",
+            "--price 2.50/h",
         )
     market = _of_market(table, hardware, ON_DEMAND, base)
     discount = median(discounts)
@@ -302,8 +302,7 @@ def _unpriced(question: Question, error: NoQuote) -> Number:
     """
     if not question.alone or question.scenario.peek("as_of", question.side) is not None:
         raise error
-    question.priced = False
-    question.warn("W025", f"{error.message}: dollars are not given", error.hint)
+    question.warn(UNPRICED, f"{error.message}: dollars are not given", error.hint)
     return unpriced.UNIT_RATE
 
 

@@ -69,6 +69,8 @@ def ladder(scenario: Scenario, catalog: Catalog) -> Estimate:
         found = read_service(question)
         if isinstance(found, NoFit):
             return _refused(refusal(found, question, "serve"), step, rows)
+        if not question.priced:
+            raise LlmcostError("--ladder compares costs, and no price is known for this accelerator", "--price 2.50/h")
         service = found
         rows.append(_row(step, service, rows))
     return _estimate(service, rows)

@@ -124,8 +124,10 @@ def _serve(scenario: Scenario, catalog: Catalog, box: Box) -> Answers:
         return _refused(plan.reason)
     choosing = [a for a in box.axes if a.name in serving.CHOSEN or (a.name in serving.TRAFFIC and plan.requests)]
     if not choosing:
-        return serving.alone(plan, box.values)
-    return serving.chosen(plan, box.values) or _apart(scenario, catalog, box, choosing)
+        found = serving.alone(plan, box.values)
+    else:
+        found = serving.chosen(plan, box.values) or _apart(scenario, catalog, box, choosing)
+    return found._replace(columns=_priced(found.columns, plan.question.priced))
 
 
 def _apart(scenario: Scenario, catalog: Catalog, box: Box, choosing: list[Axis]) -> Answers:
