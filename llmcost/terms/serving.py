@@ -64,6 +64,7 @@ TERMS = (
     Term("co2e_kg_per_request", "carbon per request", "kg", "Location-based emissions of one request", "kg CO2e", answers=(SERVE,), mixes=MEAN),
     Term("kwh_per_request", "energy per request", "kwh", "Electricity of one request at the meter", mixes=MEAN),
     Term("electricity_usd_per_request", "electricity a request", "usd_per_request", "Electricity of a request at the stated price; part of a rental price, not added to it", answers=(SERVE,), mixes=MEAN),
+    Term("electricity_usd_per_mtok", "electricity", "usd_per_mtok", "Electricity of a million tokens, input and output, of machines of one's own or without a price", answers=(SERVE,), asked=True, short={SERVE: 65}, mixes=MEAN),
     Term("energy_kwh_per_month", "energy per month", "kwh", "Electricity of the fleet a month", "kWh/month", answers=(SERVE,), compared=110, gives_way=19),
     Term("co2e_kg_per_month", "carbon per month", "kg", "Location-based emissions of the fleet a month", "kg CO2e/month", answers=(SERVE,), short={SERVE: 590}, compared=120, gives_way=20),
 )  # fmt: skip

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from llmcost.estimate.money.unpriced import KEPT
 from llmcost.terms import TERMS
 from tests.conftest import Cli
 
@@ -20,13 +21,12 @@ def test_everything_but_dollars_is_answered(cli: Cli, args: list[str]) -> None:
     run = cli(*args, "--json")
     assert run.code == 0, run.err
     found, priced = run.json, cli(*args, "--price", "1/h", "--json").json
-    dollars = {key for key in found["result"] if key in TERMS and TERMS[key].kind.startswith("usd")} - {
-        "electricity_usd"
-    }
+    dollars = {key for key in found["result"] if key in TERMS and TERMS[key].kind.startswith("usd")} - set(KEPT)
     assert dollars
     assert all(found["result"][key] is None for key in dollars)
     assert not dollars & set(found["ranges"])
-    rest = {key: value for key, value in found["result"].items() if key not in dollars}
+    shown_here = {"electricity_usd_per_mtok"}  # beside a price it is in the price
+    rest = {key: value for key, value in found["result"].items() if key not in dollars | shown_here}
     assert rest == {key: priced["result"][key] for key in rest}, "the rest is what it is at any price"
     assert found["breakdown"] == []
     (caveat,) = [w for w in found["warnings"] if w["code"] == "W025"]

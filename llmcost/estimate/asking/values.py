@@ -193,6 +193,7 @@ class ServingFigures(PlanFigures, total=False):
     wh_per_request: Num
     wh_per_1000_tokens: Num
     electricity_usd_per_request: Num
+    electricity_usd_per_mtok: Num
     co2e_kg_per_request: Num
     water_litres_per_request: Num
     energy_kwh_per_month: Num

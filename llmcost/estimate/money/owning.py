@@ -14,10 +14,10 @@ from llmcost.engine.numeric.spread import Spread
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Ledger, Number, Origin
-from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.question import Factor, Question
 from llmcost.estimate.asking.subject import chip
 from llmcost.estimate.asking.values import OwningNumbers, ServingNumbers, owning_numbers
-from llmcost.estimate.money.place import Place, place
+from llmcost.estimate.money.place import Place, at_home, place
 from llmcost.estimate.money.purchase import read_purchase
 from llmcost.keys import SERVE
 
@@ -27,6 +27,9 @@ DEFAULTS = {
     "residual_value": "residual_value", "cost_of_capital": "cost_of_capital", "facility_cost": "facility_usd_per_mw",
     "maintenance": "maintenance", "operations_staff": "operations_staff",
 }  # fmt: skip
+
+ELSEWHERE = ("facility_cost", "maintenance", "operations_staff")  # nobody pays for these at home
+NOTHING = Factor(0.0, Origin("default", "a machine at home has no building, upkeep or staff of its own"))
 
 
 ELECTRICITY = "electricity"  # the part of an owned hour that machines which are there still cost
@@ -74,13 +77,13 @@ def hour(question: Question, key: str) -> tuple[Number, Owned]:
         raise LlmcostError("missing --hardware: owning is priced by what is bought", "--hardware h100-sxm")
     parts = question.apart()  # they are in the price: a draw holds the one or the others
     if not question.there:
-        read_purchase(parts, device)
+        read_purchase(parts, device, at_home(question, device))
     if place(question, device) is None:
         raise LlmcostError(
             f"the power of {device.found.name} is not known, and what is owned has to be powered",
             "name another --hardware, or rent: --commitment on-demand",
         )
-    _read_occupancy(parts) if question.there else _read(parts)
+    _read_occupancy(parts) if question.there else _read(parts, at_home(question, device))
     numbers = {**{k: v for k, v in question.numbers.items() if k in SHARED}, **parts.numbers}
     serves = question.side == SERVE
     owned = _owned(owning_numbers(sampling.central(numbers)), serves)._replace(key=key, numbers=parts.numbers)
@@ -94,9 +97,9 @@ def hour(question: Question, key: str) -> tuple[Number, Owned]:
     return found, owned
 
 
-def _read(question: Question) -> None:
+def _read(question: Question, home: bool) -> None:
     for key, factor in DEFAULTS.items():
-        question.number(key, question.factor("ownership", factor))
+        question.number(key, NOTHING if home and key in ELSEWHERE else question.factor("ownership", factor))
     life = question.factor("programme", "server_life_years")
     if question.number("hardware_life") is None:
         assert isinstance(life.value, Spread)

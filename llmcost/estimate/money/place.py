@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from llmcost import spec
 from llmcost.catalog import source_of
 from llmcost.engine.money import energy
-from llmcost.estimate.asking.ledger import as_number
+from llmcost.estimate.asking.ledger import Origin, as_number
 from llmcost.estimate.asking.question import Factor, Question, origin_of
 from llmcost.estimate.asking.subject import Chip
 from llmcost.estimate.asking.values import PlaceNumbers
@@ -64,21 +64,15 @@ class Place(NamedTuple):
 
 def place(question: Question, device: Chip) -> Place | None:
     """Read watts, PUE, carbon and electricity price; None when the accelerator's power is not known."""
-    watts = device.preset.tdp_watts
-    if watts is None:
+    home = at_home(question, device)
+    if device.preset.system_watts is None and device.preset.tdp_watts is None:
         question.warn(
             "W032",
             f"the power of {device.found.name} is not known, so neither energy nor carbon is",
             f"llmcost presets show {device.found.name}",
         )
         return None
-    question.sample("tdp_watts", watts, origin_of(device.found, source_of(device.preset, "tdp_watts")), "W")
-    _server_factor(question, device, watts)
-    load = question.factor("power", "average_load_tpu" if device.preset.vendor == "Google" else "average_load_gpu")
-    question.sample("average_load", load.value, load.origin, "share")
-    if question.side == SERVE or question.owns:
-        idle = question.factor("power", "idle_load")
-        question.sample("idle_load", idle.value, idle.origin, "share")
+    _read_power(question, device, home)
     loaded = question.preset("region", spec.Region)
     if loaded is not None and loaded[0].water_litres_per_kwh is not None:
         origin = origin_of(loaded[1], source_of(loaded[0], "water_litres_per_kwh"))
@@ -88,7 +82,7 @@ def place(question: Question, device: Chip) -> Place | None:
         ("carbon_intensity", "co2e_kg_per_kwh"),
         ("electricity_price", "electricity_usd_per_kwh"),
     ):
-        default = question.factor("power", key)
+        default = _default(question, key, home)
         if loaded is not None and getattr(loaded[0], field) is not None:
             region, found = loaded
             default = Factor(float(getattr(region, field)), origin_of(found, source_of(region, field)))
@@ -105,6 +99,48 @@ def place(question: Question, device: Chip) -> Place | None:
 def question_option(key: str) -> str:
     """The option that gives a key."""
     return "--" + key.replace("_", "-")
+
+
+def at_home(question: Question, device: Chip) -> bool:
+    """Whether it stands at home: a machine that is sold as one, or a card of one's own for a desktop."""
+    return device.preset.system_watts is not None or (device.preset.setting == "desktop" and question.owns)
+
+
+def _default(question: Question, key: str, home: bool) -> Factor:
+    """What a place is taken to be; at home nothing cools beside the machine, and households pay more."""
+    if home and key == "pue":
+        return Factor(1.0, Origin("default", "no cooling or distribution beside a machine at home"))
+    return question.factor("power", f"{key}_home" if home and key == "electricity_price" else key)
+
+
+def _read_power(question: Question, device: Chip, home: bool) -> None:
+    """Read rated watts, what the machine around draws over them, and its load when busy and idle."""
+    preset, found = device.preset, device.found
+    serves = question.side == SERVE or question.owns
+    if preset.system_watts is not None:
+        origin = origin_of(found, source_of(preset, "system_watts"))
+        question.keep("tdp_watts", float(preset.system_watts))
+        question.record("system_watts", float(preset.system_watts), origin, "W")
+        question.keep("server_factor", 1.0)
+        load = question.factor("power", "system_load" if origin.confidence == "measured" else "system_load_assumed")
+        question.sample("average_load", load.value, load.origin, "share")
+        if serves and preset.system_idle_watts is not None:
+            question.sample("idle_load", float(preset.system_idle_watts / preset.system_watts), origin, "share")
+        return
+    watts = float(preset.tdp_watts or 0.0)
+    question.sample("tdp_watts", watts, origin_of(found, source_of(preset, "tdp_watts")), "W")
+    prefix = "desktop_" if home else ""
+    if home:
+        factor = question.factor("power", "desktop_factor")
+        question.sample("server_factor", factor.value, factor.origin, "ratio")
+        load = question.factor("power", "desktop_load")
+    else:
+        _server_factor(question, device, watts)
+        load = question.factor("power", "average_load_tpu" if preset.vendor == "Google" else "average_load_gpu")
+    question.sample("average_load", load.value, load.origin, "share")
+    if serves:
+        idle = question.factor("power", f"{prefix}idle_load")
+        question.sample("idle_load", idle.value, idle.origin, "share")
 
 
 def _server_factor(question: Question, device: Chip, watts: float) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from llmcost.catalog import source_of
 from llmcost.engine.numeric.spread import Spread
 from llmcost.errors import LlmcostError
-from llmcost.estimate.asking.ledger import as_number
-from llmcost.estimate.asking.question import Question, origin_from, origin_of
+from llmcost.estimate.asking.ledger import Origin, as_number
+from llmcost.estimate.asking.question import Factor, Question, origin_from, origin_of
 from llmcost.estimate.asking.subject import Chip
 
 UNIT, WITH_SERVER, ALONE = "USD/GPU", "with server", "without server"
 
 
-def read_purchase(question: Question, device: Chip | None) -> None:
+def read_purchase(question: Question, device: Chip | None, home: bool = False) -> None:
     """Read `purchase_price`, `server_over_chip` where the price is that of the accelerator alone, `interconnect_share`.
 
     Raises
@@ -35,6 +35,9 @@ def read_purchase(question: Question, device: Chip | None) -> None:
         if not device.preset.purchase_with_server:
             server = question.factor("programme", "server_over_chip")
             question.sample("server_over_chip", server.value, server.origin, "ratio")
-    share = question.number("interconnect_share", question.factor("programme", "interconnect_of_cluster"))
+    alone = Factor(0.0, Origin("default", "a machine at home is in no cluster"))
+    share = question.number(
+        "interconnect_share", alone if home else question.factor("programme", "interconnect_of_cluster")
+    )
     if max(share[:3] if isinstance(share, Spread) else (share or 0.0,)) >= 1.0:
         raise LlmcostError("--interconnect-share leaves nothing for the servers", "write less than 100%: 19%")

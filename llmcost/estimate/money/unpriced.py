@@ -11,7 +11,9 @@ from llmcost.result import Estimate
 from llmcost.terms import TERMS
 
 UNIT_RATE = 1.0  # USD/h in the search for the cheapest layout, which any rate of one accelerator leaves the same
-KEPT = ("electricity_usd",)  # follows from energy, not from a rate
+KEPT = (  # follow from energy, not from a rate
+    "electricity_usd", "electricity_usd_per_request", "electricity_usd_per_mtok",
+)  # fmt: skip
 TAIL = "no price is known for it, so dollars are not given"
 
 

@@ -134,6 +134,8 @@ class Hosted(NamedTuple):
             "electricity_usd_per_request": kwh * p["electricity_price"],
             "co2e_kg_per_request": energy.co2e_kg(kwh, p["carbon_intensity"]),
         }
+        if self.question.owns or not self.question.priced:
+            found["electricity_usd_per_mtok"] = found["electricity_usd_per_request"] / self._tokens(p) * 1e6
         litres = where.water_litres(kwh, p)
         if litres is not None:
             found["water_litres_per_request"] = litres

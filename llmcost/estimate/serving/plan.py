@@ -15,7 +15,7 @@ from llmcost.estimate.asking.subject import Chip, Subject, chip, subject
 from llmcost.estimate.fleet import bill, plans
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.money import rent
-from llmcost.estimate.money.place import place
+from llmcost.estimate.money.place import at_home, place
 from llmcost.estimate.serving import prefix, techniques, ttft_target
 from llmcost.estimate.serving.formats import dtypes, held_once, precision
 from llmcost.estimate.serving.hosted import Hosted
@@ -71,7 +71,10 @@ def read_service(question: Question, days: Any = None) -> Hosted | NoFit:
             lambda aside: _replicas(aside, model, device, gpus, varied, phase, applied, demand)[0],
         )  # fmt: skip
         demand = _demand(question, applied, fleet, days, requests)
-    replica, colocated = _replicas(question, model, device, gpus, varied, phase, applied, demand)
+    one = gpus is None and device is not None and at_home(question, device)  # who has several says how many
+    replica, colocated = _replicas(question, model, device, 1 if one else gpus, varied, phase, applied, demand)
+    if one and isinstance(replica, NoFit):
+        replica, colocated = _replicas(question, model, device, None, varied, phase, applied, demand)
     where = place(question, device) if device is not None else None
     server = None if isinstance(replica, NoFit) or phase == "decode" else replica.server()
     sizing = ttft_target.sizing(question, server, demand)
