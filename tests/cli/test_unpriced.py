@@ -87,3 +87,15 @@ def test_machines_that_are_there_cost_what_they_draw(cli: Cli) -> None:
     # kW at the load of use x $/kWh: TDP x server factor x busy load / 1000 x 0.10
     assert p["price"] == pytest.approx(p["tdp_watts"] * p["server_factor"] * p["average_load"] / 1000 * 0.10, rel=1e-6)
     assert "purchase_price" not in found["inputs"]
+
+
+def test_a_fleet_that_hardly_works_costs_what_idle_machines_draw(cli: Cli) -> None:
+    args = ["serve", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--gpus", "1", "--isl", "1000", "--osl", "100"]
+    found = cli(*args, "--requests", "1/day", "--commitment", "electricity", "--samples", "500", "--json").json
+    p = {key: found["inputs"][key]["value"] for key in ("tdp_watts", "server_factor", "idle_load", "pue")}
+    price = found["inputs"]["electricity_price"]["value"]
+    # a month of 730.5 h, kW at idle, PUE and $/kWh; one request a day uses a ten-thousandth of the machine
+    kwh = 730.5 * p["tdp_watts"] * p["server_factor"] * p["idle_load"] * p["pue"] / 1000
+    assert found["result"]["usd_per_month"] == pytest.approx(kwh * price, rel=0.01)
+    ends = found["ranges"]["usd_per_month"]
+    assert 0.0 < ends["p5"] < kwh * price < ends["p95"], "no month pays its owner"

@@ -16,7 +16,7 @@ from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Ledger, Number, Origin
 from llmcost.estimate.asking.question import Factor, Question
 from llmcost.estimate.asking.subject import chip
-from llmcost.estimate.asking.values import OwningNumbers, ServingNumbers, owning_numbers
+from llmcost.estimate.asking.values import OwningNumbers, owning_numbers
 from llmcost.estimate.money.place import Place, at_home, place
 from llmcost.estimate.money.purchase import read_purchase
 from llmcost.keys import SERVE
@@ -130,8 +130,8 @@ def _total(p: OwningNumbers, serves: bool) -> Num:
 def _rates(p: OwningNumbers, serves: bool) -> tuple[dict[str, Any], Any, Any]:
     """What is due every hour by name, and the electricity of an hour in use and of an idle one [USD/h]."""
     watts = p["tdp_watts"] * p["server_factor"]
-    in_use = running_usd(p, p["utilization"] if serves else 1.0)
-    idle = engine.electricity_usd_per_hour(watts, p["idle_load"], p["pue"], p["electricity_price"])
+    loads = Place.load(p, p["utilization"] if serves else 1.0), p["idle_load"]
+    in_use, idle = (engine.electricity_usd_per_hour(watts, load, p["pue"], p["electricity_price"]) for load in loads)
     return _standing(p, watts), in_use, idle
 
 
@@ -152,12 +152,6 @@ def _standing(p: Mapping[str, Any], watts: Any) -> dict[str, Any]:
     rates["maintenance"] = p["maintenance"] * (machines + network) / HOURS_PER_YEAR
     rates["staff"] = p["operations_staff"] / HOURS_PER_YEAR
     return rates
-
-
-def running_usd(p: OwningNumbers | ServingNumbers, busy: Num) -> Num:
-    """Electricity of an hour in which so much of the capacity is used [USD/h]."""
-    watts = p["tdp_watts"] * p["server_factor"]
-    return engine.electricity_usd_per_hour(watts, Place.load(p, busy), p["pue"], p["electricity_price"])
 
 
 def _spread_over_use(rates: Mapping[str, Any], in_use: Any, idle: Any, p: OwningNumbers) -> dict[str, Any]:

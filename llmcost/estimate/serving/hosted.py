@@ -18,7 +18,6 @@ from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named
 from llmcost.estimate.fleet import bill
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.fleet.sizing import Fleet
-from llmcost.estimate.money import owning
 from llmcost.estimate.money.place import Place
 from llmcost.estimate.serving import load as serving_load
 from llmcost.estimate.serving.load import Sizing
@@ -84,11 +83,17 @@ class Hosted(NamedTuple):
         return out if self.place is None else out | self._energy(self.place, p, out, machine_hours)
 
     def _less_used(self, p: ServingNumbers, out: ServingFigures) -> Num:
-        """What an owned hour costs beside its price: whole replicas idle more than planned, and draw less [USD/h]."""
-        if self.fleet.terms.owned is None or self.fleet.mixed or not self.requests:
+        """What an owned hour costs beside its price: whole replicas idle more than planned, and draw less [USD/h].
+
+        Electricity is a part of the price, and a draw of the price is one of its electricity: the part follows it.
+        """
+        owned = self.fleet.terms.owned
+        if owned is None or self.fleet.mixed or not self.requests or not owned.in_use:
             return 0.0
         used = np.minimum(out["utilization"], 1.0)
-        return owning.running_usd(p, used) - owning.running_usd(p, p["utilization"])
+        drawn = Place.load(p, used) / Place.load(p, p["utilization"])
+        usd: Num = p["price"] * owned.in_use / owned.usd_per_hour * (drawn - 1.0)
+        return usd
 
     def load(self, p: ServingNumbers, out: ServingFigures) -> tuple[Num, Num]:
         """Arrivals at the peak over what the replicas that meet them can do [-], and how many those are [-].
