@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TypeAlias
 
 import numpy as np
@@ -23,3 +24,12 @@ HOURS_PER_YEAR = DAYS_PER_YEAR * HOURS_PER_DAY
 SECONDS_PER_YEAR = HOURS_PER_YEAR * SECONDS_PER_HOUR
 
 Z95 = 1.6448536269514722  # 95 % quantile of the standard normal distribution
+
+
+def finite(value: Num | None) -> float | None:
+    """A number of an answer: None for what is unknown, or never comes.
+
+    >>> finite(float("inf")), finite(2)
+    (None, 2.0)
+    """
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from llmcost.budget import baseline as earlier
 from llmcost.budget.limits import LIMITED, Limit
 from llmcost.budget.verdicts import OK, Measure, Verdict
+from llmcost.engine.numeric.kinds import finite
 from llmcost.errors import LlmcostError
 from llmcost.estimate.check.spending import SPENT, ends
 from llmcost.keys import SERVE, TRAIN
@@ -52,11 +52,11 @@ def row(j: Judged) -> dict[str, Any]:
         "at": limit.at,
         "fail": limit.fail,
         "warn": limit.warn,
-        "estimate": _finite(j.held.value),
+        "estimate": finite(j.held.value),
         "p5": None if limit.relative else j.held.p5,
         "p95": None if limit.relative else j.held.p95,
         "headroom": j.verdict.headroom,
-        "baseline": _finite(j.was.value),
+        "baseline": finite(j.was.value),
         "increase": _increase(j.now.value, j.was.value),
         "message": j.verdict.message,
         "budget_ends": None if last_day is None else last_day.isoformat(),
@@ -81,12 +81,8 @@ def ending(j: Judged) -> dt.date | None:
     return ends(j.limit.level, j.answer)
 
 
-def _finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else value
-
-
 def _increase(now: float | None, was: float | None) -> float | None:
-    now, was = _finite(now), _finite(was)
+    now, was = finite(now), finite(was)
     return None if now is None or was is None or was == 0 else now / was - 1.0
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
-from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.kinds import Array, finite
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare.blocks import Block, Streams, centre
@@ -99,7 +99,7 @@ def _rows(block: Block, names: Sequence[str]) -> list[dict[str, Any]]:
     found = []
     for i, name in enumerate(block.names):
         known = columns if not block.reasons[i] else {}
-        values = {k: _finite(known[k][i]) if k in known else None for k in compared()}
+        values = {k: finite(known[k][i]) if k in known else None for k in compared()}
         needed, reason = values["gpus"], block.reasons[i]
         if most is not None and needed is not None and needed > most:
             reason = f"the traffic needs {needed:,.0f} accelerators, {most:,} are given"
@@ -110,10 +110,6 @@ def _rows(block: Block, names: Sequence[str]) -> list[dict[str, Any]]:
             row | {"range_of": None, "p5": None, "p95": None, "probability_cheapest": None, "reason": reason or None}
         )
     return found
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def differing(blocks: list[Block]) -> list[str]:

@@ -10,7 +10,7 @@ from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.engine.model import scaling
 from llmcost.engine.model.scaling import Law, Optimum
-from llmcost.engine.numeric.kinds import SECONDS_PER_DAY
+from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, finite
 from llmcost.engine.numeric.roots import minimum
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError, did_you_mean
@@ -218,14 +218,10 @@ def _row(
     }  # fmt: skip
     if spent is not None and plain_spent is not None:
         row |= {
-            "training_usd": _finite(spent[0]), "inference_usd": _finite(spent[1]), "total_usd": _finite(sum(spent)),
-            "saved_usd": _finite(sum(plain_spent) - sum(spent)),
+            "training_usd": finite(spent[0]), "inference_usd": finite(spent[1]), "total_usd": finite(sum(spent)),
+            "saved_usd": finite(sum(plain_spent) - sum(spent)),
         }  # fmt: skip
     return row
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None
 
 
 def _headline(rows: list[dict[str, Any]], law: str, quality: Quality, served: float) -> str:

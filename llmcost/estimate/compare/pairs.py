@@ -12,7 +12,7 @@ import numpy as np
 
 from llmcost.engine.numeric import roots
 from llmcost.engine.numeric import spread as sp
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Num
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Num, finite
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare import replicas
 from llmcost.estimate.compare.answer import Table, sample_count
@@ -124,7 +124,7 @@ def _ends(unit: str, centre: float | None, spread: Array) -> dict[str, float | N
     """The 90 % interval of the samples, which holds the centre as every interval does; never is infinite."""
     low, high = (float(sp.quantile(spread, q)) for q in (0.05, 0.95))
     at = math.inf if centre is None else centre
-    return {f"break_even_p5_{unit}": _finite(min(low, at)), f"break_even_p95_{unit}": _finite(max(high, at))}
+    return {f"break_even_p5_{unit}": finite(min(low, at)), f"break_even_p95_{unit}": finite(max(high, at))}
 
 
 def _spend(totals: Array, at: Array, where: Any) -> dict[str, Any]:
@@ -134,7 +134,7 @@ def _spend(totals: Array, at: Array, where: Any) -> dict[str, Any]:
     share = (np.where(np.isfinite(at), at, low) - low) / (high - low)
     spent = totals[index, column] + share * (totals[index + 1, column] - totals[index, column])
     spent = np.where(np.isfinite(at), spent, np.inf)
-    return {f"break_even_{n}_usd": _finite(sp.quantile(spent, q)) for n, q in (("p5", 0.05), ("p95", 0.95))}
+    return {f"break_even_{n}_usd": finite(sp.quantile(spent, q)) for n, q in (("p5", 0.05), ("p95", 0.95))}
 
 
 def _padded(totals: Array, other: Array) -> Array:
@@ -155,7 +155,7 @@ def _day(a: Side, b: Side, start: dt.date | None) -> dict[str, Any]:
             met = np.where(ahead * slower > 0, ahead / np.where(slower == 0, 1.0, slower) * DAYS_PER_MONTH, np.inf)
         return np.atleast_1d(np.where(met <= (a.block.case.horizon_days or np.inf), met, np.inf))
 
-    found = _finite(days(a.centre, b.centre)[0])
+    found = finite(days(a.centre, b.centre)[0])
     spread = days(a.draws, b.draws)
     date = None if start is None or found is None else (start + dt.timedelta(days=round(found))).isoformat()
     return {
@@ -163,7 +163,3 @@ def _day(a: Side, b: Side, start: dt.date | None) -> dict[str, Any]:
         **_ends("days", found, spread),
         "break_even_date": date,
     }
-
-
-def _finite(value: Any) -> float | None:
-    return float(value) if np.isfinite(value) else None

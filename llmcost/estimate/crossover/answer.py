@@ -12,7 +12,7 @@ from llmcost import units
 from llmcost.catalog import presets_date
 from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand.segments import rate
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Num
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Num, finite
 from llmcost.errors import Exit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.crossover import samples as over
@@ -87,7 +87,7 @@ def estimate(asked: Evaluated, sensitivity: list[dict[str, Any]], by: str | None
 
 
 def _result(asked: Evaluated, crossings: list[dict[str, Any]]) -> CrossoverResult:
-    known = {k: over.finite(v) for k, v in asked.outcome.items() if k in KEYS}
+    known = {k: finite(v) for k, v in asked.outcome.items() if k in KEYS}
     days = known.get("crossover_days")
     main = [c for c in crossings if (c["basis"], c["scope"]) == (asked.basis, asked.scope)]
     status = _status(asked, days, main)
@@ -239,7 +239,7 @@ def _explain(asked: Evaluated, result: CrossoverResult) -> None:
         text = "first day on which cumulative inference is what training has taken by then"
         q.step("days to parity", text, result["crossover_days"], "d", f"{METHOD}, crossing")
     for other, word in WORDS.items():
-        requests = over.finite(asked.outcome.get(f"{word}_crossover_requests"))
+        requests = finite(asked.outcome.get(f"{word}_crossover_requests"))
         if requests is None or other == basis:
             continue
         trained, each, unit = float(both.trained(other)), float(both.figures[f"{other}_per_request"]), UNITS[other]

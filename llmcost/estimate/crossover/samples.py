@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcost.engine.numeric import spread as sp
-from llmcost.engine.numeric.kinds import Array, Num
+from llmcost.engine.numeric.kinds import Array, Num, finite
 from llmcost.engine.numeric.spread import Spread
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.lifetime.curves import EXACT_SAMPLED, Curves, streams
@@ -68,11 +68,6 @@ def ranges(result: dict[str, Any], outcomes: Mapping[str, Array]) -> dict[str, R
         centre = result[name]
         found[name] = Range(finite(p5), None, None) if centre is None else Range(finite(p5), float(centre), finite(p95))
     return found
-
-
-def finite(value: Any) -> float | None:
-    """None in place of a crossing that never comes."""
-    return None if value is None or not np.isfinite(value) else float(value)
 
 
 def sensitivity(

@@ -14,7 +14,7 @@ from llmcost import units
 from llmcost.engine.demand import margin as engine
 from llmcost.engine.demand import usage
 from llmcost.engine.demand.margin import Tariff, Users
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, finite
 from llmcost.engine.numeric.spread import product
 from llmcost.errors import LlmcostError, raise_all
 from llmcost.estimate.asking.ledger import Origin, as_number
@@ -219,18 +219,14 @@ def economics(offer: Offer, p: ServingNumbers, cost: float) -> dict[str, Any]:
     found |= {
         "breakeven_subscription_usd": max(found["cost_usd_per_user_month"] - found["revenue_usd_per_user_month"]
                                           + float(tariff.subscription), 0.0),
-        "lossless_cap_requests_per_month": _finite(engine.lossless_cap(tariff, cost)),
-        "breakeven_cap_requests_per_month": _finite(engine.breakeven_cap(tariff, users, cost)),
+        "lossless_cap_requests_per_month": finite(engine.lossless_cap(tariff, cost)),
+        "breakeven_cap_requests_per_month": finite(engine.breakeven_cap(tariff, users, cost)),
         "breakeven_overage_usd_per_request": engine.breakeven_overage(tariff, users, cost),
         "served_requests_per_user_month": made,
     }  # fmt: skip
     if offer.users is not None:
         found["margin_usd_per_month"] = found["margin_usd_per_user_month"] * float(named(p, offer.users))
     return found
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def arrays(
