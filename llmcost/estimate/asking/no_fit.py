@@ -1,4 +1,4 @@
-"""No answer, and why: nothing fits the machines, or keeps the targets."""
+"""What has to fit, and the answer where nothing fits the machines or keeps the targets."""
 
 from __future__ import annotations
 
@@ -7,8 +7,21 @@ from typing import NamedTuple
 
 from llmcost.catalog import presets_date
 from llmcost.errors import Exit
+from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.result import Estimate
+
+CONFIDENCE = 0.9  # chance with which a layout has to fit, unless told
+METHOD = "docs/method-memory.md"
+
+
+def confidence(question: Question, method: str = METHOD) -> float:
+    """Chance with which a layout has to fit [-]."""
+    said = question.stated("fit_confidence")
+    if said is not None:
+        return float(said)
+    question.record("fit_confidence", CONFIDENCE, Origin("default", method))
+    return CONFIDENCE
 
 
 class NoFit(NamedTuple):

@@ -10,13 +10,14 @@ import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.memory import Memory, memory
 from llmcost.engine.serving.operating_point import Layout, Load, Precision, operating_point
 from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.no_fit import confidence
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, counted
-from llmcost.estimate.serving.engines import confidence
 from llmcost.estimate.serving.options import Options, options
 
 ISL, OSL = 4000.0, 500.0  # a request where no lengths are said [tokens]
@@ -90,16 +91,17 @@ def best(asked: Options, gpus: int | None, batch: float) -> Held:
     return Held(asked, layout, precision, asked.dtypes[which], Memory(*(np.float64(v) for v in held)), batch)
 
 
-def _pick(asked: Options, room: Any, fits: Any, wanted: Any) -> tuple[int, int]:
+def _pick(asked: Options, room: Array, fits: Any, wanted: Any) -> tuple[int, int]:
+    """The format and the layout: the fastest of those that fit, else the one that comes closest."""
     if not fits.any():
         masked = np.where(wanted, room, -np.inf)
-        return tuple(int(i) for i in np.unravel_index(int(np.argmax(masked)), masked.shape))  # type: ignore[return-value]
+        return divmod(int(np.argmax(masked)), len(room[0]))
     pace = np.full(room.shape, np.inf)
     for which, precision in enumerate(asked.precisions):
         load = asked.load._replace(batch=1.0)
         point = operating_point(asked.shape, asked.device.machine, asked.candidates, precision, load, asked.calibration)
         pace[which] = np.where(fits[which], point.tpot_seconds, np.inf)
-    return tuple(int(i) for i in np.unravel_index(int(np.argmin(pace)), pace.shape))  # type: ignore[return-value]
+    return divmod(int(np.argmin(pace)), len(room[0]))
 
 
 def longest(held: Held) -> int:

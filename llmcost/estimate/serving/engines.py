@@ -11,15 +11,13 @@ from llmcost.engine.model.transformer import Shape
 from llmcost.engine.serving.inputs import Calibration, Layout, Load
 from llmcost.engine.serving.memory import memory
 from llmcost.errors import LlmcostError
-from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.no_fit import confidence
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.software import of_software
 from llmcost.estimate.asking.subject import Chip
 from llmcost.spec import Framework, ServingStack
 
-CONFIDENCE = 0.9  # chance with which a layout has to fit, unless told
 LIKELY = 0.5  # a layout that fits with less is not taken
-METHOD = "docs/method-memory.md"
 
 
 class Engine(NamedTuple):
@@ -56,15 +54,6 @@ def engine(question: Question) -> Engine:
     if framework.serving is None:
         raise LlmcostError(f"{where.name} serves no models: it trains them", "llmcost presets list frameworks")
     return Engine(str(where.name), framework.serving)
-
-
-def confidence(question: Question) -> float:
-    """Chance with which a layout has to fit [-]."""
-    said = question.stated("fit_confidence")
-    if said is not None:
-        return float(said)
-    question.record("fit_confidence", CONFIDENCE, Origin("default", METHOD))
-    return CONFIDENCE
 
 
 def constants(question: Question, generation: str, used: Engine) -> Calibration:

@@ -11,6 +11,7 @@ from llmcost.catalog import Catalog
 from llmcost.engine.training.peak import Habits, Keeping
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.no_fit import CONFIDENCE, confidence
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.training.kept import (
     fuses_loss,
@@ -24,7 +25,6 @@ from llmcost.estimate.training.methods import Method
 from llmcost.estimate.training.stack import Software
 from llmcost.scenario import Setting
 
-CONFIDENCE = 0.9  # chance with which a layout has to fit, unless told
 METHOD = "docs/method-memory.md, training"
 WHOLE, TUNED = "megatron", "nemo"  # stacks where none is named: of replicated weights, of adapters spread over ranks
 ONLY_TUNED = ("tp", "pp", "ep", "cp")  # degrees of adapters that only stacks made for the chip have
@@ -47,7 +47,7 @@ def take(question: Question, method: Method, used: Software) -> Kept:
     """
     whole, shards = _stacks(question.catalog, used, _parallel(question))
     both = (_kept(question, method, whole, False), _kept(question, method, shards, True))
-    return Kept(Habits(*both, NormalDist().inv_cdf(confidence(question))), whole, shards)
+    return Kept(Habits(*both, NormalDist().inv_cdf(confidence(question, METHOD))), whole, shards)
 
 
 def usual(catalog: Catalog, used: Software) -> Kept:
@@ -70,15 +70,6 @@ def _stacks(catalog: Catalog, used: Software, parallel: bool) -> tuple[str, str]
 def _parallel(question: Question) -> bool:
     """Whether a kind of parallelism is asked for that plain trainers do not have."""
     return any((question.stated(name) or 1) > 1 for name in ONLY_TUNED)
-
-
-def confidence(question: Question) -> float:
-    """Chance with which a layout has to fit [-]."""
-    said = question.stated("fit_confidence")
-    if said is not None:
-        return float(said)
-    question.record("fit_confidence", CONFIDENCE, Origin("default", METHOD))
-    return CONFIDENCE
 
 
 def _kept(question: Question, method: Method, stack: str, sharded: bool) -> Keeping:
