@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from msgspec import structs
@@ -13,7 +14,8 @@ from llmcost.estimate.compare import alternatives, answer, crossing, fronts, ove
 from llmcost.estimate.compare.alternatives import Alternative, Axis
 from llmcost.estimate.compare.answer import Table
 from llmcost.estimate.compare.blocks import Block, planned, singles
-from llmcost.result import Estimate, Range
+from llmcost.estimate.compare.sentence import Told
+from llmcost.result import Estimate
 
 __all__ = ["Alternative", "compare"]
 
@@ -67,17 +69,17 @@ def compare(
         return _crossed(estimate, table, asked, cross, catalog)
     beside = pairs.pairs(table, _start(found)) if 1 < len(table.rows) <= pairs.MOST_BESIDE else []
     over = _over_time(table, beside, by)
-    beside = over.pairs
-    arrays |= ({"pairs": beside} if beside else {}) | over.arrays
+    beside, told = over.pairs, over.told
+    arrays |= {**({"pairs": beside} if beside else {}), **over.arrays}
     points = fronts.fronts(found)
     arrays |= {"front": points} if points else {}
     pays = sentence.pays(table, beside)
     return structs.replace(
         estimate,
         arrays=arrays,
-        headline=" ".join(x for x in (over.text, estimate.headline + pays.text) if x),
-        result={**estimate.result, **pays.result, **over.result},
-        ranges={**estimate.ranges, **pays.ranges, **over.ranges},
+        headline=" ".join(x for x in (told.text, estimate.headline + pays.text) if x),
+        result={**estimate.result, **pays.result, **told.result},
+        ranges={**estimate.ranges, **pays.ranges, **told.ranges},
     )
 
 
@@ -85,10 +87,8 @@ class _Over(NamedTuple):
     """What days that are unlike one another add to an answer."""
 
     pairs: list[dict[str, Any]]
-    arrays: dict[str, list[dict[str, Any]]] = {}  # noqa: RUF012 - never written to
-    result: dict[str, Any] = {}  # noqa: RUF012
-    ranges: dict[str, Range] = {}  # noqa: RUF012
-    text: str = ""
+    arrays: Mapping[str, list[dict[str, Any]]] = {}
+    told: Told = Told()
 
 
 def _over_time(table: Table, beside: list[dict[str, Any]], by: str | None) -> _Over:
@@ -107,9 +107,8 @@ def _over_time(table: Table, beside: list[dict[str, Any]], by: str | None) -> _O
     if not moving or len(found) < 2:
         return _Over(beside, arrays)
     named = {path.name: path for path in found}
-    told = overtime.told(found)
     rows = [overtime.beside(row, named[row["name"]], named[row["other"]], start) for row in beside]
-    return _Over(rows, arrays, told.result, told.ranges, told.text)
+    return _Over(rows, arrays, overtime.told(found))
 
 
 def _start(found: list[Block]) -> dt.date | None:

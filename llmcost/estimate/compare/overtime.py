@@ -14,11 +14,12 @@ from llmcost import units
 from llmcost.engine.demand.segments import cumulative, rate
 from llmcost.engine.numeric import roots
 from llmcost.engine.numeric import spread as sp
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, finite
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare.answer import Table, sample_count
 from llmcost.estimate.compare.blocks import Block, Streams, laid
+from llmcost.estimate.compare.sentence import Told
 from llmcost.estimate.crossover.timeline import PERIODS, date
 from llmcost.estimate.lifetime import growth
 from llmcost.estimate.lifetime.curves import EXACT, EXACT_SAMPLED, USD, Curves, curves
@@ -150,8 +151,8 @@ def beside(row: dict[str, Any], a: Path, b: Path, start: dt.date | None) -> dict
     return row | {
         "cheaper_later": found.later.name if changes else None,
         "cheaper_from_month": found.month if changes else None,
-        "cheaper_from_p5_month": _finite(found.earliest) if changes else None,
-        "cheaper_from_p95_month": _finite(found.latest) if changes else None,
+        "cheaper_from_p5_month": finite(found.earliest) if changes else None,
+        "cheaper_from_p95_month": finite(found.latest) if changes else None,
         "break_even_days": day, "break_even_p5_days": low, "break_even_p95_days": high,
         "break_even_date": date(start, day),
     }  # fmt: skip
@@ -173,11 +174,7 @@ def _same_spend(a: Path, b: Path) -> tuple[float | None, float | None, float | N
         days[0] = roots.bisected(lambda day: (a.by(day) > b.by(day)) is ahead, float(begun[0]), float(ended[0]))[1]
     spread = days[1:] if len(days) > 1 else days
     low, high = (float(sp.quantile(spread, q)) for q in (0.05, 0.95))
-    return _finite(days[0]), _finite(min(low, days[0])), _finite(max(high, days[0]))
-
-
-def _finite(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None
+    return finite(days[0]), finite(min(low, days[0])), finite(max(high, days[0]))
 
 
 def rows(every: Sequence[Path], by: str, start: dt.date | None) -> list[dict[str, Any]]:
@@ -209,14 +206,6 @@ def rows(every: Sequence[Path], by: str, start: dt.date | None) -> list[dict[str
     return found
 
 
-class Told(NamedTuple):
-    """The sentence of a comparison over time, and its numbers."""
-
-    text: str
-    result: dict[str, Any]
-    ranges: dict[str, Range]
-
-
 def told(every: Sequence[Path]) -> Told:
     """What to do now, and until when: the alternative that costs least to run at launch, and what takes its place."""
     order = np.argmin([np.diff(path.running[:, 0]) for path in every], axis=0)
@@ -224,13 +213,13 @@ def told(every: Sequence[Path]) -> Told:
     if now is last:
         when = "in every month" if np.all(order == order[0]) else "at launch and at the end"
         text = f"{_do(now)}: it costs least to run {when}."
-        return Told(text, {"cheaper_later": None, "cheaper_from_month": None}, {})
+        return Told(text, {"cheaper_later": None, "cheaper_from_month": None})
     found = turn(now, last)
     text = f"{_do(now)} now; {found.later.name} is cheaper to run from month {found.month:,.0f}{_range(found)}"
     if found.later.spent[0, 0] != found.before.spent[0, 0]:
         text += _in_all(found.later, found.before)
     result = {"cheaper_later": found.later.name, "cheaper_from_month": found.month}
-    ends = Range(_finite(found.earliest), found.month, _finite(found.latest))
+    ends = Range(finite(found.earliest), found.month, finite(found.latest))
     return Told(f"{text}.", result, {} if found.earliest == found.latest else {"cheaper_from_month": ends})
 
 

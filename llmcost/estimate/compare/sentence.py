@@ -53,28 +53,28 @@ def _likelier(likely: Mapping[str, Any], cheapest: Mapping[str, Any], deciding: 
     )
 
 
-class Pays(NamedTuple):
-    """From which traffic on what costs most up front pays: results, their ranges, and a sentence."""
+class Told(NamedTuple):
+    """A sentence, its numbers and their ranges."""
 
-    result: dict[str, Any] = {}  # noqa: RUF012 - never written to
-    ranges: dict[str, Range] = {}  # noqa: RUF012
     text: str = ""
+    result: Mapping[str, Any] = {}
+    ranges: Mapping[str, Range] = {}
 
 
-def pays(table: Table, beside: list[dict[str, Any]]) -> Pays:
+def pays(table: Table, beside: list[dict[str, Any]]) -> Told:
     """From which traffic on what costs most up front pays, against each other that it ever beats; empty without one."""
     spent = [row for row in table.rows if row["feasible"] and row["upfront_usd"]]
     if not spent or not beside:
-        return Pays()
+        return Told()
     name = str(max(spent, key=lambda row: float(row["upfront_usd"]))["name"])
     mine = [row for row in beside if name in (row["name"], row["other"]) and "cheaper_above" in row]
     wins = [row for row in mine if row["cheaper_above"] == name and row["break_even_requests"]]
     if not mine:
-        return Pays()
+        return Told()
     result: dict[str, Any] = {"pays": name, "never_against": len(mine) - len(wins)}
     said = f" {_named(name[:1].upper() + name[1:])} pays"
     if not wins:
-        return Pays(result, {}, f"{said} at no volume.")
+        return Told(f"{said} at no volume.", result)
     wins.sort(key=lambda row: float(row["break_even_requests"]))
     texts = [f"from {_volume(row)} against {_named(_other(row, name))}" for row in wins[:3]]
     lost = result["never_against"]
@@ -85,7 +85,7 @@ def pays(table: Table, beside: list[dict[str, Any]]) -> Pays:
     result |= {"pays_against": _other(first, name), **{k: first[k] for k in keys}}
     ends = {k: [first[k.replace("even_", f"even_{q}_")] for q in ("p5", "p95")] for k in keys}
     ranges = {k: Range(low, first[k], high) for k, (low, high) in ends.items() if low != high}
-    return Pays(result, ranges, f"{said} {'; '.join(texts)}{never}.")
+    return Told(f"{said} {'; '.join(texts)}{never}.", result, ranges)
 
 
 def _other(row: Mapping[str, Any], name: str) -> str:
