@@ -72,26 +72,14 @@ def sweep(
     grid = engines.grid(chosen, scenario, varied)
     shown = tables.columns(chosen, scenario, grid, columns)
     task = Work(chosen.name, scenario, catalog, grid, shown, f".{style.name}")
-    journal = Journal(output, _identity(task), grid.parts, chosen.name, style, shown)
-    try:
-        journal.open(restart)
-    except LlmcostError:
-        journal.close()
-        raise
-    try:
+    with Journal(output, _identity(task), grid.parts, chosen.name, style, shown, restart) as journal:
         _fill(journal, task, maker, told)
         state = journal.state
         assert state is not None
         scenario.read.update(state["read"])
         _refuse_empty(state, task)
         _refuse_idle(task)
-    except LlmcostError:
-        journal.drop()
-        raise
-    except BaseException:
-        journal.close()
-        raise
-    size = journal.finish(grid.rows)
+        size = journal.finish(grid.rows)
     return _estimate(task, chosen, state, output, size)
 
 

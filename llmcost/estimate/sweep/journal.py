@@ -9,8 +9,9 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Self
 
 import msgspec
 
@@ -33,42 +34,65 @@ class Journal:
         Of the question: a journal of another one is not gone on with.
     parts : int
         How many there are.
+    restart : bool
+        Whether to begin anew where an interrupted sweep of the same question could go on.
+
+    Raises
+    ------
+    LlmcostError
+        On entry: a journal of another question, another sweep at work, nowhere to write.
     """
 
+    _data: IO[bytes]
+    _lines: IO[bytes]
+    _files: ExitStack
+
     def __init__(
-        self, name: str, identity: str, parts: int, engine: str, style: Format, columns: Sequence[Column]
+        self,
+        name: str,
+        identity: str,
+        parts: int,
+        engine: str,
+        style: Format,
+        columns: Sequence[Column],
+        restart: bool = False,
     ) -> None:
         self.path = Path(name).resolve()
-        self.identity, self.parts, self.engine, self.style = identity, parts, engine, style
+        self.identity, self.parts, self.engine, self.style, self.restart = identity, parts, engine, style, restart
         self.done = 0
         self.state: summary.State | None = None
         self._start = style.start(columns)
         self._first = b""
         self._groups: list[bytes] = []
-        self._data: IO[bytes] | None = None
-        self._lines: IO[bytes] | None = None
 
     @property
     def beside(self) -> tuple[Path, Path]:
         """The rows so far, and the journal."""
         return Path(f"{self.path}.partial"), Path(f"{self.path}.journal")
 
-    def open(self, restart: bool) -> None:
-        """Begin, or go on where an interrupted sweep of the same question stopped.
+    def __enter__(self) -> Self:
+        """Begin, or go on where an interrupted sweep stopped."""
+        with ExitStack() as files:
+            self._open(files)
+            self._files = files.pop_all()
+        return self
 
-        Raises
-        ------
-        LlmcostError
-            A journal of another question, another sweep at work, nowhere to write.
-        """
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        """Let go of both files: what was written stays, unless the question has no answer."""
+        self._files.close()
+        if isinstance(error, LlmcostError):
+            for path in self.beside:
+                path.unlink(missing_ok=True)
+
+    def _open(self, files: ExitStack) -> None:
         data, lines = self.beside
         if self.path.exists() and not self.path.is_file():
             raise LlmcostError(f"{shown(str(self.path), 200)} is not a regular file", "-o grid.parquet")
         try:
-            self._lines = open(lines, "a+b")  # noqa: SIM115
+            self._lines = files.enter_context(lines.open("a+b"))
             self._lock()
-            end = 0 if restart else self._read()
-            self._data = open(data, "r+b" if data.exists() and end else "w+b")  # noqa: SIM115
+            end = 0 if self.restart else self._read()
+            self._data = files.enter_context(data.open("r+b" if data.exists() and end else "w+b"))
         except OSError as error:
             raise LlmcostError(f"cannot write {shown(str(self.path), 200)}: {error.strerror or error}") from None
         if not self._whole(end):
@@ -86,7 +110,6 @@ class Journal:
             import fcntl
         except ImportError:  # not there on Windows
             return
-        assert self._lines is not None
         try:
             fcntl.flock(self._lines, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -94,7 +117,6 @@ class Journal:
 
     def _read(self) -> int:
         """Take over the parts of a journal; where the rows that it vouches for end, 0 where there is none."""
-        assert self._lines is not None
         self._lines.seek(0)
         head, *rest = self._lines.read().splitlines(keepends=True) or [b""]
         if not head.strip():
@@ -118,7 +140,6 @@ class Journal:
 
     def _whole(self, end: int) -> bool:
         """Whether the rows are there that the journal vouches for."""
-        assert self._data is not None
         self._data.seek(0, os.SEEK_END)
         return self._data.tell() >= end
 
@@ -132,7 +153,6 @@ class Journal:
 
     def add(self, body: bytes, footer: bytes, state: summary.State) -> None:
         """The next part."""
-        assert self._data is not None
         state = summary.fresh(self.state, state, self.engine)
         place = self._data.tell()
         self._data.write(body)
@@ -148,34 +168,19 @@ class Journal:
         self._take(row)
 
     def _line(self, row: dict[str, Any]) -> None:
-        assert self._lines is not None
         self._lines.seek(0, os.SEEK_END)
         self._lines.write(msgspec.json.encode(row) + b"\n")
         self._lines.flush()
 
     def finish(self, rows: int) -> int:
         """End the file and give it its name; its size [bytes]."""
-        assert self._data is not None
-        assert self._lines is not None
         self._data.write(self.style.end(self._first, self._groups, rows))
         size = self._data.tell()
-        self.close()
+        self._files.close()
         data, lines = self.beside
         os.replace(data, self.path)
         lines.unlink(missing_ok=True)
         return size
-
-    def drop(self) -> None:
-        """Leave nothing behind."""
-        self.close()
-        for path in self.beside:
-            path.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        """Let go of both files; what was written stays."""
-        for file in (self._data, self._lines):
-            if file is not None:
-                file.close()
 
 
 def _decoded(line: bytes) -> dict[str, Any]:
