@@ -9,10 +9,14 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+from typer.main import get_command
 
 from llmcost import __version__, units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.caveats import CAVEATS
+from llmcost.cli.app import build
 from llmcost.keys import KEYS
 from llmcost.terms import SECTIONS
 from scripts import doc_charts, techniques
@@ -30,26 +34,6 @@ BLOCK = re.compile(r"(<!-- run: llmcost (?P<args>[^\n]*) -->\n```(?P<kind>\w+)\n
 RESULTS = "\n## Results\n"
 BEGIN, END = "<!-- scenario-keys:begin -->\n", "<!-- scenario-keys:end -->\n"
 ALL = ("train", "serve", "crossover", "compare", "fit", "sweep")  # their --help shows the options of most questions
-COMMANDS = (
-    "",
-    "init",
-    "train",
-    "serve",
-    "crossover",
-    "compare",
-    "fit",
-    "sweep",
-    "check",
-    "presets",
-    "presets list",
-    "presets show",
-    "presets check",
-    "presets new",
-    "presets import",
-    "presets path",
-    "explain",
-    "schema",
-)
 
 
 def run(args: str) -> str:
@@ -88,11 +72,17 @@ def cli() -> str:
     """Every `--help`, in the order of the commands."""
     intro = "Every option of every command; `make docs` writes this file."
     parts = [f"# Command line\n\n{intro}\n\n{also()}\n"]
-    for name in COMMANDS:
+    for name in _commands(get_command(build(None)), ""):
         title = f"llmcost {name}".strip()
         told = "--help-all" if name in ALL else "--help"
         parts.append(f"## {title}\n\n```text\n{run(f'{name} {told}')}```\n")
     return "\n".join(parts)
+
+
+def _commands(command: Any, name: str) -> list[str]:
+    """A command, then those inside it."""
+    inside = getattr(command, "commands", {})
+    return [name, *(found for word, one in inside.items() for found in _commands(one, f"{name} {word}".strip()))]
 
 
 def warnings() -> str:
