@@ -16,16 +16,9 @@ from pathlib import Path
 
 POINTS = int(os.environ.get("POINTS", "2000000"))
 QUESTION = [
-    "--model",
-    "llama-3.1-8b",
-    "--hardware",
-    "h100-sxm",
-    "--vary",
-    "isl=100..8000:100",
-    "--vary",
-    "osl=50..2000:50",
+    *("--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--vary", "isl=100..8000:100", "--vary", "osl=50..2000:50"),
+    *("--vary", f"price=1..4/h:{max(POINTS // 5000, 2)}"),
 ]
-QUESTION += ["--vary", f"price=1..4/h:{max(POINTS // 5000, 2)}"]
 TEXT = "{:44} {:>8.1f} s  {:>9,.0f} points/s  {}"
 
 
@@ -66,10 +59,14 @@ def cluster(workers: int) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]
             process.wait()
 
 
+def _command(path: Path, *more: str) -> list[str]:
+    return [sys.executable, "-m", "llmcost", "sweep", *QUESTION, "-o", str(path), "-q", *more]
+
+
 def swept(path: Path, *more: str, killed: subprocess.Popen[bytes] | None = None) -> tuple[str, float]:
     """A sweep: the digest of its file, and how long it took; a process that is killed -9 once rows are there."""
     begun = time.monotonic()
-    command = [sys.executable, "-m", "llmcost", "sweep", *QUESTION, "-o", str(path), "-q", *more]
+    command = _command(path, *more)
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as run:
         partial = Path(f"{path}.partial")
         while killed is not None and run.poll() is None:
@@ -103,19 +100,7 @@ def main() -> None:
         with cluster(1) as (address, workers):
             began = time.monotonic()
             name = Path(folder, "five.parquet")
-            command = [
-                sys.executable,
-                "-m",
-                "llmcost",
-                "sweep",
-                *QUESTION,
-                "-o",
-                str(name),
-                "-q",
-                "--scheduler",
-                address,
-            ]
-            with subprocess.Popen(command, stdout=subprocess.DEVNULL) as run:
+            with subprocess.Popen(_command(name, "--scheduler", address), stdout=subprocess.DEVNULL) as run:
                 while not (Path(f"{name}.partial").exists() and Path(f"{name}.partial").stat().st_size > 100_000):
                     time.sleep(0.02)
                 run.kill()
@@ -123,17 +108,7 @@ def main() -> None:
     if len(set(seen.values())) > 1:
         raise SystemExit("the bytes differ")
     began = time.monotonic()
-    command = [
-        sys.executable,
-        "-m",
-        "llmcost",
-        "sweep",
-        *QUESTION,
-        "-o",
-        "x.parquet",
-        "--scheduler",
-        f"127.0.0.1:{_port()}",
-    ]
+    command = _command(Path("x.parquet"), "--scheduler", f"127.0.0.1:{_port()}")
     away = subprocess.run(command, capture_output=True, text=True, check=False)
     print(f"nobody there: exit {away.returncode} after {time.monotonic() - began:.1f} s: {away.stderr.splitlines()[0]}")
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import least_squares  # type: ignore[import-untyped]
-from scipy.stats import norm  # type: ignore[import-untyped]
+from scipy.optimize import least_squares
+from scipy.stats import norm
 
 from llmcost.catalog import Catalog
 from llmcost.engine.model.transformer import Shape

@@ -61,11 +61,12 @@ def report(title: str, found: list[spread.Judged]) -> None:
     """Sources, and their means: pre-training and fine-tuning apart."""
     print(f"\n| {title} | rows | median % | bias % | inside | score | p95/p5 |\n|---|---|---|---|---|---|---|")
     for j in found:
-        numbers = f"{j.median_pct:.1f} | {j.bias_pct:+.1f} | {j.coverage_pct:.0f} | {j.score:.2f} | {j.width:.1f}"
+        of = j.figures
+        numbers = f"{of.median_pct:.1f} | {of.bias_pct:+.1f} | {of.coverage_pct:.0f} | {of.score:.2f} | {of.width:.1f}"
         print(f"| {j.source} | {j.rows} | {numbers} |")
     for name, tuning in (("pre-training", False), ("fine-tuning", True)):
-        median, coverage, score = spread.summary([j for j in found if j.tuning == tuning])
-        print(f"| {name}, mean of sources | | {median:.1f} | | {coverage:.0f} | {score:.2f} | |")
+        of = spread.mean([j.figures for j in found if j.tuning == tuning])
+        print(f"| {name}, mean of sources | | {of.median_pct:.1f} | | {of.coverage_pct:.0f} | {of.score:.2f} | |")
 
 
 def main() -> None:

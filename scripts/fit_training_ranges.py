@@ -6,10 +6,11 @@ width, and 20 times the distance by which it misses, in log time; the mean over 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize  # type: ignore[import-untyped]
+from scipy.optimize import minimize
 
 from llmcost.engine.training.calibration import Kind, Ranges, half_width
 from llmcost.engine.training.step import overhead_share
@@ -17,7 +18,6 @@ from scripts.fit_training_data import Data
 from scripts.fit_training_model import Model
 
 Array = Any
-FIGURES = ("median_pct", "bias_pct", "coverage_pct", "score", "width")
 MISSED = 20.0  # 2 / (1 - 90 %)
 # Log coefficients before errors are seen, and how far they may go.
 PRIORS = {
@@ -99,17 +99,23 @@ def fitted(errors: Errors) -> Ranges:
     return Ranges(*(float(v) for v in found))
 
 
+class Figures(NamedTuple):
+    """How good some predictions and their ranges are."""
+
+    median_pct: float
+    bias_pct: float
+    coverage_pct: float
+    score: float
+    width: float  # p95 over p5, median
+
+
 class Judged(NamedTuple):
     """A source, judged by a fit and ranges that did not see it."""
 
     source: str
     rows: int
     tuning: bool
-    median_pct: float
-    bias_pct: float
-    coverage_pct: float
-    score: float
-    width: float  # p95 over p5, median
+    figures: Figures
 
 
 def judged(errors: Errors, also: Errors | None = None) -> list[Judged]:
@@ -120,25 +126,21 @@ def judged(errors: Errors, also: Errors | None = None) -> list[Judged]:
         ranges = fitted(known.of(known.source != name))
         mine = errors.of(errors.source == name)
         width = mine.widths(ranges)
-        size = np.abs(np.expm1(mine.error))
-        found.append(
-            Judged(
-                str(name),
-                len(size),
-                bool(mine.tuning[0]),
-                100.0 * float(np.median(size)),
-                100.0 * float(np.expm1(np.median(mine.error))),
-                100.0 * float(np.mean(np.abs(mine.error) <= width)),
-                float(np.mean(score(mine.error, width))),
-                float(np.exp(2.0 * np.median(width))),
-            )
-        )
+        found.append(Judged(str(name), len(width), bool(mine.tuning[0]), figures(mine.error, width)))
     return found
 
 
-def summary(found: list[Judged]) -> tuple[float, float, float]:
-    """Means over sources: median error [%], coverage [%], interval score."""
-    return tuple(float(np.mean([getattr(j, f) for j in found])) for f in ("median_pct", "coverage_pct", "score"))  # type: ignore[return-value]
+def figures(error: Array, width: Array) -> Figures:
+    """Of the log errors of some rows, and the half-widths of their ranges."""
+    inside = np.mean(np.abs(error) <= width)
+    size, bias = np.median(np.abs(np.expm1(error))), np.expm1(np.median(error))
+    found = 100.0 * size, 100.0 * bias, 100.0 * inside, np.mean(score(error, width)), np.exp(2.0 * np.median(width))
+    return Figures(*(float(value) for value in found))
+
+
+def mean(found: Sequence[Figures]) -> Figures:
+    """Each counts once."""
+    return Figures(*(float(value) for value in np.mean(found, axis=0)))
 
 
 def in_sample(errors: Errors) -> list[Judged]:
@@ -146,9 +148,8 @@ def in_sample(errors: Errors) -> list[Judged]:
     found = []
     for name in dict.fromkeys(errors.source):
         mine = errors.of(errors.source == name)
-        size = 100.0 * float(np.median(np.abs(np.expm1(mine.error))))
-        bias = 100.0 * float(np.expm1(np.median(mine.error)))
-        found.append(Judged(str(name), len(mine.error), bool(mine.tuning[0]), size, bias, np.nan, np.nan, np.nan))
+        known = figures(mine.error, np.full(len(mine.error), np.nan))._replace(coverage_pct=np.nan)
+        found.append(Judged(str(name), len(mine.error), bool(mine.tuning[0]), known))
     return found
 
 
@@ -157,11 +158,10 @@ def left_out_rows(found: dict[str, list[Judged]]) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for title, judged in found.items():
         for j in judged:
-            rows.append(_line(f"source, {title}", j.source, j.rows, tuple(getattr(j, f) for f in FIGURES)))
+            rows.append(_line(f"source, {title}", j.source, j.rows, j.figures))
         for name, tuning in (("pre-training", False), ("fine-tuning", True)):
             some = [j for j in judged if j.tuning == tuning]
-            means = tuple(float(np.mean([getattr(j, f) for j in some])) for f in FIGURES)
-            line = _line(f"mean of sources, {title}", name, sum(j.rows for j in some), means)
+            line = _line(f"mean of sources, {title}", name, sum(j.rows for j in some), mean([j.figures for j in some]))
             rows.append(line | {"sources": len(some)})
     return rows
 
@@ -180,16 +180,13 @@ def class_rows(errors: Errors, ranges: Ranges) -> list[dict[str, Any]]:
         each = []
         for source in sorted(set(errors.source[names == name])):
             mine = (names == name) & (errors.source == source)
-            error, w = errors.error[mine], width[mine]
-            inside = 100.0 * np.mean(np.abs(error) <= w)
-            size, bias = np.median(np.abs(np.expm1(error))), np.expm1(np.median(error))
-            each.append((100.0 * size, 100.0 * bias, inside, np.mean(score(error, w)), np.exp(2.0 * np.median(w))))
-        means = tuple(float(v) for v in np.mean(each, axis=0))
-        rows.append(_line("class, software named", name, int((names == name).sum()), means) | {"sources": len(each)})
+            each.append(figures(errors.error[mine], width[mine]))
+        line = _line("class, software named", name, int((names == name).sum()), mean(each))
+        rows.append(line | {"sources": len(each)})
     return rows
 
 
-def _line(title: str, name: str, count: int, numbers: tuple[float, ...]) -> dict[str, Any]:
+def _line(title: str, name: str, count: int, numbers: Figures) -> dict[str, Any]:
     names = ("median_ape_pct", "bias_pct", "coverage_90_pct", "interval_score", "median_range_ratio")
     shown = {key: f"{value:.{2 if key in names[3:] else 1}f}" for key, value in zip(names, numbers, strict=True)}
     return {"left_out": title, "name": name, "n": count, "sources": 1} | shown

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize  # type: ignore[import-untyped]
-from scipy.special import expit  # type: ignore[import-untyped]
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from llmcost.engine.serving.ranges import LEAST, MOST, Classes
 from llmcost.estimate.validate.serving_points import classes

@@ -229,7 +229,7 @@ def typed(body: Callable[..., int], options: dict[str, Any]) -> None:
     """Give a function that takes keywords the signature that its options have."""
     kind = inspect.Parameter.KEYWORD_ONLY
     named = [inspect.Parameter(n, kind, default=d, annotation=_type(d)) for n, d in options.items()]
-    body.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]
+    vars(body)["__signature__"] = inspect.Signature(named)
     body.__annotations__ = {}
 
 
