@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -30,6 +31,21 @@ settings.load_profile("suite")
 def examples(count: int) -> settings:
     """So many examples of a property in the suite, and in proportion under another profile."""
     return settings(max_examples=count * settings().max_examples // 100)
+
+
+def validation_rows(name: str, every: int = 1) -> list[dict[str, str]]:
+    """Rows of a file of `validation/`: all, or one in so many."""
+    with (ROOT / "validation" / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))[::every]
+
+
+def written(path: Path, rows: list[dict[str, str]]) -> str:
+    """The name of a CSV file that has these rows."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    return str(path)
 
 
 class Run(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import random
 import re
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from llmcost.estimate.validate.scored import Scored, statistics
 from llmcost.terms.validate import COLUMNS
-from tests.conftest import ROOT, Cli
+from tests.conftest import Cli, validation_rows, written
 
 INPUTS = {
     "training": (
@@ -42,19 +41,6 @@ MEASURED = {
 }
 
 
-def _rows(subject: str, every: int) -> list[dict[str, str]]:
-    with (ROOT / "validation" / FILES[subject]).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))[::every]
-
-
-def _write(path: Path, rows: list[dict[str, str]]) -> str:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return str(path)
-
-
 def _predicted(cli: Cli, subject: str, path: str) -> dict[tuple[str, str], tuple[float | None, ...]]:
     run = cli("validate", subject, "--data", path, "--json")
     assert run.code == 0, run.err
@@ -63,12 +49,12 @@ def _predicted(cli: Cli, subject: str, path: str) -> dict[tuple[str, str], tuple
 
 @pytest.mark.parametrize("subject", FILES)
 def test_only_inputs_are_read(cli: Cli, tmp_path: Path, subject: str) -> None:
-    rows = _rows(subject, 7)
+    rows = validation_rows(FILES[subject], 7)
     for row in rows:
         for name in row:
             if name in ("tokens_per_s_per_gpu", "mfu_pct"):
                 pytest.fail(f"{name} holds the answer and is shipped")
-    before = _predicted(cli, subject, _write(tmp_path / "a.csv", rows))
+    before = _predicted(cli, subject, written(tmp_path / "a.csv", rows))
     keep = set(INPUTS[subject].split())
     background = [n for n in rows[0] if n not in keep]
     assert background
@@ -78,29 +64,31 @@ def test_only_inputs_are_read(cli: Cli, tmp_path: Path, subject: str) -> None:
         rng.shuffle(values)
         for row, value in zip(rows, values, strict=True):
             row[name] = value
-    assert _predicted(cli, subject, _write(tmp_path / "b.csv", rows)) == before
+    assert _predicted(cli, subject, written(tmp_path / "b.csv", rows)) == before
     blanked = [{k: v if k in keep else "" for k, v in row.items()} for row in rows]
-    assert _predicted(cli, subject, _write(tmp_path / "c.csv", blanked)) == before
+    assert _predicted(cli, subject, written(tmp_path / "c.csv", blanked)) == before
     without = [{k: v for k, v in row.items() if k in keep} for row in rows]
-    assert _predicted(cli, subject, _write(tmp_path / "d.csv", without)) == before
+    assert _predicted(cli, subject, written(tmp_path / "d.csv", without)) == before
 
 
 @pytest.mark.parametrize("subject", FILES)
 def test_a_measurement_is_not_an_input_of_another(cli: Cli, tmp_path: Path, subject: str) -> None:
-    rows = _rows(subject, 7)
-    before = _predicted(cli, subject, _write(tmp_path / "a.csv", rows))
+    rows = validation_rows(FILES[subject], 7)
+    before = _predicted(cli, subject, written(tmp_path / "a.csv", rows))
     for row in rows:
         for name in MEASURED[subject]:
             row[name] = str(float(row[name]) * 3) if row[name] else ""
-    assert _predicted(cli, subject, _write(tmp_path / "b.csv", rows)) == before
+    assert _predicted(cli, subject, written(tmp_path / "b.csv", rows)) == before
 
 
 @pytest.mark.parametrize("subject", FILES)
 def test_the_report_counts_every_row(cli: Cli, subject: str) -> None:
     answer = cli("validate", subject, "--json").json
-    measured = sum(bool(row[c]) and float(row[c]) > 0 for row in _rows(subject, 1) for c in MEASURED[subject])
+    measured = sum(
+        bool(row[c]) and float(row[c]) > 0 for row in validation_rows(FILES[subject], 1) for c in MEASURED[subject]
+    )
     listed = {r["id"] for r in answer["rows"]}
-    assert all(row["id"] in listed for row in _rows(subject, 1))
+    assert all(row["id"] in listed for row in validation_rows(FILES[subject], 1))
     summary, unmeasured = answer["summary"], [r for r in answer["rows"] if r["measured"] is None]
     assert summary["n"] == len(answer["rows"]) - len(unmeasured) == measured
     assert (

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
 import pytest
 
 from llmcost.estimate.validate.memory_score import verdicts, within
 from llmcost.estimate.validate.scored import Scored
-from tests.conftest import ROOT, Cli
+from tests.conftest import Cli, validation_rows, written
 
 MEASURED = {
     "memory_serving.csv": ["device_total_gib", "weights_gib", "kv_tokens", "concurrency", "peak_gib", "verdict"],
@@ -18,25 +17,12 @@ MEASURED = {
 }
 
 
-def _rows(name: str, every: int = 1) -> list[dict[str, str]]:
-    with (ROOT / "validation" / name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))[::every]
-
-
-def _write(path: Path, rows: list[dict[str, str]]) -> str:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    return str(path)
-
-
 def test_the_report_counts_every_measured_figure(cli: Cli) -> None:
     run = cli("validate", "memory", "--json")
     assert run.code == 0, run.err
     answer = run.json
     by = {
-        quantity: sum(any(row.get(c) for c in columns) for file in MEASURED for row in _rows(file))
+        quantity: sum(any(row.get(c) for c in columns) for file in MEASURED for row in validation_rows(file))
         for quantity, columns in {
             "kv_tokens": ["kv_tokens"],
             "weight_bytes": ["weights_gib"],
@@ -59,15 +45,15 @@ def test_the_report_counts_every_measured_figure(cli: Cli) -> None:
 
 @pytest.mark.parametrize("file", MEASURED)
 def test_what_was_measured_is_not_read(cli: Cli, tmp_path: Path, file: str) -> None:
-    rows = _rows(file, 7)
-    wanted = {(r["id"], r["quantity"]): r["predicted"] for r in _answer(cli, _write(tmp_path / "a.csv", rows))}
+    rows = validation_rows(file, 7)
+    wanted = {(r["id"], r["quantity"]): r["predicted"] for r in _answer(cli, written(tmp_path / "a.csv", rows))}
     for row in rows:
         for column in MEASURED[file]:
             if column in ("verdict", "fits"):
                 row[column] = "" if not row[column] else "no" if row[column] in ("runs", "yes") else "yes"
             elif row[column]:
                 row[column] = str(float(row[column]) * 1.7)
-    found = {(r["id"], r["quantity"]): r["predicted"] for r in _answer(cli, _write(tmp_path / "b.csv", rows))}
+    found = {(r["id"], r["quantity"]): r["predicted"] for r in _answer(cli, written(tmp_path / "b.csv", rows))}
     assert found == wanted
 
 
@@ -89,9 +75,9 @@ def _answer(cli: Cli, path: str) -> list[dict[str, float | str | None]]:
     ],
 )
 def test_a_name_that_nobody_knows_is_skipped_and_counted(cli: Cli, tmp_path: Path, column: str, value: str) -> None:
-    row = next(r for r in _rows("memory_serving.csv") if r["kv_tokens"] and r["engine"] == "vllm")
+    row = next(r for r in validation_rows("memory_serving.csv") if r["kv_tokens"] and r["engine"] == "vllm")
     odd = {**row, "id": "odd", "hardware": "", column: value}
-    answer = _answer(cli, _write(tmp_path / "a.csv", [row, odd]))
+    answer = _answer(cli, written(tmp_path / "a.csv", [row, odd]))
     mine = [r for r in answer if r["id"] == "odd" and r["quantity"] == "kv_tokens"]
     assert len(mine) == 1
     if column == "engine":  # as an engine that is not named

@@ -10,6 +10,15 @@ import pytest
 from llmcost import api
 from tests.conftest import Cli
 
+CHAT: dict[str, Any] = {
+    "model": "llama-3.1-8b",
+    "hardware": "h100-sxm",
+    "isl": "1000",
+    "osl": "200",
+    "price": "2/h",
+    "samples": 1,
+}
+
 
 def test_two_h100_at_1000_1000(cli: Cli) -> None:
     # TensorRT-LLM 0.17 performance overview: Llama 3.1 70B FP8, TP 2, 1000/1000: 4390.53 output tokens/s
@@ -96,34 +105,18 @@ def test_a_machine_without_measured_rows_says_so_and_is_wider() -> None:
 
 
 def test_the_most_users_keep_their_targets_and_one_more_does_not() -> None:
-    asked: dict[str, Any] = {
-        "model": "llama-3.1-8b",
-        "hardware": "h100-sxm",
-        "isl": "1000",
-        "osl": "200",
-        "price": "2/h",
-        "samples": 1,
-    }
-    found = figures(**asked, slo_p99="ttft,tpot", ttft="500ms", tpot="30ms")
+    found = figures(**CHAT, slo_p99="ttft,tpot", ttft="500ms", tpot="30ms")
     most = found["users_most"]
     assert found["ttft_p99_seconds"] <= 0.5
     assert found["tpot_p99_seconds"] <= 0.03
-    more = figures(**asked, users_at_once=str(most + 1))
+    more = figures(**CHAT, users_at_once=str(most + 1))
     assert more["tpot_p99_seconds"] > 0.03 or more["ttft_p99_seconds"] > 0.5
-    nobody = api.serve(**asked, slo_p99="tpot", tpot="1ms")
+    nobody = api.serve(**CHAT, slo_p99="tpot", tpot="1ms")
     assert nobody.exit_code == 1
 
 
 def test_requests_that_come_together_wait_longest() -> None:
-    asked: dict[str, Any] = {
-        "model": "llama-3.1-8b",
-        "hardware": "h100-sxm",
-        "isl": "1000",
-        "osl": "200",
-        "price": "2/h",
-        "samples": 1,
-    }
-    even, by_chance, together = (figures(**asked, arrivals=a) for a in ("steady", "poisson", "burst"))
+    even, by_chance, together = (figures(**CHAT, arrivals=a) for a in ("steady", "poisson", "burst"))
     for key in ("ttft_seconds", "ttft_p95_seconds", "ttft_p99_seconds"):
         assert even[key] < by_chance[key] < together[key]
 
