@@ -114,7 +114,14 @@ def starts() -> str:
         [*(("all", "") if g["by"] == "quantity" else (g["by"], g["name"])), *(cell(g[k]) for k in STARTS)]
         for g in groups
     ]
-    return f"### Does it fit\n\nOdds of one half or better are a yes.\n\n{table(['by', '', *STARTS.values()], rows)}"
+    does = f"### Does it fit\n\nOdds of one half or better are a yes.\n\n{table(['by', '', *STARTS.values()], rows)}"
+    said = [
+        [r["subject"], f"{100 * r['said_from']:.0f} to {100 * r['said_to']:.0f}", cell(r["n"])]
+        + [cell(100 * r[key]) for key in ("said_mean", "ran_share")]
+        for r in validated("memory").arrays["reliability"]
+    ]
+    told = table(["rows of", "said to fit %", "rows", "mean of said %", "ran %"], said)
+    return f"{does}\nWhat was said with about the same probability, and how much of it ran: the two are alike where probabilities are calibrated.\n\n{told}"
 
 
 def unseen(subject: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from llmcost.estimate.validate.memory_score import verdicts, within
+from llmcost.estimate.validate.memory_score import reliability, verdicts, within
 from llmcost.estimate.validate.scored import Scored
 from tests.conftest import Cli, validation_rows, written
 
@@ -121,6 +121,22 @@ def test_verdicts_by_hand() -> None:
     amounts = [Scored("", "peak_bytes", 10.0, p, 1.0, 20.0, "") for p in (10.9, 11.2, 8.0)]
     assert within(amounts, 10.0) == pytest.approx(100 / 3)
     assert within([], 10.0) is None
+
+
+def test_reliability_by_hand() -> None:
+    """Of 70 and 60 % one ran: half of 65 %; 5 % is the start of a range, and 100 % is in the last one."""
+    fits = [(0.0, 0.7), (1.0, 0.6), (1.0, 0.05), (1.0, 1.0), (1.0, 0.97), (1.0, None), (None, 0.3)]
+    found = reliability([Scored("", "fits", ran, said, None, None, "") for ran, said in fits])
+    assert [(r["said_from"], r["said_to"], r["n"]) for r in found] == [(0.05, 0.2, 1), (0.5, 0.8, 2), (0.95, 1.0, 2)]
+    assert [r["said_mean"] for r in found] == pytest.approx([0.05, 0.65, 0.985])
+    assert [r["ran_share"] for r in found] == [1.0, 0.5, 1.0]
+
+
+def test_reliability_counts_every_verdict(cli: Cli) -> None:
+    answer = cli("validate", "memory", "--json").json
+    counted = sum(r["n"] for r in answer["reliability"])
+    assert counted == answer["summary"]["oom_rows"] + answer["summary"]["ran_rows"]
+    assert {r["subject"] for r in answer["reliability"]} == {"serving", "training"}
 
 
 def test_a_file_without_a_measurement_says_which_columns(cli: Cli, tmp_path: Path) -> None:

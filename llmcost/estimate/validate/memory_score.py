@@ -23,6 +23,7 @@ ENGINE = "engine"  # a column of rows of serving engines
 GIB = 2.0**30
 EVEN = 0.5  # odds from which a row is said to fit
 LIKELY = (0.8, 0.95)  # probabilities of rows that are neither sure nor open
+SAID = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)  # ends of the ranges of probabilities that are held against what ran
 FITS = "fits"
 RAN = ("runs", "ran", "yes", "ok", "fits", "1", "true")
 FAILED = ("oom", "refused", "no", "out of memory", "fail", "0", "false")
@@ -32,16 +33,19 @@ Row = Mapping[str, str]
 class Kind(NamedTuple):
     """Rows of one kind: quantity -> columns and their unit [bytes or 1], columns of the verdict, and of groups."""
 
+    name: str
     measured: Mapping[str, tuple[tuple[str, float], ...]]
     verdicts: tuple[str, ...]
     groups: tuple[str, ...]
 
 
 SERVING = Kind(
+    "serving",
     {"kv_tokens": (("kv_tokens", 1.0),), "weight_bytes": (("weights_gib", GIB),), "peak_bytes": (("peak_gib", GIB),)},
     ("verdict",), ("source_group", "engine"),
 )  # fmt: skip
 TRAINING = Kind(
+    "training",
     {"peak_bytes": (("peak_gib", GIB), ("peak_memory_gb", 1e9))},
     ("verdict", "fits"),
     ("source_group", "framework", "framework_id"),
@@ -85,6 +89,11 @@ def report(catalog: Catalog, read: Measured, name: str | None) -> Estimate:
         arrays={
             "summary": summary,
             "groups": _groups(scored, origins),
+            "reliability": [
+                {"subject": kind.name, **row}
+                for kind in (SERVING, TRAINING)
+                for row in reliability([s for s, (of, _) in zip(scored, origins, strict=True) if of is kind])
+            ],
             "rows": [{**s._asdict(), "error_pct": None if s.quantity == FITS else s.error_pct} for s in scored],
         },
         warnings=[Warning("W100", note, "") for note in read.notes],
@@ -153,6 +162,21 @@ def verdicts(scored: Iterable[Scored]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def reliability(scored: Iterable[Scored]) -> list[dict[str, Any]]:
+    """Of rows that were said to fit with about the same probability, how many ran; no range without a row."""
+    known = [(s.measured, s.predicted) for s in scored if s.quantity == FITS]
+    done = np.array([pair for pair in known if None not in pair], dtype=float).reshape(-1, 2)
+    did, chance = done[:, 0] > 0, done[:, 1]
+    place = np.minimum(np.searchsorted(SAID, chance, side="right"), len(SAID) - 1)
+    return [
+        {
+            "said_from": SAID[i - 1], "said_to": SAID[i], "n": int((place == i).sum()),
+            "said_mean": float(chance[place == i].mean()), "ran_share": float(did[place == i].mean()),
+        }
+        for i in range(1, len(SAID)) if (place == i).any()
+    ]  # fmt: skip
+
+
 def within(scored: Iterable[Scored], percent: float) -> float | None:
     """Share of the predicted rows with an error of at most so much [%]."""
     errors = [abs(s.error_pct) for s in scored if s.error_pct is not None]
@@ -165,7 +189,12 @@ def _groups(scored: list[Scored], origins: list[tuple[Kind, Row]]) -> list[dict[
         if s.measured is None:
             continue
         name = next((text for column in kind.groups[1:] if (text := cells.text(row, column))), "not stated")
-        of = {"quantity": s.quantity, "source": cells.text(row, kind.groups[0]) or "not stated", "software": name}
+        of = {
+            "quantity": s.quantity,
+            "subject": kind.name,
+            "source": cells.text(row, kind.groups[0]) or "not stated",
+            "software": name,
+        }
         for by, group in of.items():
             members.setdefault((by, group, s.quantity), []).append(s)
     found = []
