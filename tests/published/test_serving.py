@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from typing import Any
 
 import numpy as np
 import pytest
@@ -300,6 +301,17 @@ def test_unpredicted_rows_say_why_and_are_few() -> None:
     assert len(refused) <= 0.05 * len(every)
 
 
+def ends_and_measured(quantity: str, column: str, scale: float) -> tuple[Any, Any]:
+    """The low end, centre and high end of rows that have a figure, and the figure."""
+    every = rows()
+    pairs = [
+        (answer.values[quantity], float(row[column]) * scale)
+        for row, answer in zip(every, predict(every, CATALOG), strict=True)
+        if row[column] and quantity in answer.values
+    ]
+    return np.array([v for v, _ in pairs]).T, np.array([m for _, m in pairs])
+
+
 @pytest.mark.parametrize(
     ("quantity", "column", "scale", "median", "mean"),
     # what the project promises of its own data; the errors on rows left out are in docs/accuracy.md
@@ -310,19 +322,23 @@ def test_unpredicted_rows_say_why_and_are_few() -> None:
     ],
 )
 def test_errors_on_measured_rows(quantity: str, column: str, scale: float, median: float, mean: float) -> None:
-    every = rows()
-    pairs = [
-        (answer.values[quantity], float(row[column]) * scale)
-        for row, answer in zip(every, predict(every, CATALOG), strict=True)
-        if row[column] and quantity in answer.values
-    ]
-    measured = np.array([m for _, m in pairs])
-    low, centre, high = np.array([v for v, _ in pairs]).T
+    (_, centre, _), measured = ends_and_measured(quantity, column, scale)
     error = np.abs(centre / measured - 1.0)
     assert np.median(error) <= median
     assert np.mean(error) <= mean
-    # wider than these rows ask for: ranges are for sources that are not among them
-    assert 0.9 <= np.mean((low <= measured) & (measured <= high)) <= 0.99
+
+
+@pytest.mark.parametrize(
+    ("quantity", "column", "scale"),
+    [
+        pytest.param("tpot", "tpot_ms", 1e-3, marks=pytest.mark.xfail(reason="98.2 % inside: too wide", strict=True)),
+        ("ttft", "ttft_ms", 1e-3),
+        ("output_tokens_per_s", "output_tokens_per_s", 1.0),
+    ],
+)
+def test_ranges_hold_measured_rows(quantity: str, column: str, scale: float) -> None:
+    (low, _, high), measured = ends_and_measured(quantity, column, scale)
+    assert 0.85 <= np.mean((low <= measured) & (measured <= high)) <= 0.97
 
 
 def test_a_chip_without_a_format_runs_the_next_wider_one() -> None:

@@ -151,9 +151,24 @@ def test_measured_rows(catalog: Catalog) -> None:
     ratio = np.array([f.seconds / float(r["measured_step_s"]) for f, r in kept if f.seconds is not None])
     assert np.median(np.abs(ratio - 1)) <= 0.09
     assert np.mean(np.abs(ratio - 1)) <= 0.12
-    tuned = [f.p95 / f.p5 for f, r in kept if r["framework_id"] in ("megatron", "nemo", "maxtext") and f.p95 and f.p5]
-    assert np.median(tuned) <= 2.0
-    assert max(tuned) <= 4.0
+    assert np.median([_width(f) for f, r in kept if r["framework_id"] in ("megatron", "nemo", "maxtext")]) <= 2.0
+
+
+@pytest.mark.xfail(
+    reason="stacks of few sources are wider: torchtitan 7.4, NeMo up to 3.2; half of all rows 2.3", strict=True
+)
+def test_ranges_of_measured_rows_are_narrow(catalog: Catalog) -> None:
+    found = tr.predict(tr.read_rows(VALIDATION / "training_measured.csv"), catalog)
+    widths = [_width(f) for f in found if f.seconds is not None]
+    assert np.median(widths) <= 2.0
+    assert max(widths) <= 3.0
+
+
+def _width(found: tr.Prediction) -> float:
+    """How far the ends of a range are apart [ratio]."""
+    assert found.p5
+    assert found.p95
+    return found.p95 / found.p5
 
 
 @pytest.mark.parametrize(("what", "error", "score"), [("pre-training", 18.0, 1.6), ("fine-tuning", 30.0, 1.9)])
@@ -189,7 +204,7 @@ def test_whole_runs(catalog: Catalog) -> None:
     errors = [abs((f.seconds or 0.0) / hours - 1) for f, hours in kept]
     assert np.median(errors) <= 0.22
     assert np.mean([(f.p5 or 0.0) <= hours <= (f.p95 or 0.0) for f, hours in kept]) >= 0.85
-    assert np.median([(f.p95 or 0.0) / (f.p5 or 1.0) for f, _ in kept]) <= 3.01
+    assert np.median([(f.p95 or 0.0) / (f.p5 or 1.0) for f, _ in kept]) <= 3.0
     unseen = tr.read_rows(VALIDATION / "runs_cross_validation.csv")[0]
     assert unseen["name"] == "all"
     assert int(unseen["n"]) == len(kept)

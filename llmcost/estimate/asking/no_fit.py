@@ -15,13 +15,13 @@ CONFIDENCE = 0.9  # chance with which a layout has to fit, unless told
 METHOD = "docs/method-memory.md"
 
 
-def confidence(question: Question, method: str = METHOD) -> float:
-    """Chance with which a layout has to fit [-]."""
+def confidence(question: Question, method: str = METHOD, usual: float = CONFIDENCE) -> float:
+    """Chance with which a layout has to fit [-]: as said, or the usual one, which `method` tells of."""
     said = question.stated("fit_confidence")
     if said is not None:
         return float(said)
-    question.record("fit_confidence", CONFIDENCE, Origin("default", method))
-    return CONFIDENCE
+    question.record("fit_confidence", usual, Origin("default", method))
+    return usual
 
 
 class NoFit(NamedTuple):

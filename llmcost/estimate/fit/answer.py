@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from llmcost.catalog import Catalog
+from llmcost.estimate.asking.no_fit import CONFIDENCE
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import chip, subject
 from llmcost.keys import SERVE, TRAIN
 from llmcost.result import Estimate
-from llmcost.scenario import Scenario
+from llmcost.scenario import Scenario, Setting
 
 
 def fit(scenario: Scenario, catalog: Catalog) -> Estimate:
@@ -20,6 +21,8 @@ def fit(scenario: Scenario, catalog: Catalog) -> Estimate:
     """
     trains = scenario.has("method")
     question = Question(scenario, catalog, TRAIN if trains else SERVE)
+    if trains and not scenario.has("fit_confidence"):  # `train` takes the layouts that pre-training is tuned to
+        question = question.over({"fit_confidence": Setting(CONFIDENCE, "default")})
     model = subject(question)
     if model is None:
         raise question.need("model", "what is held follows from its architecture")

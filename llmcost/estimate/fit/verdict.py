@@ -7,12 +7,12 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from llmcost import units
+from llmcost.engine.numeric.kinds import Z95
 from llmcost.estimate.asking.subject import Chip
 
 FITS, TIGHT, NOT = "fits", "tight", "does-not-fit"
 SURE, NEVER = 0.9, 0.1  # chances from which a model fits, and below which it does not
 GIB = 2.0**30
-Z95 = 1.6448536269514722
 
 
 class Part(NamedTuple):

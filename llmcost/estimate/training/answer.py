@@ -7,14 +7,15 @@ from typing import Any
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
+from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.numeric.spread import median
 from llmcost.estimate.asking import sampling
-from llmcost.estimate.asking.no_fit import NoFit, refusal
+from llmcost.estimate.asking.no_fit import CONFIDENCE, NoFit, refusal
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import TrainingFigures
 from llmcost.estimate.money import unpriced
 from llmcost.estimate.training import bill as billing
-from llmcost.estimate.training import methods, published, throughput
+from llmcost.estimate.training import keeping, methods, published, throughput
 from llmcost.estimate.training.plan import Run, read_run
 from llmcost.result import Estimate, Range
 from llmcost.scenario import Scenario
@@ -75,6 +76,14 @@ def _estimate(run: Run, centre: TrainingFigures, spread: dict[str, Range]) -> Es
         spread = {**spread, "campaign_gpu_hours": billed}
     if run.predicted is not None:
         result |= run.predicted.facts()
+        chance = run.predicted.fits_probability
+        if run.method.declared.pretrains and chance < CONFIDENCE and question.stated("fit_confidence") is None:
+            keeping.tight(
+                question, f"this layout fits with a chance of {chance:.0%}; --fit-confidence 90% takes a surer one"
+            )
+        held = run.predicted.found.best.memory
+        low, middle, high = (float(held.total_bytes + z * held.spread_bytes) for z in (-Z95, 0.0, Z95))
+        spread = {**spread, "memory_bytes_per_gpu": Range(low, middle, high)}
     return Estimate(
         command="train",
         headline=_headline(run, centre, spread),

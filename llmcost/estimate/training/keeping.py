@@ -25,6 +25,7 @@ from llmcost.estimate.training.methods import Method
 from llmcost.estimate.training.stack import Software
 from llmcost.scenario import Setting
 
+TRIED = 0.5  # chance with which a layout has to fit in pre-training, where layouts are tried until one does
 METHOD = "docs/method-memory.md, training"
 WHOLE, TUNED = "megatron", "nemo"  # stacks where none is named: of replicated weights, of adapters spread over ranks
 ONLY_TUNED = ("tp", "pp", "ep", "cp")  # degrees of adapters that only stacks made for the chip have
@@ -47,14 +48,15 @@ def take(question: Question, method: Method, used: Software) -> Kept:
     """
     whole, shards = _stacks(question.catalog, used, _parallel(question))
     both = (_kept(question, method, whole, False), _kept(question, method, shards, True))
-    return Kept(Habits(*both, NormalDist().inv_cdf(confidence(question, METHOD))), whole, shards)
+    usual_one = TRIED if method.declared.pretrains else CONFIDENCE
+    return Kept(Habits(*both, NormalDist().inv_cdf(confidence(question, METHOD, usual_one))), whole, shards)
 
 
 def usual(catalog: Catalog, used: Software) -> Kept:
     """What a pre-training run keeps of which nothing else is said."""
     whole, shards = _stacks(catalog, used, False)
     both = (kept_by(catalog, whole, False), kept_by(catalog, shards, True))
-    return Kept(Habits(*both, NormalDist().inv_cdf(CONFIDENCE)), whole, shards)
+    return Kept(Habits(*both, NormalDist().inv_cdf(TRIED)), whole, shards)
 
 
 def _stacks(catalog: Catalog, used: Software, parallel: bool) -> tuple[str, str]:
@@ -103,14 +105,16 @@ def settled(
         if habits.replicated != kept.habits.replicated or habits.sharded != kept.habits.sharded:
             question.record("loss_kernel", "fused", Origin("computed", "logits that are held whole do not fit"))
         if habits.margin < kept.habits.margin:
-            question.warn(
-                "W083",
-                "it is tight: no layout fits with the confidence asked for, and the likeliest is taken",
-                "llmcost fit, which shows the memory by part and what would make it fit",
-            )
+            tight(question, "no layout fits with the confidence asked for, and the likeliest is taken")
         return found, habits._replace(margin=kept.habits.margin)
     assert first is not None
     return first, kept.habits
+
+
+def tight(question: Question, why: str) -> None:
+    """Say that the memory may not suffice."""
+    hint = "llmcost fit --method, which shows the memory by part and what would make it fit"
+    question.warn("W083", f"it is tight: {why}", hint)
 
 
 def changed(question: Question, method: Method, used: Software, said: Mapping[str, str]) -> Habits:
