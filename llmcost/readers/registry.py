@@ -6,6 +6,7 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 from llmcost.errors import LlmcostError
 from llmcost.readers import bills, serving, traces, training
@@ -17,14 +18,16 @@ PACKAGES = (traces, serving, training, bills)
 
 @cache
 def readers() -> tuple[Reader, ...]:
-    """The `READER` of every module of the four packages, plain tables last."""
-    found = [
-        import_module(f"{package.__name__}.{module.name}").READER
-        for package in PACKAGES
-        for module in pkgutil.iter_modules(package.__path__)
-        if not module.name.startswith("_")
-    ]
+    """The `READER` of every module of the four packages and their folders, plain tables last."""
+    found = [import_module(name).READER for package in PACKAGES for name in _formats(package)]
     return tuple(sorted(found, key=lambda reader: reader.rank))
+
+
+def _formats(package: ModuleType) -> list[str]:
+    """Modules of one format each, in the order of their own names, whichever folder they are in."""
+    inside = pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
+    named = {module.name: module.name.rpartition(".")[2] for module in inside if not module.ispkg}
+    return sorted((name for name, own in named.items() if not own.startswith("_")), key=named.__getitem__)
 
 
 def recognised(content: Content, kinds: tuple[str, ...] = ()) -> Reader | None:

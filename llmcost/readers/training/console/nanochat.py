@@ -12,7 +12,8 @@ from llmcost.errors import LlmcostError
 from llmcost.readers import derive
 from llmcost.readers.content import Content
 from llmcost.readers.rows import TRAINING, Reader, Reading, TrainingRow
-from llmcost.readers.training import _console, _steps
+from llmcost.readers.training import _steps
+from llmcost.readers.training.console import _console
 
 MILLI = 1e-3
 STEP = r"(?:step|iter) (\d+)(?:/\d+)?\b"

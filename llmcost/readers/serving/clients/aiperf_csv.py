@@ -13,7 +13,7 @@ from llmcost.readers import derive
 from llmcost.readers.content import Content
 from llmcost.readers.record import Record
 from llmcost.readers.rows import SERVING, Reader, Reading, ServingRow
-from llmcost.readers.serving import _units
+from llmcost.readers.serving.clients import _units
 
 METRIC = re.compile(r"^(.*?)\s*(?:\(([^()]*)\))?$")
 

@@ -12,7 +12,8 @@ from llmcost.errors import LlmcostError
 from llmcost.readers import derive
 from llmcost.readers.content import Content
 from llmcost.readers.rows import TRAINING, Reader, Reading, TrainingRow
-from llmcost.readers.training import _console, _steps
+from llmcost.readers.training import _steps
+from llmcost.readers.training.console import _console
 
 GB, BILLION, TERA = 1e9, 1e9, 1e12
 STEP = r"completed step: (\d+)"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from llmcost.readers import derive
 from llmcost.readers.content import Content
 from llmcost.readers.rows import TRAINING, Reader, Reading
-from llmcost.readers.training import _trainer
+from llmcost.readers.training.huggingface import _trainer
 
 
 def recognises(content: Content) -> bool:

@@ -12,7 +12,8 @@ from llmcost.readers import derive
 from llmcost.readers.content import Content
 from llmcost.readers.record import Record
 from llmcost.readers.rows import TRAINING, Reader, Reading, TrainingRow
-from llmcost.readers.training import _blocks, _steps
+from llmcost.readers.training import _steps
+from llmcost.readers.training.console import _blocks
 
 MB, GIB = 1e6, 2.0**30
 STEP = r"\[step=(\d+)/\d+"

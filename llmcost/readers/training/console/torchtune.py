@@ -11,7 +11,8 @@ from llmcost.errors import LlmcostError
 from llmcost.readers import derive
 from llmcost.readers.content import Content
 from llmcost.readers.rows import TRAINING, Reader, Reading, TrainingRow
-from llmcost.readers.training import _console, _steps
+from llmcost.readers.training import _steps
+from llmcost.readers.training.console import _console
 
 GIB = 2.0**30
 IN_BYTES = 1e6  # no accelerator has so many GiB

@@ -13,7 +13,7 @@ from llmcost.errors import LlmcostError
 from llmcost.readers import derive
 from llmcost.readers.content import Content
 from llmcost.readers.rows import TRAINING, Reader, Reading, TrainingRow
-from llmcost.readers.training import _console
+from llmcost.readers.training.console import _console
 
 MILLI, GB = 1e-3, 1e9
 ITERATION = r"iter (\d+)\b"

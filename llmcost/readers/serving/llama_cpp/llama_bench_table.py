@@ -12,7 +12,7 @@ from llmcost.readers import derive
 from llmcost.readers.content import Content
 from llmcost.readers.record import number_of
 from llmcost.readers.rows import SERVING, Reader, Reading, ServingRow
-from llmcost.readers.serving import _llama, _tables
+from llmcost.readers.serving.llama_cpp import _llama, _tables
 
 DEVICES = (
     re.compile(r"^\s*Device \d+: ([^,]+),"),  # CUDA and ROCm

@@ -9,7 +9,7 @@ from llmcost.readers import derive
 from llmcost.readers.content import Content
 from llmcost.readers.record import Record
 from llmcost.readers.rows import SERVING, Reader, Reading, ServingRow
-from llmcost.readers.serving import _llama
+from llmcost.readers.serving.llama_cpp import _llama
 
 NANO = 1e-9
 OWN = ("n_prompt", "n_gen", "avg_ns", "avg_ts")

@@ -13,7 +13,8 @@ from llmcost.readers import derive
 from llmcost.readers.content import Content
 from llmcost.readers.record import Record
 from llmcost.readers.rows import TRAINING, Reader, Reading, TrainingRow
-from llmcost.readers.training import _clock, _steps
+from llmcost.readers.training import _steps
+from llmcost.readers.training.huggingface import _clock
 
 
 def recognises(content: Content) -> bool:

@@ -1,0 +1,1 @@
+"""What the benchmarks of llama.cpp print: tables, and JSON lines."""
