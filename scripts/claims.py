@@ -132,7 +132,7 @@ def ready(claim: Mapping[str, Any]) -> bool:
 
     for need in claim.get("needs", []):
         name, _, option = need.partition(".")
-        module = import_module(f"llmcost.cli.{name}")
+        module = import_module(f"llmcost.cli.commands.{name}")
         own = {k for v in vars(module).values() if isinstance(v, dict) for k in v}
         if option not in command.options_of(name) and option not in own:
             return False

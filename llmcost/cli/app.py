@@ -62,7 +62,7 @@ def build(named: str | None) -> typer.Typer:
 def _module(name: str) -> Any:
     from importlib import import_module
 
-    return import_module(f"llmcost.cli.{name}")
+    return import_module(f"llmcost.cli.commands.{name}")
 
 
 def _version(wanted: bool) -> None:

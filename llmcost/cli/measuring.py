@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from llmcost.cli import command
-from llmcost.cli.presets import FOLDER, FORMAT, JSON, NO_COLOR, deliver
+from llmcost.cli.commands.presets import FOLDER, FORMAT, JSON, NO_COLOR, deliver
 from llmcost.keys.gaps import GAPS
 
 if TYPE_CHECKING:

@@ -258,7 +258,7 @@ def test_an_exception_ends_with_its_day(cli: Cli, repo: Path) -> None:
 
 
 def test_the_clock_is_read_only_where_a_day_is_needed(cli: Cli, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from llmcost.cli import check
+    from llmcost.cli.commands import check
 
     asked = []
 
@@ -325,7 +325,7 @@ def test_prices_age_and_as_of_pins_them(cli: Cli, repo: Path) -> None:
 
 
 def test_a_pinned_check_is_green_tomorrow(cli: Cli, repo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from llmcost.cli import check
+    from llmcost.cli.commands import check
 
     monkeypatch.setattr(check, "_today", lambda: dt.date(2036, 1, 1))
     for name in ("chat.toml", "pretrain.toml", "llmcost.toml"):

@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from llmcost.cli import compare, crossover, fit, serve, train
+from llmcost.cli.commands import compare, crossover, fit, serve, train
 from llmcost.keys import CROSSOVER, all_keys
 from tests.conftest import Cli
 

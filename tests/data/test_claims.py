@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from llmcost.cli import command, compare, crossover
+from llmcost.cli import command
+from llmcost.cli.commands import compare, crossover
 from llmcost.keys import all_keys
 from llmcost.scenario import parse_value
 from scripts import claims

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from llmcost.cli.command import PLOT, PLOT_KIND, complete_preset
+from llmcost.cli.commands.presets import FOLDER, JSON, NO_COLOR, OUTPUT
 from llmcost.cli.help import examples
-from llmcost.cli.presets import FOLDER, JSON, NO_COLOR, OUTPUT
 from llmcost.errors import Exit, LlmcostError, shown
 from llmcost.render import formats
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from llmcost.cli import measuring
-from llmcost.cli.presets import OUTPUT
+from llmcost.cli.commands.presets import OUTPUT
 
 if TYPE_CHECKING:
     from llmcost.catalog import Catalog

@@ -11,8 +11,8 @@ import typer
 
 from llmcost.cli import messages
 from llmcost.cli.command import complete_preset
+from llmcost.cli.commands.presets import FOLDER
 from llmcost.cli.help import examples
-from llmcost.cli.presets import FOLDER
 from llmcost.errors import LlmcostError, did_you_mean, shown
 
 if TYPE_CHECKING:
