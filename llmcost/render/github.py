@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from llmcost.render import Options, verdicts
+from llmcost.render import Options
 from llmcost.render import text as words
+from llmcost.render.check import verdicts
 from llmcost.result import Estimate
 
 COMMANDS = {"fail": "error", "warn": "warning"}

@@ -9,8 +9,9 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 
-from llmcost.render import Options, verdicts
+from llmcost.render import Options
 from llmcost.render import text as words
+from llmcost.render.check import verdicts
 from llmcost.result import Estimate
 from llmcost.version import __version__
 

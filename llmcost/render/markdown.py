@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def render(estimate: Estimate, options: Options) -> str:
     """The answer as Markdown."""
     if estimate.command == "check":
-        from llmcost.render import report
+        from llmcost.render.check import report
 
         return report.render(estimate, options)
     parts = [f"**{escape(estimate.headline)}**", *map(escape, words.remarks(estimate)), *_caveats(estimate)]

@@ -19,7 +19,7 @@ from llmcost import units
 from llmcost.render import Options
 from llmcost.render import text as words
 from llmcost.render.columns import cell, columns, thinned
-from llmcost.render.grid import GAP, INDENT, NARROWEST_TITLE, Head, Page, grid
+from llmcost.render.terminal.grid import GAP, INDENT, NARROWEST_TITLE, Head, Page, grid
 from llmcost.result import Estimate
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def render(estimate: Estimate, options: Options) -> str:
     _breakdown(page, estimate)
     _chart(page, estimate)
     if estimate.command == "check":
-        from llmcost.render.verdict_table import draw
+        from llmcost.render.check.verdict_table import draw
 
         draw(page, estimate)
         return _finished(page.text, options)
@@ -123,7 +123,7 @@ def _rate(usd: float, unit: str) -> str:
 def _chart(page: Page, estimate: Estimate) -> None:
     if not page.options.chart:
         return
-    from llmcost.render import chart, pareto, spend
+    from llmcost.render.terminal import chart, pareto, spend
 
     found = (draw(estimate, page.options) for draw in (chart.render, spend.render, pareto.render))
     picture = next((text for text in found if text), "")

@@ -8,7 +8,8 @@ import sys
 import pytest
 
 from llmcost import render
-from llmcost.render import Options, chart, formats
+from llmcost.render import Options, formats
+from llmcost.render.terminal import chart
 from llmcost.render.text import warning_lines
 from llmcost.result import Estimate
 from tests.unit import render_sample as sample

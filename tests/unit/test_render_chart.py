@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from llmcost.errors import LlmcostError
 from llmcost.render import Options
-from llmcost.render.chart import curve, interpolated, render, tick_label, ticks, time_axis
 from llmcost.render.plot import SUFFIXES, plot
+from llmcost.render.terminal.chart import curve, interpolated, render, tick_label, ticks, time_axis
 from tests.unit import render_sample as sample
 
 DAYS_PER_MONTH = 365.25 / 12

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from llmcost import api
-from llmcost.render import Options, pareto
+from llmcost.render import Options
 from llmcost.render.plot import plot
+from llmcost.render.terminal import pareto
 from llmcost.result import Estimate
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from llmcost.render import verdicts
-from llmcost.render.grid import Head, Page, grid
+from llmcost.render.check import verdicts
+from llmcost.render.terminal.grid import Head, Page, grid
 from llmcost.result import Estimate
 
 SPARE = ("since baseline", "headroom", "90 % range")  # what gives way where there is no room, the last of them first

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from llmcost.render import Options, verdicts
+from llmcost.render import Options
 from llmcost.render import text as words
+from llmcost.render.check import verdicts
 from llmcost.render.marks import escape, folded, source, table
 from llmcost.result import Estimate, Input
 from llmcost.version import __version__

@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from llmcost.render.chart import tick_label
 from llmcost.render.charts import Bars, Chart, Lines
-from llmcost.render.pareto import log_ticks
+from llmcost.render.terminal.chart import tick_label
+from llmcost.render.terminal.pareto import log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

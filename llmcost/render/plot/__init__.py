@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from llmcost import units
 from llmcost.errors import LlmcostError
-from llmcost.render import chart
 from llmcost.render.charts import charts
-from llmcost.render.plot_chart import draw
+from llmcost.render.plot.axes import draw
+from llmcost.render.terminal import chart
 from llmcost.render.text import clean, in_unit, input_name
 from llmcost.result import Estimate
 
