@@ -54,5 +54,5 @@ TERMS = (
     Term("gpus", "GPUs", "whole", "Accelerators in use", "GPUs", "n", "accelerators, chips", answers=(SERVE,), short={SERVE: 400}, compared=70, mixes=SUM, gives_way=2),
     Term("layout", "layout", "text", "Parallel ranks in one phrase, such as `tp 8, pp 16, dp 128`", also="parallelism strategy", short={TRAIN: 100, "fit": 80}),
     Term("runner_up", "runner-up", "text", "The second fastest layout that fits, and how much slower it is", short={TRAIN: 110}),
-    Term("memory_bytes_per_gpu", "memory per GPU", "bytes", "Peak memory on the fullest accelerator", also="HBM footprint", short={TRAIN: 120, SERVE: 530}),
+    Term("memory_bytes_per_gpu", "memory per GPU", "memory", "Peak memory on the fullest accelerator", also="HBM footprint", short={TRAIN: 120, SERVE: 530}),
 )  # fmt: skip

@@ -125,7 +125,7 @@ def _headline(held: Held, model: Subject, chance: float, r: dict[str, Any], foun
     first = f"{where[:1].upper()}{where[1:]} {said(chance)}: {used}"
     if verdict(chance) == NOT:
         cure = f"; {found[0].note} with {found[0].change}" if found else ""
-        return f"{first}, {gib(r['missing_bytes'])} GiB missing{cure}."
+        return f"{first}{cure}."
     length = tokens(float(held.asked.load.isl + held.asked.load.osl))
     users = f"{r['concurrency']:,} requests of {length} tokens at once" if r["concurrency"] != 1 else (
         f"one request of {length} tokens at a time"

@@ -16,11 +16,12 @@ from llmcost.engine.training.micro_batch import Run
 from llmcost.engine.training.peak import Memory
 from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.subject import Chip, Subject
+from llmcost.estimate.asking.subject import Chip, Subject, counted
 from llmcost.estimate.fit.verdict import FITS, NOT, Part, driver_bytes, gib, machine, memory_rows, said, tokens, verdict
 from llmcost.estimate.training import keeping
 from llmcost.estimate.training import step as steps
 from llmcost.estimate.training.methods import Method, read_method
+from llmcost.estimate.training.stack import software
 from llmcost.estimate.training.throughput import training_dtype
 from llmcost.result import Estimate
 from llmcost.scenario import Setting
@@ -29,8 +30,9 @@ TOKENS = 1e9  # of a run whose length is not asked: its batch follows from it
 MICRO_BATCHES = np.arange(1.0, 513.0)
 LENGTHS = np.arange(128.0, 2.0**20 + 1.0, 128.0)
 SHOWN = 4  # remedies
+ACCUMULATES, SHARES_OUT = "hf-trainer", "deepspeed"  # the usual stack of full fine-tuning, and the one that needs less
 CHEAPER = {"full": ("lora", "qlora"), "lora": ("qlora",)}  # methods that hold less
-MOST = 16  # times as many accelerators that are still proposed
+MOST = 64  # times as many accelerators that are still proposed
 DEGREES = ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
 
 
@@ -50,6 +52,12 @@ class Trial(NamedTuple):
         """The machine without the models beside the trained one."""
         taken = self.method.resident_bytes / self.predicted.gpus
         return self.device.machine._replace(process_bytes=self.device.machine.shown_bytes - taken)
+
+    @property
+    def fixed(self) -> dict[str, float]:
+        """Degrees that are asked for, or that the stack does not have."""
+        own = keeping.restricted(self.question, self.method, self.predicted.software)
+        return own | steps.fixed_by(self.question)
 
     def held(self, layout: Layout, run: Run | None = None) -> Memory:
         """What layouts of the run hold."""
@@ -97,8 +105,7 @@ def read(question: Question, model: Subject, device: Chip) -> Trial:
     method = read_method(question, model)
     length = steps.sequence_length(question, model, method)
     dtype = training_dtype(question, model, method)
-    said_gpus = question.stated("gpus")
-    gpus = said_gpus if said_gpus is not None else _fewest(question, model, device, method, length, dtype)
+    gpus = counted(question, device) or _fewest(question, model, device, method, length, dtype)
     predicted = steps.predict(question, model, device, gpus, length, dtype, method, TOKENS)
     if predicted is None:
         raise LlmcostError(f"{device.found.name} or {model.name} is not known well enough to tell", "name another one")
@@ -174,7 +181,7 @@ def _parts(trial: Trial) -> list[Part]:
 def remedies(trial: Trial) -> list[dict[str, Any]]:
     """Changes that reach the confidence asked for, the mildest first."""
     question, run = trial.question, trial.run
-    fixed = steps.fixed_by(question)
+    fixed = trial.fixed
     gpus = float(trial.predicted.gpus)
     tried: list[tuple[str, Run, dict[str, float], str]] = []
     if fixed.get("micro_batch", 1.0) > 1.0:
@@ -189,6 +196,10 @@ def remedies(trial: Trial) -> list[dict[str, Any]]:
     if not trial.method.declared.adapters:
         for name in ("adamw-8bit", "adamw-bf16", "paged-8bit") if question.stated("optimizer") is None else ():
             tried.append((f"--optimizer {name}", _with(trial, optimizer=name), fixed, "fewer bytes of states fit"))
+        if gpus > 1 and trial.predicted.software.name == ACCUMULATES and question.stated("framework") is None:
+            other = software(question.catalog, SHARES_OUT)
+            one = run._replace(memory=keeping.changed(question, trial.method, other, {"framework": SHARES_OUT}))
+            tried.append((f"--framework {SHARES_OUT}", one, fixed, "gradients that are shared out at once fit"))
     for what in ("optimizer", "activations") if question.stated("offload") is None else ():
         tried.append((f"--offload {what}", _with(trial, offload=what), fixed, "with the host's memory it fits"))
     found = []
@@ -196,12 +207,9 @@ def remedies(trial: Trial) -> list[dict[str, Any]]:
         chance = _best(trial, gpus, one, layout)
         if chance >= NormalDist().cdf(run.memory.margin):
             found.append({"change": change, "fits_probability": chance, "note": note})
-    for name in CHEAPER.get(trial.method.name, ()):
-        one = _by(trial, name)
-        chance = _best(trial, gpus, one, fixed)
-        if chance >= NormalDist().cdf(run.memory.margin):
-            found.append({"change": f"--method {name}", "fits_probability": chance, "note": "adapters alone fit"})
-            break
+    cheaper = _adapters(trial, fixed)
+    if cheaper is not None:
+        found.append(cheaper)
     length = _longest(trial)
     if length >= 512 and length < float(run.seq_len):
         chance = trial.chance(_wide(trial), run._replace(seq_len=float(length)))
@@ -212,6 +220,26 @@ def remedies(trial: Trial) -> list[dict[str, Any]]:
         chance = _best(trial, float(more), run, fixed)
         found.append({"change": f"--gpus {more}", "fits_probability": chance, "note": f"it fits on {more}"})
     return found[:SHOWN]
+
+
+def _adapters(trial: Trial, fixed: dict[str, float]) -> dict[str, Any] | None:
+    """Adapters in place of all weights, with a smaller loss and then shorter sequences where they alone do not fit."""
+    least, gpus = NormalDist().cdf(trial.run.memory.margin), float(trial.predicted.gpus)
+    names, length = CHEAPER.get(trial.method.name, ()), float(trial.run.seq_len)
+    shorter = [(f" --seq-len {half:.0f}", half) for half in (length / 2, length / 4, length / 8) if half >= 512]
+    for extra, tokens_each in [("", length), *shorter]:
+        for name in names:
+            for loss in ("", "chunked") if trial.question.stated("loss_kernel") is None else ("",):
+                run = _by(trial, name, loss)._replace(seq_len=tokens_each)
+                chance = _best(trial, gpus, run, fixed)
+                if chance >= least:
+                    kernel = f" --loss-kernel {loss}" if loss else ""
+                    return {
+                        "change": f"--method {name}{kernel}{extra}",
+                        "fits_probability": chance,
+                        "note": "adapters alone fit",
+                    }
+    return None
 
 
 def _more(trial: Trial, fixed: dict[str, float]) -> int | None:
@@ -225,9 +253,10 @@ def _with(trial: Trial, **said: str) -> Run:
     return trial.run._replace(memory=habits)
 
 
-def _by(trial: Trial, name: str) -> Run:
-    """The run by another method."""
-    other = trial.question.aside().over({"method": Setting(name, "flag")})
+def _by(trial: Trial, name: str, loss: str) -> Run:
+    """The run by another method, and with another loss where one is named."""
+    said = {"method": name} | ({"loss_kernel": loss} if loss else {})
+    other = trial.question.aside().over({key: Setting(value, "flag") for key, value in said.items()})
     method = read_method(other, trial.model)
     habits = keeping.take(other, method, trial.predicted.software).habits
     return method.run(trial.run)._replace(memory=habits)
@@ -248,7 +277,7 @@ def _headline(trial: Trial, chance: float, r: dict[str, Any], cures: list[dict[s
     first = f"{doing[:1].upper()}{doing[1:]} {said(chance)}: {used}"
     cure = f"; {cures[0]['note']} with {cures[0]['change']}" if cures else ""
     if verdict(chance) == NOT:
-        return f"{first}, {gib(r['missing_bytes'])} GiB missing{cure}."
+        return f"{first}{cure}."
     longest = f"at most {tokens(r['longest_sequence_tokens'])} tokens a sequence"
     if not r["largest_micro_batch"]:
         return f"{first}; {longest} with the confidence asked for{cure}."

@@ -343,4 +343,4 @@ def no_fit(question: Question, asked: Options) -> NoFit:
     most, missing = int(np.max(tried.tp * tried.pp * tried.dp)), float(np.min(lacks))
     tail = f"; the smallest count that fits is {smallest}" if smallest else ""
     reason = f"{asked.model.name} in {asked.dtypes[which]} does not fit on {most} {asked.device.found.name}"
-    return NoFit(f"{reason}: {missing / 1e9:.1f} GB missing on each{tail}", missing, smallest)
+    return NoFit(f"{reason}: {units.format('memory', missing)} missing on each{tail}", missing, smallest)

@@ -140,7 +140,7 @@ def restricted(question: Question, method: Method, used: Software) -> dict[str, 
         One was asked for of a stack that was named.
     """
     preset = question.catalog.load(spec.Framework, used.name)[0].training
-    if preset is None or not (used.stated or method.declared.adapters):
+    if preset is None or (method.declared.pretrains and not used.stated):
         return {}
     fixed = {}
     for name, has, words in (

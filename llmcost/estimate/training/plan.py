@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from llmcost import units
 from llmcost.catalog import source_of
 from llmcost.engine.money import energy
 from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR
@@ -115,7 +116,7 @@ def _no_fit(method: methods.Method, model: Subject | None, device: Chip | None, 
     name = model.name if model else "this run"
     chips = device.found.name if device else "accelerators"
     tail = f"; the smallest count that fits is {no.smallest_gpus:,}" if no.smallest_gpus else ""
-    lacks = f"{no.found.missing_bytes / 1e9:.1f} GB missing on each"
+    lacks = f"{units.format('memory', no.found.missing_bytes)} missing on each"
     reason = f"{method.verb} {name} does not fit on {no.gpus:,} {chips}: {lacks}{tail}"
     return NoFit(reason, no.found.missing_bytes, no.smallest_gpus)
 

@@ -169,10 +169,12 @@ def usual(catalog: Catalog, asked: Asked) -> Software:
 
 
 def _usual(asked: Asked) -> str:
-    """A chip's own stack; FSDP where weights are sharded; NeMo for narrow formats; Hugging Face to fine-tune; Megatron.
+    """A chip's own stack; FSDP where weights are sharded; NeMo for narrow formats; Megatron on many; Hugging Face's.
 
     >>> [_usual(Asked("pretrain", gpus, "hopper")) for gpus in (1024, 8)], _usual(Asked("lora", 8, "hopper"))
     (['megatron', 'fsdp'], 'hf-trainer')
+    >>> [_usual(Asked("full", gpus, "hopper")) for gpus in (1024, 8)]
+    ['megatron', 'hf-trainer']
     >>> [_usual(Asked("lora", 8, chip, chip == "hopper")) for chip in ("tpu-v5", "gaudi", "hopper")]
     ['maxtext', 'gaudi', 'nemo']
     >>> _usual(Asked("pretrain", 256, "hopper", shards=True))
@@ -187,9 +189,9 @@ def _usual(asked: Asked) -> str:
         return "fsdp"
     if asked.narrow:
         return "nemo"
-    if not pretraining:
-        return "hf-trainer"
-    return "megatron" if asked.gpus >= LARGE else "fsdp"
+    if asked.gpus >= LARGE and not METHODS[asked.method].adapters:
+        return "megatron"
+    return "fsdp" if pretraining else "hf-trainer"
 
 
 def kind(used: Software, shape: Shape, method: str, overhead: float) -> Kind:
