@@ -238,6 +238,8 @@ class Accelerator(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     network_bytes_per_second: BytesPerSecond | None = None  # per accelerator, across domains
     tdp_watts: Watts | None = None
     server_watts: Watts | None = None  # whole server at full load, divided by its accelerators
+    server_busy_watts: Watts | None = None  # measured of servers that train or serve, divided by their accelerators
+    server_idle_watts: Watts | None = None
     system_watts: Watts | None = None  # of the whole machine at the wall, generating
     system_idle_watts: Watts | None = None
     purchase_usd: Usd | None = None

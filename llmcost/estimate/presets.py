@@ -371,6 +371,8 @@ def sanity(preset: Any) -> list[str]:
             found.append("fp8_flops is below bf16_flops")
         if preset.server_watts and preset.tdp_watts and preset.server_watts < preset.tdp_watts:
             found.append("server_watts is below tdp_watts")
+        if (preset.server_busy_watts or preset.server_idle_watts) and not preset.server_watts:
+            found.append("a measured draw of servers needs server_watts, what they are rated at")
     if isinstance(preset, spec.Model):
         total, active = preset.params_total, preset.params_active
         if total and active and active > total:

@@ -61,6 +61,8 @@ TERMS = (
     Term("missing_bytes", "missing memory", "memory", "Bytes per accelerator that are missing for it to fit", short={TRAIN: 130, SERVE: 540, "fit": 90}),
     Term("smallest_gpus", "smallest that fits", "whole", "Fewest accelerators that it fits on", "GPUs", short={TRAIN: 140, SERVE: 550}),
     Term("wh_per_request", "energy per request", "count", "Electricity of one request at the meter", "Wh", answers=(SERVE,), short={SERVE: 560}, mixes=MEAN),
+    Term("server_wh_per_request", "of it the servers", "count", "Electricity of one request in the servers, without the building's PUE", "Wh", answers=(SERVE,), short={SERVE: 562}, mixes=MEAN),
+    Term("accelerator_wh_per_request", "of it the accelerators", "count", "Electricity of one request in the accelerators alone, which some published figures count", "Wh", answers=(SERVE,), short={SERVE: 564}, mixes=MEAN),
     Term("co2e_kg_per_request", "carbon per request", "kg", "Location-based emissions of one request", "kg CO2e", answers=(SERVE,), mixes=MEAN),
     Term("kwh_per_request", "energy per request", "kwh", "Electricity of one request at the meter", mixes=MEAN),
     Term("electricity_usd_per_request", "electricity a request", "usd_per_request", "Electricity of a request at the stated price; part of a rental price, not added to it", answers=(SERVE,), mixes=MEAN),

@@ -38,6 +38,8 @@ KIND_OF = {
     "network_bytes_per_second": "bytes_per_second",
     "tdp_watts": "watts",
     "server_watts": "watts",
+    "server_busy_watts": "watts",
+    "server_idle_watts": "watts",
     "purchase_usd": "usd",
     "usd_per_hour": "usd_per_hour",
     "co2e_kg_per_kwh": "kg_per_kwh",
@@ -46,7 +48,8 @@ KIND_OF = {
 NAMING = {"title", "aliases", "kind", "sources"}  # what the file is called, not a claim about the world
 FACTOR_KEYS = {"name", "value", "low", "high", "unit", "address", "date", "confidence", "note"}
 DEFAULTS = {
-    "power": "server_factor idle_load average_load_gpu average_load_tpu pue electricity_price carbon_intensity",
+    "power": "server_factor idle_load average_load_gpu average_load_tpu server_load_spread accelerator_load "
+    "accelerator_idle_load pue electricity_price carbon_intensity",
     "goodput": "goodput_unknown_size gpu_hours_per_failure checkpoint_seconds restart_seconds",
     "equivalents": "home_electricity_kwh_per_year car_kg_per_year",
     "ownership": "cost_of_capital residual_value facility_usd_per_mw facility_life_years maintenance operations_staff",

@@ -141,7 +141,7 @@ SCALED = {
     "bandwidth_scale": ("memory_bytes_per_second",),
     "memory_scale": ("memory_bytes", "driver_memory_bytes", "process_memory_bytes"),
     "link_scale": ("link_bytes_per_second", "network_bytes_per_second"),
-    POWER: ("tdp_watts", "server_watts"),
+    POWER: ("tdp_watts", "server_watts", "server_busy_watts", "server_idle_watts"),
 }
 
 

@@ -18,6 +18,8 @@ class PlaceNumbers(TypedDict, total=False):
     server_factor: Num
     average_load: Num
     idle_load: Num
+    accelerator_load: Num
+    accelerator_idle_load: Num
     pue: Num
     electricity_price: Num
     carbon_intensity: Num
@@ -97,6 +99,8 @@ class TrainingFigures(TypedDict, total=False):
     compute_seconds: Num
     gpu_hours: Num
     duration_seconds: Num
+    accelerator_kwh: Num
+    server_kwh: Num
     energy_kwh: Num
     electricity_usd: Num
     power_watts: Num
@@ -191,6 +195,8 @@ class ServingFigures(PlanFigures, total=False):
     small_usd_per_request: Num
     kwh_per_request: Num
     wh_per_request: Num
+    server_wh_per_request: Num
+    accelerator_wh_per_request: Num
     wh_per_1000_tokens: Num
     electricity_usd_per_request: Num
     electricity_usd_per_mtok: Num

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from llmcost import spec
 from llmcost.catalog import source_of
 from llmcost.engine.money import energy
+from llmcost.engine.numeric.spread import product
 from llmcost.estimate.asking.ledger import Origin, as_number
 from llmcost.estimate.asking.question import Factor, Question, origin_of
 from llmcost.estimate.asking.subject import Chip
@@ -17,7 +18,7 @@ from llmcost.keys import SERVE
 class Place(NamedTuple):
     """What turns accelerator-hours into electricity; the numbers themselves are in the question."""
 
-    prefix: str = ""
+    whole: bool = False  # a machine that is measured as one: its accelerator is not told apart
 
     @staticmethod
     def load(p: PlaceNumbers, busy: Any = 1.0) -> Any:
@@ -28,6 +29,22 @@ class Place(NamedTuple):
         """Electricity at the meter for accelerator-hours of which a share is busy [kWh]."""
         return energy.facility_kwh(device_hours, p["tdp_watts"], p["server_factor"], self.load(p, busy), p["pue"])
 
+    def scopes(self, device_hours: Any, p: PlaceNumbers, busy: Any = 1.0) -> dict[str, Any]:
+        """Electricity of the accelerators, of their servers, and at the meter of the building [kWh]."""
+        server = energy.facility_kwh(device_hours, p["tdp_watts"], p["server_factor"], self.load(p, busy), 1.0)
+        found = {"server_kwh": server, "energy_kwh": server * p["pue"]}
+        return found if self.whole else {"accelerator_kwh": self._accelerators(device_hours, p, busy), **found}
+
+    def _accelerators(self, device_hours: Any, p: PlaceNumbers, busy: Any) -> Any:
+        """What the accelerators alone draw [kWh]; at a desktop the load is that of the card."""
+        if "accelerator_load" not in p:
+            draw = self.load(p, busy)
+        elif "accelerator_idle_load" not in p:
+            draw = p["accelerator_load"]
+        else:
+            draw = energy.load(p["accelerator_load"], p["accelerator_idle_load"], busy)
+        return energy.facility_kwh(device_hours, p["tdp_watts"], 1.0, draw, 1.0)
+
     def water_litres(self, kwh: Any, p: PlaceNumbers) -> Any:
         """Water used on site for electricity at the meter [L]; None where no source gives it."""
         rate = p.get("water_litres_per_kwh")
@@ -35,14 +52,13 @@ class Place(NamedTuple):
 
     def rows(self, device_hours: float, p: PlaceNumbers) -> list[dict[str, Any]]:
         """Where the energy goes; the kWh add up to `energy_kwh`."""
-        chips = energy.facility_kwh(device_hours, p["tdp_watts"], 1.0, p["average_load"], 1.0)
-        machines = chips * p["server_factor"]
-        parts = {
-            "accelerators": chips,
-            "rest of the servers": machines - chips,
-            "cooling and distribution": machines * (p["pue"] - 1.0),
-        }
-        whole = self.energy_kwh(device_hours, p)
+        scopes = self.scopes(device_hours, p)
+        machines, whole = scopes["server_kwh"], scopes["energy_kwh"]
+        parts = {"machines": machines}
+        if not self.whole:
+            chips = scopes["accelerator_kwh"]
+            parts = {"accelerators": chips, "rest of the servers": machines - chips}
+        parts["cooling and distribution"] = whole - machines
         return [{"name": k, "energy_kwh": v, "energy_share": v / whole} for k, v in parts.items()]
 
     def explain(self, question: Question, kwh: float, kg: float, p: PlaceNumbers, busy: float = 1.0) -> None:
@@ -93,7 +109,7 @@ def place(question: Question, device: Chip) -> Place | None:
                 question_option(key),
             )
         question.number(key, default)
-    return Place()
+    return Place(whole=device.preset.system_watts is not None)
 
 
 def question_option(key: str) -> str:
@@ -129,18 +145,39 @@ def _read_power(question: Question, device: Chip, home: bool) -> None:
         return
     watts = float(preset.tdp_watts or 0.0)
     question.sample("tdp_watts", watts, origin_of(found, source_of(preset, "tdp_watts")), "W")
-    prefix = "desktop_" if home else ""
     if home:
         factor = question.factor("power", "desktop_factor")
         question.sample("server_factor", factor.value, factor.origin, "ratio")
         load = question.factor("power", "desktop_load")
     else:
         _server_factor(question, device, watts)
-        load = question.factor("power", "average_load_tpu" if preset.vendor == "Google" else "average_load_gpu")
+        load = _of_servers(question, device, "server_busy_watts")
+        _accelerators(question, serves)
     question.sample("average_load", load.value, load.origin, "share")
     if serves:
-        idle = question.factor("power", f"{prefix}idle_load")
+        idle = question.factor("power", "desktop_idle_load") if home else _of_servers(question, device, IDLE)
         question.sample("idle_load", idle.value, idle.origin, "share")
+
+
+IDLE = "server_idle_watts"
+
+
+def _of_servers(question: Question, device: Chip, field: str) -> Factor:
+    """Draw of a server over what it is rated at, as measured for this accelerator, or as for others [-]."""
+    preset = device.preset
+    measured = getattr(preset, field)
+    if measured is None or preset.server_watts is None:
+        busy = "average_load_tpu" if preset.vendor == "Google" else "average_load_gpu"
+        return question.factor("power", "idle_load" if field == IDLE else busy)
+    between = question.factor("power", "server_load_spread").value  # servers and work differ
+    return Factor(product(between, measured / preset.server_watts), origin_of(device.found, source_of(preset, field)))
+
+
+def _accelerators(question: Question, serves: bool) -> None:
+    """Read what the accelerators alone draw over their TDP, which published tables count."""
+    for key in ("accelerator_load", *(("accelerator_idle_load",) if serves else ())):
+        factor = question.factor("power", key)
+        question.sample(key, factor.value, factor.origin, "share")
 
 
 def _server_factor(question: Question, device: Chip, watts: float) -> None:

@@ -131,7 +131,8 @@ class Hosted(NamedTuple):
 
     def _energy(self, where: Place, p: ServingNumbers, out: ServingFigures, hours: Num) -> ServingFigures:
         """Electricity, carbon and water of the machine hours of a request, idle time included."""
-        kwh = where.energy_kwh(hours, p, np.minimum(out["utilization"], 1.0))
+        scopes = where.scopes(hours, p, np.minimum(out["utilization"], 1.0))
+        kwh = scopes["energy_kwh"]
         found: ServingFigures = {
             "kwh_per_request": kwh,
             "wh_per_request": kwh * 1000.0,
@@ -141,6 +142,9 @@ class Hosted(NamedTuple):
         }
         if self.question.owns or not self.question.priced:
             found["electricity_usd_per_mtok"] = found["electricity_usd_per_request"] / self._tokens(p) * 1e6
+        found["server_wh_per_request"] = scopes["server_kwh"] * 1000.0
+        if "accelerator_kwh" in scopes:
+            found["accelerator_wh_per_request"] = scopes["accelerator_kwh"] * 1000.0
         litres = where.water_litres(kwh, p)
         if litres is not None:
             found["water_litres_per_request"] = litres

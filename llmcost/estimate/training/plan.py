@@ -14,7 +14,7 @@ from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject, chip, counted, subject
-from llmcost.estimate.asking.values import TrainingFigures, TrainingNumbers, training_numbers
+from llmcost.estimate.asking.values import TrainingFigures, TrainingNumbers, training_figures, training_numbers
 from llmcost.estimate.money.charge import rows
 from llmcost.estimate.money.place import Place, place
 from llmcost.estimate.training import bill as billing
@@ -68,7 +68,7 @@ class Run(NamedTuple):
                 out["compute_seconds"] = chip_seconds / self.gpus
                 out["duration_seconds"] = out["compute_seconds"] / out["goodput"] * p["overhead"]
         if self.place is not None:
-            out["energy_kwh"] = self.place.energy_kwh(out["gpu_hours"], p)
+            out |= training_figures(self.place.scopes(out["gpu_hours"], p))
             out["electricity_usd"] = out["energy_kwh"] * p["electricity_price"]
             out["co2e_kg"] = energy.co2e_kg(out["energy_kwh"], p["carbon_intensity"])
         return out | self.bill.totals(p, out) | self.bill.surroundings(p, out)
