@@ -121,8 +121,9 @@ def test_owning_adds_up_and_breaks_even_where_the_formula_says(cli: Cli) -> None
     there = result(cli, *own, "--occupancy", str(u))
     assert there["own_usd_per_hour"] == pytest.approx(rent)
     assert there["breakeven_utilization_on_demand"] == pytest.approx(u)
-    # by hand: F + E_idle is what an hour costs without use; E rises by 1.275 kW x (0.75 - 0.20) x 0.6 x 1.25 x 0.0826
-    more = 1.275 * (0.75 - 0.20) * 0.6 * 1.25 * 0.0826
+    # by hand: F + E_idle is what an hour costs without use; a server draws 856 W a GPU busy and 375 W idle
+    # (MLPerf training v4.0 and v4.1 power logs), so E rises by (0.856 - 0.375) kW x 0.6 x 1.25 x 0.0826
+    more = (0.856 - 0.375) * 0.6 * 1.25 * 0.0826
     assert u == pytest.approx((r["own_usd_per_hour"] - more) / (rent - more), rel=1e-6)
 
 
@@ -135,7 +136,7 @@ def test_owning_by_hand(cli: Cli) -> None:
         "--electricity-price", "0.10/kWh",
     )  # fmt: skip
     building = 10e6 * 1.275e-3 / 12.5 / 8766
-    electricity = 1.275 * 0.75 * 0.10
+    electricity = 0.856 * 0.10  # of a measured server, MLPerf training v4.0 power logs
     assert r["own_usd_per_hour"] == pytest.approx(0.16 + building + 1.0 + electricity, rel=1e-9)
 
 

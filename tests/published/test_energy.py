@@ -77,11 +77,9 @@ def test_the_middle_is_not_off_to_one_side() -> None:
 )
 def test_busy_servers_draw_what_was_measured(hardware: str, low: float, high: float) -> None:
     # MLPerf training v4.0, v4.1, v5.0 and inference v5.1 power logs; Google's means (Patterson et al., PaLM, GLaM)
-    found = api.train(gpu_hours=1000, hardware=hardware, price="1/h")
+    found: Any = api.train(gpu_hours=1000, hardware=hardware, price="1/h")
     spread = found.ranges["server_kwh"]
     assert low <= found.result["server_kwh"] <= high  # 1,000 hours: kWh are W
-    assert spread.p5 is not None
-    assert spread.p95 is not None
     assert spread.p5 <= low * 1.05
     assert spread.p95 >= high * 0.95
 
@@ -89,7 +87,7 @@ def test_busy_servers_draw_what_was_measured(hardware: str, low: float, high: fl
 @pytest.mark.parametrize(("hardware", "low", "high"), [("h100-sxm", 313, 437), ("b200-sxm", 295, 371)])
 def test_idle_servers_draw_what_was_measured(hardware: str, low: float, high: float) -> None:
     # lowest of each MLPerf power log
-    found = api.serve(
+    found: Any = api.serve(
         tokens_per_second="100/s", isl=100, osl=100, hardware=hardware, price="1/h", utilization="0.1%", pue=1.0
     )
     watts = found.result["wh_per_request"] * 3600 * 0.001
@@ -97,20 +95,24 @@ def test_idle_servers_draw_what_was_measured(hardware: str, low: float, high: fl
 
 
 def test_scopes_lie_in_each_other() -> None:
-    found = api.train(gpu_hours=1000, hardware="h100-sxm", price="1/h", pue=1.2)
+    found: Any = api.train(gpu_hours=1000, hardware="h100-sxm", price="1/h", pue=1.2)
     r = found.result
     assert r["accelerator_kwh"] < r["server_kwh"]
     assert r["server_kwh"] * 1.2 == pytest.approx(r["energy_kwh"])
     assert [row["energy_kwh"] for row in found.arrays["energy"]] == pytest.approx(
         [r["accelerator_kwh"], r["server_kwh"] - r["accelerator_kwh"], r["energy_kwh"] - r["server_kwh"]]
     )
-    served = api.serve(tokens_per_second="100/s", isl=100, osl=100, hardware="h100-sxm", price="1/h", pue=1.2).result
+    served: Any = api.serve(
+        tokens_per_second="100/s", isl=100, osl=100, hardware="h100-sxm", price="1/h", pue=1.2
+    ).result
     assert served["accelerator_wh_per_request"] < served["server_wh_per_request"]
     assert served["server_wh_per_request"] * 1.2 == pytest.approx(served["wh_per_request"])
 
 
 def test_a_machine_that_is_sold_as_one_has_no_accelerator_apart() -> None:
-    found = api.serve(tokens_per_second="100/s", isl=100, osl=100, hardware="dgx-spark", commitment="electricity").result
+    found: Any = api.serve(
+        tokens_per_second="100/s", isl=100, osl=100, hardware="dgx-spark", commitment="electricity"
+    ).result
     assert found["accelerator_wh_per_request"] is None
     assert found["server_wh_per_request"] == found["wh_per_request"]
 
@@ -121,5 +123,5 @@ def test_no_accelerator_draws_more_than_its_server() -> None:
         preset, _ = catalog.load(spec.Accelerator, name)
         if preset.tdp_watts is None or preset.system_watts is not None:
             continue
-        found = api.train(gpu_hours=1000, hardware=name, price="1/h").result
+        found: Any = api.train(gpu_hours=1000, hardware=name, price="1/h").result
         assert found["accelerator_kwh"] <= found["server_kwh"], name

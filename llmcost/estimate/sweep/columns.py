@@ -29,13 +29,13 @@ FIGURES = {
         "usd_per_mtok_output", "usd_per_mtok_input", "usd_per_mtok_cached_input", "usd_per_mtok_blended",
         "usd_per_request", *OF_TRAFFIC, "utilization", "tpot_seconds", "ttft_seconds", "tokens_per_second_per_user",
         "requests_in_flight", "tpot_full_seconds", "ttft_full_seconds", "output_tokens_per_second",
-        "requests_per_second_per_replica", "prefill_share", "wh_per_request", "server_wh_per_request", "accelerator_wh_per_request", "electricity_usd_per_request",
-        "co2e_kg_per_request", *CHOSEN,
+        "requests_per_second_per_replica", "prefill_share", "wh_per_request", "server_wh_per_request",
+        "accelerator_wh_per_request", "electricity_usd_per_request", "co2e_kg_per_request", *CHOSEN,
     ),
     TRAIN: (
         "total_usd", "run_usd", "program_usd", "gpu_hours", "compute_gpu_hours", "duration_seconds", "training_flops",
-        "hardware_flops", "tokens", "mfu", "goodput", "energy_kwh", "server_kwh", "accelerator_kwh", "electricity_usd", "co2e_kg", "gpus", "tp", "pp",
-        "dp", "cp", "ep",
+        "hardware_flops", "tokens", "mfu", "goodput", "energy_kwh", "server_kwh", "accelerator_kwh",
+        "electricity_usd", "co2e_kg", "gpus", "tp", "pp", "dp", "cp", "ep",
     ),
     CROSSOVER: (
         "crossover_days", "upfront_usd", "total_usd_horizon", "usd_per_month", "usd_per_request",
