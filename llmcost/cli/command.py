@@ -9,12 +9,12 @@ from typing import Any
 import typer
 
 from llmcost.cli import help as shown_help
+from llmcost.cli.options import argument, of_answers, option
 from llmcost.errors import Exit, LlmcostError
 from llmcost.keys import COMPARE, CROSSOVER, FIT, KEYS, SWEEP, Key, all_keys
 from llmcost.keys.memory import FITTING
 from llmcost.render import formats
 
-OUTPUT = "Output"
 OWN_FILES = ("trace", "calibration")  # keys that name files which answer in place of what was not said
 SEVERAL = ("techniques", "files")  # kinds of keys that are said more than once
 PRESET_KINDS = ("models", "hardware", "prices", "regions", "frameworks")
@@ -51,14 +51,13 @@ def options_of(name: str) -> dict[str, Any]:
         elif not {name, CROSSOVER if name in (COMPARE, SWEEP) else name} & set(key.commands):
             continue
         sided = key.name.startswith(("train_", "serve_")) and key.name not in KEYS
-        options[key.name] = typer.Option(
+        options[key.name] = option(
             [] if key.kind in SEVERAL else None,
             key.option,
             *([key.short] if key.short else []),
             help=_help(key),
             rich_help_panel=f"{key.panel}, one side" if sided else key.panel,
             metavar=_metavar(key),
-            show_default=False,
             autocompletion=_completion(key),
         )
     return options
@@ -98,55 +97,6 @@ def _metavar(key: Key) -> str:
     }.get(key.kind, "N" if key.kind.startswith("whole") else "QUANTITY")
 
 
-PLOT = typer.Option(
-    None,
-    "--plot",
-    metavar="FILE",
-    help="Draw it into FILE.svg, .png or .pdf (needs matplotlib).",
-    rich_help_panel=OUTPUT,
-    show_default=False,
-)
-PLOT_KIND = typer.Option(
-    None,
-    "--plot-kind",
-    metavar="NAME",
-    help="Which chart: a wrong name lists them.",
-    rich_help_panel=OUTPUT,
-    show_default=False,
-)
-
-
-def output_options(known: tuple[str, ...]) -> dict[str, Any]:
-    """Options on how the answer is shown; never on what it is."""
-
-    def opt(default: Any, *names: str, **more: Any) -> Any:
-        return typer.Option(default, *names, rich_help_panel=OUTPUT, show_default=False, **more)
-
-    return {
-        "config": opt(
-            None,
-            "--config",
-            metavar="FILE",
-            help="Scenario file, below the one named as argument.",
-            envvar="LLMCOST_CONFIG",
-        ),
-        "presets_dir": opt(
-            None, "--presets", metavar="DIR", help="Folder of your own presets.", envvar="LLMCOST_PRESETS"
-        ),
-        "format_": opt(
-            "table", "--format", metavar="NAME", help=f"How to print: {', '.join(known)}.", envvar="LLMCOST_FORMAT"
-        ),
-        "json_": opt(False, "--json", help="Short for --format json."),
-        "output": opt(None, "--output", "-o", metavar="FILE", help="Write the answer to a file."),
-        "explain": opt(False, "--explain", help="Show each step: formula, values, units, source."),
-        "quiet": opt(False, "--quiet", "-q", help="Only the number asked for."),
-        "no_color": opt(False, "--no-color", help="No colour (NO_COLOR works too)."),
-        "plot": PLOT,
-        "plot_kind": PLOT_KIND,
-        "debug": opt(False, "--debug", help="Show the traceback of a bug."),  # acted on before this is parsed
-    }
-
-
 def add(
     app: typer.Typer,
     name: str,
@@ -174,7 +124,7 @@ def add(
     keys = options_of(name)
     known = formats(name)
     hidden = {"plot", "plot_kind"} if "output" in own else set()  # the answer is a file of its own kind
-    output = {name: option for name, option in output_options(known).items() if name not in {*own, *hidden}}
+    output = {name: one for name, one in of_answers(known).items() if name not in {*own, *hidden}}
 
     def body(**said: Any) -> int:
         from llmcost.cli import output as out
@@ -211,15 +161,14 @@ def add(
                 estimate = beside(asked[0][1], catalog, estimate)
         return out.deliver(estimate, shown)
 
-    argument = typer.Argument(
+    scenario = argument(
         [] if many else None,
         metavar="[SCENARIO]..." if many else "[SCENARIO]",
         help="Scenario preset, file.toml, or - for standard input.",
-        show_default=False,
         autocompletion=complete_preset("scenarios"),
     )
     body.__name__ = name
-    typed(body, {"scenario": argument, "help_all": shown_help.help_all(), **keys, **own, **output})
+    typed(body, {"scenario": scenario, "help_all": shown_help.help_all(), **keys, **own, **output})
     text = f"{summary}\n\n{shown_help.examples(examples)}"
     cls = type("Command", (shown_help.ScannedCommand,), {"common": common})
     app.command(name, cls=cls, help=text, short_help=summary, no_args_is_help=True)(body)

@@ -8,8 +8,10 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
+from llmcost.cli.options import PANEL, inside, option
+
 ALL = "llmcost.help_all"
-COMMON, OUTPUT, REST = "Most used", "Output", "Options"
+COMMON, REST = "Most used", "Options"
 OFTEN_OUTPUT = ("json_", "format_", "output", "explain", "quiet")
 
 
@@ -31,8 +33,8 @@ class ScannedCommand(TyperCommand):
     def _short(self) -> ScannedCommand:
         short = copy.copy(self)
         named: dict[str, Any] = {str(p.name): p for p in self.params}
-        shown = [named["help_all"], *(_in_panel(named[name], COMMON) for name in self.common)]
-        shown += [_in_panel(named[name], OUTPUT) for name in OFTEN_OUTPUT]
+        shown = [named["help_all"], *(inside(COMMON, named[name]) for name in self.common)]
+        shown += [inside(PANEL, named[name]) for name in OFTEN_OUTPUT]
         arguments = [p for p in self.params if p.param_type_name == "argument"]
         seen = {p.name for p in shown} | {p.name for p in arguments}
         short.params = arguments + shown
@@ -40,17 +42,11 @@ class ScannedCommand(TyperCommand):
         return short
 
 
-def _in_panel(option: Any, panel: str) -> Any:
-    moved = copy.copy(option)
-    moved.rich_help_panel = panel
-    return moved
-
-
 def _others(options: list[Any]) -> str:
     """Names of the options not shown, a line a panel; those of one side are said once for all."""
     panels: dict[str, list[str]] = {}
-    for option in options:
-        panels.setdefault(option.rich_help_panel or REST, []).append(option.opts[-1 if option.opts[0][1] != "-" else 0])
+    for one in options:
+        panels.setdefault(one.rich_help_panel or REST, []).append(one.opts[-1 if one.opts[0][1] != "-" else 0])
     sided = [name for panel in panels if panel.endswith(", one side") for name in panels[panel]]
     lines = [f"{panel}: {' '.join(names)}" for panel, names in panels.items() if not panel.endswith(", one side")]
     if sided:
@@ -68,6 +64,4 @@ def _show_all(ctx: typer.Context, wanted: bool) -> None:
 
 def help_all() -> Any:
     """The option that shows every option."""
-    return typer.Option(
-        False, "--help-all", help="Show every option.", is_eager=True, callback=_show_all, show_default=False
-    )
+    return option(False, "--help-all", help="Show every option.", is_eager=True, callback=_show_all)

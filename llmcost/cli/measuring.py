@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from llmcost.cli import command
-from llmcost.cli.commands.presets import FOLDER, FORMAT, JSON, NO_COLOR, deliver
+from llmcost.cli.options import FOLDER, FORMAT, JSON, NO_COLOR, PLOT, PLOT_KIND, deliver, option
 from llmcost.keys.gaps import GAPS
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ OUTPUT = {
     "format_": FORMAT,
     "json_": JSON,
     "no_color": NO_COLOR,
-    "plot": command.PLOT,
-    "plot_kind": command.PLOT_KIND,
+    "plot": PLOT,
+    "plot_kind": PLOT_KIND,
 }
 Answer = Callable[..., "tuple[Estimate, Callable[[], str] | None]"]
 
@@ -28,12 +28,11 @@ Answer = Callable[..., "tuple[Estimate, Callable[[], str] | None]"]
 def options() -> dict[str, Any]:
     """An option for each thing that may be said beside a file."""
     return {
-        key.name: typer.Option(
+        key.name: option(
             None,
             key.option,
             metavar="NAME" if key.kind == "text" else "N",
             help=f"{key.help[:1].upper()}{key.help[1:]}.",
-            show_default=False,
             rich_help_panel=key.panel,
         )
         for key in GAPS.values()

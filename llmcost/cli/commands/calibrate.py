@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from llmcost.cli import measuring
+from llmcost.cli.options import argument, option
 
 if TYPE_CHECKING:
     from llmcost.catalog import Catalog
     from llmcost.result import Estimate
 
 SUMMARY = "Learn your stack from your own measurements."
-FILES = typer.Argument(..., metavar="FILE...", help="Tables, or files of benchmarks and trainers.", show_default=False)
-OUTPUT = typer.Option(
+FILES = argument(..., metavar="FILE...", help="Tables, or files of benchmarks and trainers.")
+OUTPUT = option(
     None, "--output", "-o", metavar="FILE", help="Write what --calibration takes (.toml), or the answer.",
-    show_default=False,
 )  # fmt: skip
 
 

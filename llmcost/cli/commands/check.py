@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from llmcost.cli.command import PLOT, PLOT_KIND, complete_preset
-from llmcost.cli.commands.presets import FOLDER, JSON, NO_COLOR, OUTPUT
+from llmcost.cli.command import complete_preset
 from llmcost.cli.help import examples
+from llmcost.cli.options import FOLDER, JSON, NO_COLOR, OUTPUT, PLOT, PLOT_KIND, argument, option, printed
 from llmcost.errors import Exit, LlmcostError, shown
 from llmcost.render import formats
 
@@ -29,28 +29,19 @@ FORMATS = formats("check")
 SUMMARY_FILE = "GITHUB_STEP_SUMMARY"
 
 
-def _option(default: Any, *names: str, **more: Any) -> Any:
-    return typer.Option(default, *names, show_default=False, **more)
-
-
-FILES = typer.Argument(
+FILES = argument(
     [],
     metavar="[FILES]...",
     help="Budget files, scenarios with a budget table, or - for standard input; llmcost.toml when none is named.",
-    show_default=False,
     autocompletion=complete_preset("scenarios"),
 )
-BASELINE = _option(
-    None, "--baseline", metavar="FILE", help="Answers of an earlier check, for max_increase and changes."
-)
-UPDATE = _option(False, "--update-baseline", help="Write the answers of this check to the baseline.")
-AS_OF = _option(None, "--as-of", metavar="DATE", help="Use prices dated up to this day, and take it for today.")
-EXIT_ZERO = _option(False, "--exit-zero", help="Exit with 0 where a limit does not hold.")
-STEP_SUMMARY = _option(False, "--step-summary", help=f"Append the Markdown report to ${SUMMARY_FILE}.")
-FORMAT = _option(
-    "table", "--format", metavar="NAME", help=f"How to print: {', '.join(FORMATS)}.", envvar="LLMCOST_FORMAT"
-)
-QUIET = _option(False, "--quiet", "-q", help="Only the number of limits that fail.")
+BASELINE = option(None, "--baseline", metavar="FILE", help="Answers of an earlier check, for max_increase and changes.")
+UPDATE = option(False, "--update-baseline", help="Write the answers of this check to the baseline.")
+AS_OF = option(None, "--as-of", metavar="DATE", help="Use prices dated up to this day, and take it for today.")
+EXIT_ZERO = option(False, "--exit-zero", help="Exit with 0 where a limit does not hold.")
+STEP_SUMMARY = option(False, "--step-summary", help=f"Append the Markdown report to ${SUMMARY_FILE}.")
+FORMAT = printed(FORMATS)
+QUIET = option(False, "--quiet", "-q", help="Only the number of limits that fail.")
 
 
 def register(app: typer.Typer, full: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from llmcost.cli import command
+from llmcost.cli.options import PANEL, option
 from llmcost.errors import LlmcostError, shown
 
 if TYPE_CHECKING:
@@ -29,11 +30,11 @@ COMMON = (
     *("vary", "against", "cross", "baseline", "optimal", "sort", "columns"),
     *("model", "hardware", "dtype", "isl", "osl", "requests", "tokens", "gpus", "price"),
 )
-ALTERNATIVES, OPTIMAL, OUTPUT = "Alternatives", "Size and data", "Output"
+ALTERNATIVES, OPTIMAL = "Alternatives", "Size and data"
 
 
 def _option(panel: str, default: Any, *names: str, **more: Any) -> Any:
-    return typer.Option(default, *names, show_default=False, rich_help_panel=panel, **more)
+    return option(default, *names, rich_help_panel=panel, **more)
 
 
 OPTIONS: dict[str, Any] = {
@@ -79,10 +80,10 @@ OPTIONS: dict[str, Any] = {
         metavar="N",
         help="Plan large grids in N processes, or at the address of a dask scheduler: 4, tcp://host:8786.",
     ),
-    "sort": _option(OUTPUT, None, "--sort", metavar="COLUMN", help="Sort by this column (default: cheapest first)."),
-    "columns": _option(OUTPUT, None, "--columns", metavar="A,B,C", help="Columns to keep, of JSON and CSV too."),
-    "by": _option(OUTPUT, None, "--by", metavar="NAME", help="Table by month or quarter, to the horizon."),
-    "chart": _option(OUTPUT, False, "--chart/--no-chart", help="Draw cost against speed of the machines."),
+    "sort": _option(PANEL, None, "--sort", metavar="COLUMN", help="Sort by this column (default: cheapest first)."),
+    "columns": _option(PANEL, None, "--columns", metavar="A,B,C", help="Columns to keep, of JSON and CSV too."),
+    "by": _option(PANEL, None, "--by", metavar="NAME", help="Table by month or quarter, to the horizon."),
+    "chart": _option(PANEL, False, "--chart/--no-chart", help="Draw cost against speed of the machines."),
 }
 LIFETIME = ("loss_of", "loss", "inference_tokens", "law")
 SIDE_BY_SIDE = ("vary", "against", "cross", "workers", "sort", "columns", "by")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from llmcost.cli import command
+from llmcost.cli.options import PANEL, QUESTION, option
 
 if TYPE_CHECKING:
     from llmcost.catalog import Catalog
@@ -24,16 +25,22 @@ COMMON = (
     *("train_cost", "cost_per_request", "requests", "growth", "horizon", "start", "solve", "at"),
     *("model", "hardware", "train_gpus", "tokens", "isl", "osl", "price", "chart", "plot", "by"),
 )
-PANEL: dict[str, Any] = {"rich_help_panel": "Output", "show_default": False}
-QUESTION: dict[str, Any] = {"rich_help_panel": "Solve for", "show_default": False}
-CHART = typer.Option(None, "--chart/--no-chart", help="Draw the curves (default: on a terminal).", **PANEL)
-BY = typer.Option(None, "--by", metavar="NAME", help="Table by month or quarter, to the horizon.", **PANEL)
-CURVE = typer.Option(False, "--curve", help="Every day of the curves, in JSON and CSV too.", **PANEL)
-SOLVE = typer.Option(
-    None, "--solve", metavar="NAME", help="Find the traffic, price or params of a crossover at --at.", **QUESTION
+CHART = option(None, "--chart/--no-chart", help="Draw the curves (default: on a terminal).", rich_help_panel=PANEL)
+BY = option(None, "--by", metavar="NAME", help="Table by month or quarter, to the horizon.", rich_help_panel=PANEL)
+CURVE = option(False, "--curve", help="Every day of the curves, in JSON and CSV too.", rich_help_panel=PANEL)
+SOLVE = option(
+    None,
+    "--solve",
+    metavar="NAME",
+    help="Find the traffic, price or params of a crossover at --at.",
+    rich_help_panel=QUESTION,
 )
-AT = typer.Option(
-    None, "--at", metavar="TIME", help="When the crossover should fall, counted from launch: 12mo.", **QUESTION
+AT = option(
+    None,
+    "--at",
+    metavar="TIME",
+    help="When the crossover should fall, counted from launch: 12mo.",
+    rich_help_panel=QUESTION,
 )
 EXTRA = {"solve": SOLVE, "at": AT, "chart": CHART, "by": BY, "curve": CURVE}
 

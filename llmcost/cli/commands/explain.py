@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import typer
 
+from llmcost.cli.options import argument, option
 from llmcost.errors import LlmcostError, did_you_mean, raise_all, shown
 
 SUMMARY = "What a warning, an exit code, an option or a figure means, and what to do."
@@ -53,14 +54,13 @@ def _complete(incomplete: str) -> list[str]:
     return [name for name in (*CAVEATS, *EXITS) if name.lower().startswith(incomplete.lower())]
 
 
-WORDS = typer.Argument(
+WORDS = argument(
     [],
     metavar="[WORD]...",
     help="Codes (W015, exit-1), options, figures, pages; every warning when none is named.",
-    show_default=False,
     autocompletion=_complete,
 )
-JSON = typer.Option(False, "--json", help="Print JSON.", show_default=False)
+JSON = option(False, "--json", help="Print JSON.")
 
 
 def register(app: typer.Typer, full: bool) -> None:

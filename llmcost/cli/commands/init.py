@@ -5,14 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from llmcost.cli import messages
 from llmcost.cli.command import complete_preset
-from llmcost.cli.commands.presets import FOLDER
 from llmcost.cli.help import examples
+from llmcost.cli.options import FOLDER, argument, option
 from llmcost.errors import LlmcostError, did_you_mean, shown
 
 if TYPE_CHECKING:
@@ -28,16 +28,10 @@ llmcost init budgets --goal train --model llama-3.1-8b --tokens 2T --limit 400k 
 MOST_TRIES, MOST_CHARACTERS = 5, 1000
 
 
-def _option(default: Any, *names: str, **more: Any) -> Any:
-    return typer.Option(default, *names, show_default=False, **more)
-
-
-PLACE = typer.Argument(
-    ".", metavar="[FOLDER]", help="Where to write; this folder when none is named.", show_default=False
-)
-GOAL = _option(None, "--goal", metavar="NAME", help="What you want to know: serve, train or crossover.")
-MODEL = _option(None, "--model", "-m", metavar="NAME", help="Which model.", autocompletion=complete_preset("models"))
-HARDWARE = _option(
+PLACE = argument(".", metavar="[FOLDER]", help="Where to write; this folder when none is named.")
+GOAL = option(None, "--goal", metavar="NAME", help="What you want to know: serve, train or crossover.")
+MODEL = option(None, "--model", "-m", metavar="NAME", help="Which model.", autocompletion=complete_preset("models"))
+HARDWARE = option(
     None,
     "--hardware",
     "-H",
@@ -45,11 +39,11 @@ HARDWARE = _option(
     help="Which accelerator or cloud instance.",
     autocompletion=complete_preset("hardware"),
 )
-REQUESTS = _option(None, "--requests", metavar="QUANTITY", help="Traffic: 1M/day.")
-TOKENS = _option(None, "--tokens", metavar="QUANTITY", help="Training tokens: 1T.")
-LIMIT = _option(None, "--limit", metavar="QUANTITY", help="What it may cost; for a crossover, after how many days.")
-YES = _option(False, "--yes", "-y", help="Ask nothing: take the usual value where no option says another.")
-FORCE = _option(False, "--force", help="Write over files that are there.")
+REQUESTS = option(None, "--requests", metavar="QUANTITY", help="Traffic: 1M/day.")
+TOKENS = option(None, "--tokens", metavar="QUANTITY", help="Training tokens: 1T.")
+LIMIT = option(None, "--limit", metavar="QUANTITY", help="What it may cost; for a crossover, after how many days.")
+YES = option(False, "--yes", "-y", help="Ask nothing: take the usual value where no option says another.")
+FORCE = option(False, "--force", help="Write over files that are there.")
 
 
 def register(app: typer.Typer, full: bool) -> None:

@@ -8,37 +8,20 @@ from typing import Any
 import typer
 
 from llmcost.cli import command
-from llmcost.render import formats
+from llmcost.cli.options import FOLDER, FORMAT, JSON, NO_COLOR, OUTPUT, argument, deliver, option
 
 SUMMARY = "What is known, from where, and how old it is."
-KIND = typer.Argument(
+KIND = argument(
     None,
     metavar="[KIND]",
     help="hardware, models, prices, regions, apis, scenarios or calibration.",
-    show_default=False,
 )
-NAME = typer.Argument(
+NAME = argument(
     ...,
     metavar="NAME",
     help="Preset name, KIND/NAME, file.toml, or a model's files.",
-    show_default=False,
     autocompletion=command.complete_any,
 )
-FOLDER = typer.Option(
-    None, "--presets", metavar="DIR", help="Folder of your own presets.", envvar="LLMCOST_PRESETS", show_default=False
-)
-FORMATS = formats("presets")
-FORMAT = typer.Option(
-    "table",
-    "--format",
-    metavar="NAME",
-    help=f"How to print: {', '.join(FORMATS)}.",
-    show_default=False,
-    envvar="LLMCOST_FORMAT",
-)
-JSON = typer.Option(False, "--json", help="Short for --format json.", show_default=False)
-OUTPUT = typer.Option(None, "--output", "-o", metavar="FILE", help="Write to a file.", show_default=False)
-NO_COLOR = typer.Option(False, "--no-color", help="No colour (NO_COLOR works too).", show_default=False)
 
 
 def register(app: typer.Typer, full: bool) -> None:
@@ -64,32 +47,12 @@ def _nothing() -> None:
     return None
 
 
-def deliver(
-    estimate: Any,
-    format_: str,
-    json_: bool,
-    output: str | None,
-    no_color: bool,
-    plot: str | None = None,
-    plot_kind: str | None = None,
-) -> int:
-    """Print or write an answer of a command that asks no scenario."""
-    from llmcost.cli import output as out
-
-    known = formats(estimate.command)
-    drawn = {"plot": plot, "plot_kind": plot_kind}
-    how = out.options(format_, json_, output, explain=False, quiet=False, no_color=no_color, formats=known, **drawn)
-    return out.deliver(estimate, how)
-
-
 def list_(
     kind: str | None = KIND,
-    provider: str | None = typer.Argument(
-        None, metavar="[PROVIDER]", help="Of apis: whose models to list with their prices.", show_default=False
+    provider: str | None = argument(
+        None, metavar="[PROVIDER]", help="Of apis: whose models to list with their prices."
     ),
-    family: str | None = typer.Option(
-        None, "--family", metavar="WORD", help="Models of a family: qwen, llama, gemma.", show_default=False
-    ),
+    family: str | None = option(None, "--family", metavar="WORD", help="Models of a family: qwen, llama, gemma."),
     presets_dir: str | None = FOLDER,
     format_: str = FORMAT,
     json_: bool = JSON,
@@ -104,7 +67,7 @@ def list_(
 
 
 def search(
-    words: list[str] = typer.Argument(..., metavar="WORD...", help="Words of a name or title.", show_default=False),
+    words: list[str] = argument(..., metavar="WORD...", help="Words of a name or title."),
     presets_dir: str | None = FOLDER,
     format_: str = FORMAT,
     json_: bool = JSON,
@@ -120,9 +83,7 @@ def search(
 
 def show(
     name: str = NAME,
-    kind: str | None = typer.Option(
-        None, "--kind", metavar="KIND", help="Which kind, when a name is of several.", show_default=False
-    ),
+    kind: str | None = option(None, "--kind", metavar="KIND", help="Which kind, when a name is of several."),
     presets_dir: str | None = FOLDER,
     format_: str = FORMAT,
     json_: bool = JSON,
@@ -137,9 +98,7 @@ def show(
 
 
 def check(
-    files: list[str] = typer.Argument(
-        ..., metavar="FILE...", help="Preset or scenario files, or a model's config.json.", show_default=False
-    ),
+    files: list[str] = argument(..., metavar="FILE...", help="Preset or scenario files, or a model's config.json."),
     format_: str = FORMAT,
     json_: bool = JSON,
     output: str | None = OUTPUT,
@@ -152,9 +111,9 @@ def check(
 
 
 def new(
-    kind: str = typer.Argument(..., metavar="KIND", show_default=False),
-    name: str = typer.Argument(..., metavar="NAME", show_default=False),
-    like: str | None = typer.Option(None, "--from", metavar="NAME", help="Start from this preset.", show_default=False),
+    kind: str = argument(..., metavar="KIND"),
+    name: str = argument(..., metavar="NAME"),
+    like: str | None = option(None, "--from", metavar="NAME", help="Start from this preset."),
     presets_dir: str | None = FOLDER,
     output: str | None = OUTPUT,
 ) -> int:
@@ -166,16 +125,13 @@ def new(
 
 
 def import_(
-    file: str = typer.Argument(
+    file: str = argument(
         ...,
         metavar="PATH",
         help="A config.json, its folder, a .gguf or .safetensors file, or - for standard input.",
-        show_default=False,
     ),
-    name: str | None = typer.Option(None, "--name", metavar="NAME", help="What to call the model.", show_default=False),
-    measure: bool = typer.Option(
-        False, "--measure", help="Count its own class, built by transformers without weights.", show_default=False
-    ),
+    name: str | None = option(None, "--name", metavar="NAME", help="What to call the model."),
+    measure: bool = option(False, "--measure", help="Count its own class, built by transformers without weights."),
     output: str | None = OUTPUT,
 ) -> int:
     """Turn a model's files into a preset: a Hugging Face config.json or folder, a GGUF file."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import typer
 
+from llmcost.cli.options import argument
+
 SUMMARY = "Print the JSON Schema of a command's answer, or of scenario files."
-NAME = typer.Argument(
+NAME = argument(
     ...,
     metavar="NAME",
     help="scenario, budget, train, serve, crossover, compare, check, presets or validate.",
-    show_default=False,
 )
 
 

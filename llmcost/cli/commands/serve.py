@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from llmcost.cli import command
+from llmcost.cli.options import option
 
 if TYPE_CHECKING:
     from llmcost.catalog import Catalog
@@ -38,11 +39,10 @@ COMMON = (
 )
 
 
-LADDER = typer.Option(
+LADDER = option(
     False,
     "--ladder",
     help="Cost after each technique, from fp16 static batch 8 on; with --technique, those in the order given.",
-    show_default=False,
     rich_help_panel="Techniques",
 )
 

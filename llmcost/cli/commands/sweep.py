@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from llmcost.cli import command
+from llmcost.cli.options import option
 
 if TYPE_CHECKING:
     from llmcost.catalog import Catalog
@@ -27,7 +28,7 @@ GRID = "Grid"
 
 
 def _option(default: Any, *names: str, **more: Any) -> Any:
-    return typer.Option(default, *names, show_default=False, rich_help_panel=GRID, **more)
+    return option(default, *names, rich_help_panel=GRID, **more)
 
 
 OPTIONS: dict[str, Any] = {

@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from llmcost.cli import measuring
+from llmcost.cli.options import argument, option
 
 if TYPE_CHECKING:
     from llmcost.catalog import Catalog
     from llmcost.result import Estimate
 
 SUMMARY = "What your traffic looks like: lengths, hours, bursts, growth, reused prefixes, users."
-FILE = typer.Argument(..., metavar="FILE", help="A log of requests.", show_default=False)
-OUTPUT = typer.Option(
-    None, "--output", "-o", metavar="FILE", help="Write a scenario (.toml), or the answer.", show_default=False
-)
+FILE = argument(..., metavar="FILE", help="A log of requests.")
+OUTPUT = option(None, "--output", "-o", metavar="FILE", help="Write a scenario (.toml), or the answer.")
 KNOWN = (
     "Read are Azure, BurstGPT, Mooncake and ServeGen traces, LiteLLM, Langfuse and Helicone logs, OpenTelemetry spans, "
     "and tables or JSON lines with a time and, where they have them, lengths, users and status."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from llmcost.cli import command
+from llmcost.cli.options import QUESTION, option
 
 if TYPE_CHECKING:
     from llmcost.catalog import Catalog
@@ -23,19 +24,22 @@ COMMON = (
     *("model", "params", "tokens", "hardware", "gpus", "dtype", "method", "mfu", "gpu_hours"),
     *("price", "provider", "commitment", "region", "solve", "at", "confidence"),
 )
-QUESTION: dict[str, Any] = {"rich_help_panel": "Solve for", "show_default": False}
-SOLVE = typer.Option(
-    None, "--solve", metavar="NAME", help="Find the number of gpus with which the run ends by --at.", **QUESTION
+SOLVE = option(
+    None,
+    "--solve",
+    metavar="NAME",
+    help="Find the number of gpus with which the run ends by --at.",
+    rich_help_panel=QUESTION,
 )
-AT = typer.Option(
+AT = option(
     None,
     "--at",
     metavar="TIME",
     help="When the run should end, counted from its start: 30d. Alone: the chance that it does.",
-    **QUESTION,
+    rich_help_panel=QUESTION,
 )
-SURE = typer.Option(None, "--confidence", metavar="SHARE", help="Chance with which --solve is to end it by --at: 90%.",
-                    **QUESTION)  # fmt: skip
+SURE = option(None, "--confidence", metavar="SHARE", help="Chance with which --solve is to end it by --at: 90%.",
+                    rich_help_panel=QUESTION)  # fmt: skip
 EXTRA = {"solve": SOLVE, "at": AT, "confidence": SURE}
 
 

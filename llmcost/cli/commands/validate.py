@@ -7,26 +7,21 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from llmcost.cli import measuring
-from llmcost.cli.commands.presets import OUTPUT
+from llmcost.cli.options import OUTPUT, argument, option
 
 if TYPE_CHECKING:
     from llmcost.catalog import Catalog
     from llmcost.result import Estimate
 
 SUMMARY = "How far the estimator is from published measurements, and from yours."
-SUBJECT = typer.Argument(None, metavar="[SUBJECT]", help="training, runs, serving or memory.", show_default=False)
-DATA = typer.Option(
+SUBJECT = argument(None, metavar="[SUBJECT]", help="training, runs, serving or memory.")
+DATA = option(
     None,
     "--data",
     metavar="FILE",
     help="Your own rows: a table, or a file of a benchmark or trainer.",
-    show_default=False,
 )
-
-
-CALIBRATION = typer.Option(
-    None, "--calibration", metavar="FILE", help="Constants of a stack (llmcost calibrate).", show_default=False
-)
+CALIBRATION = option(None, "--calibration", metavar="FILE", help="Constants of a stack (llmcost calibrate).")
 
 
 def register(app: typer.Typer, full: bool) -> None:
