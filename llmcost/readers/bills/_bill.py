@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from llmcost.errors import LlmcostError, shown
 from llmcost.readers.content import Content
 from llmcost.readers.record import Record
-from llmcost.readers.rows import BillRow
+from llmcost.readers.rows import BILL, BillRow, Reader, Reading
 
 LLM = re.compile(
     r"bedrock|openai|foundry models|vertex ai|gemini|claude|anthropic|\bgpt|\bllama|mistral|deepseek|qwen|\btokens?\b"
@@ -40,6 +41,20 @@ class Names(NamedTuple):
     cached: tuple[str, ...] = ()
     written: tuple[str, ...] = ()
     every: bool = False  # every line is of a language model
+
+
+def of_columns(name: str, names: Names, recognises: Callable[[Content], bool], notes: tuple[str, ...] = ()) -> Reader:
+    """A kind of bill whose lines, of a table or of pages of an API, say everything under the names of columns."""
+
+    def read(content: Content) -> Reading:
+        return Reading(BILL, name, rows(lines(content), names), notes)
+
+    return Reader(name, BILL, recognises, read)
+
+
+def lines(content: Content) -> list[Record]:
+    """The lines of a table, or the results of pages of an API."""
+    return pages(content) if content.looks_like_json else content.table
 
 
 def rows(found: list[Record], names: Names, american: bool = False) -> list[BillRow]:

@@ -34,7 +34,7 @@ def read(content: Content) -> Reading:
     LlmcostError
         A line cut off, a number or a date that is none.
     """
-    found = _bill.pages(content) if content.looks_like_json else content.table
+    found = _bill.lines(content)
     rows = [_whole(row, r) for row, r in zip(_bill.rows(found, NAMES), found, strict=True)]
     notes = (
         "usage without amounts: what it costs is not in it",

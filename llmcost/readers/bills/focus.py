@@ -8,7 +8,6 @@ from __future__ import annotations
 from llmcost.readers.bills import _bill
 from llmcost.readers.bills._bill import Names
 from llmcost.readers.content import Content
-from llmcost.readers.rows import BILL, Reader, Reading
 
 NAMES = Names(
     day=("chargeperiodstart",), until=("chargeperiodend",), amount=("billedcost",), currency=("billingcurrency",),
@@ -22,15 +21,4 @@ def recognises(content: Content) -> bool:
     return {"billedcost", "billingcurrency", "chargeperiodstart"} <= _bill.heads(content)
 
 
-def read(content: Content) -> Reading:
-    """Every line.
-
-    Raises
-    ------
-    LlmcostError
-        A line cut off, a number or a date that is none.
-    """
-    return Reading(BILL, READER.name, _bill.rows(content.table, NAMES))
-
-
-READER = Reader("FOCUS bill", BILL, recognises, read)
+READER = _bill.of_columns("FOCUS bill", NAMES, recognises)

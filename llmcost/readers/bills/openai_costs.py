@@ -8,7 +8,6 @@ from __future__ import annotations
 from llmcost.readers.bills import _bill
 from llmcost.readers.bills._bill import Names
 from llmcost.readers.content import Content
-from llmcost.readers.rows import BILL, Reader, Reading
 
 NAMES = Names(
     day=("bucket", "start_time_iso", "start_time"), amount=("amount_value", "amount.value"),
@@ -22,16 +21,4 @@ def recognises(content: Content) -> bool:
     return pages or {"amount_value", "amount_currency"} <= _bill.heads(content)
 
 
-def read(content: Content) -> Reading:
-    """Every line.
-
-    Raises
-    ------
-    LlmcostError
-        A line cut off, a number or a date that is none.
-    """
-    found = _bill.pages(content) if content.looks_like_json else content.table
-    return Reading(BILL, READER.name, _bill.rows(found, NAMES))
-
-
-READER = Reader("OpenAI costs", BILL, recognises, read)
+READER = _bill.of_columns("OpenAI costs", NAMES, recognises)

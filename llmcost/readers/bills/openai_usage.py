@@ -8,7 +8,6 @@ from __future__ import annotations
 from llmcost.readers.bills import _bill
 from llmcost.readers.bills._bill import Names
 from llmcost.readers.content import Content
-from llmcost.readers.rows import BILL, Reader, Reading
 
 NAMES = Names(
     day=("bucket", "start_time_iso", "start_time"), model=("model",), project=("project_id",),
@@ -23,16 +22,4 @@ def recognises(content: Content) -> bool:
     return table or _bill.paged(content, "num_model_requests")
 
 
-def read(content: Content) -> Reading:
-    """Every line.
-
-    Raises
-    ------
-    LlmcostError
-        A line cut off, a number or a date that is none.
-    """
-    found = _bill.pages(content) if content.looks_like_json else content.table
-    return Reading(BILL, READER.name, _bill.rows(found, NAMES), ("usage without amounts: what it costs is not in it",))
-
-
-READER = Reader("OpenAI usage", BILL, recognises, read)
+READER = _bill.of_columns("OpenAI usage", NAMES, recognises, ("usage without amounts: what it costs is not in it",))
