@@ -31,8 +31,12 @@ class Imported(NamedTuple):
     warnings: tuple[Warning, ...] = ()
 
 
-def model_from_config(config: dict[str, Any], name: str, read: dt.date | None = None) -> spec.Model:
-    """The architecture that a configuration describes; sizes come from the file, never from a guess.
+def read_config(
+    config: dict[str, Any], name: str, separate: Mapping[str, Any] | None = None, read: dt.date | None = None
+) -> Imported:
+    """The architecture that a configuration describes, with a warning for all that is not understood.
+
+    Sizes come from the file, never from a guess.
 
     Parameters
     ----------
@@ -40,6 +44,8 @@ def model_from_config(config: dict[str, Any], name: str, read: dt.date | None = 
         Parsed `config.json`; a multimodal one is read by its language model.
     name : str
         Title of the model, and what messages call the file.
+    separate : mapping
+        `hf_quant_config.json` beside it, where there is one.
     read : date
         Day the file was read, for the source note; today when not given.
 
@@ -52,29 +58,9 @@ def model_from_config(config: dict[str, Any], name: str, read: dt.date | None = 
 
     Examples
     --------
-    >>> model_from_config({"model_type": "lama"}, "mine")
+    >>> read_config({"model_type": "lama"}, "mine")
     Traceback (most recent call last):
     llmcost.errors.LlmcostError: mine: model_type: 'lama' is not known
-    """
-    return read_config(config, name, read=read).model
-
-
-def read_config(
-    config: dict[str, Any], name: str, separate: Mapping[str, Any] | None = None, read: dt.date | None = None
-) -> Imported:
-    """As `model_from_config`, with a warning for all that is not understood.
-
-    Parameters
-    ----------
-    config, name, read
-        As `model_from_config`.
-    separate : mapping
-        `hf_quant_config.json` beside it, where there is one.
-
-    Raises
-    ------
-    LlmcostError
-        As `model_from_config`.
     """
     where = shown(name).strip("'")
     if not isinstance(config, dict):

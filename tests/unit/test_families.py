@@ -10,7 +10,7 @@ import pytest
 
 from llmcost.engine.model.parameters import count
 from llmcost.errors import LlmcostError
-from llmcost.hf_config import model_from_config
+from llmcost.hf_config import read_config
 
 CLASSES: dict[str, Any] = json.loads((Path(__file__).parent / "class_totals.json").read_text("utf-8"))
 # transformers 5.24 gives the experts of LongCat that compute nothing matrices of their own; the published files have
@@ -44,7 +44,7 @@ def test_most_families_have_a_class() -> None:
 
 @pytest.mark.parametrize("kind", sorted(set(CLASSES) - TOWERS - INCOMPLETE))
 def test_an_import_counts_what_the_class_holds(kind: str) -> None:
-    counts = count(model_from_config(config(kind), kind))
+    counts = count(read_config(config(kind), kind).model)
     assert counts.total == pytest.approx(PUBLISHED.get(kind, CLASSES[kind]["total"]), rel=2e-4)
     if kind not in ACTIVE:
         assert counts.active == pytest.approx(CLASSES[kind]["active"], rel=1e-3)
@@ -74,7 +74,7 @@ BUILT: dict[str, tuple[dict[str, Any], int, int]] = {
 @pytest.mark.parametrize("kind", sorted(BUILT))
 def test_an_import_counts_a_class_that_was_given_its_keys(kind: str) -> None:
     said, total, active = BUILT[kind]
-    counts = count(model_from_config({"model_type": kind, **said}, kind))
+    counts = count(read_config({"model_type": kind, **said}, kind).model)
     assert counts.total == pytest.approx(total, rel=2e-4)
     assert counts.active == pytest.approx(active, rel=1e-3)
 
@@ -82,7 +82,7 @@ def test_an_import_counts_a_class_that_was_given_its_keys(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["zamba2", "hrm_text", "dory"])
 def test_layers_that_run_several_times_are_refused(kind: str) -> None:
     with pytest.raises(LlmcostError, match="several times for a token") as error:
-        model_from_config({"model_type": kind, "num_hidden_layers": 2}, "m")
+        read_config({"model_type": kind, "num_hidden_layers": 2}, "m")
     assert "--measure" in error.value.hint
 
 
@@ -94,5 +94,5 @@ def test_either_part_of_a_file_may_say_that_the_head_is_its_own() -> None:
         "tie_word_embeddings": False,
         "text_config": text | {"tie_word_embeddings": True},
     }
-    apart, tied = model_from_config(outer, "m"), model_from_config(outer | {"tie_word_embeddings": True}, "m")
+    apart, tied = read_config(outer, "m").model, read_config(outer | {"tie_word_embeddings": True}, "m").model
     assert count(apart).total - count(tied).total == 64 * 1000

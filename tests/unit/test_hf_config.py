@@ -13,7 +13,7 @@ from llmcost.decode import decode
 from llmcost.engine.model.transformer import shape_of
 from llmcost.errors import Findings, LlmcostError
 from llmcost.files import parse_toml
-from llmcost.hf_config import model_from_config, model_to_toml, read_config
+from llmcost.hf_config import model_to_toml, read_config
 from llmcost.hf_config.families import FAMILIES
 
 DAY = dt.date(2026, 11, 23)
@@ -153,7 +153,7 @@ MODELS: dict[str, tuple[dict[str, Any], float, float]] = {
 @pytest.mark.parametrize("name", MODELS)
 def test_parameters_match_the_published_count(name: str) -> None:
     config, published, tolerance = MODELS[name]
-    shape = shape_of(model_from_config(config, name, DAY))
+    shape = shape_of(read_config(config, name, read=DAY).model)
     assert shape.params_total == pytest.approx(published, rel=max(tolerance, 1e-12))
 
 
@@ -161,24 +161,24 @@ def test_parameters_match_the_published_count(name: str) -> None:
 def test_import_and_preset_describe_the_same_shape(name: str) -> None:
     preset, _ = Catalog().load(spec.Model, name)
     described = shape_of(preset)._replace(vision_params=0.0)  # the configuration of the text model has no tower
-    assert shape_of(model_from_config(MODELS[name][0], name, DAY)) == described
+    assert shape_of(read_config(MODELS[name][0], name, read=DAY).model) == described
 
 
 def test_glm_4_has_9_4_billion_parameters() -> None:
     """THUDM/glm-4-9b-chat-hf: "9B", 9.4B on its page; no preset."""
     config = _c("glm", 40, 4096, 32, 2, 13696, 151552, head_dim=128, attention_bias=True)
-    assert shape_of(model_from_config(config, "glm-4-9b", DAY)).params_total == pytest.approx(9.4e9, rel=0.01)
+    assert shape_of(read_config(config, "glm-4-9b", read=DAY).model).params_total == pytest.approx(9.4e9, rel=0.01)
 
 
 def test_deepseek_v32_adds_an_indexer_to_v3() -> None:
     config = V3 | {"model_type": "deepseek_v32", "index_n_heads": 64, "index_head_dim": 128, "index_topk": 2048}
     preset, _ = Catalog().load(spec.Model, "deepseek-v3.2")
-    assert shape_of(model_from_config(config, "v3.2", DAY)) == shape_of(preset)
+    assert shape_of(read_config(config, "v3.2", read=DAY).model) == shape_of(preset)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_written_preset_reads_back_the_same(name: str) -> None:
-    model = model_from_config(MODELS[name][0], name, DAY)
+    model = read_config(MODELS[name][0], name, read=DAY).model
     assert decode(spec.Model, parse_toml(model_to_toml(model).encode(), name), name) == model
 
 
@@ -190,16 +190,16 @@ def test_shipped_presets_survive_writing_and_reading() -> None:
 
 
 def test_native_format_and_context_come_from_the_file() -> None:
-    v3 = model_from_config(V3, "v3", DAY)
+    v3 = read_config(V3, "v3", read=DAY).model
     assert (v3.native_dtype, v3.max_context) == ("fp8", 163840)
-    assert model_from_config(LLAMA, "l", DAY).native_dtype == "bf16"
+    assert read_config(LLAMA, "l", read=DAY).model.native_dtype == "bf16"
     odd = read_config(LLAMA | {"quantization_config": {"quant_method": "vptq"}}, "l", read=DAY)
     assert odd.model.native_dtype == "bf16"
     assert "method 'vptq' of its quantisation" in odd.warnings[0].message
 
 
 def test_class_defaults_are_announced() -> None:
-    note = model_from_config(GEMMA3, "g", DAY).sources[0].note
+    note = read_config(GEMMA3, "g", read=DAY).model.sources[0].note
     assert "vocab_size 262208" in note
     assert "num_key_value_heads 4" in note
     assert "language model of a multimodal file" in note
@@ -207,7 +207,7 @@ def test_class_defaults_are_announced() -> None:
 
 def _messages(config: Any) -> list[str]:
     with pytest.raises(LlmcostError) as caught:
-        model_from_config(config, "mine", DAY)
+        read_config(config, "mine", read=DAY)
     error = caught.value
     return [f.message for f in error.findings] if isinstance(error, Findings) else [error.message]
 
@@ -259,7 +259,7 @@ def test_what_a_family_needs_is_required(name: str, change: dict[str, Any], mess
 
 def test_unknown_type_names_the_nearest() -> None:
     with pytest.raises(LlmcostError) as caught:
-        model_from_config(LLAMA | {"model_type": "qwen3_mo"}, "mine", DAY)
+        read_config(LLAMA | {"model_type": "qwen3_mo"}, "mine", read=DAY)
     assert caught.value.message == "mine: model_type: 'qwen3_mo' is not known"
     assert "'qwen3_moe'" in caught.value.hint
 
@@ -279,7 +279,7 @@ def test_an_empty_file_of_each_family_lists_what_is_missing(kind: str) -> None:
 def test_windows_after_the_first_layers() -> None:
     """Qwen 2: `max_window_layers` layers keep full attention, the others a window."""
     config = MODELS["qwen2.5-7b"][0] | {"use_sliding_window": True, "sliding_window": 4096, "max_window_layers": 20}
-    model = model_from_config(config, "q", DAY)
+    model = read_config(config, "q", read=DAY).model
     assert (model.sliding_window, model.full_attention_layers) == (4096, 20)
 
 
@@ -292,5 +292,5 @@ def test_step_windows_without_heads_of_their_own_are_kept() -> None:
         "sliding_window": 512, "layer_types": kinds, "first_k_dense_replace": 3, "num_experts": 288,
         "num_experts_per_tok": 8, "moe_intermediate_size": 1280, "share_expert_dim": 1280,
     }  # fmt: skip
-    found = model_from_config(config, "step", DAY)
+    found = read_config(config, "step", read=DAY).model
     assert (found.sliding_window, found.full_attention_layers) == (512, 12)

@@ -39,7 +39,6 @@ class Grid(NamedTuple):
     precision_index: Index  # which of the precisions asked for
     gpus_per_replica: Array
     replicas: Num
-    gpus_paid: Num
     point: Point
     usd_per_mtok: Array  # per million output tokens, everything paid
     tokens_per_second: Num  # output, of all replicas
@@ -182,7 +181,7 @@ def search(
     meets = np.asarray((point.tpot_seconds <= targets.tpot_seconds) & (point.ttft_seconds <= targets.ttft_seconds))
     point = Point(*[np.broadcast_to(v, size.shape) for v in point])
     full = np.asarray((point.batch >= limit) & (limit < layout.dp * calibration.batch_limit))
-    grid = Grid(layout, precision, index[keep], size, replicas, paid, point, cost, speed, meets, full)
+    grid = Grid(layout, precision, index[keep], size, replicas, point, cost, speed, meets, full)
     return _choose(grid)
 
 

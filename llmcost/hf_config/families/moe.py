@@ -208,13 +208,8 @@ def mellum(r: Reader) -> Fields:
     return fields | sparse(r, fields["n_layers"]) | windows(r, fields["n_layers"], fields["n_layers"])
 
 
-def flex_olmo(r: Reader) -> Fields:
-    """FlexOlmo: OLMo 2 with experts of the FFN's width."""
-    return olmoe(r)
-
-
 def olmoe(r: Reader) -> Fields:
-    """OLMoE: `intermediate_size` is the width of an expert; norms over the whole query and key."""
+    """OLMoE and FlexOlmo: `intermediate_size` is the width of an expert; norms over the whole query and key."""
     fields = llama(r, kv_heads="heads", qk_norm="full")
     del fields["d_ff"]
     return fields | experts(r, "num_experts", "intermediate_size")
