@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from llmcost.errors import LlmcostError
 from llmcost.render import Options
+from llmcost.render.axis import tick_label, ticks, time_axis
 from llmcost.render.plot import SUFFIXES, plot
-from llmcost.render.terminal.chart import curve, interpolated, render, tick_label, ticks, time_axis
+from llmcost.render.terminal.chart import curve, interpolated, render
 from tests.unit import render_sample as sample
 
 DAYS_PER_MONTH = 365.25 / 12

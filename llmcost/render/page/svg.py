@@ -10,9 +10,8 @@ from typing import NamedTuple
 from markupsafe import Markup, escape
 
 from llmcost import units
+from llmcost.render.axis import bounds, log_ticks, tick_label
 from llmcost.render.charts import Bar, Bars, Chart, Lines
-from llmcost.render.terminal.chart import tick_label
-from llmcost.render.terminal.pareto import bounds, log_ticks
 
 WIDTH, HEIGHT = 720, 360
 LEFT, RIGHT, TOP, BOTTOM = 70, 110, 16, 40

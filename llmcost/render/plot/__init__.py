@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmcost import units
 from llmcost.errors import LlmcostError
+from llmcost.render.axis import day_text, tick_label, ticks, time_axis
 from llmcost.render.charts import charts
 from llmcost.render.plot.axes import draw
 from llmcost.render.terminal import chart
@@ -148,9 +149,7 @@ def _tornado(estimate: Estimate) -> Drawing:
         axes.set_yticks(range(len(rows)), [input_name(row["input"]) for row in rows])
         axes.set_ylim(len(rows) - 0.4, -0.9)
         axes.set_xlim(min(known) - 0.28 * span, max(known) + 0.28 * span)
-        axes.annotate(
-            chart.day_text(float(centre)), (centre, -0.5), ha="center", va="bottom", fontweight="bold", fontsize=9
-        )
+        axes.annotate(day_text(float(centre)), (centre, -0.5), ha="center", va="bottom", fontweight="bold", fontsize=9)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("days after launch; input at its 5 % end (plain), 95 % end (hatched)", fontsize=9)
@@ -188,7 +187,7 @@ def _amortisation(estimate: Estimate) -> Drawing:
         axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.yaxis.set_major_formatter(lambda y, _: units.format("usd", y))
         axes.yaxis.set_minor_formatter(lambda *_: "")
-        at, labels, word = chart.time_axis(rows[-1]["day"], 10)
+        at, labels, word = time_axis(rows[-1]["day"], 10)
         axes.set_xticks(at, labels)
         axes.set_xlim(0, rows[-1]["day"])
         axes.set_xlabel(f"{word} after launch")
@@ -198,7 +197,7 @@ def _amortisation(estimate: Estimate) -> Drawing:
         if isinstance(day, int | float) and 0 < day <= rows[-1]["day"]:
             axes.axvline(day, color=FAINT, linewidth=1, linestyle=(0, (3, 3)))
             top = ("data", "axes fraction")
-            axes.annotate(f" {chart.day_text(day)}", (day, 0.97), xycoords=top, va="top", fontweight="bold")
+            axes.annotate(f" {day_text(day)}", (day, 0.97), xycoords=top, va="top", fontweight="bold")
             found = chart.curve(estimate)
             if found is not None:
                 _span(axes, found)
@@ -226,9 +225,9 @@ def _draw(axes: Axes, curve: chart.Curve) -> None:
     axes.set_xlim(0, curve.end)
     axes.set_ylim(0, top)
     _mark(axes, curve, kind)
-    levels = chart.ticks(top, 5)
-    axes.set_yticks(levels, [chart.tick_label(kind, y) for y in levels])
-    at, labels, word = chart.time_axis(curve.end, 10)
+    levels = ticks(top, 5)
+    axes.set_yticks(levels, [tick_label(kind, y) for y in levels])
+    at, labels, word = time_axis(curve.end, 10)
     axes.set_xticks(at, labels)
     axes.set_xlabel(f"{word} after launch")
     _span(axes, curve)
@@ -269,7 +268,7 @@ def _mark(axes: Axes, curve: chart.Curve, kind: str) -> None:
     axes.plot([day], [level], marker="o", markersize=7, color=INK, markeredgecolor="white", zorder=5)
     left = day > 0.4 * curve.end
     axes.annotate(
-        f"{chart.day_text(day)}, {units.format(kind, level)}", (day, level),
+        f"{day_text(day)}, {units.format(kind, level)}", (day, level),
         xytext=(-8 if left else 10, 10 if left else -14),
         textcoords="offset points", ha="right" if left else "left", fontweight="bold",
         bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.75, "linewidth": 0}, zorder=6,

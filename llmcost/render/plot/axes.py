@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from llmcost.render.axis import log_ticks, tick_label
 from llmcost.render.charts import Bars, Chart, Lines
-from llmcost.render.terminal.chart import tick_label
-from llmcost.render.terminal.pareto import log_ticks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 from llmcost import units
 from llmcost.render import Options
+from llmcost.render.axis import SOON, day_text, tick_label, ticks, time_axis
 from llmcost.render.text import trimmed
 from llmcost.result import Estimate, Range
 
 WIDTH, WIDEST, NARROWEST = 80, 110, 44  # of the whole picture: in a pipe, at most, at least
-SOON = 10.0  # days: below it a day is too coarse to tell
 HEIGHT, FEWEST = 15, 12  # rows of the curves, and columns that they need
-DAYS_PER_MONTH, DAYS_PER_YEAR = units.MONTH / units.DAY, units.YEAR / units.DAY
 BASES = {
     "usd": ("usd", "spend"),
     "kwh": ("kwh", "electricity"),
@@ -31,7 +29,6 @@ COLORS = {
 }  # fmt: skip
 BANDS = {"training": ("╌", "~"), "inference": ("·", ".")}  # edges of the interval, in a terminal of any kind
 ROOM = 2.0  # the most that the picture grows so that the upper edge of training is in it
-_ZEROS = re.compile(r"(\.\d*?)0+(?=\D|$)")
 
 Row = Mapping[str, Any]
 
@@ -127,17 +124,6 @@ def curve(estimate: Estimate) -> Curve | None:
     return bare._replace(crossing=(float(day), level), top=max(bare.top, level))
 
 
-def day_text(day: float, soon: bool | None = None) -> str:
-    """When it is, after launch; within ten days in hours and days, unless it is told beside a later one.
-
-    >>> day_text(529.3), day_text(0.52), day_text(0.52, False)
-    ('day 529', '12.5 h', 'day 1')
-    """
-    if day == 0.0 or not (day < SOON if soon is None else soon):
-        return f"day {day:,.0f}"
-    return units.format("seconds", units.DAY * day)
-
-
 def interpolated(points: Sequence[tuple[float, float]], x: float) -> float:
     """Linear between points, flat outside them.
 
@@ -148,52 +134,6 @@ def interpolated(points: Sequence[tuple[float, float]], x: float) -> float:
         if x0 <= x <= x1:
             return y0 if x1 == x0 else y0 + (y1 - y0) * (x - x0) / (x1 - x0)
     return points[0][1] if x < points[0][0] else points[-1][1]
-
-
-def ticks(top: float, count: int) -> list[float]:
-    """Round steps of 1, 2 or 5 from zero up to `top`, at most `count` (three or more) of them after zero.
-
-    >>> ticks(11.9e6, 4), ticks(1.0, 5)
-    ([0.0, 5000000.0, 10000000.0], [0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
-    """
-    power = 10.0 ** math.floor(math.log10(top / count))
-    step = next(m * power for m in (1, 2, 5, 10, 20) if m * power * count >= top * (1 - 1e-9))
-    return [float(f"{i * step:.12g}") for i in range(int(top / step + 1e-9) + 1)]
-
-
-def tick_label(kind: str, value: float) -> str:
-    """A short label: no zeros after the point.
-
-    >>> tick_label("usd", 5e6), tick_label("usd", 2.5e6), tick_label("kwh", 2e5), tick_label("usd", 0.0)
-    ('$5M', '$2.5M', '200 MWh', '$0')
-    """
-    if value == 0 and kind != "usd":
-        return "0"
-    return _ZEROS.sub(lambda found: found.group(1).rstrip("."), units.format(kind, value))
-
-
-def time_axis(end: float, count: int) -> tuple[list[float], list[str], str]:
-    """Days of the ticks, their labels, and the unit of the axis.
-
-    >>> time_axis(730.5, 6)[1:]
-    (['0', '4', '8', '12', '16', '20', '24'], 'months')
-    """
-    word, size, steps = next(
-        (word, size, steps)
-        for word, size, steps, longest in (
-            ("days", 1.0, (), 92.0),
-            ("months", DAYS_PER_MONTH, (1, 2, 3, 4, 6, 12), 4 * DAYS_PER_YEAR),
-            ("years", DAYS_PER_YEAR, (), math.inf),
-        )
-        if end <= longest
-    )
-    step = next((s for s in steps if s * count >= end / size * (1 - 1e-9)), None)
-    at = (
-        ticks(end / size, count)
-        if step is None
-        else [float(i * step) for i in range(int(end / size / step + 1e-9) + 1)]
-    )
-    return [x * size for x in at], [f"{x:g}" for x in at], word
 
 
 class Canvas:

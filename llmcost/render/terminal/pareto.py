@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from llmcost.render import Options
-from llmcost.render.terminal.chart import tick_label
+from llmcost.render.axis import bounds, log_ticks, tick_label
 from llmcost.render.text import clean, trimmed
 from llmcost.result import Estimate
 
@@ -32,35 +31,6 @@ def fronts(estimate: Estimate) -> list[Front]:
         if row.get(COST) and row.get(SPEED):
             found.setdefault(str(row["name"]), []).append((float(row[SPEED]), float(row[COST]), bool(row["efficient"])))
     return [Front(name, sorted(points)) for name, points in found.items()]
-
-
-def bounds(values: Sequence[float]) -> tuple[float, float]:
-    """A logarithmic range of whole steps of 1, 2 or 5 around values.
-
-    >>> bounds([0.3, 7.0])
-    (0.2, 10.0)
-    """
-    return _step(min(values), -1), _step(max(values), 1)
-
-
-def _step(value: float, side: int) -> float:
-    power = 10.0 ** math.floor(math.log10(value))
-    steps = [m * power for m in (0.5, 1.0, 2.0, 5.0, 10.0)]
-    if side < 0:
-        return float(f"{max(s for s in steps if s <= value * (1 + 1e-9)):.12g}")
-    return float(f"{min(s for s in steps if s >= value * (1 - 1e-9)):.12g}")
-
-
-def log_ticks(low: float, high: float) -> list[float]:
-    """Steps of 1, 2 and 5 from low to high.
-
-    >>> log_ticks(0.2, 10.0)
-    [0.2, 0.5, 1.0, 2.0, 5.0, 10.0]
-    """
-    found = [
-        m * 10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) for m in (1, 2, 5)
-    ]
-    return [float(f"{v:.12g}") for v in found if low * (1 - 1e-9) <= v <= high * (1 + 1e-9)]
 
 
 def render(estimate: Estimate, options: Options) -> str:

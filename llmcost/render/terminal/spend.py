@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from llmcost.render import Options
-from llmcost.render.terminal.chart import tick_label, ticks
+from llmcost.render.axis import tick_label, ticks
 from llmcost.render.text import clean, trimmed
 from llmcost.result import Estimate
 
