@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -82,7 +83,7 @@ def commands() -> None:
     llmcost = [sys.executable, "-m", "llmcost"]
     line("completion of a name", _median(lambda: _processor(llmcost, COMPLETION)), 100)
     for name, (words, budget) in COMMANDS.items():
-        line(name, _median(lambda words=words: _processor([*llmcost, *words.split()])), budget)  # type: ignore[misc]
+        line(name, _median(partial(_processor, [*llmcost, *words.split()])), budget)
 
 
 def engine() -> None:

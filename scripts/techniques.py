@@ -106,13 +106,13 @@ def quoted(times: float) -> int:
 
 
 def _value(key: str, question: dict[str, Any]) -> float:
-    return float(api.serve(**question, **QUICK).result[key])  # type: ignore[arg-type]
+    return float(api.serve(**question, **QUICK)[key])
 
 
 def verdict(figure: Figure) -> Verdict:
     """Inside: a published point in our 90 % range, or our middle in a published interval."""
     answer = api.serve(**figure.question)
-    value, of = float(answer.result[figure.key]), answer.ranges[figure.key]  # type: ignore[arg-type]
+    value, of = float(answer[figure.key]), answer.ranges[figure.key]
     assert of.p5 is not None
     assert of.p95 is not None
     inside = of.p5 <= figure.low <= of.p95 if figure.point else figure.low <= value <= figure.high

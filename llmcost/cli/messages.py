@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TextIO
 
 from llmcost.errors import LlmcostError
 
@@ -57,8 +58,8 @@ def drop_output() -> None:
     _drop(sys.stdout)
 
 
-def _drop(stream: object) -> None:
+def _drop(stream: TextIO) -> None:
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[attr-defined]
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     except (AttributeError, OSError, ValueError):  # closed, or not a file
         return

@@ -62,7 +62,7 @@ def read(path: Path, kinds: tuple[str, ...] = ()) -> Reading:
 
 
 def _unknown(content: Content, kinds: tuple[str, ...]) -> LlmcostError:
-    content.documents  # noqa: B018 - broken JSON says so itself
+    _ = content.documents  # broken JSON says so itself
     other = recognised(content)
     if other is not None and kinds:
         return LlmcostError(f"{content.name}: this is a {other.kind} file ({other.name})", _COMMANDS[other.kind])

@@ -29,7 +29,7 @@ def models(draw: st.DrawFn) -> Model:
     """Dense or MoE, with full, windowed, latent, sparse or linear layers."""
     heads = draw(st.sampled_from([8, 16, 32]))
     layers = draw(st.integers(4, 60))
-    options: dict[str, object] = {}
+    options: dict[str, Any] = {}
     kind = draw(st.sampled_from(["full", "window", "mla", "sparse", "linear"]))
     if kind == "window":
         options = {"sliding_window": draw(st.integers(16, 8192)), "full_attention_layers": draw(st.integers(0, layers))}
@@ -58,7 +58,7 @@ def models(draw: st.DrawFn) -> Model:
         d_ff=draw(st.integers(64, 8192)),
         vocab_size=draw(st.integers(1000, 300_000)),
         tied_embeddings=draw(st.booleans()),
-        **options,  # type: ignore[arg-type]
+        **options,
     )
 
 

@@ -13,6 +13,7 @@ from llmcost import api
 from llmcost.catalog import Catalog
 from llmcost.engine.demand.margin import Tariff, Users, breakeven_overage, mean_revenue
 from llmcost.engine.demand.week import held, over_time
+from llmcost.engine.numeric.spread import Spread
 from llmcost.estimate.asking.values import ServingNumbers, TimeNumbers, TrainingNumbers, training_numbers
 from llmcost.estimate.fleet.plans import Offer, economics
 from llmcost.estimate.fleet.sizing import Fleet, curve, size
@@ -75,8 +76,10 @@ def test_a_term_without_a_market_scales_the_whole_range() -> None:
     few = [h for h, term in table if term == "on-demand" and len(table[h, term]) >= 3 and not table.get((h, "3-year"))]
     assert few
     base, term = (rental_quote(catalog, few[0], c, None, None).rate for c in ("on-demand", "3-year"))
-    assert term[1] < base[1]  # type: ignore[index]
-    ratios = [t / b for t, b in zip(term[:3], base[:3], strict=True)]  # type: ignore[index]
+    assert isinstance(base, Spread)
+    assert isinstance(term, Spread)
+    assert term[1] < base[1]
+    ratios = [t / b for t, b in zip(term[:3], base[:3], strict=True)]
     assert ratios == pytest.approx([ratios[1]] * 3)
 
 

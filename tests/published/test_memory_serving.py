@@ -6,6 +6,7 @@ import pytest
 
 from llmcost import spec
 from llmcost.catalog import Catalog
+from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.published import class_bytes, published_in
 from llmcost.engine.model.transformer import Shape, shape_of
 from llmcost.engine.serving.cache import cache_bytes, state_bytes
@@ -23,7 +24,7 @@ def shape(name: str) -> Shape:
     return shape_of(CATALOG.load(spec.Model, name)[0])
 
 
-def machine(name: str):  # type: ignore[no-untyped-def]
+def machine(name: str) -> Machine:
     return machine_of(CATALOG.load(spec.Accelerator, name)[0])
 
 

@@ -55,9 +55,10 @@ MOE = shape_of(
 LAYERS = L * ((2 * D * D + 2 * D * 256) + 2 * D * 4096)  # q and output, k and v; FFN up and down
 KV = L * 2 * 256  # cached elements a token
 RATE = rates(MACHINE, Precision(), IDEAL)
+ALONE = Layout()
 
 
-def once(decoding: float, context: float, prompt: float = 0.0, shape: Shape = DENSE, layout: Layout = Layout()) -> Work:  # noqa: B008
+def once(decoding: float, context: float, prompt: float = 0.0, shape: Shape = DENSE, layout: Layout = ALONE) -> Work:
     return iteration(shape, layout, Precision(), RATE, decoding, context, prompt, context, IDEAL)
 
 

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 import types
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,8 +54,8 @@ def test_figures_and_tables_by_name(answer: llmcost.Answer) -> None:
         lambda: llmcost.fit(model="llama-3.1-8b", hardware="l4"),
     ],
 )
-def test_every_value_is_a_plain_one(asked: object) -> None:
-    answer = asked()  # type: ignore[operator]
+def test_every_value_is_a_plain_one(asked: Callable[[], llmcost.Answer]) -> None:
+    answer = asked()
     assert _plain(answer.to_dict())
     assert _plain(answer.result)
     assert _plain(answer.arrays)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import tomllib
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -157,8 +158,8 @@ def test_all_findings_of_a_file_at_once() -> None:
 
 def limit(**said: object) -> Limit:
     """A limit of $100 with a warn level of $80, unless said otherwise."""
-    base = {"budget": "b", "name": "max_total_usd", "key": "total_usd", "warn": 80.0, "fail": 100.0}
-    return Limit(**{**base, **said})  # type: ignore[arg-type]
+    base: dict[str, Any] = {"budget": "b", "name": "max_total_usd", "key": "total_usd", "warn": 80.0, "fail": 100.0}
+    return Limit(**{**base, **said})
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def _formats(question: Question, levers: Mapping[str, Said], found: dict[str, tu
             f"--technique {arithmetic.technique.choice}-weights --technique {arithmetic.name}",
         )
     if "kv" not in levers and question.scenario.get("kv_dtype", question.side) is None:
-        name = (weights or arithmetic).name  # type: ignore[union-attr]
+        name = next(lever.name for lever in (weights, arithmetic) if lever)
         found["kv_dtype"] = ("fp8" if base["compute_bits"] <= 8 else "bf16", name)
 
 

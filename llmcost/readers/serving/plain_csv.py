@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from llmcost.errors import LlmcostError
 from llmcost.readers import derive
@@ -102,7 +103,7 @@ def read(content: Content) -> Reading:
 
 
 def _row(r: Record, columns: dict[str, tuple[str, int, float | None]]) -> ServingRow:
-    values: dict[str, float | str] = {}
+    values: dict[str, Any] = {}
     unknown: list[str] = []
     for head, (field, _, unit) in sorted(columns.items(), key=lambda item: item[1][1]):
         if field in values:
@@ -112,7 +113,7 @@ def _row(r: Record, columns: dict[str, tuple[str, int, float | None]]) -> Servin
             continue
         values[field] = found * unit if unit and isinstance(found, float) else found
         unknown += [field] if unit is None else []
-    row = ServingRow(**values)  # type: ignore[arg-type]
+    row = ServingRow(**values)
     row = row._replace(framework=_client.engine(row.framework) or row.framework)
     return _proved(row, unknown, r.where) if unknown else row
 

@@ -177,7 +177,7 @@ class Canvas:
                         self.level[x] = y
 
     def _braille(self, points: list[tuple[float, float]]) -> list[str]:
-        from plotille import Canvas as Dots  # type: ignore[import-untyped]
+        from plotille import Canvas as Dots
 
         dots = Dots(self.columns, HEIGHT, 0, 0, self.what.end, self.what.top * 1.02)
         for (x0, y0), (x1, y1) in pairwise(points):
