@@ -1,11 +1,13 @@
-"""Columns and cells of an array, for the formats that people read."""
+"""Columns and cells of an array and of a bill, for the formats that people read."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from llmcost.render.text import bare, between, figure, in_unit, needless, suffix, term_of
+from llmcost import units
+from llmcost.render.text import bare, between, clean, figure, in_unit, needless, suffix, term_of
+from llmcost.result import Estimate
 from llmcost.terms import TERMS, Term
 
 ENDS = (  # columns in the unit that the row names
@@ -13,6 +15,7 @@ ENDS = (  # columns in the unit that the row names
 )  # fmt: skip
 VALUES = ("value", "before", "after", "delta")  # columns whose unit is that of the row's key
 RANGE = "90 % range"
+BILL = ("", "quantity", "rate", "cost")
 
 
 class Column(NamedTuple):
@@ -98,3 +101,19 @@ def thinned(rows: Sequence[Any], count: int) -> list[Any]:
     if len(rows) <= count:
         return list(rows)
     return [rows[round(i * (len(rows) - 1) / (count - 1))] for i in range(count)]
+
+
+def bill(estimate: Estimate) -> list[list[str]]:
+    """Rows of what an answer adds up, below `BILL`; where they are several, their total is the last."""
+    rows = [
+        [
+            clean(r.name),
+            f"{in_unit('count', r.quantity)} {clean(r.unit)}",
+            f"{units.format('usd', r.rate_usd)}/{clean(r.unit)}",
+            units.format("usd", r.cost_usd),
+        ]
+        for r in estimate.breakdown
+    ]
+    if len(rows) > 1:
+        rows.append(["total", "", "", units.format("usd", sum(r.cost_usd for r in estimate.breakdown))])
+    return rows

@@ -17,11 +17,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup, escape
 
-from llmcost import units
 from llmcost.caveats import CAVEATS
 from llmcost.render import Options
 from llmcost.render import text as words
-from llmcost.render.columns import cell, columns
+from llmcost.render.columns import BILL, bill, cell, columns
 from llmcost.render.page import live, pictures
 from llmcost.result import Estimate, Warning
 from llmcost.version import __version__
@@ -71,7 +70,7 @@ def render(estimate: Estimate, options: Options) -> str:
         charts=[(words.clean(title), picture) for title, picture in pictures.pictures(estimate)],
         live=moving,
         figures=_figures(estimate),
-        breakdown=_breakdown(estimate),
+        breakdown=Grid("the bill", BILL, rows, (1, 2, 3)) if (rows := bill(estimate)) else None,
         warnings=[_caveat(w) for w in estimate.warnings],
         tables=_tables(estimate),
         inputs=_inputs(estimate),
@@ -123,23 +122,6 @@ def _figures(estimate: Estimate) -> Grid | None:
     ranged = any(f.interval for f in found)
     rows = [[f.label, f.value, f.interval][: 3 if ranged else 2] for f in found]
     return Grid("the numbers", ["", "", "90 % range"] if ranged else [], rows)
-
-
-def _breakdown(estimate: Estimate) -> Grid | None:
-    if not estimate.breakdown:
-        return None
-    rows = [
-        [
-            words.clean(r.name),
-            f"{words.in_unit('count', r.quantity)} {words.clean(r.unit)}",
-            f"{units.format('usd', r.rate_usd)}/{words.clean(r.unit)}",
-            units.format("usd", r.cost_usd),
-        ]
-        for r in estimate.breakdown
-    ]
-    if len(rows) > 1:
-        rows.append(["total", "", "", units.format("usd", sum(r.cost_usd for r in estimate.breakdown))])
-    return Grid("the bill", ["", "quantity", "rate", "cost"], rows, (1, 2, 3))
 
 
 def _tables(estimate: Estimate) -> list[Folded]:

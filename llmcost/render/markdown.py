@@ -6,10 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from llmcost import units
 from llmcost.render import Options
 from llmcost.render import text as words
-from llmcost.render.columns import cell, columns
+from llmcost.render.columns import BILL, bill, cell, columns
 from llmcost.render.marks import escape, folded, source, table
 from llmcost.result import Estimate
 from llmcost.version import __version__
@@ -31,7 +30,7 @@ def render(estimate: Estimate, options: Options) -> str:
         head = ["", "", "90 % range"] if ranged else ["", ""]
         parts.append(table(head, [[f.label, f.value, f.interval][: len(head)] for f in figures]))
     if estimate.breakdown:
-        parts.append(_breakdown(estimate))
+        parts.append(table(BILL, bill(estimate), right=(1, 2, 3)))
     for name, array in estimate.arrays.items():
         if (
             name not in ("curve", "spend")
@@ -49,21 +48,6 @@ def render(estimate: Estimate, options: Options) -> str:
     parts.append(f"<sub>llmcost {__version__}, presets {escape(estimate.presets) or 'none'}</sub>")
     body = "\n\n".join(parts) + "\n"
     return body if options.unicode else words.ascii_only(body)
-
-
-def _breakdown(estimate: Estimate) -> str:
-    rows = [
-        [
-            r.name,
-            f"{words.in_unit('count', r.quantity)} {r.unit}",
-            f"{units.format('usd', r.rate_usd)}/{r.unit}",
-            units.format("usd", r.cost_usd),
-        ]
-        for r in estimate.breakdown
-    ]
-    if len(rows) > 1:
-        rows.append(["total", "", "", units.format("usd", sum(r.cost_usd for r in estimate.breakdown))])
-    return table(["", "quantity", "rate", "cost"], rows, right=(1, 2, 3))
 
 
 def _alternatives(rows: Sequence[Mapping[str, Any]]) -> str:

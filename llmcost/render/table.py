@@ -15,10 +15,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from llmcost import units
 from llmcost.render import Options
 from llmcost.render import text as words
-from llmcost.render.columns import cell, columns, thinned
+from llmcost.render.columns import BILL, bill, cell, columns, thinned
 from llmcost.render.terminal.grid import GAP, INDENT, NARROWEST_TITLE, Head, Page, grid
 from llmcost.result import Estimate
 
@@ -94,30 +93,12 @@ def _figures(page: Page, estimate: Estimate) -> None:
 
 
 def _breakdown(page: Page, estimate: Estimate) -> None:
-    if not estimate.breakdown:
+    rows = bill(estimate)
+    if not rows:
         return
-    rows = [
-        [
-            words.clean(r.name),
-            f"{words.in_unit('count', r.quantity)} {words.clean(r.unit)}",
-            _rate(r.rate_usd, r.unit),
-            _usd(r.cost_usd),
-        ]
-        for r in estimate.breakdown
-    ]
-    if len(rows) > 1:
-        rows.append(["total", "", "", _usd(sum(r.cost_usd for r in estimate.breakdown))])
     page.line()
-    heads = [Head("", "dim"), *(Head(h, justify="right") for h in ("quantity", "rate", "cost"))]
-    grid(page, heads, rows, total=len(rows) > 1)
-
-
-def _usd(value: float) -> str:
-    return units.format("usd", value)
-
-
-def _rate(usd: float, unit: str) -> str:
-    return f"{_usd(usd)}/{words.clean(unit)}"
+    name, *numbers = BILL
+    grid(page, [Head(name, "dim"), *(Head(h, justify="right") for h in numbers)], rows, total=len(rows) > 1)
 
 
 def _chart(page: Page, estimate: Estimate) -> None:
