@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from scripts.layers import modules
+
 PACKAGE = Path(__file__).parent.parent.parent / "llmcost"
 # A module may import those to its left and its own layer.
 ALLOWED = {
@@ -88,22 +90,6 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
-def _name(path: Path) -> str:
-    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
-
-
-def _graph() -> dict[str, set[str]]:
-    """Which module imports which, for the type checker alone and inside functions too."""
-    paths = {_name(path): path for path in PACKAGE.rglob("*.py")}
-    found: dict[str, set[str]] = {name: set() for name in paths}
-    for name, path in paths.items():
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.ImportFrom) and node.module:
-                meant = [f"{node.module}.{alias.name}" for alias in node.names]
-                found[name] |= {one if one in paths else node.module for one in meant} & paths.keys() - {name}
-    return found
-
-
 def _circle(graph: dict[str, set[str]]) -> list[str]:
     """A module that is reached from itself, with the way; empty where there is none."""
     done: set[str] = set()
@@ -141,7 +127,7 @@ def test_imports_go_one_way(path: Path) -> None:
 
 
 def test_nothing_imports_itself_by_way_of_others() -> None:
-    assert not _circle(_graph())
+    assert not _circle(modules())
 
 
 def test_a_circle_is_found_with_its_way() -> None:
@@ -153,7 +139,7 @@ def test_rooms_of_a_layer_import_those_below(layer: str, room: str) -> None:
     inside = f"llmcost.{layer}."
     names = {
         other
-        for name, others in _graph().items()
+        for name, others in modules().items()
         if name.startswith((f"{inside}{room}.", f"{inside}{room}"))
         for other in others
     }
