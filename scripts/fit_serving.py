@@ -460,7 +460,7 @@ def main() -> None:
         show(score(data, errors(at.of, at.values), "in sample"))
         return
     tests = {key: left_out(at, key, labels) for key, labels in keys.items()}
-    ranges = serving_ranges.fit(data, {key: missed for key, (missed, _) in tests.items()})
+    ranges = serving_ranges.fit(data, {key: missed for key, (missed, _) in tests.items()}, keys)
     lines = score(data, errors(at.of, at.values), "in sample", widths=ranges.widths)
     for key, (missed, _) in tests.items():
         lines += score(data, missed, f"{key} left out", widths=ranges.widths)

@@ -76,7 +76,7 @@ class Calibration(NamedTuple):
     expert_factor: Num = 1.0  # its time in routed experts, over that of matrix products alike [-]
     prompt_mixer_seconds: Num = 0.0  # launches of a prompt's pass per layer with a linear mixer [s]
     sparse_seconds: Num = 0.0  # choosing positions in a layer of sparse attention, per iteration [s]
-    network_seconds: Num = 0.0  # start-up of a collective per doubling of scale-up domains [s]
+    network_seconds: Num = 0.0  # start-up of a collective or a hand-over that leaves a scale-up domain [s]
     request_seconds: Num = 10e-3  # front end per request before its first token [s]
     rank_seconds: Num = 0.0  # of it, per doubling of the tensor-parallel ranks the request is handed to [s]
     prompt_layer_seconds: Num = 0.0  # launches of a prompt's pass per layer: prompts run outside CUDA graphs [s]

@@ -203,7 +203,8 @@ def reduction_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, ca
 
     .. math:: 2 L (2 (n-1)/n \cdot 2 T d / link + \alpha \log_2 n) + (pp - 1)(2 T d / link + \alpha)
 
-    Beyond a scale-up domain the ring runs inside first, and every rank carries its share across.
+    Beyond a scale-up domain the ring runs inside first, and every rank carries its share across; what goes across, an
+    all-reduce or a hand-over, starts up in `network_seconds` more, however many domains there are.
 
     Parameters
     ----------
@@ -217,9 +218,12 @@ def reduction_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, ca
     hidden = 2.0 * tokens * shape.d_model  # 16-bit activations
     # an all-reduce is a reduce-scatter and a gather, which start up once
     each, start = group(layout.tp, 1.0, rate.domain), calibration.fixed_factor * calibration.link_seconds / 2.0
-    across = calibration.fixed_factor * calibration.network_seconds * np.log2(each.outside)
+    across = calibration.network_seconds * (each.outside > 1.0)
     reduce = 2.0 * shape.n_layers * (2.0 * gather_seconds(hidden, each, rate.link, rate.network, start) + across)
-    return reduce + (layout.pp - 1.0) * (hidden / rate.link + calibration.link_seconds)
+    apart = np.ceil(layout.pp / np.maximum(np.floor(rate.domain / layout.tp), 1.0)) - 1.0  # hand-overs across domains
+    apart = np.where(np.asarray(rate.domain) > 1.0, apart, 0.0)
+    near, far = hidden / rate.link, hidden / rate.network + calibration.network_seconds
+    return reduce + (layout.pp - 1.0 - apart) * near + apart * far + (layout.pp - 1.0) * calibration.link_seconds
 
 
 def exchange_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, calibration: Calibration) -> Num:
@@ -315,7 +319,7 @@ def iteration(
     head = roofline.seconds(2.0 * head_params * decoding, head_bytes, rate.matrix_flops, rate.memory, overlap)
     sparse = np.where(np.asarray(shape.sparse_kv_elements) > 0, shape.attention_layers, 0.0)
     fixed = calibration.fixed_factor * (
-        calibration.step_seconds
+        calibration.step_seconds * layout.pp  # each stage takes its turn
         + calibration.layer_seconds * shape.n_layers
         + calibration.moe_layer_seconds * shape.moe_layers * shape.topk / 8.0
         + calibration.sparse_seconds * sparse

@@ -36,9 +36,7 @@ class Classes(NamedTuple):
     rare: Flags = False  # an engine or a generation without measured rows
 
 
-def half_widths(
-    rows: Iterable[Mapping[str, Any]], quantity: str, found: Classes, engine: str = "any"
-) -> tuple[Num, Num]:
+def half_widths(rows: Iterable[Mapping[str, Any]], quantity: str, found: Classes) -> tuple[Num, Num]:
     r"""Logarithms from the median to p5 and to p95 of ln(measured / predicted) [-].
 
     .. math:: w = w_0 \prod_k r_k
@@ -53,8 +51,6 @@ def half_widths(
         One of `QUANTITIES`.
     found : Classes
         What the point is.
-    engine : str
-        Its engine: class `engine NAME` where one is listed.
 
     Source: presets/calibration/serving.toml, fitted to the errors over sources left out.
 
@@ -67,10 +63,9 @@ def half_widths(
     """
     logs = [np.zeros(1), np.zeros(1)]
     for row in rows:
-        name = row["class"]
-        if row["quantity"] != quantity or (name.startswith("engine ") and name != f"engine {engine}"):
+        if row["quantity"] != quantity:
             continue
-        here = np.asarray(getattr(found, name, True), dtype=float)
+        here = np.asarray(getattr(found, row["class"], True), dtype=float)
         logs = [log + here * math.log(row[side]) for log, side in zip(logs, ("low", "high"), strict=True)]
     low, high = (np.clip(np.exp(log), LEAST, MOST) for log in logs)
     return _plain(low), _plain(high)

@@ -256,7 +256,7 @@ def _half_widths(
         return found | {q: (found[q][0] * row["low"], found[q][1] * row["high"]) for q, row in wider.items()}
     software = generation_of(generation, device.machine), kin(question.catalog, engine)
     classes = classes_of(device, shape, factors, software, alone)
-    return {q: ranges.half_widths(rows, q, classes, software[1]) for q in ranges.QUANTITIES}
+    return {q: ranges.half_widths(rows, q, classes) for q in ranges.QUANTITIES}
 
 
 def _unseen(question: Question, device: Chip, factors: list[dict[str, Any]]) -> bool:

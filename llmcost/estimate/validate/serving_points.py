@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcost.catalog import Catalog
-from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.serving.arrivals import BURST, OPEN
 from llmcost.engine.serving.memory import max_batch, memory
 from llmcost.engine.serving.operating_point import Calibration, Load, Point, operating_point, static_point
@@ -36,7 +35,7 @@ class Prediction(NamedTuple):
 
 
 def fastest(options: list[list[Case]], catalog: Catalog) -> list[Case]:
-    """Of the layouts each row may mean, the one with most tokens per second; of prefill-only ones the first to answer.
+    """Of the layouts each row may mean, the one with most tokens/s; for one user at a time the first to answer.
 
     A layout whose weights do not fit is taken only where none does.
     """
@@ -49,6 +48,7 @@ def fastest(options: list[list[Case]], catalog: Catalog) -> list[Case]:
     with np.errstate(invalid="ignore", divide="ignore"):
         at, fits = points(cases, calibration), weights_fit(cases, calibration)
         speed = np.where(cases.prefill_only, 1.0 / at.ttft_seconds, at.output_tokens_per_second)
+        speed = np.where(cases.alone & ~cases.prefill_only, 1.0 / at.tpot_seconds, speed)
     rank = np.where(fits & np.isfinite(speed), speed, -1.0)
     ends = np.cumsum([len(options[i]) for i in several])
     for i, scores in zip(several, np.split(rank, ends[:-1]), strict=True):
@@ -179,7 +179,8 @@ def _predict(cases: Cases, known: Lookup) -> list[Prediction]:
     with np.errstate(invalid="ignore", divide="ignore"):
         at, fits = points(cases, calibration), weights_fit(cases, calibration, MEASURED_SLACK)
     centres = [np.asarray(v) for v in (at.tpot_seconds, at.ttft_seconds, at.output_tokens_per_second)]
-    widths = [_widths(cases, known, quantity) for quantity in RANGED]
+    found = classes(cases, known.factors)
+    widths = [np.broadcast_arrays(*half_widths(known.ranges, q, found), centres[0])[:2] for q in RANGED]
     answers = []
     for i in range(len(fits)):
         if not fits[i]:
@@ -192,14 +193,3 @@ def _predict(cases: Cases, known: Lookup) -> list[Prediction]:
         }
         answers.append(Prediction(values, "" if values else "the machine's peak or bandwidth is not known"))
     return answers
-
-
-def _widths(cases: Cases, known: Lookup, quantity: str) -> tuple[Array, Array]:
-    """Half-widths of each row's range below and above, as logarithms [-]."""
-    found, engines = classes(cases, known.factors), np.array(cases.framework)
-    low, high = np.zeros(len(engines)), np.zeros(len(engines))
-    for engine in sorted(set(engines)):
-        here = engines == engine
-        some = Classes(*[np.asarray(flag)[here] for flag in found])
-        low[here], high[here] = half_widths(known.ranges, quantity, some, engine)
-    return low, high

@@ -69,6 +69,7 @@ class Cases(NamedTuple):
     batch: Array
     static: np.ndarray[Any, np.dtype[np.bool_]]
     prefill_only: np.ndarray[Any, np.dtype[np.bool_]]
+    alone: np.ndarray[Any, np.dtype[np.bool_]]  # one user at a time: the layout is chosen for latency
     cached_isl: Array  # decode-only rows: every prompt arrives with its KV cache
     generation: list[str]
     framework: list[str]
@@ -262,6 +263,7 @@ def gather(cases: list[Case]) -> Cases:
         np.array([c.batch for c in cases]),
         np.isin(loads, STATIC),
         np.isin(loads, ("prefill-only",)),
+        np.isin(loads, ("interactive",)),
         np.array([c.isl if c.load == "decode-only" else c.isl * c.cached for c in cases]),
         [c.generation for c in cases],
         [c.framework for c in cases],
