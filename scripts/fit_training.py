@@ -128,9 +128,9 @@ def stacks_of(model: Model, x: Array) -> list[dict[str, Any]]:
         found.append(out.stack(family, model.stack_of(x, family), 0, 0))
     for name in model.stacks:
         mine = sources == name
-        family = model.data.cases[int(np.flatnonzero(mine)[0])].software.family
+        one = model.data.cases[int(np.flatnonzero(mine)[0])].software
         count = len(set(model.data.source[mine]))
-        found.append(out.stack(name, model.stack_of(x, family, name), count, int(mine.sum())))
+        found.append(out.stack(name, model.stack_of(x, one.family, name, one.grouped), count, int(mine.sum())))
     return found
 
 

@@ -15,6 +15,7 @@ from llmcost.engine.model.transformer import Shape
 from llmcost.engine.training.calibration import Calibration
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.micro_batch import Run
+from llmcost.engine.training.peak import Habits, Keeping
 from llmcost.engine.training.step import step
 from llmcost.errors import LlmcostError
 from llmcost.estimate.validate import training_rows as tr
@@ -73,6 +74,10 @@ def load(catalog: Catalog, start: Calibration) -> Data:
     def column(values: Iterable[Any]) -> Array:
         return np.array(list(values), dtype=float)[owner]
 
+    def kept(side: str) -> list[Array]:
+        return [column(getattr(getattr(c.run.memory, side), f) for c in cases) for f in Keeping._fields]
+
+    replicated, sharded = (Keeping(*kept(side)) for side in ("replicated", "sharded"))
     return Data(
         rows=rows,
         cases=cases,
@@ -84,7 +89,10 @@ def load(catalog: Catalog, start: Calibration) -> Data:
         shape=Shape(*[column(getattr(c.shape, f) for c in cases) for f in Shape._fields]),
         machine=Machine(*[column(getattr(c.machine, f) for c in cases) for f in Machine._fields]),
         layout=Layout(*np.concatenate(stacks, axis=1)),
-        run=Run(*[column(getattr(c.run, f) for c in cases) for f in Run._fields]),
+        run=Run(
+            **{f: column(getattr(c.run, f) for c in cases) for f in Run._fields if f != "memory"},
+            memory=Habits(replicated, sharded),
+        ),
     )
 
 

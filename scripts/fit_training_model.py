@@ -48,8 +48,10 @@ class Model:
         self.generation = np.array([NAMES.index(family_of(c.generation)) for c in data.cases])
         self.family = np.array([FAMILIES.index(c.software.family) for c in data.cases])
         self.stack = np.array([self.stacks.index(name) for name in stacks])
+        grouped = np.array([c.software.grouped for c in data.cases])
+        self.loops = np.where(grouped, FAMILIES.index("tuned"), self.family)  # whose loops over experts
         self.year = np.array([np.nan if c.year is None else c.year for c in data.cases])
-        self.compiled = np.array([float(bool(c.compiled)) for c in data.cases])
+        self.compiled = np.array([float(c.compiled) for c in data.cases])
         declared: list[tuple[tuple[str, ...], float, float]]
         declared = [((name,), prior.start, prior.width) for name, prior in PRIORS.items()]
         declared += [((name, "generation", family), ratio, width) for name, family, ratio, width in DEVIATIONS]
@@ -73,7 +75,9 @@ class Model:
             "stack": (self.stack, self.stacks),
         }
         labels, every = of[name[1]]
-        return labels == every.index(name[2])
+        if name[:2] == ("expert_loop", "family"):
+            labels = self.loops
+        return np.asarray(labels == every.index(name[2]))
 
     def _together(self) -> list[list[int]]:
         """Numbers of disjoint rows, which one evaluation can move together."""
@@ -100,12 +104,13 @@ class Model:
             fields[name] = known[generations]
         return Calibration(**{name: fields[name] for name in SHARED})
 
-    def stack_of(self, x: Array, family: str, stack: str | None = None) -> Stack:
+    def stack_of(self, x: Array, family: str, stack: str | None = None, grouped: bool = False) -> Stack:
         """The constants of a family, or of a stack of it."""
         values = {}
         for name in STACK_PRIORS:
             own = 0.0 if stack is None else x[self.at[name, "stack", stack]]
-            values[name] = float(np.exp(x[self.at[name, "family", family]] + own))
+            of = "tuned" if grouped and name == "expert_loop" else family
+            values[name] = float(np.exp(x[self.at[name, "family", of]] + own))
         return Stack(**values, plain=float(family != "tuned"))
 
     def calibration(self, x: Array) -> Calibration:
@@ -114,7 +119,8 @@ class Model:
         for name in STACK_PRIORS:
             families = np.array([x[self.at[name, "family", family]] for family in FAMILIES])
             stacks = np.array([x[self.at[name, "stack", stack]] for stack in self.stacks])
-            values[name] = np.exp(families[self.family] + stacks[self.stack])
+            whose = self.loops if name == "expert_loop" else self.family
+            values[name] = np.exp(families[whose] + stacks[self.stack])
         stack = Stack(**values, plain=(self.family > 0).astype(float))
         return stacked(self.shared(x, self.generation), stack, self.year, self.compiled)
 

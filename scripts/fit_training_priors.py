@@ -94,6 +94,9 @@ ASSUMED = {
     "latency": (1e-5, "s", "per doubling of ranks and collective; small beside the other terms"),
     "link_per_memory": (0.125, "ratio", "median of link over memory bandwidth where both are known"),
     "network_per_link": (0.11, "ratio", "median of network over link bandwidth where both are known"),
+    # torchtitan repeats every second product (torchtitan/distributed/activation_checkpoint.py), torchtune every second
+    # layer; Megatron the attention core alone
+    "plain_selective": (0.5, "share", "of a forward pass that selective recomputation repeats outside tuned stacks"),
     "plain_attention": (1.0, "ratio", "kernels not made for the chip over those that are"),
     # half, in log, of 1.12: the median of measured steps over the fastest layout that a search finds for the same work;
     # stated layouts are predicted without bias

@@ -27,7 +27,7 @@ Array = Any
 # Where each log factor starts, and its standard deviation. The first: more than 90 % of a run is effective training
 # time (arXiv 2407.21783, section 3.3.4). The others are held close: 56 runs tell little about five numbers.
 PRIORS = {
-    "campaign": (0.105, 0.03, "published over predicted hours of any run: restarts, evaluation, production"),
+    "campaign": (0.105, 0.05, "published over predicted hours of any run: restarts, evaluation, production"),
     "campaign_early": (0.4, 0.3, "the same again for software of before September 2022"),
     "campaign_memory": (0.1, 0.2, "the same again for large models on 40 GB or less, where layouts are forced"),
     "campaign_small": (0.0, 0.1, "the same again per decade of active parameters below 70B at the peak of an H100"),

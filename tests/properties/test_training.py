@@ -14,6 +14,7 @@ from llmcost.engine.model.transformer import Shape, shape_of
 from llmcost.engine.training.calibration import Calibration, calibration_from_factors
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.micro_batch import BF16, FP8, NVFP4, Run
+from llmcost.engine.training.peak import Habits, Keeping
 from llmcost.engine.training.step import ROWS, Step, step
 from llmcost.errors import LlmcostError
 from llmcost.spec import Model
@@ -42,12 +43,13 @@ def constants() -> Calibration:
         "power_reference": 0.0, "link_per_memory": 0.12, "network_per_link": 0.1, "practice": 1.1,
         "peer_link": 0.5, "dequantise": 3.5, "adapter_passes": 3.0, "host_adapters": 1e-3, "compiled_host": 0.5, "tuned_adapters": 0.3,
         "compiled_traffic": 0.7, "early_dequantise": 4.0, "recent_experts": 0.7, "recent_attention": 1.1,
-        "plain_attention": 0.6, "host": 1e-3, "gather": 0.5, "traffic": 1.2,
+        "plain_attention": 0.6, "plain_selective": 0.5, "host": 1e-3, "gather": 0.5, "traffic": 1.2,
     }  # fmt: skip
     return Calibration(**values)
 
 
 power = st.sampled_from([1.0, 2.0, 4.0, 8.0])
+LEAN = Keeping(weight=2.0, gradient=2.0, optimizer=4.0)  # both moments in 16 bits, no copy
 layouts = st.builds(
     Layout, tp=power, pp=power, vpp=st.sampled_from([1.0, 2.0]), dp=power, cp=st.sampled_from([1.0, 2.0]),
     ep=st.just(1.0), etp=st.just(1.0), zero=st.sampled_from([0.0, 1.0, 3.0]), shard=st.just(0.0),
@@ -57,6 +59,7 @@ runs = st.builds(
     Run, seq_len=st.sampled_from([2048.0, 8192.0]), global_batch=st.sampled_from([64.0, 256.0]),
     precision=st.sampled_from([BF16, FP8, NVFP4]), adapters=st.sampled_from([0.0, 4e7]), rank=st.just(16.0),
     weight_bits=st.sampled_from([4.0, 16.0]), unfused=st.sampled_from([0.0, 1.0]), filled=st.sampled_from([0.8, 1.0]),
+    memory=st.sampled_from([Habits(), Habits(LEAN, LEAN._replace(weight=4.0))]),
 )  # fmt: skip
 shapes = st.sampled_from([DENSE, MOE])
 

@@ -62,6 +62,7 @@ class Calibration(NamedTuple):
     recent_experts: Num  # host time of expert layers from 2025 on over that of earlier software [-]
     recent_attention: Num  # attention kernels of tuned stacks from 2025 on over earlier ones [-]
     plain_attention: Num  # kernels that are not made for the chip over those that are [-]
+    plain_selective: Num  # share of a forward pass that selective recomputation repeats outside tuned stacks [-]
     practice: Num  # step of a run over the step that its layout gives on paper [-]
     # what the software decides, see `Stack`; these are a stack that adds nothing
     host: Num = 0.0
@@ -71,6 +72,7 @@ class Calibration(NamedTuple):
     gather: Num = 0.0
     updates: Num = 1.0
     expert_loop: Num = 0.0
+    selective: Num = 0.0
 
 
 SHARED = tuple(name for name in Calibration._fields if name not in Calibration._field_defaults)
@@ -127,6 +129,7 @@ def stacked(cal: Calibration, stack: Stack, year: Num = np.nan, compiled: Num = 
         gather=stack.gather,
         updates=stack.updates,
         expert_loop=stack.expert_loop,
+        selective=np.where(plain, cal.plain_selective, 0.0),
         adapter_passes=cal.adapter_passes * adapters,
         host_adapters=cal.host_adapters * adapters,
         dequantise=cal.dequantise * np.where(early, cal.early_dequantise, 1.0),

@@ -54,13 +54,16 @@ def trained(run: Run) -> Num:
     return np.where(np.asarray(run.adapters) > 0, 1.0, 2.0)
 
 
-def recomputed_share(layout: Layout) -> Num:
-    """Share of the layers whose forward pass runs twice [-].
+def recomputed_share(layout: Layout, selective: Num = 0.0) -> Num:
+    """Share of the layers' forward pass that runs twice [-].
 
     Parameters
     ----------
     layout : Layout
-        `recompute` 0 none, 1 selective, 2 full; between 1 and 2 a share of the layers.
+        `recompute` 0 none, 1 selective, 2 full; between 1 and 2 a share of the layers, the others selective.
+    selective : float or array
+        What selective recomputation repeats: next to nothing where it is the attention core (arXiv 2205.05198), half
+        where it is every second layer or product.
 
     Source: definition (Megatron-LM `--recompute-num-layers`).
 
@@ -69,9 +72,12 @@ def recomputed_share(layout: Layout) -> Num:
     >>> lay = Layout(1, 1, 1, 1, 1, 1, 1, 0, 0, 1, np.array([0, 1, 1.25, 2]))
     >>> recomputed_share(lay).tolist()
     [0.0, 0.0, 0.25, 1.0]
+    >>> recomputed_share(lay, 0.5).tolist()
+    [0.0, 0.5, 0.625, 1.0]
     """
-    share: Num = np.clip(np.asarray(layout.recompute, dtype=float) - SELECTIVE, 0.0, 1.0)
-    return share
+    level = np.asarray(layout.recompute, dtype=float)
+    share: Num = np.clip(level - SELECTIVE, 0.0, 1.0)
+    return share + np.where(level >= SELECTIVE, (1.0 - share) * selective, 0.0)
 
 
 def bits_of(precision: Num) -> Num:
@@ -113,7 +119,7 @@ class Work(NamedTuple):
 
 def _repeated(lay: Layout, cal: Calibration) -> Num:
     """Forward work done twice over forward work: XLA drops a repeated product whose result nothing reads."""
-    return recomputed_share(lay) * cal.repeat
+    return recomputed_share(lay, cal.selective) * cal.repeat
 
 
 def _product(flops: Num, rows: Num, inner: Num, columns: Num, rate: Num, second_per_byte: Num, narrow: Num) -> Num:

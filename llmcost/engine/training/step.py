@@ -67,6 +67,11 @@ def _gather_per_byte(shape: Shape, machine: Machine, lay: Layout, cal: Calibrati
     return times[0], times[1]
 
 
+def _near(machine: Machine) -> Machine:
+    """The machine with its network as fast as the link inside a box."""
+    return machine._replace(network_bytes_per_second=machine.link_bytes_per_second)
+
+
 def _reductions(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> tuple[Num, Num]:
     """Traffic of weights and gradients: in every micro-batch (ZeRO-3), and once per step [s].
 
@@ -110,7 +115,11 @@ def _optimizer_seconds(shape: Shape, machine: Machine, lay: Layout, run: Run, ca
     ranks, expert_ranks = shard_ranks(lay)
     split = np.asarray(lay.zero) >= 1
     mine = dense / np.where(split, ranks, 1.0) + experts / np.where(split, expert_ranks, 1.0)
-    return 30.0 * cal.updates * mine * _share(shape, run) / (machine.memory_bytes_per_second * cal.memory)
+    kept = run.memory.of(lay.zero)
+    # states are read and written, and so is a weight that is the 32-bit copy itself; one that computes is written
+    weight = np.where(np.asarray(kept.weight) > 2.0, 2.0 * np.asarray(kept.weight), kept.weight)
+    moved = 2.0 * np.asarray(kept.optimizer) + kept.gradient + weight
+    return moved * cal.updates * mine * _share(shape, run) / (machine.memory_bytes_per_second * cal.memory)
 
 
 def _handover(shape: Shape, machine: Machine, lay: Layout, seq_len: Num, cal: Calibration) -> Num:
@@ -126,7 +135,9 @@ def _rows(work: Work, shape: Shape, machine: Machine, lay: Layout, micro: Num, r
     busy = sum(work[1:6], start=work.gemm)
     paced = join(busy, work.launch, cal.launch_join) + work.waited
     flow, once = _reductions(shape, machine, lay, run, cal)
-    sharded = join(paced, flow, cal.overlap) + cal.gather * flow
+    # what nothing hides of a gather is its work on the device; the wait for the network is hidden or joined
+    beside = _reductions(shape, _near(machine), lay, run, cal)[0]
+    sharded = join(paced, flow, cal.overlap) + cal.gather * beside
     hidden = (1.0 - cal.dp_exposed) * once
     gradient = cal.dp_exposed * once + join(hidden, paced, 2.0) - paced
     slowest = _slowest_stage(sharded, work.head, lay, shape)
@@ -174,7 +185,7 @@ def step(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: 
     straggler = cal.straggler * np.log2(accelerators) * body
     total = body + straggler + cal.step
     tokens = run.global_batch * run.seq_len * run.filled  # padding is computed like any token, and is no work
-    flops = training_flops_of(shape, run.seq_len, recomputed_share(lay), run.adapters)
+    flops = training_flops_of(shape, run.seq_len, recomputed_share(lay, cal.selective), run.adapters)
     model, hardware = flops.model * tokens, flops.hardware * tokens
     peak = accelerators * peak_flops(known, bits_of(run.precision))[0]
     fixed = cal.step + 0.0 * total

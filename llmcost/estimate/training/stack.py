@@ -39,6 +39,8 @@ class Software(NamedTuple):
     year: float | None = None  # of its defaults
     recompute: str | None = None  # of fine-tuning, unless told
     adapted: str = "all-linear"  # layers with adapters, unless told
+    selective: bool = True  # it can recompute the attention alone
+    grouped: bool = False  # products of experts run together, as in tuned stacks, not in a loop
 
 
 def software(catalog: Catalog, name: str, stated: bool = True) -> Software:
@@ -57,8 +59,12 @@ def software(catalog: Catalog, name: str, stated: bool = True) -> Software:
     drawn = next((one for one in _kin(catalog, found.name) if one in rows), family)
     year = preset.training.year
     own = found.name in rows
+    grouped = family == TUNED or preset.training.expert_parallel  # who spreads experts has kernels for many of them
     constants, released = _stack(rows[drawn], family), None if year is None else float(year)
+    if grouped and not own:
+        constants = constants._replace(expert_loop=float(rows[TUNED]["expert_loop"]))
     used = Software(found.name, constants, family, own, stated, released, preset.training.recompute)
+    used = used._replace(grouped=grouped, selective=family == TUNED and preset.training.kin != "fsdp")
     return used._replace(adapted=preset.training.adapted) if preset.training.adapted else used
 
 
@@ -107,22 +113,23 @@ class Build(NamedTuple):
         return made._replace(practice=self.practice, gemm_fp8=made.gemm_fp8 * self.rowwise)
 
 
-def take_build(question: Question, used: Software, generation: str, practice: float) -> Build:
+def take_build(question: Question, used: Software, generation: str, dtype: str, practice: float) -> Build:
     """Release, attention kernel, compilation and practice: said, or as usual; recorded among the inputs."""
     said = {name: question.stated(name) for name in ("framework_year", "attention", "compiled", "practice")}
     year = float(said["framework_year"] or used.year or YEAR)
-    scores = stores_scores(generation, year)
+    scores, narrow = stores_scores(generation, year), compiles(used, dtype in NARROW)
     usual_ones = {
         "framework_year": (year, METHOD),
         "attention": ("unfused" if scores else "fused", f"{METHOD}: FlashAttention from Ampere and {BEFORE_FUSED} on"),
-        "compiled": ("no", METHOD),
+        "compiled": ("yes" if narrow else "no", METHOD),
         "practice": (practice, "presets/calibration/training.toml"),
     }
     for name, (value, source) in usual_ones.items():
         if said[name] is None:
             question.record(name, value, Origin("default", source))
     unfused = said["attention"] == "unfused" if said["attention"] else scores
-    build = Build(year, unfused, said["compiled"] == "yes", float(said["practice"] or practice))
+    compiled = said["compiled"] == "yes" if said["compiled"] else narrow
+    build = Build(year, unfused, compiled, float(said["practice"] or practice))
     packing = question.stated("packing")
     if packing is None:
         question.record("packing", 1.0, Origin("default", f"{METHOD}: full sequences"))
@@ -137,6 +144,14 @@ def _rowwise(question: Question) -> float:
     if recipe is None:
         question.record("fp8_recipe", TENSORWISE, Origin("default", METHOD))
     return 1.0 if recipe in (None, TENSORWISE) else float(median(question.factor("methods", "fp8_rowwise").value))
+
+
+def compiles(used: Software, narrow: bool) -> bool:
+    """Whether it is compiled where nothing is said: PyTorch's casts to 8 bits cost what they gain until they are.
+
+    Source: torchao, float8 training: compile to reach competitive speed.
+    """
+    return narrow and used.family == "sharded"
 
 
 def stores_scores(generation: str, year: float | None) -> bool:

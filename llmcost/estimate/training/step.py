@@ -161,7 +161,7 @@ def predict(
     fitted, ranges = calibration_from_factors(question.catalog.factors("training"), device.preset.generation)
     _warn_of_borrowed(question, device.preset.generation)
     used = take_software(question, method.name, gpus, device.preset.generation, dtype)
-    build = take_build(question, used, device.preset.generation, float(fitted.practice))
+    build = take_build(question, used, device.preset.generation, dtype, float(fitted.practice))
     calibration = build.constants(fitted, used)
     published = model if method.declared.pretrains else None
     wanted, source = _sequences(question, published, shape, seq_len, gpus, tokens)

@@ -17,6 +17,7 @@ from llmcost.estimate.validate.measured import BASIS, NOTES, Measured, measured,
 from llmcost.estimate.validate.near import near
 from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, statistics
 from llmcost.files import shipped_folder
+from llmcost.keys.methods import SPELLINGS
 from llmcost.result import Estimate, Warning
 from llmcost.terms.validate import COLUMNS
 
@@ -42,6 +43,8 @@ ARCHITECTURE = (
     "model_id", "n_params_total", "n_params_active", "params_total", "params_active", "n_layers", "d_model", "n_heads",
     "n_kv_heads", "d_head", "d_ff", "ffn_gated", "vocab", "attention_kind", "moe_experts", "moe_topk", "ep",
 )  # fmt: skip
+
+TRAINED = ("training_measured.csv", "training_finetune.csv")  # steps of pre-training, and of fine-tuning
 
 SUBJECTS = {
     "training": Subject(
@@ -138,6 +141,25 @@ def scores(subject: str, rows: Sequence[Row], catalog: Catalog) -> list[Scored]:
     return _score(subject, SUBJECTS[subject], [dict(row) for row in rows], catalog)[0]
 
 
+def _of_method(said: str) -> list[dict[str, str]]:
+    """The shipped training rows of one method, fine-tuning among them.
+
+    Raises
+    ------
+    LlmcostError
+        No rows of that method are shipped.
+    """
+    name = SPELLINGS.get(said.lower(), said.lower())
+    rows = [row for file in TRAINED for row in read_rows(shipped_folder("validation") / file)]
+    kept = [row for row in rows if row["method"] == name]
+    if not kept:
+        names = dict.fromkeys(row["method"] for row in rows)
+        raise LlmcostError(
+            f"--method: no shipped row of {units.shown(said)}: one of {', '.join(names)}", "--method lora"
+        )
+    return kept
+
+
 def _rows(subject: str | None, data: str | None, given: Mapping[str, Any]) -> Measured:
     """The rows to predict: those of a file, or the shipped ones of a subject."""
     known = (*SUBJECTS, MEMORY)
@@ -150,6 +172,8 @@ def _rows(subject: str | None, data: str | None, given: Mapping[str, Any]) -> Me
         )
     if data is not None:
         return measured(Path(data), subject, given)
+    if subject == "training" and set(given) == {"method"}:
+        return Measured(subject, _of_method(str(given["method"])), [])
     if given:
         raise LlmcostError(f"--{next(iter(given)).replace('_', '-')} fills the gaps of a file: --data FILE")
     files = MEMORY_FILES if subject == MEMORY else (SUBJECTS[str(subject)].file,)

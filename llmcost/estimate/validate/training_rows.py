@@ -30,7 +30,7 @@ from llmcost.engine.training.step import overhead_share, step
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.training.kept import habits_of
-from llmcost.estimate.training.stack import Asked, Software, kind, software, stores_scores, usual
+from llmcost.estimate.training.stack import Asked, Software, compiles, kind, software, stores_scores, usual
 from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import number, positive
 from llmcost.estimate.validate.described import shape_of_row
@@ -57,7 +57,7 @@ class Case(NamedTuple):
     year: float | None = None  # of the software
     method: str = "pretrain"
     lean: Habits | None = None  # what a run that did fit may have kept instead; None: its row says what it kept
-    compiled: bool | None = None
+    compiled: bool = False
 
 
 class Prediction(NamedTuple):
@@ -109,7 +109,7 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     run = _adapted(row, shape, run, method, stack)
     if "recompute" not in fixed and stack.recompute and not METHODS[method].pretrains:
         fixed["recompute"] = RECOMPUTE[stack.recompute]
-    compiled = {"yes": True, "no": False}.get(cells.text(row, "compiled").lower())
+    compiled = {"yes": True, "no": False}.get(cells.text(row, "compiled").lower(), compiles(stack, narrow))
     said = cells.text(row, "optimizer")
     lean = habits_of(catalog, stack.name, LEAN)
     states = bool(run.adapters) or "weight dtype" in said or "bf16" in said
@@ -174,7 +174,7 @@ def candidates(todo: Case) -> Layout:
             break
     else:
         raise LlmcostError("no valid layout: the degrees of parallelism do not multiply to the accelerators")
-    every = par.settle(todo.shape, todo.machine, every, todo.run, MEASURED_SLACK)
+    every = par.settle(todo.shape, todo.machine, _whole(todo, every), todo.run, MEASURED_SLACK)
     total = par.footprint(todo.shape, todo.machine, every, todo.run).total_bytes
     total = np.broadcast_to(total, np.shape(every.tp))
     limit = MEASURED_SLACK * float(todo.machine.shown_bytes) * (1 + 1e-9)
@@ -182,6 +182,15 @@ def candidates(todo: Case) -> Layout:
         return candidates(todo._replace(run=todo.run._replace(memory=todo.lean), lean=None))
     keep = total <= max(limit, float(np.min(total)))
     return Layout(*[np.broadcast_to(axis, keep.shape)[keep] for axis in every])
+
+
+def _whole(todo: Case, every: Layout) -> Layout:
+    """Layouts without those that recompute a part of a layer, where the stack recomputes all of it or none."""
+    if todo.software.selective or METHODS[todo.method].pretrains or "recompute" in todo.fixed:
+        return every
+    level = np.where(every.recompute == par.PARTIAL, 2.0, every.recompute)
+    kept = level != 1.0
+    return Layout(*[np.broadcast_to(axis, kept.shape)[kept] for axis in every._replace(recompute=level)])
 
 
 def _loosened(todo: Case) -> dict[str, float]:
@@ -222,7 +231,7 @@ def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Predict
 def under(todo: Case, calibration: Calibration) -> Calibration:
     """The constants under the software of a row."""
     year = np.nan if todo.year is None else todo.year
-    used = stacked(calibration, todo.software.stack, year, float(bool(todo.compiled)))
+    used = stacked(calibration, todo.software.stack, year, float(todo.compiled))
     return used._replace(practice=1.0)  # a stated layout is what practice made of it
 
 
