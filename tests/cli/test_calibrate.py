@@ -42,18 +42,8 @@ def test_a_slower_stack_is_learnt_and_used(cli: Cli, tmp_path: Path) -> None:
     assert after.json["result"]["tpot_seconds"] / before.json["result"]["tpot_seconds"] == pytest.approx(1.5, rel=0.15)
     assert "W102" in {w["code"] for w in after.json["warnings"]}
     elsewhere = (
-        "serve",
-        "--model",
-        "llama-3.1-8b",
-        "--hardware",
-        "a100-80gb-sxm",
-        "--isl",
-        "1000",
-        "--osl",
-        "500",
-        "--batch",
-        "32",
-        "--json",
+        *("serve", "--model", "llama-3.1-8b", "--hardware", "a100-80gb-sxm", "--isl", "1000", "--osl", "500"),
+        *("--batch", "32", "--json"),
     )
     assert cli(*elsewhere).json["result"] == cli(*elsewhere, "--calibration", str(made)).json["result"]
 

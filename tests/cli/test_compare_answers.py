@@ -45,18 +45,8 @@ def test_borrowed_constants_are_said(cli: Cli) -> None:
 
 def test_the_p95_that_is_kept_stands_beside_the_mean(cli: Cli) -> None:
     asked = (
-        "-m",
-        "llama-3.1-8b",
-        "-H",
-        "h100-sxm",
-        "--isl",
-        "2000",
-        "--osl",
-        "400",
-        "--ttft-p95",
-        "2s",
-        "--samples",
-        "100",
+        *("-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "2000", "--osl", "400", "--ttft-p95", "2s"),
+        *("--samples", "100"),
     )
     rows = cli("compare", *asked, "--vary", "requests=100k/day,5M/day", "--json").json["alternatives"]
     for row in rows:

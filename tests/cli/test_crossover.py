@@ -210,15 +210,8 @@ def test_solved_traffic_crosses_when_asked(cli: Cli) -> None:
 
 def test_solved_traffic_has_the_range_of_what_it_follows_from(cli: Cli) -> None:
     args = (
-        "crossover",
-        "--train-cost",
-        "100M..400M",
-        "--cost-per-request",
-        "0.05",
-        "--solve",
-        "traffic",
-        "--at",
-        "12mo",
+        *("crossover", "--train-cost", "100M..400M", "--cost-per-request", "0.05", "--solve", "traffic"),
+        *("--at", "12mo"),
     )
     of = cli(*args, "--json").json["ranges"]["solved_requests_per_day"]
     assert (of["p5"], of["p95"]) == pytest.approx((2e9 / 365.25, 8e9 / 365.25), rel=1e-3)
@@ -423,17 +416,8 @@ def test_a_size_beside_given_hours_is_refused_where_it_does_nothing(cli: Cli) ->
 def test_no_traffic_is_little_enough(cli: Cli) -> None:
     # one H100 at 2 $/h costs 2 x 24 x 365.25 = $17,532 a year, whatever it answers
     asked = (
-        "crossover",
-        "-m",
-        "llama-3.1-8b",
-        "-H",
-        "h100-sxm",
-        "--isl",
-        "1000",
-        "--osl",
-        "300",
-        "--serve-price",
-        "2/h",
+        *("crossover", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "1000", "--osl", "300"),
+        *("--serve-price", "2/h"),
     )
     run = cli(*asked, "--train-cost", "17k", "--solve", "traffic", "--at", "12mo")
     assert run.code == 1
@@ -444,17 +428,8 @@ def test_no_traffic_is_little_enough(cli: Cli) -> None:
 def test_replicas_follow_the_growth_of_the_traffic(cli: Cli) -> None:
     # no growth is constant traffic; a fleet that will be large has the replicas of a large one
     asked = (
-        "crossover",
-        "-m",
-        "qwen3-30b-a3b",
-        "-H",
-        "h100-sxm",
-        "--isl",
-        "1000",
-        "--osl",
-        "300",
-        "--train-cost",
-        "200k",
+        *("crossover", "-m", "qwen3-30b-a3b", "-H", "h100-sxm", "--isl", "1000", "--osl", "300"),
+        *("--train-cost", "200k"),
     )
     none, still, grown = (
         cli(*asked, "--requests", "1M/day", "--samples", "100", *more, "--json").json

@@ -67,17 +67,8 @@ def test_wrong_questions(cli: Cli, extra: tuple[str, ...], said: str) -> None:
 def test_the_chance_to_end_in_time_is_that_of_the_mfu(cli: Cli) -> None:
     """6 x 70e9 x 2e12 FLOP on 824 H100 end with 30 % MFU or more in 39.8 days; 30% is the 5 % quantile of 30%..50%."""
     args = (
-        "train",
-        "--params",
-        "70B",
-        "--tokens",
-        "2T",
-        "--hardware",
-        "h100-sxm",
-        "--mfu",
-        "30%..50%",
-        "--goodput",
-        "100%",
+        *("train", "--params", "70B", "--tokens", "2T", "--hardware", "h100-sxm", "--mfu", "30%..50%"),
+        *("--goodput", "100%"),
     )
     limit = 6 * 70e9 * 2e12 / (989.4e12 * 0.3 * 824) / 86400
     answer = cli(*args, "--gpus", "824", "--at", f"{limit}d", "--json").json

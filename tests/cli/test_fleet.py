@@ -18,19 +18,8 @@ from llmcost.estimate.serving.sizes import cheapest
 from tests.conftest import Cli
 
 SERVE = (
-    "serve",
-    "-m",
-    "llama-3.1-8b",
-    "-H",
-    "h100-sxm",
-    "--dtype",
-    "fp8",
-    "--isl",
-    "1000",
-    "--osl",
-    "300",
-    "--samples",
-    "200",
+    *("serve", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--dtype", "fp8", "--isl", "1000", "--osl", "300"),
+    *("--samples", "200"),
 )
 BUSY = (*SERVE, "--requests", "50M/day", "--price", "2/h")
 
@@ -375,17 +364,8 @@ def test_the_size_of_a_replica_by_hand() -> None:
 def test_a_size_that_is_in_time_is_found_and_none_is_cheaper(cli: Cli) -> None:
     # 100,000 prompt tokens take four H100 too long whatever the load, and eight not
     asked = (
-        "serve",
-        "-m",
-        "llama-3.1-70b",
-        "-H",
-        "h100-sxm",
-        "--isl",
-        "100k",
-        "--osl",
-        "1000",
-        "--requests",
-        "10k/day",
+        *("serve", "-m", "llama-3.1-70b", "-H", "h100-sxm", "--isl", "100k", "--osl", "1000"),
+        *("--requests", "10k/day"),
     )
     kept = (*asked, "--ttft-p95", "10s", "--samples", "100")
     best = result(cli, *kept)
@@ -404,17 +384,8 @@ def test_a_stated_batch_takes_a_replica_that_holds_it(cli: Cli) -> None:
 
 def test_falling_traffic_is_in_time_at_the_least_bill(cli: Cli) -> None:
     asked = (
-        "crossover",
-        "-m",
-        "llama-3.1-70b",
-        "-H",
-        "a100",
-        "--isl",
-        "2000",
-        "--osl",
-        "400",
-        "--requests",
-        "100k/day",
+        *("crossover", "-m", "llama-3.1-70b", "-H", "a100", "--isl", "2000", "--osl", "400"),
+        *("--requests", "100k/day"),
     )
     kept = (*asked, "--ttft-p95", "1500ms", "--length-spread", "1", "--train-cost", "5M", "--growth", "-5%/mo")
     free, four = (result(cli, *kept, *more)["inference_usd_at_horizon"] for more in ((), ("--serve-tp", "4")))

@@ -35,18 +35,8 @@ def test_what_is_said_stands(cli: Cli) -> None:
 
 def test_a_side_of_a_crossover(cli: Cli) -> None:
     args = [
-        "--model",
-        "llama-3.1-8b",
-        "--tokens",
-        "1B",
-        "--isl",
-        "1000",
-        "--osl",
-        "500",
-        "--requests",
-        "1M/day",
-        "--samples",
-        "50",
+        *("--model", "llama-3.1-8b", "--tokens", "1B", "--isl", "1000", "--osl", "500", "--requests", "1M/day"),
+        *("--samples", "50"),
     ]
     inputs = cli("crossover", *args, "--train-hardware", "p5.48xlarge", "--serve-hardware", "l4", "--json").json[
         "inputs"

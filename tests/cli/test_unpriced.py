@@ -67,19 +67,8 @@ def test_a_ladder_of_costs_needs_a_price(cli: Cli) -> None:
 
 def test_machines_that_are_there_cost_what_they_draw(cli: Cli) -> None:
     args = [
-        "serve",
-        "-m",
-        "llama-3.1-8b",
-        "-H",
-        "rtx4090",
-        "--gpus",
-        "1",
-        "--dtype",
-        "int4",
-        "--isl",
-        "1000",
-        "--osl",
-        "300",
+        *("serve", "-m", "llama-3.1-8b", "-H", "rtx4090", "--gpus", "1", "--dtype", "int4", "--isl", "1000"),
+        *("--osl", "300"),
     ]
     said = ["--commitment", "electricity", "--electricity-price", "0.10/kWh", "--pue", "1", "--utilization", "100%"]
     found = cli(*args, *said, "--json").json

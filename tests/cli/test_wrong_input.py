@@ -312,19 +312,8 @@ IGNORED = [
     (*CROSS, "--hardware", "h100-sxm"),
     (*CROSS, "--train-price", "2/h"),
     (
-        "serve",
-        "-m",
-        "llama-3.1-8b",
-        "-H",
-        "l40s",
-        "--isl",
-        "9",
-        "--osl",
-        "9",
-        "--tokens-per-second",
-        "99/s",
-        "--ttft",
-        "1s",
+        *("serve", "-m", "llama-3.1-8b", "-H", "l40s", "--isl", "9", "--osl", "9", "--tokens-per-second", "99/s"),
+        *("--ttft", "1s"),
     ),
 ]
 
@@ -383,16 +372,8 @@ def test_no_is_an_answer_with_exit_code_1(cli: Cli, args: tuple[str, ...]) -> No
 
 
 RATED = (
-    "--model",
-    "llama-3.1-8b",
-    "--hardware",
-    "h100-sxm",
-    "--isl",
-    "1000",
-    "--osl",
-    "200",
-    "--tokens-per-second",
-    "900/s",
+    *("--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--isl", "1000", "--osl", "200"),
+    *("--tokens-per-second", "900/s"),
 )
 TIMED = ("--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--gpu-hours", "1M")
 

@@ -101,18 +101,8 @@ def test_trained_again(cli: Cli) -> None:
 def test_inference_compute_overtakes_after_three_times_the_training_tokens(cli: Cli) -> None:
     # 6 N D of training over 2 N a token served (Kaplan et al. 2020, arXiv:2001.08361, section 2.1): 3 D
     asked = (
-        "--params",
-        "70B",
-        "--tokens",
-        "1T",
-        "--hardware",
-        "h100-sxm",
-        "--mfu",
-        "40%",
-        "--isl",
-        "800",
-        "--osl",
-        "200",
+        *("--params", "70B", "--tokens", "1T", "--hardware", "h100-sxm", "--mfu", "40%", "--isl", "800"),
+        *("--osl", "200"),
     )
     result = cli("crossover", *asked, "--requests", "10M/day", "--json").json["result"]
     assert result["flops_crossover_tokens"] == pytest.approx(3e12, rel=1e-9)

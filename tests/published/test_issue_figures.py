@@ -48,18 +48,8 @@ def test_deepseek_v3_as_published(cli: Cli) -> None:
 def test_scaling_book_llama_3_70b_on_v5p(cli: Cli) -> None:
     # "How to Scale Your Model", applied training: 6 x 70e9 x 15e12 = 6.3e24 FLOPs; 8,960 chips x 4.59e14 x 40 % -> 3.8e6 s, 44 days
     args = (
-        "--params",
-        "70B",
-        "--tokens",
-        "15T",
-        "--mfu",
-        "40%",
-        "--hardware",
-        "tpu-v5p",
-        "--gpus",
-        "8960",
-        "--price",
-        "4.2/h",
+        *("--params", "70B", "--tokens", "15T", "--mfu", "40%", "--hardware", "tpu-v5p", "--gpus", "8960"),
+        *("--price", "4.2/h"),
     )
     result = cli("train", *args, "--json").json["result"]
     assert result["training_flops"] == pytest.approx(6.3e24, rel=1e-12)
@@ -101,20 +91,8 @@ def test_deepseek_v3_hours(cli: Cli) -> None:
 def test_two_h100_serve_llama_70b(cli: Cli) -> None:
     # TensorRT-LLM 0.17 published performance: 4,391 output tokens/s, Llama 3.1 70B FP8, TP 2, 1000/1000
     args = (
-        "--model",
-        "llama-3.1-70b",
-        "--hardware",
-        "h100-sxm",
-        "--dtype",
-        "fp8",
-        "--kv-dtype",
-        "fp8",
-        "--tp",
-        "2",
-        "--isl",
-        "1000",
-        "--osl",
-        "1000",
+        *("--model", "llama-3.1-70b", "--hardware", "h100-sxm", "--dtype", "fp8", "--kv-dtype", "fp8", "--tp", "2"),
+        *("--isl", "1000", "--osl", "1000"),
     )
     assert cli("serve", *args, "--json").json["result"]["output_tokens_per_second"] == pytest.approx(4391, rel=0.15)
 
