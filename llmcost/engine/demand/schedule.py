@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from llmcost.engine.numeric.kinds import Array, Num
+from llmcost.engine.numeric.kinds import Array, Index, Num
 
 TINY = 1e-12  # an exponent per repetition that changes no digit
 
@@ -23,7 +23,7 @@ class Repeated(NamedTuple):
     pace: Num  # at which it falls, per repetition [-]
     counts: npt.NDArray[np.intp]
 
-    def level(self, step: Any) -> Num:
+    def level(self, step: Index) -> Num:
         r"""What all repetitions by a step have cost, over the first run [-].
 
         .. math:: c \sum_{n=1}^{k} e^{-a n} = c\, e^{-a} \frac{1 - e^{-a k}}{1 - e^{-a}}
@@ -47,7 +47,7 @@ class Schedule(NamedTuple):
     paid: tuple[tuple[int, Num], ...] = ((0, 1.0),)  # from which step on, and how much
     repeated: tuple[Repeated, ...] = ()
 
-    def level(self, step: Any) -> Num:
+    def level(self, step: Index) -> Num:
         """Paid by a step, or by each of several that broadcast with the samples [-]."""
         steps = np.arange(len(self.days))[step]
         whole = sum((np.where(steps >= first, part, 0.0) for first, part in self.paid), np.zeros(()))
@@ -59,7 +59,7 @@ class Schedule(NamedTuple):
         amounts = [part for _, part in self.paid] + [x for again in self.repeated for x in (again.cost, again.pace)]
         return any(np.ndim(amount) for amount in amounts)
 
-    def step(self, days: Array) -> Array:
+    def step(self, days: Array) -> npt.NDArray[np.intp]:
         """The step that each of some days is in."""
         return np.asarray(np.maximum(np.searchsorted(self.days, days, side="right") - 1, 0))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,12 +12,13 @@ from llmcost.engine.demand.pools import SPANS, spans
 from llmcost.engine.demand.pools import Measure as Measure
 from llmcost.engine.demand.pools import Pool as Pool
 from llmcost.engine.demand.segments import Segments, segments
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Num
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Flags, Num
 
 CONSTANT, LINEAR, COMPOUND, LOGISTIC, SERIES = "constant", "linear", "compound", "logistic", "series"
 MOST_STEPS = 1_000_000  # of the replicas of one pool over a series
 TERMS = 16  # exponentials in a logistic curve of one point: error 2 / (3 + sqrt 8)^16 = 1e-12
 FEW_TERMS = 8  # of samples: 2e-6
+NOTHING: Array = np.zeros(0)
 NEVER = 1e9  # days: a ceiling that is not reached
 
 
@@ -33,8 +34,8 @@ class Traffic(NamedTuple):
     pace: Num = 0.0
     ceiling: Num = math.inf
     midpoint: Num = 0.0
-    days: Any = None
-    values: Any = None
+    days: Array = NOTHING
+    values: Array = NOTHING
 
 
 def constant(per_day: Num) -> Traffic:
@@ -110,7 +111,7 @@ def logistic(per_day: Num, ceiling: Num, midpoint_days: Num) -> Traffic:
     return Traffic(LOGISTIC, per_day, np.log(odds) / midpoint_days, ceiling, midpoint_days)
 
 
-def series(days: Sequence[float], per_day: Sequence[float]) -> Traffic:
+def series(days: Sequence[float] | Array, per_day: Sequence[float] | Array) -> Traffic:
     """Straight lines between given days, the last value after them, nothing before them [1/d]."""
     return Traffic(SERIES, float(per_day[0]), days=np.asarray(days, float), values=np.asarray(per_day, float))
 
@@ -269,7 +270,7 @@ def measures(
     return [_measured(one, held, traffic, at, start) for one in wanted]
 
 
-def _held(pool: Pool, per_day: Array, moving: Any, exact: int) -> tuple[Num, Num]:
+def _held(pool: Pool, per_day: Array, moving: Flags, exact: int) -> tuple[Num, Num]:
     """Replicas of a pool in each piece: whole ones, and what a request per day adds where there are many."""
     capacity = np.asarray(pool.capacity, dtype=float)[..., None]
     replicas = per_day / capacity

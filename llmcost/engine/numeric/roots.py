@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from llmcost.engine.numeric.kinds import Array, Num
+from llmcost.engine.numeric.kinds import Array, Flags, Num
 
 MOST_POINTS = 50_000  # evaluations of a range
 ROUNDS = 60  # halvings: 2^-60 of a range is below the spacing of doubles
@@ -136,7 +136,9 @@ def _merged(a: Sampled, b: Sampled) -> Sampled:
     return Sampled(*(np.concatenate([u, v])[order] for u, v in zip(a, b, strict=True)))
 
 
-def _solved(curves: Callable[[Array], Sampled], low: Array, high: Array, left: Array) -> tuple[Array, Array, Any]:
+def _solved(
+    curves: Callable[[Array], Sampled], low: Array, high: Array, left: Array
+) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
     """Bisection of every interval at once; the end nearer to equality is the answer."""
     low, high = bisected(lambda x: np.sign(_gap(curves(x))) != left, low, high, by_ratio=True)
     ends = [curves(low), curves(high)]
@@ -218,11 +220,11 @@ def bisected(
     return low, high
 
 
-def _wide(low: Num, high: Num, narrow: float) -> Any:
+def _wide(low: Num, high: Num, narrow: float) -> Flags:
     return high - low > narrow * np.maximum(np.abs(low), np.abs(high))
 
 
-def _between(low: Num, high: Num) -> Any:
+def _between(low: Num, high: Num) -> Array:
     """The middle by ratio, above zero."""
     return np.where(np.asarray(low) > 0, np.sqrt(np.abs(low * high)), 0.5 * (low + high))
 
@@ -259,8 +261,8 @@ def falsi(curve: Callable[[float], float], low: float, high: float, below: float
 
 
 def newton(
-    curve: Callable[[Any], tuple[Any, Any]], low: Any, high: Any, start: Any, close: Callable[[Any], Any]
-) -> Any:
+    curve: Callable[[Array], tuple[Array, Array]], low: Array, high: Num, start: Array, close: Callable[[Array], Array]
+) -> Array:
     """Where rising functions with known slopes are zero: Newton's method, halving where it leaves its interval.
 
     Parameters
@@ -292,7 +294,7 @@ def newton(
     return at
 
 
-def minimum(figure: Callable[[Any], Any], low: float, high: float, points: int = 65, rounds: int = 12) -> float:
+def minimum(figure: Callable[[Array], Num], low: float, high: float, points: int = 65, rounds: int = 12) -> float:
     """Where a function of a size is least between two sizes: a grid by equal ratios, narrowed around its least point.
 
     Parameters
@@ -318,7 +320,7 @@ def minimum(figure: Callable[[Any], Any], low: float, high: float, points: int =
     return float(np.sqrt(low * high))
 
 
-def highest(holds: Callable[[Any], Any], points: int = 64) -> float:
+def highest(holds: Callable[[Array], Flags], points: int = 64) -> float:
     """The highest share up to which a condition holds, by two passes over a grid [-].
 
     Parameters

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from llmcost.engine.demand import crossover as engine
 from llmcost.engine.demand.segments import cumulative
 from llmcost.engine.numeric import spread as sp
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Num
 from llmcost.estimate.lifetime.curves import BASES, USD, Curves
 from llmcost.estimate.training import bill as billing
 
 POINTS, NODES = 120, 20  # of a curve that is drawn, and of the quantiles around it
 PERIODS = {"month": 1, "quarter": 3}  # months in each
+Ratios: TypeAlias = Sequence[Array] | Array | None  # the lower and the upper end over the centre
 OVERTAKES, AGAIN = "inference overtakes training", "training overtakes inference again"
 
 
@@ -56,7 +58,7 @@ def rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
     return [dict(zip(lists, values, strict=True)) for values in zip(*lists.values(), strict=True)]
 
 
-def _training_ratios(both: Curves, centre: Curves, basis: str, scope: str, days: Array) -> Any:
+def _training_ratios(both: Curves, centre: Curves, basis: str, scope: str, days: Array) -> Ratios:
     """Quantiles of training over the centre on some days; between `NODES` of many steps they are interpolated."""
     plan = both.plans[basis]
     last = int(np.searchsorted(plan.days, days[-1], side="right"))
@@ -73,14 +75,14 @@ def _training_ratios(both: Curves, centre: Curves, basis: str, scope: str, days:
     return None if ends is None else [np.interp(step, nodes, end) for end in ends]
 
 
-def _inference_ratios(both: Curves, centre: Curves, basis: str, _scope: str, days: Array) -> Any:
+def _inference_ratios(both: Curves, centre: Curves, basis: str, _scope: str, days: Array) -> Ratios:
     """Quantiles of inference over the centre on some days, interpolated between `NODES`, closer at the start."""
     nodes = days[0] + (days[-1] - days[0]) * np.linspace(0.0, 1.0, NODES + 1) ** 2
     ends = _ratios(np.asarray(both.spends[basis].by(_against(both, nodes))), centre.spends[basis].by(nodes))
     return None if ends is None else [np.interp(days, nodes, end) for end in ends]
 
 
-def _ratios(samples: Any, centres: Any) -> Any:
+def _ratios(samples: Sequence[Array] | Array, centres: Sequence[Array] | Num) -> Array | None:
     """5 % and 95 % quantiles of each row of samples over its centre, which they hold, as every range does.
 
     None where nothing varies, as at launch.
@@ -99,14 +101,14 @@ def _ratios(samples: Any, centres: Any) -> Any:
     return None if np.array_equal(found[0], found[1]) else found
 
 
-def _against(both: Curves, days: Array) -> Any:
+def _against(both: Curves, days: Array) -> Array:
     """Days along the first axis, ahead of samples."""
     assert both.requests is not None
     samples = max((len(s.rate.start) for s in both.spends.values() if s.rate.start.ndim == 2), default=0)
     return np.repeat(days[:, None], samples, axis=1) if samples else days[:, None]
 
 
-def _amortised(both: Curves, days: Any, training: Any, spent: Any) -> dict[str, Any]:
+def _amortised(both: Curves, days: Array, training: Array, spent: Array) -> dict[str, Any]:
     """Training and inference spend over what has been served so far."""
     assert both.requests is not None
     each = both.figures["usd_per_request"]

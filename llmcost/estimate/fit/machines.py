@@ -9,9 +9,10 @@ import numpy as np
 
 from llmcost import spec
 from llmcost.catalog import presets_date
+from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.memory import Memory, memory
-from llmcost.engine.serving.operating_point import Load, operating_point
+from llmcost.engine.serving.operating_point import Load, Precision, operating_point
 from llmcost.engine.serving.search import layouts
 from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.asking.question import Question
@@ -77,7 +78,7 @@ KEYS = (
 )
 
 
-def _on(question: Question, name: str, used: Engine, shape: Any, narrow: Any) -> dict[str, Any] | None:
+def _on(question: Question, name: str, used: Engine, shape: Shape, narrow: Precision) -> dict[str, Any] | None:
     """The fewest accelerators of a kind that hold one request; None where none do or its rates are not known."""
     preset, found = question.catalog.load(spec.Accelerator, name)
     device = Chip(machine_of(preset), preset, found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class Fleet(NamedTuple):
     """How a fleet is sized; the numbers themselves are in the question."""
 
     peaked: bool = False  # for the busiest hour, the mean load being an outcome; otherwise at a stated mean load
-    hourly: Any = None  # traffic of each hour over its mean, where a file gave it
+    hourly: Array | None = None  # traffic of each hour over its mean, where a file gave it
     spares: int = 0
     regions: int = 1
     least: int = 1
@@ -43,7 +43,7 @@ class Fleet(NamedTuple):
     reserved: str = ""
     reserve: float | None = None
     terms: prices.Terms = prices.Terms()
-    days: Any = None  # traffic of days to come over that at launch, where they differ
+    days: Array | None = None  # traffic of days to come over that at launch, where they differ
 
     def added(self) -> str:
         """What is added to the replicas that the traffic needs, as a formula."""
@@ -131,7 +131,7 @@ def _counted(question: Question, requests: bool) -> Fleet:
     return Fleet(spares=int(spares or 0), regions=int(regions or 1), least=int(least or 1))
 
 
-def _shape(question: Question) -> Any:
+def _shape(question: Question) -> Array | None:
     """The traffic of each hour over its mean where a file gives it; otherwise its peak is taken as a number."""
     file = question.given("hourly")
     if file is not None:
@@ -154,7 +154,7 @@ def _shape(question: Question) -> Any:
     return None
 
 
-def read_hours(name: str) -> Any:
+def read_hours(name: str) -> Array:
     """Traffic of each hour over its mean, from a CSV file with a column `requests` and a row for each hour [-].
 
     Raises
@@ -169,7 +169,7 @@ def read_hours(name: str) -> Any:
         )
     if values.max() <= 0:
         raise LlmcostError(f"--hourly {units.shown(name)}: no requests in any hour")
-    return values / values.mean()
+    return np.asarray(values / values.mean())
 
 
 def read_mix(question: Question, fleet: Fleet, hardware: str | None, terms: prices.Terms) -> Fleet:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from llmcost.engine.demand import crossover as engine
 from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand.crossover import Schedule
 from llmcost.engine.demand.traffic import Traffic
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, DAYS_PER_YEAR, SECONDS_PER_DAY
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, DAYS_PER_YEAR, SECONDS_PER_DAY, Array, Num
 from llmcost.engine.numeric.spread import Spread, interval, median
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import csv_file
@@ -36,8 +36,8 @@ class Course(NamedTuple):
 
     kind: str | None  # of the traffic; None where there is none
     start: dt.date | None
-    days: Any = None  # of a series
-    values: Any = None
+    days: Array = demand.NOTHING  # of a series
+    values: Array = demand.NOTHING
     payments: tuple[tuple[float, float], ...] = ((0.0, 1.0),)  # (day, share)
     retrain_days: float = math.inf
     refresh_days: float = math.inf
@@ -55,7 +55,7 @@ class Course(NamedTuple):
             return demand.logistic(launch, ceiling, s["adoption_midpoint"] / SECONDS_PER_DAY)
         return demand.constant(launch)
 
-    def shape(self, s: TimeNumbers, horizon: float) -> Any:
+    def shape(self, s: TimeNumbers, horizon: float) -> Array | None:
         """Work for machines of launch on days evenly spread to the horizon, over that of launch [-].
 
         None where every day is alike, or where a file gives the days. A later dollar counts like an early one.
@@ -66,11 +66,11 @@ class Course(NamedTuple):
         with np.errstate(over="ignore"):  # unbounded growth leaves the range of floats
             return demand.rate(self.traffic(s), days) / s["requests"] * np.exp(-self.efficiency(s) * days)
 
-    def efficiency(self, s: TimeNumbers) -> Any:
+    def efficiency(self, s: TimeNumbers) -> Num:
         """Pace at which the same machines serve more [1/d]."""
         return np.log1p(s.get("efficiency_gain", 0.0)) / DAYS_PER_YEAR
 
-    def decline(self, s: TimeNumbers) -> Any:
+    def decline(self, s: TimeNumbers) -> Num:
         """Pace at which a later dollar of the same work counts less: prices and the discount [1/d]."""
         decline, discount = s.get("price_decline", 0.0), s.get("discount", 0.0)
         return (np.log1p(discount) - np.log1p(np.negative(decline))) / DAYS_PER_YEAR
@@ -94,7 +94,7 @@ def read_course(question: Question) -> Course:
         Two answers to one question, or half of one.
     """
     days, values, first = _series(question)
-    kind = demand.SERIES if days is not None else _kind(question)
+    kind = demand.SERIES if len(days) else _kind(question)
     start = question.stated("start")
     if start is not None and first is not None:
         days = days - (start - first).days
@@ -194,11 +194,11 @@ def _every(question: Question, what: str, default: float | None) -> float:
     return float(seconds) / SECONDS_PER_DAY
 
 
-def _series(question: Question) -> tuple[Any, Any, dt.date | None]:
-    """Days, requests per day, and the date of the first row, from the file of traffic."""
+def _series(question: Question) -> tuple[Array, Array, dt.date | None]:
+    """Days, requests per day, and the date of the first row, from the file of traffic; empty without one."""
     name = question.stated("traffic")
     if name is None:
-        return None, None, None
+        return demand.NOTHING, demand.NOTHING, None
     for key in ("requests", "ceiling", *GROWING):
         said = question.scenario.get(key, question.side)
         if said is not None and said.origin == "flag":
@@ -218,7 +218,7 @@ def _series(question: Question) -> tuple[Any, Any, dt.date | None]:
     return days - days[0] if dated else days, values, first
 
 
-def _plain(name: str) -> tuple[Any, Any] | None:
+def _plain(name: str) -> tuple[Array, Array] | None:
     """Days and requests of a table of plain numbers in order; None where a row needs a closer look."""
     found = csv_file.plain("--traffic", name, ("day", "requests"))
     if found is None:
@@ -228,7 +228,7 @@ def _plain(name: str) -> tuple[Any, Any] | None:
     return (days, values) if bool(np.all(fine)) and bool(np.all(np.diff(days) > 0)) else None
 
 
-def _one_by_one(rows: Iterable[tuple[str, list[str]]], dated: bool) -> tuple[Any, Any]:
+def _one_by_one(rows: Iterable[tuple[str, list[str]]], dated: bool) -> tuple[Array, Array]:
     """Days and requests of every row; the first that is wrong is refused."""
     days: list[float] = []
     values: list[float] = []

@@ -47,11 +47,11 @@ class Curves(NamedTuple):
     requests: Segments | None
     accelerators: Segments | None = None
 
-    def training(self, basis: str, scope: str = billing.RUN) -> Num | None:
+    def training(self, basis: str, scope: str = billing.RUN) -> Any:
         """What the first training takes; None where it is not known."""
         return self.figures.get(total(basis, scope))
 
-    def trained(self, basis: str, scope: str = billing.RUN) -> Num:
+    def trained(self, basis: str, scope: str = billing.RUN) -> Any:
         """The same where it is known: a measure that the answer is in."""
         return self.figures[total(basis, scope)]
 
@@ -193,7 +193,7 @@ def outcome(both: Curves, basis: str, scope: str, end: float) -> dict[str, Num]:
     return out | _at_horizon(both, end)
 
 
-def _requests(both: Curves, basis: str, days: Num, scope: str = billing.RUN) -> Num:
+def _requests(both: Curves, basis: str, days: Num, scope: str = billing.RUN) -> Any:
     """Requests served by the crossing; where it is not reached, those that would do at today's cost of a request."""
     assert both.requests is not None
     finite = np.isfinite(days)

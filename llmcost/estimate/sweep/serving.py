@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcost.catalog import Catalog
-from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.kinds import Array, Flags, Index
 from llmcost.engine.serving.inputs import Load
 from llmcost.engine.serving.memory import memory
 from llmcost.engine.serving.search import BATCHES
@@ -43,9 +43,9 @@ class Replicas(NamedTuple):
     """A plan with a replica for each of its loads, and which loads have one."""
 
     plan: Hosted
-    dtype: Any  # index of the format
-    held: Any  # whether there is a replica
-    reason: Any  # index of why not
+    dtype: Index  # index of the format
+    held: Flags  # whether there is a replica
+    reason: Index  # index of why not
 
 
 def together(scenario: Scenario) -> bool:
@@ -160,7 +160,7 @@ def _shaped(values: Any, shape: tuple[int, ...]) -> Any:
     return np.reshape(np.asarray(values)[:-1, 0], shape)
 
 
-def _where(held: Any, best: Sizes, other: Sizes) -> Sizes:
+def _where(held: Flags, best: Sizes, other: Sizes) -> Sizes:
     def one(a: Any, b: Any) -> Any:
         return type(a)(*map(one, a, b)) if isinstance(a, tuple) else np.where(held, a, b)
 
@@ -182,7 +182,7 @@ def _margins(plan: Hosted, asked: Options, load: Load) -> Array:
     return np.where((rooms < wanted) & (rooms >= likely), 0.0, wanted)
 
 
-def _of_margins(asked: Options, load: Load, batches: Any, margin: Array) -> Choice:
+def _of_margins(asked: Options, load: Load, batches: Array, margin: Array) -> Choice:
     """The choice of every load, by groups that are taken with the same confidence."""
     parts, order = [], []
     for value in sorted(set(margin.tolist())):
