@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,27 +26,18 @@ from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.peak import Keeping, Memory, Trained, training_memory
 from llmcost.errors import LlmcostError
 from llmcost.estimate.training.kept import SHARDED
-from llmcost.estimate.validate.memory_score import TRAINING, ran, reported
-from llmcost.estimate.validate.memory_training_rows import Case, case
+from llmcost.estimate.validate.memory_score import LIKELY, TRAINING, ran, reported
+from llmcost.estimate.validate.memory_training_rows import Case, case, optimizer_of
+from scripts.fit_memory_priors import FAMILIES, MORE, priors
+from scripts.fit_memory_spread import Errors, by_stack
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "presets" / "calibration" / "memory.toml"
 ROWS = (ROOT / "validation" / "memory_training.csv", ROOT / "validation" / "memory_finetune.csv")
 TABLE = ROOT / "validation" / "memory_cross_validation.csv"
-FAMILIES = {  # whose constants are fitted together
-    "tuned": ("megatron", "nemo"), "sharded": ("fsdp", "torchtitan"), "trainer": ("hf-trainer", "deepspeed"),
-    "torchtune": ("torchtune",), "litgpt": ("litgpt",),
-}  # fmt: skip
-FITTED = {  # constants, and their spread around the start [log]; `_more` is what is above one
-    "logit": 0.25, "kept": 0.3, "selective": 0.3, "working": 0.4, "reserve_more": 0.5, "padding_more": 0.3,
-    "context_bytes": 0.3, "group_bytes": 0.3, "update": 0.3, "dispatched": 0.4, "interleaved": 0.2,
-    "sharded_tuned_checkpoint": 0.02, "copies": 0.3, "adapter": 0.3,
-}  # fmt: skip
-OWN = {"nemo": ("padding", "copies", "interleaved"), "deepspeed": ("group_bytes",)}  # of a stack, as its file says
-SURE = {("trainer", "logit"): 0.03}  # plain losses of 50 pairs of rows that differ in the loss alone: 10 to 13 bytes
-MORE = "_more"
 ERROR = 0.08  # of a measured peak [log]
 FAILED_WEIGHT = 0.5
+FULL = 0.97  # of what a process is shown: a pool that has grown to it says no more of what is needed
 NORMAL = norm.cdf
 
 
@@ -65,6 +56,20 @@ class Known(NamedTuple):
     micro_batches: Array
     shown: Array
     told: Array  # 0 allocated, 1 reserved, 2 of the driver
+    own_step: Array  # whether the optimizer's step is the stack's own: a row that names an optimizer has another
+
+    def some(self, rows: Array) -> Known:
+        """Some of the rows."""
+        chosen = [i for i, mine in enumerate(rows) if mine]
+
+        def of(kind: Any, fields: Any) -> Any:
+            return kind(*(np.asarray(field)[rows] for field in fields))
+
+        return Known(
+            [self.cases[i] for i in chosen], [self.sources[i] for i in chosen], self.peak[rows], self.ran[rows],
+            of(Shape, self.shape), of(Layout, self.layout), of(Trained, self.trained), of(Keeping, self.keeping),
+            self.seq_len[rows], self.micro_batches[rows], self.shown[rows], self.told[rows], self.own_step[rows],
+        )  # fmt: skip
 
     def memory(self, keeping: Keeping) -> Memory:
         """What every run holds."""
@@ -81,7 +86,7 @@ class Known(NamedTuple):
 def known(paths: Sequence[Path]) -> Known:
     """The rows of some files that the engine takes."""
     catalog = Catalog()
-    cases, sources, peaks, verdicts = [], [], [], []
+    cases, sources, peaks, verdicts, own = [], [], [], [], []
     for path in paths:
         if not path.is_file():
             continue
@@ -95,6 +100,7 @@ def known(paths: Sequence[Path]) -> Known:
                 except LlmcostError:
                     continue
                 sources.append(row["source_group"])
+                own.append(optimizer_of(row) == "adamw")
                 peaks.append(peak or np.nan)
                 verdicts.append(np.nan if fits is None else fits)
 
@@ -107,71 +113,67 @@ def known(paths: Sequence[Path]) -> Known:
         stacked(Layout, [c.layout for c in cases]), stacked(Trained, [c.trained for c in cases]),
         stacked(Keeping, [c.keeping for c in cases]), np.array([c.seq_len for c in cases]),
         np.array([c.micro_batches for c in cases]), np.array([float(c.machine.shown_bytes) for c in cases]),
-        np.array(told),
+        np.array(told), np.array(own, dtype=float),
     )  # fmt: skip
 
 
 class Model(NamedTuple):
-    """The constants that are fitted: of every family its fields, and where they start."""
+    """The constants of a family that are fitted, and where they start."""
 
-    names: list[tuple[str, str]]
+    family: str
+    names: tuple[str, ...]
     start: Array
     width: Array
 
 
-def model(catalog: Catalog) -> Model:
-    """What is fitted: fields that the first stack of a family has in the file."""
-    rows = {row["name"]: row for row in catalog.table("memory", "stacks")}
-    names, start, width = [], [], []
-    for family, stacks in FAMILIES.items():
-        for field, spread in FITTED.items():
-            value = rows[stacks[0]].get(field.removesuffix(MORE))
-            if not value:
-                continue
-            names.append((family, field))
-            start.append(np.log(max(value - 1.0, 0.02) if field.endswith(MORE) else value))
-            width.append(SURE.get((family, field), spread))
-    return Model(names, np.array(start), np.array(width))
+def model(family: str) -> Model:
+    """What is fitted of a family, from where and how far."""
+    found = priors(family)
+    start, width = (np.array([getattr(prior, of) for prior in found.values()]) for of in ("value", "width"))
+    return Model(family, tuple(found), np.log(start), width)
+
+
+def family_of(case: Case) -> str:
+    """The stacks that a row's constants are fitted with; empty: it has none."""
+    return next((family for family, stacks in FAMILIES.items() if case.stack in stacks), "")
 
 
 def keeping_at(at: Known, what: Model, theta: Array) -> Keeping:
-    """What every run keeps under some constants."""
-    family = np.array([next((f for f, stacks in FAMILIES.items() if c.stack in stacks), "") for c in at.cases])
-    stacks_of = np.array([c.stack for c in at.cases])
+    """What runs of a family keep under some constants."""
     named_loss = np.array([bool(c.loss) for c in at.cases])
     sharded = np.asarray(at.layout.zero) >= 3
     fields = {name: np.array(getattr(at.keeping, name), dtype=float) for name in Keeping._fields}
-    for (of, field), log in zip(what.names, theta, strict=True):
-        own = [stack for stack, names in OWN.items() if field.removesuffix(MORE) in names]
-        value, mine = float(np.exp(log)), (family == of) & ~np.isin(stacks_of, own)
+    for field, log in zip(what.names, theta, strict=True):
+        value = float(np.exp(log))
         if field.endswith(MORE):
-            fields[field.removesuffix(MORE)][mine] = 1.0 + value
+            fields[field.removesuffix(MORE)][:] = 1.0 + value
         elif field == "logit":
-            fields["logit"][mine & ~named_loss] = value
+            fields["logit"][~named_loss] = value
         elif field == "update":  # rows that name an optimizer keep its step, and one that shards has its own
-            moved = mine & (np.abs(fields["update"] - fields["update"][mine].max(initial=0.0)) < 1e-9)
-            fields["update"][moved & ~sharded] = value
+            fields["update"][(at.own_step > 0) & ~sharded] = value
         elif field.startswith(SHARDED):
-            fields[field.removeprefix(SHARDED)][mine & sharded] = value
+            fields[field.removeprefix(SHARDED)][sharded] = value
         else:
-            fields[field][mine] = value
+            fields[field][:] = min(value, 1.0) if field == "cached" else value
     return Keeping(**fields)
 
 
 def fitted(at: Known, what: Model, weights: Array) -> Array:
-    """Constants that fit rows of some weights best."""
+    """Constants of a family that fit its rows of some weights best."""
 
     def residuals(theta: Array) -> Array:
         keeping = keeping_at(at, what, theta)
         held = at.memory(keeping)
         error = np.log(at.figure(held, keeping) / at.peak) / ERROR
         robust = np.where(np.isnan(error), 0.0, np.sign(error) * np.sqrt(2.0 * np.log1p(0.5 * error**2)))
-        over = np.log(np.asarray(held.total_bytes) / at.shown) / ERROR
+        over = np.log(np.asarray(held.needed(0.0)) / at.shown) / ERROR
         failed = np.where(at.ran == 0, np.minimum(over, 0.0), np.where(at.ran == 1, np.maximum(over, 0.0), 0.0))
         failed = FAILED_WEIGHT * np.sign(failed) * np.sqrt(2.0 * np.log1p(0.5 * np.nan_to_num(failed) ** 2))
         pull = (theta - what.start) / what.width
         return np.concatenate([np.sqrt(weights) * robust, np.sqrt(weights) * failed, pull])
 
+    if not np.any(weights > 0):
+        return what.start
     found: Array = least_squares(residuals, what.start, max_nfev=25).x
     return found
 
@@ -182,43 +184,11 @@ def weights_of(sources: Sequence[str]) -> Array:
     return np.array([1.0 / np.sqrt(count[source]) for source in sources])
 
 
-def figures(at: Known, predicted: Array, chance: Array, rows: Array) -> dict[str, float]:
-    """Errors of some rows."""
-    error = np.abs(predicted / at.peak - 1.0)[rows & np.isfinite(at.peak)]
-    failed, did = chance[rows & (at.ran == 0)], chance[rows & (at.ran == 1)]
-    return {
-        "n": float(len(error)), "median_ape_pct": 100.0 * float(np.median(error)) if len(error) else np.nan,
-        "within_15_pct": 100.0 * float(np.mean(error <= 0.15)) if len(error) else np.nan,
-        "did_not_fit": float(len(failed)),
-        "called_fitting_pct": 100.0 * float(np.mean(failed >= 0.5)) if len(failed) else np.nan,
-        "ran": float(len(did)), "refused_pct": 100.0 * float(np.mean(did < 0.5)) if len(did) else np.nan,
-    }  # fmt: skip
-
-
-def predictions(at: Known, what: Model, theta: Array) -> tuple[Array, Array]:
-    """Reported peaks, and deviations below what there is."""
+def predictions(at: Known, what: Model, theta: Array) -> tuple[Array, Memory]:
+    """Reported peaks, and what the runs hold."""
     keeping = keeping_at(at, what, theta)
     held = at.memory(keeping)
-    return at.figure(held, keeping), np.asarray(held.deviations(at.shown))
-
-
-def written(what: Model, theta: Array, text: str) -> str:
-    """The file with the constants in the rows of their stacks."""
-    values: dict[str, dict[str, float]] = {}
-    for (family, field), log in zip(what.names, theta, strict=True):
-        value = float(np.exp(log))
-        name, value = (field.removesuffix(MORE), 1.0 + value) if field.endswith(MORE) else (field, value)
-        for stack in FAMILIES[family]:
-            if name not in OWN.get(stack, ()):
-                values.setdefault(stack, {})[name] = float(f"{value:.3g}")
-
-    def row(match: re.Match[str]) -> str:
-        mine = values.get(match[1], {})
-        return re.sub(
-            r"^(\w+) = [-\d.e+]+$", lambda m: f"{m[1]} = {mine[m[1]]}" if m[1] in mine else m[0], match[0], flags=re.M
-        )
-
-    return re.sub(r'\[\[stacks\]\]\nname = "([^"]+)"\n[^\[]*', row, text)
+    return at.figure(held, keeping), held
 
 
 def publisher(source: str) -> str:
@@ -232,28 +202,151 @@ def publisher(source: str) -> str:
     return next((name for name in ("ms-swift", "fmsacc", "litgpt") if source.startswith(name)), source)
 
 
-def left_out(at: Known, what: Model, weights: Array, theta: Array) -> tuple[Array, Array]:
-    """Peaks and deviations of every row, by constants that were fitted without its publisher."""
-    publishers = np.array([publisher(source) for source in at.sources])
-    peaks, chances = predictions(at, what, theta)
-    for name in sorted(set(publishers)):
-        mine = publishers == name
-        other = fitted(at, what, np.where(mine, 0.0, weights))
-        one, two = predictions(at, what, other)
-        peaks, chances = np.where(mine, one, peaks), np.where(mine, two, chances)
-    return peaks, chances
+class Told(NamedTuple):
+    """What is said of every row."""
+
+    stack: Array
+    publisher: Array
+    peak: Array  # measured [bytes]
+    ran: Array
+    predicted: Array  # as the source reports it [bytes]
+    total: Array
+    least: Array  # what is needed, of the total [bytes]
+    states: Array  # of the total [bytes]
+    rest: Array  # of the total [bytes]
+    shown: Array
+    free: Array  # False where the pool of the allocator took all there is: the peak says no more than that it ran
+
+    def deviation(self, spreads: Mapping[str, tuple[float, float]]) -> Array:
+        """Standard deviation of every total [bytes]."""
+        pairs = np.array([spreads[stack] for stack in self.stack])
+        found: Array = np.hypot(pairs[:, 0] * self.states, pairs[:, 1] * self.rest)
+        return found
+
+    def errors(self) -> tuple[Errors, Array]:
+        """Those with a peak that says how much was needed, and which they are."""
+        rows = np.isfinite(self.peak) & self.free
+        names = [str(name) for name in self.publisher[rows]]
+        return Errors(
+            self.stack[rows], (self.states / self.total)[rows], (self.rest / self.total)[rows],
+            np.log(self.peak / self.predicted)[rows], weights_of(names),
+        ), rows  # fmt: skip
 
 
-def table(at: Known, inside: tuple[Array, Array], outside: tuple[Array, Array]) -> list[dict[str, str]]:
-    """Errors by publisher, with its rows in the fit and without them."""
-    publishers = np.array([publisher(source) for source in at.sources])
-    groups = [("all", np.ones(len(publishers), dtype=bool)), *((n, publishers == n) for n in sorted(set(publishers)))]
-    rows = []
-    for name, mine in groups:
-        for test, (peaks, deviations) in (("in the fit", inside), ("source never fitted", outside)):
-            found = figures(at, peaks, NORMAL(deviations), mine)
-            rows.append({"test": test, "name": name} | {k: "" if np.isnan(v) else f"{v:.4g}" for k, v in found.items()})
-    return rows
+def told(at: Known, thetas: Mapping[str, Array]) -> Told:
+    """What constants of every family say of its rows."""
+    count = len(at.cases)
+    parts = {name: np.full(count, np.nan) for name in ("predicted", "total", "least", "states", "rest")}
+    families = np.array([family_of(c) for c in at.cases])
+    for family, theta in thetas.items():
+        mine = families == family
+        if not mine.any():
+            continue
+        some, what = at.some(mine), model(family)
+        peaks, held = predictions(some, what, theta)
+        padding = np.asarray(keeping_at(some, what, theta).padding)
+        states = padding * np.asarray(held.weights_bytes + held.gradients_bytes + held.optimizer_bytes)
+        parts["predicted"][mine], parts["total"][mine] = peaks, held.total_bytes
+        parts["least"][mine] = held.needed(0.0)
+        parts["states"][mine], parts["rest"][mine] = states, held.total_bytes - states
+    full = (at.told > 0) & (np.maximum(parts["total"], at.peak) > FULL * at.shown)
+    return Told(
+        np.array([c.stack for c in at.cases]), np.array([publisher(s) for s in at.sources]), at.peak, at.ran,
+        **parts, shown=at.shown, free=~full,
+    )  # fmt: skip
+
+
+def fit(at: Known, weights: Array) -> dict[str, Array]:
+    """Constants of every family."""
+    families = np.array([family_of(c) for c in at.cases])
+    return {
+        family: fitted(at.some(families == family), model(family), weights[families == family]) for family in FAMILIES
+    }
+
+
+def left_out(at: Known, weights: Array, inside: Mapping[str, Array]) -> Told:
+    """What is said of every row by constants that were fitted without its publisher."""
+    every = told(at, inside)
+    families = np.array([family_of(c) for c in at.cases])
+    fields = every._asdict()
+    for name in sorted(set(every.publisher)):
+        mine = every.publisher == name
+        thetas = dict(inside)
+        for family in sorted(set(families[mine])):
+            rows = families == family
+            thetas[family] = fitted(at.some(rows), model(family), np.where(mine, 0.0, weights)[rows])
+        other = told(at, thetas)._asdict()
+        fields = {key: np.where(mine, other[key], fields[key]) for key in fields}
+    return Told(**fields)
+
+
+def widths_left_out(every: Told, stacks: Sequence[str]) -> Array:
+    """Standard deviation of every total, from errors of other publishers alone [bytes]."""
+    errors, rows = every.errors()
+    found = np.full(len(every.peak), np.nan)
+    for name in sorted(set(every.publisher)):
+        others = every.publisher[rows] != name
+        found = np.where(every.publisher == name, every.deviation(by_stack(errors.some(others), stacks)), found)
+    return found
+
+
+def figures(every: Told, deviation: Array, rows: Array) -> dict[str, float]:
+    """Errors of some rows."""
+    known = rows & np.isfinite(every.peak)
+    error = np.abs(every.predicted / every.peak - 1.0)[known]
+    wide = 1.645 * (deviation / every.total)[known]
+    inside = np.abs(np.log(every.peak / every.predicted)[known]) <= wide
+    chance = NORMAL((every.shown - every.least) / deviation)
+    failed, did = chance[rows & (every.ran == 0)], chance[rows & (every.ran == 1)]
+    likely = rows & np.isfinite(every.ran) & (chance >= LIKELY[0]) & (chance < LIKELY[1])
+
+    def share(of: Array) -> float:
+        return 100.0 * float(np.mean(of)) if len(of) else np.nan
+
+    return {
+        "n": float(len(error)), "median_ape_pct": 100.0 * float(np.median(error)) if len(error) else np.nan,
+        "within_15_pct": share(error <= 0.15), "coverage_90_pct": share(inside), "did_not_fit": float(len(failed)),
+        "called_fitting_pct": share(failed >= 0.5), "ran": float(len(did)), "refused_pct": share(did < 0.5),
+        "likely": float(likely.sum()), "likely_ran_pct": share(every.ran[likely] == 1),
+    }  # fmt: skip
+
+
+def table(inside: tuple[Told, Array], outside: tuple[Told, Array]) -> list[dict[str, str]]:
+    """Errors by publisher and by stack, with its rows in the fit and without those of the publisher."""
+    found = []
+    every = inside[0]
+    groups = [("all", "", np.ones(len(every.peak), dtype=bool))]
+    groups += [("publisher", n, every.publisher == n) for n in sorted(set(every.publisher))]
+    groups += [("stack", n, every.stack == n) for n in sorted(set(every.stack))]
+    for by, name, mine in groups:
+        for test, of in (("in the fit", inside), ("publisher never fitted", outside)):
+            row = figures(*of, mine)
+            found.append(
+                {"test": test, "by": by, "name": name} | {k: "" if np.isnan(v) else f"{v:.4g}" for k, v in row.items()}
+            )
+    return found
+
+
+def written(thetas: Mapping[str, Array], spreads: Mapping[str, tuple[float, float]], text: str) -> str:
+    """The file with the constants in the rows of their stacks."""
+    values = {stack: {"held_spread": a, "spread": b} for stack, (a, b) in spreads.items()}
+    for family, theta in thetas.items():
+        for field, log in zip(model(family).names, theta, strict=True):
+            value = float(np.exp(log))
+            name, value = (field.removesuffix(MORE), 1.0 + value) if field.endswith(MORE) else (field, value)
+            for stack in FAMILIES[family]:
+                values[stack][name] = min(value, 1.0) if name == "cached" else value
+
+    def row(match: re.Match[str]) -> str:
+        lines = match[0]
+        for name, value in values.get(match[1], {}).items():
+            line = f"{name} = {float(f'{value:.3g}')}"
+            lines, count = re.subn(rf"^{name} = [-\d.e+]+$", line, lines, flags=re.M)
+            if not count:
+                lines = lines.replace("address = ", f"{line}\naddress = ", 1)
+        return lines
+
+    return re.sub(r'\[\[stacks\]\]\nname = "([^"]+)"\n[^\[]*', row, text)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -262,17 +355,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--dry", action="store_true", help="write nothing")
     parser.add_argument("files", nargs="*", type=Path)
     said = parser.parse_args(arguments)
-    at, what = known(said.files or ROWS), model(Catalog())
-    weights = weights_of(at.sources)
-    theta = fitted(at, what, weights)
-    for (family, field), before, after in zip(what.names, what.start, theta, strict=True):
-        print(f"{family:10} {field:24} {np.exp(before):12.4g} -> {np.exp(after):.4g}")
-    rows = table(at, predictions(at, what, theta), left_out(at, what, weights, theta))
+    at = known(said.files or ROWS)
+    weights, stacks = weights_of(at.sources), [name for names in FAMILIES.values() for name in names]
+    thetas = fit(at, weights)
+    for family, theta in thetas.items():
+        for (field, prior), log in zip(priors(family).items(), theta, strict=True):
+            print(f"{family:10} {field:24} {prior.value:12.4g} -> {np.exp(log):.4g}")
+    outside, inside = left_out(at, weights, thetas), told(at, thetas)
+    spreads = by_stack(outside.errors()[0], [*stacks, "maxtext"])
+    for stack, (states, rest) in spreads.items():
+        print(f"{stack:10} spread of states {states:.3f}, of the rest {rest:.3f}")
+    rows = table((inside, inside.deviation(spreads)), (outside, widths_left_out(outside, stacks)))
     for row in rows:
         print(" ".join(f"{key} {value}" for key, value in row.items()))
     if said.dry:
         return
-    FILE.write_text(written(what, theta, FILE.read_text("utf-8")), "utf-8")
+    FILE.write_text(written(thetas, spreads, FILE.read_text("utf-8")), "utf-8")
     with TABLE.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
         writer.writeheader()

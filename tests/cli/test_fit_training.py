@@ -59,13 +59,14 @@ def test_what_does_not_fit_says_what_would(cli: Cli) -> None:
 
 
 def test_an_optimizer_of_few_bytes_is_what_was_measured(cli: Cli) -> None:
-    # foundation-model-stack/fms-acceleration: Mistral 7B with states in 16 bits ran on one A100 at 73 GB
+    # foundation-model-stack/fms-acceleration, refs/a100_80gb.csv row 10: Mistral 7B with states in 16 bits ran on one
+    # A100 at 81.0 GB with one micro-batch of 4 x 4,096 tokens a step (77,256 MiB of the driver)
     said = ("-m", "mistral-7b", "--method", "full", "-H", "a100-sxm", "--gpus", "1", "--micro-batch", "4",
-            "--seq-len", "4096", "--recompute", "full")  # fmt: skip
+            "--seq-len", "4096", "--recompute", "full", "--global-batch-tokens", "16384")  # fmt: skip
     assert answer(cli, *said).json["result"]["verdict"] == "does-not-fit"
     found = answer(cli, *said, "--optimizer", "adamw-bf16").json["result"]
     assert found["verdict"] == "fits"
-    assert found["peak_bytes"] == pytest.approx(73e9, rel=0.1)
+    assert found["peak_bytes"] == pytest.approx(81e9, rel=0.1)
 
 
 def test_adapters_beside_weights_of_eight_bits(cli: Cli) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from llmcost.catalog import Catalog
+from llmcost.engine.model.transformer import Shape
+from llmcost.engine.training.memory import Layout
+from llmcost.engine.training.peak import Keeping, training_memory
 from llmcost.estimate.validate.memory_training_rows import predict
 
 CATALOG = Catalog()
@@ -64,3 +67,50 @@ def test_fp8_takes_more_memory_than_bf16_in_megatron() -> None:
     both = [f"{SWIFT};model_id=qwen2.5-7b;n_gpus=4;tp=2;recompute=full;precision={p}" for p in ("bf16", "fp8")]
     wide, narrow = (predict(row(text), CATALOG)["peak_bytes"][0] or 0.0 for text in both)
     assert narrow > wide
+
+
+DENSE = Shape(**{f: 0.0 for f in Shape._fields})._replace(
+    n_layers=2.0, dense_layers=2.0, d_model=64.0, attention_params=2 * 4 * 64.0**2, dense_ffn_params=2 * 8 * 64.0**2,
+    params_total=2 * 12 * 64.0**2 + 1000 * 64.0, vocab_size=1000.0,
+)  # fmt: skip
+ALONE = Layout(1, 1, 1, 1, 1, 1, 1, 0, 0, 1, 2)
+BARE = Keeping(context_bytes=0.0, group_bytes=0.0, reserve=1.0, gradient=2.0, optimizer=4.0, logit=12.0, working=1.0)
+
+
+def test_gradients_of_one_micro_batch_come_when_logits_are_gone() -> None:
+    """Logits of 128 tokens are 128 x 1,000 x 12 = 1.536 MB, gradients of 162,304 parameters 0.325 MB: never both."""
+    once, twice = (
+        training_memory(DENSE, ALONE, 128.0, count, BARE._replace(transient=1.0)) for count in (1.0, 2.0)
+    )  # fmt: skip
+    assert float(once.logits_bytes) == 1.536e6
+    assert float(once.gradients_bytes) == 0.0
+    assert float(twice.total_bytes - once.total_bytes) == 2.0 * 162_304
+
+
+def test_what_is_cached_is_given_back_before_it_fails() -> None:
+    """A step of 20 bytes a parameter is 3.246 MB; half of what the passes freed stands beside it where there is room."""
+    plain = training_memory(DENSE, ALONE, 128.0, 2.0, BARE._replace(update=20.0))
+    held = training_memory(DENSE, ALONE, 128.0, 2.0, BARE._replace(update=20.0, cached=0.5))
+    passes = float(plain.activations_bytes + plain.logits_bytes)
+    assert float(plain.update_bytes) == pytest.approx(20.0 * 162_304 - passes)
+    assert float(held.cached_bytes) == pytest.approx(0.5 * passes)
+    assert float(held.needed(0.0)) == pytest.approx(float(plain.total_bytes))
+    small = held.within(plain.total_bytes)
+    assert float(small.total_bytes) == pytest.approx(float(plain.total_bytes))
+    assert float(sum(small[:8])) == pytest.approx(float(small.total_bytes))
+
+
+def test_litgpt_builds_the_whole_model_before_it_shards_it() -> None:
+    """LitGPT's resource tables: adapters of Llama 2 7B on two A100 take 22.2 GB: 13.5 GB of weights and half of them."""
+    text = "framework=litgpt;method=lora;model_id=llama-2-7b;hardware_id=a100-40gb-sxm;n_gpus=2;zero=3;micro_batch=1"
+    peak = predict(row(f"{text};seq_len=1304;recompute=full;lora_rank=8;adapted=q v"), CATALOG)["peak_bytes"][0]
+    assert peak == pytest.approx(22.2e9, rel=0.1)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5, 0.75])
+def test_more_layers_recomputed_never_take_more(share: float) -> None:
+    keeping = BARE._replace(selective=0.4)
+    some, more = (
+        training_memory(DENSE, ALONE._replace(recompute=1.0 + s), 128.0, 1.0, keeping) for s in (share + 0.01, share + 0.25)
+    )  # fmt: skip
+    assert float(more.activations_bytes) < float(some.activations_bytes)

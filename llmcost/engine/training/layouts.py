@@ -172,7 +172,8 @@ def footprint(shape: Shape, machine: Machine, layout: Layout, run: Run) -> Memor
     micro = np.maximum(1.0, run.global_batch / (lay.dp * lay.micro_batch))
     narrow = ((np.asarray(run.precision) >= FP8) & ~np.isnan(machine.fp8_flops)).astype(float)
     trained = Trained(run.adapters, np.asarray(run.weight_bits) / 8.0, 1.0 - np.asarray(run.unfused), narrow)
-    return training_memory(shape, lay, run.seq_len, micro, run.memory.of(lay.zero), trained)
+    held = training_memory(shape, lay, run.seq_len, micro, run.memory.of(lay.zero), trained)
+    return held.within(machine.shown_bytes)
 
 
 def settle(shape: Shape, machine: Machine, layout: Layout, run: Run, slack: float = 1.0) -> Layout:

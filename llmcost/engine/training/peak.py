@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,10 +37,13 @@ class Keeping(NamedTuple):
     selective: Num = 1.0  # those kept with selective recomputation, over the papers' count [-]
     narrow: Num = 0.0  # 1: FP8 runs keep the inputs of products in one byte [-]
     working: Num = 2.0  # activations of one layer while it is recomputed and differentiated [-]
+    cached: Num = 0.0  # of what is freed before the peak, the part that the allocator still holds at it [-]
     dispatched: Num = 0.0  # copies of the tokens that reach experts, while a layer is worked on [-]
     gathered: Num = 2.0  # blocks that ZeRO-3 holds whole, the next one fetched ahead [-]
     block_gradient: Num = 2.0  # per parameter of a block whose gradient is not reduced yet [bytes]
     accumulated: Num = 0.0  # per parameter whose gradient ZeRO-3 reduces at the last micro-batch alone [bytes]
+    transient: Num = 0.0  # 1: gradients are made in the backward pass and freed after the step [-]
+    loading: Num = 0.0  # 1: every rank builds the whole model before it keeps its shard [-]
     whole_stage: Num = 0.0  # 1: with a pipeline, ZeRO-3 keeps weights and gradients of the stage whole [-]
     on_host: Num = 0.0  # 1: the optimizer is offloaded; 2: the weights and gradients too [-]
     activations_on_host: Num = 0.0  # 1: kept activations are offloaded [-]
@@ -92,16 +95,26 @@ class Memory(NamedTuple):
     margin_bytes: Num  # fragmentation, context, communication buffers
     total_bytes: Num
     allocated_bytes: Num  # of the total, what tensors take at the peak
+    cached_bytes: Num  # of the margin, what the allocator gives back before it fails
     spread_bytes: Num  # standard deviation of the total
     params: Num  # parameters whose weights this accelerator computes with
 
     def needed(self, margin: float) -> Num:
-        """Memory with which it fits, so many standard deviations above the total [bytes]."""
-        return self.total_bytes + margin * self.spread_bytes
+        """Memory with which it fits, so many standard deviations above what is needed [bytes]."""
+        return self.total_bytes - self.cached_bytes + margin * self.spread_bytes
 
     def deviations(self, shown_bytes: Num) -> Num:
-        """Standard deviations by which the total is below what a process is shown [-]."""
-        return (shown_bytes - self.total_bytes) / self.spread_bytes
+        """Standard deviations by which what is needed is below what a process is shown [-]."""
+        return (shown_bytes - self.needed(0.0)) / self.spread_bytes
+
+    def within(self, shown_bytes: Num) -> Memory:
+        """The same on an accelerator of some size, if known: what is cached beyond it has been given back."""
+        over = self.total_bytes - np.nan_to_num(shown_bytes, nan=np.inf)
+        back = np.clip(over, 0.0, self.cached_bytes)
+        return self._replace(
+            margin_bytes=self.margin_bytes - back, total_bytes=self.total_bytes - back,
+            cached_bytes=self.cached_bytes - back,
+        )  # fmt: skip
 
 
 class _Parts(NamedTuple):
@@ -173,8 +186,10 @@ def _gathered(parts: _Parts, lay: Layout, micro_batches: Num, keeping: Keeping, 
     return np.where(used, weights + gradients, 0.0)
 
 
-def _activations(shape: Shape, lay: Layout, seq_len: Num, in_flight: Num, keeping: Keeping, trained: Trained) -> Num:
-    """Activations of a stage at its peak [bytes]: what is kept, and the layer that is worked on."""
+def _activations(
+    shape: Shape, lay: Layout, seq_len: Num, in_flight: Num, keeping: Keeping, trained: Trained
+) -> tuple[Num, Num]:
+    """Activations of a stage at its peak [bytes]: what is kept, and of the layer that is worked on."""
     k, fused = keeping, trained.fused
     inputs = np.where((np.asarray(trained.fp8) > 0) & (np.asarray(k.narrow) > 0), 1.0, 2.0)
     kept = activation_bytes(shape, lay, seq_len, in_flight, fused, 0.0, inputs)
@@ -182,18 +197,19 @@ def _activations(shape: Shape, lay: Layout, seq_len: Num, in_flight: Num, keepin
     layer = activation_bytes(shape, one, seq_len, 1.0, fused) / shape.n_layers
     level = np.asarray(lay.recompute, dtype=float)
     share = np.clip(level - SELECTIVE, 0.0, 1.0)
-    kept = kept - np.where(share > 0, layer, 0.0)
-    some = (level >= SELECTIVE) & (level < FULL)
-    kept = kept * np.where(some, k.selective + (1.0 - k.selective) * share, np.where(level < SELECTIVE, k.kept, 1.0))
+    whole = activation_bytes(shape, lay._replace(recompute=float(FULL)), seq_len, in_flight, fused) - layer
+    recomputed = share * whole  # inputs of layers that are recomputed in full
+    kept = kept - np.where(share > 0, layer, 0.0) - recomputed
+    kept = kept * np.where(level < SELECTIVE, k.kept, k.selective) + recomputed
     tokens = lay.micro_batch * seq_len / lay.cp
     element = np.where(np.asarray(trained.adapters) > 0, k.tuned_checkpoint, k.checkpoint)
     kept = kept + (element - 2.0) * share * shape.d_model * shape.n_layers * tokens / lay.tp / lay.pp
     kept = np.where(np.asarray(k.activations_on_host) > 0, 0.0, kept)
     # sequence parallelism gathers the input of a block, and the gradient of its output, on every rank
-    whole = np.where(np.asarray(lay.tp) > 1, 4.0 * shape.d_model * tokens, 0.0)
+    around = np.where(np.asarray(lay.tp) > 1, 4.0 * shape.d_model * tokens, 0.0)
     visits = np.where(np.asarray(shape.moe_layers) > 0, shape.topk * expert_input_width(shape), 0.0)
     routed = 2.0 * k.dispatched * visits * tokens / lay.tp
-    return kept + np.where(share > 0, k.working * layer, 0.0) + routed + whole
+    return kept, np.where(share > 0, k.working * layer, 0.0) + routed + around
 
 
 def _update(parts: _Parts, lay: Layout, keeping: Keeping, trained: Trained) -> Num:
@@ -203,6 +219,12 @@ def _update(parts: _Parts, lay: Layout, keeping: Keeping, trained: Trained) -> N
     share = np.where(shared, parts.dense / dense_ranks + parts.expert / expert_ranks, parts.dense + parts.expert)
     stepping = (np.asarray(trained.adapters) > 0) | (np.asarray(keeping.on_host) >= 1)
     return np.where(stepping, 0.0, keeping.update * share)
+
+
+def _loaded(parts: _Parts, lay: Layout, keeping: Keeping) -> Num:
+    """The whole model in 16 bits, which a rank builds before it keeps its shard [bytes]."""
+    sharded = (np.asarray(lay.zero) >= 3) & (np.asarray(keeping.loading) > 0)
+    return np.where(sharded, 2.0 * (parts.dense + parts.expert), 0.0)
 
 
 def training_memory(
@@ -215,7 +237,11 @@ def training_memory(
 ) -> Memory:
     r"""Peak memory of the fullest accelerator (the first or the last pipeline stage) [bytes].
 
-    .. math:: M = w + g + o + r\,\max(a + l\,V b S / (c t) + gathered,\ update) + context
+    .. math:: M = w + g + o + r\,(\max(a + \max(layer,\ l\,V b S / (c t)) + gathered,\ update) + cached) + context
+
+    Logits are gone when the backward pass reaches a layer, activations when the optimizer steps; gradients that are
+    made for one micro-batch (`transient`) are not there yet while logits are. Of what is freed the allocator holds a
+    part (`cached`), which it gives back before it fails: a run needs the total without it.
 
     Parameters
     ----------
@@ -241,25 +267,32 @@ def training_memory(
     """
     lay, k = layout, keeping
     parts = _parts(shape, lay)
-    held = _held(parts, lay, _states(shape, k, trained), k)
+    weights, gradients, optimizer = _held(parts, lay, _states(shape, k, trained), k)
     gathered = _gathered(parts, lay, micro_batches, k, trained)
-    args: tuple[Any, ...] = (k, trained)
-    first = _activations(shape, lay, seq_len, micro_batches, *args)
-    last = _activations(shape, lay._replace(vpp=1.0), seq_len, np.minimum(micro_batches, 1.0), *args)
-    logits = k.logit * shape.vocab_size * lay.micro_batch * seq_len / (lay.cp * lay.tp)
-    at_end = np.where(np.asarray(lay.pp) > 1, last + logits > first, True)
-    activations = np.where(at_end, last, first)
-    logits = np.where(at_end, logits, 0.0)
+    first = sum(_activations(shape, lay, seq_len, micro_batches, k, trained))
+    kept, layer = _activations(shape, lay._replace(vpp=1.0), seq_len, np.minimum(micro_batches, 1.0), k, trained)
+    loss = k.logit * shape.vocab_size * lay.micro_batch * seq_len / (lay.cp * lay.tp)
+    at_end = np.where(np.asarray(lay.pp) > 1, kept + np.maximum(layer, loss) > first, True)
+    # logits are gone when the backward pass reaches a layer, and activations when the optimizer steps
+    activations = np.where(at_end, kept + np.where(layer >= loss, layer, 0.0), first)
+    logits = np.where(at_end & (loss > layer), loss, 0.0)
+    freed = np.where(at_end, np.minimum(layer, loss), 0.0)
+    stepping = np.maximum(_update(parts, lay, k, trained), _loaded(parts, lay, k))
+    # gradients of a single micro-batch grow while activations go: either moment may be the peak
+    late = (np.asarray(k.transient) > 0) & (np.asarray(micro_batches) <= 1)
+    after = late & (gradients + np.maximum(layer + gathered, stepping) > activations + logits + gathered)
+    gradients = np.where(late & ~after, 0.0, gradients)
+    activations, logits = np.where(after, layer, activations), np.where(after, 0.0, logits)
     passing = activations + logits + gathered
-    update = np.maximum(_update(parts, lay, k, trained) - passing, 0.0)
+    update = np.maximum(stepping - passing, 0.0)
+    freed = np.where(update > 0, passing, np.maximum(np.where(after, 0.0, freed), stepping))
     pool = k.reserve - 1.0 + np.where(np.asarray(lay.vpp) > 1, k.interleaved, 0.0)
     several = np.multiply(lay.tp * lay.pp, np.multiply(lay.dp, lay.cp)) > 1
     context = k.context_bytes + np.where(several, k.group_bytes, 0.0)
-    moving, states = passing + update, sum(held)
-    margin = pool * moving + (k.padding - 1.0) * states + context
+    moving, states, cached = passing + update, weights + gradients + optimizer, (1.0 + pool) * k.cached * freed
+    margin = pool * moving + (k.padding - 1.0) * states + context + cached
     spread = np.hypot(k.held_spread * states, k.spread * ((1.0 + pool) * moving + context))
-    weights, gradients, optimizer = held
     return Memory(
         weights, gradients, optimizer, activations, logits, gathered, update, margin, states + moving + margin,
-        states + moving, spread, parts.dense + parts.expert,
+        states + moving, cached, spread, parts.dense + parts.expert,
     )  # fmt: skip

@@ -105,8 +105,9 @@ def _on(machine: Machine, least: list[Least], method: Method) -> dict[str, Any] 
         room = float(machine.shown_bytes) - beside
         if one.needed <= room:
             chance = NormalDist().cdf(float(one.held.deviations(room)))
+            peak = float(one.held.within(room).total_bytes) + beside
             return {
-                "gpus": one.gpus, "fits_probability": chance, "peak_bytes": float(one.held.total_bytes) + beside,
+                "gpus": one.gpus, "fits_probability": chance, "peak_bytes": peak,
                 "usable_bytes": float(machine.shown_bytes),
             }  # fmt: skip
     return None

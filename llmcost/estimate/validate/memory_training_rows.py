@@ -132,9 +132,14 @@ def _longest(seq_len: float, row: Mapping[str, str], sequences: float) -> float:
     return seq_len * (sequences - 1.0 + LONGEST) / sequences
 
 
+def optimizer_of(row: Mapping[str, str]) -> str:
+    """The optimizer that a row names; `adamw` as its stack keeps it where it names none."""
+    return _named(cells.text(row, "optimizer"), OPTIMIZERS, "adamw")
+
+
 def _optimizer(row: Mapping[str, str], catalog: Catalog, keeping: Keeping) -> Keeping:
     said = cells.text(row, "optimizer").lower()
-    keeping = with_optimizer(catalog, keeping, _named(said, OPTIMIZERS, "adamw"))
+    keeping = with_optimizer(catalog, keeping, optimizer_of(row))
     if "backward" in said:  # each gradient is freed as soon as it is used
         keeping = keeping._replace(gradient=0.0, update=0.0)
     if "16-bit moments" in said:  # beside a master copy in 32 bits
