@@ -69,13 +69,15 @@ class Estimate(Struct, frozen=True, kw_only=True):
     """An answer.
 
     `headline` is the answer in one sentence; `result` scalars by glossary name; `ranges` the 90 % interval of some of
-    them; `arrays` the command's own lists (curve, ladder, alternatives, crossings, rows, groups, summary).
+    them; `ranges_at_price` of those that prices widen, with prices that nobody stated at their medians; `arrays` the
+    command's own lists (curve, ladder, alternatives, crossings, rows, groups, summary).
     """
 
     command: str
     headline: str
     result: dict[str, Scalar]
     ranges: dict[str, Range] = field(default_factory=dict)
+    ranges_at_price: dict[str, Range] = field(default_factory=dict)
     breakdown: list[CostRow] = field(default_factory=list)
     inputs: dict[str, Input] = field(default_factory=dict)
     warnings: list[Warning] = field(default_factory=list)
@@ -84,3 +86,8 @@ class Estimate(Struct, frozen=True, kw_only=True):
     presets: str = ""
     currency: str = "USD"
     exit_code: int = 0
+
+    @property
+    def engineering(self) -> dict[str, Range]:
+        """The 90 % intervals at held prices: what tables print."""
+        return {**self.ranges, **self.ranges_at_price}

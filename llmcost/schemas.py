@@ -103,7 +103,7 @@ def _budget_file() -> dict[str, Any]:
         "properties": {**properties, PRICE_AGE: {"$ref": "#/$defs/level"}, "budget": {"$ref": "#/$defs/budgets"}},
         "required": ["budget"],
         "additionalProperties": False,
-        "$defs": _budgets(needed=("scenario",)),
+        "$defs": _budgets(needed=("scenario", "scenarios")),
     }
 
 
@@ -123,8 +123,15 @@ def _budgets(needed: Sequence[str]) -> dict[str, Any]:
     changes = dict.fromkeys((INCREASE, DECREASE, PRICE_AGE), level)
     one = {
         "type": "object",
-        "properties": {"name": text, "scenario": text, **noted, **changes, **limits},
-        "required": list(needed),
+        "properties": {
+            "name": text,
+            "scenario": text,
+            "scenarios": {"type": "array", "minItems": 1, "items": text},
+            **noted,
+            **changes,
+            **limits,
+        },
+        **({"anyOf": [{"required": [key]} for key in needed]} if needed else {}),
         "additionalProperties": False,
     }
     several = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/budget"}}
@@ -206,11 +213,17 @@ def _answer(command: str) -> dict[str, Any]:
             "additionalProperties": command == "presets",
         },
         "ranges": {"type": "object", "propertyNames": {"enum": sorted(TERMS)}, "additionalProperties": triple},
+        "ranges_at_price": {
+            "type": "object",
+            "propertyNames": {"enum": sorted(TERMS)},
+            "additionalProperties": triple,
+            "description": "Those that prices widen, with prices that nobody stated at their medians",
+        },
         "breakdown": {"type": "array", "items": _record(cost)},
         "warnings": {"type": "array", "items": _record(caveat)},
         "steps": {"type": "array", "items": _record(step)},
     }
-    required = [k for k in properties if k != "steps"]
+    required = [k for k in properties if k not in ("steps", "ranges_at_price")]
     for array in _ARRAYS.get(command, ()):
         properties[array] = {"type": "array", "items": {"type": "object"}}
     if command == "validate":

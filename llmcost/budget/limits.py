@@ -13,7 +13,7 @@ from llmcost.errors import LlmcostError
 from llmcost.terms import SECTIONS, Term
 
 MEDIAN = "p50"
-QUANTILES = ("p5", MEDIAN, "p95")
+QUANTILES = ("p5", "p10", MEDIAN, "p90", "p95")
 LEVELS = ("fail", "warn")
 NOTED = ("on", "at", "owner", "reason", "expires")  # said of a budget for all of its limits, or of one
 INCREASE, DECREASE, PRICE_AGE = "max_increase", "max_decrease", "max_price_age"
@@ -27,6 +27,10 @@ LIMITED = {
     for term in terms
     if term.kind not in ("text", "bool", "date")
 }
+
+
+TOGETHER = {"total_usd_per_month": "usd_per_month"}  # limits on a sum alone, each with the figure that is added up
+SUMMED = (*TOGETHER.values(), "usd_per_day", "total_usd", "energy_kwh_per_month", "co2e_kg_per_month", "gpus")
 
 
 def place(file: str, line: int) -> str:
@@ -74,14 +78,16 @@ class Limit(Struct, frozen=True, kw_only=True):
 
 
 class Budget(Struct, frozen=True, kw_only=True):
-    """Limits on the answers of one scenario; `scenario` is None where the file itself is the scenario.
+    """Limits on the answers of one scenario, or on the sum over several.
 
-    `place` is where the scenario is named, for a message.
+    `scenario` is None where the file itself is the scenario; `scenarios` are those that are added up. `place` is where
+    they are named, for a message.
     """
 
     name: str
     scenario: str | None
     limits: tuple[Limit, ...]
+    scenarios: tuple[str, ...] = ()
     place: str = ""
 
 

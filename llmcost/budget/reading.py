@@ -16,6 +16,8 @@ from llmcost.budget.limits import (
     NOTED,
     PRICE_AGE,
     QUANTILES,
+    SUMMED,
+    TOGETHER,
     Budget,
     BudgetFile,
     Limit,
@@ -28,7 +30,7 @@ from llmcost.keys import BOTH, NOTES, TABLES, all_keys
 from llmcost.terms import TERMS
 
 FILE_KEYS = ("baseline", "as_of", PRICE_AGE, "budget", "title", "description")
-BUDGET_KEYS = ("name", "scenario", *NOTED, INCREASE, DECREASE, PRICE_AGE)
+BUDGET_KEYS = ("name", "scenario", "scenarios", *NOTED, INCREASE, DECREASE, PRICE_AGE)
 SIDES = ("max", "min")
 Parse = Callable[[Any], Any]
 Levels = dict[str, float]
@@ -129,10 +131,12 @@ def _budgets(file: Table) -> list[Table]:
 
 
 def _budget(table: Table, title: str, alone: bool) -> Budget:
-    scenario = table.take("scenario", _text)
-    if alone and "scenario" not in table.values:
+    scenario, several = table.take("scenario", _text), table.take("scenarios", _texts) or ()
+    if scenario is not None and several:
+        table.refuse("scenarios", "scenario and scenarios are two answers to one question: give one")
+    if alone and not {"scenario", "scenarios"} & set(table.values):
         table.refuse("scenario", "a budget without a scenario", 'scenario = "chat.toml", or the name of a preset')
-    name = table.take("name", _text) or scenario or title
+    name = table.take("name", _text) or scenario or " + ".join(several) or title
     shared = {"budget": name, "file": table.label, **_noted(table)}
     limits = [limit for key in table.values if key not in BUDGET_KEYS for limit in _limits(table, key, shared)]
     for key in (INCREASE, DECREASE):
@@ -140,8 +144,20 @@ def _budget(table: Table, title: str, alone: bool) -> Budget:
     limits += _price_age(table, shared)
     if not limits and not table.findings:
         table.refuse("name", f"budget {units.shown(name)} has no limit", 'max_total_usd = "1.2M"')
-    where = place(table.label, table.line("scenario"))
-    return Budget(name=name, scenario=scenario, limits=tuple(limits), place=where)
+    _added_up(table, limits, bool(several))
+    where = place(table.label, table.line("scenarios" if several else "scenario"))
+    return Budget(name=name, scenario=scenario, limits=tuple(limits), scenarios=several, place=where)
+
+
+def _added_up(table: Table, limits: list[Limit], several: bool) -> None:
+    """Refuse limits that a sum has not, and those that only a sum has."""
+    for limit in limits:
+        if several and limit.key not in (*TOGETHER, *SUMMED, AGE):
+            known = ", ".join(f"max_{key}" for key in (*TOGETHER, *SUMMED))
+            table.refuse(limit.name, f"{limit.name}: scenarios are not added up in that, but in {known}")
+        elif not several and limit.key in TOGETHER:
+            key = TOGETHER[limit.key]
+            table.refuse(limit.name, f"{limit.name} is for several scenarios", f'max_{key}, or scenarios = ["a.toml"]')
 
 
 def _price_age(table: Table, said: Mapping[str, Any]) -> list[Limit]:
@@ -272,6 +288,15 @@ def _text(raw: Any) -> str:
     if isinstance(raw, str) and raw.strip():
         return raw.strip()
     raise LlmcostError(f"{units.shown(raw)} is not a text")
+
+
+def _texts(raw: Any) -> tuple[str, ...]:
+    if not isinstance(raw, list) or not raw:
+        raise LlmcostError(f"{units.shown(raw)} is not a list of texts", 'scenarios = ["chat.toml", "search.toml"]')
+    found = tuple(_text(one) for one in raw)
+    if len(set(found)) < len(found):
+        raise LlmcostError("a scenario stands in the list twice")
+    return found
 
 
 def _share(raw: Any) -> float:

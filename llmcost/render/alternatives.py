@@ -74,20 +74,25 @@ def sheet(rows: Sequence[Row]) -> Sheet:
 
 
 def _with_range(plain: Sheet, rows: Sequence[Row]) -> Sheet:
-    """The 90 % interval beside the figure that it is of."""
+    """The 90 % interval beside the figure that it is of, and the one with prices that nobody stated."""
     of = next((str(row["range_of"]) for row in rows if row.get("range_of") and row.get("p5") is not None), None)
     at = next((i for i, head in enumerate(plain.heads) if head.key == of), None)
     if of is None or at is None:
         return plain
     term = words.term_of(of)
     ranked = plain.heads[at]._replace(spare=0)
-    heads = [*plain.heads[:at], ranked, Column("p5", RANGE, True), *plain.heads[at + 1 :]]
+    beside = [Column("p5", RANGE, True)]
+    held = any(row.get("p5_at_price") is not None for row in rows)
+    if held:
+        beside.append(Column("p5_at_price", "with prices", True, PRICE_GIVES_WAY))
+    heads = [*plain.heads[:at], ranked, *beside, *plain.heads[at + 1 :]]
     cells = []
     for row, line in zip(rows, plain.cells, strict=True):
-        low, high = row.get("p5"), row.get("p95")
-        known = low is not None and high is not None
-        text = words.between(words.bare(term, low), words.bare(term, high)) if known else ""
-        cells.append([*line[: at + 1], text, *line[at + 1 :]])
+        whole = (row.get("p5"), row.get("p95"))
+        settled = whole if row.get("p5_at_price") is None else (row["p5_at_price"], row["p95_at_price"])
+        ends = [settled, whole] if held else [whole]
+        texts = ["" if a is None else words.between(words.bare(term, a), words.bare(term, b)) for a, b in ends]
+        cells.append([*line[: at + 1], *texts, *line[at + 1 :]])
     return Sheet(heads, cells)
 
 

@@ -11,7 +11,8 @@ from llmcost.result import Estimate
 from llmcost.terms import TERMS, Term
 
 ENDS = (  # columns in the unit that the row names
-    "low", "high", "planned", "actual", "measured", "predicted", "p5", "p95", "predicted_after",
+    "low", "high", "planned", "actual", "measured", "predicted", "p5", "p95", "p5_at_price", "p95_at_price",
+    "predicted_after",
 )  # fmt: skip
 VALUES = ("value", "before", "after", "delta")  # columns whose unit is that of the row's key
 RANGE = "90 % range"

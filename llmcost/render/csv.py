@@ -65,6 +65,9 @@ def _values(estimate: Estimate, explain: bool) -> list[list[str]]:
         of = estimate.ranges.get(key)
         ends = (of.p5, of.p50, of.p95) if of else ("", "", "")
         found.append(("result", key, value, term_of(key).base, *ends, "", ""))
+        held = estimate.ranges_at_price.get(key)
+        if held is not None:
+            found.append(("at price", key, value, term_of(key).base, held.p5, held.p50, held.p95, "", ""))
     found += [
         ("input", k, i.value, i.unit, i.p5, "" if i.p5 is None else i.value, i.p95, i.origin, i.source)
         for k, i in estimate.inputs.items()

@@ -48,6 +48,7 @@ def document(estimate: Estimate, explain: bool, curve: bool = False) -> dict[str
         "inputs": estimate.inputs,
         "result": estimate.result,
         "ranges": estimate.ranges,
+        **({"ranges_at_price": estimate.ranges_at_price} if estimate.ranges_at_price else {}),
         "breakdown": estimate.breakdown,
         "warnings": estimate.warnings,
     }

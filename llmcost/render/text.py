@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from llmcost import units
@@ -48,7 +48,13 @@ MAIN_ARRAY = {
 TOLD = {  # columns of arrays that other cells say, or that JSON and CSV have alone
     "changed_inputs": ("unit",), "memory": ("p5", "p95"), "actuals": ("planned_p5", "planned_p95"),
 }  # fmt: skip
-UNLABELLED = ("range_of", "p5", "p95")  # columns whose unit depends on the question: JSON and CSV only
+UNLABELLED = (
+    "range_of",
+    "p5",
+    "p95",
+    "p5_at_price",
+    "p95_at_price",
+)  # columns whose unit depends on the question: JSON and CSV only
 NOT_RENTED = ("owned", "electricity")  # commitments under which nothing is rented
 RANKS = ("tp", "pp", "vpp", "dp", "cp", "ep")
 
@@ -269,10 +275,25 @@ def figures(estimate: Estimate, everything: bool = False) -> list[Figure]:
         keys = [k for k in keys if result[k] is not None or k in late]
         keys = [k for k in keys if not (k == "reason" and told) and k != same]
     found = [_line(estimate, key) for key in keys]
+    found[1:1] = _price_row(estimate, keys)
     ranks = [f"{k} {amount('whole', result[k])}" for k in RANKS if result.get(k) not in (None, 1)]
     if ranks and not everything and "layout" not in result and estimate.command in ("train", "serve", "fit"):
         found.append(Figure("layout", ", ".join(ranks), ""))
     return found
+
+
+def _price_row(estimate: Estimate, keys: Sequence[str]) -> list[Figure]:
+    """What the prices are that nobody stated, and the range of the first figure that they widen, with them."""
+    widened = next((key for key in keys if key in estimate.ranges_at_price), None)
+    if widened is None:
+        return []
+    named = [name for name in estimate.inputs if name in PRICED and estimate.inputs[name].p5 is not None]
+    shown = input_text(estimate.inputs[named[0]]) if named else "of the market"
+    term = term_of(widened)
+    return [Figure("price", shown, f"{term.label} {interval(term, estimate.ranges[widened])}")]
+
+
+PRICED = ("price", "train_price", "serve_price", "reserved_price", "purchase_price")  # the first that moves is shown
 
 
 def remarks(estimate: Estimate) -> list[str]:
@@ -296,8 +317,8 @@ def _line(estimate: Estimate, key: str) -> Figure:
     value = estimate.result[key]
     if value is None and key in ANSWERED.values():
         horizon = units.format("seconds", units.DAY * float(estimate.result["horizon_days"] or 0.0))
-        return Figure(label, f"beyond {horizon}", interval(term, estimate.ranges.get(key)))
-    return Figure(label, figure(term, value), interval(term, estimate.ranges.get(key)))
+        return Figure(label, f"beyond {horizon}", interval(term, estimate.engineering.get(key)))
+    return Figure(label, figure(term, value), interval(term, estimate.engineering.get(key)))
 
 
 def _definition(estimate: Estimate) -> str:

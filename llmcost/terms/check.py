@@ -11,7 +11,7 @@ TERMS = (
     Term("on", "on", "text", "The command whose answer is limited: train, serve or crossover"),
     Term("limit", "limit", "text", "A limit as its file names it: `max_` or `min_` and a result key, `max_increase`, `max_decrease` or `max_price_age`"),
     Term("key", "key", "text", "The result key that is limited"),
-    Term("at", "at", "text", "What is held against the limit: the median (`p50`) or a quantile (`p5`, `p95`)"),
+    Term("at", "at", "text", "What is held against the limit: the median (`p50`) or a quantile (`p5`, `p10`, `p90`, `p95`)"),
     Term("fail", "fails beyond", "count", "The level beyond which a limit fails", "unit of the key"),
     Term("warn", "warns beyond", "count", "The level beyond which a limit warns; the exit code stays", "unit of the key"),
     Term("estimate", "estimate", "count", "What is held against the limit; null where it is not known or infinite", "unit of the key"),

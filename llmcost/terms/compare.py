@@ -19,6 +19,8 @@ TERMS = (
     Term("range_of", "range of", "text", "The figure that `p5` and `p95` are quantiles of"),
     Term("p5", "p5", "count", "5 % quantile of the figure named in `range_of`", "unit of the figure"),
     Term("p95", "p95", "count", "95 % quantile of the figure named in `range_of`", "unit of the figure"),
+    Term("p5_at_price", "p5 at this price", "count", "5 % quantile of it with prices that nobody stated at their medians; null where they change nothing", "unit of the figure"),
+    Term("p95_at_price", "p95 at this price", "count", "95 % quantile of it with prices that nobody stated at their medians", "unit of the figure"),
     Term("other", "other", "text", "The alternative that it is compared with"),
     Term("probability_cheaper", "chance", "share", "Share of samples in which the first alternative costs less than the other; ties count half", symbol="P"),
     Term("break_even_requests", "same cost at", "per_day", "Traffic at which both cost the same over the horizon: the highest, beyond which the order stays", "requests/day", also="break-even volume"),

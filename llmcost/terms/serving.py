@@ -15,6 +15,7 @@ TERMS = (
     Term("usd_per_request", "per request", "usd_per_request", "Cost of one request of the stated lengths", answers=(SERVE,), short={SERVE: 70, CROSSOVER: 190}, compared=40, mixes=MEAN, gives_way=13),
     Term("usd_per_user_month", "per user", "usd", "Cost of a user's requests a month", "USD/month", answers=(SERVE,), asked=True, short={SERVE: 110}),
     Term("usd_per_month", "per month", "usd", "What the fleet costs a month", "USD/month", answers=(SERVE,), short={SERVE: 120}, compared=30, gives_way=6),
+    Term("total_usd_per_month", "per month, together", "usd", "What several services cost a month together, rented, owned or bought: in budgets over `scenarios`", "USD/month"),
     Term("usd_per_day", "per day", "usd", "What the fleet costs a day", "USD/day", answers=(SERVE,)),
     Term("prefill_gpus", "prefill GPUs", "whole", "Accelerators of the prefill pool", "GPUs", answers=(SERVE,), asked=True, short={SERVE: 420}),
     Term("decode_gpus", "decode GPUs", "whole", "Accelerators of the decode pool", "GPUs", answers=(SERVE,), asked=True, short={SERVE: 430}),

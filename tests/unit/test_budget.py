@@ -128,7 +128,7 @@ WRONG = {  # text, what the message names, what the hint says
     "a level called limit": (HEAD + "max_total_usd = { limit = 5 }", "unknown key 'limit'", "{ fail = 5 }"),
     "warns beyond": (HEAD + "max_total_usd = { warn = 3, fail = 2 }", "would never warn", ""),
     "warns below": (HEAD + "min_mfu = { warn = 0.1, fail = 0.2 }", "would never warn", ""),
-    "at": (HEAD + 'at = "p99"\nmax_total_usd = 1', "f.toml:4: at: 'p99' is not one of p5, p50, p95", "p95"),
+    "at": (HEAD + 'at = "p99"\nmax_total_usd = 1', "f.toml:4: at: 'p99' is not one of p5, p10, p50, p90, p95", "p95"),
     "on": (HEAD + 'on = "training"\nmax_total_usd = 1', "f.toml:4: on: 'training'", "train"),
     "expires": (HEAD + 'expires = "soon"\nmax_total_usd = 1', "f.toml:4: expires: 'soon'", ""),
     "owner": (HEAD + "owner = 3\nmax_total_usd = 1", "f.toml:4: owner: 3", ""),

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from llmcost.engine.numeric import spread as sp
 from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.numeric.spread import Spread
+from llmcost.estimate.asking import market
+from llmcost.estimate.asking.ledger import Number
 from llmcost.estimate.asking.question import Question
 from llmcost.result import Range
 
@@ -76,12 +78,45 @@ def ranges(centre: Mapping[str, Any], sampled: Mapping[str, Any]) -> dict[str, R
     return found
 
 
-def evaluate(
-    model: Callable[[Numbers], Figures], numbers: Mapping[str, float | Spread], samples: int, seed: int
-) -> tuple[Figures, dict[str, Range]]:
+class Spreads(NamedTuple):
+    """Ranges by name, and those of what prices widen with the prices of the market at their medians."""
+
+    whole: dict[str, Range]
+    at_price: dict[str, Range]
+
+
+def evaluate(model: Callable[[Numbers], Figures], question: Question) -> tuple[Figures, Spreads]:
     """A model at its centre, and the ranges its spreads give: the same code for a point and for samples."""
+    numbers = question.numbers
     centre = model(cast(Numbers, central(numbers)))
-    if not uncertain(numbers):
-        return centre, {}
-    sampled = model(cast(Numbers, draws(numbers, samples, seed)))
-    return centre, ranges(cast(Mapping[str, Any], centre), cast(Mapping[str, Any], sampled))
+    known = cast(Mapping[str, Any], centre)
+    samples, seed = settings(question)
+
+    def drawn(some: Mapping[str, Number]) -> dict[str, Range]:
+        if not uncertain(some):
+            return {}
+        return ranges(known, cast(Mapping[str, Any], model(cast(Numbers, draws(some, samples, seed)))))
+
+    return centre, apart(numbers, market.of(question), drawn)
+
+
+def apart(
+    numbers: Mapping[str, Number], prices: frozenset[str], drawn: Callable[[Mapping[str, Number]], dict[str, Range]]
+) -> Spreads:
+    """Ranges at the medians of these prices, and with them where that is another range."""
+    held = market.held(numbers, prices)
+    whole = drawn(numbers)
+    if held == dict(numbers):
+        return Spreads(whole, {})
+    return spreads(drawn(held), whole)
+
+
+def spreads(at_price: Mapping[str, Range], whole: dict[str, Range]) -> Spreads:
+    """Two sets of ranges as one; a figure that nothing but prices moves has the range that they give alone."""
+    return Spreads(whole, {name: of for name, of in at_price.items() if name in whole and _another(of, whole[name])})
+
+
+def _another(a: Range, b: Range) -> bool:
+    return any(
+        x != y and (x is None or y is None or abs(x - y) > 1e-9 * abs(y)) for x, y in ((a.p5, b.p5), (a.p95, b.p95))
+    )

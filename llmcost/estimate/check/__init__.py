@@ -15,7 +15,8 @@ from llmcost.catalog import Catalog, presets_date
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY
 from llmcost.errors import Exit, LlmcostError, raise_all
 from llmcost.estimate.check import rows as made
-from llmcost.estimate.check.answers import Answers, Subject, subject
+from llmcost.estimate.check import together
+from llmcost.estimate.check.answers import Answers, Subject, subjects
 from llmcost.result import Estimate, Input, Warning
 
 __all__ = ["Asked", "check"]
@@ -94,9 +95,10 @@ def check(
         benches: list[Bench] = []
         for budget in one.file.budgets:
             try:
-                of = subject(one.file, budget, catalog, as_of, usual)
-                benches.append(Bench(answers, day, of, {} if renew else one.baseline, renew))
-                judged += benches[-1].budget(budget)
+                every = subjects(one.file, budget, catalog, as_of, usual)
+                some = [Bench(answers, day, of, {} if renew else one.baseline, renew) for of in every]
+                benches += some
+                judged += _summed(budget, some) if budget.scenarios else some[0].budget(budget)
             except LlmcostError as error:
                 findings += getattr(error, "findings", [error])
         if one.file.price_age is not None and benches:
@@ -143,16 +145,20 @@ class Bench(NamedTuple):
         keys = [(on, self.answers.cost(self.of, on)) for on in commands]
         return [self.one(structs.replace(limit, on=on, key=key)) for on, key in keys]
 
+    def no_baseline(self, limit: Limit) -> LlmcostError:
+        """The error of a limit on a change that nothing can be counted from."""
+        return LlmcostError(
+            f"{limit.place}: {limit.name} needs a baseline to count from",
+            'baseline = "FILE" in the budget file, or --baseline FILE; llmcost check --update-baseline writes it',
+        )
+
     def one(self, limit: Limit) -> made.Judged:
         """A limit on a figure, or on its change since the baseline."""
         on = self.answers.command(self.of, limit)
         answer = self.answers.ask(self.of, on)
         then = None if self.baseline is None else self.baseline.get((self.of.label, on))
         if limit.relative and self.baseline is None:
-            raise LlmcostError(
-                f"{limit.place}: {limit.name} needs a baseline to count from",
-                'baseline = "FILE" in the budget file, or --baseline FILE; llmcost check --update-baseline writes it',
-            )
+            raise self.no_baseline(limit)
         now, was = _measured(limit, answer), Measure(None)
         if then is not None:
             was = measure(limit.key, limit.at, then.result, then.ranges)
@@ -169,6 +175,33 @@ class Bench(NamedTuple):
         commands = [limit.on] if limit.on else list(dict.fromkeys(j.on for j in others))
         answers = {on: self.answers.ask(self.of, on) for on in commands or self.answers.commands(self.of)}
         return [(*d, on) for on, e in answers.items() if isinstance(e, Estimate) for d in made.price_dates(e)]
+
+
+def _summed(budget: Budget, benches: Sequence[Bench]) -> list[made.Judged]:
+    """Every limit of a budget over the sum of its scenarios; all findings at once."""
+    found: list[made.Judged] = []
+    findings: list[LlmcostError] = []
+    for limit in budget.limits:
+        try:
+            found.append(_oldest(limit, benches, found) if limit.key == AGE else _sum(limit, benches))
+        except LlmcostError as error:
+            findings.append(error)
+    raise_all(findings)
+    return found
+
+
+def _sum(limit: Limit, benches: Sequence[Bench]) -> made.Judged:
+    """A limit on what several scenarios take together, or on its change since the baseline."""
+    first = benches[0]
+    if limit.relative and first.baseline is None:
+        raise first.no_baseline(limit)
+    parts = together.parts(limit, [bench.of for bench in benches], first.answers, first.baseline)
+    now = together.added([part.now for part in parts])
+    was = together.added([part.was for part in parts])
+    held = change(limit, now, now if first.renew else was) if limit.relative else now
+    verdict = judge(limit, held, first.day.expired(limit))
+    label = together.label([part.of for part in parts])
+    return made.Judged(limit, label, parts[0].on, held, verdict, together.answer(limit, parts), now, was)
 
 
 def _oldest(limit: Limit, benches: Sequence[Bench], judged: Sequence[made.Judged]) -> made.Judged:

@@ -7,6 +7,8 @@ import os.path
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from msgspec import structs
+
 from llmcost import units
 from llmcost.budget.limits import Budget, BudgetFile, Limit
 from llmcost.catalog import Catalog, Found, is_path
@@ -56,6 +58,14 @@ class Subject(NamedTuple):
         """The day that its prices are of, where anyone said one."""
         setting = self.question().get("as_of")
         return None if setting is None else setting.value
+
+
+def subjects(
+    file: BudgetFile, budget: Budget, catalog: Catalog, as_of: dt.date | None, usual_as_of: dt.date | None
+) -> list[Subject]:
+    """The scenarios of a budget: one, or those that it adds up."""
+    named = [structs.replace(budget, scenario=name) for name in budget.scenarios] or [budget]
+    return [subject(file, one, catalog, as_of, usual_as_of) for one in named]
 
 
 def subject(

@@ -12,6 +12,7 @@ from llmcost.catalog import Catalog, presets_date
 from llmcost.engine.numeric.kinds import Array, finite
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
 from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.ledger import Number
 from llmcost.estimate.compare.blocks import Block, Streams, centre
 from llmcost.estimate.lifetime.curves import EXACT_SAMPLED
 from llmcost.keys import KEYS
@@ -51,17 +52,20 @@ def estimate(
     held = held_equal(table.blocks)
     if held:
         result["held_equal"] = held
-    ranges = {}
+    ranges, at_price = {}, {}
     if cheapest is not None and deciding is not None:
         result[deciding] = cheapest[deciding]
         result["probability_cheapest"] = cheapest["probability_cheapest"]
         if cheapest["p5"] is not None:
             ranges[deciding] = Range(cheapest["p5"], cheapest[deciding], cheapest["p95"])
+        if cheapest["p5_at_price"] is not None:
+            at_price[deciding] = Range(cheapest["p5_at_price"], cheapest[deciding], cheapest["p95_at_price"])
     return Estimate(
         command="compare",
         headline=headline,
         result=result,
         ranges=ranges,
+        ranges_at_price=at_price,
         inputs=shared(table.blocks),
         warnings=_warnings(table.blocks),
         arrays={"alternatives": chosen(ordered(rows, sort), columns)},
@@ -83,9 +87,11 @@ def tabulated(blocks: list[Block]) -> Table:
     for row in feasible:
         row["ratio"] = row[deciding] / cheapest[deciding] if cheapest[deciding] else None
         row["range_of"] = deciding
-    samples = _sampled(blocks, rows, deciding)
-    if samples is not None:
-        _spread(feasible, samples, deciding)
+    whole = [block.numbers for block in blocks]
+    held = [block.case.at_prices(numbers) for block, numbers in zip(blocks, whole, strict=True)]
+    samples = _sampled(blocks, rows, deciding, whole)
+    settled = samples if held == whole else _sampled(blocks, rows, deciding, held)
+    _spread(feasible, deciding, samples, settled)
     return Table(blocks, rows, deciding, cheapest, samples)
 
 
@@ -107,7 +113,9 @@ def _rows(block: Block, names: Sequence[str]) -> list[dict[str, Any]]:
         row = {"name": name, "inputs": inputs, "feasible": not reason, "ratio": None, **values}
         row |= {"at_launch": True} if block.case.moving else {}
         found.append(
-            row | {"range_of": None, "p5": None, "p95": None, "probability_cheapest": None, "reason": reason or None}
+            row
+            | dict.fromkeys(("range_of", "p5", "p95", "p5_at_price", "p95_at_price", "probability_cheapest"))
+            | {"reason": reason or None}
         )
     return found
 
@@ -161,18 +169,20 @@ def sample_count(blocks: list[Block]) -> tuple[int, int]:
     return samples, seed
 
 
-def _sampled(blocks: list[Block], rows: list[dict[str, Any]], deciding: str) -> Array | None:
+def _sampled(
+    blocks: list[Block], rows: list[dict[str, Any]], deciding: str, numbers: Sequence[Mapping[str, Number]]
+) -> Array | None:
     """Samples of the deciding figure of every feasible alternative; None where nothing is uncertain."""
     count, seed = sample_count(blocks)
-    if not count or not any(sampling.uncertain(block.numbers) for block in blocks):
+    if not count or not any(sampling.uncertain(some) for some in numbers):
         return None
     streams, found, at = Streams(count, seed), [], 0
-    for block in blocks:
+    for block, own in zip(blocks, numbers, strict=True):
         kept = [i for i in range(len(block.names)) if rows[at + i]["feasible"]]
         at += len(block.names)
         if not kept:
             continue
-        p = streams.draws(block.numbers)
+        p = streams.draws(own)
         step = 1 if block.case.moving else max(CHUNK // count, 1)
         for start in range(0, len(kept), step):
             some = kept[start : start + step]
@@ -192,15 +202,24 @@ def _drawn(block: Block, p: Mapping[str, Any], deciding: str, rows: int, count: 
     return np.concatenate(parts, axis=1)
 
 
-def _spread(rows: list[dict[str, Any]], samples: Array, deciding: str) -> None:
-    """The 90 % interval of each alternative, and how often it is the cheapest of one draw."""
+def _spread(rows: list[dict[str, Any]], deciding: str, samples: Array | None, settled: Array | None) -> None:
+    """The 90 % interval of each alternative without and with prices, and how often it is the cheapest of one draw."""
+    if samples is None:
+        return
     least = samples == samples.min(axis=0)
     chance = (least / least.sum(axis=0)).mean(axis=1)
-    for row, values, share in zip(rows, samples, chance, strict=True):
-        row["probability_cheapest"] = float(share)
-        of = sampling.ranges({deciding: row[deciding]}, {deciding: np.ascontiguousarray(values)}).get(deciding)
-        if of is not None:
-            row |= {"p5": of.p5, "p95": of.p95}
+    for i, row in enumerate(rows):
+        row["probability_cheapest"] = float(chance[i])
+        whole, held = sampling.spreads(_range(row, deciding, settled, i), _range(row, deciding, samples, i))
+        for of, tail in ((whole.get(deciding), ""), (held.get(deciding), "_at_price")):
+            if of is not None:
+                row |= {f"p5{tail}": of.p5, f"p95{tail}": of.p95}
+
+
+def _range(row: Mapping[str, Any], deciding: str, samples: Array | None, i: int) -> dict[str, Range]:
+    if samples is None:
+        return {}
+    return sampling.ranges({deciding: row[deciding]}, {deciding: np.ascontiguousarray(samples[i])})
 
 
 QUALITY = ("model", "params", "params_active", "api", "method", "tokens", "teacher", "dtype", "serve_dtype", "isl")

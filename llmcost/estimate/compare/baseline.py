@@ -121,7 +121,7 @@ def _figures(answer: Document) -> dict[str, Any]:
         found |= {
             f"{row['name']}: {k}": v
             for k, v in row.items()
-            if _number(v) is not None and k not in ("p5", "p95", "feasible")
+            if _number(v) is not None and k not in ("p5", "p95", "p5_at_price", "p95_at_price", "feasible")
         }
     return found
 

@@ -28,7 +28,8 @@ def headline(table: Table) -> str:
     text = f"{cheapest['name']} is cheapest" if len(equal) < 2 else f"{equal[0]} and {last} are cheapest alike"
     text += f" at {money(deciding, cheapest[deciding])}"
     if cheapest["p5"] is not None:
-        low, high = (units.format(kind_of(deciding), cheapest[q]).partition("/")[0] for q in ("p5", "p95"))
+        ends = ("p5", "p95") if cheapest["p5_at_price"] is None else ("p5_at_price", "p95_at_price")
+        low, high = (units.format(kind_of(deciding), cheapest[q]).partition("/")[0] for q in ends)
         text += f" ({low} to {high})"
     dearest = max(feasible, key=lambda row: row["ratio"] or 1.0)
     if dearest["ratio"] and dearest["ratio"] > 1:

@@ -95,7 +95,9 @@ def _answered(case: Case, serving: Question, by: str | None, daily: bool) -> Est
     if by is not None and centre.requests is None:
         raise LlmcostError("--by needs traffic: there is nothing over time", "--requests 10M/day")
     sampled = samples.answer(make, read, numbers, count, seed)
-    asked = answer.Evaluated(case, serving, centre, read(centre), sampled, basis, scope, horizon)
+    held = case.at_prices(numbers)
+    settled = samples.answer(make, read, held, min(count, samples.FIRST), seed) if held != numbers else sampled
+    asked = answer.Evaluated(case, serving, centre, read(centre), sampled, settled, basis, scope, horizon)
     measure = "crossover_days" if centre.requests is not None else "crossover_requests"
     moved = samples.sensitivity(make, read, numbers, sampled, measure, case.inputs)
     return answer.estimate(asked, moved, by, daily)

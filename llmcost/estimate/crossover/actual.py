@@ -131,6 +131,7 @@ def added(estimate: Estimate, case: Case, actual: Actual, horizon: float) -> Est
         headline=headline,
         result={**estimate.result, **said},
         ranges={name: ends for name, ends in estimate.ranges.items() if name not in said},
+        ranges_at_price={name: ends for name, ends in estimate.ranges_at_price.items() if name not in said},
         arrays=arrays,
         warnings=[*estimate.warnings, *actual.warnings, *_early(found, case.course.start)],
     )

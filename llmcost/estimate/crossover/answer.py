@@ -14,6 +14,7 @@ from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand.segments import rate
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Num, finite
 from llmcost.errors import Exit
+from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.crossover import samples as over
 from llmcost.estimate.crossover import sentence, timeline
@@ -48,6 +49,7 @@ class Evaluated(NamedTuple):
     curves: Curves
     outcome: Mapping[str, Num]
     sampled: Sampled
+    settled: Sampled  # with prices that nobody stated at their medians
     basis: str
     scope: str  # what inference has to reach, in dollars
     horizon: float
@@ -59,7 +61,11 @@ def estimate(asked: Evaluated, sensitivity: list[dict[str, Any]], by: str | None
     start = case.course.start
     crossings = timeline.crossings(both, asked.horizon, start) if both.requests is not None else []
     result = _result(asked, crossings)
-    ranges = over.ranges(dict(result), {k: v for k, v in asked.sampled.outcomes.items() if k in KEYS})
+    whole, settled = (
+        over.ranges(dict(result), {k: v for k, v in of.outcomes.items() if k in KEYS})
+        for of in (asked.sampled, asked.settled)
+    )
+    ranges, at_price = sampling.spreads(settled, whole)
     _explain(asked, result)
     result["most_sensitive"] = sentence.most_sensitive(sensitivity)
     arrays: dict[str, Any] = {"crossings": crossings} if crossings else {}
@@ -74,9 +80,10 @@ def estimate(asked: Evaluated, sensitivity: list[dict[str, Any]], by: str | None
         arrays["sensitivity"] = sensitivity
     answer = Estimate(
         command="crossover",
-        headline=sentence.headline(_told(asked, result, ranges)),
+        headline=sentence.headline(_told(asked, result, ranges | at_price)),
         result=cast(dict[str, Any], result),
         ranges=ranges,
+        ranges_at_price=at_price,
         inputs=case.inputs,
         warnings=case.warnings,
         steps=case.steps,

@@ -43,13 +43,13 @@ Answer = Callable[[Scenario], Estimate]
 
 
 class Solved(NamedTuple):
-    """What was found: the scenario that has it, its name in the result, its kind, its value, its range."""
+    """What was found: the scenario that has it, its name in the result, its kind, its value, its ranges."""
 
     scenario: Scenario
     name: str
     kind: str
     value: float | None
-    range: Range | None = None
+    ranges: sampling.Spreads = sampling.Spreads({}, {})
 
 
 def solve(scenario: Scenario, catalog: Catalog, what: str, at: object, answer: Answer) -> Estimate:
@@ -74,11 +74,17 @@ def _told(estimate: Estimate, found: Solved, days: float) -> Estimate:
     month = f"{days / DAYS_PER_MONTH:.3g}"
     what = {"per_day": " requests at launch", "usd_per_hour": " of serving"}.get(found.kind, "")
     text = f"Inference overtakes training {month} months after launch at {units.format(found.kind, found.value)}{what}"
-    ranges = dict(estimate.ranges)
-    if found.range is not None:
-        ranges[found.name] = found.range
-        text += f" ({units.format_range(found.kind, found.range.p5, found.range.p95)})"
-    return structs.replace(estimate, headline=text + ".", result=result, ranges=ranges)
+    ranges, at_price = found.ranges
+    if found.name in ranges:
+        of = (ranges | at_price)[found.name]
+        text += f" ({units.format_range(found.kind, of.p5, of.p95)})"
+    return structs.replace(
+        estimate,
+        headline=text + ".",
+        result=result,
+        ranges=estimate.ranges | ranges,
+        ranges_at_price=estimate.ranges_at_price | at_price,
+    )
 
 
 class _Solvable(NamedTuple):
@@ -97,6 +103,10 @@ class _Solvable(NamedTuple):
             raise LlmcostError("--solve works in dollars: give --train-cost, and --cost-per-request or a model")
         level: Num = first * made.plans[USD].level(-1)
         return level / made.spends[USD].by(self.days)
+
+    def settled(self) -> _Solvable:
+        """The same with prices that nobody stated at their medians."""
+        return self._replace(numbers=self.case.at_prices(self.numbers))
 
     def scaled(self, p: Mapping[str, Num], names: tuple[str, ...], scale: Num) -> dict[str, Num]:
         """Numbers of the serving side times a factor."""
@@ -158,8 +168,9 @@ def _reached(scenario: Scenario, catalog: Catalog, days: float) -> Solved:
     high = float(roots.bisected(reached, low, high, by_ratio=True, narrow=roots.CLOSE)[1])
     per_day = centre[f"{SERVE}.requests"] * high
     said = {n: Setting(centre[f"{SERVE}.{n}"] * high, "computed") for n in SCALED if f"{SERVE}.{n}" in centre}
-    span = _range(asked, SCALED, "requests", per_day)
-    return Solved(scenario.over(said), "solved_requests_per_day", "per_day", per_day, span)
+    name = "solved_requests_per_day"
+    spans = (_range(one, SCALED, "requests", per_day) for one in (asked.settled(), asked))
+    return Solved(scenario.over(said), name, "per_day", per_day, _spreads(name, *spans))
 
 
 def _price(scenario: Scenario, catalog: Catalog, days: float) -> Solved:
@@ -190,8 +201,14 @@ def _price(scenario: Scenario, catalog: Catalog, days: float) -> Solved:
     centre = sampling.central(asked.numbers)
     value = _root(spent, centre[f"{SERVE}.{key}"] * float(asked.ratio(centre, EXACT)))
     dearer = _ask(priced(value * DEARER), catalog, days)
-    span = _price_range(_ask(priced(value), catalog, days), dearer, value)
-    return Solved(priced(value), f"solved_{kind}", kind, value, span)
+    found, said = _ask(priced(value), catalog, days), f"solved_{kind}"
+    spans = (_price_range(*some, value) for some in ((found.settled(), dearer.settled()), (found, dearer)))
+    return Solved(priced(value), said, kind, value, _spreads(said, *spans))
+
+
+def _spreads(name: str, settled: Range | None, whole: Range | None) -> sampling.Spreads:
+    """The range of what was found at the medians of the other prices, and with them."""
+    return sampling.spreads(*({} if of is None else {name: of} for of in (settled, whole)))
 
 
 def _root(spent: Callable[[float], float], guess: float) -> float:

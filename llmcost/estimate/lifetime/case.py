@@ -9,7 +9,7 @@ from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Num
 from llmcost.errors import LlmcostError
 from llmcost.estimate.actuals.past import Past
-from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking import market, sampling
 from llmcost.estimate.asking.ledger import Number
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question, labelled, merged
@@ -94,6 +94,14 @@ class Case(NamedTuple):
             if owned is not None:
                 found.pop(f"{side}.{owned.key}", None)
                 found |= {f"{side}.{name}": value for name, value in owned.numbers.items()}
+        return found
+
+    def at_prices(self, numbers: Mapping[str, Number]) -> dict[str, Number]:
+        """Its numbers, or its parts, with prices that nobody stated at their medians."""
+        found = dict(numbers)
+        for q in self.questions:
+            own = {tag: value for tag, value in found.items() if tag.startswith(f"{q.side}.")}
+            found |= market.held(own, market.of(q))
         return found
 
     def owned(self, side: str) -> Owned | None:

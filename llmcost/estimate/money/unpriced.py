@@ -24,6 +24,7 @@ def without_dollars(estimate: Estimate, headline: str) -> Estimate:
         headline=f"{headline}; {TAIL}.",
         result={key: None if _priced(key) else value for key, value in estimate.result.items()},
         ranges={key: of for key, of in estimate.ranges.items() if not _priced(key)},
+        ranges_at_price={key: of for key, of in estimate.ranges_at_price.items() if not _priced(key)},
         breakdown=[],
         steps=[step for step in estimate.steps if not step.unit.startswith("USD")],
         arrays={name: [_row(row) for row in rows] for name, rows in estimate.arrays.items()},

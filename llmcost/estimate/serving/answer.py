@@ -50,9 +50,8 @@ def serve(scenario: Scenario, catalog: Catalog) -> Estimate:
         out = service.figures(p)
         return out | serving_figures(offers.figures(sold, p, out))
 
-    samples, seed = sampling.settings(question)
-    centre, spread = sampling.evaluate(priced, question.numbers, samples, seed)
-    answer = _estimate(service, sold, *at_load(service, centre, spread))
+    centre, spreads = sampling.evaluate(priced, question)
+    answer = _estimate(service, sold, *at_load(service, centre, spreads.whole), spreads.at_price)
     return answer if question.priced else unpriced.without_dollars(answer, _speed(service, answer))
 
 
@@ -74,7 +73,9 @@ PRICED = {
 }  # fmt: skip
 
 
-def _estimate(service: Hosted, sold: tuple[offers.Offer, ...], c: ServingFigures, spread: dict[str, Any]) -> Estimate:
+def _estimate(
+    service: Hosted, sold: tuple[offers.Offer, ...], c: ServingFigures, spread: dict[str, Any], at_price: dict[str, Any]
+) -> Estimate:
     question, replica = service.question, service.replica
     known = [term.name for term in results(SERVE) if term.name in c or not term.asked]
     result: dict[str, Any] = {key: _plain(c.get(key)) for key in known}
@@ -111,9 +112,10 @@ def _estimate(service: Hosted, sold: tuple[offers.Offer, ...], c: ServingFigures
     arrays |= _hours(service, c, p) | offers.arrays(sold, everyone, c, service.figures)
     return Estimate(
         command="serve",
-        headline=_headline(service, sold, result, spread),
+        headline=_headline(service, sold, result, spread | at_price),
         result=result,
         ranges={k: v for k, v in spread.items() if k in result},
+        ranges_at_price={k: v for k, v in at_price.items() if k in result},
         breakdown=rows,
         inputs=question.inputs,
         warnings=question.warnings,

@@ -121,9 +121,8 @@ def _caveat(question: Question, step: Step) -> dict[str, str | None]:
 def _estimate(service: Hosted, rows: list[dict[str, Any]]) -> Estimate:
     """The last step with its range, and the span from the first."""
     question, first, last = service.question, rows[0], rows[-1]
-    samples, seed = sampling.settings(question)
     alone = service._replace(requests=False)
-    c, ranges = sampling.evaluate(alone.figures, question.numbers, samples, seed)
+    c, (ranges, held) = sampling.evaluate(alone.figures, question)
     c, ranges = at_load(alone, c, ranges)
     result: dict[str, Any] = {
         "span": first["usd_per_mtok_output"] / last["usd_per_mtok_output"],
@@ -139,6 +138,7 @@ def _estimate(service: Hosted, rows: list[dict[str, Any]]) -> Estimate:
         headline=_headline(first, last, result),
         result=result,
         ranges={k: v for k, v in ranges.items() if k in LAST and k in result},
+        ranges_at_price={k: v for k, v in held.items() if k in LAST and k in result},
         inputs=question.inputs,
         warnings=question.warnings,
         arrays={"ladder": rows},

@@ -26,8 +26,8 @@ def answer(service: Priced, question: Question, sold: tuple[offers.Offer, ...]) 
         out = service.figures(p)
         return out | serving_figures(offers.figures(sold, p, out) if "usd_per_request" in out else {})
 
-    samples, seed = sampling.settings(question)
-    centre, spread = sampling.evaluate(priced, question.numbers, samples, seed)
+    seed = sampling.settings(question)[1]
+    centre, (spread, held) = sampling.evaluate(priced, question)
     p = serving_numbers(sampling.central(question.numbers))
     result: dict[str, Any] = {
         term.name: float(named(centre, term.name)) if term.name in centre else None
@@ -43,9 +43,10 @@ def answer(service: Priced, question: Question, sold: tuple[offers.Offer, ...]) 
             result |= offers.sampled(sold[0], p, float(centre["usd_per_request"]), seed)
     return Estimate(
         command="serve",
-        headline=_headline(service, result, spread) + offers.sentence(sold, result) + ".",
+        headline=_headline(service, result, spread | held) + offers.sentence(sold, result) + ".",
         result=result,
         ranges={k: v for k, v in spread.items() if k in result},
+        ranges_at_price={k: v for k, v in held.items() if k in result},
         breakdown=rows([*service.charges(p), *bill.other_costs(p)]) if "requests" in p else [],
         inputs=question.inputs,
         warnings=question.warnings,

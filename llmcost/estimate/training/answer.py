@@ -42,9 +42,8 @@ def train(
     run = read_run(question)
     if isinstance(run, NoFit):
         return refusal(run, question, "train")
-    samples, seed = sampling.settings(question)
-    centre, spread = sampling.evaluate(run.figures, question.numbers, samples, seed)
-    answer = _estimate(run, centre, spread)
+    centre, spreads = sampling.evaluate(run.figures, question)
+    answer = _estimate(run, centre, *spreads)
     return answer if question.priced else unpriced.without_dollars(answer, _time(run, centre))
 
 
@@ -57,7 +56,7 @@ def _time(run: Run, centre: TrainingFigures) -> str:
     return text + _duration(run, centre)
 
 
-def _estimate(run: Run, centre: TrainingFigures, spread: dict[str, Range]) -> Estimate:
+def _estimate(run: Run, centre: TrainingFigures, spread: dict[str, Range], at_price: dict[str, Range]) -> Estimate:
     question = run.question
     _explain(run, centre)
     result: dict[str, Any] = {term.name: centre.get(term.name) for term in results(TRAIN)}
@@ -86,9 +85,10 @@ def _estimate(run: Run, centre: TrainingFigures, spread: dict[str, Range]) -> Es
         spread = {**spread, "memory_bytes_per_gpu": Range(low, middle, high)}
     return Estimate(
         command="train",
-        headline=_headline(run, centre, spread),
+        headline=_headline(run, centre, spread | at_price),
         result=result,
         ranges=spread,
+        ranges_at_price=at_price,
         breakdown=run.breakdown(centre),
         inputs=question.inputs,
         warnings=question.warnings,
