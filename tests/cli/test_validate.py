@@ -191,3 +191,17 @@ def test_own_rows_are_shown_once_with_what_their_bias_means(cli: Cli, tmp_path: 
     text = cli("validate", "serving", "--data", str(path)).out
     assert "the stack is slower" in text
     assert sum(line.strip().startswith(("1 ", "2 ", "3 ")) for line in text.splitlines()) == 3
+
+
+@pytest.mark.parametrize("said", ["lora", "LoRA", "qlora", "full", "pretrain"])
+def test_a_method_picks_shipped_rows(cli: Cli, said: str) -> None:
+    file = "training_measured.csv" if said == "pretrain" else "training_finetune.csv"
+    count = sum(row["method"] == said.lower() for row in validation_rows(file))
+    result = cli("validate", "training", "--method", said, "--json").json["result"]
+    assert (result["file"], result["n"]) == (file, count)
+
+
+def test_a_method_without_shipped_rows_names_those_that_have_some(cli: Cli) -> None:
+    refused = cli("validate", "training", "--method", "dpo")
+    assert refused.code == 2
+    assert "pretrain, full, lora, qlora" in refused.err

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from llmcost.result import Estimate
 
 SUMMARY = "How far the estimator is from published measurements, and from yours."
-SUBJECT = argument(None, metavar="[SUBJECT]", help="training, runs, serving or memory.")
+SUBJECT = argument(
+    None, metavar="[SUBJECT]", help="training (fine-tuning: --method lora, qlora, full), runs, serving or memory."
+)
 DATA = option(
     None,
     "--data",

@@ -48,6 +48,7 @@ class Measured(NamedTuple):
     rows: list[Row]
     figures: list[dict[str, Any]]
     notes: tuple[str, ...] = ()
+    file: str = ""  # of the shipped ones, where it is not the subject's own
 
 
 def said(raw: Mapping[str, str | None]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ SUBJECTS = {
         "training_measured.csv",
         {"step_seconds": "measured_step_s"},
         {},
-        {"source": "source_group", "hardware": "hardware_id", "precision": "precision_id"},
+        {"source": "source_group", "hardware": "hardware_id", "precision": "precision_id", "method": "method"},
     ),
     "serving": Subject(
         "serving_measured.csv",
@@ -85,7 +85,8 @@ def validate(
         A table with the input columns and at least one measured column, or a file as a benchmark or a trainer wrote
         it; the shipped rows without it.
     given : mapping, optional
-        What fills the gaps of the file, in base units (`keys.gaps`).
+        What fills the gaps of the file, in base units (`keys.gaps`); without one, `method` picks the shipped training
+        rows: `pretrain`, or a way to fine-tune.
 
     Raises
     ------
@@ -98,7 +99,7 @@ def validate(
 
         return report(catalog, read, None if data is None else Path(data).name)
     what = SUBJECTS[read.subject]
-    name = Path(data).name if data is not None else what.file
+    name = Path(data).name if data is not None else read.file or what.file
     known = [column for column in what.quantities.values() if column in read.rows[0]]
     if not known:
         raise LlmcostError(
@@ -141,7 +142,7 @@ def scores(subject: str, rows: Sequence[Row], catalog: Catalog) -> list[Scored]:
     return _score(subject, SUBJECTS[subject], [dict(row) for row in rows], catalog)[0]
 
 
-def _of_method(said: str) -> list[dict[str, str]]:
+def _of_method(said: str) -> Measured:
     """The shipped training rows of one method, fine-tuning among them.
 
     Raises
@@ -150,14 +151,14 @@ def _of_method(said: str) -> list[dict[str, str]]:
         No rows of that method are shipped.
     """
     name = SPELLINGS.get(said.lower(), said.lower())
-    rows = [row for file in TRAINED for row in read_rows(shipped_folder("validation") / file)]
-    kept = [row for row in rows if row["method"] == name]
-    if not kept:
-        names = dict.fromkeys(row["method"] for row in rows)
-        raise LlmcostError(
-            f"--method: no shipped row of {units.shown(said)}: one of {', '.join(names)}", "--method lora"
-        )
-    return kept
+    known: dict[str, None] = {}
+    for file in TRAINED:
+        rows = read_rows(shipped_folder("validation") / file)
+        kept = [row for row in rows if row["method"] == name]
+        if kept:
+            return Measured("training", kept, [], file=file)
+        known |= dict.fromkeys(row["method"] for row in rows)
+    raise LlmcostError(f"--method: no shipped row of {units.shown(said)}: one of {', '.join(known)}", "--method lora")
 
 
 def _rows(subject: str | None, data: str | None, given: Mapping[str, Any]) -> Measured:
@@ -173,7 +174,7 @@ def _rows(subject: str | None, data: str | None, given: Mapping[str, Any]) -> Me
     if data is not None:
         return measured(Path(data), subject, given)
     if subject == "training" and set(given) == {"method"}:
-        return Measured(subject, _of_method(str(given["method"])), [])
+        return _of_method(str(given["method"]))
     if given:
         raise LlmcostError(f"--{next(iter(given)).replace('_', '-')} fills the gaps of a file: --data FILE")
     files = MEMORY_FILES if subject == MEMORY else (SUBJECTS[str(subject)].file,)
