@@ -7,6 +7,8 @@ from llmcost.keys.methods import METHODS
 
 ATTENTION = ("fused", "unfused")
 COMPILED = ("no", "yes")
+GROUPED = "grouped"
+EXPERT_KERNELS = ("looped", GROUPED)
 CONVENTIONS = ("causal", "full")
 OPTIMIZERS = (
     "adamw", "adamw-bf16", "adamw-8bit", "paged-8bit", "adafactor", "muon", "sgd", "in-backward",
@@ -40,6 +42,8 @@ KEYS = (
         (TRAIN, CROSSOVER), choices=ATTENTION),
     Key("compiled", "choice", "Training", "whether the model is compiled, which takes host time and traffic away",
         (TRAIN, CROSSOVER), choices=COMPILED),
+    Key("expert_kernels", "choice", "Training", "products of experts: one after the other, or together",
+        (TRAIN, CROSSOVER), choices=EXPERT_KERNELS),
     Key("practice", "ratio", "Training", "step time in practice over that of the ideal layout: 1.06",
         (TRAIN, CROSSOVER), least=0.1, most=10.0),
     Key("packing", "share", "Training", "share of the computed tokens that are not padding: 80%", (TRAIN, CROSSOVER),

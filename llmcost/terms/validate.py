@@ -29,7 +29,8 @@ COLUMNS = {
         ("measured_step_s",),
         (_MODEL, "hardware_id", "n_gpus", "seq_len", "global_batch_seqs"),
         ("precision_id", "micro_batch", "tp", "pp", "dp", "cp", "ep", "vpp", "zero", "recompute_id", "framework_id",
-         "year", "method", "lora_rank", "adapted", "weight_bits", "packed", "compiled", "offload", "optimizer"),
+         "year", "method", "lora_rank", "adapted", "weight_bits", "packed", "compiled", "offload", "optimizer",
+         "expert_kernels"),
     ),
     "runs": Columns(("gpu_hours",), ("model_id (or params_total)", "hardware_id", "tokens"), ("n_gpus", "precision", "seq_len")),
     "serving": Columns(

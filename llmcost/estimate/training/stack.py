@@ -15,12 +15,13 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.keys.methods import METHODS
-from llmcost.keys.training import FP8_RECIPES
+from llmcost.keys.training import EXPERT_KERNELS, FP8_RECIPES, GROUPED
 
 TABLE = "stacks"  # of presets/calibration/training.toml: measured stacks, and each family as a whole
 LARGE = 64  # accelerators from which on pre-training is run on a stack made for it
 OWN = {"gaudi": "gaudi", "trainium": "neuron", "inferentia": "neuron"}  # by generation: chips with a stack of their own
 TUNED = "tuned"
+LOOPING = "sharded"  # whose loop over experts a tuned stack has where it is said to loop
 METHOD = "docs/method-training.md, software"
 YEAR = 2025.0  # of a stack whose preset says none
 TENSORWISE = FP8_RECIPES[0]
@@ -41,6 +42,7 @@ class Software(NamedTuple):
     adapted: str = "all-linear"  # layers with adapters, unless told
     selective: bool = True  # it can recompute the attention alone
     grouped: bool = False  # products of experts run together, as in tuned stacks, not in a loop
+    kernels_said: bool = False  # that they do, or do not
 
 
 def software(catalog: Catalog, name: str, stated: bool = True) -> Software:
@@ -66,6 +68,16 @@ def software(catalog: Catalog, name: str, stated: bool = True) -> Software:
     used = Software(found.name, constants, family, own, stated, released, preset.training.recompute)
     used = used._replace(grouped=grouped, selective=family == TUNED and preset.training.kin != "fsdp")
     return used._replace(adapted=preset.training.adapted) if preset.training.adapted else used
+
+
+def with_kernels(catalog: Catalog, used: Software, grouped: bool) -> Software:
+    """The stack with products of experts that run together, or with a loop over experts."""
+    used = used._replace(kernels_said=True)
+    if grouped == used.grouped:
+        return used
+    family = TUNED if grouped else LOOPING if used.family == TUNED else used.family
+    loop = next(float(row["expert_loop"]) for row in catalog.table("training", TABLE) if row["name"] == family)
+    return used._replace(stack=used.stack._replace(expert_loop=loop), grouped=grouped)
 
 
 def _kin(catalog: Catalog, name: str) -> list[str]:
@@ -95,6 +107,21 @@ def take_software(question: Question, method: str, gpus: float, generation: str,
     found = usual(question.catalog, Asked(method, gpus, generation, dtype in NARROW))
     question.record("framework", found.name, Origin("default", "docs/method-training.md, software: the usual one"))
     return found
+
+
+def may_group(catalog: Catalog, used: Software, shape: Shape) -> Software | None:
+    """The stack with grouped experts, where it is taken to loop over them and nobody said so."""
+    loops = float(shape.n_experts) > 0 and not used.grouped and not used.kernels_said
+    return with_kernels(catalog, used, True) if loops else None
+
+
+def take_kernels(question: Question, used: Software) -> Software:
+    """The stack with the kernels of experts that were said, or with its own, recorded among the inputs."""
+    said = question.stated("expert_kernels")
+    if said is not None:
+        return with_kernels(question.catalog, used, said == GROUPED)
+    question.record("expert_kernels", EXPERT_KERNELS[used.grouped], Origin("default", METHOD))
+    return used
 
 
 class Build(NamedTuple):

@@ -22,7 +22,7 @@ from llmcost.engine.training.calibration import Calibration, calibration_from_fa
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.micro_batch import PRECISIONS, Run
 from llmcost.engine.training.peak import Habits
-from llmcost.engine.training.step import ROWS, overhead_share
+from llmcost.engine.training.step import ROWS, overhead_share, step
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.own import ALONG, Place, own
@@ -31,7 +31,7 @@ from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.training import keeping
 from llmcost.estimate.training.feed import Fed, feed
 from llmcost.estimate.training.methods import Method, assumed_shape, widened
-from llmcost.estimate.training.stack import Build, Software, kind, take_build, take_software
+from llmcost.estimate.training.stack import Build, Software, kind, may_group, take_build, take_kernels, take_software
 
 SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
 ROUNDING = 0.05  # a batch further off than this is said
@@ -161,6 +161,8 @@ def predict(
     fitted, ranges = calibration_from_factors(question.catalog.factors("training"), device.preset.generation)
     _warn_of_borrowed(question, device.preset.generation)
     used = take_software(question, method.name, gpus, device.preset.generation, dtype)
+    if float(shape.n_experts):
+        used = take_kernels(question, used)
     build = take_build(question, used, device.preset.generation, dtype, float(fitted.practice))
     calibration = build.constants(fitted, used)
     published = model if method.declared.pretrains else None
@@ -201,6 +203,10 @@ def predict(
     mfu = float(found.best.step.mfu) * own
     smallest = None if found.fitting else _smallest(shape, device.machine, run, calibration, fixed, method, gpus)
     low, high, mfu = _near(question, model, device, used, (seq_len, fed.batch, gpus), (math.log(width), mfu))
+    grouped = may_group(question.catalog, used, shape)
+    if grouped is not None:
+        quicker = step(shape, device.machine, found.best.layout, run, build.constants(fitted, grouped)).step_seconds
+        low += max(0.0, math.log(float(found.best.step.step_seconds) / float(quicker)))
     share = Spread(mfu * math.exp(-high), mfu, min(mfu * math.exp(low), 0.99))
     chance = NormalDist().cdf(room)
     known = (fed.batch, seq_len, gpus, fed.working, used, build, float(calibration.host), smallest, chance, run, shape)
@@ -341,6 +347,8 @@ def _refuse(question: Question, shape: Shape) -> None:
     stages = (question.stated("pp") or 1) * (question.stated("vpp") or 1)
     if stages > layers + par.SPARE_LAYERS:
         raise LlmcostError(f"--pp x --vpp is {stages:,} stages, the model has {layers:.0f} layers", "leave --vpp open")
+    if question.stated("expert_kernels") is not None and not experts:
+        raise LlmcostError("--expert-kernels: this model has no experts", "leave --expert-kernels out")
     if question.stated("ep") is not None and not experts:
         raise LlmcostError("--ep: this model has no experts to spread", "leave --ep out")
     if experts and (question.stated("ep") or 1) > experts:

@@ -30,11 +30,22 @@ from llmcost.engine.training.step import overhead_share, step
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.training.kept import habits_of
-from llmcost.estimate.training.stack import Asked, Software, compiles, kind, software, stores_scores, usual
+from llmcost.estimate.training.stack import (
+    Asked,
+    Software,
+    compiles,
+    kind,
+    may_group,
+    software,
+    stores_scores,
+    usual,
+    with_kernels,
+)
 from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import number, positive
 from llmcost.estimate.validate.described import shape_of_row
 from llmcost.keys.methods import DEFAULT, METHODS, SPELLINGS
+from llmcost.keys.training import EXPERT_KERNELS, GROUPED
 
 LAYOUT = ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
 RECOMPUTE = {"none": 0.0, "selective": 1.0, "full": 2.0}
@@ -106,6 +117,8 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     narrow, shards = float(run.precision) >= FP8, fixed.get("zero") == 3.0
     asked = Asked(method, values["n_gpus"], accelerator.generation, narrow, shards)
     stack, note = _software(catalog, named, asked)
+    if (kernels := cells.text(row, "expert_kernels").lower()) in EXPERT_KERNELS:
+        stack = with_kernels(catalog, stack, kernels == GROUPED)
     run = _adapted(row, shape, run, method, stack)
     if "recompute" not in fixed and stack.recompute and not METHODS[method].pretrains:
         fixed["recompute"] = RECOMPUTE[stack.recompute]
@@ -222,7 +235,7 @@ def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Predict
             todo = case(row, catalog)
             if todo.generation not in known:
                 known[todo.generation] = calibration_from_factors(factors, todo.generation)
-            answers.append(_predict(todo, *known[todo.generation]))
+            answers.append(_predict(todo, *known[todo.generation], may_group(catalog, todo.software, todo.shape)))
         except LlmcostError as error:
             answers.append(Prediction(None, None, None, error.message))
     return answers
@@ -235,7 +248,7 @@ def under(todo: Case, calibration: Calibration) -> Calibration:
     return used._replace(practice=1.0)  # a stated layout is what practice made of it
 
 
-def _predict(todo: Case, calibration: Calibration, ranges: Ranges) -> Prediction:
+def _predict(todo: Case, calibration: Calibration, ranges: Ranges, grouped: Software | None) -> Prediction:
     constants = under(todo, calibration)
     layout = candidates(todo)
     steps = step(todo.shape, todo.machine, layout, todo.run, constants)
@@ -247,4 +260,8 @@ def _predict(todo: Case, calibration: Calibration, ranges: Ranges) -> Prediction
         return Prediction(None, None, None, "the machine's peak or bandwidth is not known")
     share = float(np.ravel(overhead_share(steps))[best])
     width = float(np.exp(half_width(ranges, kind(todo.software, todo.shape, todo.method, share))))
-    return Prediction(seconds, seconds / width, seconds * width, todo.note)
+    least = seconds
+    if grouped is not None:
+        steps = step(todo.shape, todo.machine, layout, todo.run, under(todo._replace(software=grouped), calibration))
+        least = min(seconds, float(np.ravel(steps.step_seconds)[best]))
+    return Prediction(seconds, least / width, seconds * width, todo.note)
