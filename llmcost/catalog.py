@@ -73,6 +73,7 @@ class Catalog:
         self.notes: list[str] = []
         self._aliases: dict[str, dict[str, str]] = {}
         self._spellings: dict[tuple[str, ...], str] | None = None
+        self._chips: dict[tuple[str, ...], str] | None = None
 
     def _folders(self) -> Iterator[tuple[Path, bool]]:
         yield from ((f, True) for f in self.user_folders)
@@ -89,7 +90,7 @@ class Catalog:
         return self._files[kind]
 
     def find(self, kind: str, name: str) -> Found:
-        """The preset of that name or alias, a `.toml` path, or a model by any common spelling or file.
+        """The preset of that name or alias, a `.toml` path, or a model or accelerator by any common spelling.
 
         Raises
         ------
@@ -101,9 +102,20 @@ class Catalog:
         if is_path(name):
             return _file(kind, name)
         found = self._known(kind, name)
+        if found is None and kind == "hardware":
+            found = self._chip(name)
         if found is None:
             raise self._unknown(kind, name)
         return found
+
+    def _chip(self, name: str) -> Found | None:
+        """The accelerator that a name as people and drivers write it means for certain."""
+        from llmcost import chip_names
+
+        files = self.files("hardware")
+        if self._chips is None:
+            self._chips = chip_names.index(self._named("hardware"))
+        return files.get(self._chips.get(chip_names.key(name), ""))
 
     def _known(self, kind: str, name: str) -> Found | None:
         """The preset whose name or alias is exactly that, in any case."""
@@ -120,6 +132,11 @@ class Catalog:
             else:
                 return LlmcostError(f"unknown scenario {shown(name)}: it is a model", f"--model {model.name}")
         near = did_you_mean(wanted, [*self.files(kind), *self.aliases(kind)])
+        if kind == "hardware":
+            from llmcost import chip_names
+
+            chips = chip_names.holding(wanted, self._named(kind))[:3]
+            near = f"did you mean {' or '.join(repr(n) for n in chips)}?" if chips else near
         return LlmcostError(f"unknown {SINGULAR[kind]} {shown(name)}", near or f"llmcost presets list {kind}")
 
     def _model(self, name: str) -> Found:
@@ -143,9 +160,9 @@ class Catalog:
         from llmcost import names
         from llmcost.result import Warning
 
-        files, aliases = self.files("models"), self.aliases("models")
+        files = self.files("models")
         if self._spellings is None:
-            self._spellings = names.index({**aliases, **{file: file for file in files}})
+            self._spellings = names.index(self._named("models"))
         preset = names.resolve(name, self._spellings)
         if not preset:
             return None
@@ -171,14 +188,18 @@ class Catalog:
             return (
                 f"its size is not published: bought tokens are compared by --against api:{seller}/{name}, or --params"
             )
-        files, aliases = self.files("models"), self.aliases("models")
-        family = names.similar(name, {**aliases, **{file: file for file in files}})
+        named = self._named("models")
+        family = names.similar(name, named)
         if family:
             return f"did you mean {' or '.join(repr(n) for n in family)}?"
         if "/" in name:
             return "llmcost presets import config.json makes a preset of its configuration"
-        near = names.of_like_family(name, nearest(name.strip().lower(), [*files, *aliases]))
+        near = names.of_like_family(name, nearest(name.strip().lower(), list(named)))
         return f"did you mean {' or '.join(repr(n) for n in near)}?" if near else "llmcost presets list models"
+
+    def _named(self, kind: str) -> dict[str, str]:
+        """Every name and alias, with its preset."""
+        return {**self.aliases(kind), **{file: file for file in self.files(kind)}}
 
     def aliases(self, kind: str) -> dict[str, str]:
         """Alias to file name. Read as text, so that completion and look-up parse no TOML."""
@@ -262,7 +283,11 @@ class Catalog:
 
     def tier(self, name: str) -> str:
         """What kind of provider it is, without decoding its prices."""
-        return str(read_toml(self.find("prices", name).path).get("tier", "cloud"))
+        path = self.find("prices", name).path
+        key = ("tier", str(path))
+        if key not in self._loaded:
+            self._loaded[key] = read_toml(path).get("tier", "cloud")
+        return str(self._loaded[key])
 
     def table(self, name: str, table: str) -> list[dict[str, Any]]:
         """The rows of a table of a calibration preset, as parsed TOML, then those added to it."""

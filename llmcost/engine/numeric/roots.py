@@ -14,6 +14,7 @@ MOST_POINTS = 50_000  # evaluations of a range
 ROUNDS = 60  # halvings: 2^-60 of a range is below the spacing of doubles
 NEWTON_STEPS = 80  # at most
 NARROW = 1e-13  # relative width at which an interval is a point
+APART = 1e-7  # relative width at which a change of state is one place: two meetings are not that near
 CLOSE = 1e-12  # relative, of a root that is costly to look for
 EQUAL = 1e-9  # relative difference of curves that meet: well inside what is promised, 1e-6
 
@@ -128,7 +129,7 @@ def _unsettled(known: Sampled) -> npt.NDArray[np.bool_]:
     changes = (known.state[:-1] != known.state[1:]).any(axis=1)
     reach = [(np.minimum(c[:-1], c[1:]), np.maximum(c[:-1], c[1:])) for c in (known.first, known.second)]
     meet = (reach[0][0] <= reach[1][1]) & (reach[1][0] <= reach[0][1])
-    return np.asarray(changes & meet & _wide(low, high, NARROW))
+    return np.asarray(changes & meet & _wide(low, high, APART))
 
 
 def _merged(a: Sampled, b: Sampled) -> Sampled:

@@ -133,6 +133,6 @@ def _headline(held: Held, model: Subject, chance: float, r: dict[str, Any], foun
     text = f"{first}; {users}, {tokens(r['longest_context_tokens'])} tokens at most for one"
     if r["output_tokens_per_second_per_user"]:
         text += f", {r['output_tokens_per_second_per_user']:,.0f} tokens/s for one user"
-        if r["concurrency"] > 1:
+        if r["output_tokens_per_second"] > r["output_tokens_per_second_per_user"]:  # else prompts take all the time
             text += f" and {r['output_tokens_per_second']:,.0f} for all"
     return text + (f" ({ranks(held.layout)})." if held.gpus > 1 else ".")
