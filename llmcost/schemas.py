@@ -47,7 +47,7 @@ _ARRAYS = {
     "check": ("rows", "totals", "changed_inputs", "answers"),
     "crossover": ("crossings", "curve", "periods", "sensitivity"),
     "presets": ("rows",),
-    "validate": ("groups", "reliability", "rows", "measurements"),
+    "validate": ("groups", "reliability", "left_out", "rows", "measurements"),
     "calibrate": ("rows", "constants"),
     "sweep": ("front", "extremes", "refused"),
     "trace": ("lengths", "joint", "bursts", "day_hours", "weekdays", "reuse"),

@@ -146,6 +146,7 @@ def page() -> str:
     parts = [INTRO.replace("{also}", also())]
     for subject, title in TITLES.items():
         whole = f"## {title}\n\n### Over all rows\n\n{measured(subject)}\n{unseen(subject)}"
+        whole += unseen("memory_serving") if subject == "memory" else ""
         fits = starts() if subject == "memory" else ""
         parts.append("\n".join(filter(None, [whole, fits, never_fitted(subject)])))
     return "\n".join([*parts, NOTES])

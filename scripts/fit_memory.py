@@ -305,9 +305,10 @@ def figures(every: Told, deviation: Array, rows: Array) -> dict[str, float]:
 
     return {
         "n": float(len(error)), "median_ape_pct": 100.0 * float(np.median(error)) if len(error) else np.nan,
-        "within_15_pct": share(error <= 0.15), "coverage_90_pct": share(inside), "did_not_fit": float(len(failed)),
-        "called_fitting_pct": share(failed >= 0.5), "ran": float(len(did)), "refused_pct": share(did < 0.5),
-        "likely": float(likely.sum()), "likely_ran_pct": share(every.ran[likely] == 1),
+        "within_15_pct": share(error <= 0.15), "coverage_90_pct": share(inside), "oom_rows": float(len(failed)),
+        "oom_called_fitting_pct": share(failed >= 0.5), "ran_rows": float(len(did)),
+        "ran_refused_pct": share(did < 0.5),
+        "likely_rows": float(likely.sum()), "likely_ran_pct": share(every.ran[likely] == 1),
     }  # fmt: skip
 
 

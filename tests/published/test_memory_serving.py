@@ -11,7 +11,7 @@ from llmcost.engine.model.published import class_bytes, published_in
 from llmcost.engine.model.transformer import Shape, shape_of
 from llmcost.engine.serving.cache import cache_bytes, state_bytes
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
-from llmcost.engine.serving.memory import max_batch, memory, weights_bytes
+from llmcost.engine.serving.memory import max_batch, memory, share_taken, weights_bytes
 from llmcost.estimate.asking.subject import machine_of
 
 GIB = 2.0**30
@@ -101,10 +101,38 @@ def test_tokens_of_cache_that_vllm_printed(model: str, card: str, known: dict[st
 
 def test_sglang_leaves_the_rest_alone() -> None:
     # start-up log: 78.7 GiB free before loading, 63.72 after, 12 % of the first kept back: 54.26 GiB, 444,500 tokens
+    known = constants("hopper", "sglang")._replace(memory_share=0.88, share_by_size=0.0)
     held = memory(
-        shape("llama-3.1-8b"), machine("h100-sxm"), Layout(), Precision(), Load(4096.0, 0.0), constants("hopper", "sglang")
+        shape("llama-3.1-8b"), machine("h100-sxm"), Layout(), Precision(), Load(4096.0, 0.0), known
     )  # fmt: skip
     assert float(held.usable_bytes) / GIB == pytest.approx(54.26, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("card", "share"),
+    [  # what is left in MiB, by python/sglang/srt/server_args.py, of what the card shows
+        ("rtx4090", 1 - (512 + 2048 * 1.5 + 24 * 2 + 128) / 24_217.6),  # 23.65 GiB
+        ("h100-sxm", 1 - (512 + 8192 * 1.5 + 256 * 2 + 128) / 81_090.6),  # 79.19 GiB
+        ("mi300x", 1 - (512 + 16384 * 1.5 + 512 * 2 + 128) / 196_608.0),  # 192 GiB
+    ],
+)
+def test_sglang_takes_a_share_by_the_size_of_the_card(card: str, share: float) -> None:
+    known = constants("any", "sglang")
+    found = share_taken(shape("llama-3.1-8b"), machine(card), Layout(), known)
+    assert float(found) == pytest.approx(share, rel=0.01)
+    pictures = shape("llama-3.1-8b")._replace(vision_params=1e9)
+    assert float(share_taken(pictures, machine(card), Layout(), known)) == pytest.approx(0.95 * share, rel=0.01)
+
+
+def test_pictures_are_measured_beside_the_language_model() -> None:
+    # a start of Qwen3-VL with four sequences held 3.9 GiB beside weights and cache, a text model's 0.7
+    known = constants("ampere", "vllm")._replace(sampled=4.0, sampled_large=4.0)
+    text = shape("llama-3.1-8b")
+    both = [
+        float(memory(one, machine("l40s"), Layout(), Precision(), Load(4096.0, 0.0), known).activation_bytes)
+        for one in (text, text._replace(vision_params=1e9))
+    ]
+    assert 1.0 < (both[1] - both[0]) / GIB < 3.2
 
 
 def test_an_8b_model_in_16_bits_does_not_load_on_a_t4() -> None:

@@ -25,6 +25,14 @@ __all__ = [
 
 WIDE = 128.0  # heads up to this size have fused attention everywhere
 CONV_INPUTS = 3.0  # inputs that a convolution of four keeps of a channel
+MIB = 2.0**20
+# SGLang leaves room for a chunk of a prompt, for graphs of its largest batch and for every rank; by memory [MiB].
+CARDS = (20.0 * 1024, 35.0 * 1024, 60.0 * 1024, 90.0 * 1024, 160.0 * 1024)  # sizes below which defaults are others
+CHUNKS = (2048.0, 2048.0, 4096.0, 8192.0, 8192.0, 16384.0)  # tokens of a chunk
+GRAPHS = (8.0, 24.0, 32.0, 256.0, 256.0, 512.0)  # sequences of the largest graph
+LEFT, LEFT_A_TOKEN, LEFT_A_SEQUENCE, LEFT_A_RANK = 512.0, 1.5, 2.0, 128.0  # [MiB]
+LEFT_AT_LEAST, OF_LARGE = 10240.0, 60.0 * 1024  # on cards of more memory than that [MiB]
+LEFT_FOR_PICTURES = 0.95  # of the share, where a model has a vision tower [-]
 PAIR = 2.0  # accelerators that a bridge joins; more have links of their own
 
 
@@ -99,12 +107,12 @@ def _beside_bytes(shape: Shape, layout: Layout, precision: Precision, calibratio
 def workspace_bytes(shape: Shape, machine: Machine, layout: Layout, load: Load, calibration: Calibration) -> Num:
     r"""Memory that is neither weights nor cache on one accelerator [bytes].
 
-    .. math:: c + g [n > 1] + \max(2 T (3 d + \max(3 f / t, k d)),\; l\, s\, V,\; 4 u h S)
+    .. math:: c + g [n > 1] + \max(2 T (3 d + \max(3 f / t, k d)),\; l\, s\, V,\; 4 u h S,\; pictures)
 
     The engine measures its own peak before it sizes the cache: a pass of as many prompt tokens T as it lets into one
     iteration (gate, up and their product beside the hidden state; of a mixture of experts the k copies of every
     token), or the sampler with all s sequences, l bytes a logit, whichever is larger. Where attention is not fused, the
-    scores of u tokens with a context of S stand beside.
+    scores of u tokens with a context of S stand beside. A vision tower is measured on the most pictures that it takes.
 
     Parameters
     ----------
@@ -126,7 +134,42 @@ def workspace_bytes(shape: Shape, machine: Machine, layout: Layout, load: Load, 
     linked = np.nan_to_num(np.asarray(machine.scale_up_domain, dtype=float)) > PAIR
     buffers = np.where(linked, cal.group_bytes, np.minimum(cal.group_bytes, cal.group_pcie_bytes))
     group = np.where(layout.tp * layout.pp * layout.dp > 1, buffers, 0.0)
-    return cal.context_bytes + group + np.maximum(np.maximum(2.0 * tokens * wide, sampler), scores)
+    seen = (np.asarray(shape.vision_params) > 0) & (np.asarray(cal.loads_vision) > 0)
+    pictures = np.where(seen, cal.pictures_bytes / layout.tp, 0.0)
+    widest = np.maximum(np.maximum(2.0 * tokens * wide, sampler), np.maximum(scores, pictures))
+    return cal.context_bytes + group + widest
+
+
+def share_taken(shape: Shape, machine: Machine, layout: Layout, calibration: Calibration) -> Num:
+    """Share of the memory that an engine gives to weights and cache [-].
+
+    Parameters
+    ----------
+    shape, machine, layout, calibration
+        The point; `share_by_size` is SGLang's rule, by the memory of the card and its ranks.
+
+    Source: SGLang, `_handle_gpu_memory_settings` and `adjust_mem_fraction_for_vlm` of python/sglang/srt/server_args.py.
+
+    Examples
+    --------
+    A log of one MI355X of 288 GB says 0.911: 512 + 16,384 x 1.5 + 512 x 2 + 128 MiB of 294,912 are left.
+
+    >>> from llmcost.engine.machine.roofline import Machine
+    >>> card = Machine(*[1.0] * len(Machine._fields))._replace(memory_bytes=288.0 * 2**30, process_bytes=288.0 * 2**30)
+    >>> known = Calibration(share_by_size=1.0)
+    >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
+    >>> round(float(share_taken(zero, card, Layout(), known)), 3)
+    0.911
+    """
+    if not np.any(np.asarray(calibration.share_by_size) > 0):
+        return calibration.memory_share
+    total = np.asarray(machine.shown_bytes, dtype=float) / MIB
+    kind = np.searchsorted(np.array(CARDS), total, side="right")
+    left = LEFT + LEFT_A_TOKEN * np.array(CHUNKS)[kind] + LEFT_A_SEQUENCE * np.array(GRAPHS)[kind]
+    left = left + LEFT_A_RANK * np.asarray(layout.tp) * layout.pp
+    left = np.where(total > OF_LARGE, np.maximum(left, LEFT_AT_LEAST), left)
+    share = (1.0 - left / total) * np.where(np.asarray(shape.vision_params) > 0, LEFT_FOR_PICTURES, 1.0)
+    return np.where(np.asarray(calibration.share_by_size) > 0, share, calibration.memory_share)
 
 
 def request_bytes(shape: Shape, layout: Layout, precision: Precision, load: Load, calibration: Calibration) -> Num:
@@ -167,8 +210,9 @@ def memory(
     cal = calibration
     weights = weights_bytes(shape, layout, precision) + _beside_bytes(shape, layout, precision, cal)
     workspace = workspace_bytes(shape, machine, layout, load, cal)
-    given = np.where(np.asarray(cal.share_of_free) > 0, cal.memory_share, 1.0)  # of what weights leave
-    taken = cal.memory_share / given  # of the device, before weights
+    share = share_taken(shape, machine, layout, cal)
+    given = np.where(np.asarray(cal.share_of_free) > 0, share, 1.0)  # of what weights leave
+    taken = share / given  # of the device, before weights
     usable = (machine.shown_bytes * taken - weights - workspace) * given
     request = request_bytes(shape, layout, precision, load, cal)
     spread = given * np.sqrt(

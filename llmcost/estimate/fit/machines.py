@@ -19,7 +19,7 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, machine_of
 from llmcost.estimate.fit.held import lengths, usual_lengths
 from llmcost.estimate.fit.verdict import NOT, tokens, verdict
-from llmcost.estimate.serving.engines import Engine, constants, engine
+from llmcost.estimate.serving.engines import Engine, constants, engine, share_of
 from llmcost.estimate.serving.formats import dtypes, held_once, precision
 from llmcost.estimate.serving.options import shape_of
 from llmcost.result import Estimate
@@ -97,11 +97,12 @@ def _on(question: Question, name: str, used: Engine, shape: Shape, narrow: Preci
     pace = np.where(good & (size == fewest), at.tpot_seconds, np.inf)
     best = int(np.argmin(pace))
     one = Memory(*(float(np.broadcast_to(np.asarray(v), size.shape)[best]) for v in held))
+    share = np.broadcast_to(np.asarray(share_of(shape, device, every, known)), size.shape)[best]
     room = np.floor(one.usable_bytes / one.kv_bytes_per_request) * np.asarray(every.dp)[best]
     return {
         "hardware": found.name, "gpus": int(fewest), "fits_probability": NormalDist().cdf(float(one.room)),
         "peak_bytes": float(one.weights_bytes + one.activation_bytes + one.kv_bytes_per_request),
-        "usable_bytes": float(device.machine.shown_bytes * known.memory_share),
+        "usable_bytes": float(device.machine.shown_bytes * share),
         "driver_bytes": float(preset.driver_memory_bytes or device.machine.shown_bytes),
         "concurrency": int(min(room, float(known.batch_limit))),
         "output_tokens_per_second_per_user": 1.0 / float(np.asarray(at.tpot_seconds)[best]),

@@ -9,7 +9,7 @@ import numpy as np
 
 from llmcost.catalog import presets_date
 from llmcost.engine.serving.cache import cache_bytes, state_page_bytes
-from llmcost.engine.serving.memory import workspace_bytes
+from llmcost.engine.serving.memory import share_taken, workspace_bytes
 from llmcost.engine.serving.operating_point import Layout, max_batch, operating_point
 from llmcost.errors import Exit
 from llmcost.estimate.asking.question import Question
@@ -54,7 +54,8 @@ def _figures(held: Held, chance: float) -> dict[str, Any]:
     peak = float(
         at.weights_bytes + at.activation_bytes + math.ceil(held.batch / held.layout.dp) * at.kv_bytes_per_request
     )
-    usable = float(asked.device.machine.shown_bytes * (1.0 if float(known.share_of_free) else known.memory_share))
+    share = share_taken(asked.shape, asked.device.machine, held.layout, known)
+    usable = float(asked.device.machine.shown_bytes * (1.0 if float(known.share_of_free) else share))
     figures: dict[str, Any] = {
         "peak_bytes": peak, "usable_bytes": usable, "driver_bytes": driver_bytes(asked.device),
         "kv_tokens": pool_tokens(held), "concurrency": 0, "longest_context_tokens": longest(held),
@@ -105,7 +106,8 @@ def _parts(held: Held) -> list[Part]:
     count = math.ceil(held.batch / held.layout.dp)
     spread = float(known.weights_spread if held.precision.weight_bytes >= 0.9 else known.narrow_spread)
     cache = count * (float(at.kv_bytes_per_request) - states)
-    taken = float(asked.device.machine.shown_bytes) * (1.0 - float(known.memory_share))
+    share = float(share_taken(asked.shape, asked.device.machine, held.layout, known))
+    taken = float(asked.device.machine.shown_bytes) * (1.0 - share)
     return [
         Part("weights", float(at.weights_bytes), spread),
         Part("KV cache", cache, float(known.cache_spread)),

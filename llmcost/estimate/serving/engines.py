@@ -9,7 +9,7 @@ import numpy as np
 
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.serving.inputs import Calibration, Layout, Load
-from llmcost.engine.serving.memory import memory
+from llmcost.engine.serving.memory import memory, share_taken
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.no_fit import confidence
 from llmcost.estimate.asking.question import Question
@@ -62,8 +62,13 @@ def constants(question: Question, generation: str, used: Engine) -> Calibration:
     known = of_software(question.catalog, used.name, generation, year)
     fraction = question.stated("memory_fraction")
     if fraction is not None:
-        known = known._replace(memory_share=float(fraction))
+        known = known._replace(memory_share=float(fraction), share_by_size=0.0)
     return known._replace(fit_margin=NormalDist().inv_cdf(confidence(question)))
+
+
+def share_of(shape: Shape, device: Chip, every: Layout, known: Calibration) -> Any:
+    """Share of the memory that the engine gives to weights and cache in every layout [-]."""
+    return share_taken(shape, device.machine, every, known)
 
 
 def likeliest(shape: Shape, device: Chip, every: Layout, precisions: Any, load: Load, known: Calibration) -> float:

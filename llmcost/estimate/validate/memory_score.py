@@ -11,10 +11,11 @@ from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.errors import LlmcostError
 from llmcost.estimate.validate import cells
-from llmcost.estimate.validate.measured import Measured
+from llmcost.estimate.validate.measured import Measured, read_rows
 from llmcost.estimate.validate.memory_serving_rows import predict as predict_serving
 from llmcost.estimate.validate.memory_training_rows import predict as predict_training
 from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, statistics
+from llmcost.files import shipped_folder
 from llmcost.result import Estimate, Warning
 from llmcost.terms.validate import COLUMNS
 
@@ -25,6 +26,8 @@ EVEN = 0.5  # odds from which a row is said to fit
 LIKELY = (0.8, 0.95)  # probabilities of rows that are neither sure nor open
 SAID = (0.0, 0.05, 0.2, 0.5, 0.8, 0.95, 1.0)  # ends of the ranges of probabilities that are held against what ran
 FITS = "fits"
+COUNTS = ("n", "oom_rows", "ran_rows", "likely_rows")
+NEVER_FITTED = "publisher never fitted"
 RAN = ("runs", "ran", "yes", "ok", "fits", "1", "true")
 FAILED = ("oom", "refused", "no", "out of memory", "fail", "0", "false")
 Row = Mapping[str, str]
@@ -94,11 +97,25 @@ def report(catalog: Catalog, read: Measured, name: str | None) -> Estimate:
                 for kind in (SERVING, TRAINING)
                 for row in reliability([s for s, (of, _) in zip(scored, origins, strict=True) if of is kind])
             ],
+            "left_out": [] if name else _left_out(),
             "rows": [{**s._asdict(), "error_pct": None if s.quantity == FITS else s.error_pct} for s in scored],
         },
         warnings=[Warning("W100", note, "") for note in read.notes],
         presets=presets_date(catalog),
     )  # fmt: skip
+
+
+def _left_out() -> list[dict[str, Any]]:
+    """Errors of shipped rows by constants that never saw their publisher, as the fitting scripts wrote them."""
+    found = []
+    for kind, file in (("serving", "memory_serving"), ("training", "memory")):
+        for row in read_rows(shipped_folder("validation") / f"{file}_cross_validation.csv"):
+            if row["test"] == NEVER_FITTED:
+                told = {key: text for key, text in row.items() if key not in ("test", "by", "name")}
+                of = {"by": row["by"], "name": row["name"], "subject": kind, "fit": "without its publisher"}
+                figures = {key: float(text) if text else None for key, text in told.items()}
+                found.append(of | {k: int(v) if k in COUNTS and v is not None else v for k, v in figures.items()})
+    return found
 
 
 def _kind(row: Row) -> Kind:

@@ -140,9 +140,11 @@ def _layout(row: Mapping[str, str], engine: str) -> Layout:
 
 
 def _era(row: Mapping[str, str], known: Calibration, engine: str, length: float | None, amd: bool) -> Calibration:
-    """What older releases of vLLM did: fraction 0.90, 256 sequences, and to version 0.7 prompts in one pass."""
+    """What older releases did: vLLM's fraction 0.90, 256 sequences, and to version 0.7 prompts in one pass."""
     words = cells.text(row, "engine_version")
     version = version_of(words)
+    if engine == "sglang" and version < 5.0:  # 0.88 whatever the card
+        return known._replace(share_by_size=0.0)
     if engine != "vllm" or math.isnan(version):
         return known
     if version < 20.0:
@@ -168,7 +170,7 @@ def _told(row: Mapping[str, str], known: Calibration, machine: Machine) -> Calib
     """What the row says the engine was told."""
     fraction = positive(row, "mem_fraction")
     if fraction is not None:
-        known = known._replace(memory_share=fraction)
+        known = known._replace(memory_share=fraction, share_by_size=0.0)
     sequences = positive(row, "max_num_seqs")
     if sequences is not None and known.logit_bytes:
         known = known._replace(sampled=sequences, sampled_large=sequences)
@@ -248,8 +250,8 @@ def predict(row: Mapping[str, str], catalog: Catalog) -> dict[str, Answer]:
         unknown: Answer = (None, None, None, "the memory of the machine is not stated")
         return {**dict.fromkeys(QUANTITIES, unknown), **found}
     return found | {
-        "kv_tokens": _pool(at, float(held.usable_bytes), spread),
-        "fits": (NormalDist().cdf((float(held.usable_bytes) - _needed(at, request)) / spread), None, None, ""),
+        "kv_tokens": pool(at, float(held.usable_bytes), spread),
+        "fits": (NormalDist().cdf((float(held.usable_bytes) - needed(at, request)) / spread), None, None, ""),
     }
 
 
@@ -260,14 +262,14 @@ def _own_spread(at: Started, weights: float, workspace: float) -> float:
     return math.hypot(weights * of_weights, workspace * float(at.calibration.workspace_spread))
 
 
-def _needed(at: Started, request: float) -> float:
+def needed(at: Started, request: float) -> float:
     """Cache without which an engine does not start: one request, the states of those in flight [bytes]."""
     sequences = at.sequences or 1.0
     states = sequences * float(state_page_bytes(at.shape, at.layout, at.calibration)) / at.split
     return max(sequences * request if at.contiguous else request, states)
 
 
-def _pool(at: Started, usable: float, spread: float) -> Answer:
+def pool(at: Started, usable: float, spread: float) -> Answer:
     """Tokens of cache, of one data-parallel rank."""
     if at.as_asked:
         return (at.length, at.length, at.length, "") if at.length else (None, None, None, "max_model_len is blank")

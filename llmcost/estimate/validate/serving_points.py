@@ -9,7 +9,7 @@ import numpy as np
 
 from llmcost.catalog import Catalog
 from llmcost.engine.serving.arrivals import BURST, OPEN
-from llmcost.engine.serving.memory import max_batch, memory
+from llmcost.engine.serving.memory import max_batch, memory, share_taken
 from llmcost.engine.serving.operating_point import Calibration, Load, Point, operating_point, static_point
 from llmcost.engine.serving.ranges import MANY, NVIDIA, Classes, fitted, half_widths, recent
 from llmcost.engine.serving.ranges import QUANTITIES as RANGED
@@ -71,8 +71,9 @@ def points(cases: Cases, calibration: Calibration) -> Point:
     args = (cases.shape, cases.machine, cases.layout, cases.precision)
     limit = max_batch(*args, Load(cases.isl, cases.osl), calibration)
     if np.any(limit < FEW):  # the engine was told to take more of the memory than its default
-        more = np.where(limit < FEW, np.maximum(calibration.memory_share, TOLD_SHARE), calibration.memory_share)
-        calibration = calibration._replace(memory_share=more)
+        share = share_taken(cases.shape, cases.machine, cases.layout, calibration)
+        more = np.where(limit < FEW, np.maximum(share, TOLD_SHARE), share)
+        calibration = calibration._replace(memory_share=more, share_by_size=0.0)
         limit = max_batch(*args, Load(cases.isl, cases.osl), calibration)
     limit = np.maximum(limit, 1.0)
     batch = np.where(np.isnan(cases.batch), limit, cases.batch)
