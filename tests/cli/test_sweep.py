@@ -6,6 +6,7 @@ import csv
 import math
 import multiprocessing
 import random
+import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -229,11 +230,17 @@ def test_a_process_that_is_killed_is_replaced(tmp_path: Path, monkeypatch: pytes
 
     def killing(work: Work, start: int) -> Iterator[Made]:
         for number, made in enumerate(places.processes(2, work, start)):
+            assert signal.getsignal(signal.SIGPIPE) == signal.SIG_IGN  # else a write to the killed one is our end
             if number == 2:
                 multiprocessing.active_children()[0].kill()
             yield made
 
-    _asked(tmp_path / "two.csv", maker=killing)
+    before = signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # as the command line has it
+    try:
+        _asked(tmp_path / "two.csv", maker=killing)
+        assert signal.getsignal(signal.SIGPIPE) == signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGPIPE, before)
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()
 
 

@@ -79,11 +79,10 @@ def run(
 
 
 def _processes(number: int, attempt: _Attempt, jobs: Sequence[Any]) -> Iterable[Outcome]:
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
+    from llmcost.processes import pool
 
-    with ProcessPoolExecutor(min(number, len(jobs)), mp_context=get_context("spawn")) as pool:
-        return list(pool.map(attempt, jobs, chunksize=A_CHUNK))
+    with pool(min(number, len(jobs))) as several:
+        return list(several.map(attempt, jobs, chunksize=A_CHUNK))
 
 
 def _scheduled(address: str, attempt: _Attempt, jobs: Sequence[Any]) -> Iterable[Outcome]:

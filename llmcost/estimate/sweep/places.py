@@ -53,14 +53,13 @@ def processes(number: int, work: Work, start: int) -> Iterator[Made]:
     LlmcostError
         What a part refuses; a part under which processes keep ending.
     """
-    from concurrent.futures import ProcessPoolExecutor
     from concurrent.futures.process import BrokenProcessPool
-    from multiprocessing import get_context
+
+    from llmcost.processes import pool as fresh
 
     following, tries, few = start, TRIES, min(number, work.grid.parts)
-    fresh = get_context("spawn")  # a fork of a process with threads may never wake up
     while following < work.grid.parts:
-        with ProcessPoolExecutor(few, mp_context=fresh, initializer=_begin, initargs=(work,)) as pool:
+        with fresh(few, _begin, (work,)) as pool:
             under_way: deque[Any] = deque()
             try:
                 submitted = following
