@@ -110,12 +110,12 @@ class Catalog:
 
     def _chip(self, name: str) -> Found | None:
         """The accelerator that a name as people and drivers write it means for certain."""
-        from llmcost import chip_names
+        from llmcost.names import chips
 
         files = self.files("hardware")
         if self._chips is None:
-            self._chips = chip_names.index(self._named("hardware"))
-        return files.get(self._chips.get(chip_names.key(name), ""))
+            self._chips = chips.index(self._named("hardware"))
+        return files.get(self._chips.get(chips.key(name), ""))
 
     def _known(self, kind: str, name: str) -> Found | None:
         """The preset whose name or alias is exactly that, in any case."""
@@ -133,10 +133,10 @@ class Catalog:
                 return LlmcostError(f"unknown scenario {shown(name)}: it is a model", f"--model {model.name}")
         near = did_you_mean(wanted, [*self.files(kind), *self.aliases(kind)])
         if kind == "hardware":
-            from llmcost import chip_names
+            from llmcost.names import chips
 
-            chips = chip_names.holding(wanted, self._named(kind))[:3]
-            near = f"did you mean {' or '.join(repr(n) for n in chips)}?" if chips else near
+            more = chips.holding(wanted, self._named(kind))[:3]
+            near = f"did you mean {' or '.join(repr(n) for n in more)}?" if more else near
         return LlmcostError(f"unknown {SINGULAR[kind]} {shown(name)}", near or f"llmcost presets list {kind}")
 
     def _model(self, name: str) -> Found:
@@ -157,16 +157,16 @@ class Catalog:
 
     def _spelled(self, name: str) -> Found | None:
         """The model that a name as people type it means for certain, with a note of how it was read."""
-        from llmcost import names
+        from llmcost.names import models
         from llmcost.result import Warning
 
         files = self.files("models")
         if self._spellings is None:
-            self._spellings = names.index(self._named("models"))
-        preset = names.resolve(name, self._spellings)
+            self._spellings = models.index(self._named("models"))
+        preset = models.resolve(name, self._spellings)
         if not preset:
             return None
-        asked = names.read(name)
+        asked = models.read(name)
         note = f"{shown(name)} is read as {preset}{f' stored as {asked.scheme}' if asked.scheme else ''}"
         hint = f"llmcost presets show {preset}"
         if ":" in name and not asked.scheme and 'native_dtype = "bf16"' in files[preset].path.read_text("utf-8"):
@@ -181,20 +181,20 @@ class Catalog:
 
     def _near(self, name: str) -> str:
         """What to try in place of a model nobody knows: its family's presets by size, else names that look alike."""
-        from llmcost import names
+        from llmcost.names import models
 
-        seller = names.seller(name)
+        seller = models.seller(name)
         if seller:
             return (
                 f"its size is not published: bought tokens are compared by --against api:{seller}/{name}, or --params"
             )
         named = self._named("models")
-        family = names.similar(name, named)
+        family = models.similar(name, named)
         if family:
             return f"did you mean {' or '.join(repr(n) for n in family)}?"
         if "/" in name:
             return "llmcost presets import config.json makes a preset of its configuration"
-        near = names.of_like_family(name, nearest(name.strip().lower(), list(named)))
+        near = models.of_like_family(name, nearest(name.strip().lower(), list(named)))
         return f"did you mean {' or '.join(repr(n) for n in near)}?" if near else "llmcost presets list models"
 
     def _named(self, kind: str) -> dict[str, str]:
@@ -329,9 +329,9 @@ def words_of(name: str) -> tuple[str, ...]:
     >>> words_of("Qwen/Qwen3-8B-AWQ")
     ('qwen', '3', '8b')
     """
-    from llmcost import names
+    from llmcost.names import models
 
-    return names.read(name).words
+    return models.read(name).words
 
 
 MODEL_FILES = (".toml", ".json", ".gguf", ".safetensors")

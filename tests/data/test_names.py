@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from llmcost import names, spec
+from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.model.stored import checkpoint_of
 from llmcost.errors import LlmcostError
+from llmcost.names import models
 
 CATALOG = Catalog()
 
@@ -300,7 +301,7 @@ def test_a_guess_is_never_taken(typed: str) -> None:
 
 def test_no_two_presets_share_a_name() -> None:
     files, aliases = CATALOG.files("models"), CATALOG.aliases("models")
-    table = names.index({**aliases, **{name: name for name in files}})
+    table = models.index({**aliases, **{name: name for name in files}})
     assert not [key for key, preset in table.items() if not preset]
 
 

@@ -79,7 +79,7 @@ def run(
 
 
 def _processes(number: int, attempt: _Attempt, jobs: Sequence[Any]) -> Iterable[Outcome]:
-    from llmcost.processes import pool
+    from llmcost.estimate.processes import pool
 
     with pool(min(number, len(jobs))) as several:
         return list(several.map(attempt, jobs, chunksize=A_CHUNK))

@@ -55,7 +55,7 @@ def processes(number: int, work: Work, start: int) -> Iterator[Made]:
     """
     from concurrent.futures.process import BrokenProcessPool
 
-    from llmcost.processes import pool as fresh
+    from llmcost.estimate.processes import pool as fresh
 
     following, tries, few = start, TRIES, min(number, work.grid.parts)
     while following < work.grid.parts:
