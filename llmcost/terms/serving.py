@@ -59,7 +59,7 @@ TERMS = (
     Term("weight_bytes_per_gpu", "weights per GPU", "memory", "Weights that the fullest accelerator of a replica holds"),
     Term("kv_bytes_per_token", "KV per token", "bytes", "KV cache of one token in all layers"),
     Term("kv_bytes_per_request", "KV per request", "bytes", "KV cache of one request at its mean length, of all its accelerators together, what several hold alike counted once"),
-    Term("missing_bytes", "missing memory", "memory", "Bytes per accelerator that are missing for it to fit", short={TRAIN: 130, SERVE: 540, "fit": 90}),
+    Term("missing_bytes", "missing to be sure", "memory", "Bytes per accelerator that are missing for it to fit", short={TRAIN: 130, SERVE: 540, "fit": 90}),
     Term("smallest_gpus", "smallest that fits", "whole", "Fewest accelerators that it fits on", "GPUs", short={TRAIN: 140, SERVE: 550}),
     Term("wh_per_request", "energy per request", "count", "Electricity of one request at the meter", "Wh", answers=(SERVE,), short={SERVE: 560}, mixes=MEAN),
     Term("server_wh_per_request", "of it the servers", "count", "Electricity of one request in the servers, without the building's PUE", "Wh", answers=(SERVE,), short={SERVE: 562}, mixes=MEAN),

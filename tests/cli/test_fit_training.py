@@ -8,6 +8,11 @@ import jsonschema
 import pytest
 
 from llmcost import schemas
+from llmcost.catalog import Catalog
+from llmcost.estimate.asking.question import Question
+from llmcost.estimate.training.plan import Run, read_run
+from llmcost.keys import TRAIN
+from llmcost.scenario import resolve
 from tests.conftest import Cli
 
 GIB = 2.0**30
@@ -101,3 +106,52 @@ def test_a_first_reader_knows_what_to_do(cli: Cli) -> None:
     for word in ("fits", "probability", "GiB", "tokens"):
         assert word in line
     assert "$" not in line
+
+
+def test_a_desktop_is_asked_about_one_card(cli: Cli) -> None:
+    run = cli("fit", "-m", "llama-3.1-8b", "--method", "full", "-H", "rtx4090", "--json")
+    assert (run.code, run.json["result"]["gpus"]) == (1, 1)
+    # 8.03e9 parameters x 16 bytes are 120 GiB of states
+    assert run.json["result"]["peak_bytes"] > 8.03e9 * 16
+
+
+def test_hugging_face_splits_no_model_unless_asked(cli: Cli) -> None:
+    fits = cli("fit", "-m", "llama-3.1-8b", "--method", "full", "-H", "h100-sxm", "--gpus", "8", "--json").json[
+        "result"
+    ]
+    assert [fits[name] for name in ("tp", "pp", "vpp", "cp")] == [1, 1, 1, 1]
+    asked = ("--method", "full", "-H", "h100-sxm", "--gpus", "8", "--tp", "2", "--zero", "1")
+    assert cli("fit", "-m", "llama-3.1-8b", *asked, "--json").json["result"]["tp"] == 2
+
+
+@pytest.mark.parametrize(("model", "gpus"), [("llama-3.1-8b", "4"), ("llama-3.1-70b", "8")])
+def test_every_remedy_fits_when_it_is_typed(cli: Cli, model: str, gpus: str) -> None:
+    asked = ("fit", "-m", model, "--method", "full", "-H", "h100-sxm")
+    found = cli(*asked, "--gpus", gpus, "--json").json["remedies"]
+    assert found
+    for remedy in found:
+        change = remedy["change"].split()
+        rest = () if "--gpus" in change else ("--gpus", gpus)
+        method = asked[:3] + asked[5:] if "--method" in change else asked
+        said = cli(*method, *rest, *change, "--json").json["result"]
+        assert said["verdict"] == "fits", remedy
+        assert said["fits_probability"] == pytest.approx(remedy["fits_probability"], abs=0.02), remedy
+
+
+def test_the_range_of_the_memory_holds_nine_tenths(cli: Cli) -> None:
+    """Its ends are 1.6449 standard deviations from the total."""
+    asked = {"model": "llama-3.1-8b", "method": "full", "hardware": "h100-sxm", "gpus": "8", "tokens": "1B"}
+    ends = cli("train", *(word for key, text in asked.items() for word in (f"--{key}", text)), "--json").json["ranges"]
+    run = read_run(Question(resolve(asked), Catalog(), TRAIN))
+    assert isinstance(run, Run)
+    assert run.predicted is not None
+    deviation = float(run.predicted.found.best.memory.spread_bytes)
+    found = ends["memory_bytes_per_gpu"]
+    assert (found["p95"] - found["p5"]) / 2 == pytest.approx(1.6449 * deviation, rel=1e-4)
+
+
+def test_what_no_few_hold_is_asked_of_many(cli: Cli) -> None:
+    """405B in Megatron's states: 405.9e9 x 6 + 12 sharded bytes, over 79.2 GiB less buffers: more than 64, under 512."""
+    found = cli("fit", "-m", "llama-3.1-405b", "--method", "full", "-H", "h100-sxm", "--json").json["result"]
+    assert found["verdict"] == "fits"
+    assert 64 < found["gpus"] < 512

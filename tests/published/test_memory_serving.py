@@ -124,6 +124,13 @@ def test_sglang_takes_a_share_by_the_size_of_the_card(card: str, share: float) -
     assert float(share_taken(pictures, machine(card), Layout(), known)) == pytest.approx(0.95 * share, rel=0.01)
 
 
+def test_sglang_leaves_room_for_every_rank() -> None:
+    """288 GiB and 4 x 2 ranks: 512 + 16,384 x 1.5 + 512 x 2 + 8 x 128 = 27,136 of 294,912 MiB are left."""
+    card = machine("mi355x")._replace(memory_bytes=288 * GIB, process_bytes=288 * GIB)
+    found = share_taken(shape("llama-3.1-8b"), card, Layout(tp=4, pp=2), constants("any", "sglang"))
+    assert float(found) == pytest.approx(1 - 27_136 / 294_912)
+
+
 def test_pictures_are_measured_beside_the_language_model() -> None:
     # a start of Qwen3-VL with four sequences held 3.9 GiB beside weights and cache, a text model's 0.7
     known = constants("ampere", "vllm")._replace(sampled=4.0, sampled_large=4.0)

@@ -7,7 +7,7 @@ import pytest
 from llmcost.catalog import Catalog
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.training.memory import Layout
-from llmcost.engine.training.peak import Keeping, training_memory
+from llmcost.engine.training.peak import Keeping, Trained, training_memory
 from llmcost.estimate.validate.memory_training_rows import predict
 
 CATALOG = Catalog()
@@ -114,3 +114,50 @@ def test_more_layers_recomputed_never_take_more(share: float) -> None:
         training_memory(DENSE, ALONE._replace(recompute=1.0 + s), 128.0, 1.0, keeping) for s in (share + 0.01, share + 0.25)
     )  # fmt: skip
     assert float(more.activations_bytes) < float(some.activations_bytes)
+
+
+FULLY = ALONE._replace(recompute=2.0)
+LEAN = BARE._replace(logit=0.0)  # so that the peak is at a layer
+
+
+def test_experts_work_on_copies_of_their_tokens() -> None:
+    """128 tokens, each to 2 experts that read 64 numbers of 2 bytes: 32,768 bytes a copy."""
+    experts = DENSE._replace(
+        moe_layers=2.0, dense_layers=0.0, n_experts=4.0, topk=2.0, expert_params=3 * 64.0 * 32, ffn_width=64.0,
+        dense_ffn_params=2 * 64.0 * 4,
+    )  # fmt: skip
+    none, three = (
+        training_memory(experts, FULLY, 128.0, 1.0, LEAN._replace(dispatched=copies)) for copies in (0.0, 3.0)
+    )  # fmt: skip
+    assert float(three.activations_bytes - none.activations_bytes) == 3 * 32_768
+
+
+def test_adapters_may_keep_inputs_of_layers_in_32_bits() -> None:
+    """2 bytes more for 128 tokens x 64 numbers x 2 layers: 32,768 bytes."""
+    trained = Trained(adapters=1000.0)
+    narrow, wide = (
+        training_memory(DENSE, FULLY, 128.0, 1.0, LEAN._replace(tuned_checkpoint=width), trained) for width in (2.0, 4.0)
+    )  # fmt: skip
+    assert float(wide.activations_bytes - narrow.activations_bytes) == 32_768
+    nothing = training_memory(DENSE, FULLY, 128.0, 1.0, LEAN._replace(tuned_checkpoint=0.0, working=0.0), trained)
+    assert abs(float(nothing.activations_bytes)) < 1e-3  # of 32,768
+    assert training_memory(DENSE, FULLY, 128.0, 1.0, LEAN._replace(tuned_checkpoint=4.0)) == training_memory(
+        DENSE, FULLY, 128.0, 1.0, LEAN
+    )
+
+
+def test_interleaved_stages_leave_holes_in_the_pool() -> None:
+    """Half as much again as passes through it, where a rank has several stages; nothing where it has one."""
+    both = [
+        training_memory(DENSE, ALONE._replace(pp=2, vpp=stages), 128.0, 4.0, BARE._replace(interleaved=0.5))
+        for stages in (1, 2)
+    ]
+    assert float(both[0].margin_bytes) == 0.0
+    assert float(both[1].margin_bytes) == pytest.approx(0.5 * float(both[1].activations_bytes + both[1].logits_bytes))
+
+
+def test_what_is_not_states_is_as_uncertain_as_its_kind() -> None:
+    """5 % of 162,304 x 8 bytes of states, and 30 % of the rest with a context of 1 MB, are independent."""
+    found = training_memory(DENSE, ALONE, 128.0, 1.0, BARE._replace(context_bytes=1e6))
+    rest = float(found.activations_bytes + found.logits_bytes) + 1e6
+    assert float(found.spread_bytes) == pytest.approx(((0.05 * 8 * 162_304) ** 2 + (0.3 * rest) ** 2) ** 0.5)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from llmcost.catalog import Catalog
 from llmcost.engine.training.peak import Keeping
 from llmcost.estimate.training import kept
 from llmcost.estimate.validate import memory_training_rows
@@ -28,8 +29,8 @@ def test_a_fit_does_not_start_from_what_is_shipped(tmp_path: Path, monkeypatch: 
         writer.writerows(rows)
     shipped, what = kept.kept_by, fit_memory.model("torchtune")
 
-    def doubled(*said: object) -> Keeping:
-        keeping = shipped(*said)  # type: ignore[arg-type]
+    def doubled(catalog: Catalog, stack: str, sharded: bool) -> Keeping:
+        keeping = shipped(catalog, stack, sharded)
         return keeping._replace(**{n: 2.0 * getattr(keeping, n) for f in what.names if (n := f.removesuffix(MORE))})
 
     found = []

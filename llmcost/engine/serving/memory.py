@@ -31,7 +31,6 @@ CARDS = (20.0 * 1024, 35.0 * 1024, 60.0 * 1024, 90.0 * 1024, 160.0 * 1024)  # si
 CHUNKS = (2048.0, 2048.0, 4096.0, 8192.0, 8192.0, 16384.0)  # tokens of a chunk
 GRAPHS = (8.0, 24.0, 32.0, 256.0, 256.0, 512.0)  # sequences of the largest graph
 LEFT, LEFT_A_TOKEN, LEFT_A_SEQUENCE, LEFT_A_RANK = 512.0, 1.5, 2.0, 128.0  # [MiB]
-LEFT_AT_LEAST, OF_LARGE = 10240.0, 60.0 * 1024  # on cards of more memory than that [MiB]
 LEFT_FOR_PICTURES = 0.95  # of the share, where a model has a vision tower [-]
 PAIR = 2.0  # accelerators that a bridge joins; more have links of their own
 
@@ -167,7 +166,6 @@ def share_taken(shape: Shape, machine: Machine, layout: Layout, calibration: Cal
     kind = np.searchsorted(np.array(CARDS), total, side="right")
     left = LEFT + LEFT_A_TOKEN * np.array(CHUNKS)[kind] + LEFT_A_SEQUENCE * np.array(GRAPHS)[kind]
     left = left + LEFT_A_RANK * np.asarray(layout.tp) * layout.pp
-    left = np.where(total > OF_LARGE, np.maximum(left, LEFT_AT_LEAST), left)
     share = (1.0 - left / total) * np.where(np.asarray(shape.vision_params) > 0, LEFT_FOR_PICTURES, 1.0)
     return np.where(np.asarray(calibration.share_by_size) > 0, share, calibration.memory_share)
 

@@ -217,7 +217,8 @@ def remedies(trial: Trial) -> list[dict[str, Any]]:
         found.append({"change": f"--seq-len {length}", "fits_probability": chance, "note": note})
     more = _more(trial, fixed)
     if more is not None:
-        chance = _best(trial, float(more), run, fixed)
+        on_more = question.aside().over({"gpus": Setting(more, "flag")})
+        chance = read(on_more, trial.model, trial.device).predicted.fits_probability
         found.append({"change": f"--gpus {more}", "fits_probability": chance, "note": f"it fits on {more}"})
     return found[:SHOWN]
 
@@ -243,8 +244,11 @@ def _adapters(trial: Trial, fixed: dict[str, float]) -> dict[str, Any] | None:
 
 
 def _more(trial: Trial, fixed: dict[str, float]) -> int | None:
-    found = par.smallest_fit(trial.shape, trial.device.machine, trial.run, fixed, float(trial.predicted.gpus))
-    return None if found is None or found > MOST * trial.predicted.gpus else int(found)
+    gpus = trial.predicted.gpus
+    found = trial.predicted.smallest_gpus or par.smallest_fit(
+        trial.shape, trial.device.machine, trial.run, fixed, float(gpus)
+    )
+    return None if found is None or found > MOST * gpus else int(found)
 
 
 def _with(trial: Trial, **said: str) -> Run:

@@ -155,11 +155,12 @@ def _read_power(question: Question, device: Chip, home: bool) -> None:
         _accelerators(question, serves)
     question.sample("average_load", load.value, load.origin, "share")
     if serves:
-        idle = question.factor("power", "desktop_idle_load") if home else _of_servers(question, device, IDLE)
+        idle = (
+            question.factor("power", "desktop_idle_load")
+            if home
+            else _of_servers(question, device, "server_idle_watts")
+        )
         question.sample("idle_load", idle.value, idle.origin, "share")
-
-
-IDLE = "server_idle_watts"
 
 
 def _of_servers(question: Question, device: Chip, field: str) -> Factor:
@@ -168,7 +169,7 @@ def _of_servers(question: Question, device: Chip, field: str) -> Factor:
     measured = getattr(preset, field)
     if measured is None or preset.server_watts is None:
         busy = "average_load_tpu" if preset.vendor == "Google" else "average_load_gpu"
-        return question.factor("power", "idle_load" if field == IDLE else busy)
+        return question.factor("power", "idle_load" if field == "server_idle_watts" else busy)
     between = question.factor("power", "server_load_spread").value  # servers and work differ
     return Factor(product(between, measured / preset.server_watts), origin_of(device.found, source_of(preset, field)))
 

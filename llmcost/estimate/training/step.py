@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
-from llmcost import units
 from llmcost.catalog import source_of
 from llmcost.dtypes import DTYPES
 from llmcost.engine.machine.roofline import Machine
@@ -17,26 +16,30 @@ from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import layouts as par
-from llmcost.engine.training.batch import TOKENS_PER_GPU, usual_batch
 from llmcost.engine.training.calibration import Calibration, calibration_from_factors, half_width
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.micro_batch import PRECISIONS, Run
 from llmcost.engine.training.peak import Habits
 from llmcost.engine.training.step import ROWS, overhead_share, step
 from llmcost.errors import LlmcostError
-from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.own import ALONG, Place, own
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject
-from llmcost.estimate.training import keeping
+from llmcost.estimate.training import batch, keeping
 from llmcost.estimate.training.feed import Fed, feed
 from llmcost.estimate.training.methods import Method, assumed_shape, widened
-from llmcost.estimate.training.stack import Build, Software, kind, may_group, take_build, take_kernels, take_software
+from llmcost.estimate.training.stack import (
+    LARGE,
+    Build,
+    Software,
+    kind,
+    may_group,
+    take_build,
+    take_kernels,
+    take_software,
+)
 
 SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
-ROUNDING = 0.05  # a batch further off than this is said
-BATCH = "docs/method.md, training: 4M tokens at 1e24 FLOP, 8 x for mixtures of experts, 1,024 an accelerator at least"
-STARVED = 1.25  # a step at most this much longer on half the accelerators: the other half is hardly fed
 ASKED = ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch")
 PRECISION = {name: dtype.recipe for name, dtype in DTYPES.items() if dtype.recipe}  # of the linear layers
 RECOMPUTE = {"none": 0.0, "selective": 1.0, "full": 2.0}
@@ -166,7 +169,7 @@ def predict(
     build = take_build(question, used, device.preset.generation, dtype, float(fitted.practice))
     calibration = build.constants(fitted, used)
     published = model if method.declared.pretrains else None
-    wanted, source = _sequences(question, published, shape, seq_len, gpus, tokens)
+    wanted, source = batch.sequences(question, published, shape, seq_len, gpus, tokens)
     run = method.run(Run(seq_len, wanted, float(PRECISIONS[PRECISION[dtype]])))
     run = run._replace(unfused=float(build.unfused), filled=build.packing)
     _refuse(question, shape)
@@ -191,9 +194,9 @@ def predict(
             f"no valid layout of {gpus:,} accelerators with {asked}", "leave one of them open, or change --gpus"
         ) from None
     found, run = fed.found, run._replace(global_batch=fed.batch, memory=habits)
-    _record_batch(question, fed.batch * seq_len, wanted * seq_len, source, gpus)
+    batch.record(question, fed.batch * seq_len, wanted * seq_len, source, gpus)
     if found.fitting:
-        _warn_of_idle(question, fed, gpus, fed.batch * seq_len)
+        batch.warn_of_idle(question, fed, gpus, fed.batch * seq_len)
     room = float(found.best.memory.deviations(_less(device.machine, method.resident_bytes / gpus).shown_bytes))
     found = _of_method(found, method.resident_bytes / gpus)
     overhead = float(overhead_share(found.best.step))
@@ -202,6 +205,8 @@ def predict(
     own = 1.0 if model.params is None else _counted(model, shape, seq_len, method)
     mfu = float(found.best.step.mfu) * own
     smallest = None if found.fitting else _smallest(shape, device.machine, run, calibration, fixed, method, gpus)
+    if not found.fitting and not used.stated and gpus < LARGE <= (smallest or LARGE):  # another stack there
+        smallest = _of_many(question, model, device, seq_len, dtype, method, tokens)
     low, high, mfu = _near(question, model, device, used, (seq_len, fed.batch, gpus), (math.log(width), mfu))
     grouped = may_group(question.catalog, used, shape)
     if grouped is not None:
@@ -211,6 +216,17 @@ def predict(
     chance = NormalDist().cdf(room)
     known = (fed.batch, seq_len, gpus, fed.working, used, build, float(calibration.host), smallest, chance, run, shape)
     return Predicted(widened(share, method.spread), found, *known)
+
+
+def _of_many(
+    question: Question, model: Subject, device: Chip, seq_len: float, dtype: str, method: Method, tokens: float
+) -> int | None:
+    """The fewest accelerators that hold the run, of so many that it takes a stack made for them."""
+    try:
+        many = predict(question.aside(), model, device, LARGE, seq_len, dtype, method, tokens)
+    except LlmcostError:  # not in the layout that was asked for
+        return None
+    return None if many is None else LARGE if many.fits else many.smallest_gpus
 
 
 def _near(
@@ -305,34 +321,6 @@ def _warn_of_borrowed(question: Question, generation: str) -> None:
         )
 
 
-def _warn_of_idle(question: Question, fed: Fed, gpus: int, tokens: float) -> None:
-    """Say where fewer accelerators would take as long, or little longer, and cost much less."""
-    batch = units.format("count", tokens)
-    if fed.working < gpus and fed.working > gpus // 2:
-        question.warn(
-            "W018",
-            f"{gpus:,} accelerators divide badly into a layout: a step is on {fed.working:,}, the others wait",
-            f"--gpus {fed.working}",
-        )
-    elif fed.working < gpus:
-        question.warn(
-            "W018",
-            f"a batch of {batch} tokens feeds {fed.working:,} of {gpus:,} accelerators: the others wait and are billed",
-            f"--gpus {fed.working}, or a larger --global-batch-tokens",
-        )
-    elif fed.on_half <= STARVED:
-        question.warn(
-            "W018",
-            f"a batch of {batch} tokens hardly feeds {gpus:,} accelerators: half of them would {_pace(fed.on_half)} "
-            f"and bill {1.0 - fed.on_half / 2.0:.0%} fewer GPU-hours",
-            f"--gpus {gpus // 2}, or a larger --global-batch-tokens",
-        )
-
-
-def _pace(longer: float) -> str:
-    return f"take {longer - 1.0:.0%} longer" if longer >= 1.005 else f"take {1.0 - longer:.0%} less time"
-
-
 def _counted(model: Subject, shape: Shape, seq_len: float, method: Method) -> float:
     """FLOPs per token by parameter count over those of the assumed architecture."""
     assert model.params_active is not None
@@ -358,36 +346,4 @@ def _refuse(question: Question, shape: Shape) -> None:
         raise LlmcostError(
             f"--ep {question.stated('ep'):,}: {experts:.0f} experts do not split evenly over that many ranks",
             f"--ep {whole}",
-        )
-
-
-def _sequences(
-    question: Question, model: Subject | None, shape: Shape, seq_len: float, gpus: int, tokens: float
-) -> tuple[float, Origin | None]:
-    """Sequences per step: said, or by the size of the run and then with their source."""
-    said = question.stated("global_batch_tokens")
-    if said is not None:
-        return max(1.0, float(said) / seq_len), None
-    flops = question.numbers.get("training_flops")
-    total = median(flops) if flops is not None else 6.0 * float(shape.params_active) * tokens
-    moe, preset = float(shape.n_experts) > 0, model.preset if model is not None else None
-    source = Origin("default", BATCH)
-    if preset is not None and preset.training_batch_tokens is not None:
-        assert model is not None
-        assert model.found is not None
-        source = origin_of(model.found, source_of(preset, "training_batch_tokens"))
-    own = (preset.training_batch_tokens, preset.training_tokens) if preset is not None else (None, None)
-    per_step = usual_batch(total, moe, tokens, *own)
-    return max(per_step, TOKENS_PER_GPU * gpus) / seq_len, source
-
-
-def _record_batch(question: Question, batch: float, wanted: float, source: Origin | None, gpus: int) -> None:
-    """The batch wanted, where it follows from the run: given back it gets the same answer; a rounded one is said."""
-    if source is not None:
-        question.record("global_batch_tokens", wanted, source)
-    elif abs(batch / wanted - 1.0) > ROUNDING:
-        question.warn(
-            "W014",
-            f"the batch is rounded to {units.format('count', batch)} tokens to divide over {gpus:,} accelerators",
-            "change --gpus",
         )
