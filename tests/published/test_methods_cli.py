@@ -67,8 +67,8 @@ def test_qlora_fits_where_lora_does_not(cli: Cli) -> None:
     assert 39.5e9 < _result(cli, *one, "--method", "qlora")["memory_bytes_per_gpu"] < 80e9
 
 
-# at 90 % to fit it recomputes more: 1.530 GPU-hours where the range begins at 1.537
-MISSED = pytest.mark.xfail(reason="measured 0.5 % below the range", strict=True)
+# to fit at 90 % it recomputes 94 % of its layers, which the run did not: 1.530 GPU-hours, the range begins at 1.590
+MISSED = pytest.mark.xfail(reason="measured 4 % below the range", strict=True)
 
 
 @pytest.mark.parametrize(

@@ -151,17 +151,13 @@ def test_measured_rows(catalog: Catalog) -> None:
     ratio = np.array([f.seconds / float(r["measured_step_s"]) for f, r in kept if f.seconds is not None])
     assert np.median(np.abs(ratio - 1)) <= 0.09
     assert np.mean(np.abs(ratio - 1)) <= 0.12
-    assert np.median([_width(f) for f, r in kept if r["framework_id"] in ("megatron", "nemo", "maxtext")]) <= 2.0
+    assert np.median([_width(f) for f, _ in kept]) <= 2.0
 
 
-@pytest.mark.xfail(
-    reason="stacks of few sources are wider: torchtitan 7.4, NeMo up to 3.2; half of all rows 2.3", strict=True
-)
-def test_ranges_of_measured_rows_are_narrow(catalog: Catalog) -> None:
+@pytest.mark.xfail(reason="torchtitan with experts has 3.3: few sources", strict=True)
+def test_no_range_of_a_measured_row_is_wide(catalog: Catalog) -> None:
     found = tr.predict(tr.read_rows(VALIDATION / "training_measured.csv"), catalog)
-    widths = [_width(f) for f in found if f.seconds is not None]
-    assert np.median(widths) <= 2.0
-    assert max(widths) <= 3.0
+    assert max(_width(f) for f in found if f.seconds is not None) <= 3.0
 
 
 def _width(found: tr.Prediction) -> float:
