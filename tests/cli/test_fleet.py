@@ -14,7 +14,7 @@ from llmcost.engine.serving.operating_point import Layout, Precision
 from llmcost.engine.serving.sizes import Sizes
 from llmcost.estimate.asking.values import ServingNumbers
 from llmcost.estimate.fleet.sizing import Fleet
-from llmcost.estimate.serving.sizes import cheapest
+from llmcost.estimate.serving.replicas.sizes import cheapest
 from tests.conftest import Cli
 
 SERVE = (

@@ -75,6 +75,12 @@ FLOORS = {
 }  # fmt: skip
 
 
+# Folders inside a room, and what each may import of its room.
+INSIDE = {
+    "estimate.serving": {"replicas": set(), "techniques": {"replicas"}},
+}
+
+
 def _layer(path: Path) -> str:
     part = path.relative_to(PACKAGE).parts[0]
     return part.removesuffix(".py")
@@ -148,6 +154,14 @@ def test_rooms_of_a_layer_import_those_below(layer: str, room: str) -> None:
     assert rooms - {room} <= FLOORS[layer][room], f"{layer}/{room} may not import that"
 
 
+@pytest.mark.parametrize(("room", "folder"), [(room, name) for room, names in INSIDE.items() for name in names])
+def test_folders_of_a_room_import_those_below(room: str, folder: str) -> None:
+    inside = f"llmcost.{room}."
+    mine = (others for name, others in modules().items() if name.startswith(f"{inside}{folder}"))
+    seen = {other.removeprefix(inside).split(".")[0] for others in mine for other in others if other.startswith(inside)}
+    assert seen - {folder} <= INSIDE[room][folder]
+
+
 @pytest.mark.parametrize("layer", FLOORS)
 def test_every_room_is_in_the_table(layer: str) -> None:
     assert {path.stem for path in (PACKAGE / layer).iterdir() if path.name[0] != "_"} == set(FLOORS[layer])
@@ -156,6 +170,11 @@ def test_every_room_is_in_the_table(layer: str) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_modules_stay_short(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= 400
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES}), ids=lambda p: p.name)
+def test_folders_stay_small(folder: Path) -> None:
+    assert len(list(folder.glob("*.py"))) <= 18
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))

@@ -13,11 +13,11 @@ from llmcost.engine.serving.operating_point import Load
 from llmcost.engine.serving.sizes import Choice, Sizes
 from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.lifetime.case import Case
-from llmcost.estimate.serving import sizes as serving_sizes
-from llmcost.estimate.serving.formats import dtypes
 from llmcost.estimate.serving.hosted import Hosted
-from llmcost.estimate.serving.options import missed, options
-from llmcost.estimate.serving.together import Together
+from llmcost.estimate.serving.replicas import sizes as serving_sizes
+from llmcost.estimate.serving.replicas.formats import dtypes
+from llmcost.estimate.serving.replicas.options import missed, options
+from llmcost.estimate.serving.replicas.together import Together
 from llmcost.keys import SERVE
 
 LENGTHS = ("isl", "osl", "cache_hit")

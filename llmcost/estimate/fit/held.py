@@ -18,7 +18,7 @@ from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.no_fit import confidence
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, counted
-from llmcost.estimate.serving.options import Options, options
+from llmcost.estimate.serving.replicas.options import Options, options
 
 ISL, OSL = 4000.0, 500.0  # a request where no lengths are said [tokens]
 

@@ -19,9 +19,9 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, machine_of
 from llmcost.estimate.fit.held import lengths, usual_lengths
 from llmcost.estimate.fit.verdict import NOT, tokens, verdict
-from llmcost.estimate.serving.engines import Engine, constants, engine, share_of
-from llmcost.estimate.serving.formats import dtypes, held_once, precision
-from llmcost.estimate.serving.options import shape_of
+from llmcost.estimate.serving.replicas.engines import Engine, constants, engine, share_of
+from llmcost.estimate.serving.replicas.formats import dtypes, held_once, precision
+from llmcost.estimate.serving.replicas.options import shape_of
 from llmcost.result import Estimate
 
 MOST, SHOWN = 64.0, 12  # accelerators of one machine that are tried, and machines that are listed

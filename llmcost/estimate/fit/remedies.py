@@ -11,7 +11,7 @@ from llmcost.engine.serving.memory import memory
 from llmcost.engine.serving.search import layouts
 from llmcost.estimate.fit.held import Held, longest
 from llmcost.estimate.fit.verdict import Remedy, tokens
-from llmcost.estimate.serving.formats import precision
+from llmcost.estimate.serving.replicas.formats import precision
 
 if TYPE_CHECKING:
     from llmcost.estimate.asking.question import Question

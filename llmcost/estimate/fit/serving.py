@@ -17,8 +17,8 @@ from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.fit import remedies as cures
 from llmcost.estimate.fit.held import Held, longest, read_held
 from llmcost.estimate.fit.verdict import NOT, Part, driver_bytes, gib, machine, memory_rows, said, tokens, verdict
-from llmcost.estimate.serving.formats import held_once
-from llmcost.estimate.serving.replica import degrees, ranks
+from llmcost.estimate.serving.replicas.formats import held_once
+from llmcost.estimate.serving.replicas.replica import degrees, ranks
 from llmcost.result import Estimate
 
 

@@ -10,8 +10,8 @@ from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import TrainingNumbers, named, training_numbers
-from llmcost.estimate.serving.technique_keys import FILE
-from llmcost.estimate.serving.techniques import Applied
+from llmcost.estimate.serving.techniques.applied import Applied
+from llmcost.estimate.serving.techniques.keys import FILE
 from llmcost.estimate.training.plan import Run, read_run
 from llmcost.keys import TRAIN
 from llmcost.scenario import Setting

@@ -22,9 +22,9 @@ from llmcost.estimate.serving import explain as steps
 from llmcost.estimate.serving import priced as unhosted
 from llmcost.estimate.serving.hosted import STANDING, Hosted
 from llmcost.estimate.serving.latency import at_load
-from llmcost.estimate.serving.replica import GivenRate
+from llmcost.estimate.serving.replicas.replica import GivenRate
+from llmcost.estimate.serving.replicas.together import Together
 from llmcost.estimate.serving.supply import read_supply
-from llmcost.estimate.serving.together import Together
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario
 from llmcost.terms import SERVE, results

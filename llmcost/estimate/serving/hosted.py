@@ -19,11 +19,11 @@ from llmcost.estimate.fleet import bill
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.fleet.sizing import Fleet
 from llmcost.estimate.money.place import Place
-from llmcost.estimate.serving import load as serving_load
-from llmcost.estimate.serving.load import Sizing
-from llmcost.estimate.serving.replica import Replica
-from llmcost.estimate.serving.techniques import NONE, Applied
-from llmcost.estimate.serving.together import Together
+from llmcost.estimate.serving.replicas import load as serving_load
+from llmcost.estimate.serving.replicas.load import Sizing
+from llmcost.estimate.serving.replicas.replica import Replica
+from llmcost.estimate.serving.replicas.together import Together
+from llmcost.estimate.serving.techniques.applied import NONE, Applied
 
 STANDING = {"tpot_seconds": "tpot_full_seconds", "ttft_seconds": "ttft_full_seconds"}
 

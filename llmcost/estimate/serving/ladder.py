@@ -17,8 +17,8 @@ from llmcost.estimate.asking.values import named, serving_numbers
 from llmcost.estimate.serving.hosted import Hosted
 from llmcost.estimate.serving.latency import at_load
 from llmcost.estimate.serving.plan import read_service
-from llmcost.estimate.serving.technique_keys import LADDER
-from llmcost.estimate.serving.techniques import METHOD, caveats
+from llmcost.estimate.serving.techniques.applied import METHOD, caveats
+from llmcost.estimate.serving.techniques.keys import LADDER
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, Setting
 

@@ -16,16 +16,17 @@ from llmcost.estimate.fleet import bill, plans
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.money import rent
 from llmcost.estimate.money.place import at_home, place
-from llmcost.estimate.serving import prefix, techniques, ttft_target
-from llmcost.estimate.serving.formats import dtypes, held_once, precision
 from llmcost.estimate.serving.hosted import Hosted
-from llmcost.estimate.serving.lengths import Lengths, lengths
-from llmcost.estimate.serving.load import Arrivals, Demand
-from llmcost.estimate.serving.options import options, shape_of
-from llmcost.estimate.serving.prefix import Shared
-from llmcost.estimate.serving.replica import Replica, given_rate
-from llmcost.estimate.serving.techniques import Applied
-from llmcost.estimate.serving.together import Together
+from llmcost.estimate.serving.replicas import prefix, ttft_target
+from llmcost.estimate.serving.replicas.formats import dtypes, held_once, precision
+from llmcost.estimate.serving.replicas.lengths import Lengths, lengths
+from llmcost.estimate.serving.replicas.load import Arrivals, Demand
+from llmcost.estimate.serving.replicas.options import options, shape_of
+from llmcost.estimate.serving.replicas.prefix import Shared
+from llmcost.estimate.serving.replicas.replica import Replica, given_rate
+from llmcost.estimate.serving.replicas.together import Together
+from llmcost.estimate.serving.techniques import applied as techniques
+from llmcost.estimate.serving.techniques.applied import Applied
 from llmcost.scenario import Setting
 from llmcost.technique import Said
 
@@ -157,7 +158,7 @@ def _replicas(
             "hardware", "speed follows from the accelerator; or give --tokens-per-second of one replica"
         )
     if phase == "prefill":
-        from llmcost.estimate.serving import prompts
+        from llmcost.estimate.serving.replicas import prompts
 
         return prompts.choose(question, options(question, model, device, gpus, varied, False, phase), demand), None
     apart = not phase and question.stated("pools") == "disaggregated"
@@ -171,7 +172,7 @@ def _replicas(
     together = ttft_target.replica(question, asked, pick, demand)
     if not apart:
         return together, None
-    from llmcost.estimate.serving import pools
+    from llmcost.estimate.serving.replicas import pools
 
     separate = pools.choose(question, asked, demand)
     return separate, together if isinstance(together, Together) else None

@@ -18,13 +18,13 @@ from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import serving_numbers
-from llmcost.estimate.serving import sizes as serving_sizes
-from llmcost.estimate.serving.engines import LIKELY
 from llmcost.estimate.serving.hosted import Hosted
-from llmcost.estimate.serving.options import Options, options
 from llmcost.estimate.serving.plan import read_service
-from llmcost.estimate.serving.replica import degrees
-from llmcost.estimate.serving.together import Together
+from llmcost.estimate.serving.replicas import sizes as serving_sizes
+from llmcost.estimate.serving.replicas.engines import LIKELY
+from llmcost.estimate.serving.replicas.options import Options, options
+from llmcost.estimate.serving.replicas.replica import degrees
+from llmcost.estimate.serving.replicas.together import Together
 from llmcost.estimate.sweep.points import MEMORY, TARGETS, TRAFFIC_LIMIT, Answers
 from llmcost.scenario import Scenario
 

@@ -23,13 +23,22 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Kinds
-from llmcost.estimate.serving import sizes as serving_sizes
-from llmcost.estimate.serving.formats import held_once
-from llmcost.estimate.serving.lengths import Lengths
-from llmcost.estimate.serving.load import Demand, Server, Under
-from llmcost.estimate.serving.options import SOURCE, Options, mode_of, no_fit, record, too_large, too_slow, within
-from llmcost.estimate.serving.replica import cache_of_a_request, degrees, one_kind, ranks
-from llmcost.estimate.serving.users import ALIKE, Users, kept, most, read_users, spread_of, tail
+from llmcost.estimate.serving.replicas import sizes as serving_sizes
+from llmcost.estimate.serving.replicas.formats import held_once
+from llmcost.estimate.serving.replicas.lengths import Lengths
+from llmcost.estimate.serving.replicas.load import Demand, Server, Under
+from llmcost.estimate.serving.replicas.options import (
+    SOURCE,
+    Options,
+    mode_of,
+    no_fit,
+    record,
+    too_large,
+    too_slow,
+    within,
+)
+from llmcost.estimate.serving.replicas.replica import cache_of_a_request, degrees, one_kind, ranks
+from llmcost.estimate.serving.replicas.users import ALIKE, Users, kept, most, read_users, spread_of, tail
 
 FRONT_ROWS = 12
 # What takes the time of one iteration of T tokens, b of them decoded: symbols of docs/method-serving.md.

@@ -10,7 +10,7 @@ from llmcost.engine.numeric.kinds import Num
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingNumbers
 from llmcost.estimate.money.charge import Charge
-from llmcost.estimate.serving.technique_keys import factor
+from llmcost.estimate.serving.techniques.keys import factor
 
 Given = Mapping[str, Any]
 

@@ -28,10 +28,10 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.software import classes_of, kin
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.money.rent import Terms
-from llmcost.estimate.serving.engines import Engine, constants, engine, settled
-from llmcost.estimate.serving.formats import dtypes, precision, say_arithmetic
-from llmcost.estimate.serving.lengths import Lengths
-from llmcost.estimate.serving.targets import targets
+from llmcost.estimate.serving.replicas.engines import Engine, constants, engine, settled
+from llmcost.estimate.serving.replicas.formats import dtypes, precision, say_arithmetic
+from llmcost.estimate.serving.replicas.lengths import Lengths
+from llmcost.estimate.serving.replicas.targets import targets
 
 SOURCE = "docs/method.md, serving"
 RESIDUALS = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"

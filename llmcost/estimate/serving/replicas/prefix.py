@@ -14,8 +14,8 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingNumbers
-from llmcost.estimate.serving.load import Demand
-from llmcost.estimate.serving.together import Together
+from llmcost.estimate.serving.replicas.load import Demand
+from llmcost.estimate.serving.replicas.together import Together
 
 SOURCE = "docs/method-serving.md, Prefix cache"
 

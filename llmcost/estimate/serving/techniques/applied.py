@@ -17,13 +17,13 @@ from llmcost.estimate.asking.sampling import central
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named, serving_figures, serving_numbers
 from llmcost.estimate.fleet.bill import SHARED
 from llmcost.estimate.money.charge import rows
-from llmcost.estimate.serving import effects, technique_keys
-from llmcost.estimate.serving.effects import Effect
-from llmcost.estimate.serving.load import Demand
-from llmcost.estimate.serving.options import Options
-from llmcost.estimate.serving.replica import Replica
-from llmcost.estimate.serving.technique_keys import FILE, factor
-from llmcost.estimate.serving.together import Together, choose
+from llmcost.estimate.serving.replicas.load import Demand
+from llmcost.estimate.serving.replicas.options import Options
+from llmcost.estimate.serving.replicas.replica import Replica
+from llmcost.estimate.serving.replicas.together import Together, choose
+from llmcost.estimate.serving.techniques import effects, keys
+from llmcost.estimate.serving.techniques.effects import Effect
+from llmcost.estimate.serving.techniques.keys import FILE, factor
 from llmcost.keys.techniques import LONGEST_DRAFT
 from llmcost.result import CostRow
 from llmcost.scenario import Scenario
@@ -190,9 +190,9 @@ def read_techniques(question: Question) -> tuple[Question, Applied]:
     if setting is None or not setting.value:
         return question, NONE
     said = technique.parse(setting.value)
-    technique_keys.refuse_idle(question.scenario, said)
-    layer = technique_keys.layer(question, said)
-    technique_keys.refuse_twice(question.scenario, layer, setting)
+    keys.refuse_idle(question.scenario, said)
+    layer = keys.layer(question, said)
+    keys.refuse_twice(question.scenario, layer, setting)
     by = {s.technique.lever: s for s in said}
     question = question.over({k: s for k, (s, _) in layer.items()})
     beside = tuple(effects.BESIDE[lever](question, by[lever].values) for lever in effects.BESIDE if lever in by)

@@ -12,9 +12,9 @@ from llmcost.engine.serving.operating_point import Layout
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.fleet import sizing as fleets
-from llmcost.estimate.serving.load import Demand, Server, Sizing, idle_seconds, size
-from llmcost.estimate.serving.options import Options
-from llmcost.estimate.serving.together import Together
+from llmcost.estimate.serving.replicas.load import Demand, Server, Sizing, idle_seconds, size
+from llmcost.estimate.serving.replicas.options import Options
+from llmcost.estimate.serving.replicas.together import Together
 
 Pick = Callable[[Question, Options, Demand], Together | NoFit]
 

@@ -11,7 +11,7 @@ from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Kinds
-from llmcost.estimate.serving.load import Server
+from llmcost.estimate.serving.replicas.load import Server
 
 
 class Replica(Protocol):

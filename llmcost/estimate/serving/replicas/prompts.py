@@ -19,10 +19,10 @@ from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Kinds
-from llmcost.estimate.serving.formats import held_once
-from llmcost.estimate.serving.load import Arrivals, Demand, Server, Under
-from llmcost.estimate.serving.options import SOURCE, Options, no_fit, record
-from llmcost.estimate.serving.replica import degrees, one_kind, ranks
+from llmcost.estimate.serving.replicas.formats import held_once
+from llmcost.estimate.serving.replicas.load import Arrivals, Demand, Server, Under
+from llmcost.estimate.serving.replicas.options import SOURCE, Options, no_fit, record
+from llmcost.estimate.serving.replicas.replica import degrees, one_kind, ranks
 
 
 class Prompts(NamedTuple):

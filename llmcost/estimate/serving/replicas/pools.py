@@ -20,13 +20,13 @@ from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Fleet, Kinds
-from llmcost.estimate.serving import sizes
-from llmcost.estimate.serving.formats import held_once
-from llmcost.estimate.serving.load import Demand, Server, Under
-from llmcost.estimate.serving.options import SOURCE, Options, no_fit, record, too_large, too_slow, within
-from llmcost.estimate.serving.prompts import Tried, cheapest, size_of, too_late, tried
-from llmcost.estimate.serving.replica import cache_of_a_request, degrees, ranks
-from llmcost.estimate.serving.together import front_rows, stated
+from llmcost.estimate.serving.replicas import sizes
+from llmcost.estimate.serving.replicas.formats import held_once
+from llmcost.estimate.serving.replicas.load import Demand, Server, Under
+from llmcost.estimate.serving.replicas.options import SOURCE, Options, no_fit, record, too_large, too_slow, within
+from llmcost.estimate.serving.replicas.prompts import Tried, cheapest, size_of, too_late, tried
+from llmcost.estimate.serving.replicas.replica import cache_of_a_request, degrees, ranks
+from llmcost.estimate.serving.replicas.together import front_rows, stated
 
 
 class Pools(NamedTuple):

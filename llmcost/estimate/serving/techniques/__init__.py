@@ -1,0 +1,1 @@
+"""What techniques change in a question and add to its answer."""
