@@ -135,7 +135,8 @@ class Catalog:
         if kind == "hardware":
             from llmcost.names import chips
 
-            more = chips.holding(wanted, self._named(kind))[:3]
+            counted = chips.several(wanted) if wanted[:1].isdigit() else None
+            more = chips.holding(counted[1] if counted else wanted, self._named(kind))[:3]
             near = f"did you mean {' or '.join(repr(n) for n in more)}?" if more else near
         return LlmcostError(f"unknown {SINGULAR[kind]} {shown(name)}", near or f"llmcost presets list {kind}")
 

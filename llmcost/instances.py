@@ -1,4 +1,4 @@
-"""Cloud instances are hardware: `--hardware p5.48xlarge` is its accelerator, their number, and what they rent for."""
+"""Hardware by a name that says more: `p5.48xlarge` is its accelerator, their number and rate; `8x H100` is eight."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import re
 
 from llmcost import spec
 from llmcost.catalog import Catalog, Found, is_path
+from llmcost.errors import LlmcostError, shown
 from llmcost.keys import SIDES
+from llmcost.names import chips
 from llmcost.scenario import Scenario, Setting
 
 HARDWARE = "hardware"
@@ -17,22 +19,61 @@ def expanded(scenario: Scenario, catalog: Catalog) -> Scenario:
     """The question with instance types replaced by their accelerators; what is said of number and price stands.
 
     A type brings the number of its accelerators, and the rate of one of them where it is quoted, else its provider.
+    A number before or behind a name (`8x H100`, `H100 x8`, `2x p5.48xlarge`) is the number of accelerators.
+
+    Raises
+    ------
+    LlmcostError
+        Two numbers: `8x H100` beside another `gpus`.
     """
     for side in ("", *SIDES):
         name = f"{side}_{HARDWARE}" if side else HARDWARE
         at = next((i for i, layer in enumerate(scenario.layers) if name in layer), None)
         if at is None:
             continue
-        found = find(catalog, str(scenario.layers[at][name].value))
-        if found is None:
+        said = scenario.layers[at][name]
+        times, chip = counted(catalog, str(said.value)) or (0, str(said.value))
+        found = find(catalog, chip)
+        if found is None and not times:
             continue
-        kind, where = found
+        brought: dict[str, Setting] = {}
+        if found is not None:
+            brought = _brings(scenario, catalog, side, *found)
+            chip = found[0].hardware
+        if times:
+            each = found[0].accelerators if found else 1
+            brought["gpus"] = _only(scenario, side, said._replace(value=times * each), str(said.value))
         layers = list(scenario.layers)
-        layers[at] = {**layers[at], name: layers[at][name]._replace(value=kind.hardware)}
-        brought = _brings(scenario, catalog, side, kind, where)
+        layers[at] = {**layers[at], name: said._replace(value=chip)}
         below = {f"{side}_{key}" if side else key: value for key, value in brought.items()}
         scenario = scenario._replace(layers=(*layers, below))
     return scenario
+
+
+def counted(catalog: Catalog, name: str) -> tuple[int, str] | None:
+    """A number and the accelerator or instance of it, where a name says both: `8x H100`; None for any other name."""
+    said = None if is_path(name) else chips.several(name)
+    if said is None or _known(catalog, name) or not _known(catalog, said[1]):
+        return None
+    return said
+
+
+def _known(catalog: Catalog, name: str) -> bool:
+    try:
+        return find(catalog, name) is not None or bool(catalog.find(HARDWARE, name))
+    except LlmcostError:
+        return False
+
+
+def _only(scenario: Scenario, side: str, gpus: Setting, name: str) -> Setting:
+    other = scenario.peek("gpus", side)
+    if other is not None and not (isinstance(other.value, int | float) and other.value == gpus.value):
+        key = f"--{side}-gpus" if side else "--gpus"
+        raise LlmcostError(
+            f"hardware {shown(name)} is {gpus.value:,} accelerators, {key[2:]} says {shown(other.value)}",
+            f"drop {key}, or name the hardware without a number",
+        )
+    return gpus
 
 
 def find(catalog: Catalog, name: str) -> tuple[spec.Instance, Found] | None:

@@ -122,7 +122,11 @@ def checked(ask: Ask, said: str, catalog: Catalog) -> str:
     """
     layer({ask.key: said}, "flag")
     kind = KEYS[ask.key].kind
-    if kind in ("models", "hardware") and not (kind == "hardware" and instances.find(catalog, said)):
+    if kind == "hardware":
+        chip = (instances.counted(catalog, said) or (1, said))[1]
+        if instances.find(catalog, chip) is None:
+            catalog.find(kind, chip)
+    elif kind == "models":
         catalog.find(kind, said)
     return said
 
@@ -135,9 +139,10 @@ def answered(goal: str, said: Mapping[str, str], catalog: Catalog) -> tuple[Esti
     LlmcostError
         No answer: it does not fit, or the traffic needs more than there is.
     """
-    values = {**said, **_accelerator(said["hardware"], catalog)}
+    times, chip = instances.counted(catalog, said["hardware"]) or (0, said["hardware"])
+    values = {**said, "hardware": chip, **_accelerator(chip, catalog)}
     if goal in (TRAIN, CROSSOVER):
-        values |= {"gpus" if goal == TRAIN else "train_gpus": _gpus(values, catalog)}
+        values |= {"gpus" if goal == TRAIN else "train_gpus": str(times) if times else _gpus(values, catalog)}
     values |= {key: value for key, value, _ in GOALS[goal].beside}
     answer = _asker(goal)(resolve({}, {k: _typed(v) for k, v in values.items()}, "file:scenario"), catalog)
     if answer.exit_code:

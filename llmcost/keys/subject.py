@@ -17,8 +17,8 @@ KEYS = (
     Key("params_active", "count", "Model", "parameters active per token (mixture of experts): 37B", ranged=True),
     Key("calibration", "file", "Hardware", "constants learnt from measurements of your own (llmcost calibrate): "
         "mystack.toml"),
-    Key("hardware", "hardware", "Hardware", "accelerator preset (llmcost presets list hardware) or file.toml",
-        sided=True, short="-H"),
+    Key("hardware", "hardware", "Hardware", "accelerator (llmcost presets list hardware), 8xh100, a cloud's "
+        "p5.48xlarge, or file.toml", sided=True, short="-H"),
     Key("gpus", "whole", "Hardware", "number of accelerators: 8", sided=True),
     Key("dtype", "choice", "Hardware", "compute and weight format", sided=True, choices=tuple(DTYPES)),
     Key("framework", "frameworks", "Hardware", "software it runs on (llmcost presets list frameworks): vllm",

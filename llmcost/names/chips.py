@@ -15,6 +15,7 @@ IDLE = frozenset(
 )  # fmt: skip
 _WORD = re.compile(r"rtx|gtx|hbm\d?e?|sxm\d?|nvl\d*|\d+(?:gb|tb)|[a-z]+|\d+")
 _LINK = re.compile(r"sxm\d")
+_COUNT = re.compile(r"\s*(?:(\d{1,7})\s*[x×*]\s*(\S.*?)|(\S.*?)\s*[x×*]\s*(\d{1,7}))\s*")
 
 
 def key(name: str) -> Key:
@@ -27,6 +28,19 @@ def key(name: str) -> Key:
     """
     words = (_LINK.sub("sxm", word) for word in _WORD.findall(name.lower()))
     return tuple(sorted(word for word in words if word not in IDLE))
+
+
+def several(name: str) -> tuple[int, str] | None:
+    """A number of accelerators and which, of a name that says both; whether such an accelerator exists is not known.
+
+    >>> several("8x H100"), several("A100 80GB x 4"), several("h100")
+    ((8, 'H100'), (4, 'A100 80GB'), None)
+    """
+    said = _COUNT.fullmatch(name)
+    if said is None:
+        return None
+    before, of, which, behind = said.groups()
+    return int(before or behind), of or which
 
 
 def holding(name: str, names: Mapping[str, str]) -> list[str]:

@@ -49,3 +49,28 @@ def test_an_unknown_type_is_an_unknown_hardware(cli: Cli) -> None:
     run = cli(*ASK, "--hardware", "p99.48xlarge")
     assert run.code == 2
     assert "unknown hardware" in run.err
+
+
+@pytest.mark.parametrize(
+    ("name", "chip", "gpus"),
+    [("8xh100", "h100-sxm", 8), ("2x RTX 3090", "rtx3090", 2), ("A100 80GB SXM x4", "a100-80gb-sxm", 4), ("2 x p5.48xlarge", "h100-sxm", 16)],
+)  # fmt: skip
+def test_a_number_and_an_accelerator_in_one_name(cli: Cli, name: str, chip: str, gpus: int) -> None:
+    inputs = cli("fit", "-m", "qwen3-32b", "--dtype", "int4", "--hardware", name, "--json").json["inputs"]
+    assert (inputs["hardware"]["value"], inputs["gpus"]["value"]) == (chip, gpus)
+    assert inputs["gpus"]["origin"] == "flag"
+
+
+def test_two_numbers_of_accelerators_are_refused(cli: Cli) -> None:
+    assert cli(*ASK, "--hardware", "8xh100", "--gpus", "8").json["inputs"]["gpus"]["value"] == 8
+    run = cli(*ASK, "--hardware", "8xh100", "--gpus", "4")
+    assert run.code == 2
+    assert "'8xh100' is 8 accelerators, gpus says 4" in run.err
+
+
+@pytest.mark.parametrize(("name", "near"), [("8xh1000", ""), ("2x 3080", "rtx3080ti"), ("0x", ""), ("x8", "")])
+def test_a_number_of_an_unknown_accelerator(cli: Cli, name: str, near: str) -> None:
+    run = cli(*ASK, "--hardware", name)
+    assert run.code == 2
+    assert "unknown hardware" in run.err
+    assert near in run.err
