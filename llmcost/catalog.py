@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from llmcost.errors import LlmcostError, did_you_mean, nearest, shown
+from llmcost.errors import LlmcostError, did_you_mean, nearest, one_each, shown
 from llmcost.files import read_toml, shipped_folder
 
 if TYPE_CHECKING:
@@ -108,6 +108,18 @@ class Catalog:
             raise self._unknown(kind, name)
         return found
 
+    def _each_of(self, kind: str, name: str) -> str:
+        """What to type where names of several presets stand for one."""
+        parts = [part.strip() for part in name.split(",")]
+        if len(parts) < 2 or not all(parts):
+            return ""
+        try:
+            for part in parts:
+                self.find(kind, part)
+        except LlmcostError:
+            return ""
+        return one_each(SINGULAR[kind], parts)
+
     def _chip(self, name: str) -> Found | None:
         """The accelerator that a name as people and drivers write it means for certain."""
         from llmcost.names import chips
@@ -131,7 +143,7 @@ class Catalog:
                 pass
             else:
                 return LlmcostError(f"unknown scenario {shown(name)}: it is a model", f"--model {model.name}")
-        near = did_you_mean(wanted, [*self.files(kind), *self.aliases(kind)])
+        near = self._each_of(kind, name) or did_you_mean(wanted, [*self.files(kind), *self.aliases(kind)])
         if kind == "hardware":
             from llmcost.names import chips
 
@@ -154,7 +166,7 @@ class Catalog:
             raise LlmcostError(f"no such file: {shown(name)}", "llmcost presets list models")
         if name.startswith((".", "/", "~")):
             raise LlmcostError(f"no such file: {shown(name)}", "llmcost presets list models")
-        raise LlmcostError(f"unknown model {shown(name)}", self._near(name))
+        raise LlmcostError(f"unknown model {shown(name)}", self._each_of("models", name) or self._near(name))
 
     def _spelled(self, name: str) -> Found | None:
         """The model that a name as people type it means for certain, with a note of how it was read."""

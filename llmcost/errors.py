@@ -72,6 +72,15 @@ def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     return [by_lower[h] for h in hits]
 
 
+def one_each(key: str, values: Iterable[str]) -> str:
+    """The command that answers for each of several values, where one was asked for.
+
+    >>> one_each("dtype", ["fp8", " bf16"])
+    'one value here; for each of several: llmcost compare --vary dtype=fp8,bf16'
+    """
+    return f"one value here; for each of several: llmcost compare --vary {key}={','.join(v.strip() for v in values)}"
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`did you mean 'a' or 'b'?`, or an empty string when nothing is near."""
     names = nearest(name, known)

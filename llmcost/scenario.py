@@ -13,7 +13,7 @@ import msgspec
 
 from llmcost import spec, technique, units
 from llmcost.catalog import source_for
-from llmcost.errors import LlmcostError, did_you_mean, plainly, raise_all
+from llmcost.errors import LlmcostError, did_you_mean, one_each, plainly, raise_all
 from llmcost.keys import ELSEWHERE, NOTES, SERVE, TABLES, TRAIN, Key, all_keys
 
 Value = Any  # float, int, str, date, units.Between or units.Triangle
@@ -185,9 +185,24 @@ def layer(values: Mapping[str, object], origin: str, where: str = "") -> dict[st
             found[name] = Setting(parse_value(keys[name], raw), origin, source_for(sources, name))
         except LlmcostError as error:
             place = f"{where}: {name}" if where else keys[name].option
-            findings += [units.at(place, each) for each in getattr(error, "findings", [error])]
+            each_of = _several(keys[name], raw)
+            whole = [LlmcostError(error.message, each_of)] if each_of else getattr(error, "findings", [error])
+            findings += [units.at(place, each) for each in whole]
     raise_all(findings)
     return found
+
+
+def _several(key: Key, raw: object) -> str:
+    """What to type where a list stands for one value; empty where its parts are no values, or digits of one number."""
+    parts = raw.split(",") if isinstance(raw, str) else []
+    if len(parts) < 2 or all(len(part) == 3 and part.isdecimal() for part in parts[1:]):
+        return ""
+    try:
+        for part in parts:
+            parse_value(key, part)
+    except LlmcostError:
+        return ""
+    return one_each(key.name, parts)
 
 
 def _sources(values: Mapping[str, object], where: str, findings: list[LlmcostError]) -> list[spec.Source]:

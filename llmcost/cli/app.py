@@ -161,11 +161,18 @@ def _refuse_repeats(command: Any, args: list[str]) -> None:
     options = [p for p in command.params if p.param_type_name == "option" and not p.multiple and not p.is_flag]
     raise_all(
         [
-            LlmcostError(f"{option.opts[0]} is given {times} times", "give it once")
+            LlmcostError(f"{option.opts[0]} is given {times} times", _given_once(option.opts[0]))
             for option in options
             if (times := sum(names.count(name) for name in option.opts)) > 1
         ]
     )
+
+
+def _given_once(option: str) -> str:
+    from llmcost.keys import KEYS
+
+    key = option.lstrip("-").replace("-", "_")
+    return f"give it once, or ask for each: llmcost compare --vary {key}=A,B" if key in KEYS else "give it once"
 
 
 def _one_line(message: str) -> str:

@@ -393,3 +393,18 @@ def test_what_a_given_speed_leaves_without_effect(cli: Cli, asked: tuple[str, ..
     watts = [cli(*asked, *power, "--json").json["result"] for power in ((), ("--power-scale", "2"))]
     key = "energy_kwh" if asked[0] == "train" else "wh_per_request"
     assert watts[1][key] > watts[0][key]
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [("dtype", "fp8,bf16"), ("gpus", "4,8"), ("isl", "1000,2000"), ("price", "2/h,3/h"), ("hardware", "h100,b200"), ("model", "qwen3-32b,qwen3-8b")],
+)  # fmt: skip
+def test_a_list_for_one_value_is_shown_the_way_to_ask_for_each(cli: Cli, option: str, values: str) -> None:
+    asked = {"model": "qwen3-32b", "hardware": "h100", "isl": "1000", "osl": "300"} | {option: values}
+    run = cli("serve", *(text for key, value in asked.items() for text in (f"--{key}", value)))
+    assert run.code == 2
+    assert run.err.splitlines()[-1].endswith(f"llmcost compare --vary {option}={values}")
+
+
+def test_digits_in_groups_are_one_number(cli: Cli) -> None:
+    assert "write 1024 or 1_024" in cli("serve", "-m", "qwen3-32b", "--gpus", "1,024").err

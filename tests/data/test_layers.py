@@ -31,7 +31,7 @@ ALLOWED = {
     "hf_config": {"errors", "units", "spec", "engine", "result", "files"},
     "catalog": {"errors", "spec", "files", "decode", "names", "hf_config", "result"},
     "scenario": {"errors", "units", "spec", "catalog", "keys", "technique"},
-    "instances": {"spec", "catalog", "keys", "scenario"},
+    "instances": {"errors", "names", "spec", "catalog", "keys", "scenario"},
     "budget": {"errors", "units", "spec", "result", "scenario", "keys", "terms"},
     "schemas": {"errors", "units", "spec", "result", "scenario", "keys", "terms", "budget"},
     "render": {"errors", "caveats", "units", "result", "keys", "terms"},
