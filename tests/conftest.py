@@ -73,10 +73,16 @@ def pytest_sessionstart() -> None:
     files.parse_ahead(ROOT / "presets")
 
 
+@pytest.fixture(scope="session")
+def no_presets(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A folder of a user without presets: one for all tests, as nothing writes to it and numbering them takes time."""
+    return str(tmp_path_factory.mktemp("config"))
+
+
 @pytest.fixture(autouse=True)
-def _own_place(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_place(no_presets: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No user presets, no environment of the person running the tests."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("config")))
+    monkeypatch.setenv("XDG_CONFIG_HOME", no_presets)
     for name in list(os.environ):
         if name.startswith("LLMCOST_"):
             monkeypatch.delenv(name)
