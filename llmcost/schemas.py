@@ -29,8 +29,8 @@ NAMES = ("scenario", "budget", *COMMANDS)
 _TEXT_KINDS = ("text", "date")
 _EITHER = ("before", "after", "delta")  # of figures, which are numbers, and of inputs, which may be names
 _ARRAYS = {
-    "train": ("step", "phases", "energy"),
-    "serve": ("front", "hours", "plans", "users", "levers", "techniques", "ladder"),
+    "train": ("step", "memory", "phases", "energy"),
+    "serve": ("front", "memory", "hours", "plans", "users", "levers", "techniques", "ladder"),
     "compare": (
         "alternatives",
         "crossings",

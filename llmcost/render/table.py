@@ -32,7 +32,9 @@ FEW_ROWS = 40  # of a validation, that are all shown
 LONGEST_NUMBER = 20  # wider values are words: a layout
 MOST_PADDING = 36  # columns of inputs line up to this
 THINNED, THINNED_ROWS = ("curve", "crossings"), 13  # of which both ends and evenly spaced rows are shown
-ON_REQUEST = ("curve", "crossings", "sensitivity", "step", "energy", "front", "hours", "spend")  # with --explain only
+IN_FULL = ("sweep", "fit")  # commands whose tables are the answer
+# with --explain only
+ON_REQUEST = ("curve", "crossings", "sensitivity", "step", "energy", "front", "hours", "spend", "memory")
 SOURCE_COLUMNS = ("source", "confidence", "date", "age_days", "note", "caveat")  # told below the table, once each
 ORIGINS = ("given", "preset", "computed", "estimate", "default", "assumed")
 
@@ -116,7 +118,7 @@ def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
     rows = [row for row in array if isinstance(row, Mapping)] if isinstance(array, list | tuple) else []
     several = len(rows) > 1 or bool(estimate.arrays.get("jumps"))
     asked = page.options.explain or (estimate.command == "compare" and name == "crossings" and several)
-    if not rows or (name in ON_REQUEST and not asked and estimate.command != "sweep"):
+    if not rows or (name in ON_REQUEST and not asked and estimate.command not in IN_FULL):
         return
     if estimate.command == "validate" and name == "groups" and all(row["n"] == 1 for row in rows):
         return  # the rows say it

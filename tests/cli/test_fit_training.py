@@ -155,3 +155,12 @@ def test_what_no_few_hold_is_asked_of_many(cli: Cli) -> None:
     found = cli("fit", "-m", "llama-3.1-405b", "--method", "full", "-H", "h100-sxm", "--json").json["result"]
     assert found["verdict"] == "fits"
     assert 64 < found["gpus"] < 512
+
+
+def test_a_run_has_the_memory_that_fit_lists(cli: Cli) -> None:
+    asked = ("-m", "llama-3.1-8b", "-H", "rtx4090", "--method", "qlora", "--gpus", "1", "--tokens", "100M")
+    run = cli("train", *asked, "--json").json
+    held = {row["name"]: row["bytes"] for row in run["memory"]}
+    beside = held.pop("kept by the driver") + held.pop("free", 0.0)
+    assert sum(held.values()) == pytest.approx(run["result"]["memory_bytes_per_gpu"], rel=1e-9)
+    assert sum(held.values()) + beside == pytest.approx(24564 * 2**20, rel=1e-9)  # nvidia-smi: 24564 MiB

@@ -161,3 +161,29 @@ def test_a_default_never_says_no(cli: Cli) -> None:
     assert (found["result"]["batch"], found["result"]["feasible"]) == (1, True)
     assert found["result"]["tpot_seconds"] > 0.2
     assert cli(*args, "--tpot", "200ms").code == 1
+
+
+def parts(found: dict[str, Any]) -> dict[str, float]:
+    return {row["name"]: row["bytes"] for row in found["memory"]}
+
+
+def test_the_memory_of_a_replica_by_part(cli: Cli) -> None:
+    asked = ("serve", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--dtype", "bf16", "--batch", "64", *LENGTHS)
+    found = parts(answer(cli, *asked))
+    assert sum(found.values()) == pytest.approx(81559 * 2**20, rel=1e-9)  # nvidia-smi: 81559 MiB
+    assert found["weights"] == pytest.approx(2 * 8.03e9, rel=0.001)
+    # 2 x 32 layers x 8 heads x 128 x 2 bytes a token; an answer is half written on average
+    assert found["KV cache"] == pytest.approx(64 * (1000 + 500 / 2) * 131072, rel=0.02)
+    assert parts(cli("fit", *asked[1:], "--json").json)["KV cache"] == found["KV cache"]
+
+
+def test_both_pools_have_their_memory_by_part(cli: Cli) -> None:
+    found = parts(answer(cli, *LLAMA, *LENGTHS, "--pools", "disaggregated"))
+    for pool in ("decode", "prefill"):
+        mine = {name: size for name, size in found.items() if name.startswith(f"{pool}: ")}
+        assert sum(mine.values()) == pytest.approx(81559 * 2**20, rel=1e-9)
+
+
+def test_a_given_rate_holds_nothing_that_is_known(cli: Cli) -> None:
+    found = answer(cli, "serve", "--tokens-per-second", "2500/s", "--price", "9/h", "--isl", "1", "--osl", "1000")
+    assert "memory" not in found

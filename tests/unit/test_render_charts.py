@@ -56,6 +56,13 @@ BUY_OR_RENT: list[dict[str, Any]] = [
     },
     {"name": "rent", "upfront_usd": None, "usd_per_month": 200.0, "total_usd_horizon": 2400.0},
 ]
+MONTH = 365.25 / 12  # days
+# twice as many accelerators in 60 % of the time; the larger count has its own software
+TRAINED: list[dict[str, Any]] = [
+    {"name": f"{chip}, gpus {n}", "inputs": {"gpus": n, "framework": stack, "hardware": chip}, "range_of": "upfront_usd",
+     "upfront_usd": 1.0 * n, "duration_seconds": 3600.0 * hours}
+    for chip in ("h100-sxm", "l40s") for n, stack, hours in ((8, "fsdp", 10.0), (16, "megatron", 6.0))
+]  # fmt: skip
 ANSWERS = {
     "step": answer("train", step=[{"name": "matrix products", "seconds": 3.0}, {"name": "waiting", "seconds": 1.0}]),
     "phases": answer("train", phases=[{"name": "a", "gpu_hours": 3.0}, {"name": "b", "gpu_hours": 1.0}]),
@@ -70,6 +77,10 @@ ANSWERS = {
     ),
     "time": answer("compare", alternatives=BUY_OR_RENT),
     "alternatives": answer("compare", alternatives=BUY_OR_RENT),
+    "scaling": answer("compare", alternatives=TRAINED),
+    "amortisation": answer("crossover", {"crossover_days": 2 * MONTH}, curve=[
+        {"day": n * MONTH, "training_usd_per_request_served": 1.0 / n, "inference_usd_per_request_served": 0.5} for n in (1, 2, 4)
+    ]),
     "varied": answer("compare", alternatives=[
         {"name": f"{h}, {n}", "inputs": {"hardware": h, "isl": n, "price": 2.0}, "usd_per_request": n / 1e6, "range_of": None}
         for h in ("h100-sxm", "l40s") for n in (100, 200, 400)
@@ -124,6 +135,32 @@ def test_a_varied_key_has_a_line_for_each_other_choice() -> None:
     assert [one.name for one in chart.series] == ["h100-sxm", "l40s"]
     assert chart.series[0].points == [(100.0, 1e-4), (200.0, 2e-4), (400.0, 4e-4)]
     assert chart.across == "isl"
+
+
+def test_scaling_is_drawn_beside_half_the_time_on_twice_as_many() -> None:
+    chart = charts(ANSWERS["scaling"])["scaling"]
+    assert isinstance(chart, Lines)
+    lines = {one.name: one.points for one in chart.series}
+    assert list(lines) == ["h100-sxm", "h100-sxm: perfect scaling", "l40s", "l40s: perfect scaling"]
+    assert lines["l40s"] == [(8.0, 10.0), (16.0, 6.0)]
+    assert lines["l40s: perfect scaling"] == [(8.0, 10.0), (16.0, 5.0)]
+    assert chart.up == "hours to train"
+
+
+def test_a_key_that_only_follows_from_a_choice_is_not_an_axis() -> None:
+    rows = [{**row, "name": chip} for row, chip in zip(TRAINED[::3], ("h100-sxm", "l40s"), strict=True)]
+    assert set(charts(answer("compare", alternatives=rows))) == {"alternatives"}
+
+
+def test_training_for_each_request_served_falls_to_that_of_inference() -> None:
+    chart = charts(ANSWERS["amortisation"])["amortisation"]
+    assert isinstance(chart, Lines)
+    assert [(one.name, one.points) for one in chart.series] == [
+        ("training", [(1.0, 1.0), (2.0, 0.5), (4.0, 0.25)]), ("inference", [(1.0, 0.5), (2.0, 0.5), (4.0, 0.5)]),
+    ]  # fmt: skip
+    (mark,) = chart.marks
+    assert mark.x == 2.0
+    assert mark.y == pytest.approx(0.5)
 
 
 def test_the_chosen_point_is_ringed_and_told() -> None:

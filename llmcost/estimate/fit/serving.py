@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 
 from llmcost.catalog import presets_date
-from llmcost.engine.serving.cache import cache_bytes, state_page_bytes
-from llmcost.engine.serving.memory import share_taken, workspace_bytes
+from llmcost.engine.serving.cache import cache_bytes
+from llmcost.engine.serving.memory import share_taken
 from llmcost.engine.serving.operating_point import Layout, max_batch, operating_point
 from llmcost.errors import Exit
+from llmcost.estimate.asking.memory_parts import driver_bytes, memory_rows
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.fit import remedies as cures
 from llmcost.estimate.fit.held import Held, longest, read_held
-from llmcost.estimate.fit.verdict import NOT, Part, driver_bytes, gib, machine, memory_rows, said, tokens, verdict
+from llmcost.estimate.fit.verdict import NOT, gib, machine, said, tokens, verdict
+from llmcost.estimate.serving.replicas import memory_parts
 from llmcost.estimate.serving.replicas.formats import held_once
 from llmcost.estimate.serving.replicas.replica import degrees, ranks
 from llmcost.result import Estimate
@@ -29,6 +31,8 @@ def answer(question: Question, model: Subject, device: Chip) -> Estimate:
     chance = held.chance(asked.load, held.batch)
     figures = _figures(held, chance)
     found = cures.serving(question, held) if verdict(chance) != "fits" else []
+    known = asked.calibration
+    parts = memory_parts.parts(asked.shape, device, *held.args[2:], asked.load, known, held.batch, held.memory)
     result: dict[str, Any] = {
         "verdict": verdict(chance), "fits_probability": chance, **figures, "gpus": held.gpus,
         **degrees(held.layout), "dtype": held.dtype, "missing_bytes": _missing(held, chance),
@@ -41,7 +45,7 @@ def answer(question: Question, model: Subject, device: Chip) -> Estimate:
         result=result,
         inputs=question.inputs,
         warnings=[w for w in question.warnings if w.code != "W083"],
-        arrays={"memory": memory_rows(device, _parts(held)), "remedies": [r.row() for r in found]},
+        arrays={"memory": memory_rows(device, parts), "remedies": [r.row() for r in found]},
         presets=presets_date(question.catalog),
         exit_code=int(Exit.NO if verdict(chance) == NOT else Exit.OK),
     )
@@ -95,27 +99,6 @@ def _missing(held: Held, chance: float) -> float | None:
     at, known = held.memory, held.asked.calibration
     need = math.ceil(held.batch / held.layout.dp) * at.kv_bytes_per_request + known.fit_margin * at.spread_bytes
     return max(float(need - at.usable_bytes), 0.0)
-
-
-def _parts(held: Held) -> list[Part]:
-    """The memory of one accelerator by part [bytes]."""
-    asked, at, known = held.asked, held.memory, held.asked.calibration
-    bare = known._replace(context_bytes=0.0, group_bytes=0.0, group_pcie_bytes=0.0)
-    work = float(workspace_bytes(asked.shape, asked.device.machine, held.layout, asked.load, bare))
-    states = float(state_page_bytes(asked.shape, held.layout, known))
-    count = math.ceil(held.batch / held.layout.dp)
-    spread = float(known.weights_spread if held.precision.weight_bytes >= 0.9 else known.narrow_spread)
-    cache = count * (float(at.kv_bytes_per_request) - states)
-    share = float(share_taken(asked.shape, asked.device.machine, held.layout, known))
-    taken = float(asked.device.machine.shown_bytes) * (1.0 - share)
-    return [
-        Part("weights", float(at.weights_bytes), spread),
-        Part("KV cache", cache, float(known.cache_spread)),
-        Part("recurrent state", count * states, float(known.cache_spread)),
-        Part("engine workspace", work, float(known.workspace_spread)),
-        Part("context and communication", float(at.activation_bytes) - work, float(known.workspace_spread)),
-        Part("left to others by the engine", 0.0 if float(known.share_of_free) else taken),
-    ]
 
 
 def _headline(held: Held, model: Subject, chance: float, r: dict[str, Any], found: list[Any]) -> str:

@@ -15,9 +15,10 @@ from llmcost.engine.training.memory import FULL, Layout
 from llmcost.engine.training.micro_batch import Run
 from llmcost.engine.training.peak import Memory
 from llmcost.errors import Exit, LlmcostError
+from llmcost.estimate.asking.memory_parts import driver_bytes, memory_rows
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, counted
-from llmcost.estimate.fit.verdict import FITS, NOT, Part, driver_bytes, gib, machine, memory_rows, said, tokens, verdict
+from llmcost.estimate.fit.verdict import FITS, NOT, gib, machine, said, tokens, verdict
 from llmcost.estimate.training import keeping
 from llmcost.estimate.training import step as steps
 from llmcost.estimate.training.methods import Method, read_method
@@ -71,7 +72,8 @@ class Trial(NamedTuple):
 def answer(question: Question, model: Subject, device: Chip) -> Estimate:
     """The answer for machines that were named."""
     trial = read(question, model, device)
-    found, chance = trial.predicted.found, trial.predicted.fits_probability
+    predicted = trial.predicted
+    found, chance = predicted.found, predicted.fits_probability
     best = found.best
     micro, length = _largest(trial), _longest(trial)
     cures = [] if verdict(chance) == FITS else remedies(trial)
@@ -88,7 +90,7 @@ def answer(question: Question, model: Subject, device: Chip) -> Estimate:
         result=result,
         inputs=question.inputs,
         warnings=[w for w in question.warnings if w.code != "W083"],
-        arrays={"memory": memory_rows(device, _parts(trial)), "remedies": cures},
+        arrays={"memory": memory_rows(device, predicted.memory(trial.method)), "remedies": cures},
         presets=presets_date(question.catalog),
         exit_code=int(Exit.NO if verdict(chance) == NOT else Exit.OK),
     )
@@ -154,28 +156,6 @@ def _missing(trial: Trial, chance: float) -> float | None:
         return None
     needed = trial.held(trial.predicted.found.best.layout).needed(trial.run.memory.margin)
     return max(float(needed - trial.free.shown_bytes), 0.0)
-
-
-def _parts(trial: Trial) -> list[Part]:
-    """The memory of one accelerator by part [bytes]."""
-    best = trial.predicted.found.best
-    held, kept = best.memory, trial.run.memory.of(best.layout.zero)
-    several = trial.predicted.gpus > 1
-    context, group = float(kept.context_bytes), float(kept.group_bytes) if several else 0.0
-    states, rest = float(kept.held_spread), float(kept.spread)
-    return [
-        Part("weights", float(held.weights_bytes), states),
-        Part("gradients", float(held.gradients_bytes), states),
-        Part("optimizer", float(held.optimizer_bytes), states),
-        Part("activations", float(held.activations_bytes), rest),
-        Part("logits and loss", float(held.logits_bytes), rest),
-        Part("gathered blocks", float(held.gathered_bytes), rest),
-        Part("optimizer step", float(held.update_bytes), rest),
-        Part("models beside it", trial.method.resident_bytes / trial.predicted.gpus, states),
-        Part("context", context, rest),
-        Part("communication buffers", group, rest),
-        Part("allocator reserve", float(held.margin_bytes) - context - group, rest),
-    ]
 
 
 def remedies(trial: Trial) -> list[dict[str, Any]]:

@@ -2,30 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from llmcost import units
-from llmcost.engine.numeric.kinds import Z95
 from llmcost.estimate.asking.subject import Chip
 
 FITS, TIGHT, NOT = "fits", "tight", "does-not-fit"
 SURE, NEVER = 0.9, 0.1  # chances from which a model fits, and below which it does not
 GIB = 2.0**30
-
-
-class Part(NamedTuple):
-    """One part of the memory of an accelerator."""
-
-    name: str
-    bytes: float
-    spread: float = 0.0  # standard deviation of ln [-]
-
-    def row(self) -> dict[str, Any]:
-        """The part with its 90 % interval [bytes]."""
-        wide = math.exp(Z95 * self.spread)
-        return {"name": self.name, "bytes": self.bytes, "p5": self.bytes / wide, "p95": self.bytes * wide}
 
 
 class Remedy(NamedTuple):
@@ -72,24 +56,6 @@ def gib(value: float) -> str:
 def machine(count: int, device: Chip) -> str:
     """`2 x rtx4090`."""
     return f"{count:,} x {device.found.name}" if count > 1 else device.found.name
-
-
-def memory_rows(device: Chip, parts: Iterable[Part]) -> list[dict[str, Any]]:
-    """Every part of an accelerator's memory; what is left of the driver's total is the last row."""
-    every = [part for part in parts if part.bytes > 0]
-    total = driver_bytes(device)
-    hidden = total - float(device.machine.shown_bytes)
-    if hidden > 0:
-        every.append(Part("kept by the driver", hidden))
-    rows = [part.row() for part in every]
-    free = total - sum(part.bytes for part in every)
-    rows.append({"name": "free" if free >= 0 else "missing", "bytes": abs(free), "p5": None, "p95": None})
-    return rows
-
-
-def driver_bytes(device: Chip) -> float:
-    """Memory as the driver's tool shows it [bytes]."""
-    return float(device.preset.driver_memory_bytes or device.machine.shown_bytes)
 
 
 def tokens(value: float) -> str:

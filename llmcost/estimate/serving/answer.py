@@ -96,7 +96,8 @@ def _estimate(
             "reason": f"the traffic needs {result['gpus']:,.0f} accelerators, {service.fleet_gpus:,} are given",
         }
         code = Exit.NO
-    arrays: dict[str, Any] = {"front": list(replica.front)} if replica.front else {}
+    arrays: dict[str, Any] = {"front": list(replica.front), "memory": replica.memory()}
+    arrays = {name: listed for name, listed in arrays.items() if listed}
     rows = bill.breakdown(question, service.fleet, c) if service.requests else []
     steps.explain(service, c.get("own", c), p)
     if service.applied.said:

@@ -10,6 +10,7 @@ from llmcost.catalog import Catalog, presets_date
 from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.numeric.spread import median
 from llmcost.estimate.asking import sampling
+from llmcost.estimate.asking.memory_parts import memory_rows
 from llmcost.estimate.asking.no_fit import CONFIDENCE, NoFit, refusal
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import TrainingFigures
@@ -99,8 +100,10 @@ def _estimate(run: Run, centre: TrainingFigures, spread: dict[str, Range], at_pr
 
 
 def _arrays(run: Run, centre: TrainingFigures) -> dict[str, Any]:
-    """Where the step's time goes, what the phases take, and where the energy goes."""
-    found = {} if run.predicted is None else {"step": run.predicted.rows()}
+    """Where the step's time and the memory go, what the phases take, and where the energy goes."""
+    found: dict[str, Any] = {}
+    if run.predicted is not None and run.device is not None:
+        found = {"step": run.predicted.rows(), "memory": memory_rows(run.device, run.predicted.memory(run.method))}
     if run.work is not None and len(run.work.phases) > 1:
         found["phases"] = run.work.rows(run.central())
     if run.place is not None:

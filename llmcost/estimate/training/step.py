@@ -22,6 +22,7 @@ from llmcost.engine.training.micro_batch import PRECISIONS, Run
 from llmcost.engine.training.peak import Habits
 from llmcost.engine.training.step import ROWS, overhead_share, step
 from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.memory_parts import Part
 from llmcost.estimate.asking.own import ALONG, Place, own
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject
@@ -111,6 +112,26 @@ class Predicted(NamedTuple):
                 "step_share": getattr(step, name) / step.step_seconds,
             }
             for name in ROWS
+        ]
+
+    def memory(self, method: Method) -> list[Part]:
+        """The memory of one accelerator by part, at its peak [bytes]."""
+        best = self.found.best
+        held, kept = best.memory, self.run.memory.of(best.layout.zero)
+        context, group = float(kept.context_bytes), float(kept.group_bytes) if self.gpus > 1 else 0.0
+        states, rest = float(kept.held_spread), float(kept.spread)
+        return [
+            Part("weights", float(held.weights_bytes), states),
+            Part("gradients", float(held.gradients_bytes), states),
+            Part("optimizer", float(held.optimizer_bytes), states),
+            Part("activations", float(held.activations_bytes), rest),
+            Part("logits and loss", float(held.logits_bytes), rest),
+            Part("gathered blocks", float(held.gathered_bytes), rest),
+            Part("optimizer step", float(held.update_bytes), rest),
+            Part("models beside it", method.resident_bytes / self.gpus, states),
+            Part("context", context, rest),
+            Part("communication buffers", group, rest),
+            Part("allocator reserve", float(held.margin_bytes) - context - group, rest),
         ]
 
     def explain(self, question: Question) -> None:

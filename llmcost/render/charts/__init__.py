@@ -12,8 +12,10 @@ __all__ = ["NAMES", "Bar", "Bars", "Chart", "Lines", "Mark", "Series", "charts"]
 
 # What an answer may have, in the order in which they are shown.
 NAMES = {
+    "amortisation": trends.amortisation,
     "time": trends.over_time,
     "varied": trends.over_a_key,
+    "scaling": trends.scaling,
     "alternatives": parts.alternatives,
     "speed": trends.cost_against_speed,
     "batch": trends.cost_over_batch,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 from llmcost import units
 from llmcost.keys import all_keys
 from llmcost.render import text as words
+from llmcost.render.axis import DAYS_PER_MONTH, day_text
 from llmcost.render.charts.kinds import SERIES, Lines, Mark, Row, Series, is_number, is_positive, rows_of
 from llmcost.result import Estimate
 
 COST, SPEED = "usd_per_mtok_output", "tokens_per_second_per_user_full"
 MONTHS = 12  # of a year: the axis of time is in months
 AGREED = 1e-6  # how close totals must be to a straight line over time
+LONG = 3 * units.DAY  # from which a run is told in days
 LOADS = [i / 50 for i in range(5, 51)]  # of a fleet: 10 % to 100 %
 FEWEST = 2
 
@@ -48,10 +51,7 @@ def over_a_key(estimate: Estimate) -> Lines | None:
     rows = [r for r in rows_of(estimate, "alternatives") if r.get("inputs")]
     of = next((r["range_of"] for r in rows if r.get("range_of")), "usd_per_request")
     rows = [r for r in rows if is_number(r.get(of))]
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    for row in rows:
-        groups.setdefault(tuple(v for v in row["inputs"].values() if isinstance(v, str)), []).append(row)
-    key = _varied(list(groups.values()))
+    key, groups = _varied(rows)
     if key is None:
         return None
     kind = all_keys()[key].kind
@@ -71,9 +71,53 @@ def over_a_key(estimate: Estimate) -> Lines | None:
     return Lines(title, series, across, up, x_kind, y_kind, x_log=log, key=key)
 
 
-def _varied(groups: Sequence[Sequence[Row]]) -> str | None:
+Groups = dict[tuple[str, ...], list[Row]]
+
+
+def _varied(rows: Sequence[Row]) -> tuple[str | None, Groups]:
+    """The number that was varied, and its rows by what else was chosen."""
+    every = _groups(rows, lambda *_: True)
+    key = _differs(every)
+    if key is not None:
+        return key, every
+    # a count of accelerators may decide the framework: names hold what was chosen, `h100-sxm, gpus 64`
+    named = _groups(rows, lambda row, key: str(row["inputs"][key]) in row["name"])
+    key = _differs(named)
+    said = key is not None and all(f"{words.input_name(key)} " in row["name"] for row in rows)
+    return (key, named) if said else (None, {})
+
+
+def _groups(rows: Sequence[Row], counts: Callable[[Row, str], bool]) -> Groups:
+    """Rows by their names, of the inputs that count."""
+    groups: Groups = {}
+    for row in rows:
+        names = (v for k, v in row["inputs"].items() if isinstance(v, str) and counts(row, k))
+        groups.setdefault(tuple(names), []).append(row)
+    return groups
+
+
+def scaling(estimate: Estimate) -> Lines | None:
+    """How long training takes on more accelerators, beside twice as many in half the time."""
+    key, groups = _varied([r for r in rows_of(estimate, "alternatives") if is_positive(r.get("duration_seconds"))])
+    if key != "gpus" or len(groups) > SERIES // 2:
+        return None
+    series = []
+    most = max(float(r["duration_seconds"]) for group in groups.values() for r in group)
+    word, unit = ("days", units.DAY) if most > LONG else ("hours", units.HOUR)
+    for name, group in zip(_told_apart(list(groups)), groups.values(), strict=True):
+        points = sorted((float(r["inputs"][key]), float(r["duration_seconds"]) / unit) for r in group)
+        least, longest = points[0]
+        series += [
+            Series(name or "predicted", points, dots=True),
+            Series(f"{name}: perfect scaling".removeprefix(": "), [(n, longest * least / n) for n, _ in points]),
+        ]
+    title = "Time to train over accelerators, beside perfect scaling: twice as many in half the time"
+    return Lines(title, series, "accelerators", f"{word} to train", "count", "count", True, True)
+
+
+def _differs(groups: Groups) -> str | None:
     """The first number that differs between all rows of a group, in every group of several."""
-    several = [group for group in groups if len(group) >= FEWEST]
+    several = [group for group in groups.values() if len(group) >= FEWEST]
     if not several or len(several) < len(groups):
         return None
     for key in several[0][0]["inputs"]:
@@ -149,14 +193,52 @@ def cost_over_load(estimate: Estimate) -> Lines | None:
     cost, load = estimate.result.get(COST), estimate.result.get("utilization")
     if estimate.command != "serve" or not is_positive(cost) or not is_positive(load):
         return None
-    if not estimate.result.get("gpus"):
-        return None
+    if not estimate.result.get("gpus_per_replica"):
+        return None  # tokens are bought
     paid = cost * load
-    label = f"this fleet: {load:.0%} busy, {units.format('usd_per_mtok', cost)}"
+    here = "this fleet" if estimate.result.get("gpus") else "this replica"
+    label = f"{here}: {load:.0%} busy, {units.format('usd_per_mtok', cost)}"
     series = [Series("output", [(share, paid / share) for share in LOADS])]
-    title = "Cost of output over how busy the fleet is, whose hours are paid either way; the ring is this answer"
+    title = "Cost of output over how busy accelerators are, whose hours are paid either way; the ring is this answer"
     mark = Mark(load, cost, label)
     return Lines(title, series, "utilization", "$/Mtok of output", "share", "usd", marks=[mark])
+
+
+AMORTISED = {"mtok": "million tokens", "request": "request"}
+EARLY = 0.02  # of the horizon: before it a share of training for each request says nothing
+
+
+def amortisation(estimate: Estimate) -> Lines | None:
+    """Training and inference over what was served by a day; they meet at the crossover."""
+    rows = rows_of(estimate, "curve")
+    of = next((o for o in AMORTISED if rows and f"training_usd_per_{o}_served" in rows[-1]), None)
+    if of is None:
+        return None
+    keys = {name: f"{name}_usd_per_{of}_served" for name in ("training", "inference")}
+    late = [row for row in rows if row["day"] >= EARLY * rows[-1]["day"]]
+    series = [
+        Series(name, [(row["day"] / DAYS_PER_MONTH, float(row[key])) for row in late if is_positive(row.get(key))])
+        for name, key in keys.items()
+    ]
+    if any(len(one.points) < FEWEST for one in series):
+        return None
+    marks = [Mark(*place, f"crossover: {day_text(day)}") for day, place in _meet(estimate, series)]
+    title = f"Training and inference for each {AMORTISED[of]} served to date" + (
+        "; the ring is the crossover" if marks else ""
+    )
+    return Lines(title, series, "months after launch", f"cost per {AMORTISED[of]}", "count", "usd", False, True, marks)
+
+
+def _meet(estimate: Estimate, series: Sequence[Series]) -> list[tuple[float, tuple[float, float]]]:
+    """The day of the crossing and its place, where it is in the picture."""
+    day = estimate.result.get("crossover_days")
+    points = series[0].points
+    if not is_positive(day) or not points[0][0] <= day / DAYS_PER_MONTH <= points[-1][0]:
+        return []
+    month = day / DAYS_PER_MONTH
+    (x0, y0), (x1, y1) = next((a, b) for a, b in pairwise(points) if a[0] <= month <= b[0])
+    share = (month - x0) / (x1 - x0) if x1 > x0 else 0.0
+    return [(day, (month, y0 * (y1 / y0) ** share))]
 
 
 def reuse(estimate: Estimate) -> Lines | None:

@@ -66,8 +66,8 @@ def plot(estimate: Estimate, path_suffix: str, kind: str | None = None) -> bytes
     path_suffix : str
         `.svg`, `.png` or `.pdf`.
     kind : str, optional
-        `curve`: cumulative training and inference; `tornado`: what moves the crossing; `amortisation`: cost per token
-        served to date; or a name of `charts.NAMES`. Without it the chart that says most of the answer.
+        `curve`: cumulative training and inference; `tornado`: what moves the crossing; or a name of
+        `charts.NAMES`. Without it the chart that says most of the answer.
 
     Raises
     ------
@@ -99,14 +99,14 @@ def plot(estimate: Estimate, path_suffix: str, kind: str | None = None) -> bytes
     return out.getvalue()
 
 
-OWN = ("curve", "tornado", "amortisation")  # drawn here: the curves of a crossover
+OWN = ("curve", "tornado")  # drawn here: the curves of a crossover
 
 
 def _drawing(estimate: Estimate, kind: str | None) -> tuple[Drawing, str]:
     """What draws, and the caption that explains its marks where the axes do not."""
     found = charts(estimate)
     if kind in OWN or (kind is None and chart.curve(estimate) is not None):
-        return {"curve": _curve, "tornado": _tornado, "amortisation": _amortisation}[kind or "curve"](estimate), ""
+        return {"curve": _curve, "tornado": _tornado}[kind or "curve"](estimate), ""
     name = kind or next(iter(found), "")
     if name in found:
         return lambda axes: draw(axes, found[name], PALETTE), found[name].title
@@ -153,54 +153,6 @@ def _tornado(estimate: Estimate) -> Drawing:
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel("days after launch; input at its 5 % end (plain), 95 % end (hatched)", fontsize=9)
-
-    return draw
-
-
-def _amortisation(estimate: Estimate) -> Drawing:
-    """Training and inference per token (or request) served to date; they meet at the crossover."""
-    rows = estimate.arrays.get("curve") or []
-    of = next((o for o in ("mtok", "request") if rows and f"training_usd_per_{o}_served" in rows[-1]), None)
-    if of is None:
-        reason = "nothing to draw: this answer has no spend over time"
-        raise LlmcostError(reason, "llmcost crossover with --requests has one")
-    unit = {"mtok": "million tokens", "request": "request"}[of]
-
-    def draw(axes: Axes) -> None:
-        from matplotlib.ticker import LogLocator
-
-        for name, color, style in (("training", TRAINING, "-"), ("inference", INFERENCE, "--")):
-            key = f"{name}_usd_per_{of}_served"
-            points = [(row["day"], row[key]) for row in rows if row.get(key)]
-            points = [p for p in points if p[0] >= 0.02 * rows[-1]["day"]]
-            axes.plot(*zip(*points, strict=True), color=color, linewidth=2, linestyle=style)
-            kind = f"usd_per_{of}"
-            axes.annotate(
-                f" {name}\n {units.format(kind, points[-1][1])}",
-                points[-1],
-                color=color,
-                va="center",
-                ha="left",
-                annotation_clip=False,
-            )
-        axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-        axes.yaxis.set_major_formatter(lambda y, _: units.format("usd", y))
-        axes.yaxis.set_minor_formatter(lambda *_: "")
-        at, labels, word = time_axis(rows[-1]["day"], 10)
-        axes.set_xticks(at, labels)
-        axes.set_xlim(0, rows[-1]["day"])
-        axes.set_xlabel(f"{word} after launch")
-        axes.set_ylabel(f"cost to date per {unit} served")
-        axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
-        day = estimate.result.get("crossover_days")
-        if isinstance(day, int | float) and 0 < day <= rows[-1]["day"]:
-            axes.axvline(day, color=FAINT, linewidth=1, linestyle=(0, (3, 3)))
-            top = ("data", "axes fraction")
-            axes.annotate(f" {day_text(day)}", (day, 0.97), xycoords=top, va="top", fontweight="bold")
-            found = chart.curve(estimate)
-            if found is not None:
-                _span(axes, found)
 
     return draw
 

@@ -16,11 +16,12 @@ from llmcost.engine.serving import search as serving_search
 from llmcost.engine.serving.operating_point import Layout, Load
 from llmcost.engine.serving.search import Grid
 from llmcost.estimate.asking.ledger import Ledger
+from llmcost.estimate.asking.memory_parts import memory_rows
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Fleet, Kinds
-from llmcost.estimate.serving.replicas import sizes
+from llmcost.estimate.serving.replicas import memory_parts, sizes
 from llmcost.estimate.serving.replicas.formats import held_once
 from llmcost.estimate.serving.replicas.load import Demand, Server, Under
 from llmcost.estimate.serving.replicas.options import SOURCE, Options, no_fit, record, too_large, too_slow, within
@@ -109,6 +110,17 @@ class Pools(NamedTuple):
             "fastest_tpot_seconds": self.fastest[0],
             "fastest_usd_per_mtok_output": self.fastest[1],
         }
+
+    def memory(self) -> list[dict[str, Any]]:
+        """The memory of one accelerator of each pool by part: answers with their batch, one prompt."""
+        a, rows = self.asked, []
+        for pool, layout, load, batch in (
+            ("decode", self.decode, a.load._replace(batch=self.batch), self.batch),
+            ("prefill", self.prefill, a.load._replace(osl=1.0), 1.0),
+        ):
+            held = memory_parts.parts(a.shape, a.device, layout, self.precision, load, a.calibration, batch)
+            rows += [row | {"name": f"{pool}: {row['name']}"} for row in memory_rows(a.device, held)]
+        return rows
 
     def under(self, p: ServingNumbers, share: Any, replicas: Any) -> Under:
         """So many decode replicas at a share of what they can do, with as many prefill replicas as they need."""

@@ -15,10 +15,12 @@ from llmcost.engine.serving import operating_point as serving
 from llmcost.engine.serving import pools as serving_pools
 from llmcost.engine.serving.operating_point import BINDS, Layout, Load
 from llmcost.estimate.asking.ledger import Ledger
+from llmcost.estimate.asking.memory_parts import memory_rows
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Kinds
+from llmcost.estimate.serving.replicas import memory_parts
 from llmcost.estimate.serving.replicas.formats import held_once
 from llmcost.estimate.serving.replicas.load import Arrivals, Demand, Server, Under
 from llmcost.estimate.serving.replicas.options import SOURCE, Options, no_fit, record
@@ -71,6 +73,13 @@ class Prompts(NamedTuple):
             "weight_bytes_per_gpu": float(held),
             "binds": BINDS[int(self.point(a.load).binds)],
         }
+
+    def memory(self) -> list[dict[str, Any]]:
+        """The memory of one of its accelerators by part, with one prompt."""
+        a = self.asked
+        load = a.load._replace(osl=1.0)
+        held = memory_parts.parts(a.shape, a.device, self.layout, self.precision, load, a.calibration, batch=1.0)
+        return memory_rows(a.device, held)
 
     def _room(self) -> float:
         a = self.asked

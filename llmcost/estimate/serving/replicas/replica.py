@@ -34,6 +34,9 @@ class Replica(Protocol):
     def facts(self) -> dict[str, Any]:
         """What it is, for the result."""
 
+    def memory(self) -> list[dict[str, Any]]:
+        """The memory of one of its accelerators by part, with the requests that it was chosen for."""
+
     def server(self) -> Server | None:
         """Itself, where requests come as they like; None where its batch stands, or nothing is known of it."""
 
@@ -59,6 +62,10 @@ class GivenRate(NamedTuple):
     def facts(self) -> dict[str, Any]:
         """Its accelerators."""
         return {"gpus_per_replica": self.gpus}
+
+    def memory(self) -> list[dict[str, Any]]:
+        """None: what it holds is not known."""
+        return []
 
     def server(self) -> None:
         """None: how it takes a load is not known."""

@@ -18,11 +18,13 @@ from llmcost.engine.serving.operating_point import Calibration, Layout, Load, Pr
 from llmcost.engine.serving.sizes import Sizes
 from llmcost.engine.serving.speculation import Draft
 from llmcost.estimate.asking.ledger import Ledger
+from llmcost.estimate.asking.memory_parts import memory_rows
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Kinds
+from llmcost.estimate.serving.replicas import memory_parts
 from llmcost.estimate.serving.replicas import sizes as serving_sizes
 from llmcost.estimate.serving.replicas.formats import held_once
 from llmcost.estimate.serving.replicas.lengths import Lengths
@@ -149,6 +151,11 @@ class Together(NamedTuple):
             "fastest_usd_per_mtok_output": self.fastest[1],
             **({} if self.users is None else self._users(self.users)),
         }
+
+    def memory(self) -> list[dict[str, Any]]:
+        """The memory of one of its accelerators by part, with its batch."""
+        at = (self.shape, self.device, self.layout, self.precision, self.load, self.calibration)
+        return memory_rows(self.device, memory_parts.parts(*at, self.batch))
 
     def _users(self, users: Users) -> dict[str, Any]:
         """What 99 % of users who wait for their answers meet."""
