@@ -14,6 +14,7 @@ import argparse
 import csv
 import datetime as dt
 import hashlib
+import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,7 +31,7 @@ from llmcost.estimate.asking.software import LIMITS, stack
 from llmcost.estimate.validate.serving_points import MEASURED_SLACK, fastest, points, weights_fit
 from llmcost.estimate.validate.serving_rows import Case, Cases, Lookup, cases_of_row, gather
 from scripts import serving_ranges
-from scripts.serving_constants import FORMATS, NOTES, SOFTWARE, SOURCED, Constant, fitted
+from scripts.serving_constants import FORMATS, NOTES, OWN, SOFTWARE, SOURCED, Constant, fitted
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "validation" / "serving_measured.csv"
@@ -403,11 +404,22 @@ def toml(at: Solved, ends: tuple[Array, Array], ranges: list[dict[str, Any]], sp
 
 def _kept() -> list[str]:
     """Rows of the preset that this fit leaves alone: sourced ones, and those of a tuned stack that nobody names."""
-    blocks = TARGET.read_text(encoding="utf-8").split("\n\n")
-    mine = f'framework = "{NAMED}"'
-    factors = [b for b in blocks if "[[factors]]" in b and mine not in b and "ratio = true" not in b]
-    factors = [b for b in factors if not any(f'name = "{name}"' in b for name in (*EVERYONE, *RESPREAD))]
-    return [line for block in factors for line in (*block.strip().splitlines(), "")]
+    found: dict[str, str] = {}
+    fitted_here = {(c.name, c.framework) for c in OWN}
+    for block in TARGET.read_text(encoding="utf-8").split("\n\n"):
+        if "[[factors]]" not in block:
+            continue
+        row = tomllib.loads(block)["factors"][0]
+        here = row["name"], row["framework"]
+        if (
+            row["framework"] == NAMED
+            or row.get("ratio")
+            or row["name"] in (*EVERYONE, *RESPREAD)
+            or here in fitted_here
+        ):
+            continue
+        found[block.strip()] = block
+    return [line for block in found for line in (*block.splitlines(), "")]
 
 
 def _table(constant: Constant, value: float, address: str, confidence: str) -> list[str]:

@@ -193,6 +193,21 @@ SOURCED = [
         "https://semianalysis.com/2024/12/22/mi300x-vs-h100-vs-h200-benchmark-part-1-training/",
         "third-party",
     ),
+    *[
+        Constant(
+            "kv_by_batch",
+            generation,
+            "any",
+            1.0,
+            1.0,
+            1.0,
+            "ratio",
+            "attention with fewer KV heads than ranks is split over the sequences",
+            "https://arxiv.org/abs/2211.05102",
+            "vendor",
+        )
+        for generation in ("tpu-v4", "tpu-v5", "tpu-v6", "tpu-v7")
+    ],
     _known(
         "network_efficiency",
         "any",

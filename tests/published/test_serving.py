@@ -36,6 +36,7 @@ from llmcost.engine.serving.queueing import (
     mean_wait_seconds,
 )
 from llmcost.engine.serving.search import Targets, layouts, search, smallest_fit
+from llmcost.engine.serving.speculation import acceptance_of
 from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.validate.serving_points import predict
 from tests.conftest import ROOT
@@ -283,7 +284,7 @@ INPUTS = (
     "model_id", "params_total", "params_active", "n_layers", "d_model", "n_heads", "n_kv_heads", "d_head", "d_ff",
     "vocab", "attention_kind", "moe_experts", "moe_topk", "hardware_id", "n_gpus", "tp", "pp", "dp", "ep",
     "weight_precision", "kv_precision", "compute_precision", "isl_eff", "osl_eff", "concurrency_or_batch", "load",
-    "framework_id", "kind", "prefix_hit_pct",
+    "framework_id", "year", "kind", "prefix_hit_pct", "draft_tokens", "tokens_per_step", "prefill_groups",
 )  # fmt: skip
 
 
@@ -361,3 +362,37 @@ def test_what_does_not_fit_says_what_is_missing() -> None:
     assert float(point.max_batch) == 0.0
     assert float(point.missing_bytes) > 141.1e9 - 79.19 * 2**30
     assert smallest_fit(*args[:2], Precision(), Load(1000.0, 1000.0), constants())[0] == 4.0
+
+
+ROW = {
+    "model_id": "llama-3.1-8b", "hardware_id": "h100-sxm", "n_gpus": "1", "tp": "1", "weight_precision": "bf16",
+    "isl_eff": "200", "osl_eff": "60", "concurrency_or_batch": "1", "load": "interactive", "framework_id": "vllm",
+}  # fmt: skip
+
+
+def told(**cells: str) -> dict[str, float]:
+    """The medians that a row gets."""
+    (answer,) = predict([{**ROW, **cells}], CATALOG)
+    return {name: ends[1] for name, ends in answer.values.items()}
+
+
+def test_a_draft_yields_what_its_row_says() -> None:
+    # one proposal, of which a step keeps 2 or 1.5 tokens: the same step over either
+    two, fewer = (told(kind="speculative", draft_tokens="1", tokens_per_step=n)["tpot"] for n in ("2", "1.5"))
+    assert two / fewer == pytest.approx(1.5 / 2.0, rel=1e-6)
+    # the one of the paper's table that is nearest: a = 0.7 and 3 proposals yield 2.53 tokens
+    assert float(acceptance_of(2.533, 3.0)) == pytest.approx(0.7, abs=1e-4)
+
+
+def test_random_arrivals_may_keep_less_than_one_in_flight() -> None:
+    # Little 1961: half a request in flight, each for TTFT + 59 TPOT, leaves 60 tokens
+    at = told(load="server", concurrency_or_batch="0.5")
+    life = at["ttft"] + 59.0 * at["tpot"]
+    assert at["output_tokens_per_s"] == pytest.approx(0.5 * 60.0 / life, rel=1e-6)
+
+
+def test_prompts_of_a_row_run_on_as_many_groups_as_it_says() -> None:
+    cells = {"n_gpus": "4", "concurrency_or_batch": "64", "load": "closed-loop", "kind": "disaggregated"}
+    one, half, three = (told(**cells, prefill_groups=n)["tpot"] for n in ("1", "2", "3"))
+    assert one < half < three  # the fewer take prompts, the more answer
+    assert told(**cells)["tpot"] == half

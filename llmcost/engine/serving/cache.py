@@ -13,17 +13,33 @@ STATE_BYTES, CONV_BYTES = 4.0, 2.0  # recurrent states are kept in 32 bits, tail
 NEAR = 1.25  # kinds of layers whose counts differ by less are one group
 
 
-def kv_ranks(shape: Shape, layout: Layout) -> Num:
-    """Ways tensor parallelism splits the KV cache: no further than there are KV heads [-].
+def kv_ranks(shape: Shape, layout: Layout, by_batch: Num = 0.0, sequences: Num = np.inf) -> Num:
+    """Ways tensor parallelism splits the KV cache: no further than there are KV heads [-], or sequences of each.
 
     Parameters
     ----------
     shape, layout
         KV heads (1 for MLA, whose latent every rank holds) and tensor-parallel ranks.
+    by_batch : float or array
+        1: ranks beyond the KV heads take sequences of their own; 0: they hold what others hold.
+    sequences : float or array
+        In flight [-].
 
-    Source: Shoeybi et al. 2019, arXiv 1909.08053; Ainslie et al. 2023, arXiv 2305.13245, section 3.
+    Source: Shoeybi et al. 2019, arXiv 1909.08053; Ainslie et al. 2023, arXiv 2305.13245, section 3; by batch: Pope et
+    al. 2022, arXiv 2211.05102, section 3.3.
+
+    Examples
+    --------
+    One KV head on 64 ranks: every rank reads all of it, or its own of 16 sequences.
+
+    >>> shape = Shape(**(dict.fromkeys(Shape._fields, 0.0) | {"n_kv_heads": 1.0}))
+    >>> [float(kv_ranks(shape, Layout(tp=64.0), b, 16.0)) for b in (0.0, 1.0)]
+    [1.0, 16.0]
     """
-    return np.minimum(layout.tp, np.maximum(shape.n_kv_heads, 1.0))
+    heads = np.maximum(shape.n_kv_heads, 1.0)
+    if not np.any(by_batch):
+        return np.minimum(layout.tp, heads)
+    return np.minimum(layout.tp, np.where(by_batch, heads * np.maximum(sequences, 1.0), heads))
 
 
 def state_bytes(shape: Shape) -> Num:
@@ -84,7 +100,7 @@ def cache_bytes(shape: Shape, layout: Layout, precision: Precision, tokens: Num,
     >>> round(float(cache_bytes(gemma, Layout(), Precision(), 32768.0, known)) / 2**30, 2)
     10.48
     """
-    split = kv_ranks(shape, layout) * layout.pp
+    split = kv_ranks(shape, layout, calibration.kv_by_batch) * layout.pp
     share = precision.kv_bytes / split
     length = np.asarray(tokens, dtype=float)
     states = state_bytes(shape) / (layout.tp * layout.pp)
@@ -179,7 +195,7 @@ def printed_tokens(
     mixed = (np.asarray(shape.local_layers) > 0) | (np.asarray(shape.state_layers) > 0)
     if not by_blocks or not np.any(mixed & (np.asarray(calibration.paged_groups) > 0)):
         return usable * length / request
-    share = precision.kv_bytes / (kv_ranks(shape, layout) * layout.pp)
+    share = precision.kv_bytes / (kv_ranks(shape, layout, calibration.kv_by_batch) * layout.pp)
     full = np.maximum(shape.attention_layers - shape.local_layers, 1.0)
     others = np.asarray(shape.local_layers + shape.state_layers, dtype=float)
     group = np.minimum(full, np.maximum(others, 1.0))

@@ -54,6 +54,7 @@ class Calibration(NamedTuple):
     half_sums: Num = 0.0  # 1: 16-bit products are summed in 16 bits, for which GeForce chips have their full rate [-]
     score_bytes: Num = 0.0  # memory traffic per attention score of a prompt; fused attention has none [bytes]
     bandwidth_efficiency: Num = 0.8  # reading weights, share of datasheet bandwidth [-]
+    kv_by_batch: Num = 0.0  # 1: tensor-parallel ranks beyond the KV heads take sequences of their own [-]
     kv_efficiency: Num = 0.6  # reading the KV cache, share of datasheet bandwidth [-]
     link_efficiency: Num = 0.6  # collectives, share of link bandwidth [-]
     network_efficiency: Num = 0.85  # messages across domains, share of network bandwidth [-]

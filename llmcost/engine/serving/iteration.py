@@ -9,7 +9,7 @@ import numpy as np
 from llmcost.engine.machine import roofline
 from llmcost.engine.machine.collectives import gather_seconds, group
 from llmcost.engine.machine.roofline import Machine
-from llmcost.engine.model.transformer import Shape, kv_elements_read
+from llmcost.engine.model.transformer import Shape, blocks_of, kv_elements_read
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Precision
 from llmcost.engine.serving.memory import expert_ranks, kv_ranks
@@ -144,7 +144,8 @@ def linear_seconds(
     """Attention projections and dense FFNs of all layers for `tokens` tokens [s], and the arithmetic part of it [s].
 
     Weights are read once per iteration. Activations pass memory a calibrated number of times: the hidden state on
-    every rank, what the products hand on inside a layer (parameters over model width) split by tp.
+    every rank in each block (attention or a mixer, and an FFN), what the products hand on inside a layer (parameters
+    over model width) split by tp.
 
     Parameters
     ----------
@@ -157,7 +158,7 @@ def linear_seconds(
     """
     stored = shape.attention_params * precision.attention_bytes + shape.dense_ffn_params * precision.weight_bytes
     inner = (shape.attention_params + shape.dense_ffn_params) / shape.d_model / layout.tp
-    outer = shape.d_model * shape.n_layers
+    outer = shape.d_model * blocks_of(shape)
     passed = 2.0 * tokens * (calibration.activation_passes * outer + calibration.width_passes * inner)
     flops = 2.0 * (shape.attention_params + shape.dense_ffn_params) / layout.tp * tokens
     time = roofline.seconds(flops, stored / layout.tp + passed, rate.matrix_flops, rate.memory, calibration.overlap)
@@ -199,7 +200,7 @@ def expert_seconds(
 
 
 def reduction_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, calibration: Calibration) -> Num:
-    r"""Two all-reduces per layer over the tensor-parallel group, and the hand-over between pipeline stages [s].
+    r"""Two all-reduces per block over the tensor-parallel group, and the hand-over between pipeline stages [s].
 
     .. math:: 2 L (2 (n-1)/n \cdot 2 T d / link + \alpha \log_2 n) + (pp - 1)(2 T d / link + \alpha)
 
@@ -219,7 +220,7 @@ def reduction_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, ca
     # an all-reduce is a reduce-scatter and a gather, which start up once
     each, start = group(layout.tp, 1.0, rate.domain), calibration.fixed_factor * calibration.link_seconds / 2.0
     across = calibration.network_seconds * (each.outside > 1.0)
-    reduce = 2.0 * shape.n_layers * (2.0 * gather_seconds(hidden, each, rate.link, rate.network, start) + across)
+    reduce = 2.0 * blocks_of(shape) * (2.0 * gather_seconds(hidden, each, rate.link, rate.network, start) + across)
     apart = np.ceil(layout.pp / np.maximum(np.floor(rate.domain / layout.tp), 1.0)) - 1.0  # hand-overs across domains
     apart = np.where(np.asarray(rate.domain) > 1.0, apart, 0.0)
     near, far = hidden / rate.link, hidden / rate.network + calibration.network_seconds
@@ -307,7 +308,7 @@ def iteration(
     linear, linear_compute = linear_seconds(shape, layout, precision, rate, tokens, calibration)
     experts, expert_compute = expert_seconds(shape, layout, precision, rate, tokens, calibration)
     cached = kv_elements_read(shape, context) * precision.kv_bytes
-    read = decoding * cached / kv_ranks(shape, layout)
+    read = decoding * cached / kv_ranks(shape, layout, calibration.kv_by_batch, decoding)
     scores = shape.attention_flops_absorbed * context + shape.window_flops_absorbed * np.minimum(context, shape.window)
     attend = decoding * (scores + shape.linear_flops) / layout.tp
     # one kernel computes on what it reads: the longer counts, rounded where both are alike (FlashMLA on an H800 reads
@@ -317,13 +318,14 @@ def iteration(
     head_params = shape.head_params / layout.tp
     head_bytes = head_params * precision.head_bytes
     head = roofline.seconds(2.0 * head_params * decoding, head_bytes, rate.matrix_flops, rate.memory, overlap)
+    blocks = blocks_of(shape)
     sparse = np.where(np.asarray(shape.sparse_kv_elements) > 0, shape.attention_layers, 0.0)
     fixed = calibration.fixed_factor * (
         calibration.step_seconds * layout.pp  # each stage takes its turn
-        + calibration.layer_seconds * shape.n_layers
+        + calibration.layer_seconds * blocks
         + calibration.moe_layer_seconds * shape.moe_layers * shape.topk / 8.0
         + calibration.sparse_seconds * sparse
-        + calibration.narrow_seconds * np.where(np.asarray(precision.compute_bits) <= 8, shape.n_layers, 0.0)
+        + calibration.narrow_seconds * np.where(np.asarray(precision.compute_bits) <= 8, blocks, 0.0)
         + calibration.sequence_seconds * decoding
     )
     exchange = exchange_seconds(shape, layout, rate, tokens, calibration)

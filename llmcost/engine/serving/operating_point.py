@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
-from llmcost.engine.model.transformer import Shape
+from llmcost.engine.model.transformer import Shape, blocks_of
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.arrivals import BURST, OPEN, Front, Met, Served, burst, open_loop
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
@@ -145,8 +145,8 @@ def _pass_seconds(shape: Shape, work: Num, calibration: Calibration) -> Num:
     Launches run ahead of the arithmetic, so the longer of both counts, rounded where they are alike.
     """
     moe = calibration.prompt_moe_seconds * shape.moe_layers * shape.topk / 8.0
-    mixers = np.where(np.asarray(shape.linear_flops) > 0, shape.n_layers - shape.attention_layers, 0.0)
-    launches = calibration.prompt_layer_seconds * shape.n_layers + calibration.prompt_mixer_seconds * mixers + moe
+    blocks = calibration.prompt_layer_seconds * blocks_of(shape)
+    launches = blocks + calibration.prompt_mixer_seconds * shape.state_layers + moe
     return np.hypot(work, launches)
 
 
@@ -207,8 +207,9 @@ def _arriving(state: _State, served: Served, load: Load, group: Num, sent: Num, 
     turn, token = known.turn_seconds * slots, known.token_seconds * slots
     front = Front(turn, token, whole, known.burst_between, last, together)
     at_once = burst(served._replace(step_seconds=state.work(fill, 0.0).total), front, group, sent, osl)
-    busy = np.minimum(slots, np.maximum(load.batch, 1.0))
-    return _of_replica(random, busy), _of_replica(at_once, busy)
+    # of random arrivals fewer than one may be in flight; a burst sends one at least
+    busy = np.minimum(slots, load.batch)
+    return _of_replica(random, busy), _of_replica(at_once, np.maximum(busy, 1.0))
 
 
 def _of_replica(met: Met, groups: Num) -> Met:

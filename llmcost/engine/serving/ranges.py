@@ -33,7 +33,7 @@ class Classes(NamedTuple):
     amd: Flags = False
     other: Flags = False  # neither AMD nor NVIDIA
     card: Flags = False  # an accelerator that stands alone
-    rare: Flags = False  # an engine or a generation without measured rows
+    rare: Flags = False  # an engine or a generation without measured rows, or stages that requests come and go between
 
 
 def half_widths(rows: Iterable[Mapping[str, Any]], quantity: str, found: Classes) -> tuple[Num, Num]:

@@ -46,6 +46,31 @@ def expected_tokens(acceptance: Num, drafted: Num) -> Num:
     return np.where(every, y + 1.0, (1.0 - a ** (y + 1.0)) / np.where(every, 1.0, 1.0 - a))
 
 
+def acceptance_of(tokens: Num, drafted: Num) -> Num:
+    """Chance that a proposed token is accepted where a step yields `tokens` [-]: `expected_tokens` turned round.
+
+    Parameters
+    ----------
+    tokens : float or array
+        Of a step, 1 to y + 1; more counts as all [tokens].
+    drafted : float or array
+        Proposed tokens y [tokens].
+
+    Source: Leviathan et al. 2023, arXiv 2211.17192, equation 1, solved by bisection.
+
+    Examples
+    --------
+    >>> print(round(float(acceptance_of(2.533, 3)), 3), float(acceptance_of(2.0, 1)))
+    0.7 1.0
+    """
+    low, high = np.zeros(np.shape(tokens)), np.ones(np.shape(tokens))
+    for _ in range(40):
+        middle = (low + high) / 2.0
+        less = expected_tokens(middle, drafted) < tokens
+        low, high = np.where(less, middle, low), np.where(less, high, middle)
+    return np.where(np.asarray(tokens) >= np.add(drafted, 1.0), 1.0, high)
+
+
 def mixed_utilization(share: Num, utilization: Num, offline: Num) -> Num:
     r"""Utilisation of a fleet of which a share of the work may wait [-].
 
@@ -98,7 +123,7 @@ class Draft(NamedTuple):
     """How tokens are proposed."""
 
     target: Shape  # the model that verifies
-    acceptance: float  # chance that a proposed token is accepted [-]
+    acceptance: Num  # chance that a proposed token is accepted [-]
     lengths: tuple[float, ...]  # tokens proposed a step; of several the fastest is taken at each point [tokens]
     shape: Shape | None = None  # the model that proposes, in 16 bits
     cost_ratio: float = 0.0  # without one: the time of its step over one of the model [-]

@@ -13,7 +13,7 @@ from llmcost.engine.serving.memory import max_batch, memory, share_taken
 from llmcost.engine.serving.operating_point import Calibration, Load, Point, operating_point, static_point
 from llmcost.engine.serving.ranges import MANY, NVIDIA, Classes, fitted, half_widths, recent
 from llmcost.engine.serving.ranges import QUANTITIES as RANGED
-from llmcost.engine.serving.speculation import Draft, speculative_point
+from llmcost.engine.serving.speculation import Draft, acceptance_of, speculative_point
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.software import of_software
 from llmcost.estimate.validate.serving_rows import Case, Cases, Lookup, cases_of_row, gather
@@ -86,14 +86,18 @@ def points(cases: Cases, calibration: Calibration) -> Point:
 
 
 def _apart(cases: Cases, at: Point, args: Any, load: Load, calibration: Calibration) -> Point:
-    """Points of rows whose prompts run on accelerators of their own: half of the groups, as no row tells how many."""
-    half = cases.layout._replace(dp=np.maximum(cases.layout.dp / 2.0, 1.0))
+    """Points of rows whose prompts run on accelerators of their own: half of the groups, where a row tells no more."""
+    dp = np.asarray(cases.layout.dp)
+    stated = np.isfinite(cases.prefill_groups)
+    taken = np.where(stated, np.clip(cases.prefill_groups, 1.0, np.maximum(dp - 1.0, 1.0)), np.maximum(dp / 2.0, 1.0))
+    first = cases.layout._replace(dp=taken)
+    then = cases.layout._replace(dp=np.where(stated, np.maximum(dp - taken, 1.0), taken))
     shape, machine, _, precision = args
-    answers = operating_point(shape, machine, half, precision, load._replace(cached_isl=cases.isl), calibration)
-    prompts = operating_point(shape, machine, half, precision, load._replace(arrivals=OPEN), calibration)
+    answers = operating_point(shape, machine, then, precision, load._replace(cached_isl=cases.isl), calibration)
+    prompts = operating_point(shape, machine, first, precision, load._replace(arrivals=OPEN), calibration)
     answering = (np.maximum(cases.osl, 1.0) - 1.0) * answers.tpot_seconds
     # users beyond what prompts and answers in progress hold wait for a prompt's turn
-    turns = load.batch * prompts.prefill_seconds / half.dp
+    turns = load.batch * prompts.prefill_seconds / first.dp
     ttft = np.maximum(prompts.ttft_seconds, turns - answering)
     life = ttft + answering
     figures = {
@@ -106,21 +110,30 @@ def _apart(cases: Cases, at: Point, args: Any, load: Load, calibration: Calibrat
 
 def _drafted(cases: Cases, at: Point, load: Load, calibration: Calibration) -> Point:
     """Points of rows with speculation: by the draft that is most used, where a row tells none."""
-    here = np.flatnonzero(cases.drafted)
+    lengths = np.where(np.isfinite(cases.draft_tokens), cases.draft_tokens, DRAFTED)
+    whole = [np.array(np.broadcast_to(v, len(cases.batch))) for v in at]
+    for length in sorted(set(lengths[cases.drafted])):
+        here = np.flatnonzero(cases.drafted & (lengths == length))
+        for field, values in zip(whole, _proposing(cases, at, load, calibration, here, float(length)), strict=True):
+            field[here] = values
+    return Point(*whole)
+
+
+def _proposing(
+    cases: Cases, at: Point, load: Load, calibration: Calibration, here: np.ndarray[Any, Any], length: float
+) -> Point:
+    """Points of the rows `here`, whose drafts propose `length` tokens a step."""
 
     def some(values: Any) -> Any:
         return type(values)(*[np.asarray(v)[here] if np.ndim(v) else v for v in values])
 
-    known = some(calibration)
-    shape = some(cases.shape)
-    accepted = np.where(shape.n_experts > 0, known.acceptance_native, known.acceptance)
-    draft = Draft(shape, accepted, (DRAFTED,), None, DRAFT_COST)
+    known, shape = some(calibration), some(cases.shape)
+    fitted_share = np.where(shape.n_experts > 0, known.acceptance_native, known.acceptance)
+    stated = cases.tokens_per_step[here]
+    accepted = np.where(np.isfinite(stated), acceptance_of(stated, length), fitted_share)
+    draft = Draft(shape, accepted, (length,), None, DRAFT_COST)
     args = some(cases.machine), some(cases.layout), some(cases.precision), some(load), known
-    faster = speculative_point(lambda *_: some(at), draft, *args)
-    whole = [np.array(np.broadcast_to(v, len(cases.batch))) for v in at]
-    for field, values in zip(whole, faster, strict=True):
-        field[here] = values
-    return Point(*whole)
+    return speculative_point(lambda *_: some(at), draft, *args)
 
 
 def classes(cases: Cases, factors: list[dict[str, Any]]) -> Classes:
@@ -142,7 +155,9 @@ def classes(cases: Cases, factors: list[dict[str, Any]]) -> Classes:
         amd=amd,
         other=~amd & ~np.isin(generation, NVIDIA),
         card=~(domain > 1),
-        rare=~np.isin(cases.framework, sorted(engines)) | ~np.isin(generation, sorted(generations)),
+        rare=~np.isin(cases.framework, sorted(engines))
+        | ~np.isin(generation, sorted(generations))
+        | ((np.asarray(cases.layout.pp) > 1) & ~cases.static),
     )
 
 

@@ -53,7 +53,10 @@ class Case(NamedTuple):
     arrivals: float = CLOSED
     cached: float = 0.0  # share of the prompt found in the prefix cache [-]
     drafted: bool = False  # tokens are proposed ahead
+    draft_tokens: float = math.nan  # of them a step, where told [tokens]
+    tokens_per_step: float = math.nan  # that a step yields, where told [tokens]
     apart: bool = False  # prompts run on accelerators of their own
+    prefill_groups: float = math.nan  # groups that take prompts there, where told [-]
     year: int | None = None
 
 
@@ -75,7 +78,10 @@ class Cases(NamedTuple):
     framework: list[str]
     arrivals: Array
     drafted: np.ndarray[Any, np.dtype[np.bool_]]
+    draft_tokens: Array
+    tokens_per_step: Array
     apart: np.ndarray[Any, np.dtype[np.bool_]]
+    prefill_groups: Array
     year: list[int | None]
 
 
@@ -215,7 +221,10 @@ def cases_of_row(row: Mapping[str, str], known: Lookup) -> list[Case]:
         arrivals_of_row(row, load, batch),
         cached_of_row(row),
         cells.text(row, "kind").lower() == "speculative",
+        positive(row, "draft_tokens") or math.nan,
+        positive(row, "tokens_per_step") or math.nan,
         cells.text(row, "kind").lower() == "disaggregated",
+        positive(row, "prefill_groups") or math.nan,
         year_of_row(row, known),
     )
     return [stated._replace(layout=layout) for layout in layouts]
@@ -269,6 +278,9 @@ def gather(cases: list[Case]) -> Cases:
         [c.framework for c in cases],
         np.array([c.arrivals for c in cases]),
         np.array([c.drafted for c in cases]),
+        np.array([c.draft_tokens for c in cases]),
+        np.array([c.tokens_per_step for c in cases]),
         np.array([c.apart for c in cases]),
+        np.array([c.prefill_groups for c in cases]),
         [c.year for c in cases],
     )

@@ -118,10 +118,11 @@ def options(
     stack = own(question.catalog, "serving")
     if stack is not None and not stack.of(generation, kin(question.catalog, used.name)):
         stack = None
-    widths = _half_widths(question, device, shape, known, used.name, alone)
+    candidates, load = _layouts(question, shape, device, gpus, used), _load(question, phase)
+    piped = not static and bool(np.all(np.asarray(candidates.pp) > 1))
+    widths = _half_widths(question, device, shape, known, used.name, alone, piped)
     _errors(question, widths, stack, _place(question, model, device))
     kept, default = targets(question, static, phase)
-    candidates, load = _layouts(question, shape, device, gpus, used), _load(question, phase)
     precisions = tuple(precision(question, d, model) for d in formats)
     calibration = settled(question, shape, device, candidates, precisions, load, calibration)
     return Options(
@@ -242,11 +243,18 @@ def _place(question: Question, model: Subject, device: Chip) -> Place:
 
 
 def _half_widths(
-    question: Question, device: Chip, shape: Shape, known: Calibration, engine: str, alone: bool
+    question: Question, device: Chip, shape: Shape, known: Calibration, engine: str, alone: bool, piped: bool
 ) -> dict[str, tuple[Num, Num]]:
     """Of a named engine by class; of a tuned stack by what a first token may meet."""
     factors, generation = question.catalog.factors("serving"), device.preset.generation
     rows, unseen = question.catalog.table("serving", "ranges"), _unseen(question, device, factors)
+    if piped:
+        question.warn(
+            "W086",
+            "no serving was measured with pipeline stages between which requests come and go",
+            "a layout without stages (--pp 1), or llmcost calibrate FILE with measurements of your own",
+        )
+    unseen = unseen or piped
     if engine == "any":
         kind = kind_of(alone, False, shape.n_experts > 0, False)
         tpot, rate = Z95 * known.tpot_log_spread, Z95 * known.throughput_log_spread
@@ -256,6 +264,7 @@ def _half_widths(
         return found | {q: (found[q][0] * row["low"], found[q][1] * row["high"]) for q, row in wider.items()}
     software = generation_of(generation, device.machine), kin(question.catalog, engine)
     classes = classes_of(device, shape, factors, software, alone)
+    classes = classes._replace(rare=classes.rare or piped)
     return {q: ranges.half_widths(rows, q, classes) for q in ranges.QUANTITIES}
 
 

@@ -105,7 +105,9 @@ class Pools(NamedTuple):
             "dtype": self.dtype,
             **held_once(self.asked.shape, self.precision),
             "weight_bytes_per_gpu": float(self.point.weights_bytes),
-            "kv_bytes_per_request": cache_of_a_request(self.asked.shape, self.decode, self.point),
+            "kv_bytes_per_request": cache_of_a_request(
+                self.asked.shape, self.decode, self.point, self.asked.calibration
+            ),
             "binds": self.binds,
             "fastest_tpot_seconds": self.fastest[0],
             "fastest_usd_per_mtok_output": self.fastest[1],

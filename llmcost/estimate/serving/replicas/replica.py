@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.serving.cache import kv_ranks
-from llmcost.engine.serving.operating_point import Layout
+from llmcost.engine.serving.operating_point import Calibration, Layout
 from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
@@ -80,9 +80,9 @@ def given_rate(question: Question) -> GivenRate:
     return GivenRate(int(question.stated("tp") or 1) * int(question.stated("pp") or 1))
 
 
-def cache_of_a_request(shape: Shape, layout: Layout, at: Any) -> float:
+def cache_of_a_request(shape: Shape, layout: Layout, at: Any, known: Calibration) -> float:
     """KV cache of one request [bytes], what several accelerators hold alike counted once."""
-    return float(at.kv_bytes_per_request * kv_ranks(shape, layout) * layout.pp)
+    return float(at.kv_bytes_per_request * kv_ranks(shape, layout, known.kv_by_batch) * layout.pp)
 
 
 def one_kind(gpus: int, out: ServingFigures) -> Kinds:

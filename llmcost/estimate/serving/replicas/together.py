@@ -144,7 +144,7 @@ class Together(NamedTuple):
             "dtype": self.dtype,
             **held_once(self.shape, self.precision),
             "weight_bytes_per_gpu": float(self.point.weights_bytes),
-            "kv_bytes_per_request": cache_of_a_request(self.shape, self.layout, self.point),
+            "kv_bytes_per_request": cache_of_a_request(self.shape, self.layout, self.point, self.calibration),
             "output_tokens_per_second_per_gpu": float(self.point.output_tokens_per_second) / self.gpus,
             "binds": self.binds,
             "fastest_tpot_seconds": self.fastest[0],
