@@ -10,7 +10,7 @@ import pytest
 from llmcost import api
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
-from llmcost.estimate.compare import baseline, blocks, crossing, replicas
+from llmcost.estimate.compare import along, baseline, blocks, replicas
 from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.compare.answer import Table
 from llmcost.estimate.compare.sentence import pays
@@ -282,6 +282,6 @@ def test_a_plan_made_anew_follows_growing_traffic() -> None:
         "requests": "1M/day",
     }
     asked = Alternative("a", resolve({**said, "added_requests": "100k/day", "horizon": "2y"}))
-    line = crossing.Axis(KEYS["utilization"], 0.4, 0.8)
-    costs, _ = crossing.curve(asked, line, "total_usd_horizon", Catalog()).at(np.array([0.4, 0.8]))
+    line = along.Axis(KEYS["utilization"], 0.4, 0.8)
+    costs, _ = along.curve(asked, line, "total_usd_horizon", Catalog()).at(np.array([0.4, 0.8]))
     assert costs[0] > costs[1] > 0, "a fuller fleet is cheaper"

@@ -320,7 +320,15 @@ def _steps(traffic: Traffic, base: Segments, pools: Sequence[Pool], end: float, 
     leading = np.broadcast_shapes(*(d.shape[:-1] for d in days))
     joined = np.concatenate([np.broadcast_to(d, (*leading, d.shape[-1])) for d in days], axis=-1)
     first = base.start[..., :1]
-    return np.sort(np.clip(joined, first, end), axis=-1)
+    return _without_empty(np.sort(np.clip(joined, first, end), axis=-1), end)
+
+
+def _without_empty(start: Array, end: float) -> Array:
+    """The pieces without those of no length, before the first step and after the last, that all samples have alike."""
+    flat = start.reshape(-1, start.shape[-1])
+    before = int(np.argmin(np.append(np.all(flat == flat[:, :1], axis=0), False)))
+    after = int(np.argmin(np.append(np.all(flat >= end, axis=0)[::-1], False)))
+    return start[..., max(before - 1, 0) : start.shape[-1] - max(after - 1, 0)]
 
 
 def _passed(traffic: Traffic, levels: Array) -> Array:

@@ -90,7 +90,7 @@ def loaded(
 def _batches(most: Array, lanes: Num) -> Array:
     """Batches to try, and both sides of the step where the last lane is taken: R jumps there."""
     even = np.geomspace(np.ones(most.shape), most, BATCHES)
-    step = np.broadcast_to(np.minimum(np.multiply.outer(np.array([1.0, BEYOND]), lanes), most), (2, *most.shape))
+    step = np.minimum(np.multiply.outer(np.array([1.0, BEYOND]), np.broadcast_to(lanes, most.shape)), most)
     return np.sort(np.concatenate([even, step]), axis=0)
 
 

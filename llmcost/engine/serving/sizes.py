@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
@@ -119,12 +120,15 @@ def of_loads(
         limit = max_batch(shape, machine, layout, precision, some, calibration)
         wanted = tried[part] if own else tried
         batch: Any = np.minimum(wanted, np.maximum(limit, 1.0))
-        point = operating_point(shape, machine, layout, precision, some._replace(batch=batch), calibration)
-        fits = limit >= (wanted if own else 1.0)
-        prompt = fits & (point.ttft_seconds <= targets.ttft_seconds)
-        rate = np.where(prompt & (point.tpot_seconds <= targets.tpot_seconds), point.output_tokens_per_second, 0.0)
+        fits = np.asarray(limit >= (wanted if own else 1.0))
+        # Beyond what fits a batch is what fits: the same point again.
+        fresh = fits if own else fits & ((step == 0) | (tried[..., step - 1] < limit))
+        ttfts, tpots, tokens = _points(
+            shape, machine, layout, precision, some._replace(batch=batch), calibration, fresh
+        )
+        prompt = fits & (ttfts <= targets.ttft_seconds)
+        rate = np.where(prompt & (tpots <= targets.tpot_seconds), tokens, 0.0)
         rows = np.arange(len(rate))
-        tpots = np.broadcast_to(np.asarray(point.tpot_seconds), rate.shape)
         for i, at in enumerate(of_size):
             best = rate[:, at].max(axis=1)
             pace = np.where(rate[:, at] == best[:, None], tpots[:, at], np.inf)
@@ -133,9 +137,9 @@ def of_loads(
             speed[part, i] = best
         quick[part] = np.argmin(np.where(prompt, tpots, np.inf), axis=1)
         quick_held[part] = batch[rows, quick[part]]
-        quickest[part] = np.where(prompt, point.output_tokens_per_second, 0.0)[rows, quick[part]]
-        tpot[part] = np.where(fits, point.tpot_seconds, np.inf).min(axis=1)
-        ttft[part] = np.where(fits, point.ttft_seconds, np.inf).min(axis=1)
+        quickest[part] = np.where(prompt, tokens, 0.0)[rows, quick[part]]
+        tpot[part] = np.where(fits, tpots, np.inf).min(axis=1)
+        ttft[part] = np.where(fits, ttfts, np.inf).min(axis=1)
 
     def these(size: Array, points: Any, batch: Array, rate: Array) -> Sizes:
         chosen = (
@@ -146,3 +150,29 @@ def of_loads(
 
     fastest = these(gpus[quick][:, None], quick[:, None], quick_held[:, None], quickest[:, None])
     return Choice(these(sizes, picked, held, speed), tpot, ttft, fastest)
+
+
+def _points(
+    shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration,
+    fresh: npt.NDArray[np.bool_],
+) -> tuple[Array, Array, Array]:  # fmt: skip
+    """TTFT, TPOT and output tokens per second (loads, rows); a row that is not fresh has those of the one before it."""
+
+    def some(values: Any) -> Any:
+        return np.broadcast_to(np.asarray(values), fresh.shape)[fresh]
+
+    point = operating_point(
+        shape,
+        machine,
+        Layout(*map(some, layout)),
+        Precision(*map(some, precision)),
+        Load(*map(some, load)),
+        calibration,
+    )
+    before = np.maximum.accumulate(np.where(fresh, np.arange(fresh.shape[1]), 0), axis=1)
+    found = []
+    for values in (point.ttft_seconds, point.tpot_seconds, point.output_tokens_per_second):
+        whole = np.zeros(fresh.shape)
+        whole[fresh] = values
+        found.append(np.take_along_axis(whole, before, axis=1))
+    return found[0], found[1], found[2]

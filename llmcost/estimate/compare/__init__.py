@@ -10,7 +10,7 @@ from msgspec import structs
 
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
-from llmcost.estimate.compare import alternatives, answer, crossing, fronts, overtime, pairs, sentence
+from llmcost.estimate.compare import along, alternatives, answer, crossing, fronts, overtime, pairs, sentence
 from llmcost.estimate.compare.alternatives import Alternative, Axis
 from llmcost.estimate.compare.answer import Table
 from llmcost.estimate.compare.blocks import Block, planned, singles
@@ -128,7 +128,7 @@ def _crossed(
         )
     line = crossing.axis(cross, every, [block.case for block in table.blocks])
     figure = crossing.figure_of(line, table.deciding)
-    curves = [crossing.curve(alternative, line, figure, catalog) for alternative in every]
+    curves = [along.curve(alternative, line, figure, catalog) for alternative in every]
     met, whole = crossing.crossings(curves, line)
     rows: dict[str, list[dict[str, Any]]] = {
         name: [c.row(line.key.name, figure) for c in met if c.meeting.exact is exact]

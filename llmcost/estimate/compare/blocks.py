@@ -79,11 +79,16 @@ def laid(p: Mapping[str, Num], values: Mapping[str, Num]) -> dict[str, Num]:
 
 
 def plain(key: str, alternative: Alternative, axes: list[Axis] | None = None) -> bool:
-    """Whether a key is a plain number of a question, which the other axes may change."""
+    """Whether a key is a plain number of a question whose days are alike, which the other axes may change."""
+    return not _moves(alternative) and alone(key, alternative, axes)
+
+
+def alone(key: str, alternative: Alternative, axes: list[Axis] | None = None) -> bool:
+    """Whether no choice of a plan but the size of its replicas depends on a key."""
     bare = key.removeprefix(f"{TRAIN}_").removeprefix(f"{SERVE}_")
     if bare not in PLAIN and key not in PLAIN:
         return False
-    if _moves(alternative) or (bare in (*PLACED, "requests") and _owns(alternative.scenario, axes or [])):
+    if bare in (*PLACED, "requests") and _owns(alternative.scenario, axes or []):
         return False
     if bare == "price" and "mix" in _said("commitment", alternative.scenario, axes or []):
         return False

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -11,51 +10,19 @@ import numpy as np
 
 from llmcost import scenario as sc
 from llmcost import units
-from llmcost.catalog import Catalog
 from llmcost.engine.numeric import roots
 from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError
-from llmcost.estimate.asking import sampling
-from llmcost.estimate.compare import blocks, replicas
+from llmcost.estimate.compare.along import Axis, Curve
 from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.compare.sentence import money
-from llmcost.estimate.lifetime import case as cases
 from llmcost.estimate.lifetime.case import Case
-from llmcost.estimate.lifetime.figures import figures
 from llmcost.keys import Key, all_keys
-from llmcost.scenario import Setting
 
-PLAIN_POINTS, PLANNED_POINTS = 2_001, 65  # looked at before anything is refined
 REACH = 1_000.0  # the range around the present value where none was said
 BELOW = 0.999  # of the ceiling
 MOST_ALTERNATIVES = 8  # of which every pair is looked at
-
-
-class Axis(NamedTuple):
-    """A key and the range in which it is varied."""
-
-    key: Key
-    low: float
-    high: float
-
-    @property
-    def straight(self) -> bool:
-        """Shares are looked at in equal steps, anything else in equal ratios."""
-        return self.key.kind == "share" or self.low <= 0
-
-    def setting(self, value: float) -> Setting:
-        """A value of the key."""
-        return Setting(float(value), "flag")
-
-
-class Curve(NamedTuple):
-    """What an alternative costs along an axis."""
-
-    name: str
-    at: Callable[[Array], tuple[Array, Array]]  # cost, and the states between which it jumps
-    plain: bool
-    case: Case
 
 
 class Crossing(NamedTuple):
@@ -144,85 +111,18 @@ def _room(key: Key, alternatives: list[Alternative]) -> float:
     return most * BELOW
 
 
-def curve(alternative: Alternative, line: Axis, figure: str, catalog: Catalog) -> Curve:
-    """The cost of an alternative along an axis: figured as an axis where the key is plain, else planned anew.
-
-    An alternative whose own table sets the key keeps it: its cost is the same everywhere.
-    """
-    if line.key.name in alternative.fixed:
-        case = cases.read_case(alternative.scenario, catalog)
-        return Curve(alternative.name, _figured(case, "", figure), True, case)
-    start = alternative.scenario.over({line.key.name: line.setting((line.low + line.high) / 2)})
-    case = cases.read_case(start, catalog)
-    bought = alternative.scenario.get("api") is not None and line.key.name in replicas.LENGTHS
-    if bought or blocks.plain(line.key.name, alternative):
-        return Curve(alternative.name, _figured(case, line.key.name, figure), True, case)
-    return Curve(alternative.name, _planned(alternative, line, figure, catalog), False, case)
-
-
-def _figured(case: Case, key: str, figure: str) -> Callable[[Array], tuple[Array, Array]]:
-    p = sampling.central(case.numbers)
-
-    def at(x: Array) -> tuple[Array, Array]:
-        if case.reason:
-            return np.full(x.shape, np.inf), np.zeros((len(x), 1))
-        changed, _ = replicas.sized(case, {key: x})
-        out = figures(changed, blocks.laid(p, {key: x}))
-        gpus = np.broadcast_to(out.get("gpus", 0.0), x.shape)
-        most = None if case.service is None else case.service.fleet_gpus
-        cost = np.broadcast_to(out[figure], x.shape)
-        return np.where(gpus > (np.inf if most is None else most), np.inf, cost), gpus[:, None]
-
-    return at
-
-
-def _planned(
-    alternative: Alternative, line: Axis, figure: str, catalog: Catalog
-) -> Callable[[Array], tuple[Array, Array]]:
-    known: dict[float, tuple[float, tuple[float, ...]]] = {}
-
-    def point(x: float) -> tuple[float, tuple[float, ...]]:
-        if x not in known:
-            case = cases.read_case(alternative.scenario.over({line.key.name: line.setting(x)}), catalog)
-            cost, gpus = _as_planned(case, figure)
-            known[x] = cost, (gpus, *_choice(case))
-        return known[x]
-
-    def at(x: Array) -> tuple[Array, Array]:
-        found = [point(v) for v in x.tolist()]
-        return np.array([cost for cost, _ in found]), np.array([state for _, state in found])
-
-    return at
-
-
-def _as_planned(case: Case, figure: str) -> tuple[float, float]:
-    """The cost of a case that was planned for its own place on the axis, and its accelerators."""
-    if case.reason:
-        return math.inf, 0.0
-    out = figures(case, sampling.central(case.numbers))
-    gpus, most = float(out.get("gpus", 0.0)), None if case.service is None else case.service.fleet_gpus
-    return math.inf if most is not None and gpus > most else float(out[figure]), gpus
-
-
-def _choice(case: Case) -> tuple[float, ...]:
-    """What was chosen for a question: at other choices its cost is another curve."""
-    facts = {} if case.hosted is None else case.hosted.replica.facts()
-    chosen = (facts.get(k, 0) for k in ("gpus_per_replica", "tp", "pp", "ep", "batch"))
-    return (float(bool(case.reason)), *(float(v) for v in chosen))
-
-
 def crossings(curves: list[Curve], line: Axis) -> tuple[list[Crossing], bool]:
     """Every place where the cheaper of two alternatives changes, for every pair, and whether all was looked at."""
     found: list[Crossing] = []
     whole = True
     for a, b in combinations(curves, 2):
-        count = PLAIN_POINTS if a.plain and b.plain else PLANNED_POINTS
 
         def both(x: Array, a: Curve = a, b: Curve = b) -> roots.Sampled:
             (first, one_state), (second, other_state) = a.at(x), b.at(x)
             return roots.Sampled(x, first, second, np.concatenate([one_state, other_state], axis=1))
 
-        met, all_of_it = roots.meetings(both, roots.spaced(line.low, line.high, count, line.straight))
+        start = roots.spaced(line.low, line.high, min(a.points, b.points), line.straight)
+        met, all_of_it = roots.meetings(both, start)
         found += [Crossing(a.name, b.name, meeting) for meeting in met]
         whole &= all_of_it
     return found, whole

@@ -21,6 +21,7 @@ from llmcost.estimate.serving.replicas.together import Together
 from llmcost.keys import SERVE
 
 LENGTHS = ("isl", "osl", "cache_hit")
+GAVE_WAY = ("W017", "W083")  # a default TPOT that nothing meets, a confidence that no layout reaches
 TRAFFIC = ("requests", "utilization")
 # What makes a choice depend on more than lengths, or plans another kind of replica.
 APART = (
@@ -46,10 +47,13 @@ class Chosen(NamedTuple):
 def chosen(case: Case, axes: Mapping[str, Array]) -> Chosen | None:
     """Every alternative with the replica that serves its lengths, and its traffic where that is known, for least.
 
-    None where the choice made at once is not the one that the plan made for its own numbers: the plan knows more.
+    None where the choice made at once is not the one that the plan made for its own numbers: the plan knows more. So it
+    does where what it asks of memory or of speed gave way for its own lengths, which may be kept for others.
     """
     plan = case.hosted
     if plan is None or not isinstance(plan.replica, Together) or plan.model is None or plan.device is None:
+        return None
+    if any(warning.code in GAVE_WAY for warning in plan.question.warnings):
         return None
     asked = options(plan.question, plan.model, plan.device, plan.fleet_gpus, None, False)
     isl, osl, hit = (axes.get(k, np.full(1, float(getattr(asked.load, k, 0.0)))) for k in LENGTHS)
@@ -71,18 +75,21 @@ def chosen(case: Case, axes: Mapping[str, Array]) -> Chosen | None:
     return Chosen(case._replace(service=changed), picked, [_reason(found, i, plan) for i in at])
 
 
-def sized(case: Case, axes: Mapping[str, Num]) -> tuple[Case, dict[str, Any]]:
+def sized(case: Case, axes: Mapping[str, Num], days: Array | None = None) -> tuple[Case, dict[str, Any]]:
     """A case with the size of replica that every traffic asks for, and what was chosen; its lengths are the plan's.
 
-    As it is where the traffic does not decide. Values of `axes` may have any shape.
+    As it is where the traffic does not decide. Values of `axes` may have any shape; `days` is the traffic of days to
+    come over that at launch, where they differ, along its first axis.
     """
     plan = case.hosted
     if plan is None or not isinstance(plan.replica, Together) or plan.replica.sizes is None:
         return case, {}
-    if plan.model is None or not any(key in TRAFFIC for key in _bare(axes)):
+    grows = days is not None and days.ndim > 1
+    if plan.model is None or not (grows or any(key in TRAFFIC for key in _bare(axes))):
         return case, {}
     sizes = plan.replica.sizes
-    changed, picked = _with(plan, sizes, _best(plan, sizes, axes), dtypes(plan.question, plan.model))
+    best = _best(plan._replace(fleet=plan.fleet._replace(days=days)), sizes, axes)
+    changed, picked = _with(plan, sizes, best, dtypes(plan.question, plan.model))
     return case._replace(service=changed), picked
 
 
@@ -111,6 +118,14 @@ def _with(plan: Hosted, sizes: Sizes, index: Any, formats: tuple[str, ...]) -> t
     columns |= {"batch": np.floor(np.ravel(best.batch))}
     columns |= {"dtype": np.array([formats[i] for i in np.ravel(best.precision_index)])}
     return plan._replace(replica=replica), {k: v for k, v in columns.items() if len(set(v.tolist())) > 1}
+
+
+def choice(plan: Hosted) -> dict[str, Any]:
+    """What was chosen: the accelerators of a replica, its layout and its batch, an array each where there are many."""
+    replica = plan.replica
+    if not isinstance(replica, Together):
+        return replica.facts()
+    return {"gpus_per_replica": replica.gpus, **replica.layout._asdict(), "batch": np.floor(replica.batch)}
 
 
 def _reason(found: Choice, at: int, plan: Hosted) -> str | None:

@@ -30,7 +30,7 @@ from llmcost.estimate.serving.supply import read_supply
 from llmcost.estimate.training import bill as billing
 from llmcost.estimate.training import plan as training
 from llmcost.estimate.training.plan import Run
-from llmcost.keys import SERVE, TRAIN
+from llmcost.keys import SERVE, TRAIN, Key
 from llmcost.keys.demand import KEYS as OVER_TIME
 from llmcost.result import Input, Step, Warning
 from llmcost.scenario import Scenario
@@ -174,6 +174,50 @@ def read_case(scenario: Scenario, catalog: Catalog, sided: bool = False) -> Case
     train = Question(scenario, catalog, TRAIN, alone=not serves) if trains else None
     serve = Question(scenario, catalog, SERVE, alone=not trains) if serves else None
     return read_sides(train, serve, sided)
+
+
+class Half(NamedTuple):
+    """A case of which one side is to be read again at other values of a key, the other standing as it was planned."""
+
+    case: Case
+    side: str
+
+
+def half(case: Case, key: Key) -> Half | None:
+    """The side of a case that a key says something of; None where both have to be read.
+
+    A student is trained on one side because of what is served on the other.
+    """
+    side = _side_of(key)
+    said = None if case.serving is None else case.serving.scenario.peek("technique", SERVE)
+    taught = said is not None and "distill" in str(said.value)
+    return None if not side or taught or case.training is None or case.serving is None else Half(case, side)
+
+
+def _side_of(key: Key) -> str:
+    """The only side that a key says something of; empty where it may be both."""
+    for side, other in ((TRAIN, SERVE), (SERVE, TRAIN)):
+        if key.name.startswith(f"{side}_") or (side in key.commands and other not in key.commands):
+            return side
+    return SERVE if key.name in (*MOVING, "horizon") else ""
+
+
+def read_half(known: Half, scenario: Scenario, catalog: Catalog) -> Case:
+    """The case of a scenario that says something else of one side alone.
+
+    Raises
+    ------
+    LlmcostError
+        Anything that the side refuses.
+    """
+    old, why = known.case, known.case.refused
+    question = Question(scenario, catalog, known.side, alone=False)
+    theirs = why if why is not None and why[1].side != known.side else None
+    if known.side == TRAIN:
+        case = _trained(old._replace(training=question, run=None, refused=None), question)
+        return case._replace(refused=case.refused or theirs)
+    served = old._replace(serving=question, service=None, course=Course(None, None), horizon_days=None, refused=theirs)
+    return _served(served, question)
 
 
 def read_sides(train: Question | None, serve: Question | None, sided: bool = True) -> Case:

@@ -58,13 +58,16 @@ class Course(NamedTuple):
     def shape(self, s: TimeNumbers, horizon: float) -> Array | None:
         """Work for machines of launch on days evenly spread to the horizon, over that of launch [-].
 
-        None where every day is alike, or where a file gives the days. A later dollar counts like an early one.
+        None where every day is alike, or where a file gives the days. A later dollar counts like an early one. Days are
+        along the first axis, points of `s` along those behind it.
         """
         if self.kind in (None, demand.CONSTANT, demand.SERIES):
             return None
-        days = (np.arange(SHAPE_DAYS) + 0.5) / SHAPE_DAYS * horizon
+        traffic, pace = self.traffic(s), self.efficiency(s)
+        points = max(np.ndim(x) for x in (traffic.launch, traffic.pace, traffic.ceiling, traffic.midpoint, pace))
+        days = ((np.arange(SHAPE_DAYS) + 0.5) / SHAPE_DAYS * horizon).reshape(-1, *[1] * points)
         with np.errstate(over="ignore"):  # unbounded growth leaves the range of floats
-            return demand.rate(self.traffic(s), days) / s["requests"] * np.exp(-self.efficiency(s) * days)
+            return demand.rate(traffic, days) / s["requests"] * np.exp(-pace * days)
 
     def efficiency(self, s: TimeNumbers) -> Num:
         """Pace at which the same machines serve more [1/d]."""

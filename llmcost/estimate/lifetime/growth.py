@@ -101,7 +101,7 @@ def _pool(service: Hosted, kind: _Kind, load: Num) -> demand.Pool:
     fleet = service.fleet
     least = fleet.least if fleet.least > 1 else 0.0  # no traffic needs no replica
     capacity = fleet.regions * kind.gpus * SECONDS_PER_DAY * load / kind.seconds / kind.share
-    return demand.Pool(capacity, float(fleet.regions * kind.gpus), fleet.spares, least)
+    return demand.Pool(capacity, fleet.regions * np.asarray(kind.gpus, dtype=float), fleet.spares, least)
 
 
 def _level(service: Hosted, kinds: list[_Kind], load: Num, price: Num) -> _Pools:

@@ -38,7 +38,9 @@ def cheapest(fleet: Fleet, p: ServingNumbers, sizes: Sizes) -> npt.NDArray[np.in
 def paid(fleet: Fleet, kinds: Kinds, p: ServingNumbers) -> Array:
     """What fleets of whole replicas cost, one for every element of the kinds along the last axis [USD/h]."""
     if fleet.days is not None:
-        p = serving_numbers({**p, "requests": p["requests"] * fleet.days[:, None]})
+        wide = max(fleet.days.ndim, *(np.ndim(named(p, k)) for k in p))  # points where there are any, then sizes
+        days = fleet.days.reshape(*fleet.days.shape, *[1] * (wide + 1 - fleet.days.ndim))
+        p = serving_numbers({**p, "requests": p["requests"] * days})
     with np.errstate(over="ignore", invalid="ignore"):  # unbounded growth leaves the range of floats
         found = np.asarray(fleets.size(fleet, kinds, p)["usd_per_hour_fleet"])
     return found if fleet.days is None else np.asarray(found.mean(axis=0))
