@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, Any
 from llmcost.version import __version__
 
 if TYPE_CHECKING:
-    from llmcost.answer import Answer
-    from llmcost.api import check, compare, crossover, fit, serve, train
+    from llmcost.answer import Answer, Columns
+    from llmcost.api import check, compare, crossover, fit, serve, sweep, train
     from llmcost.errors import LlmcostError
     from llmcost.result import Estimate
 
 __all__ = [
     "Answer",
+    "Columns",
     "Estimate",
     "LlmcostError",
     "__version__",
@@ -33,10 +34,16 @@ __all__ = [
     "crossover",
     "fit",
     "serve",
+    "sweep",
     "train",
 ]
 
-_HOMES = {"Answer": "llmcost.answer", "LlmcostError": "llmcost.errors", "Estimate": "llmcost.result"}
+_HOMES = {
+    "Answer": "llmcost.answer",
+    "Columns": "llmcost.answer",
+    "LlmcostError": "llmcost.errors",
+    "Estimate": "llmcost.result",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -102,16 +102,7 @@ class Answer(Estimate, frozen=True, kw_only=True):
         LlmcostError
             No such table, or neither package is installed.
         """
-        rows = self.rows(name)
-        from importlib import import_module
-
-        for package in FRAMES:
-            try:
-                library = import_module(package)
-            except ImportError:
-                continue
-            return library.DataFrame(rows)
-        raise LlmcostError("a frame needs pandas or polars, and neither is installed", "pip install pandas")
+        return _frame(self.rows(name))
 
     def rows(self, name: str = FIGURES) -> list[dict[str, Any]]:
         """The rows of a table, as `to_frame` takes them.
@@ -191,6 +182,41 @@ class Answer(Estimate, frozen=True, kw_only=True):
         from llmcost import render
 
         return render.render(name, self, _options())
+
+
+class Columns(dict[str, Any]):
+    """What `llmcost.sweep` returns: an array for each column, in the order of the points."""
+
+    def __repr__(self) -> str:
+        """One line."""
+        return f"<Columns of {self.points:,} points: {', '.join(self)}>"
+
+    @property
+    def points(self) -> int:
+        """How many there are."""
+        return len(next(iter(self.values())))
+
+    def to_frame(self) -> Any:
+        """The columns as a frame of pandas, or of polars where only that is installed.
+
+        Raises
+        ------
+        LlmcostError
+            Neither package is installed.
+        """
+        return _frame({name: values.tolist() if values.dtype == object else values for name, values in self.items()})
+
+
+def _frame(table: Any) -> Any:
+    from importlib import import_module
+
+    for package in FRAMES:
+        try:
+            library = import_module(package)
+        except ImportError:
+            continue
+        return library.DataFrame(table)
+    raise LlmcostError("a frame needs pandas or polars, and neither is installed", "pip install pandas")
 
 
 class Picture:

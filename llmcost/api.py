@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from llmcost.answer import Answer
+from llmcost.answer import Answer, Columns
 from llmcost.catalog import Catalog, is_path
 from llmcost.errors import LlmcostError, shown
 from llmcost.files import read_toml
@@ -191,6 +191,63 @@ def compare(
     asked = [one._replace(scenario=question) for one, question in zip(asked, questions, strict=True)]
     axes = [f"{key}={','.join(str(v) for v in values)}" for key, values in (vary or {}).items()]
     return Answer.of(answer(asked, catalog, axes, list(against), cross, by=by))
+
+
+def sweep(
+    scenario: str | None = None,
+    /,
+    *,
+    vary: Mapping[str, str | Iterable[Any]],
+    engine: str | None = None,
+    columns: Sequence[str] | None = None,
+    presets: Presets = None,
+    **keys: Any,
+) -> Columns:
+    """One question at every point of a grid, as columns; `llmcost sweep` writes larger grids into a file.
+
+    Parameters
+    ----------
+    scenario : str, optional
+        Scenario preset or `.toml` path; `keys` go over it.
+    vary : mapping
+        The values of each key: a list or an array of numbers in base units or text, or text as of `--vary`
+        (`"100..8000:50"`, `"1k..1M/day:20:log"`). Several keys make a grid, of which the column of each key tells.
+    engine : str, optional
+        `serve`, `train`, `crossover` or `fit`; without it the one that is asked about.
+    columns : sequence of str, optional
+        The figures to keep; without it all of them.
+    presets : path, optional
+        Folder of your own presets.
+    **keys
+        What all points share: any option of `llmcost sweep`, with `_` for `-`.
+
+    Returns
+    -------
+    Columns
+        A dictionary of arrays: the keys, `feasible`, `reason` (None where a point is feasible), and the figures, nan
+        where there is none. `to_frame()` is a frame of pandas or polars.
+
+    Raises
+    ------
+    LlmcostError
+        The question is wrong; `message` and `hint` say how.
+
+    Examples
+    --------
+    Rates of 1,000 and 2,000 tokens a second at $9 an hour: 1,000 tokens are $0.0025 and $0.00125.
+
+    >>> asked = {"tokens_per_second": ["1000/s", "2000/s"], "price": ["9/h", "18/h"]}
+    >>> found = sweep(vary=asked, isl=1, osl=1000, utilization="100%", columns=["usd_per_request"])
+    >>> found["price"].tolist(), found["usd_per_request"].round(5).tolist()
+    ([9.0, 18.0, 9.0, 18.0], [0.0025, 0.005, 0.00125, 0.0025])
+    """
+    from llmcost.estimate.sweep import points
+    from llmcost.estimate.sweep.grid import axes_of
+
+    catalog = _catalog(presets)
+    (question,), catalog = _prepared([_question(scenario, catalog, keys)], catalog)
+    wanted = None if columns is None else ",".join(columns)
+    return Columns(points(question, catalog, axes_of(vary), engine, wanted))
 
 
 def check(*files: str, baseline: str | None = None, as_of: str | None = None, presets: Presets = None) -> Answer:

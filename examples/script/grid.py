@@ -7,9 +7,14 @@ import sys
 
 import llmcost
 
+found = llmcost.sweep(
+    engine="crossover",
+    cost_per_request=0.05,
+    horizon="20y",
+    vary={"train_cost": ["50M", "150M", "450M"], "requests": ["1M/day", "10M/day"]},
+    columns=["crossover_days"],
+)
 writer = csv.writer(sys.stdout)
-writer.writerow(["train_cost", "requests_per_day", "crossover_days"])
-for train_cost in ("50M", "150M", "450M"):
-    for requests in ("1M/day", "10M/day"):
-        answer = llmcost.crossover(train_cost=train_cost, cost_per_request=0.05, requests=requests, horizon="20y")
-        writer.writerow([train_cost, requests, answer["crossover_days"]])
+shown = ["train_cost", "requests", "crossover_days"]
+writer.writerow(shown)
+writer.writerows(zip(*(found[name] for name in shown), strict=True))

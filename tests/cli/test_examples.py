@@ -77,7 +77,7 @@ def test_the_script_in_python_prints_a_table(capsys: pytest.CaptureFixture[str])
     runpy.run_path(str(FOLDER / "script" / "grid.py"))
     rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     # $150M over 0.05 x 10M a day are 300 days
-    assert {"train_cost": "150M", "requests_per_day": "10M/day", "crossover_days": "300.0"} in rows
+    assert {"train_cost": "150000000.0", "requests": "10000000.0", "crossover_days": "300.0"} in rows
 
 
 def test_the_script_in_a_shell_asks_what_the_commands_answer(tmp_path: Path, cli: Cli) -> None:

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from llmcost.estimate.sweep.answer import sweep
+from llmcost.estimate.sweep.in_memory import points
 
-__all__ = ["sweep"]
+__all__ = ["points", "sweep"]

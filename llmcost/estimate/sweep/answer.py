@@ -14,7 +14,7 @@ from llmcost.estimate.sweep import columns as tables
 from llmcost.estimate.sweep import engines, formats, summary
 from llmcost.estimate.sweep.columns import Column
 from llmcost.estimate.sweep.engines import Engine
-from llmcost.estimate.sweep.grid import axes
+from llmcost.estimate.sweep.grid import Grid, axes
 from llmcost.estimate.sweep.journal import Journal
 from llmcost.estimate.sweep.work import Maker, Work, here
 from llmcost.keys import KEYS
@@ -78,7 +78,7 @@ def sweep(
         assert state is not None
         scenario.read.update(state["read"])
         _refuse_empty(state, task)
-        _refuse_idle(task)
+        refuse_idle(task.scenario, task.grid)
         size = journal.finish(grid.rows)
     return _estimate(task, chosen, state, output, size)
 
@@ -92,7 +92,7 @@ def _fill(journal: Journal, task: Work, maker: Maker, told: Told | None) -> None
     for made in maker(task, journal.done):
         if task.grid.cells == 1 and not journal.done:  # one plan: what it does not take, none of the others will
             task.scenario.read.update(made.state["read"])
-            _refuse_idle(task)
+            refuse_idle(task.scenario, task.grid)
         journal.add(made.body, made.footer, made.state)
         rows += made.state["rows"]
         if told is not None:
@@ -121,7 +121,7 @@ def _content(name: str, value: Any) -> Any:
     return hashlib.sha256(Path(str(value)).read_bytes()).hexdigest()
 
 
-def _refuse_idle(task: Work) -> None:
+def refuse_idle(scenario: Scenario, grid: Grid) -> None:
     """Refuse a varied key, and an option, that changed nothing."""
     raise_all(
         [
@@ -129,11 +129,11 @@ def _refuse_idle(task: Work) -> None:
                 f"--vary {axis.name} has no effect in this question",
                 f"other values decide: leave --vary {axis.name} out",
             )
-            for axis in task.grid.axes
-            if axis.name not in task.scenario.read
+            for axis in grid.axes
+            if axis.name not in scenario.read
         ]
     )
-    refuse_unread([task.scenario])
+    refuse_unread([scenario])
 
 
 def _refuse_empty(state: summary.State, task: Work) -> None:

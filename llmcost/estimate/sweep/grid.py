@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -67,12 +68,38 @@ def axes(vary: list[str]) -> list[Axis]:
         except LlmcostError as error:
             findings += getattr(error, "findings", [error])
     raise_all(findings)
+    return _bounded(list(found.values()))
+
+
+def axes_of(vary: Mapping[str, str | Iterable[Any]]) -> list[Axis]:
+    """The same from Python: a key's values in a list or an array, or as text for `--vary`.
+
+    >>> [axis.values.tolist() for axis in axes_of({"isl": "100..300:3", "osl": [50, 100]})]
+    [[100.0, 200.0, 300.0], [50.0, 100.0]]
+
+    Raises
+    ------
+    LlmcostError
+        All findings at once.
+    """
+    findings: list[LlmcostError] = []
+    found: list[Axis] = []
+    for name, values in vary.items():
+        try:
+            found.append(_axis(f"{name}={values}") if isinstance(values, str) else _listed(_key(name), list(values)))
+        except LlmcostError as error:
+            findings += getattr(error, "findings", [error])
+    raise_all(findings)
+    return _bounded(found)
+
+
+def _bounded(found: list[Axis]) -> list[Axis]:
     if not found:
         raise LlmcostError("nothing varies: a sweep takes at least one key", EXAMPLE)
-    points = math.prod(len(axis.values) for axis in found.values())
+    points = math.prod(len(axis.values) for axis in found)
     if points > MOST_POINTS:
         raise LlmcostError(f"{points:.3g} points: at most {MOST_POINTS:.0e} are swept", "fewer values of a key")
-    return list(found.values())
+    return found
 
 
 def _axis(text: str) -> Axis:
@@ -80,21 +107,32 @@ def _axis(text: str) -> Axis:
     name = name.replace("-", "_")
     if not name or not said:
         raise LlmcostError(f"--vary {units.shown(text)}: expected KEY=a..b:N or KEY=A,B,C", EXAMPLE)
-    if name not in all_keys():
-        raise units.at("--vary", sc.unknown_key(name, "", all_keys()))
-    key = all_keys()[name]
+    key = _key(name)
     if ".." in said:
         return Axis(key, _range(key, said))
-    parts = [part.strip() for part in said.split(",") if part.strip()]
-    twice = sorted({part for part in parts if parts.count(part) > 1})
-    raise_all([LlmcostError(f"--vary {name}: {units.shown(part)} is given twice") for part in twice])
-    values = [_value(key, part) for part in parts]
+    return _listed(key, [part.strip() for part in said.split(",") if part.strip()])
+
+
+def _key(name: str) -> Key:
+    if name not in all_keys():
+        raise units.at("--vary", sc.unknown_key(name, "", all_keys()))
+    return all_keys()[name]
+
+
+def _listed(key: Key, said: list[Any]) -> Axis:
+    """The values that were named, each once."""
+    said = [value.item() if isinstance(value, np.generic) else value for value in said]
+    if not said:
+        raise LlmcostError(f"--vary {key.name}: no values", f"--vary {key.name}=A,B,C")
+    counts = Counter(map(str, said))
+    raise_all([LlmcostError(f"--vary {key.name}: {units.shown(v)} is given twice") for v, n in counts.items() if n > 1])
+    values = [_value(key, value) for value in said]
     if not all(isinstance(value, float | int) for value in values):
         return Axis(key, tuple(values))
     return Axis(key, np.array(values, dtype=float))
 
 
-def _value(key: Key, text: str) -> Any:
+def _value(key: Key, text: Any) -> Any:
     try:
         return sc.layer({key.name: text}, "flag:--vary")[key.name].value
     except LlmcostError as error:
