@@ -23,11 +23,10 @@ from llmcost.estimate.training import keeping
 from llmcost.estimate.training import step as steps
 from llmcost.estimate.training.methods import Method, read_method
 from llmcost.estimate.training.stack import software
-from llmcost.estimate.training.throughput import training_dtype
+from llmcost.estimate.training.throughput import ANY_TOKENS, fewest, training_dtype
 from llmcost.result import Estimate
 from llmcost.scenario import Setting
 
-TOKENS = 1e9  # of a run whose length is not asked: its batch follows from it
 MICRO_BATCHES = np.arange(1.0, 513.0)
 LENGTHS = np.arange(128.0, 2.0**20 + 1.0, 128.0)
 SHOWN = 4  # remedies
@@ -107,21 +106,12 @@ def read(question: Question, model: Subject, device: Chip) -> Trial:
     method = read_method(question, model)
     length = steps.sequence_length(question, model, method)
     dtype = training_dtype(question, model, method)
-    gpus = counted(question, device) or _fewest(question, model, device, method, length, dtype)
-    predicted = steps.predict(question, model, device, gpus, length, dtype, method, TOKENS)
+    gpus = counted(question, device) or fewest(question, model, device, method) or 1
+    predicted = steps.predict(question, model, device, gpus, length, dtype, method, ANY_TOKENS)
     if predicted is None:
         raise LlmcostError(f"{device.found.name} or {model.name} is not known well enough to tell", "name another one")
     assert predicted.shape is not None
     return Trial(question, model, device, method, predicted, predicted.run, predicted.shape)
-
-
-def _fewest(question: Question, model: Subject, device: Chip, method: Method, length: float, dtype: str) -> int:
-    """The fewest accelerators that hold the run; one where none do."""
-    aside = question.aside()
-    one = steps.predict(aside, model, device, 1, length, dtype, method, TOKENS)
-    if one is None or one.fits:
-        return 1
-    return one.smallest_gpus or 1
 
 
 def _wide(trial: Trial) -> Layout:

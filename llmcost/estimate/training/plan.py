@@ -95,6 +95,8 @@ def read_run(question: Question) -> Run | NoFit:
     device = chip(question, predicted=hours is None)
     gpus = counted(question, device)
     method = methods.read_method(question, model)
+    if gpus is None and hours is None and model is not None and device is not None:
+        gpus = _tuned_on(question, model, device, method)
     work = _read_work(question, model, method, needed=hours is None)
     timed = throughput.Timed(work)
     if hours is None:
@@ -109,6 +111,19 @@ def read_run(question: Question) -> Run | NoFit:
         return _no_fit(method, model, device, timed.misfit)
     known = (hours is not None, count, bill, timed.predicted, timed.peak_format)
     return Run(question, model, device, where, method, timed.work, *known)
+
+
+def _tuned_on(question: Question, model: Subject, device: Chip, method: methods.Method) -> int | None:
+    """The accelerators of a fine-tuning of which nobody said how many: the fewest that hold it.
+
+    A pre-training run is not asked: it takes as many as its deadline wants, and its usual MFU is known.
+    """
+    if method.declared.pretrains or question.scenario.has("mfu"):
+        return None
+    gpus = throughput.fewest(question, model, device, method)
+    if gpus is not None:
+        question.record("gpus", gpus, Origin("default", "the fewest that hold the run"))
+    return gpus
 
 
 def _no_fit(method: methods.Method, model: Subject | None, device: Chip | None, no: steps.Predicted) -> NoFit:

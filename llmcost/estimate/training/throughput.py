@@ -27,6 +27,7 @@ LEAST = 0.01  # goodput at which anybody stops a job on spot machines: figures g
 SHORTEST = 30.0  # between stops of a job on them, beyond which nothing is computed [s]
 BLOCKS, SCALED = "mxfp8", ("blackwell", "rubin", "cdna4", "cdna5")  # generations whose units scale blocks of 32
 TELLING = 1.1  # full over causal FLOPs from which on the convention of a stated MFU is said
+ANY_TOKENS = 1e9  # of a run whose length is not asked: its batch follows from it
 NATIVE_DTYPES = ("bf16", "fp16", "fp8")  # a model released in another format was not trained in it
 
 
@@ -64,6 +65,17 @@ def training_dtype(question: Question, model: Subject | None, method: methods.Me
             f"--dtype {dtype} is not a training format: one of {', '.join(steps.PRECISION)}", "--dtype bf16"
         )
     return dtype
+
+
+def fewest(question: Question, model: Subject, device: Chip, method: methods.Method) -> int | None:
+    """The fewest accelerators that hold the run; None where none do, or where the machine is not known well enough."""
+    aside = question.aside()
+    length = steps.sequence_length(aside, model, method)
+    dtype = training_dtype(aside, model, method)
+    one = steps.predict(aside, model, device, 1, length, dtype, method, ANY_TOKENS)
+    if one is None:
+        return None
+    return 1 if one.fits else one.smallest_gpus
 
 
 def read_time(question: Question, asked: Setup, work: methods.Work) -> Timed:
