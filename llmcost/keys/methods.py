@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 KAPLAN = "Kaplan et al. 2020, arXiv:2001.08361, section 2.1"
 LORA_SOURCE = "Hu et al. 2021, arXiv:2106.09685, section 4.2"
+DPO_SOURCE = "Rafailov et al. 2023, arXiv:2305.18290, equation 7"
+TEACHER, SCORERS, REFERENCE = "teacher", "scorers", "reference"  # who runs forward beside the model
 
 
 class Method(NamedTuple):
@@ -13,8 +15,9 @@ class Method(NamedTuple):
 
     `verb` stands before the model's name in sentences. A method that `pretrains` takes the batch and the length of the
     published pre-training. `adapters` alone are trained; `frozen` is the factor with the bytes of a frozen parameter,
-    16 bits where none is named. `beside` says which models run forward with it: a `teacher`, or `scorers` of what it
-    generates in `rollouts`. `measured` is whether steps of it are among the measurements.
+    16 bits where none is named. `beside` says which models run forward with it: a `teacher`, the `reference` that a
+    preference is measured against, or `scorers` of what it generates in `rollouts`. `pairs` of a preferred and a
+    rejected answer stay in one micro-batch. `measured` is whether steps of it are among the measurements.
     """
 
     name: str
@@ -25,6 +28,7 @@ class Method(NamedTuple):
     frozen: str = ""
     beside: str = ""
     rollouts: bool = False
+    pairs: bool = False
     measured: bool = True
     also: tuple[str, ...] = ()
 
@@ -37,9 +41,15 @@ ALL = (
            also=("peft", "adapter", "adapters")),
     Method("qlora", "QLoRA fine-tuning of", "Dettmers et al. 2023, arXiv:2305.14314", adapters=True,
            frozen="qlora_bytes"),
-    Method("distill", "distilling into", "Hinton et al. 2015, arXiv:1503.02531", beside="teacher", measured=False,
+    Method("dpo", "preference tuning (DPO) of", DPO_SOURCE, beside=REFERENCE, pairs=True, measured=False,
+           also=("preference", "ipo")),
+    Method("dpo-lora", "preference tuning (DPO, LoRA) of", DPO_SOURCE, adapters=True, beside=REFERENCE, pairs=True,
+           measured=False, also=("lora-dpo",)),
+    Method("dpo-qlora", "preference tuning (DPO, QLoRA) of", DPO_SOURCE, adapters=True, frozen="qlora_bytes",
+           beside=REFERENCE, pairs=True, measured=False, also=("qlora-dpo",)),
+    Method("distill", "distilling into", "Hinton et al. 2015, arXiv:1503.02531", beside=TEACHER, measured=False,
            also=("distillation",)),
-    Method("rl", "reinforcement learning of", "Shao et al. 2024, arXiv:2402.03300, section 4.1", beside="scorers",
+    Method("rl", "reinforcement learning of", "Shao et al. 2024, arXiv:2402.03300, section 4.1", beside=SCORERS,
            rollouts=True, measured=False, also=("rlhf", "rlvr", "ppo", "grpo", "reinforcement")),
 )  # fmt: skip
 METHODS: dict[str, Method] = {method.name: method for method in ALL}

@@ -23,7 +23,7 @@ TERMS = (
     Term("flops_per_token", "FLOPs per token", "count", "Model FLOPs of one training token, all phases: forward and backward, and a teacher, rollouts and scoring where the method has them", "FLOP", also="about 6N", answers=(TRAIN,)),
     Term("hardware_flops_per_token", "hardware FLOPs per token", "count", "FLOPs executed for one training token: model FLOPs and recomputation", "FLOP", also="about 8N with full recomputation", answers=(TRAIN,)),
     Term("tokens", "tokens", "count", "Training tokens, repeats counted", "tokens", "D", "dataset size", answers=(TRAIN,)),
-    Term("method", "method", "text", "How it is trained: pretrain, continue, full, lora, qlora, distill or rl"),
+    Term("method", "method", "text", "How it is trained, as --method names it"),
     Term("mfu", "MFU", "share", "Model FLOPs per second of the training step over the dense peak of the compute format; of the main phase where there are several", also="model FLOPs utilisation", answers=(TRAIN,), short={TRAIN: 60}),
     Term("run_mfu", "MFU of the run", "share", "Model FLOPs of all phases over the dense peak and the time they take together: rollouts, scoring, a teacher, longer sequences", also="whole-run MFU", short={TRAIN: 70}),
     Term("hfu", "HFU", "share", "Hardware FLOPs per second of the training step over the dense peak of the compute format", also="hardware FLOPs utilisation"),

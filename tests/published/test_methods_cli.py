@@ -107,6 +107,40 @@ def test_distillation_adds_the_teachers_forward_pass(cli: Cli) -> None:
     assert cli(*args, "--method", "distill").code == 2
 
 
+def test_preference_tuning_adds_the_forward_pass_of_its_reference(cli: Cli) -> None:
+    # Rafailov et al. 2023, equation 7: log-probabilities of the policy (6N to train) and of the frozen reference (2N)
+    args = ("train", "--params", "8B", "--hardware", "h100-sxm", "--tokens", "1B", "--method")
+    assert _result(cli, *args, "dpo")["training_flops"] == pytest.approx(8 * 8e9 * 1e9, rel=1e-12)
+    # with adapters (Hu et al. 2021) the frozen weights have no weight gradient: 4N for 6N
+    run = "train --model llama-3.1-70b --hardware 8xh100 --offload activations --tokens 1B --method"
+    added = [_result(cli, *run.split(), f"{dpo}lora") for dpo in ("dpo-", "")]
+    extra = added[0]["flops_per_token"] - added[1]["flops_per_token"]
+    assert extra == pytest.approx(2 * MATMUL + ATTENTION, rel=1e-9)
+
+
+def test_the_reference_of_adapters_is_the_same_weights_without_them(cli: Cli) -> None:
+    # llama-3.1-8b has 8.03e9 parameters: 2 bytes of each on 8 accelerators are 2.0e9 bytes on one
+    fit = ("fit", "--model", "llama-3.1-8b", "--hardware", "8xh100", "--seq-len", "2048", "--json", "--method")
+    beside = {
+        method: {row["name"]: row["bytes"] for row in cli(*fit, method).json["memory"]}.get("models beside it", 0.0)
+        for method in ("dpo", "dpo-lora", "dpo-qlora")
+    }
+    assert beside["dpo"] == pytest.approx(2 * 8.03e9 / 8, rel=1e-3)
+    assert not beside["dpo-lora"]
+    assert not beside["dpo-qlora"]
+
+
+@pytest.mark.parametrize("method", ["dpo", "dpo-lora"])
+def test_a_pair_of_answers_stays_in_one_micro_batch(cli: Cli, method: str) -> None:
+    args = ("--model", "llama-3.1-8b", "--hardware", "8xh100", "--seq-len", "2048", "--method", method)
+    fit = cli("fit", *args, "--json").json["result"]
+    assert fit["largest_micro_batch"] % 2 == 0
+    assert fit["micro_batch"] % 2 == 0
+    half = cli("train", *args, "--tokens", "10M", "--micro-batch", "1")
+    assert half.code == 2
+    assert "--micro-batch 2" in half.err
+
+
 def test_reinforcement_learning_counts_rollouts_scoring_and_updates(cli: Cli) -> None:
     # Shao et al. 2024: 2N generated, 2N reference, 6N update; two passes over the rollouts: 16N per generated token
     args = ("train", "--params", "8B", "--hardware", "h100-sxm", "--method", "rl", "--rollout-tokens", "1B")

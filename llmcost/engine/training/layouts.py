@@ -80,7 +80,7 @@ def _options(shape: Shape, machine: Machine, n: float, run: Run, fixed: Mapping[
         "ep": [float(e) for e in divisors(float(shape.n_experts), 256.0) if e & (e - 1) == 0] if moe else [1.0],
         "etp": [1.0, 0.0] if moe else [1.0],  # 0: as much as tp
         "zero": [0.0, 1.0, 3.0],
-        "micro_batch": [float(b) for b in MICRO_BATCHES],
+        "micro_batch": [float(b) for b in MICRO_BATCHES if b % run.together == 0],
         "recompute": [float(NONE), float(SELECTIVE), PARTIAL],
     }
     return [[float(fixed[name])] if name in fixed else values for name, values in free.items()]

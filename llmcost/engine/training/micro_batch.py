@@ -34,6 +34,7 @@ class Run(NamedTuple):
     unfused: Num = 0.0  # 1: attention without a fused kernel, every score passes memory [-]
     filled: Num = 1.0  # share of the tokens computed that are not padding [-]
     memory: Habits = Habits()  # what the stack keeps in memory
+    together: Num = 1.0  # sequences that stay in one micro-batch: 2 where answers are compared in pairs [-]
 
 
 def trained(run: Run) -> Num:

@@ -31,7 +31,9 @@ MICRO_BATCHES = np.arange(1.0, 513.0)
 LENGTHS = np.arange(128.0, 2.0**20 + 1.0, 128.0)
 SHOWN = 4  # remedies
 ACCUMULATES, SHARES_OUT = "hf-trainer", "deepspeed"  # the usual stack of full fine-tuning, and the one that needs less
-CHEAPER = {"full": ("lora", "qlora"), "lora": ("qlora",)}  # methods that hold less
+CHEAPER = {  # methods that hold less
+    "full": ("lora", "qlora"), "lora": ("qlora",), "dpo": ("dpo-lora", "dpo-qlora"), "dpo-lora": ("dpo-qlora",),
+}  # fmt: skip
 MOST = 64  # times as many accelerators that are still proposed
 DEGREES = ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
 
@@ -129,7 +131,8 @@ def _most(trial: Trial, layout: Layout, run: Run, values: Any) -> float:
 
 def _largest(trial: Trial) -> int:
     """Most sequences of a micro-batch."""
-    return int(_most(trial, _wide(trial)._replace(micro_batch=MICRO_BATCHES), trial.run, MICRO_BATCHES))
+    sizes = MICRO_BATCHES * float(trial.run.together)
+    return int(_most(trial, _wide(trial)._replace(micro_batch=sizes), trial.run, sizes))
 
 
 def _longest(trial: Trial) -> int:
@@ -154,8 +157,10 @@ def remedies(trial: Trial) -> list[dict[str, Any]]:
     fixed = trial.fixed
     gpus = float(trial.predicted.gpus)
     tried: list[tuple[str, Run, dict[str, float], str]] = []
-    if fixed.get("micro_batch", 1.0) > 1.0:
-        tried.append(("--micro-batch 1", run, fixed | {"micro_batch": 1.0}, "one sequence at a time fits"))
+    least = float(run.together)
+    if fixed.get("micro_batch", least) > least:
+        fewer = "one sequence at a time fits" if least == 1.0 else "one pair at a time fits"
+        tried.append((f"--micro-batch {least:g}", run, fixed | {"micro_batch": least}, fewer))
     if fixed.get("recompute", 2.0) < FULL:
         tried.append(("--recompute full", run, fixed | {"recompute": float(FULL)}, "it fits, a third more work"))
     if fixed.get("zero", 3.0) < 3.0 and gpus > 1:

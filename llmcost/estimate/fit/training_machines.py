@@ -83,7 +83,7 @@ def answer(question: Question, model: Subject) -> Estimate:
 def _least(shape: Shape, run: Run, fixed: dict[str, float], joined: bool) -> list[Least]:
     """The leanest layout by count, whatever the memory of the card."""
     bare = Machine(*[np.nan] * len(Machine._fields))._replace(scale_up_domain=JOINED if joined else 1.0)
-    lean = {"vpp": 1.0, "cp": 1.0, "micro_batch": 1.0, "recompute": float(FULL)} | fixed
+    lean = {"vpp": 1.0, "cp": 1.0, "micro_batch": float(run.together), "recompute": float(FULL)} | fixed
     found = []
     for count in COUNTS:
         one = run._replace(global_batch=float(count) * lean["micro_batch"])

@@ -23,9 +23,8 @@ from llmcost.estimate.asking.values import TrainingFigures, TrainingNumbers, nam
 from llmcost.estimate.training import stack
 from llmcost.estimate.training.kept import EIGHT_BITS, FOUR_BITS
 from llmcost.keys import methods as declared
-from llmcost.keys.methods import DEFAULT
+from llmcost.keys.methods import DEFAULT, REFERENCE, TEACHER
 
-TEACHER = "teacher"
 FROZEN = {"int8": EIGHT_BITS, "int4": FOUR_BITS}  # formats that weights beside adapters are kept in [bytes]
 ADAPTER_FORMULA = "4 x matmul parameters + 6 x adapters + 3 x attention: frozen weights have no weight gradient"
 FULL_FORMULA = "6 x matmul parameters + 3 x attention at the mean causal context"
@@ -75,6 +74,7 @@ class Method(NamedTuple):
 
     def run(self, full: Run) -> Run:
         """The run of full training with the adapters of the method."""
+        full = full._replace(together=2.0 if self.declared.pairs else 1.0)
         if not self.declared.adapters:
             return full
         return full._replace(adapters=self.adapters, rank=self.rank, weight_bits=8.0 * self.frozen_bytes)
@@ -168,15 +168,19 @@ def read_method(question: Question, model: Subject | None) -> Method:
     name = str(question.stated("method") or DEFAULT)
     if question.scenario.get("method", question.side) is None:
         question.record("method", name, Origin("default", "docs/method.md, defaults"))
-    kind = declared.METHODS[name]
-    if kind.adapters and model is not None:
-        return _adapters(question, model, Method(name))
-    if kind.measured or model is None:
-        return Method(name)
+    kind, method = declared.METHODS[name], Method(name)
+    if model is None:
+        return method
+    if kind.adapters:
+        method = _adapters(question, model, method)
+    if kind.measured:
+        return method
     spread = question.factor("methods", "unmeasured_spread")
     question.record("unmeasured_spread", spread.value, spread.origin, "ratio")
-    method = Method(name, spread=median(spread.value))
-    residents = (_teacher(question),) if kind.beside == TEACHER else _scorers(question, model)
+    method = method._replace(spread=median(spread.value))
+    residents = _beside(question, model, kind)
+    if kind.adapters:  # the reference is the same weights without them
+        return method._replace(residents=residents)
     bytes_each = question.factor("methods", "resident_bytes")
     question.record("resident_bytes", bytes_each.value, bytes_each.origin, "bytes/parameter")
     weights = sum(float(r.shape.params_total) for r in residents) * median(bytes_each.value)
@@ -227,10 +231,12 @@ def _teacher(question: Question) -> Resident:
     return found
 
 
-def _scorers(question: Question, model: Subject) -> tuple[Resident, ...]:
-    """The frozen reference policy, and a reward model where one is named."""
-    reward = _resident(question, "reward_model", "reward model")
+def _beside(question: Question, model: Subject, kind: declared.Method) -> tuple[Resident, ...]:
+    """A teacher; or the frozen reference policy, and the reward model of rollouts where one is named."""
+    if kind.beside == TEACHER:
+        return (_teacher(question),)
     reference = Resident("reference policy", model.shape)
+    reward = None if kind.beside == REFERENCE else _resident(question, "reward_model", "reward model")
     return (reference,) if reward is None else (reference, reward)
 
 
@@ -279,9 +285,12 @@ def _supervised(
     phases = [_phase(model, method, seq_len, tokens, recomputed, name)]
     suffix = "" if name == "training" else f", {name}"
     for resident in method.residents:
+        one = Phase(f"{resident.label}{suffix}", tokens, trains=False, overhead=1.0)
+        if resident.shape is model.shape and model.params_active is not None:  # of which only the size is known
+            phases.append(one._replace(per_param=2.0))
+            continue
         each, uncausal = _forward(resident, seq_len)
-        one = Phase(f"{resident.label}{suffix}", tokens, 0.0, each, trains=False, overhead=1.0, uncausal=uncausal)
-        phases.append(one)
+        phases.append(one._replace(per_token=each, uncausal=uncausal))
     return phases
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from llmcost import units
@@ -116,9 +117,11 @@ def read_run(question: Question) -> Run | NoFit:
 def _tuned_on(question: Question, model: Subject, device: Chip, method: methods.Method) -> int | None:
     """The accelerators of a fine-tuning of which nobody said how many: the fewest that hold it.
 
-    A pre-training run is not asked: it takes as many as its deadline wants, and its usual MFU is known.
+    A pre-training run is not asked: it takes as many as its deadline wants, and its usual MFU is known. Nor are
+    rollouts, whose machines generate as well.
     """
-    if method.declared.pretrains or question.scenario.has("mfu"):
+    drawn = math.isnan(float(model.shape.n_layers))
+    if method.declared.pretrains or method.declared.rollouts or drawn or question.scenario.has("mfu"):
         return None
     gpus = throughput.fewest(question, model, device, method)
     if gpus is not None:

@@ -195,6 +195,11 @@ def predict(
     run = run._replace(unfused=float(build.unfused), filled=build.packing)
     _refuse(question, shape)
     fixed = keeping.restricted(question, method, used) | fixed_by(question)
+    if fixed.get("micro_batch", run.together) % run.together:
+        raise LlmcostError(
+            f"--micro-batch {fixed['micro_batch']:g}: a preferred and a rejected answer stay in one micro-batch",
+            "--micro-batch 2",
+        )
 
     def attempt(habits: Habits) -> Fed:
         def search(count: int, sequences: float, kept: Mapping[str, float]) -> par.Found:
