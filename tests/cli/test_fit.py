@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
 from typing import Any
 
 import jsonschema
 import pytest
 
 from llmcost import schemas
-from tests.conftest import Cli
+from tests.conftest import ROOT, Cli
 
 GIB = 2.0**30
 
@@ -62,6 +63,25 @@ def test_engines_have_the_layouts_that_they_have(cli: Cli) -> None:
     run = answer(cli, "-m", "qwen3-30b-a3b", "-H", "rtx4090", "--gpus", "4", "--framework", "llama.cpp")
     found = run.json["result"]
     assert (found["tp"], found["dp"], found["ep"], found["pp"]) == (1, 1, 1, 4)
+
+
+def test_the_list_holds_what_people_can_get_and_link(cli: Cli) -> None:
+    # DeepSeek-V3 in fp8 weighs 671 GB: no desktop and no eight 32 GB cards hold it
+    machines = cli("fit", "-m", "deepseek-v3", "--json").json["machines"]
+    presets = {
+        row["hardware"]: tomllib.loads((ROOT / f"presets/hardware/{row['hardware']}.toml").read_text())
+        for row in machines
+    }
+    rents = {
+        row["hardware"]
+        for path in (ROOT / "presets/prices").glob("*.toml")
+        for row in tomllib.loads(path.read_text()).get("prices", [])
+    }
+    for row in machines:
+        preset = presets[row["hardware"]]
+        assert row["hardware"] in rents or "purchase_usd" in preset
+        if preset.get("setting") == "desktop":
+            assert row["gpus"] <= (1 if "system_watts" in preset else 8)
 
 
 def test_without_hardware_it_lists_the_smallest_machines(cli: Cli) -> None:

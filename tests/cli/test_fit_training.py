@@ -84,6 +84,14 @@ def test_adapters_beside_weights_of_eight_bits(cli: Cli) -> None:
     assert held[0] - held[1] == pytest.approx(0.95 * 6.98e9, rel=0.02)
 
 
+def test_the_list_of_a_stack_leaves_out_chips_that_it_does_not_run_on(cli: Cli) -> None:
+    # bitsandbytes, of QLoRA, has kernels for NVIDIA's and AMD's GPUs; TPUs, Trainium and Gaudi have stacks of their own
+    rows = cli("fit", "-m", "llama-3.1-70b", "--method", "qlora", "--json").json["machines"]
+    assert not [
+        row["hardware"] for row in rows if row["hardware"].startswith(("tpu", "trainium", "inferentia", "gaudi"))
+    ]
+
+
 def test_without_hardware_it_lists_the_smallest_machines(cli: Cli) -> None:
     run = answer(cli, "-m", "llama-3.1-8b", "--method", "lora")
     machines = run.json["machines"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from llmcost import spec
-from llmcost.catalog import presets_date
+from llmcost.catalog import Catalog, presets_date
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.memory import Memory, memory
@@ -25,6 +25,7 @@ from llmcost.estimate.serving.replicas.options import shape_of
 from llmcost.result import Estimate
 
 MOST, SHOWN = 64.0, 12  # accelerators of one machine that are tried, and machines that are listed
+CARDS = 8.0  # accelerators that a desktop or workstation holds
 
 
 def serving(question: Question, model: Subject) -> Estimate:
@@ -33,7 +34,7 @@ def serving(question: Question, model: Subject) -> Estimate:
     used, shape, format_ = engine(question), shape_of(question, model), dtypes(question, model)[0]
     narrow = precision(question, format_, model)
     rows = []
-    for name in question.catalog.files("hardware"):
+    for name in offered(question.catalog):
         row = _on(question, name, used, shape, narrow)
         if row is not None:
             rows.append(row)
@@ -62,6 +63,20 @@ def serving(question: Question, model: Subject) -> Estimate:
     )
 
 
+def offered(catalog: Catalog) -> list[str]:
+    """Accelerators that have a price, for rent or for sale."""
+    rented = {quote.hardware for name in catalog.files("prices") for quote in catalog.quotes(name, None)}
+    return [name for name in catalog.files("hardware")
+            if name in rented or catalog.load(spec.Accelerator, name)[0].purchase_usd is not None]  # fmt: skip
+
+
+def most(preset: spec.Accelerator) -> float:
+    """How many of a kind are taken to work together: one of a whole machine, the cards of a desktop, or servers."""
+    if preset.setting != "desktop":
+        return MOST
+    return CARDS if preset.system_watts is None else 1.0
+
+
 def _headline(model: Subject, dtype: str, length: str, first: dict[str, Any]) -> str:
     name = f"{model.name[:1].upper()}{model.name[1:]} in {dtype}"
     return f"{name} holds a request of {length} tokens on {first['gpus']} x {first['hardware']}, and on those below it."
@@ -85,7 +100,7 @@ def _on(question: Question, name: str, used: Engine, shape: Shape, narrow: Preci
     if np.isnan(device.machine.bf16_flops) or np.isnan(device.machine.memory_bytes_per_second):
         return None
     known = constants(question, preset.generation, used)
-    every = layouts(shape, device.machine, largest=MOST, stages=not used.tensor_parallel)
+    every = layouts(shape, device.machine, largest=most(preset), stages=not used.tensor_parallel)
     load = Load(median(question.numbers["isl"]), median(question.numbers["osl"]))
     held = memory(shape, device.machine, every, narrow, load, known)
     good = np.asarray((held.room >= known.fit_margin) & ~used.lacks(every))

@@ -18,12 +18,12 @@ from llmcost.engine.training.peak import Memory
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Subject, machine_of
-from llmcost.estimate.fit.machines import SHOWN
+from llmcost.estimate.fit.machines import SHOWN, most, offered
 from llmcost.estimate.fit.verdict import tokens, verdict
-from llmcost.estimate.training import keeping
+from llmcost.estimate.training import keeping, stack
 from llmcost.estimate.training import step as steps
 from llmcost.estimate.training.methods import Method, assumed_shape, read_method
-from llmcost.estimate.training.stack import take_software
+from llmcost.estimate.training.stack import Software, take_software
 from llmcost.estimate.training.throughput import training_dtype
 from llmcost.result import Estimate
 
@@ -51,15 +51,18 @@ def answer(question: Question, model: Subject) -> Estimate:
     shape, fixed = assumed_shape(question, model), steps.fixed_by(question)
     known: dict[tuple[bool, bool], list[Least]] = {}
     rows = []
-    for name in question.catalog.files("hardware"):
+    usual, measured = question.stated("framework") is None, steps.fitted(question.catalog)
+    for name in offered(question.catalog):
         preset, found = question.catalog.load(spec.Accelerator, name)
+        if preset.generation not in measured or (usual and not _runs(question, preset.generation, method, used)):
+            continue
         machine, unfused = machine_of(preset), preset.generation in UNFUSED
         if np.isnan(machine.bf16_flops) or np.isnan(machine.memory_bytes_per_second):
             continue
         kind = (unfused, bool(machine.scale_up_domain > 1))
         if kind not in known:
             known[kind] = _least(shape, run._replace(unfused=float(unfused)), fixed, kind[1])
-        row = _on(machine, known[kind], method)
+        row = _on(machine, [one for one in known[kind] if one.gpus <= most(preset)], method)
         if row is not None:
             driver = float(preset.driver_memory_bytes or machine.shown_bytes)
             rows.append({"hardware": found.name, **row, "driver_bytes": driver})
@@ -78,6 +81,11 @@ def answer(question: Question, model: Subject) -> Estimate:
         arrays={"machines": rows[:SHOWN]},
         presets=presets_date(question.catalog),
     )
+
+
+def _runs(question: Question, generation: str, method: Method, used: Software) -> bool:
+    """Whether the software that the list is of is what people train with on such a chip."""
+    return stack.usual(question.catalog, stack.Asked(method.name, 1, generation)).name == used.name
 
 
 def _least(shape: Shape, run: Run, fixed: dict[str, float], joined: bool) -> list[Least]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
-from llmcost.catalog import source_of
+from llmcost.catalog import Catalog, source_of
 from llmcost.dtypes import DTYPES
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model import transformer as tf
@@ -330,15 +330,19 @@ def _smallest(
     return None
 
 
-def _warn_of_borrowed(question: Question, generation: str) -> None:
-    """Say so where no measured step of this kind of accelerator is in the fit."""
-    fitted = {
+def fitted(catalog: Catalog) -> set[str]:
+    """Generations of accelerators of which measured steps are in the fit."""
+    return {
         kind
-        for row in question.catalog.factors("training")
+        for row in catalog.factors("training")
         if row["name"] == "log_range_generation" and isinstance(row["generation"], list)
         for kind in row["generation"]
     }
-    if generation not in fitted:
+
+
+def _warn_of_borrowed(question: Question, generation: str) -> None:
+    """Say so where no measured step of this kind of accelerator is in the fit."""
+    if generation not in fitted(question.catalog):
         question.warn(
             "W019",
             f"no training step measured on {generation} is in the fit: constants come from its largest measured matrix "
