@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -82,6 +83,26 @@ def test_adapters_beside_weights_of_eight_bits(cli: Cli) -> None:
     )
     held = [next(r["bytes"] for r in one["memory"] if r["name"] == "weights") for one in (wide, narrow)]
     assert held[0] - held[1] == pytest.approx(0.95 * 6.98e9, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("said", "trains"),
+    [
+        (("--seq-len", "4096"), True),
+        (("--micro-batch", "8", "--zero", "3"), True),
+        (("--seq-len", "4096", "--isl", "1000"), False),  # of both: what a user meets is asked first
+        (("--batch", "4"), False),
+        ((), False),
+    ],
+)
+def test_what_is_said_of_training_alone_asks_of_training(
+    cli: Cli, tmp_path: Path, said: tuple[str, ...], trains: bool
+) -> None:
+    plan = tmp_path / "plan.toml"
+    pairs = zip(said[::2], said[1::2], strict=True)
+    lines = [f"{option[2:].replace('-', '_')} = {value}" for option, value in pairs]
+    plan.write_text("\n".join(['model = "llama-3.1-8b"', 'hardware = "h100-sxm"', "gpus = 8", *lines]))
+    assert ("longest_sequence_tokens" in cli("fit", str(plan), "--json").json["result"]) == trains
 
 
 def test_the_list_of_a_stack_leaves_out_chips_that_it_does_not_run_on(cli: Cli) -> None:

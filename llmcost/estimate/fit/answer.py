@@ -6,20 +6,25 @@ from llmcost.catalog import Catalog
 from llmcost.estimate.asking.no_fit import CONFIDENCE
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import chip, subject
-from llmcost.keys import SERVE, TRAIN
+from llmcost.keys import KEYS, SERVE, TRAIN
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, Setting
 
 
+def _only(command: str, other: str) -> list[str]:
+    """Keys that one command takes and the other does not."""
+    return [name for name, key in KEYS.items() if command in key.commands and other not in key.commands]
+
+
 def fit(scenario: Scenario, catalog: Catalog) -> Estimate:
-    """Whether a model fits, to serve it, or to train it where a method is named.
+    """Whether a model fits, to serve it, or to train it where a method is named or what is said is of training alone.
 
     Raises
     ------
     LlmcostError
         Unknown names, impossible values, or no model. A model that does not fit is an answer with exit code 1.
     """
-    trains = scenario.has("method")
+    trains = scenario.has("method") or (scenario.has(*_only(TRAIN, SERVE)) and not scenario.has(*_only(SERVE, TRAIN)))
     question = Question(scenario, catalog, TRAIN if trains else SERVE)
     if trains and not scenario.has("fit_confidence"):  # `train` takes the layouts that pre-training is tuned to
         question = question.over({"fit_confidence": Setting(CONFIDENCE, "default")})

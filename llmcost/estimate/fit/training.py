@@ -258,6 +258,8 @@ def _headline(trial: Trial, chance: float, r: dict[str, Any], cures: list[dict[s
     if verdict(chance) == NOT:
         return f"{first}{cure}."
     longest = f"at most {tokens(r['longest_sequence_tokens'])} tokens a sequence"
+    if not r["longest_sequence_tokens"]:
+        return f"{first}; no length fits with the confidence asked for{cure}."
     if not r["largest_micro_batch"]:
         return f"{first}; {longest} with the confidence asked for{cure}."
     length = tokens(float(trial.run.seq_len))
