@@ -15,7 +15,7 @@ IDLE = frozenset(
 )  # fmt: skip
 _WORD = re.compile(r"rtx|gtx|hbm\d?e?|sxm\d?|nvl\d*|\d+(?:gb|tb)|[a-z]+|\d+")
 _LINK = re.compile(r"sxm\d")
-_COUNT = re.compile(r"\s*(?:(\d{1,7})\s*[x×*]\s*(\S.*?)|(\S.*?)\s*[x×*]\s*(\d{1,7}))\s*")
+_COUNT = re.compile(r"\s*(?:(\d{1,7})\s*[x×*]\s*(\S.*?)|(\S.*?)\s*[x×*]\s*(\d{1,7}))\s*", re.ASCII | re.IGNORECASE)
 
 
 def key(name: str) -> Key:

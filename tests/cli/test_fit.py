@@ -128,3 +128,15 @@ def test_training_on_a_desktop_is_on_one_accelerator(cli: Cli) -> None:
     left, said = cli(*asked.split()).json, cli(*asked.split(), "--gpus", "1").json
     assert left["inputs"]["gpus"]["origin"] == "default"
     assert left["result"] == said["result"]
+
+
+@pytest.mark.parametrize(
+    ("hardware", "layout"), [("3x rtx3090", (1, 3)), ("6x rtx3090", (2, 3)), ("3x h100", (1, 3)), ("8x h100", (8, 1))]
+)
+def test_every_accelerator_works_where_their_number_is_no_power_of_two(
+    cli: Cli, hardware: str, layout: tuple[int, int]
+) -> None:
+    # vLLM's guide to parallelism: where the number of GPUs does not divide the model, stages do: tp 1, pp = GPUs
+    found = cli("fit", "-m", "llama-3.3-70b", "--dtype", "int4", "--hardware", hardware, "--json").json["result"]
+    assert (found["tp"], found["pp"]) == layout
+    assert found["gpus"] == int(hardware.split("x")[0])

@@ -22,6 +22,7 @@ LATENCY, CAPACITY = "latency target", "HBM capacity"
 # a set, not np.unique: that imports numpy.ma, a tenth of a command's start-up
 BATCHES = np.array(sorted({float(round(b)) for b in np.geomspace(1.0, 8192.0, 160)}))
 DEGREES = tuple(float(2**i) for i in range(8))  # 1 to 128
+STAGES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 16.0)  # layers split over any number of cards
 
 
 class Targets(NamedTuple):
@@ -73,7 +74,8 @@ def layouts(
     """Valid layouts of one replica as arrays.
 
     Tensor parallelism in powers of two inside the scale-up domain and at most one rank per query head; pipeline
-    stages only across domains or where the domain is a pair of cards, up to 16; for MoE models, experts split or dealt
+    stages only across domains, where the domain is a pair of cards, or where the accelerators are no power of two and
+    stages use them all, up to 16; for MoE models, experts split or dealt
     whole over the ranks, and data-parallel attention with shared experts.
 
     Parameters
@@ -94,13 +96,16 @@ def layouts(
     section 3.4 (data-parallel attention with shared experts).
     """
     degree = np.array(DEGREES)
-    tp, pp, dp = (axis.ravel() for axis in np.meshgrid(degree, degree[:5], degree, indexing="ij"))
+    tp, pp, dp = (axis.ravel() for axis in np.meshgrid(degree, np.array(STAGES), degree, indexing="ij"))
     domain = 1.0 if np.isnan(machine.scale_up_domain) else float(machine.scale_up_domain)
     # cards without a fabric still sit eight to a server and split layers over PCIe
     size = tp * pp * dp
     widest = max(domain, 8.0, min(tensor, 2.0 * max(domain, 8.0)))
     fits = (tp <= widest) & (tp <= shape.n_heads) & (pp <= shape.n_layers) & (size <= min(gpus, largest))
-    fits &= (pp == 1) | (domain <= 2) | (tp >= min(widest, 8.0)) | ((tp == 1) & stages)
+    even = np.isin(pp, degree)
+    fits &= (
+        (pp == 1) | (domain <= 2) | (even & (tp >= min(widest, 8.0))) | ((tp == 1) & stages) | (~even & (size == gpus))
+    )
     # shared experts ask for a fabric or a network; one pipeline stage keeps the exchange simple
     shared = (dp > 1) & (shape.n_experts > 0) & (pp == 1) & (tp * dp <= shape.n_experts)
     keep = fits & ((dp == 1) | shared)
