@@ -142,8 +142,9 @@ def _elsewhere(option: str, path: list[Any]) -> str:
     key = KEYS.get(option.lstrip("-").replace("-", "_"))
     if key is None or not path or not option.startswith("--"):
         return ""
-    takers = [COMPARE, *key.commands] if CROSSOVER in key.commands else list(key.commands)
-    return f"{' and '.join(takers)} take {option}: llmcost {takers[0]} ... {option}"
+    takers = [COMPARE, *key.commands] if CROSSOVER in key.commands and not key.alone else list(key.commands)
+    takes = "take" if len(takers) > 1 else "takes"
+    return f"{' and '.join(takers)} {takes} {option}: llmcost {takers[0]} ... {option}"
 
 
 def _path(root: Any, args: list[str]) -> list[Any]:

@@ -45,10 +45,7 @@ def options_of(name: str) -> dict[str, Any]:
     """Every option of a command but its scenario argument, in the order of the help."""
     options: dict[str, Any] = {}
     for key in all_keys().values():
-        if name == FIT:
-            if key.name not in FITTING:
-                continue
-        elif not {name, CROSSOVER if name in (COMPARE, SWEEP) else name} & set(key.commands):
+        if not _takes(name, key):
             continue
         sided = key.name.startswith(("train_", "serve_")) and key.name not in KEYS
         options[key.name] = option(
@@ -61,6 +58,13 @@ def options_of(name: str) -> dict[str, Any]:
             autocompletion=_completion(key),
         )
     return options
+
+
+def _takes(name: str, key: Key) -> bool:
+    if name == FIT:
+        return key.name in FITTING
+    many = name in (COMPARE, SWEEP)
+    return name in key.commands or (many and CROSSOVER in key.commands and not key.alone)
 
 
 def _completion(key: Key) -> Callable[[str], list[str]] | None:

@@ -30,6 +30,7 @@ class Key(NamedTuple):
     least: float | None = None  # smallest value that makes sense, where the kind allows smaller ones
     most: float | None = None
     none: bool = False  # the word `none` is an answer: no such limit
+    alone: bool = False  # of one programme that runs: no command of several alternatives takes it
     per: str = ""  # what an amount of money is for: `USD` of the kind becomes `USD/MW`
 
     @property

@@ -12,6 +12,7 @@ import pytest
 from llmcost import api
 from llmcost.cli.app import run
 from llmcost.errors import LlmcostError
+from tests.conftest import Cli
 
 PLAN: dict[str, Any] = {
     "train_cost": "1000",
@@ -236,3 +237,13 @@ def test_credits_may_cancel_the_cost(tmp_path: Path) -> None:
     found = api.crossover(**PLAN, actuals=bill(tmp_path, 3, -1.0)).result
     assert found["actual_usd"] == pytest.approx(-3.0)
     assert found["actual_over_plan"] == pytest.approx(-1.1)  # $30 was planned
+
+
+@pytest.mark.parametrize("command", ["compare", "sweep"])
+def test_alternatives_have_no_actuals(command: str, cli: Cli) -> None:
+    asked = (command, "--train-cost", "1M", "--cost-per-request", "0.05", "--requests", "1M/day")
+    told = cli(*asked, "--vary", "growth=0%/mo,5%/mo", "--actuals", "bill.csv")
+    assert told.code == 2
+    assert "no such option: --actuals" in told.err
+    assert "hint: crossover takes --actuals: llmcost crossover ... --actuals" in told.err
+    assert "--actuals" not in cli(command, "--help").out
