@@ -79,6 +79,31 @@ def test_sliders_of_a_real_model_say_what_the_command_says(cli: Cli, tmp_path: P
         assert float(shown[name]) == pytest.approx(want, rel=1e-6)
 
 
+FLEET = (
+    "crossover", "--train-cost", "5M", "-m", "llama-3.1-70b", "-H", "h100-sxm", "--isl", "1000", "--osl", "200",
+    "--samples", "300",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("state", "options"),
+    [
+        ("#price=1.7&train_cost=3300000&requests=40000000", ("1.7/h", "3.3M", "40M/day")),
+        ("#requests=40000000&price=1.7&horizon=365.25", ("1.7/h", "5M", "40M/day", "--horizon", "1y")),
+    ],
+)
+def test_sliders_that_keep_a_law_move_together(cli: Cli, tmp_path: Path, state: str, options: tuple[str, ...]) -> None:
+    page = tmp_path / "page.html"
+    assert cli(*FLEET, "--requests", "10M/day", "--price", "2/h", "-o", page).code == 0
+    shown = dict(re.findall(r'data-(centre|p5|p95)="([^"]*)"', opened(page, state, tmp_path / "profile")))
+    price, cost, requests, *more = options
+    asked = [word if word != "5M" else cost for word in FLEET]
+    answer = cli(*asked, "--requests", requests, "--price", price, *more, "--json").json
+    days, of = answer["result"]["crossover_days"], answer["ranges"]["crossover_days"]
+    for name, want in (("centre", days), ("p5", of["p5"]), ("p95", of["p95"])):
+        assert shown[name] == "" if want is None else float(shown[name]) == pytest.approx(want, rel=1e-6)
+
+
 def test_the_slider_of_a_comparison_says_who_is_cheapest_there(cli: Cli, tmp_path: Path) -> None:
     page, asked = tmp_path / "page.html", ("compare", "-m", "llama-3.1-8b", "--osl", "100", "--samples", "50")
     varied = ("--vary", "hardware=h100-sxm,l40s")

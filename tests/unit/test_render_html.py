@@ -118,7 +118,7 @@ def test_sliders_move_together_only_where_the_page_can_answer_by_itself(cli: Cli
     for more in (["--added-requests", "1M/day"], ["--price-decline", "30%/y"], ["--retrain-every", "12mo"]):
         found = cli(*GIVEN, *more).out
         assert live.FIXED not in found, more
-        assert live.ALONE in found, more
+        assert live.REST in found, more
     assert 'id="live"' not in cli("train", "--model", "deepseek-v3", "--gpu-hours", "2.788M", "--format", "html").out
 
 
@@ -128,7 +128,8 @@ def test_sliders_of_a_real_model_stop_at_answers_of_the_command(cli: Cli) -> Non
     assert len(page.encode()) < 300_000
     (data,) = re.findall(r'<script type="application/json" id="live-data">(.*?)</script>', page)
     sliders = {slider["key"]: slider for slider in json.loads(data)["sliders"]}
-    assert {"requests", "growth", "utilization", "serve_price", "mfu", "tokens"} <= set(sliders)
+    assert {"requests", "growth", "utilization", "serve_price", "mfu"} <= set(sliders)
+    assert {slider["key"] for slider in json.loads(data)["free"]} == {"tokens", "horizon"}
     for key in ("requests", "utilization"):
         stop = sliders[key]["rows"][0]
         said = cli(*asked, sliders[key]["option"], stop["typed"], "--json").json

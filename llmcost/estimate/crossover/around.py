@@ -1,18 +1,21 @@
-"""The same question with one input moved at a time: the answers that a page shows under its sliders.
+"""The same question with inputs moved: the answers that a page shows under its sliders.
 
-A slider of a page stops only where the engine has answered, so what the page says is what the command says.
+A slider whose input follows a law (`laws`) moves freely, with any other of its kind. The others stop only where the
+engine has answered, one at a time. So what the page says is what the command says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
+from llmcost.estimate.crossover.laws import GROWTHS, PROBES, SHARES, level, read_law, scales
 from llmcost.keys import SIDES, all_keys
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, layer
+from llmcost.units import DAY
 
 FACTORS = (0.25, 0.5, 0.75, 1.5, 2.0, 4.0)
 STEPS = {"growth": (0.0, 0.02, 0.05, 0.1, 0.2), "utilization": (0.2, 0.35, 0.5, 0.65, 0.8, 0.95)}
@@ -21,7 +24,9 @@ MOVED = (
     "requests", "growth", "utilization", "price", "serve_price", "mfu", "tokens", "train_cost", "cost_per_request",
     "isl", "osl",
 )  # fmt: skip
-MOST = 7  # sliders
+HORIZON = "horizon"  # cuts off what lies beyond
+STILL = ("growth", HORIZON)  # the level stays where it is
+MOST = 7  # sliders, beside the horizon
 POINTS = 41  # of a curve
 LEAST, FULL = 0.01, 1.0  # of a share
 DIGITS = 4  # of a point of a curve; the crossing keeps all of its own
@@ -39,18 +44,75 @@ def around(scenario: Scenario, catalog: Catalog, answer: Estimate) -> list[dict[
 
     if answer.result.get("basis") != "usd" or not answer.arrays.get("curve") or answer.exit_code:
         return []
-    rows: list[dict[str, Any]] = []
-    sliders = 0
-    for key in MOVED:
-        value = _said(answer, key)
-        if value is None or sliders == MOST:
+
+    def ask(one: Scenario) -> Estimate:
+        return crossover(one, catalog)
+
+    keys = [key for key in MOVED if _said(answer, key) is not None]
+    if "price" in keys and "serve_price" in keys:
+        keys.remove("serve_price")  # the price of both sides is said
+    free = _free(scenario, answer, keys, ask)
+    stops: list[dict[str, Any]] = []
+    sliders = len(free)
+    for key in keys:
+        if sliders == MOST or any(row["input"] == key for row in free):
             continue
-        here = _row(key, value, "", answer)
-        found = list(_moved(scenario, key, value, lambda one: crossover(one, catalog)))
-        if any(row["curve"] != here["curve"] for row in found):
-            sliders += 1
-            rows += sorted([*found, here], key=lambda row: float(row["value"]))
-    return rows
+        here = _row(key, answer)
+        value = here["value"]
+        found = list(_moved(scenario, key, value, STEPS.get(key) or [value * f for f in FACTORS], ask))
+        if all(row["curve"] == here["curve"] for row in found):
+            continue
+        sliders += 1
+        rows = sorted([*found, here], key=lambda row: float(row["value"]))
+        last = next(row for row in reversed(rows) if row["typed"])
+        alone = not free or not _together(scenario, free, last, {key: last["typed"]}, ask)
+        stops += [row | {"alone": alone} for row in rows]
+    return [*free, *stops]
+
+
+def _free(scenario: Scenario, answer: Estimate, keys: list[str], ask: Asking) -> list[dict[str, Any]]:
+    """The answer for each input that keeps a law, with its powers; none where the laws do not hold together."""
+    rows: list[dict[str, Any]] = []
+    for key in (*keys, HORIZON):
+        if not _certain(answer, key) or (len(rows) == MOST and key != HORIZON):
+            continue
+        here = _row(key, answer)
+        law = read_law(here, list(_moved(scenario, key, here["value"], _probes(key, here["value"]), ask)), key in STILL)
+        if law is not None:
+            rows.append(here | {"training_power": law.training, "inference_power": law.inference})
+    return rows if rows and _together(scenario, rows, rows[0], {}, ask) else []
+
+
+def _certain(answer: Estimate, key: str) -> bool:
+    """Whether an input has one value: one with a range has another spread once it is moved."""
+    forms = [answer.inputs[name] for name in (key, *(f"{side}_{key}" for side in SIDES)) if name in answer.inputs]
+    return all(given.p5 is None for given in forms)
+
+
+def _probes(key: str, value: float) -> tuple[float, float]:
+    """Values at which a law is tried; a share stays below one, a horizon below what was asked."""
+    if key == "growth":
+        return GROWTHS
+    less, more = SHARES if key == HORIZON or all_keys()[key].kind == "share" else PROBES
+    return less * value, more * value
+
+
+def _together(
+    scenario: Scenario, free: list[dict[str, Any]], here: dict[str, Any], said: dict[str, str], ask: Asking
+) -> bool:
+    """Whether the laws hold while all of their inputs move, and another one stands where it was put."""
+    moved, factor = dict(said), 1.0
+    for row in free:
+        power = row["training_power"] - row["inference_power"]
+        to = _probes(row["input"], row["value"])[power < 0 or row["input"] == HORIZON]  # where the crossing is sooner
+        moved[row["input"]] = typed(row["input"], to)
+        factor *= (to / row["value"]) ** power if power else 1.0
+    try:
+        answer = ask(scenario.over(layer(moved, "flag")))
+    except LlmcostError:
+        return False
+    there = _row(free[0]["input"], answer)
+    return there["levels"]["centre"] is not None and scales(here, there, factor)
 
 
 def _said(answer: Estimate, key: str) -> float | None:
@@ -63,8 +125,10 @@ def _said(answer: Estimate, key: str) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _moved(scenario: Scenario, key: str, value: float, ask: Asking) -> Iterator[dict[str, Any]]:
-    for to in STEPS.get(key) or [value * factor for factor in FACTORS]:
+def _moved(
+    scenario: Scenario, key: str, value: float, values: Iterable[float], ask: Asking
+) -> Iterator[dict[str, Any]]:
+    for to in values:
         kind = all_keys()[key].kind
         if abs(to - value) <= 1e-9 * max(abs(to), abs(value)) or (kind == "share" and not LEAST <= to <= FULL):
             continue
@@ -74,7 +138,7 @@ def _moved(scenario: Scenario, key: str, value: float, ask: Asking) -> Iterator[
         except LlmcostError:  # a value that this question has no answer for has no place on the slider
             continue
         if not answer.exit_code and answer.arrays.get("curve"):
-            yield _row(key, to, text, answer)
+            yield _row(key, answer) | {"value": to, "typed": text}
 
 
 def typed(key: str, value: float) -> str:
@@ -84,6 +148,8 @@ def typed(key: str, value: float) -> str:
     ('200000000/day', '5%/mo', '35%', '500')
     """
     kind = all_keys()[key].kind
+    if kind == "seconds":
+        return f"{value / DAY:.10g}d"
     number = f"{round(value, 9):.10g}"
     if kind == "growth":
         return f"{100 * value:.10g}%/mo"
@@ -92,18 +158,29 @@ def typed(key: str, value: float) -> str:
     return number + {"per_day": "/day", "usd_per_hour": "/h"}.get(kind, "")
 
 
-def _row(key: str, value: float, text: str, answer: Estimate) -> dict[str, Any]:
+def _row(key: str, answer: Estimate) -> dict[str, Any]:
     of = answer.ranges.get("crossover_days")
     curve = answer.arrays["curve"]
     at = sorted({round(i * (len(curve) - 1) / (POINTS - 1)) for i in range(POINTS)})
-    return {
-        "input": key,
-        "value": value,
-        "typed": text,
-        "headline": answer.headline,
-        "crossover_days": answer.result.get("crossover_days"),
+    day = answer.result.get("crossover_days")
+    days = {
+        "centre": day if isinstance(day, int | float) else None,
         "p5": of.p5 if of else None,
         "p95": of.p95 if of else None,
+    }
+    growth = answer.inputs["growth"].value if "growth" in answer.inputs else 0.0
+    return {
+        "input": key,
+        "value": _said(answer, key),
+        "training_usd": answer.result.get("training_usd"),
+        "inference_usd_per_day": answer.result.get("inference_usd_per_day"),
+        "growth": growth,
+        "levels": {q: level(day, growth) for q, day in days.items()},
+        "typed": "",
+        "headline": answer.headline,
+        "crossover_days": days["centre"],
+        "p5": days["p5"],
+        "p95": days["p95"],
         "level": answer.result.get("crossover_usd"),
         "curve": [[_short(curve[i].get(name)) for name in COLUMNS] for i in at],
     }

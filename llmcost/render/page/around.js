@@ -1,57 +1,155 @@
-// Sliders that stop where the engine has answered: one input at a time, the others as they were asked.
+// Sliders of a crossover: those that keep a law move together; the others stop where the engine has answered, one of them
+// at a time. `data.base` is the answer as it was asked.
 const inputs = document.getElementById("sliders");
 const status = document.getElementById("live-answer");
+const free = Object.fromEntries((data.free || []).map((s) => [s.key, s]));
+const state = Object.fromEntries((data.free || []).map((s) => [s.key, s.value]));
+let stop = null; // the slider that was moved among the others, and its place
 
-function show(slider, at) {
-  const row = slider.rows[at];
-  status.textContent = row.headline;
-  for (const q of ["centre", "p5", "p95"]) status.dataset[q] = row[q] === null ? "" : String(row[q]);
-  document.getElementById("live-command").textContent = row.typed ? `${slider.option} ${row.typed}` : "as asked";
-  history.replaceState(null, "", row.typed ? `#${slider.key}=${row.value}` : location.pathname);
-  const column = (i) => row.curve.map((point) => point[i]);
-  const far = row.p95 ?? row.centre;
-  const until = far === null ? Infinity : 1.15 * far;
-  const kept = row.curve.filter((point, i) => i < 2 || point[0] <= until).length;
-  const cut = (i) => column(i).slice(0, kept);
-  const band = (low, high) => (column(low)[0] === null ? null : [cut(low), cut(high)]);
-  const bands = { t: band(2, 3), i: band(5, 6) };
+const moved = () => Object.values(free).filter((s) => state[s.key] !== s.value);
+const power = (side) =>
+  Object.values(free).reduce((all, s) => all * (s.powers[side] ? (state[s.key] / s.value) ** s.powers[side] : 1), 1);
+const horizon = () => state.horizon ?? data.horizon;
+const growthOf = (row) => ("growth" in state && state.growth !== free.growth.value ? state.growth : row.growth);
+
+// Days of the crossing and of its range: null beyond the horizon, "unknown" where only the command can say.
+function daysOf(row) {
+  if (!moved().length) return { centre: row.centre, p5: row.p5, p95: row.p95 };
+  const factor = power(0) / power(1), growth = growthOf(row), days = {};
+  for (const q of ["centre", "p5", "p95"]) {
+    const level = row.levels[q];
+    const day = dayOf((level ?? served(data.horizon, row.growth)) * factor, growth); // of what is not known, the least
+    const within = day !== null && day <= horizon();
+    days[q] = level === null ? (within ? "unknown" : null) : within ? day : null;
+  }
+  return days;
+}
+
+const span = (d) => {
+  if (d === null) return "beyond the horizon";
+  return d === "unknown" ? "a day that the command knows" : `day ${d.toLocaleString("en-US", { maximumFractionDigits: 0 })}`;
+};
+
+function said(row, days) {
+  if (!moved().length || !row.levels) return row.headline;
+  if (days.centre === null) return "Inference does not overtake training within the horizon.";
+  const text = `Inference overtakes training on ${span(days.centre)}`;
+  return days.p5 === null || days.p5 === days.p95 ? `${text}.` : `${text}, range ${span(days.p5)} to ${span(days.p95)}.`;
+}
+
+function draw(row, days) {
+  if (!row.curve.length) return; // of a comparison
+  const known = (d) => (typeof d === "number" ? d : null);
+  const far = known(days.p95) ?? known(days.centre);
+  const until = far === null ? horizon() ?? Infinity : 1.15 * far;
+  const [training, inference] = moved().length ? [power(0), power(1)] : [1, 1];
+  const growth = growthOf(row);
+  const more = (t) => (growth === row.growth || t <= 0 ? 1 : served(t, growth) / served(t, row.growth));
+  const kept = row.curve.filter((point, i) => i < 2 || point[0] <= until);
+  const side = (i, factor, time) => kept.map((point) => point[i] * factor * (time ? more(point[0]) : 1));
+  const band = (low, high, ...how) => (kept[0][low] === null ? [] : [side(low, ...how), side(high, ...how)]);
+  const bands = { t: band(2, 3, training), i: band(5, 6, inference, true) };
   curves({
-    day: cut(0), training: cut(1), inference: cut(4), days: row, level: row.level,
-    bands: bands.t && bands.i ? bands : null,
+    day: kept.map((point) => point[0]), training: side(1, training), inference: side(4, inference, true),
+    days: { centre: known(days.centre), p5: known(days.p5), p95: known(days.p95) },
+    level: row.level === null ? null : row.level * training,
+    bands,
   });
 }
 
-for (const slider of data.sliders) {
+const typed = (slider) => {
+  const value = state[slider.key];
+  const scaled = (by) => Number((by * value).toPrecision(10));
+  if (slider.kind === "growth") return scaled(100) + "%/mo";
+  if (slider.kind === "share") return scaled(100) + "%";
+  return scaled(1) + ({ days: "d", per_day: "/day", usd_per_hour: "/h" }[slider.kind] ?? "");
+};
+const shown = (slider) => {
+  const value = state[slider.key];
+  const percent = () => Number((100 * value).toPrecision(3)) + "%";
+  if (slider.kind === "days") return Number((value / 365.25).toPrecision(3)) + " y";
+  if (slider.kind === "growth") return percent() + "/mo";
+  if (slider.kind === "share") return percent();
+  if (slider.kind.startsWith("usd")) return "$" + short(value) + (slider.kind === "usd_per_hour" ? "/h" : "");
+  return short(value) + (slider.kind === "per_day" ? "/day" : "");
+};
+
+function update() {
+  const row = stop === null ? data.base ?? data.sliders[0].rows[0] : stop.slider.rows[stop.at];
+  const days = row.levels ? daysOf(row) : { centre: row.centre, p5: row.p5, p95: row.p95 };
+  status.textContent = said(row, days);
+  for (const q of ["centre", "p5", "p95"]) status.dataset[q] = days[q] === null ? "" : String(days[q]);
+  const options = moved().map((s) => `${s.option} ${typed(s)}`);
+  const places = moved().map((s) => `${s.key}=${state[s.key]}`);
+  if (stop !== null && row.typed) {
+    options.push(`${stop.slider.option} ${row.typed}`);
+    places.push(`${stop.slider.key}=${row.value}`);
+  }
+  document.getElementById("live-command").textContent = options.join(" ") || "as asked";
+  history.replaceState(null, "", places.length ? "#" + places.join("&") : location.pathname);
+  draw(row, days);
+}
+
+function control(slider, attributes, text, change) {
   const label = document.createElement("label"), input = document.createElement("input"), output = document.createElement("output");
-  Object.assign(input, { type: "range", min: 0, max: slider.rows.length - 1, step: 1, value: slider.asked });
+  Object.assign(input, { type: "range", ...attributes });
   input.dataset.key = slider.key;
-  input.dataset.asked = slider.asked;
-  const tell = () => {
-    output.textContent = slider.rows[Number(input.value)].shown;
+  slider.tell = () => {
+    output.textContent = text();
     input.setAttribute("aria-valuetext", output.textContent);
   };
+  slider.put = (value) => {
+    input.value = value;
+    slider.tell();
+  };
   input.addEventListener("input", () => {
-    for (const other of inputs.querySelectorAll("input"))
-      if (other !== input && other.value !== other.dataset.asked) {
-        other.value = other.dataset.asked;
-        other.dispatchEvent(new Event("reset"));
-      }
-    tell();
-    show(slider, Number(input.value));
+    change(Number(input.value));
+    slider.tell();
+    update();
   });
-  input.addEventListener("reset", tell);
   label.append(slider.label, input, output);
   inputs.append(label);
-  tell();
+  slider.tell();
+}
+
+function asAsked(sliders) {
+  for (const slider of sliders) {
+    if (slider.rows) slider.place = slider.asked;
+    else state[slider.key] = slider.value;
+    slider.put(slider.rows ? slider.asked : slider.to(slider.value));
+  }
+}
+
+for (const slider of Object.values(free)) {
+  const { low, high } = slider, log = low > 0 && slider.kind !== "growth";
+  slider.to = (v) => (log ? Math.log(v / low) / Math.log(high / low) : (v - low) / (high - low));
+  const from = (p) => (log ? low * (high / low) ** p : low + p * (high - low));
+  const attributes = { min: 0, max: 1, step: "any", value: slider.to(slider.value) };
+  control(slider, attributes, () => shown(slider), (p) => {
+    state[slider.key] = Number(from(p).toPrecision(4));
+    if (stop !== null && stop.slider.alone) asAsked([stop.slider]), (stop = null);
+  });
+}
+function moveTo(slider, at) {
+  asAsked(data.sliders.filter((other) => other !== slider && other.place !== other.asked));
+  if (slider.alone) asAsked(moved());
+  slider.place = at;
+  stop = { slider, at };
+}
+for (const slider of data.sliders) {
+  slider.place = slider.asked;
+  const attributes = { min: 0, max: slider.rows.length - 1, step: 1, value: slider.asked };
+  control(slider, attributes, () => slider.rows[slider.place].shown, (at) => moveTo(slider, at));
 }
 document.getElementById("live").hidden = false;
 status.textContent = "Move a slider: the curves, the crossing and its range follow.";
-const [key, value] = location.hash.slice(1).split("=");
-const said = data.sliders.find((slider) => slider.key === key);
-const at = said ? said.rows.findIndex((row) => row.value === Number(value)) : -1;
-if (at >= 0) {
-  const input = inputs.querySelector(`input[data-key="${said.key}"]`);
-  input.value = at;
-  input.dispatchEvent(new Event("reset"));
-  show(said, at);
+let asked = false;
+for (const part of location.hash.slice(1).split("&")) {
+  const [key, text] = part.split("="), value = Number(text);
+  const other = data.sliders.find((slider) => slider.key === key);
+  const at = other && text ? other.rows.findIndex((row) => row.value === value) : -1;
+  if (at >= 0) moveTo(other, at), other.put(at), (asked = true);
+  const slider = Object.hasOwn(free, key) && text ? free[key] : null;
+  if (slider && value >= slider.low && value <= slider.high) (state[key] = value), slider.put(slider.to(value)), (asked = true);
 }
+if (asked) update();

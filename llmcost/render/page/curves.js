@@ -9,6 +9,18 @@ const short = (value) => {
   return Number((value / rung[0]).toPrecision(3)) + rung[1];
 };
 
+// Requests served by day t at one request a day at launch: (e^kt - 1) / k, or t where nothing grows.
+const served = (t, growth) => {
+  const k = Math.log1p(growth) / MONTH;
+  return Math.abs(k) < 1e-12 ? t : Math.expm1(k * t) / k;
+};
+// Its inverse; null where the total is never reached.
+const dayOf = (total, growth) => {
+  const k = Math.log1p(growth) / MONTH;
+  if (Math.abs(k) < 1e-12) return total;
+  return 1 + k * total > 0 ? Math.log1p(k * total) / k : null;
+};
+
 function curves({ day, training, inference, bands, days, level }) {
   const chart = document.getElementById("chart");
   if (!chart) return;
@@ -43,7 +55,7 @@ function curves({ day, training, inference, bands, days, level }) {
     const shown = day.map((t, i) => [t, values[i]]).filter(([, v]) => v <= top);
     return shown.length > 1 ? "M" + shown.map(([t, v]) => x(t) + " " + y(v)).join("L") : "";
   };
-  if (bands) nodes.push(make("path", { class: "band i", d: band(bands.i) }));
+  if (bands && bands.i.length) nodes.push(make("path", { class: "band i", d: band(bands.i) }));
   for (const side of ["t", "i"])
     for (const values of bands ? bands[side] : []) nodes.push(make("path", { class: "edge " + side, d: edge(values) }));
   nodes.push(make("path", { class: "line t", d: line(training) }));

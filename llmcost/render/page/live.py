@@ -35,10 +35,12 @@ SLIDERS = {
 }
 REACH = 100.0  # how far a slider goes on either side of what was said
 LONGEST = 14_610.0  # days of the horizon's slider: 40 years
-FIXED = "everything that is not a slider, since it needs the engine again"
+FIXED = "Fixed here: everything that is not a slider, since it needs the engine again"
 AROUND = "around"  # the array of answers with one input moved
-PLACES = "the slider stops at the values that were compared; for others, ask the command"
-ALONE = "each slider moves one input and puts the others back; together, and for all else, ask the command"
+PLACES = "The slider stops at the values that were compared; for others, ask the command"
+ALONE = "Each slider moves one input and puts the others back"
+REST = "for all else, ask the command"
+SMALLEST = 0.01  # share on a slider
 
 
 class Live(NamedTuple):
@@ -76,30 +78,66 @@ def data(estimate: Estimate) -> Live | None:
 
 
 def tables(estimate: Estimate) -> Live | None:
-    """Sliders over answers that the engine gave, one input at a time; None where it gave none."""
+    """Sliders over answers that the engine gave; None where it gave none.
+
+    Inputs that keep a law (`estimate.crossover.laws`) move freely and together; of the others one at a time.
+    """
     rows = estimate.arrays.get(AROUND) or []
-    sliders = []
-    for key in dict.fromkeys(str(row["input"]) for row in rows):
-        mine = [row for row in rows if row["input"] == key]
-        told = all_keys()[key]
-        stops = [
-            {
-                "value": row["value"],
-                "typed": row["typed"],
-                "shown": units.format(told.kind, row["value"]),
-                "headline": words.clean(row["headline"]),
-                "centre": row["crossover_days"],
-                **{name: row[name] for name in ("p5", "p95", "level", "curve")},
-            }
-            for row in mine
-        ]
-        asked = next(i for i, row in enumerate(mine) if not row["typed"])
-        label = words.input_name(key)
-        sliders.append({"key": key, "label": label, "option": told.option, "asked": asked, "rows": stops})
-    if not sliders:
+    if not rows:
         return None
-    box = [svg.WIDTH, svg.HEIGHT, svg.LEFT, svg.RIGHT, svg.TOP, svg.BOTTOM]
-    return Live(_json({"box": box, "sliders": sliders}), ALONE, ("curves.js", "around.js"))
+    stops = [row for row in rows if "training_power" not in row]
+    free = [_freely(row) for row in rows if "training_power" in row]
+    sliders = [
+        _stops(key, [row for row in stops if row["input"] == key]) for key in dict.fromkeys(r["input"] for r in stops)
+    ]
+    found = {
+        "box": [svg.WIDTH, svg.HEIGHT, svg.LEFT, svg.RIGHT, svg.TOP, svg.BOTTOM],
+        "horizon": estimate.result["horizon_days"],
+        "base": _answered(next(row for row in rows if not row["typed"])),
+        "free": free,
+        "sliders": sliders,
+    }
+    names = ", ".join(slider["label"] for slider in free)
+    several = "move together" if len(free) > 1 else "moves"
+    told = (
+        ALONE
+        if not free
+        else f"{names[:1].upper()}{names[1:]} {several}" + (", with any one of the others" if stops else "")
+    )
+    return Live(_json(found), f"{told}; {REST}", ("curves.js", "around.js"))
+
+
+def _answered(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An answer of the engine as a page keeps it."""
+    kept = {name: row[name] for name in ("p5", "p95", "level", "curve", "levels", "growth")}
+    return {"headline": words.clean(row["headline"]), "centre": row["crossover_days"], **kept}
+
+
+def _stops(key: str, mine: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A slider that stops where the engine has answered."""
+    told = all_keys()[key]
+    rows = [
+        {"value": row["value"], "typed": row["typed"], "shown": units.format(told.kind, row["value"]), **_answered(row)}
+        for row in mine
+    ]
+    asked = next(i for i, row in enumerate(mine) if not row["typed"])
+    alone = bool(mine[0]["alone"])
+    return {
+        "key": key, "label": words.input_name(key), "option": told.option, "asked": asked, "alone": alone, "rows": rows,
+    }  # fmt: skip
+
+
+def _freely(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A slider that moves as it likes."""
+    key, value = str(row["input"]), float(row["value"])
+    kind = all_keys()[key].kind
+    value, low, high = {
+        "seconds": (value / units.DAY, min(30.0, value / units.DAY), value / units.DAY),
+        "share": (value, SMALLEST, 1.0),
+        "growth": (value, min(-0.2, value), max(0.5, value)),
+    }.get(kind, (value, value / REACH, value * REACH))
+    made = _slider(key, words.input_name(key), "days" if kind == "seconds" else kind, value, low, high)
+    return made | {"powers": [row["training_power"], row["inference_power"]]}
 
 
 def axis(estimate: Estimate) -> Live | None:

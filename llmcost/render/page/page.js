@@ -2,17 +2,6 @@
 const state = Object.fromEntries(data.sliders.map((s) => [s.key, s.value]));
 const byKey = Object.fromEntries(data.sliders.map((s) => [s.key, s]));
 
-// Requests served by day t at one request a day at launch: (e^kt - 1) / k, or t where nothing grows.
-const served = (t, growth) => {
-  const k = Math.log1p(growth) / MONTH;
-  return Math.abs(k) < 1e-12 ? t : Math.expm1(k * t) / k;
-};
-// Its inverse; null where the total is never reached.
-const dayOf = (total, growth) => {
-  const k = Math.log1p(growth) / MONTH;
-  if (Math.abs(k) < 1e-12) return total;
-  return 1 + k * total > 0 ? Math.log1p(k * total) / k : null;
-};
 // Training over one day of inference at launch [days]; scales with what the sliders change.
 const scale = () =>
   (state.train_cost / byKey.train_cost.value) /
