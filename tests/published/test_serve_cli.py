@@ -129,3 +129,16 @@ def test_separate_pools_have_random_arrivals(cli: Cli, key: str) -> None:
     answer = cli("serve", *asked, "--pools", "disaggregated", option, said)
     assert answer.code == 2
     assert option in answer.err
+
+
+@pytest.mark.parametrize(("hardware", "engine"), [("mi300x", "vllm"), ("trainium2", "neuron"), ("h100-sxm", "tuned")])
+def test_the_engine_that_nobody_named_is_said_and_given_back_answers_the_same(hardware: str, engine: str) -> None:
+    asked: dict[str, Any] = {"model": "llama-3.1-8b", "isl": "500", "osl": "200", "price": "1/h", "hardware": hardware}
+    unnamed = api.serve(**asked)
+    said = unnamed.inputs["framework"]
+    assert (said.value, said.origin) == (engine, "default")
+    named = api.serve(**asked, framework=engine)
+    for key in ("tpot_seconds", "output_tokens_per_second", "usd_per_mtok_output"):
+        assert named.result[key] == pytest.approx(unnamed.result[key], rel=1e-9)
+    (low, _, high), (least, _, most) = (ends(**asked, **more) for more in ({}, {"framework": engine}))
+    assert low <= least < most <= high  # what lies between engines is in the range of one that was not named

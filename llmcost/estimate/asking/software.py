@@ -10,8 +10,9 @@ from llmcost.engine.serving.inputs import Calibration, calibration_from_factors
 from llmcost.engine.serving.ranges import NVIDIA, Classes, fitted, recent
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import Chip
-from llmcost.spec import Framework, ServingStack
+from llmcost.spec import Accelerator, Framework, ServingStack
 
+TUNED = "tuned"  # preset of an engine that nobody names; its constants go by "any"
 LIMITS = {"max_num_seqs": "batch_limit", "chunk_tokens": "chunk_tokens"}  # a preset's key: the engine's constant
 
 
@@ -21,6 +22,12 @@ def stack(catalog: Catalog, name: str) -> ServingStack | None:
         return catalog.load(Framework, name)[0].serving
     except LlmcostError:
         return None
+
+
+def usual(catalog: Catalog, chip: Accelerator) -> str:
+    """The engine that is taken where none is named: the one people use on such a machine, or a tuned one."""
+    rows = catalog.table("defaults", "engines") if chip.setting == "server" else []
+    return next((str(row["framework"]) for row in rows if row["vendor"] == chip.vendor), TUNED)
 
 
 def kin(catalog: Catalog, name: str) -> str:
@@ -34,8 +41,9 @@ def kin(catalog: Catalog, name: str) -> str:
 
 def of_software(catalog: Catalog, name: str, generation: str, year: int | None = None) -> Calibration:
     """Constants of an engine on a generation, with the limits that its preset says it starts with."""
-    of = generation if name != "any" else generation.removesuffix("-rtx")  # a tuned stack knows no cards apart
-    calibration = calibration_from_factors(catalog.factors("serving", "memory"), of, kin(catalog, name), year)
+    drawn = kin(catalog, name)
+    of = generation if drawn != "any" else generation.removesuffix("-rtx")  # a tuned stack knows no cards apart
+    calibration = calibration_from_factors(catalog.factors("serving", "memory"), of, drawn, year)
     found = None if name == "any" else stack(catalog, name)
     limits = {} if found is None else {own: getattr(found, key) for key, own in LIMITS.items()}
     return calibration._replace(**{own: float(value) for own, value in limits.items() if value is not None})

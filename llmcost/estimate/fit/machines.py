@@ -19,7 +19,7 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, machine_of
 from llmcost.estimate.fit.held import lengths, usual_lengths
 from llmcost.estimate.fit.verdict import NOT, tokens, verdict
-from llmcost.estimate.serving.replicas.engines import Engine, constants, engine, share_of
+from llmcost.estimate.serving.replicas.engines import constants, engine, share_of
 from llmcost.estimate.serving.replicas.formats import dtypes, held_once, precision
 from llmcost.estimate.serving.replicas.options import shape_of
 from llmcost.result import Estimate
@@ -31,11 +31,11 @@ CARDS = 8.0  # accelerators that a desktop or workstation holds
 def serving(question: Question, model: Subject) -> Estimate:
     """Every accelerator of the presets, in the fewest that hold one request, the least memory first."""
     lengths(question)
-    used, shape, format_ = engine(question), shape_of(question, model), dtypes(question, model)[0]
+    shape, format_ = shape_of(question, model), dtypes(question, model)[0]
     narrow = precision(question, format_, model)
     rows = []
     for name in offered(question.catalog):
-        row = _on(question, name, used, shape, narrow)
+        row = _on(question, name, shape, narrow)
         if row is not None:
             rows.append(row)
     rows.sort(key=lambda row: (row["gpus"] * row["driver_bytes"], row["gpus"]))
@@ -93,12 +93,13 @@ KEYS = (
 )
 
 
-def _on(question: Question, name: str, used: Engine, shape: Shape, narrow: Precision) -> dict[str, Any] | None:
+def _on(question: Question, name: str, shape: Shape, narrow: Precision) -> dict[str, Any] | None:
     """The fewest accelerators of a kind that hold one request; None where none do or its rates are not known."""
     preset, found = question.catalog.load(spec.Accelerator, name)
     device = Chip(machine_of(preset), preset, found)
     if np.isnan(device.machine.bf16_flops) or np.isnan(device.machine.memory_bytes_per_second):
         return None
+    used = engine(question, preset)
     known = constants(question, preset.generation, used)
     every = layouts(shape, device.machine, largest=most(preset), stages=not used.tensor_parallel)
     load = Load(median(question.numbers["isl"]), median(question.numbers["osl"]))

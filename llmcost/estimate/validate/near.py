@@ -72,7 +72,13 @@ def software(rows: Iterable[Row], catalog: Catalog, side: str) -> str:
 def framework(row: Row, catalog: Catalog, side: str) -> str:
     """The framework of a row, as constants know it."""
     said = cells.text(row, "framework_id").lower()
-    return said and serving.kin(catalog, said) if side == "serving" and said else said or "any"
+    if side != "serving":
+        return said or "any"
+    try:
+        said = said or serving.usual(catalog, cells.accelerator(catalog, cells.text(row, "hardware_id")))
+    except LlmcostError:
+        return "any"
+    return serving.kin(catalog, said)
 
 
 def near(

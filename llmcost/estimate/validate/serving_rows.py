@@ -18,6 +18,7 @@ from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.serving.arrivals import BURST, CLOSED, OPEN
 from llmcost.engine.serving.inputs import Layout, Precision, generation_of
 from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.estimate.asking.software import usual
 from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.validate import cells, described
 from llmcost.estimate.validate.cells import number, positive
@@ -181,6 +182,10 @@ class Lookup:
         years = [d.year for d in dates if d is not None]
         return max(years) if years else None
 
+    def usual(self, hardware: str) -> str:
+        """The engine of a row that names none."""
+        return usual(self.catalog, cells.accelerator(self.catalog, hardware))
+
     def machine(self, name: str) -> tuple[Machine, str]:
         """An accelerator as the engine takes it, and its generation."""
         if name not in self._machines:
@@ -217,7 +222,7 @@ def cases_of_row(row: Mapping[str, str], known: Lookup) -> list[Case]:
         math.nan if batch is None else batch,
         load,
         generation,
-        cells.text(row, "framework_id").lower() or "any",
+        cells.text(row, "framework_id").lower() or known.usual(cells.text(row, "hardware_id")),
         arrivals_of_row(row, load, batch),
         cached_of_row(row),
         cells.text(row, "kind").lower() == "speculative",

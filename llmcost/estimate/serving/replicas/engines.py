@@ -13,18 +13,19 @@ from llmcost.engine.serving.memory import memory, share_taken
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.no_fit import confidence
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.software import of_software
+from llmcost.estimate.asking.software import TUNED, of_software, stack, usual
 from llmcost.estimate.asking.subject import Chip
-from llmcost.spec import Framework, ServingStack
+from llmcost.spec import Accelerator, Framework, ServingStack
 
 LIKELY = 0.5  # a layout that fits with less is not taken
 
 
 class Engine(NamedTuple):
-    """A serving engine as calibrations name it ("any" where none is named), and what it has."""
+    """A serving engine as calibrations name it ("any": a tuned one that nobody names), and what it has."""
 
     name: str = "any"
     has: ServingStack | None = None
+    stated: bool = True  # else it is the usual one on such a machine
 
     @property
     def tensor_parallel(self) -> bool:
@@ -45,15 +46,16 @@ class Engine(NamedTuple):
         return found
 
 
-def engine(question: Question) -> Engine:
-    """The engine that was named."""
+def engine(question: Question, chip: Accelerator) -> Engine:
+    """The engine that was named, or the usual one on such a machine."""
     found = question.preset("framework", Framework)
     if found is None:
-        return Engine()
+        name = usual(question.catalog, chip)
+        return Engine(stated=False) if name == TUNED else Engine(name, stack(question.catalog, name), False)
     framework, where = found
     if framework.serving is None:
         raise LlmcostError(f"{where.name} serves no models: it trains them", "llmcost presets list frameworks")
-    return Engine(str(where.name), framework.serving)
+    return Engine() if where.name == TUNED else Engine(str(where.name), framework.serving)
 
 
 def constants(question: Question, generation: str, used: Engine) -> Calibration:

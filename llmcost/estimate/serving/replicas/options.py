@@ -25,7 +25,7 @@ from llmcost.estimate.asking.ledger import Origin, as_number
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.own import Own, Place, own
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.software import classes_of, kin
+from llmcost.estimate.asking.software import TUNED, classes_of, kin
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.money.rent import Terms
 from llmcost.estimate.serving.replicas.engines import Engine, constants, engine, settled
@@ -35,6 +35,7 @@ from llmcost.estimate.serving.replicas.targets import targets
 
 SOURCE = "docs/method.md, serving"
 RESIDUALS = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
+USUAL = "docs/method-serving.md, engines: the usual one"
 OWN = "measurements of one's own: docs/method.md"
 
 
@@ -111,7 +112,9 @@ def options(
     shape = shape_of(question, model)
     _warn_context(question, model)
     formats = dtypes(question, model)
-    used, generation = engine(question), generation_of(device.preset.generation, device.machine)
+    used, generation = engine(question, device.preset), generation_of(device.preset.generation, device.machine)
+    if not used.stated:
+        question.record("framework", TUNED if used.has is None else used.name, Origin("default", USUAL))
     known = constants(question, generation, used)
     calibration = _imbalance(question, shape, _limits(question, known, used.name, static, phase))
     alone = static or phase == "prefill"
@@ -120,7 +123,7 @@ def options(
         stack = None
     candidates, load = _layouts(question, shape, device, gpus, used), _load(question, phase)
     piped = not static and bool(np.all(np.asarray(candidates.pp) > 1))
-    widths = _half_widths(question, device, shape, known, used.name, alone, piped)
+    widths = _half_widths(question, device, shape, known, used, alone, piped)
     _errors(question, widths, stack, _place(question, model, device))
     kept, default = targets(question, static, phase)
     precisions = tuple(precision(question, d, model) for d in formats)
@@ -243,9 +246,9 @@ def _place(question: Question, model: Subject, device: Chip) -> Place:
 
 
 def _half_widths(
-    question: Question, device: Chip, shape: Shape, known: Calibration, engine: str, alone: bool, piped: bool
+    question: Question, device: Chip, shape: Shape, known: Calibration, used: Engine, alone: bool, piped: bool
 ) -> dict[str, tuple[Num, Num]]:
-    """Of a named engine by class; of a tuned stack by what a first token may meet."""
+    """By class, and as wide as engines differ where none was named; of a tuned one by what a first token may meet."""
     factors, generation = question.catalog.factors("serving"), device.preset.generation
     rows, unseen = question.catalog.table("serving", "ranges"), _unseen(question, device, factors)
     if piped:
@@ -255,17 +258,21 @@ def _half_widths(
             "a layout without stages (--pp 1), or llmcost calibrate FILE with measurements of your own",
         )
     unseen = unseen or piped
-    if engine == "any":
+    tpot, rate = Z95 * known.tpot_log_spread, Z95 * known.throughput_log_spread
+    if used.has is None:
         kind = kind_of(alone, False, shape.n_experts > 0, False)
-        tpot, rate = Z95 * known.tpot_log_spread, Z95 * known.throughput_log_spread
-        low, high = sides(spread_from_factors(factors, generation, engine), kind)
+        low, high = sides(spread_from_factors(factors, generation, used.name), kind)
         found = {"tpot": (tpot, tpot), "ttft": (Z95 * low, Z95 * high), "throughput": (rate, rate)}
         wider = {row["quantity"]: row for row in rows if unseen and row["class"] == "rare"}
         return found | {q: (found[q][0] * row["low"], found[q][1] * row["high"]) for q, row in wider.items()}
-    software = generation_of(generation, device.machine), kin(question.catalog, engine)
+    software = generation_of(generation, device.machine), kin(question.catalog, used.name)
     classes = classes_of(device, shape, factors, software, alone)
     classes = classes._replace(rare=classes.rare or piped)
-    return {q: ranges.half_widths(rows, q, classes) for q in ranges.QUANTITIES}
+    found = {q: ranges.half_widths(rows, q, classes) for q in ranges.QUANTITIES}
+    if used.stated:
+        return found
+    least = {"tpot": tpot, "ttft": 0.0, "throughput": rate}
+    return {q: (np.maximum(low, least[q]), np.maximum(high, least[q])) for q, (low, high) in found.items()}
 
 
 def _unseen(question: Question, device: Chip, factors: list[dict[str, Any]]) -> bool:
