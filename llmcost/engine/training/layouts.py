@@ -176,6 +176,12 @@ def footprint(shape: Shape, machine: Machine, layout: Layout, run: Run) -> Memor
     return held.within(machine.shown_bytes)
 
 
+def _kept(layout: Layout, which: npt.NDArray[np.bool_]) -> Layout:
+    """Some of the layouts; what is the same for all stays a scalar."""
+    axes = (np.broadcast_to(axis, which.shape)[which] if np.ndim(axis) else axis for axis in layout)
+    return Layout(*axes)
+
+
 def settle(shape: Shape, machine: Machine, layout: Layout, run: Run, slack: float = 1.0) -> Layout:
     """The layouts with partial recomputation settled: the fewest fully recomputed layers that fit.
 
@@ -192,13 +198,18 @@ def settle(shape: Shape, machine: Machine, layout: Layout, run: Run, slack: floa
     --------
     See `search`.
     """
-    margin = run.memory.margin
-    some = footprint(shape, machine, layout._replace(recompute=SELECTIVE + 1e-9), run).needed(margin)
-    full = footprint(shape, machine, layout._replace(recompute=float(FULL)), run).needed(margin)
+    size = np.broadcast_shapes(*(np.shape(axis) for axis in layout))
+    partial = np.broadcast_to(np.asarray(layout.recompute) == PARTIAL, size)
+    if not partial.any():
+        return layout
+    open_, margin = _kept(layout, partial), run.memory.margin
+    some = footprint(shape, machine, open_._replace(recompute=SELECTIVE + 1e-9), run).needed(margin)
+    full = footprint(shape, machine, open_._replace(recompute=float(FULL)), run).needed(margin)
     limit = slack * machine.shown_bytes
     share = np.clip((some - limit) / np.maximum(some - full, 1.0), 0.0, 1.0)
-    layers = np.ceil(share * shape.n_layers) / shape.n_layers
-    return layout._replace(recompute=np.where(layout.recompute == PARTIAL, SELECTIVE + layers, layout.recompute))
+    level = np.array(np.broadcast_to(layout.recompute, size), dtype=float)
+    level[partial] = SELECTIVE + np.ceil(share * shape.n_layers) / shape.n_layers
+    return layout._replace(recompute=level)
 
 
 def _choice(index: int, layout: Layout, steps: Step, memory: Memory, fits: bool) -> Choice:
@@ -262,14 +273,16 @@ def search(
     if not np.size(every.tp):
         raise ValueError("no valid layout")
     memory = footprint(shape, machine, every, run)
-    steps = step(shape, machine, every, run, calibration)
     total = np.broadcast_to(memory.needed(run.memory.margin), np.shape(every.tp))
     fits = total <= slack * machine.shown_bytes * (1 + 1e-9)
     if not fits.any():
         least = int(np.argmin(total))
         missing = float(total[least] - slack * machine.shown_bytes)
-        best = _choice(least, every, steps, memory, False)
+        alone = _kept(every, np.arange(len(total)) == least)
+        steps = step(shape, machine, alone, run, calibration)
+        best = _choice(0, alone, steps, footprint(shape, machine, alone, run), False)
         return Found(best, None, "capacity", len(total), 0, missing)
+    steps = step(shape, machine, every, run, calibration)
     seconds = np.where(fits, steps.step_seconds, np.inf)
     first = int(np.argmin(seconds))
     best = _choice(first, every, steps, memory, True)

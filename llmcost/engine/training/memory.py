@@ -225,7 +225,35 @@ def activation_bytes(
     1.0
     """
     lay = layout
-    tokens = lay.micro_batch * seq_len / lay.cp / lay.tp
+    each = per_token(shape, lay.recompute, seq_len, fused_attention, dropout, input_bytes)
+    return bytes_in_flight(each, lay, seq_len, micro_batches)
+
+
+class PerToken(NamedTuple):
+    """Activations of one token [bytes]."""
+
+    kept: Num  # of all layers
+    working: Num  # of the layer that is recomputed
+
+
+def per_token(
+    shape: Shape, recompute: Num, seq_len: Num, fused_attention: Num = 1.0, dropout: Num = 0.0, input_bytes: Num = 2.0
+) -> PerToken:
+    """What a token leaves for the backward pass, before layouts share it out [bytes].
+
+    Parameters
+    ----------
+    shape, seq_len, fused_attention, dropout, input_bytes
+        As in `activation_bytes`.
+    recompute : float or array
+        As in `Layout`.
+
+    Source: as `activation_bytes`.
+
+    Examples
+    --------
+    See `activation_bytes`.
+    """
     kept = kept_elements(shape)
     scores = 5.0 * shape.n_heads * seq_len * shape.attention_layers * (1.0 - np.asarray(fused_attention))
     masks = 2.0 * dropout * shape.d_model * shape.n_layers
@@ -237,10 +265,33 @@ def activation_bytes(
     lean = 2.0 * (wide - expanded) + input_bytes * (kept.context + kept.routed)
     keep_selective = np.where(np.asarray(fused_attention) > 0, lean, keep_all - scores)
     keep_full = 2.0 * shape.d_model * shape.n_layers
-    share = np.clip(np.asarray(lay.recompute, dtype=float) - SELECTIVE, 0.0, 1.0)
-    keep = np.where(np.asarray(lay.recompute) < SELECTIVE, keep_all, keep_selective * (1 - share) + keep_full * share)
+    share = np.clip(np.asarray(recompute, dtype=float) - SELECTIVE, 0.0, 1.0)
+    keep = np.where(np.asarray(recompute) < SELECTIVE, keep_all, keep_selective * (1 - share) + keep_full * share)
+    return PerToken(keep, np.where(share > 0, keep_all / shape.n_layers, 0.0))
+
+
+def bytes_in_flight(each: PerToken, layout: Layout, seq_len: Num, micro_batches: Num) -> Num:
+    """Activations of the micro-batches that the first pipeline stage has begun and not ended [bytes].
+
+    Parameters
+    ----------
+    each : PerToken
+        Of `per_token`.
+    layout, seq_len, micro_batches
+        As in `activation_bytes`.
+
+    Source: Narayanan et al. 2021, arXiv 2104.04473, section 2.2.
+
+    Examples
+    --------
+    Two tokens on each of four stages: the first one has begun four micro-batches and holds a quarter of the layers.
+
+    >>> float(bytes_in_flight(PerToken(8.0, 0.0), Layout(1, 4, 1, 1, 1, 1, 1, 0, 0, 1, 0), 2, 6))
+    16.0
+    """
+    lay = layout
+    tokens = lay.micro_batch * seq_len / lay.cp / lay.tp
     interleaved = np.where(np.asarray(lay.vpp) > 1, 1.0 + (lay.pp - 1.0) / (lay.pp * lay.vpp), 1.0)
     in_flight = np.minimum(micro_batches, lay.pp) * interleaved
-    working = np.where(share > 0, keep_all / shape.n_layers, 0.0)
-    found: Num = tokens * (keep * in_flight / lay.pp + working)
+    found: Num = tokens * (each.kept * in_flight / lay.pp + each.working)
     return found

@@ -14,8 +14,9 @@ from llmcost.engine.training.memory import (
     SELECTIVE,
     Layout,
     States,
-    activation_bytes,
+    bytes_in_flight,
     expert_input_width,
+    per_token,
     shard_ranks,
     zero_bytes,
 )
@@ -67,7 +68,13 @@ class Habits(NamedTuple):
         """What layouts of these ZeRO stages keep."""
         shards = np.asarray(zero) >= 3
         pairs = zip(self.replicated, self.sharded, strict=True)
-        return Keeping(*(a if a is b or np.all(a == b) else np.where(shards, b, a) for a, b in pairs))
+        return Keeping(*(a if _same(a, b) else np.where(shards, b, a) for a, b in pairs))
+
+
+def _same(a: Num, b: Num) -> bool:
+    """Whether two values are the same everywhere; floats, as most are, are not sent through numpy."""
+    same = a == b
+    return same if isinstance(same, bool) else bool(np.all(same))
 
 
 class Trained(NamedTuple):
@@ -187,29 +194,33 @@ def _gathered(parts: _Parts, lay: Layout, micro_batches: Num, keeping: Keeping, 
 
 
 def _activations(
-    shape: Shape, lay: Layout, seq_len: Num, in_flight: Num, keeping: Keeping, trained: Trained
-) -> tuple[Num, Num]:
-    """Activations of a stage at its peak [bytes]: what is kept, and of the layer that is worked on."""
+    shape: Shape, lay: Layout, seq_len: Num, micro_batches: Num, keeping: Keeping, trained: Trained
+) -> tuple[Num, Num, Num]:
+    """Activations of a stage at its peak [bytes]: kept with all in flight, with one, and of the layer worked on."""
     k, fused = keeping, trained.fused
     inputs = np.where((np.asarray(trained.fp8) > 0) & (np.asarray(k.narrow) > 0), 1.0, 2.0)
-    kept = activation_bytes(shape, lay, seq_len, in_flight, fused, 0.0, inputs)
-    one = lay._replace(recompute=float(NONE), pp=1.0, vpp=1.0)
-    layer = activation_bytes(shape, one, seq_len, 1.0, fused) / shape.n_layers
     level = np.asarray(lay.recompute, dtype=float)
     share = np.clip(level - SELECTIVE, 0.0, 1.0)
-    whole = activation_bytes(shape, lay._replace(recompute=float(FULL)), seq_len, in_flight, fused) - layer
-    recomputed = share * whole  # inputs of layers that are recomputed in full
-    kept = kept - np.where(share > 0, layer, 0.0) - recomputed
-    kept = kept * np.where(level < SELECTIVE, k.kept, k.selective) + recomputed
+    each = per_token(shape, lay.recompute, seq_len, fused, 0.0, inputs)
+    in_full = per_token(shape, float(FULL), seq_len, fused)
+    one = lay._replace(pp=1.0, vpp=1.0)
+    layer = bytes_in_flight(per_token(shape, float(NONE), seq_len, fused), one, seq_len, 1.0) / shape.n_layers
+    worked_on, part = np.where(share > 0, layer, 0.0), np.where(level < SELECTIVE, k.kept, k.selective)
     tokens = lay.micro_batch * seq_len / lay.cp
     element = np.where(np.asarray(trained.adapters) > 0, k.tuned_checkpoint, k.checkpoint)
-    kept = kept + (element - 2.0) * share * shape.d_model * shape.n_layers * tokens / lay.tp / lay.pp
-    kept = np.where(np.asarray(k.activations_on_host) > 0, 0.0, kept)
+    wider = (element - 2.0) * share * shape.d_model * shape.n_layers * tokens / lay.tp / lay.pp
+
+    def kept(at: Layout, begun: Num) -> Num:
+        recomputed = share * (bytes_in_flight(in_full, at, seq_len, begun) - layer)  # inputs of layers in full
+        held = (bytes_in_flight(each, at, seq_len, begun) - worked_on - recomputed) * part + recomputed + wider
+        return np.where(np.asarray(k.activations_on_host) > 0, 0.0, held)
+
     # sequence parallelism gathers the input of a block, and the gradient of its output, on every rank
     around = np.where(np.asarray(lay.tp) > 1, 4.0 * shape.d_model * tokens, 0.0)
     visits = np.where(np.asarray(shape.moe_layers) > 0, shape.topk * expert_input_width(shape), 0.0)
     routed = 2.0 * k.dispatched * visits * tokens / lay.tp
-    return kept, np.where(share > 0, k.working * layer, 0.0) + routed + around
+    working = np.where(share > 0, k.working * layer, 0.0) + routed + around
+    return kept(lay, micro_batches), kept(lay._replace(vpp=1.0), np.minimum(micro_batches, 1.0)), working
 
 
 def _update(parts: _Parts, lay: Layout, keeping: Keeping, trained: Trained) -> Num:
@@ -269,8 +280,8 @@ def training_memory(
     parts = _parts(shape, lay)
     weights, gradients, optimizer = _held(parts, lay, _states(shape, k, trained), k)
     gathered = _gathered(parts, lay, micro_batches, k, trained)
-    first = sum(_activations(shape, lay, seq_len, micro_batches, k, trained))
-    kept, layer = _activations(shape, lay._replace(vpp=1.0), seq_len, np.minimum(micro_batches, 1.0), k, trained)
+    every, kept, layer = _activations(shape, lay, seq_len, micro_batches, k, trained)
+    first = every + layer
     loss = k.logit * shape.vocab_size * lay.micro_batch * seq_len / (lay.cp * lay.tp)
     at_end = np.where(np.asarray(lay.pp) > 1, kept + np.maximum(layer, loss) > first, True)
     # logits are gone when the backward pass reaches a layer, and activations when the optimizer steps

@@ -55,16 +55,17 @@ def _local_params(shape: Shape, lay: Layout) -> tuple[Num, Num]:
     return dense, experts / (lay.ep * lay.etp * lay.pp)
 
 
-def _gather_per_byte(shape: Shape, machine: Machine, lay: Layout, cal: Calibration) -> tuple[Num, Num]:
-    """Gather of one byte per weight over all ranks that repeat it, and over those that shard it [s per byte]."""
+def _gather_per_byte(shape: Shape, machine: Machine, lay: Layout, cal: Calibration) -> Num:
+    """Gather of one byte per weight over the ranks that shard it [s per byte]."""
     dense, experts = _local_params(shape, lay)
     rates = (machine.link_bytes_per_second * cal.network, machine.network_bytes_per_second * cal.network)
-    times = []
-    for ranks, expert_ranks in (shard_ranks(lay._replace(shard=0.0)), shard_ranks(lay)):
-        near = group(ranks, lay.tp, machine.scale_up_domain)
-        far = group(expert_ranks, lay.ep * lay.etp, machine.scale_up_domain)
-        times.append(gather_seconds(dense, near, *rates) + gather_seconds(experts, far, *rates))
-    return times[0], times[1]
+    ranks, expert_ranks = shard_ranks(lay)
+    near = group(ranks, lay.tp, machine.scale_up_domain)
+    found = gather_seconds(dense, near, *rates)
+    if not np.any(experts):
+        return found
+    far = group(expert_ranks, lay.ep * lay.etp, machine.scale_up_domain)
+    return found + gather_seconds(experts, far, *rates)
 
 
 def _near(machine: Machine) -> Machine:
@@ -72,20 +73,22 @@ def _near(machine: Machine) -> Machine:
     return machine._replace(network_bytes_per_second=machine.link_bytes_per_second)
 
 
-def _reductions(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> tuple[Num, Num]:
-    """Traffic of weights and gradients: in every micro-batch (ZeRO-3), and once per step [s].
+def _reductions(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> tuple[Num, Num, Num]:
+    """Traffic of weights and gradients [s]: in every micro-batch (ZeRO-3), of it what no network adds, and per step.
 
     ZeRO-3 gathers 16-bit weights forward and backward and reduces gradients; with a pipeline it keeps the weights and
     gathers once per step. The others reduce 16-bit gradients and gather 16-bit weights once per step. Frozen weights
     travel forward and backward in the bits they are kept in, and have no gradients.
     """
-    wide, inner = _gather_per_byte(shape, machine, lay, cal)
+    inner = _gather_per_byte(shape, machine, lay, cal)
+    wide = _gather_per_byte(shape, machine, lay._replace(shard=0.0), cal) if np.any(lay.shard) else inner
+    beside = _gather_per_byte(shape, _near(machine), lay, cal)
     flowing = (np.asarray(lay.zero) >= 3) & (np.asarray(lay.pp) == 1)
     frozen = np.asarray(run.adapters) > 0
     each = np.where(frozen, 4.0 * np.minimum(run.weight_bits, 16.0) / 16.0, 6.0)
     across = np.where((np.asarray(lay.shard) > 0) & ~frozen, 2.0 * (wide - inner), 0.0)
     once = np.where(flowing, across, 4.0 * wide * _share(shape, run))
-    return np.where(flowing, each * inner, 0.0), once
+    return np.where(flowing, each * inner, 0.0), np.where(flowing, each * beside, 0.0), once
 
 
 def _share(shape: Shape, run: Run) -> Num:
@@ -134,9 +137,8 @@ def _rows(work: Work, shape: Shape, machine: Machine, lay: Layout, micro: Num, r
     """The step by kind, up to and with the optimizer [s]."""
     busy = sum(work[1:6], start=work.gemm)
     paced = join(busy, work.launch, cal.launch_join) + work.waited
-    flow, once = _reductions(shape, machine, lay, run, cal)
     # what nothing hides of a gather is its work on the device; the wait for the network is hidden or joined
-    beside = _reductions(shape, _near(machine), lay, run, cal)[0]
+    flow, beside, once = _reductions(shape, machine, lay, run, cal)
     sharded = join(paced, flow, cal.overlap) + cal.gather * beside
     hidden = (1.0 - cal.dp_exposed) * once
     gradient = cal.dp_exposed * once + join(hidden, paced, 2.0) - paced

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+from weakref import WeakKeyDictionary
 
 from llmcost import spec
 from llmcost.catalog import Catalog
+from llmcost.engine.machine.roofline import Machine
 from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.subject import machine_of
 
 BLANK = {"", "-", "nan", "none", "null", "n/a", "na", "<na>"}  # what programs write into an empty cell
 MOST = 1e18  # no input of a row is larger
@@ -18,6 +22,30 @@ WORDS = {"gpu", "tensor", "core", "accelerator", "oam", "hbm", "hbm2", "hbm2e", 
          "graphics", "generation", "edition", "blackwell"}  # fmt: skip
 MEMORY_SLACK = 0.1  # "180 GB" and "192 GB" are sold as one accelerator
 VARIANT = re.compile(r"-(instruct|chat|it|hf|base|fp8|bf16|fp16|nvfp4|fp4|awq|gptq|int4|int8|dynamic)$")
+
+
+_FOUND: WeakKeyDictionary[Catalog, dict[tuple[Any, str], Any]] = WeakKeyDictionary()
+R = TypeVar("R")
+
+
+def once(catalog: Catalog, find: Callable[[Catalog, str], R], name: str) -> R:
+    """What a look-up finds under a name, or the error it ends with; many rows name the same presets.
+
+    Raises
+    ------
+    LlmcostError
+        That of the look-up, each time it is asked.
+    """
+    known = _FOUND.setdefault(catalog, {})
+    if (find, name) not in known:
+        try:
+            known[find, name] = find(catalog, name)
+        except LlmcostError as error:
+            known[find, name] = error
+    found = known[find, name]
+    if isinstance(found, LlmcostError):
+        raise found
+    return cast("R", found)
 
 
 def text(row: Mapping[str, str], name: str) -> str:
@@ -74,6 +102,25 @@ def accelerator(catalog: Catalog, name: str) -> spec.Accelerator:
     """
     if not name:
         raise LlmcostError("hardware_id is blank: the accelerator is not stated")
+    return once(catalog, _accelerator, name)
+
+
+def machine(catalog: Catalog, name: str) -> Machine:
+    """An accelerator, however it is spelled, as the engine takes it.
+
+    Raises
+    ------
+    LlmcostError
+        As `accelerator`.
+    """
+    return once(catalog, _machine, name)
+
+
+def _machine(catalog: Catalog, name: str) -> Machine:
+    return machine_of(accelerator(catalog, name))
+
+
+def _accelerator(catalog: Catalog, name: str) -> spec.Accelerator:
     try:
         return catalog.load(spec.Accelerator, name)[0]
     except LlmcostError as unknown:
@@ -113,6 +160,10 @@ def model(catalog: Catalog, name: str) -> spec.Model:
     LlmcostError
         No model of that name.
     """
+    return once(catalog, _model, name)
+
+
+def _model(catalog: Catalog, name: str) -> spec.Model:
     try:
         return catalog.load(spec.Model, name)[0]
     except LlmcostError as unknown:

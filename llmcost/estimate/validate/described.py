@@ -44,7 +44,7 @@ def shape_of_row(row: Mapping[str, str], catalog: Catalog) -> Shape:
             unknown = error
         else:
             if preset.n_layers is not None:
-                return tf.shape_of(preset)
+                return cells.once(catalog, _shape, name)
     total, active = stated_counts(row)
     if name and unknown is None and total is None:
         total = preset.params_total
@@ -58,6 +58,10 @@ def shape_of_row(row: Mapping[str, str], catalog: Catalog) -> Shape:
     if (positive(row, "ep") or 1.0) > 1.0 or positive(row, "moe_experts"):
         raise LlmcostError("a mixture of experts without its architecture and active parameters")
     return tf.dense_shape(total)
+
+
+def _shape(catalog: Catalog, name: str) -> Shape:
+    return tf.shape_of(cells.model(catalog, name))
 
 
 def stated_counts(row: Mapping[str, str]) -> tuple[float | None, float | None]:

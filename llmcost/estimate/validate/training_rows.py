@@ -28,7 +28,6 @@ from llmcost.engine.training.micro_batch import FP8, PRECISIONS, Run
 from llmcost.engine.training.peak import Habits
 from llmcost.engine.training.step import overhead_share, step
 from llmcost.errors import LlmcostError, did_you_mean
-from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.training.kept import habits_of
 from llmcost.estimate.training.stack import (
     Asked,
@@ -112,7 +111,7 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     year, method = positive(row, "year"), _method(cells.text(row, "method").lower())
     run = Run(values["seq_len"], values["global_batch_seqs"], PRECISIONS[precision])
     run = run._replace(unfused=float(stores_scores(accelerator.generation, year)))
-    machine = machine_of(accelerator)
+    machine = cells.machine(catalog, cells.text(row, "hardware_id"))
     named = cells.text(row, "framework_id").lower()
     narrow, shards = float(run.precision) >= FP8, fixed.get("zero") == 3.0
     asked = Asked(method, values["n_gpus"], accelerator.generation, narrow, shards)

@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from llmcost import spec
 from llmcost.catalog import Catalog
+from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.batch import TOKENS_PER_GPU, usual_batch
-from llmcost.engine.training.calibration import Calibration, calibration_from_factors, stacked
+from llmcost.engine.training.calibration import Calibration, Stack, calibration_from_factors, stacked
 from llmcost.engine.training.micro_batch import FP8, PRECISIONS, Run
 from llmcost.engine.training.peak import Habits
 from llmcost.errors import LlmcostError
-from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.training import keeping
 from llmcost.estimate.training.campaign import Like, billed, is_early
 from llmcost.estimate.training.feed import feed
@@ -36,6 +36,13 @@ DAYS_WANTED = 30.0  # a blank number of accelerators: as many as finish in a mon
 MFU_GUESSED = 0.4
 NATIVE = ("bf16", "fp16", "fp8")  # formats of a model that its training may have been in
 SLACK = 1.07  # a run that did fit: "80 GB" on a box are 80 GiB
+
+
+SEARCHES_KEPT = 8192  # of different inputs: some kB each
+
+# A search for layouts: `engine.training.layouts.search` by position.
+Fixed = Mapping[str, float] | None
+Look = Callable[[Shape, Machine, float, Run, Calibration, Fixed, float], par.Found]
 
 
 class Whole(NamedTuple):
@@ -65,7 +72,7 @@ def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
         raise LlmcostError("no accelerator" if tokens else "no tokens")
     shape = shape_of_row(row, catalog)
     accelerator = cells.accelerator(catalog, hardware)
-    machine = machine_of(accelerator)
+    machine = cells.machine(catalog, hardware)
     seq_len = positive(row, "seq_len") or _length(model, accelerator.generation)
     flops = 6.0 * float(shape.params_active) * tokens
     said = cells.text(row, "precision").lower() or (
@@ -107,7 +114,11 @@ def _software(row: Mapping[str, str], catalog: Catalog, asked: Asked) -> Softwar
 
 def constants(todo: Whole, factors: Iterable[Mapping[str, Any]]) -> Calibration:
     """The constants of a run's generation under its software."""
-    return stacked(calibration_from_factors(factors, todo.like.generation)[0], todo.software.stack, todo.year)
+    return _constants(factors, todo.like.generation, todo.software.stack, todo.year)
+
+
+def _constants(factors: Iterable[Mapping[str, Any]], generation: str, stack: Stack, year: float) -> Calibration:
+    return stacked(calibration_from_factors(factors, generation)[0], stack, year)
 
 
 def _preset(row: Mapping[str, str], catalog: Catalog) -> spec.Model | None:
@@ -123,8 +134,17 @@ def _enough(flops: float, peak: float) -> float:
     return float(np.exp2(np.clip(np.round(np.log2(max(wanted, 1.0))), 3, 14)))
 
 
-def gpu_hours(todo: Whole, calibration: Calibration) -> float:
+def gpu_hours(todo: Whole, calibration: Calibration, look: Look = par.search) -> float:
     """Accelerator-hours of the steps alone, as `train` has them.
+
+    Parameters
+    ----------
+    todo : Whole
+        The run.
+    calibration : Calibration
+        Of `constants`.
+    look : callable
+        `engine.training.layouts.search`, or one that remembers what it found.
 
     Raises
     ------
@@ -134,7 +154,7 @@ def gpu_hours(todo: Whole, calibration: Calibration) -> float:
 
     def search(habits: Habits, slack: float, count: int, sequences: float, kept: Mapping[str, float]) -> par.Found:
         run = todo.run._replace(global_batch=sequences, memory=habits)
-        return par.search(todo.shape, todo.like.machine, float(count), run, calibration, dict(kept), slack=slack)
+        return look(todo.shape, todo.like.machine, float(count), run, calibration, kept, slack)
 
     gpus = round(todo.n_gpus)
     tries = [*((habits, 1.0) for habits in todo.habits), (todo.habits[-1], SLACK)]
@@ -149,14 +169,43 @@ def gpu_hours(todo: Whole, calibration: Calibration) -> float:
     raise LlmcostError("the run does not fit in memory")
 
 
+def _remembering() -> Look:
+    """A search that keeps what it has found: runs of one model and machine differ in tokens, and mean few batches."""
+    known: dict[tuple[Any, ...], par.Found | None] = {}
+
+    def look(
+        shape: Shape, machine: Machine, count: float, run: Run, cal: Calibration, kept: Fixed, slack: float
+    ) -> par.Found:
+        key = _plain((shape, machine, count, run, cal, tuple((kept or {}).values()), slack)), *(kept or {})
+        if key not in known:
+            if len(known) >= SEARCHES_KEPT:
+                known.clear()
+            try:
+                known[key] = par.search(shape, machine, count, run, cal, kept, slack)
+            except ValueError:
+                known[key] = None
+        found = known[key]
+        if found is None:
+            raise ValueError("no valid layout")
+        return found
+
+    return look
+
+
+def _plain(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Numbers of any kind as they compare: what is unknown is the same as what is unknown."""
+    return tuple(_plain(v) if isinstance(v, tuple) else None if v != v else float(v) for v in values)
+
+
 def predict_runs(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Prediction]:
     """GPU-hours of whole runs with the 90 % interval, in order; a run that cannot be predicted says why."""
     factors = catalog.factors("training")
+    look, known = _remembering(), lru_cache(partial(_constants, factors))
     answers = []
     for row in rows:
         try:
             todo = whole(row, catalog)
-            hours = gpu_hours(todo, constants(todo, factors))
+            hours = gpu_hours(todo, known(todo.like.generation, todo.software.stack, todo.year), look)
         except LlmcostError as error:
             answers.append(Prediction(None, None, None, error.message))
             continue
