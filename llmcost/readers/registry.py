@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +11,7 @@ from types import ModuleType
 from llmcost.errors import LlmcostError
 from llmcost.readers import bills, serving, traces, training
 from llmcost.readers.content import Content
-from llmcost.readers.rows import Reader, Reading
+from llmcost.readers.rows import TRACE, Reader, Reading
 
 PACKAGES = (traces, serving, training, bills)
 
@@ -59,6 +59,26 @@ def read(path: Path, kinds: tuple[str, ...] = ()) -> Reading:
     if not reading.rows:
         raise LlmcostError(f"{content.name}: a {reader.name} without a measurement in it")
     return reading
+
+
+def log(path: Path) -> Reading:
+    """A log of requests as read; a question that asks for its traffic and for its lengths reads the file once.
+
+    Raises
+    ------
+    LlmcostError
+        As `read`.
+    """
+    try:
+        now = path.stat()
+    except OSError:
+        return _log(path, 0, 0)
+    return _log(path, now.st_mtime_ns, now.st_size)
+
+
+@lru_cache(maxsize=1)
+def _log(path: Path, _changed: int, _size: int) -> Reading:
+    return read(path, (TRACE,))
 
 
 def _unknown(content: Content, kinds: tuple[str, ...]) -> LlmcostError:

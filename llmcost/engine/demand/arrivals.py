@@ -158,22 +158,40 @@ def reused(ids: Counts, ends: Counts, tokens: Array, block: float, capacity: flo
     >>> reused(*a, np.inf), round(reused(*a, 1024.0), 3)
     (0.5, 0.333)
     """
+    starts = ends[:-1]
+    stops = np.minimum(ends[1:], starts + (tokens // block).astype(np.int64))
+    if not np.isfinite(capacity):
+        return _seen_before(ids, starts, stops) * block / float(tokens.sum())
     most = capacity / block
     cache: dict[int, None] = {}
     found = 0
     blocks = ids.tolist()
-    for begin, end, length in zip(ends[:-1].tolist(), ends[1:].tolist(), tokens.tolist(), strict=True):
-        whole = blocks[begin : min(end, begin + int(length // block))]
-        leading = True
+    for begin, stop in zip(starts.tolist(), stops.tolist(), strict=True):
+        whole = blocks[begin:stop]
         for one in whole:
-            leading = leading and one in cache
-            found += leading
+            if one not in cache:
+                break
+            found += 1
         for one in whole:
             cache.pop(one, None)
             cache[one] = None
         while len(cache) > most:
             del cache[next(iter(cache))]
     return found * block / float(tokens.sum())
+
+
+def _seen_before(ids: Counts, starts: Counts, stops: Counts) -> int:
+    """Leading blocks of every prompt that an earlier prompt has had."""
+    lengths = np.maximum(stops - starts, 0)
+    request = np.repeat(np.arange(len(starts)), lengths)
+    begins = np.cumsum(lengths) - lengths
+    within = np.arange(len(request)) - begins[request]
+    whole = ids[starts[request] + within]
+    _, first, which = np.unique(whole, return_index=True, return_inverse=True)
+    new = np.flatnonzero(request[first][which] == request)
+    leading = lengths.copy()
+    np.minimum.at(leading, request[new], within[new])
+    return int(leading.sum())
 
 
 def reused_within(ids: Counts, ends: Counts, tokens: Array, block: float, seconds: Array, expiry: float) -> float:

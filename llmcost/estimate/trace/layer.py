@@ -70,7 +70,8 @@ def _cache(found: known.Profile) -> dict[str, Any]:
     share = known.cached_share(found.trace)
     if share is not None:
         return {"cache_hit": min(share, MOST_HIT)} if share else {}
-    at = {row["cache_tokens"]: row["reused_share"] for row in known.reuse(found.trace) if row.get("cache_tokens")}
+    rows = known.reuse_by_size(found.trace)
+    at = {row["cache_tokens"]: row["reused_share"] for row in rows if row["cache_tokens"]}
     share = at.get(NODE_TOKENS)
     curve = ",".join(f"{size:.0f}:{100 * min(at[size], MOST_HIT):.4g}%" for size in sorted(at))
     return {} if not share else {"cache_hit": min(share, MOST_HIT), "cache_curve": curve}

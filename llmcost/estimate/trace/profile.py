@@ -11,7 +11,6 @@ import numpy as np
 from llmcost.engine.demand import arrivals
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.readers import registry
-from llmcost.readers.rows import TRACE
 from llmcost.readers.trace import Trace
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -67,7 +66,7 @@ def profile(path: Path) -> Profile:
     LlmcostError
         Not such a file, or one that is broken.
     """
-    reading = registry.read(path, (TRACE,))
+    reading = registry.log(path)
     trace: Trace = reading.rows[0]
     if trace.rates is not None:
         return _of_rates(path.name, reading.format, trace)
@@ -155,19 +154,32 @@ def joint(trace: Trace) -> tuple[float | None, list[dict[str, Any]]]:
 
 def reuse(trace: Trace) -> list[dict[str, Any]]:
     """Share of prompt tokens found in a prefix cache, by its size and by how long it keeps a block."""
-    if trace.blocks is None or trace.isl is None or trace.seconds is None:
+    args = _blocks(trace)
+    if args is None or trace.seconds is None:
         return []
+    seconds = trace.seconds[: len(args[2])]
+    shares = [{"expiry_seconds": e, "reused_share": arrivals.reused_within(*args, seconds, e)} for e in EXPIRIES]
+    return [*reuse_by_size(trace), *shares]
+
+
+def reuse_by_size(trace: Trace) -> list[dict[str, Any]]:
+    """Share of prompt tokens found in a prefix cache by its size; nothing where the log has no blocks."""
+    args = _blocks(trace)
+    if args is None:
+        return []
+    held = len(np.unique(args[0])) * trace.block_tokens  # a cache of all there is forgets nothing
+    endless = arrivals.reused(*args, float("inf"))
+    shares = ((size, arrivals.reused(*args, size) if size < held else endless) for size in CACHES)
+    return [{"cache_tokens": size if np.isfinite(size) else None, "reused_share": share} for size, share in shares]
+
+
+def _blocks(trace: Trace) -> tuple[Any, Any, Any, float] | None:
+    """Blocks of the requests that are looked at, where each begins, and the lengths of prompts and of blocks."""
+    if trace.blocks is None or trace.isl is None:
+        return None
     ids, ends = trace.blocks
     count = int(np.searchsorted(ends, MOST_BLOCKS, side="right")) - 1
-    args = (ids, ends[: count + 1], trace.isl[:count], trace.block_tokens)
-    rows: list[dict[str, Any]] = []
-    for size in CACHES:
-        share = arrivals.reused(*args, size)
-        rows.append({"cache_tokens": size if np.isfinite(size) else None, "reused_share": share})
-    for expiry in EXPIRIES:
-        share = arrivals.reused_within(*args, trace.seconds[:count], expiry)
-        rows.append({"expiry_seconds": expiry, "reused_share": share})
-    return rows
+    return ids[: ends[count]], ends[: count + 1], trace.isl[:count], trace.block_tokens
 
 
 def cached_share(trace: Trace) -> float | None:

@@ -104,7 +104,7 @@ def _is_log(name: str) -> bool:
 
 def _logged(name: str) -> tuple[Any, Any]:
     """Lengths of a log of requests; of a long one, evenly spaced requests."""
-    found = registry.read(Path(name), (TRACE,)).rows[0]
+    found = registry.log(Path(name)).rows[0]
     if found.isl is None or found.osl is None:
         raise LlmcostError(f"--lengths {units.shown(name)}: the log tells no lengths", "--isl 1000 --osl 500")
     step = max(len(found.isl) // MOST_PAIRS, 1)
