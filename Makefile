@@ -14,7 +14,7 @@ demo: $(READY) ## When does inference overtake training? A real model on real ha
 	@$(BIN)/llmcost crossover llama-3.1-70b-chat --chart
 
 test: $(READY) ## Run the tests, on every core
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 fuzz: $(READY) ## Properties with fresh seeds and 20 x the examples; what it finds becomes an @example
 	$(BIN)/python -m pytest --numprocesses auto --hypothesis-profile fuzz -m hypothesis tests
