@@ -1,9 +1,9 @@
 """Fit what serving engines hold beside weights and cache to the tokens of cache that they printed and to what started.
 
 Constants of vLLM, which engines that are not named are taken to be like, and the contexts of SGLang and TensorRT-LLM,
-from priors of documentation and arithmetic. The width of the workspace of an engine is that of the errors of rows whose
-publisher the constants had not seen. Written into presets/calibration/memory.toml and
-validation/memory_serving_cross_validation.csv.
+from priors of documentation and arithmetic. Spreads are those with the least interval score (Gneiting and Raftery 2007,
+section 6.2) on errors of rows whose publisher the constants had not seen. Written into presets/calibration/memory.toml
+and validation/memory_serving_cross_validation.csv.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from scipy.optimize import least_squares
 from scipy.stats import norm
 
 from llmcost.catalog import Catalog
-from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.kinds import Z95, Array
 from llmcost.engine.serving.inputs import Calibration, Load, calibration_from_factors
-from llmcost.engine.serving.memory import memory, workspace_bytes
+from llmcost.engine.serving.memory import Memory, cache_spread, memory, workspace_bytes
 from llmcost.errors import LlmcostError
 from llmcost.estimate.validate.memory_score import LIKELY, SERVING, ran, reported
 from llmcost.estimate.validate.memory_serving_rows import UNSTATED_LENGTH, Started, engine_of, needed, pool, started
@@ -34,14 +34,18 @@ FILE = ROOT / "presets" / "calibration" / "memory.toml"
 ROWS = ROOT / "validation" / "memory_serving.csv"
 TABLE = ROOT / "validation" / "memory_serving_cross_validation.csv"
 LIKE_VLLM = ("vllm", "any")
+CACHE = 0.01  # spread of the cache of layers of one kind
+NO_SPREADS = dict.fromkeys(("share_spread", "cache_spread", "mixed_spread"), 0.0)
 PRIORS = {  # framework whose rows of the file are written, and its constants
     "any": {
-        # CUDA context and libraries of one process: 0.3 to 0.6 GB
-        "context_bytes": Prior(0.4e9, 0.4),
+        # CUDA context and libraries of one process: 0.3 to 0.6 GB; the workspace of its attention kernels: 0.4
+        "context_bytes": Prior(0.8e9, 0.3),
         # buffers of NCCL and of custom reductions
         "group_bytes": Prior(1.0e9, 0.4), "group_pcie_bytes": Prior(0.35e9, 0.4),
+        # 384 MB for 256 x 131,072 logits, with those in 32 bits: vllm-project/vllm#32558
+        "logit_bytes": Prior(12.0, 0.15),
         # logits in 32 bits, sorted with 64-bit places, probabilities, sums and a mask: 4 + 4 + 8 + 8 + 4 + 4 + 4
-        "logit_bytes": Prior(36.0, 0.2),
+        "sorted_logit_bytes": Prior(36.0, 0.2),
         # states, decays and copies in 32 bits of a chunk of a linear mixer
         "mixer_passes": Prior(10.0, 0.3),
         # 16,384 tokens of a picture, four patches each, through a tower as wide as 1,152 to 4,304: 2 to 3 GB
@@ -52,9 +56,17 @@ PRIORS = {  # framework whose rows of the file are written, and its constants
     # execution contexts of the widest pass and the batch
     "tensorrt-llm": {"context_bytes": Prior(3.5e9, 0.4)},
 }  # fmt: skip
-WIDTHS = ("vllm", "sglang", "tensorrt-llm")
-ERROR, FAR = 0.05, 3.0  # of a pool of tokens [log]; deviations beyond which a row counts no more
-WIDE, SHARED = 0.35, 4.0  # width of a workspace before any row is read, and the rows that this counts as
+ERROR = 0.05  # of a pool of tokens [log]
+MISSED = 0.5  # of a pool: a row that is further outside its range says something else than it did
+SPREADS = {  # what is looked at: of a workspace over and under its median, of mixed caches, of a share that is not told
+    "workspace_spread": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.25),
+    "workspace_less": (0.15, 0.2, 0.25, 0.3, 0.4, 0.5),
+    "mixed_spread": (0.01, 0.02, 0.05, 0.1, 0.15, 0.2),
+    "share_spread": (0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05),
+}
+ROUNDS = 3  # of one spread after another
+OWN_SPREAD = ("tensorrt-llm", "llama.cpp", "ollama")  # engines whose few rows say how wide their workspace is
+POOLS = ("vllm", "sglang", "tensorrt-llm")  # engines whose rows are held against their ranges
 
 
 class Row(NamedTuple):
@@ -65,16 +77,61 @@ class Row(NamedTuple):
     at: Started
     tokens: float  # measured; nan where none were printed
     ran: float  # 1, 0 or nan
+    open_share: bool  # whether the share of the memory is the engine's own
+
+
+class Ranges(NamedTuple):
+    """The 90 % range of every pool under and over its median, over that [-], and the chance of a start."""
+
+    low: Array
+    high: Array
+    chance: Array
+
+    def missed(self, ratio: Array) -> Array:
+        """How far measured pools over predicted ones are outside, at most so much [-]."""
+        out = np.maximum(1.0 - self.low - ratio, 0.0) + np.maximum(ratio - 1.0 - self.high, 0.0)
+        found: Array = np.minimum(out, MISSED)
+        return found
+
+    def score(self, ratio: Array) -> Array:
+        """Interval scores [-]."""
+        found: Array = self.low + self.high + 2.0 / 0.1 * self.missed(ratio)
+        return found
+
+    def some(self, rows: Array) -> Ranges:
+        """Some of the rows."""
+        return Ranges(*(field[rows] for field in self))
 
 
 class Said(NamedTuple):
-    """What is said of every row."""
+    """What is said of every row, in bytes of its accelerator."""
 
     tokens: Array
-    room: Array  # bytes by which what is usable is above what a start needs
-    workspace: Array  # [bytes]
-    implied: Array  # what the measured tokens say of the workspace [bytes]
-    other: Array  # standard deviation of all but the workspace [bytes]
+    usable: Array
+    needed: Array  # without which it does not start
+    workspace: Array
+    implied: Array  # what the measured tokens say of the workspace
+    fixed: Array  # standard deviation of what is shown, and of weights
+    request: Array  # cache of the longest request
+    mixed: Array  # 1: its layers are of several kinds
+    open_share: Array  # what a share of one is, where none was told; else 0
+    own: Array  # standard deviation of ln of the workspace of an engine with one of its own; else nan
+
+    def ranges(self, spreads: Mapping[str, float]) -> Ranges:
+        """The spread of every row."""
+        each = np.where(self.mixed > 0, spreads["mixed_spread"], CACHE)
+        more = np.where(np.isnan(self.own), spreads["workspace_spread"], self.own)
+        others = self.fixed**2 + (self.open_share * spreads["share_spread"]) ** 2 + (self.request * each) ** 2
+        held = Memory(
+            np.nan, self.workspace, self.request, self.usable, np.nan, self.workspace, more,
+            spreads["workspace_less"], np.sqrt(others),
+        )  # fmt: skip
+        low, high = (np.hypot(of(Z95), Z95 * each * self.usable) / self.usable for of in (held.below, held.above))
+        return Ranges(np.minimum(low, 1.0), high, norm.cdf(held.deviations(self.needed)))
+
+    def some(self, rows: Array) -> Said:
+        """Some of the rows."""
+        return Said(*(field[rows] for field in self))
 
 
 def read(path: Path) -> list[Row]:
@@ -90,7 +147,9 @@ def read(path: Path) -> list[Row]:
             if np.isnan(float(at.machine.shown_bytes)) or (tokens is None and verdict is None):
                 continue
             measured = np.nan if tokens is None or at.as_asked else tokens
-            found.append(Row(row["source_group"], engine, at, measured, np.nan if verdict is None else verdict))
+            told = bool(row["mem_fraction"].strip()) or at.as_asked
+            verdict = np.nan if verdict is None else verdict
+            found.append(Row(row["source_group"], engine, at, measured, verdict, not told))
     return found
 
 
@@ -109,14 +168,19 @@ def said(rows: Sequence[Row], values: Mapping[str, Mapping[str, float]]) -> Said
         at = row.at._replace(calibration=old._replace(**mine))
         load = Load(at.length or UNSTATED_LENGTH, 0.0)
         held = memory(at.shape, at.machine, at.layout, at.precision, load, at.calibration)
-        usable, spread = float(held.usable_bytes), float(held.spread_bytes)
+        usable, request = float(held.usable_bytes), float(held.kv_bytes_per_request)
         given = float(at.calibration.memory_share) if float(at.calibration.share_of_free) else 1.0
-        tokens = np.nan if at.as_asked else pool(at, usable, spread)[0] or np.nan
+        tokens = np.nan if at.as_asked else pool(at, held)[0] or np.nan
         work = float(workspace_bytes(at.shape, at.machine, at.layout, load, at.calibration))
         implied = work + usable * (1.0 - row.tokens / tokens) / given
-        own_part = given * work * float(at.calibration.workspace_spread)
-        room = usable - needed(at, float(held.kv_bytes_per_request) / at.split)
-        found.append((tokens, room, given * work, given * implied, np.sqrt(max(spread**2 - own_part**2, 0.0))))
+        bare = memory(at.shape, at.machine, at.layout, at.precision, load, at.calibration._replace(**NO_SPREADS))
+        mixed = float(cache_spread(at.shape, Calibration(cache_spread=0.0, mixed_spread=1.0)))
+        open_share = given * float(at.machine.shown_bytes) * row.open_share
+        found.append((
+            tokens, usable, needed(at, request / at.split), given * work, given * implied, float(bare.others_bytes),
+            request, mixed, open_share,
+            float(at.calibration.workspace_spread) if row.engine in OWN_SPREAD else np.nan,
+        ))  # fmt: skip
     return Said(*np.array(found).T)
 
 
@@ -138,7 +202,7 @@ def fitted(rows: Sequence[Row], name: str, weights: Array, near: Mapping[str, fl
     def residuals(theta: Array) -> Array:
         of = said(some, {name: dict(zip(names, np.exp(theta), strict=True))})
         error = np.nan_to_num(np.log(np.maximum(of.tokens, 1.0) / measured) / ERROR)
-        short = of.room / shown / ERROR
+        short = (of.usable - of.needed) / shown / ERROR
         wrong = np.where(verdict == 0, np.maximum(short, 0.0), np.where(verdict == 1, np.minimum(short, 0.0), 0.0))
         robust = [np.sign(e) * np.sqrt(2.0 * np.log1p(0.5 * e**2)) for e in (error, np.nan_to_num(wrong))]
         return np.concatenate([root * robust[0], 0.5 * root * robust[1], (theta - np.log(start)) / width])
@@ -156,14 +220,20 @@ def weights_of(rows: Sequence[Row]) -> Array:
     return np.array([1.0 / np.sqrt(names.count(name)) for name in names])
 
 
-def widths(rows: Sequence[Row], of: Said, use: Array) -> dict[str, float]:
-    """Standard deviation of ln of the workspace of every engine, drawn to that before any row the fewer it has."""
-    error = np.minimum(np.abs(of.implied / of.workspace - 1.0), FAR * WIDE)
-    found = {}
-    for engine in WIDTHS:
-        mine = np.array([row.engine == engine for row in rows]) & use & np.isfinite(error)
-        total = float(np.sum(error[mine] ** 2)) + SHARED * WIDE**2
-        found[engine] = float(f"{np.sqrt(total / (mine.sum() + SHARED)):.2g}")
+def widths(rows: Sequence[Row], of: Said, weights: Array, use: Array) -> dict[str, float]:
+    """The spreads with the least interval score, one after another."""
+    measured = np.array([row.tokens for row in rows])
+    mine = use & np.isfinite(measured) & np.isfinite(of.tokens) & np.array([row.engine in POOLS for row in rows])
+    some, ratio, root = of.some(mine), (measured / of.tokens)[mine], weights[mine]
+    found = {name: values[len(values) // 2] for name, values in SPREADS.items()}
+
+    def cost(spreads: Mapping[str, float]) -> float:
+        return float(np.average(some.ranges(spreads).score(ratio), weights=root))
+
+    for _ in range(ROUNDS):
+        for name, values in SPREADS.items():
+            costs = [cost(found | {name: value}) for value in values]
+            found[name] = values[int(np.argmin(costs))]
     return found
 
 
@@ -184,14 +254,12 @@ def outside(rows: Sequence[Row], weights: Array, inside: dict[str, dict[str, flo
     return Said(**fields)
 
 
-def figures(rows: Sequence[Row], of: Said, width: Array, mine: Array) -> dict[str, float]:
+def figures(rows: Sequence[Row], of: Said, wide: Ranges, mine: Array) -> dict[str, float]:
     """Errors of some rows."""
     measured, verdict = np.array([r.tokens for r in rows]), np.array([r.ran for r in rows])
     known = mine & np.isfinite(measured) & np.isfinite(of.tokens)
-    error = np.abs(of.tokens / measured - 1.0)[known]
-    deviation = np.hypot(of.other, of.workspace * width)
-    inside = np.abs(of.implied - of.workspace)[known] <= 1.645 * deviation[known]
-    chance = norm.cdf(of.room / deviation)
+    ratio, mine_wide = (measured / of.tokens)[known], wide.some(known)
+    error, chance = np.abs(1.0 / ratio - 1.0), wide.chance
     failed, did = chance[mine & (verdict == 0)], chance[mine & (verdict == 1)]
     likely = mine & np.isfinite(verdict) & (chance >= LIKELY[0]) & (chance < LIKELY[1])
 
@@ -200,22 +268,24 @@ def figures(rows: Sequence[Row], of: Said, width: Array, mine: Array) -> dict[st
 
     return {
         "n": float(len(error)), "median_ape_pct": 100.0 * float(np.median(error)) if len(error) else np.nan,
-        "within_10_pct": share(error <= 0.1), "coverage_90_pct": share(inside), "oom_rows": float(len(failed)),
+        "within_10_pct": share(error <= 0.1), "coverage_90_pct": share(mine_wide.missed(ratio) == 0.0),
+        "interval_score": float(np.mean(mine_wide.score(ratio))) if len(error) else np.nan,
+        "oom_rows": float(len(failed)),
         "oom_called_fitting_pct": share(failed >= 0.5), "ran_rows": float(len(did)),
         "ran_refused_pct": share(did < 0.5),
         "likely_rows": float(likely.sum()), "likely_ran_pct": share(verdict[likely] == 1),
     }  # fmt: skip
 
 
-def table(rows: Sequence[Row], tests: Mapping[str, tuple[Said, Array]]) -> list[dict[str, str]]:
+def table(rows: Sequence[Row], tests: Mapping[str, tuple[Said, Ranges]]) -> list[dict[str, str]]:
     """Errors of all rows and by engine."""
     engines = np.array([row.engine for row in rows])
     groups = [("all", "", np.ones(len(rows), dtype=bool)), *(("engine", n, engines == n) for n in sorted(set(engines)))]
     return [
         {"test": test, "by": by, "name": name}
-        | {k: "" if np.isnan(v) else f"{v:.4g}" for k, v in figures(rows, of, width, mine).items()}
+        | {k: "" if np.isnan(v) else f"{v:.4g}" for k, v in figures(rows, of, wide, mine).items()}
         for by, name, mine in groups
-        for test, (of, width) in tests.items()
+        for test, (of, wide) in tests.items()
     ]
 
 
@@ -235,34 +305,36 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--dry", action="store_true", help="write nothing")
     dry = parser.parse_args(arguments).dry
     rows = read(ROWS)
-    weights, engines = weights_of(rows), np.array([row.engine for row in rows])
+    weights = weights_of(rows)
     values = {name: fitted(rows, name, weights) for name in PRIORS}
     inside, left = said(rows, values), outside(rows, weights, values)
     publishers = np.array([row.publisher for row in rows])
-    of_engine = widths(rows, left, np.ones(len(rows), dtype=bool))
-    shipped = np.array([float(row.at.calibration.workspace_spread) for row in rows])
-    width = np.array([of_engine.get(e, w) for e, w in zip(engines, shipped, strict=True)])
-    width_left = width.copy()
+    every = np.ones(len(rows), dtype=bool)
+    spreads = widths(rows, left, weights, every)
+    own = inside.ranges(spreads)
+    others = [np.zeros(len(rows)) for _ in Ranges._fields]
     for name in sorted(set(publishers)):
-        others = widths(rows, left, publishers != name)
         mine = publishers == name
-        width_left[mine] = [others.get(e, w) for e, w in zip(engines[mine], shipped[mine], strict=True)]
-    for name, own in values.items():
-        for field, value in own.items():
-            print(f"{name:14} {field:18} {PRIORS[name][field].value:10.4g} -> {value:.4g}")
-    print("workspace_spread", of_engine)
-    found = table(rows, {"in the fit": (inside, width), "publisher never fitted": (left, width_left)})
-    for line in found:
+        unseen = left.some(mine).ranges(widths(rows, left, weights, ~mine))
+        for field, found in zip(others, unseen, strict=True):
+            field[mine] = found
+    for framework, constants in values.items():
+        for key, value in constants.items():
+            print(f"{framework:14} {key:18} {PRIORS[framework][key].value:10.4g} -> {value:.4g}")
+    print(spreads)
+    lines = table(rows, {"in the fit": (inside, own), "publisher never fitted": (left, Ranges(*others))})
+    for line in lines:
         print(" ".join(f"{key} {value}" for key, value in line.items()))
     if dry:
         return
-    every = values | {e: {**values.get(e, {}), "workspace_spread": w} for e, w in of_engine.items()}
-    every["any"] = {**values["any"], "workspace_spread": of_engine["vllm"]}  # one that is not named is no surer
-    FILE.write_text(written(every, FILE.read_text("utf-8")), "utf-8")
+    share = spreads.pop("share_spread")
+    values["any"] |= spreads | {"untold_share_spread": share}
+    values["sglang"]["share_spread"] = share
+    FILE.write_text(written(values, FILE.read_text("utf-8")), "utf-8")
     with TABLE.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(found[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(found)
+        writer.writerows(lines)
 
 
 if __name__ == "__main__":

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from llmcost import spec
 from llmcost.catalog import Catalog
+from llmcost.engine.machine.factors import Told
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.published import class_bytes, published_in
 from llmcost.engine.model.transformer import Shape, shape_of
@@ -28,20 +31,23 @@ def machine(name: str) -> Machine:
     return machine_of(CATALOG.load(spec.Accelerator, name)[0])
 
 
-def constants(generation: str, framework: str) -> Calibration:
-    return calibration_from_factors(ROWS, generation, framework)
+def constants(
+    generation: str, framework: str, card: Machine | None = None, release: float | None = None
+) -> Calibration:
+    told = Told(release=release, memory_bytes=math.nan if card is None else float(card.shown_bytes))
+    return calibration_from_factors(ROWS, generation, framework, told)
 
 
 def test_gemma_3_at_full_length_in_vllm() -> None:
     # vLLM's own count at 32,768 tokens, 16,384 batched: 2.5 GiB of 10 full layers + (52 + 8) x 8,192 B x 17,407
-    known = constants("hopper", "vllm")._replace(profiled_cache=16384.0)
+    known = constants("hopper", "vllm")._replace(profiled=16384.0)
     held = float(cache_bytes(shape("gemma-3-27b"), Layout(), Precision(), 32768.0, known))
     assert held / GIB == pytest.approx(10.47, rel=0.005)
 
 
 def test_gpt_oss_at_full_length_in_vllm() -> None:
     # vllm-project/vllm#27508: 4.54 GiB needed at 131,072 tokens with 1,024 batched
-    known = constants("hopper", "vllm")._replace(profiled_cache=1024.0)
+    known = constants("hopper", "vllm")._replace(profiled=1024.0)
     held = float(cache_bytes(shape("gpt-oss-120b"), Layout(), Precision(), 131072.0, known))
     assert held / GIB == pytest.approx(4.54, rel=0.005)
 
@@ -81,19 +87,25 @@ def test_the_405b_as_meta_publishes_it_in_fp8() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "card", "known", "tokens"),
+    ("model", "card", "release", "known", "tokens"),
     [
         # public log: H100, 0.9 of 79.14 GiB, 449,987 tokens (vLLM 0.6.5: 256 sequences)
-        ("llama-3.1-8b", "h100-sxm", {"memory_share": 0.9, "sampled_large": 256.0, "profiled_large": 2048.0}, 449987),
+        ("llama-3.1-8b", "h100-sxm", 6.5, {}, 449987),
         # public log: L40S, 0.92, 75,824 tokens
-        ("qwen3-14b", "l40s", {}, 75824),
-        # vllm-project/vllm#10517: RTX 3090, 20,000 tokens in one pass, 31,232 tokens
-        ("llama-3.1-8b", "rtx3090", {"memory_share": 0.9, "profiled": 20000.0}, 31232),
+        ("qwen3-14b", "l40s", 28.0, {}, 75824),
+        # vllm-project/vllm#10517: RTX 3090, 20,000 tokens in one pass, 0.35 GiB outside PyTorch, 31,232 tokens
+        ("llama-3.1-8b", "rtx3090", 6.4, {"profiled": 20000.0, "context_bytes": 0.35 * GIB}, 31232),
+        # public log: H100, 79.25 GiB, 460,496 tokens (vLLM 0.3x: 1,024 sequences, no sort of their logits)
+        ("llama-3.1-8b", "h100-sxm", 30.0, {}, 460496),
+        # a copy of an issue of vLLM: 0.9.1 on an H100, 51.63 GiB at 131,072 B a token (it sorts 1,024 rows of logits)
+        ("llama-3.1-8b", "h100-sxm", 9.1, {}, 51.63 * GIB / 131072),
     ],
 )
-def test_tokens_of_cache_that_vllm_printed(model: str, card: str, known: dict[str, float], tokens: int) -> None:
+def test_tokens_of_cache_that_vllm_printed(
+    model: str, card: str, release: float, known: dict[str, float], tokens: float
+) -> None:
     preset = CATALOG.load(spec.Accelerator, card)[0]
-    told = constants(preset.generation, "vllm")._replace(**known)
+    told = constants(preset.generation, "vllm", machine(card), release)._replace(**known)
     held = memory(shape(model), machine(card), Layout(), Precision(), Load(4096.0, 0.0), told)
     printed = float(held.usable_bytes / held.kv_bytes_per_request) * 4096.0
     assert printed == pytest.approx(tokens, rel=0.05)
@@ -101,7 +113,7 @@ def test_tokens_of_cache_that_vllm_printed(model: str, card: str, known: dict[st
 
 def test_sglang_leaves_the_rest_alone() -> None:
     # start-up log: 78.7 GiB free before loading, 63.72 after, 12 % of the first kept back: 54.26 GiB, 444,500 tokens
-    known = constants("hopper", "sglang")._replace(memory_share=0.88, share_by_size=0.0)
+    known = constants("hopper", "sglang")._replace(memory_share=0.88, left_bytes=0.0)
     held = memory(
         shape("llama-3.1-8b"), machine("h100-sxm"), Layout(), Precision(), Load(4096.0, 0.0), known
     )  # fmt: skip
@@ -117,7 +129,7 @@ def test_sglang_leaves_the_rest_alone() -> None:
     ],
 )
 def test_sglang_takes_a_share_by_the_size_of_the_card(card: str, share: float) -> None:
-    known = constants("any", "sglang")
+    known = constants("any", "sglang", machine(card))
     found = share_taken(shape("llama-3.1-8b"), machine(card), Layout(), known)
     assert float(found) == pytest.approx(share, rel=0.01)
     pictures = shape("llama-3.1-8b")._replace(vision_params=1e9)
@@ -127,13 +139,13 @@ def test_sglang_takes_a_share_by_the_size_of_the_card(card: str, share: float) -
 def test_sglang_leaves_room_for_every_rank() -> None:
     """288 GiB and 4 x 2 ranks: 512 + 16,384 x 1.5 + 512 x 2 + 8 x 128 = 27,136 of 294,912 MiB are left."""
     card = machine("mi355x")._replace(memory_bytes=288 * GIB, process_bytes=288 * GIB)
-    found = share_taken(shape("llama-3.1-8b"), card, Layout(tp=4, pp=2), constants("any", "sglang"))
+    found = share_taken(shape("llama-3.1-8b"), card, Layout(tp=4, pp=2), constants("any", "sglang", card))
     assert float(found) == pytest.approx(1 - 27_136 / 294_912)
 
 
 def test_pictures_are_measured_beside_the_language_model() -> None:
     # a start of Qwen3-VL with four sequences held 3.9 GiB beside weights and cache, a text model's 0.7
-    known = constants("ampere", "vllm")._replace(sampled=4.0, sampled_large=4.0)
+    known = constants("ampere", "vllm")._replace(sampled=4.0)
     text = shape("llama-3.1-8b")
     both = [
         float(memory(one, machine("l40s"), Layout(), Precision(), Load(4096.0, 0.0), known).activation_bytes)
@@ -161,7 +173,7 @@ def test_deepseek_v3_needs_more_than_eight_hopper_cards_of_80_gb() -> None:
 
 def test_a_window_beside_a_compressed_cache_grows_with_the_request() -> None:
     # vllm-project/vllm#51041: DeepSeek-V4-Flash, 8-bit cache: 1.34 GiB for 131,072 tokens, about 6.3 for 912,128
-    known = constants("hopper", "vllm")._replace(profiled_cache=8192.0)
+    known = constants("hopper", "vllm")._replace(profiled=8192.0)
     short, long = (
         float(cache_bytes(shape("deepseek-v4-flash"), Layout(tp=4.0), Precision(kv_bytes=1.0), n, known)) / GIB
         for n in (131072.0, 912128.0)

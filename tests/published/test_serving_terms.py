@@ -38,9 +38,9 @@ IDEAL = Calibration(
     link_efficiency=1.0, network_efficiency=1.0, exchange_hidden=0.0, activation_passes=0.0, width_passes=0.0,
     copy_passes=0.0, expert_tile=0.0, expert_skew=np.inf, expert_imbalance=0.0, layer_seconds=0.0,
     moe_layer_seconds=0.0, step_seconds=0.0, sequence_seconds=0.0, link_seconds=0.0, request_seconds=0.0,
-    burst_share=0.0, memory_share=1.0, context_bytes=0.0, group_bytes=0.0, group_pcie_bytes=0.0, sampled_large=1.0,
-    logit_bytes=4.0, profiled_large=600.0, shown_spread=1e-9, weights_spread=1e-9, workspace_spread=1e-9,
-    cache_spread=1e-9,
+    burst_share=0.0, memory_share=1.0, context_bytes=0.0, group_bytes=0.0, group_pcie_bytes=0.0, sampled=1.0,
+    logit_bytes=4.0, profiled=600.0, shown_spread=1e-9, weights_spread=1e-9, workspace_spread=1e-9,
+    workspace_less=1e-9, cache_spread=1e-9,
 )  # fmt: skip
 D, V, L = 1024.0, 1000.0, 2.0
 DENSE = shape_of(
@@ -190,11 +190,10 @@ def test_a_batch_takes_its_cache_beside_the_sampler() -> None:
     The sampler: 4 x 100 x 128,000 bytes, more than the pass of 600 tokens x 2 x (3 x 1,024 + 3 x 4,096).
     """
     load, wide = Load(600.0, 400.0), DENSE._replace(vocab_size=128_000.0)
-    ideal = IDEAL._replace(sampled_large=100.0, batch_limit=1e9)
+    ideal = IDEAL._replace(sampled=100.0, batch_limit=1e9)
     weights, sampler = float(weights_bytes(wide, Layout(), Precision())), 4 * 100 * 128_000
     tight = MACHINE._replace(process_bytes=weights + sampler + 100.5 * 2 * KV * 1000)
     assert sampler > 2 * 600 * 3 * (D + 4096)
-    ideal = ideal._replace(large_bytes=0.0)
     assert float(max_batch(wide, tight, Layout(), Precision(), load, ideal)) == 100.0
     assert float(max_batch(wide, tight, Layout(dp=2.0), Precision(), load, ideal._replace(batch_limit=30.0))) == 60.0
     found = memory(wide, MACHINE, Layout(), Precision(), load, ideal)
@@ -205,7 +204,7 @@ def test_a_batch_takes_its_cache_beside_the_sampler() -> None:
 
 def test_a_pass_of_a_prompt_is_the_workspace_of_a_small_vocabulary() -> None:
     """600 tokens x 2 x (3 x 1,024 + 3 x 4,096) bytes: 18.4 MB, beside 4 x 1,000 of one sequence's logits."""
-    found = memory(DENSE, MACHINE, Layout(), Precision(), Load(600.0, 400.0), IDEAL._replace(large_bytes=0.0))
+    found = memory(DENSE, MACHINE, Layout(), Precision(), Load(600.0, 400.0), IDEAL)
     assert float(found.activation_bytes) == pytest.approx(2 * 600 * 3 * (D + 4096))
 
 

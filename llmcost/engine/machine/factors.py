@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from llmcost.errors import LlmcostError
 
+GIB = 2.0**30
 NAMED = "named"  # framework of rows that count for every framework that is named
 Rows = Iterable[Mapping[str, Any]]  # parsed `[[factors]]`: name, value, generation (one or several), framework
 
 
+class Told(NamedTuple):
+    """What is known of the software and the card beside their names."""
+
+    year: int | None = None  # of the software; without it, present
+    release: float | None = None  # of the software, where it is known: vLLM 0.17 is 17
+    memory_bytes: float = math.nan  # that a process on the card is shown [bytes]
+
+    def count(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row counts."""
+        if "above_gib" in row and not self.memory_bytes >= row["above_gib"] * GIB:
+            return False
+        if "before" not in row and "until" not in row:
+            return True
+        if self.release is not None and "before" in row:
+            return bool(self.release < row["before"])
+        return self.year is not None and "until" in row and self.year <= row["until"]
+
+
+NOTHING = Told()
+
+
 def picked(
-    rows: Rows, names: Iterable[str], generation: str, framework: str = "any", year: int | None = None
+    rows: Rows, names: Iterable[str], generation: str, framework: str = "any", told: Told = NOTHING
 ) -> dict[str, float]:
     """Value of each name that the rows know: of several rows the most specific, then the last.
 
     A row for the framework comes before one for the generation, and both before one for any; framework "named" is any
     but "any" itself. Rows with `ratio` multiply
     what is picked so, all that apply: what is known of kin is kept. Rows with `until` apply to software of that year
-    or before it.
+    or before it, rows with `before` to releases before that one, rows with `above_gib` to cards of so much memory.
 
     Parameters
     ----------
@@ -29,8 +52,8 @@ def picked(
         Constants wanted.
     generation, framework : str
         Of the accelerator preset, and of the software that serves.
-    year : int, optional
-        Of the software; without it, present.
+    told : Told
+        Year and release of the software, memory of the card.
 
     Source: presets/calibration.
 
@@ -40,8 +63,11 @@ def picked(
     >>> picked(rows, ["a"], "volta"), picked(rows, ["a"], "hopper")
     ({'a': 2.0}, {'a': 1.0})
     >>> rows += [{"name": "a", "value": 3.0, "framework": "old", "ratio": True, "until": 2024}]
-    >>> [picked(rows, ["a"], "volta", "old", year)["a"] for year in (2024, 2025, None)]
+    >>> [picked(rows, ["a"], "volta", "old", Told(year))["a"] for year in (2024, 2025, None)]
     [6.0, 2.0, 2.0]
+    >>> rows += [{"name": "a", "value": 5.0, "above_gib": 70}]
+    >>> [picked(rows, ["a"], "hopper", told=Told(memory_bytes=size * GIB))["a"] for size in (24, 80)]
+    [1.0, 5.0]
     """
     asked = set(names)
     best: dict[str, tuple[int, float]] = {}
@@ -53,7 +79,7 @@ def picked(
         software = framework_of in ("any", framework) or (framework_of == NAMED and framework != "any")
         if name not in asked or not software or not (own or "any" in listed):
             continue
-        if "until" in row and (year is None or year > row["until"]):
+        if not told.count(row):
             continue
         if row.get("ratio"):
             ratios[name] = ratios.get(name, 1.0) * float(row["value"])

@@ -96,7 +96,7 @@ def cache_bytes(shape: Shape, layout: Layout, precision: Precision, tokens: Num,
     >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
     >>> gemma = zero._replace(attention_layers=62.0, local_layers=52.0, n_kv_heads=16.0, kv_elements=10 * 4096.0,
     ...     window_kv_elements=52 * 4096.0, window=1024.0, local_kv_elements=52 * 4096.0, local_window=1024.0)
-    >>> known = Calibration(paged_groups=1.0, profiled_cache=16384.0)
+    >>> known = Calibration(paged_groups=1.0, profiled=16384.0)
     >>> round(float(cache_bytes(gemma, Layout(), Precision(), 32768.0, known)) / 2**30, 2)
     10.48
     """
@@ -112,7 +112,7 @@ def cache_bytes(shape: Shape, layout: Layout, precision: Precision, tokens: Num,
     if np.any(paged & sliding):
         found = np.where(paged & sliding, _with_windows(shape, share, length, calibration), found)
     if np.any(paged & recurrent):
-        found = np.where(paged & recurrent, _with_states(shape, share, states, length), found)
+        found = np.where(paged & recurrent, _with_states(shape, share, states, length, calibration.block_draft), found)
     return found
 
 
@@ -132,7 +132,7 @@ def _with_windows(shape: Shape, share: Num, length: Num, calibration: Calibratio
     full = np.where(mixed, shape.attention_layers, np.maximum(shape.attention_layers - sliding, 0.0))
     fewer, more = np.minimum(full, sliding), np.maximum(full, sliding)
     group = np.where(fewer == 0, np.maximum(more, 1.0), np.where(more < NEAR * fewer, more, fewer))
-    kept = np.minimum(length, shape.local_window - 1.0 + calibration.profiled_cache) + BLOCK
+    kept = np.minimum(length, shape.local_window - 1.0 + calibration.profiled) + BLOCK
     growing = shape.kv_elements * length * _padded(full, group)
     local = shape.local_kv_elements * kept * _padded(sliding, group)
     return (growing + local) * share * np.where(mixed, calibration.mixed_padding, 1.0)
@@ -143,14 +143,16 @@ def _padded(layers: Num, group: Num) -> Num:
     return np.ceil(layers / group) * group / np.maximum(layers, 1.0)
 
 
-def _with_states(shape: Shape, share: Num, states: Num, length: Num) -> Num:
+def _with_states(shape: Shape, share: Num, states: Num, length: Num, draft: Num) -> Num:
     """Attention whose pages are as long as a state, and two states of a request in pages of their own."""
     full = np.maximum(shape.attention_layers, 1.0)
     token = np.maximum(shape.kv_elements * share, 1e-9) / full  # of one layer
     layers = np.maximum(np.asarray(shape.state_layers, dtype=float), 1.0)
     page_tokens = np.maximum(np.ceil(states / layers / token / BLOCK), 1.0) * BLOCK
-    pages = np.ceil(length / page_tokens) + 2.0 * np.ceil(layers / full)
-    held: Num = pages * page_tokens * token * full
+    group = np.where(np.asarray(draft) > 0, draft, full)  # the smallest kind: a draft's layers, where they are its own
+    groups = np.ceil((full - draft) / group) + np.asarray(draft) / group
+    pages = groups * np.ceil(length / page_tokens) + 2.0 * np.ceil(layers / group)
+    held: Num = pages * page_tokens * token * group
     return held
 
 

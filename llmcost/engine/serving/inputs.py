@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine.machine.factors import picked
+from llmcost.engine.machine.factors import NOTHING, Told, picked
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.kinds import Num
 
@@ -101,20 +101,20 @@ class Calibration(NamedTuple):
     pipeline_tokens: Num = 2048.0  # prompt tokens of one micro-batch on its way through pipeline stages [tokens]
     batch_limit: Num = 2048.0  # sequences an engine runs at once [-]
     memory_share: Num = 0.92  # of the memory shown to a process that the engine takes [-]
-    share_by_size: Num = 0.0  # 1: the share follows from the memory of the card, as in SGLang [-]
+    left_bytes: Num = 0.0  # left of the card, from which the share follows as in SGLang; 0: memory_share [bytes]
+    left_rank_bytes: Num = 0.0  # more of it for every rank [bytes]
+    left_pictures_share: Num = 1.0  # of the share, where a model has a vision tower [-]
     share_of_free: Num = 0.0  # 1: memory_share is of what weights and workspace leave, as TensorRT-LLM counts [-]
     context_bytes: Num = 0.32e9  # what a process holds before it loads anything [bytes]
     group_bytes: Num = 1.1e9  # communication buffers of a rank among several, on links of their own [bytes]
     group_pcie_bytes: Num = 0.35e9  # the same over PCIe [bytes]
-    large_bytes: Num = 75e9  # from this memory on an engine's defaults are those of a large card [bytes]
     sampled: Num = 256.0  # sequences whose logits are held at once [-]
-    sampled_large: Num = 1024.0  # the same on a large card [-]
-    logit_bytes: Num = 36.0  # sampler, per sequence and entry of the vocabulary [bytes]
-    profiled: Num = 2048.0  # prompt tokens of the pass whose peak is measured [tokens]
-    profiled_large: Num = 8192.0  # the same on a large card [tokens]
+    logit_bytes: Num = 12.0  # sampler, per sequence and entry of the vocabulary [bytes]
+    sorts: Num = 0.0  # 1: the sampler sorts all logits [-]
+    sorted_logit_bytes: Num = 36.0  # the same where it does [bytes]
+    profiled: Num = 2048.0  # prompt tokens of the pass whose peak is measured, held beside windows too [tokens]
     pictures_bytes: Num = 2.4e9  # the vision tower's pass that is measured with the language model's [bytes]
     mixer_passes: Num = 10.0  # 16-bit copies of a linear mixer's channels that its chunks hold at once [-]
-    profiled_cache: Num = 8192.0  # prompt tokens that sliding layers hold beside their window [tokens]
     unfused_tokens: Num = 0.0  # tokens whose attention scores stand in memory; fused attention has none [tokens]
     unfused_wide: Num = 0.0  # the same for heads wider than 128 [tokens]
     loads_vision: Num = 1.0  # 1: the engine loads the vision tower of a model that has one [-]
@@ -126,8 +126,13 @@ class Calibration(NamedTuple):
     shown_spread: Num = 0.004  # standard deviation of ln of what a process is shown [-]
     weights_spread: Num = 0.012  # of weights as loaded [-]
     narrow_spread: Num = 0.05  # the same below 8 bits, where recipes differ in what they leave wide [-]
-    workspace_spread: Num = 0.35  # of the workspace [-]
+    workspace_spread: Num = 0.6  # of the workspace where it is larger than its median [-]
+    workspace_less: Num = 0.3  # by which it is smaller, over its median [-]
+    share_spread: Num = 0.0  # of the share that an engine takes of its own, of all there is [-]
+    untold_share_spread: Num = 0.0  # the same of a start that was reported without its share [-]
     cache_spread: Num = 0.01  # of the cache of a request [-]
+    mixed_spread: Num = 0.1  # the same where windows, states or compressed caches share pools [-]
+    block_draft: Num = 0.0  # layers of attention of a draft that writes a block at once, beside the model [-]
     fit_margin: Num = 1.2816  # standard deviations that have to be left for a layout to be taken: 90 % [-]
     kv_reserve: Num = 1.0  # share of the answer's KV set aside on admission [-]
     tpot_log_spread: Num = 0.2  # of a tuned stack: standard deviation of ln(measured / predicted) [-]
@@ -135,7 +140,7 @@ class Calibration(NamedTuple):
 
 
 def calibration_from_factors(
-    rows: list[dict[str, Any]], generation: str, framework: str, year: int | None = None
+    rows: list[dict[str, Any]], generation: str, framework: str, told: Told = NOTHING
 ) -> Calibration:
     """Pick constants for a hardware generation and a serving framework from the rows of a calibration preset.
 
@@ -145,11 +150,11 @@ def calibration_from_factors(
     Parameters
     ----------
     rows : list of dict
-        `[[factors]]` tables: name, value, generation, framework, ratio, until.
+        `[[factors]]` tables: name, value, generation, framework, ratio, until, before, above_gib.
     generation, framework : str
         Hardware generation (`generation_of`) and serving framework of the point; "any" where not known.
-    year : int, optional
-        Of the framework; without it, present.
+    told : Told
+        Year and release of the framework, memory of the card: engines start with other limits on large ones.
 
     Examples
     --------
@@ -158,7 +163,7 @@ def calibration_from_factors(
     >>> calibration_from_factors(rows, "hopper", "vllm").overlap
     4.0
     """
-    return Calibration(**picked(rows, Calibration._fields, generation, framework, year))
+    return Calibration(**picked(rows, Calibration._fields, generation, framework, told))
 
 
 def generation_of(generation: str, machine: Machine) -> str:

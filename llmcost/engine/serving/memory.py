@@ -25,13 +25,6 @@ __all__ = [
 
 WIDE = 128.0  # heads up to this size have fused attention everywhere
 CONV_INPUTS = 3.0  # inputs that a convolution of four keeps of a channel
-MIB = 2.0**20
-# SGLang leaves room for a chunk of a prompt, for graphs of its largest batch and for every rank; by memory [MiB].
-CARDS = (20.0 * 1024, 35.0 * 1024, 60.0 * 1024, 90.0 * 1024, 160.0 * 1024)  # sizes below which defaults are others
-CHUNKS = (2048.0, 2048.0, 4096.0, 8192.0, 8192.0, 16384.0)  # tokens of a chunk
-GRAPHS = (8.0, 24.0, 32.0, 256.0, 256.0, 512.0)  # sequences of the largest graph
-LEFT, LEFT_A_TOKEN, LEFT_A_SEQUENCE, LEFT_A_RANK = 512.0, 1.5, 2.0, 128.0  # [MiB]
-LEFT_FOR_PICTURES = 0.95  # of the share, where a model has a vision tower [-]
 PAIR = 2.0  # accelerators that a bridge joins; more have links of their own
 
 
@@ -43,12 +36,33 @@ class Memory(NamedTuple):
     kv_bytes_per_request: Num
     usable_bytes: Num  # what the cache may take, median
     missing_bytes: Num  # what one request lacks; 0 where it fits
-    spread_bytes: Num  # standard deviation of usable_bytes
+    working_bytes: Num  # workspace in what is usable
+    log_spread: Num  # standard deviation of ln of a workspace over its median [-]
+    less_spread: Num  # the same under it, over its median [-]
+    others_bytes: Num  # standard deviation of usable_bytes by all other parts
 
     @property
     def room(self) -> Num:
         """Standard deviations by which the cache of one request is below what there is [-]."""
-        return (self.usable_bytes - self.kv_bytes_per_request) / self.spread_bytes
+        return self.deviations(self.kv_bytes_per_request)
+
+    def deviations(self, needed: Num) -> Num:
+        """Standard deviations by which a cache is below what there is [-]."""
+        left = np.asarray(self.usable_bytes - needed, dtype=float)
+        ample = np.maximum(left, 1.0)
+        over = (
+            ample * self.log_spread / np.log1p(ample / np.maximum(self.working_bytes, 1.0))
+        )  # exact where it is alone
+        return left / np.hypot(self.others_bytes, np.where(left > 0, over, self.working_bytes * self.less_spread))
+
+    def below(self, deviations: Num) -> Num:
+        """How far what is usable may be below its median [bytes]."""
+        more = self.working_bytes * np.expm1(np.maximum(deviations, 0.0) * self.log_spread)
+        return np.hypot(np.maximum(deviations, 0.0) * self.others_bytes, more)
+
+    def above(self, deviations: Num) -> Num:
+        """How far it may be above its median [bytes]."""
+        return deviations * np.hypot(self.others_bytes, self.working_bytes * self.less_spread)
 
 
 def expert_ranks(layout: Layout) -> Num:
@@ -116,18 +130,16 @@ def workspace_bytes(shape: Shape, machine: Machine, layout: Layout, load: Load, 
     Parameters
     ----------
     shape, machine, layout, load, calibration
-        The point. How many tokens and sequences an engine allows depends on the memory of the machine.
+        The point.
 
     Source: `profile_run` of vLLM; constants fitted to what engines reported, presets/calibration/memory.toml.
     """
     cal = calibration
-    large = machine.shown_bytes >= cal.large_bytes
-    sequences: Num = np.where(large, cal.sampled_large, cal.sampled)
-    tokens: Num = np.where(large, cal.profiled_large, cal.profiled)
     copies: Num = np.where(np.asarray(shape.n_experts) > 0, shape.topk * shape.d_model, 0.0)
     channels = shape.conv_elements / np.maximum(shape.state_layers, 1.0) / CONV_INPUTS / layout.tp
     wide = 3.0 * shape.d_model + np.maximum(3.0 * shape.ffn_width / layout.tp, copies) + cal.mixer_passes * channels
-    sampler = cal.logit_bytes * sequences * shape.vocab_size
+    each = np.where(np.asarray(cal.sorts) > 0, cal.sorted_logit_bytes, cal.logit_bytes)
+    sampler = each * cal.sampled * shape.vocab_size
     unfused = np.maximum(cal.unfused_tokens, np.where(np.asarray(shape.d_head) > WIDE, cal.unfused_wide, 0.0))
     scores = 4.0 * unfused * shape.n_heads * (load.isl + load.osl)
     linked = np.nan_to_num(np.asarray(machine.scale_up_domain, dtype=float)) > PAIR
@@ -135,7 +147,7 @@ def workspace_bytes(shape: Shape, machine: Machine, layout: Layout, load: Load, 
     group = np.where(layout.tp * layout.pp * layout.dp > 1, buffers, 0.0)
     seen = (np.asarray(shape.vision_params) > 0) & (np.asarray(cal.loads_vision) > 0)
     pictures = np.where(seen, cal.pictures_bytes / layout.tp, 0.0)
-    widest = np.maximum(np.maximum(2.0 * tokens * wide, sampler), np.maximum(scores, pictures))
+    widest = np.maximum(np.maximum(2.0 * cal.profiled * wide, sampler), np.maximum(scores, pictures))
     return cal.context_bytes + group + widest
 
 
@@ -145,7 +157,7 @@ def share_taken(shape: Shape, machine: Machine, layout: Layout, calibration: Cal
     Parameters
     ----------
     shape, machine, layout, calibration
-        The point; `share_by_size` is SGLang's rule, by the memory of the card and its ranks.
+        The point; where `left_bytes` of the card are left, the share follows from them.
 
     Source: SGLang, `_handle_gpu_memory_settings` and `adjust_mem_fraction_for_vlm` of python/sglang/srt/server_args.py.
 
@@ -155,19 +167,18 @@ def share_taken(shape: Shape, machine: Machine, layout: Layout, calibration: Cal
 
     >>> from llmcost.engine.machine.roofline import Machine
     >>> card = Machine(*[1.0] * len(Machine._fields))._replace(memory_bytes=288.0 * 2**30, process_bytes=288.0 * 2**30)
-    >>> known = Calibration(share_by_size=1.0)
+    >>> known = Calibration(left_bytes=26112.0 * 2**20, left_rank_bytes=128.0 * 2**20)
     >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
     >>> round(float(share_taken(zero, card, Layout(), known)), 3)
     0.911
     """
-    if not np.any(np.asarray(calibration.share_by_size) > 0):
-        return calibration.memory_share
-    total = np.asarray(machine.shown_bytes, dtype=float) / MIB
-    kind = np.searchsorted(np.array(CARDS), total, side="right")
-    left = LEFT + LEFT_A_TOKEN * np.array(CHUNKS)[kind] + LEFT_A_SEQUENCE * np.array(GRAPHS)[kind]
-    left = left + LEFT_A_RANK * np.asarray(layout.tp) * layout.pp
-    share = (1.0 - left / total) * np.where(np.asarray(shape.vision_params) > 0, LEFT_FOR_PICTURES, 1.0)
-    return np.where(np.asarray(calibration.share_by_size) > 0, share, calibration.memory_share)
+    cal = calibration
+    if not np.any(np.asarray(cal.left_bytes) > 0):
+        return cal.memory_share
+    left = cal.left_bytes + cal.left_rank_bytes * np.asarray(layout.tp) * layout.pp
+    pictures = np.where(np.asarray(shape.vision_params) > 0, cal.left_pictures_share, 1.0)
+    share = (1.0 - left / np.asarray(machine.shown_bytes, dtype=float)) * pictures
+    return np.where(np.asarray(cal.left_bytes) > 0, share, cal.memory_share)
 
 
 def request_bytes(shape: Shape, layout: Layout, precision: Precision, load: Load, calibration: Calibration) -> Num:
@@ -194,8 +205,8 @@ def memory(
 
     .. math:: usable = (shown - weights - workspace) \cdot share
 
-    Every part is a quantity with a spread; the variances of the parts, each a lognormal, add up to that of what is
-    usable.
+    Every part is a quantity with a spread, and their variances add up to that of what is usable. A workspace is
+    further from its median where it is larger, a lognormal, than where it is smaller.
 
     Parameters
     ----------
@@ -213,14 +224,31 @@ def memory(
     taken = share / given  # of the device, before weights
     usable = (machine.shown_bytes * taken - weights - workspace) * given
     request = request_bytes(shape, layout, precision, load, cal)
-    spread = given * np.sqrt(
+    others = (
         (machine.shown_bytes * taken * cal.shown_spread) ** 2
+        + (machine.shown_bytes * cal.share_spread) ** 2
         + (weights * np.where(np.asarray(precision.weight_bytes) < 0.9, cal.narrow_spread, cal.weights_spread)) ** 2
-        + (workspace * cal.workspace_spread) ** 2
-        + (request * cal.cache_spread) ** 2
+        + (request * cache_spread(shape, cal)) ** 2
     )
-    missing = np.maximum(request + cal.fit_margin * spread - usable, 0.0) / given
-    return Memory(weights, workspace, request, usable, missing, spread)
+    held = Memory(
+        weights, workspace, request, usable, 0.0, given * workspace, cal.workspace_spread, cal.workspace_less,
+        given * np.sqrt(others),
+    )  # fmt: skip
+    return held._replace(missing_bytes=np.maximum(request + held.below(cal.fit_margin) - usable, 0.0) / given)
+
+
+def cache_spread(shape: Shape, calibration: Calibration) -> Num:
+    """Standard deviation of ln of the cache of a request [-]: wider where layers of several kinds share pools.
+
+    Parameters
+    ----------
+    shape, calibration
+        The model, and the constants of the engine.
+
+    Source: presets/calibration/memory.toml.
+    """
+    kinds = np.asarray(shape.local_layers) + np.asarray(shape.state_layers) + np.asarray(shape.mixed_cache)
+    return np.where(kinds > 0, calibration.mixed_spread, calibration.cache_spread)
 
 
 def max_batch(

@@ -15,12 +15,14 @@ class Part(NamedTuple):
 
     name: str
     bytes: float
-    spread: float = 0.0  # standard deviation of ln [-]
+    spread: float = 0.0  # standard deviation of ln, over its median [-]
+    less: float | None = None  # of the part below its median, over it; as much as above where none is given [-]
 
     def row(self) -> dict[str, Any]:
         """The part with its 90 % interval [bytes]."""
         wide = math.exp(Z95 * self.spread)
-        return {"name": self.name, "bytes": self.bytes, "p5": self.bytes / wide, "p95": self.bytes * wide}
+        low = 1.0 / wide if self.less is None else max(1.0 - Z95 * self.less, 0.0)
+        return {"name": self.name, "bytes": self.bytes, "p5": self.bytes * low, "p95": self.bytes * wide}
 
 
 def memory_rows(device: Chip, parts: Iterable[Part]) -> list[dict[str, Any]]:

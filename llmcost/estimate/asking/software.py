@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmcost.catalog import Catalog
+from llmcost.engine.machine.factors import Told
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.serving.inputs import Calibration, calibration_from_factors
 from llmcost.engine.serving.ranges import NVIDIA, Classes, fitted, recent
@@ -39,11 +40,14 @@ def kin(catalog: Catalog, name: str) -> str:
     return found.kin if found is not None and found.kin is not None else name
 
 
-def of_software(catalog: Catalog, name: str, generation: str, year: int | None = None) -> Calibration:
-    """Constants of an engine on a generation, with the limits that its preset says it starts with."""
+def of_software(
+    catalog: Catalog, name: str, generation: str, memory_bytes: float, year: int | None = None
+) -> Calibration:
+    """Constants of an engine on a card of so much memory, with the limits that its preset says it starts with."""
     drawn = kin(catalog, name)
     of = generation if drawn != "any" else generation.removesuffix("-rtx")  # a tuned stack knows no cards apart
-    calibration = calibration_from_factors(catalog.factors("serving", "memory"), of, drawn, year)
+    told = Told(year, memory_bytes=memory_bytes)
+    calibration = calibration_from_factors(catalog.factors("serving", "memory"), of, drawn, told)
     found = None if name == "any" else stack(catalog, name)
     limits = {} if found is None else {own: getattr(found, key) for key, own in LIMITS.items()}
     return calibration._replace(**{own: float(value) for own, value in limits.items() if value is not None})

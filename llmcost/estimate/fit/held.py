@@ -49,8 +49,7 @@ class Held(NamedTuple):
         """Chance that so many requests fit at once [-]."""
         held = memory(*self.args, load, self.asked.calibration)
         share = math.ceil(batch / float(self.layout.dp))
-        room = (held.usable_bytes - share * held.kv_bytes_per_request) / held.spread_bytes
-        return NormalDist().cdf(float(room))
+        return NormalDist().cdf(float(held.deviations(share * held.kv_bytes_per_request)))
 
 
 def lengths(question: Question) -> None:
@@ -80,7 +79,7 @@ def best(asked: Options, gpus: int | None, batch: float) -> Held:
     for precision in asked.precisions:
         held = memory(asked.shape, asked.device.machine, lay, precision, asked.load, known)
         need = np.ceil(batch / lay.dp) * held.kv_bytes_per_request
-        rooms.append((held.usable_bytes - need) / held.spread_bytes)
+        rooms.append(held.deviations(need))
         chances.append(rooms[-1] >= known.fit_margin)
     room, fits = np.array(rooms), np.array(chances)
     wanted = size == (size.max() if gpus is not None else min(size[fits.any(axis=0)], default=size.max()))

@@ -100,8 +100,8 @@ def _on(question: Question, name: str, shape: Shape, narrow: Precision) -> dict[
     if np.isnan(device.machine.bf16_flops) or np.isnan(device.machine.memory_bytes_per_second):
         return None
     used = engine(question, preset)
-    known = constants(question, preset.generation, used)
     every = layouts(shape, device.machine, largest=most(preset), stages=not used.tensor_parallel)
+    known = constants(question, device.machine, preset.generation, used)
     load = Load(median(question.numbers["isl"]), median(question.numbers["osl"]))
     held = memory(shape, device.machine, every, narrow, load, known)
     good = np.asarray((held.room >= known.fit_margin) & ~used.lacks(every))

@@ -37,7 +37,7 @@ def _chance(held: Held, layout: Any, narrow: Any, batch: float) -> float:
     """Chance that the best of some layouts holds the requests in a format [-]."""
     a = held.asked
     at = memory(a.shape, a.device.machine, layout, narrow, a.load, a.calibration)
-    room = (at.usable_bytes - np.ceil(batch / layout.dp) * at.kv_bytes_per_request) / at.spread_bytes
+    room = at.deviations(np.ceil(batch / layout.dp) * at.kv_bytes_per_request)
     return NormalDist().cdf(float(np.max(room)))
 
 
@@ -81,7 +81,7 @@ def _more(held: Held) -> list[Remedy]:
     a = held.asked
     every = layouts(a.shape, a.device.machine, largest=64.0, stages=True)
     at = memory(a.shape, a.device.machine, every, held.precision, a.load, a.calibration)
-    room = (at.usable_bytes - np.ceil(held.batch / every.dp) * at.kv_bytes_per_request) / at.spread_bytes
+    room = at.deviations(np.ceil(held.batch / every.dp) * at.kv_bytes_per_request)
     size = np.where(room >= a.calibration.fit_margin, every.tp * every.pp * every.dp, np.inf)
     size = np.where(size > held.gpus, size, np.inf)
     fewest = float(np.min(size))

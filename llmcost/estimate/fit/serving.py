@@ -97,7 +97,7 @@ def _missing(held: Held, chance: float) -> float | None:
     if verdict(chance) == "fits":
         return None
     at, known = held.memory, held.asked.calibration
-    need = math.ceil(held.batch / held.layout.dp) * at.kv_bytes_per_request + known.fit_margin * at.spread_bytes
+    need = math.ceil(held.batch / held.layout.dp) * at.kv_bytes_per_request + float(at.below(known.fit_margin))
     return max(float(need - at.usable_bytes), 0.0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from llmcost.engine.machine.factors import Told
 from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.numeric.spread import Spread
 from llmcost.engine.serving import operating_point as serving
@@ -42,7 +43,10 @@ def _price(question: Question, model: Subject, device: Chip, gpus: int, seq_len:
     values = {**formats[dtype], "kv_bytes": formats["bf16"]["weight_bytes"]}
     precision = serving.Precision(*(float(values[name]) for name in serving.Precision._fields))
     calibration = serving.calibration_from_factors(
-        question.catalog.factors("serving", "memory"), device.preset.generation, "any"
+        question.catalog.factors("serving", "memory"),
+        device.preset.generation,
+        "any",
+        Told(memory_bytes=float(machine.shown_bytes)),
     )
     layouts = serving_search.layouts(shape, machine, float(gpus))
     load = serving.Load(1.0, seq_len, 0.0, 1.0)

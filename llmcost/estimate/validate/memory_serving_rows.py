@@ -9,12 +9,13 @@ from statistics import NormalDist
 from typing import Any, NamedTuple
 
 from llmcost.catalog import Catalog
+from llmcost.engine.machine.factors import Told
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.published import ClassBytes, class_bytes, published_in
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.serving.cache import cache_bytes, printed_tokens, state_page_bytes
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
-from llmcost.engine.serving.memory import memory
+from llmcost.engine.serving.memory import Memory, cache_spread, memory
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.validate import cells
@@ -34,6 +35,10 @@ OTHER_SIZE = 0.15  # a stated memory that far from the preset's is that of anoth
 UNIFORM_BITS = {"q4": 4.85, "q8": 8.5, "int8": 8.5, "int6": 6.5, "int5": 5.5, "int4": 4.5, "int3": 3.5, "int2": 2.6}
 FILES = ("llama.cpp", "ollama", "mlx")  # engines whose files hold every tensor in the format they are named by
 DRAFTS = re.compile(r"mtp|eagle|dflash|draft", re.IGNORECASE)
+BLOCKS = re.compile(r"dflash", re.IGNORECASE)
+BLOCK_LAYERS = 5.0  # a log of SGLang: 2.16 GiB of a draft beside 6.92 of the model's sixteen layers
+VISION = re.compile(r"\bVL\b|vision", re.IGNORECASE)
+TOWER = 0.6e9  # parameters of the towers of Qwen2.5-VL and Qwen3-VL: 0.54 to 0.67B
 CONTEXT_PARALLEL = re.compile(r"dcp (\d+)", re.IGNORECASE)
 UNWINDOWED = (*FILES, "vllm-metal", "any")  # they keep the whole cache of models whose layers all slide
 UNSTATED_LENGTH = 2048.0  # a request that any start has to hold [tokens]
@@ -72,7 +77,7 @@ def version_of(text: str) -> float:
         return math.nan
     if found[2] and len(found[1]) == 1 and int(found[1]) <= 3:  # 0.2x: anything from 0.20 to 0.29
         return int(found[1]) * 10.0 + 5.0
-    return int(found[1]) + float(found[3] or 0) / 10.0
+    return int(found[1]) + min(float(found[3] or 0) / 10.0, 0.9)
 
 
 def started(row: Mapping[str, str], catalog: Catalog) -> Started:
@@ -87,16 +92,21 @@ def started(row: Mapping[str, str], catalog: Catalog) -> Started:
     machine, generation = machine_of_row(row, catalog)
     layout = _layout(row, engine)
     length = positive(row, "max_model_len")
-    known = calibration_from_factors(catalog.factors("serving", "memory"), generation, engine)
-    known = _told(row, _era(row, known, engine, length, generation.startswith("cdna")), machine)
+    release = _release(row)
+    told = Told(release=release, memory_bytes=float(machine.shown_bytes))
+    known = calibration_from_factors(catalog.factors("serving", "memory"), generation, engine, told)
+    if engine == "vllm" and release is not None and release < V0_UNTIL + 0.1:
+        known = _prompts(known, release, length, generation.startswith("cdna"))
+    known = _told(row, known)
     if engine == "llama.cpp" and _old_llama(cells.text(row, "engine_version")):
         known = known._replace(unfused_tokens=512.0)
     precision = _precision(row, catalog, engine)
+    shape, known = _with_draft(row, _with_pictures(row, shape), known)
     found = CONTEXT_PARALLEL.search(row.get("model") or "")
     if engine in UNWINDOWED and float(shape.local_layers) == float(shape.attention_layers):
         shape = unwindowed(shape)
     return Started(
-        _with_draft(row, shape), machine, layout, precision, known, length, positive(row, "max_num_seqs"),
+        shape, machine, layout, precision, known, length, positive(row, "max_num_seqs"),
         engine in FILES, engine == "vllm" and version_of(cells.text(row, "engine_version")) < 20.0,
         engine == "tensorrt-llm" and version_of(cells.text(row, "engine_version")) < FIRST_PAGED,
         float(found[1]) if found else 1.0,
@@ -139,47 +149,39 @@ def _layout(row: Mapping[str, str], engine: str) -> Layout:
     return Layout(tp, pp, max(dp, ep / tp) if shared else dp, ep, shared)
 
 
-def _era(row: Mapping[str, str], known: Calibration, engine: str, length: float | None, amd: bool) -> Calibration:
-    """What older releases did: vLLM's fraction 0.90, 256 sequences, and to version 0.7 prompts in one pass."""
+def _release(row: Mapping[str, str]) -> float | None:
+    """The release of an engine that a row states; a vLLM with its first scheduler is an old one."""
     words = cells.text(row, "engine_version")
     version = version_of(words)
-    if engine == "sglang" and version < 5.0:  # 0.88 whatever the card
-        return known._replace(share_by_size=0.0)
-    if engine != "vllm" or math.isnan(version):
-        return known
-    if version < 20.0:
-        known = known._replace(memory_share=0.9)
-    if version >= 8.0 and "V0" not in words:
-        return known
-    known = known._replace(
-        sampled_large=known.sampled, profiled_large=known.profiled, context_bytes=V0_CONTEXT, group_bytes=V0_GROUP
-    )
-    if length is not None and length > WHOLE_UNTIL and not amd:  # chunked; ROCm came later to it
-        chunk = EARLY_CHUNK if version < 6.5 else known.profiled
-        return known._replace(profiled=chunk, profiled_large=chunk)
-    whole = max(length or 0.0, float(known.profiled))
-    return known._replace(profiled=whole, profiled_large=whole)
+    version = min(version, V0_UNTIL) if "V0" in words else version
+    return None if math.isnan(version) else version
 
 
-V0_CONTEXT, V0_GROUP = 0.2e9, 0.7e9  # vLLM to version 0.7: 0.01 to 0.35 GiB beside weights, cache and peak [bytes]
+def _prompts(known: Calibration, release: float, length: float | None, amd: bool) -> Calibration:
+    """Prompts of vLLM to version 0.7: in one pass, or beyond some length in chunks; ROCm came later to those."""
+    if length is not None and length > WHOLE_UNTIL and not amd:
+        return known._replace(profiled=EARLY_CHUNK) if release < FIRST_WIDE else known
+    return known._replace(profiled=max(length or 0.0, float(known.profiled)))
+
+
+V0_UNTIL = 7.9  # vLLM 0.7 was the last release whose first scheduler was the usual one
+FIRST_WIDE = 6.5  # vLLM 0.6.5: chunks are as wide as they are today
 FIRST_PAGED = 6.0  # TensorRT-LLM 0.6: the cache is paged
 WHOLE_UNTIL, EARLY_CHUNK = 32768.0, 512.0  # vLLM 0.6: prompts are chunked beyond 32,768 tokens, in pieces of 512
 
 
-def _told(row: Mapping[str, str], known: Calibration, machine: Machine) -> Calibration:
+def _told(row: Mapping[str, str], known: Calibration) -> Calibration:
     """What the row says the engine was told."""
     fraction = positive(row, "mem_fraction")
-    if fraction is not None:
-        known = known._replace(memory_share=fraction, share_by_size=0.0)
+    if fraction is None:
+        known = known._replace(share_spread=known.untold_share_spread)
+    else:
+        known = known._replace(memory_share=fraction, left_bytes=0.0, share_spread=0.0)
     sequences = positive(row, "max_num_seqs")
     if sequences is not None and known.logit_bytes:
-        known = known._replace(sampled=sequences, sampled_large=sequences)
+        known = known._replace(sampled=sequences)
     tokens = positive(row, "max_batched_tokens")
-    large = float(machine.shown_bytes) >= float(known.large_bytes)
-    cached = tokens or float(known.profiled_large if large else known.profiled)
-    if tokens is not None and known.profiled:
-        known = known._replace(profiled=tokens, profiled_large=tokens)
-    return known._replace(profiled_cache=cached)
+    return known._replace(profiled=tokens) if tokens is not None and known.profiled else known
 
 
 def _old_llama(words: str) -> bool:
@@ -216,14 +218,23 @@ def _as_published(row: Mapping[str, str], catalog: Catalog, name: str) -> ClassB
     return None if found is None else class_bytes(preset, found)
 
 
-def _with_draft(row: Mapping[str, str], shape: Shape) -> Shape:
-    """A draft head or a multi-token-prediction layer is one more layer of attention."""
-    if not DRAFTS.search((row.get("model") or "") + (row.get("quant_note") or "")):
-        return shape
+def _with_draft(row: Mapping[str, str], shape: Shape, known: Calibration) -> tuple[Shape, Calibration]:
+    """A draft head or a multi-token-prediction layer is one more layer of attention, a draft of blocks has several."""
+    words = (row.get("model") or "") + (row.get("quant_note") or "")
+    if not DRAFTS.search(words):
+        return shape, known
+    more = BLOCK_LAYERS if BLOCKS.search(words) else 1.0
     full = max(float(shape.attention_layers - shape.local_layers), 1.0)
-    return shape._replace(
-        kv_elements=shape.kv_elements * (1.0 + 1.0 / full), attention_layers=shape.attention_layers + 1.0
+    with_draft = shape._replace(
+        kv_elements=shape.kv_elements * (1.0 + more / full), attention_layers=shape.attention_layers + more
     )
+    return with_draft, known._replace(block_draft=more) if more > 1.0 else known
+
+
+def _with_pictures(row: Mapping[str, str], shape: Shape) -> Shape:
+    """A model that is named for its pictures has a tower, where the preset of its language model has none."""
+    named = VISION.search(row.get("model") or "") is not None
+    return shape._replace(vision_params=TOWER) if named and not float(shape.vision_params) else shape
 
 
 Answer = tuple[float | None, float | None, float | None, str]  # predicted, p5, p95, why not
@@ -237,29 +248,29 @@ def predict(row: Mapping[str, str], catalog: Catalog) -> dict[str, Answer]:
         return dict.fromkeys(QUANTITIES, (None, None, None, error.message))
     load = Load(at.length or UNSTATED_LENGTH, 0.0)
     held = memory(at.shape, at.machine, at.layout, at.precision, load, at.calibration)
-    weights, spread = float(held.weights_bytes), float(held.spread_bytes)
+    weights = float(held.weights_bytes)
     request = float(held.kv_bytes_per_request) / at.split
     peak = weights + float(held.activation_bytes) + request
-    own = _own_spread(at, weights, float(held.activation_bytes))
-    width = math.exp(Z95 * own / weights)
+    below, above = _own(at, weights, float(held.activation_bytes))
     found: dict[str, Answer] = {
-        "weight_bytes": (weights, weights / width, weights * width, ""),
-        "peak_bytes": (peak, max(peak - Z95 * own, weights / width), peak + Z95 * own, ""),
+        "weight_bytes": (weights, weights * math.exp(-below / weights), weights * math.exp(above / weights), ""),
+        "peak_bytes": (peak, max(peak - below, weights * math.exp(-below / weights)), peak + above, ""),
     }
-    if math.isnan(spread):
+    if math.isnan(float(held.usable_bytes)):
         unknown: Answer = (None, None, None, "the memory of the machine is not stated")
         return {**dict.fromkeys(QUANTITIES, unknown), **found}
     return found | {
-        "kv_tokens": pool(at, float(held.usable_bytes), spread),
-        "fits": (NormalDist().cdf((float(held.usable_bytes) - needed(at, request)) / spread), None, None, ""),
+        "kv_tokens": pool(at, held),
+        "fits": (NormalDist().cdf(float(held.deviations(needed(at, request)))), None, None, ""),
     }
 
 
-def _own_spread(at: Started, weights: float, workspace: float) -> float:
-    """Standard deviation of what the engine itself takes [bytes]."""
-    narrow = float(at.precision.weight_bytes) < NARROW
-    of_weights = float(at.calibration.narrow_spread if narrow else at.calibration.weights_spread)
-    return math.hypot(weights * of_weights, workspace * float(at.calibration.workspace_spread))
+def _own(at: Started, weights: float, workspace: float) -> tuple[float, float]:
+    """How far what the engine itself takes may be below and above its median [bytes]."""
+    narrow, known = float(at.precision.weight_bytes) < NARROW, at.calibration
+    of_weights = Z95 * weights * float(known.narrow_spread if narrow else known.weights_spread)
+    less, more = Z95 * float(known.workspace_less), math.expm1(Z95 * float(known.workspace_spread))
+    return math.hypot(of_weights, workspace * less), math.hypot(of_weights, workspace * more)
 
 
 def needed(at: Started, request: float) -> float:
@@ -269,15 +280,19 @@ def needed(at: Started, request: float) -> float:
     return max(sequences * request if at.contiguous else request, states)
 
 
-def pool(at: Started, usable: float, spread: float) -> Answer:
+def pool(at: Started, held: Memory) -> Answer:
     """Tokens of cache, of one data-parallel rank."""
     if at.as_asked:
         return (at.length, at.length, at.length, "") if at.length else (None, None, None, "max_model_len is blank")
     longest = at.length or UNSTATED_POOL
     one = float(cache_bytes(at.shape, at.layout, at.precision, longest, at.calibration)) / at.split
-    middle, low, high = (_tokens(at, usable + z * spread, longest, one) for z in (0.0, -Z95, Z95))
+    usable = float(held.usable_bytes)
+    middle = _tokens(at, usable, longest, one)
     if middle <= 0:
         return None, None, None, "no memory is left for a cache"
+    each = usable * float(cache_spread(at.shape, at.calibration))  # of every request in the pool
+    below, above = (math.hypot(float(of(Z95)), Z95 * each) for of in (held.below, held.above))
+    low, high = (_tokens(at, usable + d, longest, one) for d in (-below, above))
     return middle, max(low, 1.0), high, ""
 
 

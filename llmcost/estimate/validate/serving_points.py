@@ -57,8 +57,9 @@ def fastest(options: list[list[Case]], catalog: Catalog) -> list[Case]:
 
 
 def calibrations(cases: Cases, catalog: Catalog) -> Calibration:
-    """Constants of every row as arrays, by serving framework, hardware generation and year."""
-    keys = list(zip(cases.framework, cases.generation, cases.year, strict=True))
+    """Constants of every row as arrays, by serving framework, hardware generation, its memory and year."""
+    shown = np.broadcast_to(cases.machine.shown_bytes, len(cases.year)).tolist()
+    keys = list(zip(cases.framework, cases.generation, shown, cases.year, strict=True))
     known = {key: tuple(of_software(catalog, *key)) for key in set(keys)}
     columns = np.array([known[key] for key in keys], dtype=float).T
     # a constant that is the same everywhere stays a scalar: the engine takes shorter paths
@@ -73,7 +74,7 @@ def points(cases: Cases, calibration: Calibration) -> Point:
     if np.any(limit < FEW):  # the engine was told to take more of the memory than its default
         share = share_taken(cases.shape, cases.machine, cases.layout, calibration)
         more = np.where(limit < FEW, np.maximum(share, TOLD_SHARE), share)
-        calibration = calibration._replace(memory_share=more, share_by_size=0.0)
+        calibration = calibration._replace(memory_share=more, left_bytes=0.0)
         limit = max_batch(*args, Load(cases.isl, cases.osl), calibration)
     limit = np.maximum(limit, 1.0)
     batch = np.where(np.isnan(cases.batch), limit, cases.batch)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.serving.inputs import Calibration, Layout, Load
 from llmcost.engine.serving.memory import memory, share_taken
@@ -58,13 +59,13 @@ def engine(question: Question, chip: Accelerator) -> Engine:
     return Engine() if where.name == TUNED else Engine(str(where.name), framework.serving)
 
 
-def constants(question: Question, generation: str, used: Engine) -> Calibration:
+def constants(question: Question, machine: Machine, generation: str, used: Engine) -> Calibration:
     """Constants of a machine and an engine, with the share of the memory and the confidence that were said."""
     year = question.stated("framework_year") if used.has is not None else None  # of an engine that was named
-    known = of_software(question.catalog, used.name, generation, year)
+    known = of_software(question.catalog, used.name, generation, float(machine.shown_bytes), year)
     fraction = question.stated("memory_fraction")
     if fraction is not None:
-        known = known._replace(memory_share=float(fraction), share_by_size=0.0)
+        known = known._replace(memory_share=float(fraction), left_bytes=0.0, share_spread=0.0)
     return known._replace(fit_margin=NormalDist().inv_cdf(confidence(question)))
 
 

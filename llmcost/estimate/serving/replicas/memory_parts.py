@@ -6,7 +6,7 @@ import math
 
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.serving.cache import state_page_bytes
-from llmcost.engine.serving.memory import Memory, memory, share_taken, workspace_bytes
+from llmcost.engine.serving.memory import Memory, cache_spread, memory, share_taken, workspace_bytes
 from llmcost.engine.serving.operating_point import Calibration, Layout, Load, Precision
 from llmcost.estimate.asking.memory_parts import Part
 from llmcost.estimate.asking.subject import Chip
@@ -36,13 +36,15 @@ def parts(
     states = float(state_page_bytes(shape, layout, known))
     count = math.ceil(batch / float(layout.dp))
     spread = float(known.weights_spread if precision.weight_bytes >= ONE_BYTE else known.narrow_spread)
+    cached = float(cache_spread(shape, known))
+    workspace = float(known.workspace_spread), float(known.workspace_less)
     cache = count * (float(at.kv_bytes_per_request) - states)
     taken = float(machine.shown_bytes) * (1.0 - float(share_taken(shape, machine, layout, known)))
     return [
         Part("weights", float(at.weights_bytes), spread),
-        Part("KV cache", cache, float(known.cache_spread)),
-        Part("recurrent state", count * states, float(known.cache_spread)),
-        Part("engine workspace", work, float(known.workspace_spread)),
-        Part("context and communication", float(at.activation_bytes) - work, float(known.workspace_spread)),
+        Part("KV cache", cache, cached),
+        Part("recurrent state", count * states, cached),
+        Part("engine workspace", work, *workspace),
+        Part("context and communication", float(at.activation_bytes) - work, *workspace),
         Part("left to others by the engine", 0.0 if float(known.share_of_free) else taken),
     ]

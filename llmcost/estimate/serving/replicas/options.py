@@ -115,7 +115,7 @@ def options(
     used, generation = engine(question, device.preset), generation_of(device.preset.generation, device.machine)
     if not used.stated:
         question.record("framework", TUNED if used.has is None else used.name, Origin("default", USUAL))
-    known = constants(question, generation, used)
+    known = constants(question, device.machine, generation, used)
     calibration = _imbalance(question, shape, _limits(question, known, used.name, static, phase))
     alone = static or phase == "prefill"
     stack = own(question.catalog, "serving")
