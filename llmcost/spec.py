@@ -243,6 +243,8 @@ class Accelerator(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     system_watts: Watts | None = None  # of the whole machine at the wall, generating
     system_idle_watts: Watts | None = None
     purchase_usd: Usd | None = None
+    purchase_low_usd: Usd | None = None  # 5 % and 95 % quantile of quotes; without them, those of other accelerators
+    purchase_high_usd: Usd | None = None
     purchase_with_server: bool = False  # the price holds the accelerator's part of the server
     availability_note: str = ""
     sources: list[Source] = field(default_factory=list)

@@ -82,7 +82,7 @@ def test_questions_that_make_no_sense(cli: Cli, args: tuple[str, ...], error: st
 
 
 def test_what_is_not_known_is_asked_for(cli: Cli) -> None:
-    unpriced = cli("train", "--gpu-hours", "1M", "--hardware", "mi325x", "--cost-definition", "amortised")
+    unpriced = cli("train", "--gpu-hours", "1M", "--hardware", "trainium2", "--cost-definition", "amortised")
     assert (unpriced.code, "--purchase-price 30k" in unpriced.err) == (2, True)
     uncounted = cli("train", "--gpu-hours", "1M", "--hardware", "h100-sxm", "--cost-definition", "acquisition")
     assert (uncounted.code, "missing --gpus" in uncounted.err) == (2, True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from llmcost.catalog import source_of
-from llmcost.engine.numeric.spread import Spread
+from llmcost.engine.numeric.spread import Spread, product
 from llmcost.errors import LlmcostError
-from llmcost.estimate.asking.ledger import Origin, as_number
+from llmcost.estimate.asking.ledger import Number, Origin, as_number
 from llmcost.estimate.asking.question import Factor, Question, origin_from, origin_of
 from llmcost.estimate.asking.subject import Chip
 
@@ -31,7 +31,7 @@ def read_purchase(question: Question, device: Chip | None, home: bool = False) -
             raise LlmcostError(f"no purchase price known for {device.found.name}", "give one: --purchase-price 30k")
         origin = origin_of(device.found, source_of(device.preset, "purchase_usd"))
         unit = f"{UNIT} {WITH_SERVER if device.preset.purchase_with_server else ALONE}"
-        question.sample("purchase_price", float(device.preset.purchase_usd), origin, unit)
+        question.sample("purchase_price", _quoted(question, device), origin, unit)
         if not device.preset.purchase_with_server:
             server = question.factor("programme", "server_over_chip")
             question.sample("server_over_chip", server.value, server.origin, "ratio")
@@ -41,3 +41,12 @@ def read_purchase(question: Question, device: Chip | None, home: bool = False) -
     )
     if max(share[:3] if isinstance(share, Spread) else (share or 0.0,)) >= 1.0:
         raise LlmcostError("--interconnect-share leaves nothing for the servers", "write less than 100%: 19%")
+
+
+def _quoted(question: Question, device: Chip) -> Number:
+    """The price of the preset, as wide as the quotes for it; where they are few, as those for other accelerators."""
+    preset = device.preset
+    price = float(preset.purchase_usd or 0.0)
+    if preset.purchase_low_usd is not None and preset.purchase_high_usd is not None:
+        return Spread(float(preset.purchase_low_usd), price, float(preset.purchase_high_usd))
+    return product(question.factor("ownership", "purchase_spread").value, price)

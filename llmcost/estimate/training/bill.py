@@ -7,6 +7,7 @@ from typing import NamedTuple
 from llmcost.engine.money import energy
 from llmcost.engine.money import hardware as money
 from llmcost.engine.numeric.kinds import SECONDS_PER_YEAR, Num
+from llmcost.engine.numeric.spread import product
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
@@ -205,7 +206,8 @@ def _read_decline(question: Question, where: Place | None) -> None:
     decline = question.factor("programme", "hardware_price_decline")
     question.sample("hardware_price_decline", decline.value, decline.origin, "orders of magnitude/year")
     if question.number("hardware_age") is None:
-        question.sample("hardware_age", 0.0, Origin("default", "docs/method.md, money: bought new for the run"))
+        age = question.factor("programme", "hardware_age_years")
+        question.sample("hardware_age", product(age.value, SECONDS_PER_YEAR), age.origin)
 
 
 def read_programme(question: Question, scope: str) -> None:
