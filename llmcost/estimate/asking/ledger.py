@@ -90,6 +90,13 @@ class Ledger:
         self._warnings += [caveat for caveat in other._warnings if caveat not in self._warnings]
         self._steps += other._steps[len(self._steps) :]
 
+    def restore(self, copy: Ledger) -> None:
+        """Forget what was noted since a copy was made."""
+        for mine, old in ((self._inputs, copy._inputs), (self._numbers, copy._numbers)):
+            mine.clear()
+            mine.update(old)  # type: ignore[arg-type]
+        self._warnings[:], self._steps[:] = copy._warnings, copy._steps
+
     def step(self, name: str, formula: str, value: Any, unit: str, source: str) -> None:
         """One line of the explanation."""
         self._steps.append(Step(name, formula, value, unit, source))

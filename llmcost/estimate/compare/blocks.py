@@ -19,6 +19,7 @@ from llmcost.estimate.lifetime import case as cases
 from llmcost.estimate.lifetime.case import HORIZON, MOVING, Case
 from llmcost.estimate.lifetime.curves import EXACT
 from llmcost.estimate.lifetime.figures import figures, latencies
+from llmcost.estimate.money.rent import is_cluster
 from llmcost.estimate.serving.bought import Bought
 from llmcost.keys import SERVE, SIDES, TRAIN
 from llmcost.scenario import Scenario
@@ -178,6 +179,34 @@ def _flat(axis: Axis, alternative: Alternative, axes: list[Axis], along: bool) -
 
 
 def _blocks(scenario: Scenario, names: list[str], points: list[Cell], catalog: Catalog, sided: bool) -> list[Block]:
+    """Blocks of all points, each at the term that its fleets go by."""
+    found = []
+    for block in _of_plans(scenario, names, points, catalog, sided):
+        apart = _at_another_term(block)
+        if not apart:
+            found.append(block)
+            continue
+        kept = [i for i in range(len(block.names)) if i not in apart]
+        mine = dict(zip(names, points, strict=True))
+        found += [block.some(kept)] if kept else []
+        found += _one_by_one(scenario, block, apart, [mine[name] for name in block.names], catalog, sided)
+    return found
+
+
+def _at_another_term(block: Block) -> list[int]:
+    """The alternatives of a block whose size tells another term than the one that it was planned at."""
+    plan = block.case.hosted
+    if plan is None or block.case.reason or not block.axes or plan.fleet.terms.small is None:
+        return []
+    gpus = block.at(sampling.central(block.numbers)).get("gpus")
+    if gpus is None:
+        return []
+    every = np.ravel(np.broadcast_to(is_cluster(gpus), (len(block.names), 1)))
+    planned_at = plan.fleet.terms.usd_per_hour == plan.fleet.terms.large
+    return [int(i) for i in np.flatnonzero(every != planned_at)]
+
+
+def _of_plans(scenario: Scenario, names: list[str], points: list[Cell], catalog: Catalog, sided: bool) -> list[Block]:
     """One block of all points; a block for each length where one plan does not do for all."""
     columns = {key: np.array([float(point[key].value) for point in points]) for key in points[0]}
     varied = [key for key in replicas.LENGTHS if key in columns]

@@ -11,6 +11,8 @@ from functools import lru_cache
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Num
@@ -49,11 +51,17 @@ class Terms(NamedTuple):
     owned: Owned | None = None
     reserved: float | None = None
     spot: float | None = None
+    small: float | None = None  # rates on demand and of a cluster, where the size of the fleet is to tell the term
+    large: float | None = None
 
     @property
     def usd_per_hour(self) -> float:
         """The rate at its median."""
         return median_of(self.rate)
+
+    def of_size(self, gpus: Num) -> Num | None:
+        """The rate that a fleet of so many accelerators goes by [USD/h]; None where its size does not tell."""
+        return None if self.small is None or self.large is None else np.where(is_cluster(gpus), self.large, self.small)
 
     def reserved_price(self, p: ServingNumbers) -> Num:
         """A committed hour, used or not [USD/h]."""
@@ -252,8 +260,15 @@ def _origin(quotes: list[spec.RentalPrice], origin: str, text: str) -> Origin:
     return Origin(origin, f"{text}, dated {dates[0]} to {dates[-1]}", dates[-1].isoformat(), "vendor")
 
 
-def read_terms(question: Question, hardware: str | None) -> Terms:
+def is_cluster(gpus: Num) -> Num:
+    """Whether so many accelerators are a cluster."""
+    return np.greater_equal(gpus, CLUSTER)
+
+
+def read_terms(question: Question, hardware: str | None, gpus: float | None = None) -> Terms:
     """The rate of a question: given, or the rule's, with its caveats recorded; what owning costs where it is owned.
+
+    `gpus` is the size of a fleet once it is known.
 
     Raises
     ------
@@ -271,7 +286,7 @@ def read_terms(question: Question, hardware: str | None) -> Terms:
             "missing --price or --hardware: the rate per accelerator-hour is not known",
             "--price 2.50/h, or --hardware h100-sxm",
         )
-    commitment = ON_DEMAND if mixed else question.stated("commitment") or _usual_term(question)
+    commitment = ON_DEMAND if mixed else question.stated("commitment") or _usual_term(question, gpus)
     if not mixed and question.scenario.get("commitment", question.side) is None:
         origin = Origin("default", f"docs/method.md, prices: {CLUSTER} accelerators and more are rented as a cluster")
         question.record("commitment", commitment, Origin("default") if commitment == ON_DEMAND else origin)
@@ -280,16 +295,28 @@ def read_terms(question: Question, hardware: str | None) -> Terms:
     except NoQuote as error:
         rate = _unpriced(question, error)
     question.keep("price", rate)
-    return Terms(rate)
+    return _by_size(question, hardware, Terms(rate))
 
 
-def _usual_term(question: Question) -> str:
+def _usual_term(question: Question, size: float | None) -> str:
     """The term that a job of this size goes by: clusters are reserved, anything less is rented by the hour."""
-    gpus = question.scenario.peek("gpus", question.side)
+    said = question.scenario.peek("gpus", question.side)
+    gpus = float(said.value) if said is not None and question.side == TRAIN else size or 0.0
     provider = question.scenario.peek("provider", question.side)
-    if question.side != TRAIN or provider is not None or gpus is None or int(gpus.value) < CLUSTER:
-        return ON_DEMAND
-    return CLUSTER_TERM
+    return CLUSTER_TERM if provider is None and is_cluster(gpus) else ON_DEMAND
+
+
+def _by_size(question: Question, hardware: str, terms: Terms) -> Terms:
+    """The terms with both rates of a fleet whose size tells its term; one that follows its day is not committed to."""
+    said = any(question.scenario.peek(key, question.side) is not None for key in ("commitment", "provider"))
+    scaling = question.scenario.peek("scaling", question.side)
+    if question.side == TRAIN or said or (scaling is not None and scaling.value == "autoscale") or not question.priced:
+        return terms
+    try:
+        small, large = (median_of(_quote(question, hardware, term).rate) for term in (ON_DEMAND, CLUSTER_TERM))
+    except NoQuote:
+        return terms
+    return terms._replace(small=small, large=large)
 
 
 def _unpriced(question: Question, error: NoQuote) -> Number:

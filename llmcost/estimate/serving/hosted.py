@@ -50,6 +50,18 @@ class Hosted(NamedTuple):
         """The load that the p95 of TTFT allows."""
         return math.inf if self.sizing is None else self.sizing.bound
 
+    @property
+    def size(self) -> float:
+        """Accelerators at the medians; those that there are where no traffic tells [-]."""
+        if not self.requests:
+            return float(self.fleet_gpus or 0)
+        return float(self.figures(serving_numbers(sampling.central(self.question.numbers)))["gpus"])
+
+    def at_its_term(self, p: ServingNumbers, gpus: Num) -> ServingNumbers:
+        """The numbers with the rate that fleets of so many accelerators go by, where their size tells."""
+        rate = self.fleet.terms.of_size(gpus)
+        return p if rate is None else serving_numbers({**p, "price": rate})
+
     def central(self, values: Mapping[str, Num] | None = None) -> ServingNumbers:
         """Every number at its median, some with other `values`, as the replicas of the model see it."""
         return self.applied.reaching(serving_numbers({**sampling.central(self.question.numbers), **(values or {})}))

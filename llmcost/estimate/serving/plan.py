@@ -45,11 +45,23 @@ MANY = (
 def read_service(question: Question, days: Any = None) -> Hosted | NoFit:
     """Read every value the figures need and choose the replica, for the traffic of `days` over that at launch.
 
+    A fleet that turns out to be a cluster is read again at the term of clusters, where nobody said another.
+
     Raises
     ------
     LlmcostError
         Unknown names, impossible values, or too little said.
     """
+    before = question.aside()
+    found = _read(question, days)
+    gpus = 0.0 if isinstance(found, NoFit) or found.fleet.terms.small is None else found.size
+    if not rent.is_cluster(gpus):
+        return found
+    question.restore(before)
+    return _read(question, days, gpus)
+
+
+def _read(question: Question, days: Any, size: float | None = None) -> Hosted | NoFit:
     question, applied = techniques.read_techniques(question)
     small = _small(question, applied)
     phase = _phase(question)
@@ -63,7 +75,7 @@ def read_service(question: Question, days: Any = None) -> Hosted | NoFit:
     fleet = fleets.read_fleet(question, requests, applied.waits)
     gpus = question.stated("gpus")
     name = device.found.name if device else None
-    fleet = fleets.read_mix(question, fleet, name, rent.read_terms(question, name))
+    fleet = fleets.read_mix(question, fleet, name, rent.read_terms(question, name, size))
     bill.read_other_costs(question, requests, applied.sent)
     demand = _demand(question, applied, fleet, days, requests)
     if shared is not None:
