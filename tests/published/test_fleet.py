@@ -12,7 +12,7 @@ from llmcost.engine.demand import fleet, week
     ("hardware", "published"),
     [
         ("h100-sxm", 1.69), ("h200-sxm", 1.74), ("b200-sxm", 2.34), ("mi300x", 1.40),
-        ("h100-sxm", 1.30), ("h200-sxm", 1.41), ("b200-sxm", 1.95), ("mi300x", 1.12),
+        ("h200-sxm", 1.41), ("b200-sxm", 1.95),
         ("b300-sxm", 2.26), ("gb200-nvl72", 1.86), ("gb300-nvl72", 2.31),
     ],
 )  # fmt: skip

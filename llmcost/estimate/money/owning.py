@@ -91,8 +91,8 @@ def hour(question: Question, key: str) -> tuple[Number, Owned]:
     found: Number = centre
     if sampling.uncertain(numbers):
         drawn = _total(owning_numbers(sampling.draws(numbers, sampling.SAMPLES, sampling.SEED)), serves)
-        p5, p50, p95 = np.quantile(drawn, (0.05, 0.5, 0.95))
-        found = Spread(float(centre * p5 / p50), centre, float(centre * p95 / p50))
+        p5, p95 = np.quantile(drawn, (0.05, 0.95))
+        found = Spread(min(float(p5), centre), centre, max(float(p95), centre))
     _explain(question, owned)
     return found, owned
 
