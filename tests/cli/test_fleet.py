@@ -397,3 +397,26 @@ def test_a_machine_of_nothing_is_refused(cli: Cli, key: str) -> None:
     run = cli("serve", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "1000", "--osl", "300", f"--{key}-scale", "0")
     assert run.code == 2
     assert "0.001" in run.err
+
+
+def test_closed_hours_cost_nothing_but_the_start(cli: Cli, tmp_path: Path) -> None:
+    """Open ten hours of 24, up ten minutes before: (10 + 1/6) / 24 of a replica, 730.5 h a month at $2."""
+    office = tmp_path / "office.csv"
+    office.write_text("requests\n" + "0\n" * 8 + "100\n" * 10 + "0\n" * 6)
+    day = (*SERVE, "--price", "2/h", "--requests", "1k/day", "--hourly", str(office))
+    off = result(cli, *day, "--scaling", "autoscale", "--min-replicas", "0")
+    assert off["gpus_mean"] == pytest.approx((10 + 1 / 6) / 24)
+    assert off["usd_per_month"] == pytest.approx((10 + 1 / 6) / 24 * 730.5 * 2)
+    assert off["replicas"] == 1
+    assert result(cli, *day, "--scaling", "autoscale")["usd_per_month"] == pytest.approx(730.5 * 2)
+    fixed = cli(*day, "--min-replicas", "0")
+    assert (fixed.code, "--scaling autoscale" in fixed.err) == (2, True)
+
+
+def test_a_night_without_a_fleet_has_no_load(cli: Cli, tmp_path: Path) -> None:
+    office = tmp_path / "office.csv"
+    office.write_text("requests\n" + "0\n" * 8 + "100\n" * 10 + "0\n" * 6)
+    said = ("--hourly", str(office), "--scaling", "autoscale", "--min-replicas", "0", "--price", "2/h", "--json")
+    hours = cli(*SERVE, "--requests", "1k/day", *said).json["hours"]
+    assert [h["gpus"] for h in hours if h["requests_per_second"] == 0 and h["hour"] != 7] == [0.0] * 13
+    assert all(h["utilization"] == 0 for h in hours if h["gpus"] == 0)

@@ -7,12 +7,14 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from llmcost.errors import LlmcostError
 from llmcost.render import Options
 from llmcost.render.axis import tick_label, ticks, time_axis
 from llmcost.render.plot import SUFFIXES, plot
 from llmcost.render.terminal.chart import curve, interpolated, render
+from llmcost.result import Range
 from tests.unit import render_sample as sample
 
 DAYS_PER_MONTH = 365.25 / 12
@@ -50,6 +52,14 @@ def test_tick_labels_are_short(kind: str, value: float, label: str) -> None:
 def test_interpolation_is_flat_outside() -> None:
     points = [(1.0, 1.0), (2.0, 3.0), (2.0, 5.0)]
     assert [interpolated(points, x) for x in (0.0, 1.5, 9.0)] == [1.0, 2.0, 5.0]
+
+
+def test_a_range_with_prices_says_so_beside_that_of_the_headline() -> None:
+    answer = sample.crossover()
+    priced = structs.replace(answer, ranges_at_price={"crossover_days": Range(250.0, 300.0, 350.0)})
+    lines = render(priced, Options(width=80)).splitlines()
+    assert lines[0].endswith("dotted: 90 % range of each with prices")
+    assert lines[-1].endswith("crossing, 90 % range with prices: day 188 or later")
 
 
 def test_the_picture_names_the_curves_and_the_crossing() -> None:

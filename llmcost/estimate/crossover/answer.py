@@ -80,7 +80,7 @@ def estimate(asked: Evaluated, sensitivity: list[dict[str, Any]], by: str | None
         arrays["sensitivity"] = sensitivity
     answer = Estimate(
         command="crossover",
-        headline=sentence.headline(_told(asked, result, ranges | at_price)),
+        headline=sentence.headline(_told(asked, result, ranges, at_price)),
         result=cast(dict[str, Any], result),
         ranges=ranges,
         ranges_at_price=at_price,
@@ -221,14 +221,18 @@ def _outgrown(asked: Evaluated, answer: Estimate, given: int) -> Estimate:
     return structs.replace(answer, warnings=[*answer.warnings, Warning("W054", message, "--serve-gpus")])
 
 
-def _told(asked: Evaluated, result: CrossoverResult, ranges: Mapping[str, Range]) -> sentence.Facts:
+def _told(
+    asked: Evaluated, result: CrossoverResult, ranges: Mapping[str, Range], at_price: Mapping[str, Range]
+) -> sentence.Facts:
     """The answer as its sentence needs it."""
     program = asked.scope == billing.PROGRAM
     what = BASES[asked.basis] + (", programme included," if program else "")
     days = asked.sampled.outcomes.get("crossover_days")
     at_launch = None if days is None else float(np.mean(days <= 0.0))
     named = program or asked.basis != USD
-    return sentence.Facts(result, ranges.get("crossover_days"), asked.horizon, what, named, _paid(asked), at_launch)
+    of, held = (each.get("crossover_days") for each in (ranges, at_price))
+    again = _paid(asked)
+    return sentence.Facts(result, held or of, asked.horizon, what, named, again, at_launch, held is not None)
 
 
 def _explain(asked: Evaluated, result: CrossoverResult) -> None:

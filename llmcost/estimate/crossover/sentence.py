@@ -30,6 +30,7 @@ class Facts(NamedTuple):
     named: bool  # whether it has to be said in what
     again: str  # why training may lead again
     at_launch: float | None  # share of samples that have crossed by launch
+    held: bool = False  # whether the range is that at prices held at their medians, beside a wider one
 
     @property
     def window(self) -> str:
@@ -94,7 +95,7 @@ def _when(told: Facts) -> str:
     if told.range is not None:
         soon = days < SOON and told.range.p95 is not None and told.range.p95 < SOON * SOON
         low, high = (day(end, soon, told.horizon) for end in (told.range.p5, told.range.p95))
-        text += f", range {low} to {high}"
+        text += f", range {low} to {high}{' at held prices' if told.held else ''}"
     level = result.get("crossover_usd")
     return text if level is None else f"{text}, at {units.format('usd', level)}"
 

@@ -108,7 +108,7 @@ def read_fleet(question: Question, requests: bool, waits: bool) -> Fleet:
         )
     hourly = _shape(question)
     question.number("peak_load", question.factor("fleet", "peak_load"))
-    counted = _counted(question, requests)
+    counted = _counted(question, requests, follows or mixed)
     fleet = counted._replace(peaked=True, hourly=hourly, follows=follows, mixed=mixed)
     if follows or mixed:
         seconds = question.quantity("reaction_time", question.factor("fleet", "reaction_time"))
@@ -123,12 +123,17 @@ def _commitment(question: Question) -> str:
     return "" if setting is None else str(setting.value)
 
 
-def _counted(question: Question, requests: bool) -> Fleet:
-    """A fleet with what is said of its replicas; without traffic there is none."""
+def _counted(question: Question, requests: bool, varies: bool = False) -> Fleet:
+    """A fleet with what is said of its replicas; without traffic there is none, and one that is fixed is never off."""
     if not requests:
         return Fleet()
     spares, regions, least = (question.stated(key) for key in COUNTED)
-    return Fleet(spares=int(spares or 0), regions=int(regions or 1), least=int(least or 1))
+    if least == 0 and not varies:
+        raise LlmcostError(
+            "--min-replicas 0: a fleet that is fixed is never off",
+            "--scaling autoscale, and --hourly FILE with the hours in which nobody asks",
+        )
+    return Fleet(spares=int(spares or 0), regions=int(regions or 1), least=1 if least is None else int(least))
 
 
 def _shape(question: Question) -> Array | None:
@@ -285,7 +290,8 @@ def hours(fleet: Fleet, kinds: Kinds, out: ServingFigures, p: ServingNumbers, bo
     else:
         gpus = np.full(rates.shape, float(out["gpus"]))
     busy = demand * rates * sum(float(seconds) for _, _, seconds in kinds)
-    rows = zip(np.asarray(demand * rates), gpus, np.asarray(busy / gpus), strict=True)
+    used = np.divide(busy, gpus, out=np.zeros(np.shape(gpus)), where=np.greater(gpus, 0.0))
+    rows = zip(np.asarray(demand * rates), gpus, used, strict=True)
     return [
         {"hour": i, "requests_per_second": float(r), "gpus": float(g), "utilization": float(u)}
         for i, (r, g, u) in enumerate(rows)

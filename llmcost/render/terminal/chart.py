@@ -42,6 +42,7 @@ class Curve(NamedTuple):
     top: float
     span: Range | None = None
     start: dt.date | None = None
+    priced: bool = False  # whether prices that nobody stated widen the ranges, beside those of the headline
 
     @property
     def end(self) -> float:
@@ -74,7 +75,7 @@ class Curve(NamedTuple):
         first, last = self.span.p5 or 0.0, self.span.p95
         soon = last is not None and last < SOON
         second = "or later" if last is None else f"to {day_text(last, soon).removeprefix('day ')}"
-        text = f"crossing, 90 % range: {day_text(first, soon)} {second}"
+        text = f"crossing, 90 % range{' with prices' if self.priced else ''}: {day_text(first, soon)} {second}"
         if self.start is None or not dated:
             return text
         days = (d for d in (self.span.p5, self.span.p95) if d is not None)
@@ -115,7 +116,8 @@ def curve(estimate: Estimate) -> Curve | None:
     start = dt.date.fromisoformat(str(said.value)) if said is not None else None
     edge = max(float(r.get(f"training_p95_{basis}") or 0.0) for r in rows)
     top = max(top, edge) if edge <= ROOM * top else top
-    bare = Curve(basis, rows, None, top, estimate.ranges.get("crossover_days"), start)
+    priced = "crossover_days" in estimate.ranges_at_price
+    bare = Curve(basis, rows, None, top, estimate.ranges.get("crossover_days"), start, priced)
     day = estimate.result.get("crossover_days")
     if not isinstance(day, int | float) or not rows[0]["day"] <= day <= bare.end:
         return bare
@@ -278,7 +280,8 @@ class Canvas:
 
     def _title(self, paint: Callable[[str, str], str]) -> str:
         banded = [name for name in BANDS if all(self.what.band(name))]
-        note = (" · " if self.unicode else ", ") + "dotted: 90 % range" + (" of each" if len(banded) > 1 else "")
+        note = (" · " if self.unicode else ", ") + "dotted: 90 % range"
+        note += (" of each" if len(banded) > 1 else "") + (" with prices" if self.what.priced else "")
         note = note if banded else ""
         indent = " " * (self.left + 1)
         what = next(
