@@ -14,8 +14,9 @@ AGAINST = ("--against", "api:openai/gpt-4o")
 
 
 def test_crossings_and_jumps_are_told_apart_and_together(cli: Cli) -> None:
-    run = cli(*OWN, "--requests", "1M/day", *AGAINST, "--cross", "osl")
-    answer = cli(*OWN, "--requests", "1M/day", *AGAINST, "--cross", "osl", "--json").json
+    asked = (*OWN, "--requests", "1M/day", "--commitment", "on-demand", *AGAINST, "--cross", "osl")
+    run = cli(*asked)
+    answer = cli(*asked, "--json").json
     exact, steps = len(answer["crossings"]), len(answer.get("jumps", []))
     first = run.out.splitlines()[0]
     assert f"cost the same at {exact} value" in first
