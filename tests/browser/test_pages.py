@@ -156,6 +156,31 @@ def test_nothing_is_wider_than_the_screen(cli: Cli, tmp_path: Path, name: str, w
     assert found <= wide
 
 
+@pytest.mark.parametrize("name", ["serve", "crossover", "compare", "train"])
+def test_a_chart_is_read_on_a_phone_without_scrolling(cli: Cli, tmp_path: Path, name: str) -> None:
+    page = tmp_path / "page.html"
+    assert cli(*QUESTIONS[name], "-o", page).code == 0
+    script = (
+        "const frame = document.createElement('iframe'); frame.width = 360; frame.style.border = 0;"
+        "const body = document.documentElement.outerHTML; document.body.replaceChildren(frame);"
+        "frame.onload = () => { const page = frame.contentDocument, found = [];"
+        "for (const figure of page.querySelectorAll('figure')) {"
+        " const room = figure.querySelector('svg').getBoundingClientRect(), outside = [];"
+        " for (const text of figure.querySelectorAll('svg text')) { const at = text.getBoundingClientRect();"
+        "  if (at.left < room.left - 1 || at.right > room.right + 1) outside.push(text.textContent); }"
+        " const size = Math.min(...[...figure.querySelectorAll('svg text')].map((t) => t.getBoundingClientRect().height));"
+        " found.push([figure.scrollWidth - figure.clientWidth, outside, size]); }"
+        f"{SAID}(found); }};"
+        "frame.srcdoc = body.replace(/<script[^]*?<\\/script>/g, '');"
+    )
+    charts = measured(page, script, tmp_path / "profile")
+    assert charts
+    for more, outside, size in charts:
+        assert more <= 0
+        assert not outside
+        assert size > 9  # pixels of a line of letters
+
+
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_a_page_prints(cli: Cli, tmp_path: Path, name: str) -> None:
     page, paper = tmp_path / "page.html", tmp_path / "page.pdf"

@@ -48,8 +48,8 @@ function curves({ day, training, inference, bands, days, level }) {
     nodes.push(make("text", { x: L - 6, y: Number(y(v)) + 4, "text-anchor": "end", class: "dim" }, "$" + short(v)));
   }
   for (let m = 0, s = step(last / MONTH); m <= last / MONTH; m += s)
-    nodes.push(make("text", { x: x(m * MONTH), y: H - 14, "text-anchor": "middle", class: "dim" }, short(m)));
-  nodes.push(make("text", { x: W - R + 6, y: H - 14, class: "dim" }, "months"));
+    nodes.push(make("text", { x: x(m * MONTH), y: H - 30, "text-anchor": "middle", class: "dim" }, short(m)));
+  nodes.push(make("text", { x: W - R, y: H - 8, "text-anchor": "end", class: "dim" }, "months"));
   nodes.push(make("path", { class: "axis", d: `M${L} ${T}V${H - B}H${W - R}` }));
   const edge = (values) => {
     const shown = day.map((t, i) => [t, values[i]]).filter(([, v]) => v <= top);
@@ -61,8 +61,11 @@ function curves({ day, training, inference, bands, days, level }) {
   nodes.push(make("path", { class: "line t", d: line(training) }));
   nodes.push(make("path", { class: "line i", d: line(inference) }));
   const ends = [["t", "training", training], ["i", "inference", inference]].map(([style, name, values]) => [style, name, values[values.length - 1]]);
-  for (const [style, name, value] of ends)
-    nodes.push(make("text", { x: W - R + 6, y: Number(y(value)) + 4, class: style }, `${name} $${short(value)}`));
+  const highest = Math.max(...ends.map(([, , value]) => value));
+  for (const [style, name, value] of ends) {
+    const shift = value === highest ? -10 : 22;
+    nodes.push(make("text", { x: W - R, y: Number(y(value)) + shift, "text-anchor": "end", class: style }, `${name} $${short(value)}`));
+  }
   if (days.centre !== null && level !== null) nodes.push(make("circle", { class: "meet", cx: x(days.centre), cy: y(level), r: 5 }));
   if (days.p5 !== null) {
     const end = days.p95 === null ? W - R : x(days.p95), base = H - B + 4;

@@ -14,9 +14,12 @@ from llmcost.render.axis import bounds, log_ticks, tick_label
 from llmcost.render.charts import Bar, Bars, Chart, Lines
 
 WIDTH, HEIGHT = 720, 360
-LEFT, RIGHT, TOP, BOTTOM = 70, 110, 16, 40
-MARGIN = 24  # at the right of charts whose lines are named above
-ROW, LABEL, ROOM = 26, 200, 130  # of bars: height, room for names, room for values
+# Room for letters of 20 units: on a phone a picture is half as wide, and its letters twice as large.
+LEFT, RIGHT, TOP, BOTTOM = 84, 24, 16, 52
+TICKS, CAPTION = 30, 8  # above the lower edge: the numbers of an axis, and what it counts
+ROW, BAR, ROOM = 46, 24, 200  # of bars: height, place of the bar under its name, room for values
+LINE = 22  # of names
+SHORT = 22  # letters of a name that has half a row
 MOST_BARS = 24
 FILLED = "i"  # the one band that is tinted: two would grey each other out; edges tell the other
 MOST_POINTS = 400  # of a curve: more than a screen has
@@ -33,17 +36,17 @@ def bars(rows: Sequence[Bar], alt: str) -> Markup:
     """Horizontal bars from zero, with whiskers of the 90 % interval."""
     shown = rows[:MOST_BARS]
     top = max((bar.high if bar.high is not None else bar.value) for bar in shown) or 1.0
-    room = WIDTH - LABEL - ROOM
-    parts = [_text(LABEL - 8, i * ROW + 17, bar.label[:34], "end") for i, bar in enumerate(shown)]
+    room = WIDTH - ROOM
+    parts = [_text(0, i * ROW + BAR - 7, bar.label[:56], "start") for i, bar in enumerate(shown)]
     for i, bar in enumerate(shown):
-        y, wide = i * ROW + 5, max(bar.value / top * room, 1.0)
-        parts.append(f'<rect class="b" x="{LABEL}" y="{y}" width="{wide:.1f}" height="16" rx="2"/>')
+        y, wide = i * ROW + BAR, max(bar.value / top * room, 1.0)
+        parts.append(f'<rect class="b" x="0" y="{y}" width="{wide:.1f}" height="16" rx="2"/>')
         end = wide
         if bar.low is not None and bar.high is not None:
             low, high = bar.low / top * room, bar.high / top * room
-            parts.append(f'<path class="w" d="M{LABEL + low:.1f} {y + 8}H{LABEL + high:.1f}"/>')
+            parts.append(f'<path class="w" d="M{low:.1f} {y + 8}H{high:.1f}"/>')
             end = max(wide, high)
-        parts.append(_text(LABEL + end + 6, i * ROW + 17, bar.text, "start", "v"))
+        parts.append(_text(end + 6, y + 14, bar.text, "start", "v"))
     return _svg(parts, WIDTH, len(shown) * ROW + 6, alt)
 
 
@@ -69,6 +72,7 @@ def curves(found: Sequence[Curve], crossing: Mapping[str, float | None], alt: st
     def y(value: float) -> float:
         return HEIGHT - BOTTOM - min(max(value / top, 0.0), 1.0) * (HEIGHT - TOP - BOTTOM)
 
+    highest = max(found, key=lambda curve: curve.values[-1])
     parts = _axes(last, top, x, y)
     for curve in found:
         at = _thin(len(curve.days))
@@ -82,7 +86,8 @@ def curves(found: Sequence[Curve], crossing: Mapping[str, float | None], alt: st
                 parts += [f'<path class="edge {curve.style}" d="M{"L".join(shown)}"/>'] if len(shown) > 1 else []
         line = "L".join(f"{x(curve.days[i]):.1f} {y(curve.values[i]):.1f}" for i in at)
         parts.append(f'<path class="line {curve.style}" d="M{line}"/>')
-        parts.append(_text(WIDTH - RIGHT + 6, y(curve.values[-1]) + 4, curve.name, "start", curve.style))
+        shift = -10 if curve is highest else 22
+        parts.append(_text(WIDTH - RIGHT, y(curve.values[-1]) + shift, curve.name, "end", curve.style))
     day, spend = crossing.get("day"), crossing.get("usd")
     if day is not None and spend is not None and day <= last:
         parts.append(f'<circle class="meet" cx="{x(day):.1f}" cy="{y(spend):.1f}" r="5"/>')
@@ -102,19 +107,20 @@ def lines(chart: Lines) -> Markup:
     ys = [y for one in chart.series for _, y in one.points] + [mark.y for mark in chart.marks]
     ys += [] if chart.level is None else [chart.level]
     names = [one.name for one in chart.series] if len(chart.series) > 1 else []
-    top = TOP + 18 * math.ceil(len(names) / 2) + (14 if names else 10)
-    x = scale(min(xs), max(xs), chart.x_log, LEFT, WIDTH - MARGIN)
+    beside = 2 if all(len(name) <= SHORT for name in names) else 1
+    top = TOP + LINE * math.ceil(len(names) / beside) + 22
+    x = scale(min(xs), max(xs), chart.x_log, LEFT, WIDTH - RIGHT)
     y = scale(min(ys), max(ys), chart.y_log, HEIGHT - BOTTOM, top)
     parts = [
-        *_names(names),
+        *_names(names, beside),
         *(_level(y.at(value), _label(chart.y_kind, value), value in y.ticks) for value in y.ticks),
-        *(_text(x.at(value), HEIGHT - BOTTOM + 16, _label(chart.x_kind, value), "middle", "dim") for value in x.ticks),
-        f'<path class="axis" d="M{LEFT} {top}V{HEIGHT - BOTTOM}H{WIDTH - MARGIN}"/>',
-        _text(WIDTH - MARGIN, HEIGHT - 6, chart.across, "end", "dim"),
+        *(_text(x.at(value), HEIGHT - TICKS, _label(chart.x_kind, value), "middle", "dim") for value in x.ticks),
+        f'<path class="axis" d="M{LEFT} {top}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>',
+        _text(WIDTH - RIGHT, HEIGHT - CAPTION, chart.across, "end", "dim"),
         _text(4, top - 8, chart.up, "start", "dim"),
     ]
     if chart.level is not None:
-        parts.append(f'<path class="w" d="M{LEFT} {y.at(chart.level):.1f}H{WIDTH - MARGIN}"/>')
+        parts.append(f'<path class="w" d="M{LEFT} {y.at(chart.level):.1f}H{WIDTH - RIGHT}"/>')
     for i, one in enumerate(chart.series):
         at = [(x.at(a), y.at(b)) for a, b in one.points]
         if not (one.dots and chart.level is not None):  # rows of their own: no line joins them
@@ -159,17 +165,17 @@ def _label(kind: str, value: float) -> str:
 
 
 def _level(y: float, label: str, named: bool) -> str:
-    grid = f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - MARGIN}"/>'
+    grid = f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/>'
     return grid + (_text(LEFT - 6, y + 4, label, "end", "dim") if named else "")
 
 
-def _names(names: Sequence[str]) -> list[str]:
-    """Swatches with names, two a row."""
+def _names(names: Sequence[str], beside: int) -> list[str]:
+    """Swatches with names, so many a row."""
     parts = []
     for i, name in enumerate(names):
-        at, y = LEFT + i % 2 * (WIDTH - LEFT - MARGIN) / 2, TOP + 18 * (i // 2)
+        at, y = LEFT + i % beside * (WIDTH - LEFT - RIGHT) / beside, TOP + LINE * (i // beside)
         parts.append(f'<path class="line s{i}" d="M{at:.0f} {y}h28"/>')
-        parts.append(_text(at + 34, y + 4, name[:42], "start"))
+        parts.append(_text(at + 34, y + 6, name[:46], "start"))
     return parts
 
 
@@ -180,8 +186,8 @@ def _axes(last: float, top: float, x: Place, y: Place) -> list[str]:
         parts.append(_text(LEFT - 6, y(value) + 4, units.format("usd", value) if value else "$0", "end", "dim"))
     month = 365.25 / 12
     for value in ticks(last / month):
-        parts.append(_text(x(value * month), HEIGHT - 14, f"{value:g}", "middle", "dim"))
-    parts.append(_text(WIDTH - RIGHT + 6, HEIGHT - 14, "months", "start", "dim"))
+        parts.append(_text(x(value * month), HEIGHT - TICKS, f"{value:g}", "middle", "dim"))
+    parts.append(_text(WIDTH - RIGHT, HEIGHT - CAPTION, "months", "end", "dim"))
     parts.append(f'<path class="axis" d="M{LEFT} {TOP}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>')
     return parts
 
