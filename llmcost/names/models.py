@@ -19,6 +19,9 @@ deepmind facebook moonshotai minimaxai stepfun nous hf nousresearch models libra
 """
 BRANDS = frozenset(_BRANDS.split())
 # A brand that is also the family's own name (`mistral`, `deepseek`, `qwen`, `nemotron`) is never dropped.
+# `4bit`, `int4`, `4bit-128g`, and `4b-128g`, in which a size cannot be meant
+_BITS = r"-?(?:int)?{}(?:-?bit|b(?=-(?:g\d+|\d+g)))?"
+_GROUP = r"(?:-(?:g\d+|\d+g))?"
 SCHEMES: tuple[tuple[str, str], ...] = (  # what a name says of its format; the first that is found
     (r"(?:qat-)?(?:q4_0-|int4-)?unquantized", "16bit"),
     (r"(?:ud[-_])?(iq[1-4]_(?:xxs|xs|nl|s|m)|q[2-8]_k_(?:xl|xs|s|m|l)|q[2-8]_k|q[4-8]_[01])", ""),
@@ -29,9 +32,9 @@ SCHEMES: tuple[tuple[str, str], ...] = (  # what a name says of its format; the 
     (r"([2-8])-?bit(?:-mlx|-dwq(?:-.*)?)", "mlx"),
     (r"(?:bnb|nf)-?4(?:-?bit)?(?:-bnb)?|4bit-bnb", "bnb-4bit"),
     (r"bnb-8-?bit|8bit-bnb|llm-int8", "bnb-8bit"),
-    (r"awq(?:-(?:int)?4(?:-?bit)?)?|(?:int4-|4bit-|w4a16-)awq", "awq"),
-    (r"(?:gptq|autoround)-?(?:int)?8(?:-?bit)?|int8-gptq", "gptq-8bit"),
-    (r"(?:gptq|autoround)(?:-(?:int)?4(?:-?bit)?)?|(?:int4-|4bit-)(?:gptq|autoround)", "gptq-4bit"),
+    (rf"awq(?:{_BITS.format(4)})?{_GROUP}|(?:int4-|4bit-|w4a16-)awq", "awq"),
+    (rf"(?:gptq|autoround){_BITS.format(8)}{_GROUP}|int8-gptq", "gptq-8bit"),
+    (rf"(?:gptq|autoround)(?:{_BITS.format(4)})?{_GROUP}|(?:int4-|4bit-)(?:gptq|autoround)", "gptq-4bit"),
     (r"(?:quantized-)?w4a16(?:-g?\d+)?|int4", "w4a16"),
     (r"(?:quantized-)?w8a16", "w8a16"),
     (r"(?:quantized-)?w8a8|int8", "w8a8"),

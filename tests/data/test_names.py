@@ -34,6 +34,10 @@ RedHatAI/Llama-3.3-70B-Instruct-quantized.w8a8 llama-3.3-70b w8a8
 nvidia/Llama-3.1-70B-Instruct-FP8 llama-3.1-70b fp8
 bartowski/Llama-3.3-70B-Instruct-GGUF:Q5_K_M llama-3.3-70b q5_k_m
 TheBloke/Llama-2-70B-Chat-GPTQ llama-2-70b gptq-4bit
+ISTA-DASLab/gemma-3-27b-it-GPTQ-4b-128g gemma-3-27b gptq-4bit
+ISTA-DASLab/Meta-Llama-3.1-8B-Instruct-GPTQ-8b-g128 llama-3.1-8b gptq-8bit
+TheBloke/Mistral-7B-Instruct-v0.2-GPTQ:4bit-32g mistral-7b-v0.2 gptq-4bit
+Qwen2.5-7B-Instruct-AWQ-int4-g128 qwen2.5-7b awq
 llama2:13b llama-2-13b
 meta.llama3-1-70b-instruct-v1:0 llama-3.1-70b
 us.meta.llama3-3-70b-instruct-v1:0 llama-3.3-70b
