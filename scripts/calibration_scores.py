@@ -2,6 +2,7 @@
 
     python -m scripts.calibration_scores          print, write the table of docs/accuracy-calibration.md (half an hour)
     python -m scripts.calibration_scores --quick  five sources of each side
+    python -m scripts.calibration_scores --side serving    that part of the page alone; the other stays as it is
 
 Serving constants are solved again without the source; training sources that the fit has seen are marked. A source
 counts once. `permuted` learns from the same rows with their figures exchanged: it must gain nothing. `another stack`
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -121,9 +123,11 @@ def _figures(scored: list[Scored]) -> dict[str, float]:
 
 def table(side: str, trials: Sequence[Trial]) -> list[str]:
     """A line for each number of rows: medians over sources, each counting once."""
+    constants = hashlib.sha256((ROOT / "presets" / "calibration" / f"{side}.toml").read_bytes()).hexdigest()[:8]
     names = "rows", "sources", "error before", "after", "falls by", "inside before", "after", "range", "permuted"
     head = f"| {' | '.join((*names, 'another stack'))} |"
-    lines = [f"## {side.capitalize()}", "", head, "|---|---|---|---|---|---|---|---|---|---|"]
+    told = f"By `calibration/{side}.toml` {constants} (sha256)."
+    lines = [f"## {side.capitalize()}", "", told, "", head, "|---|---|---|---|---|---|---|---|---|---|"]
     for size in SIZES:
         of = [t for t in trials if t.size == size]
         if not of:
@@ -152,13 +156,24 @@ def table(side: str, trials: Sequence[Trial]) -> list[str]:
     return [*lines, ""]
 
 
+def written(side: str) -> list[str]:
+    """The part of a side as the page has it."""
+    _, _, part = TARGET.read_text(encoding="utf-8").partition(f"## {side.capitalize()}\n")
+    return [f"## {side.capitalize()}", *part.partition("\n## ")[0].rstrip("\n").split("\n"), ""]
+
+
 def main() -> None:
     """Score, print, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="five sources of each side, nothing written")
-    quick = parser.parse_args().quick
+    parser.add_argument("--side", choices=FILES, help="one part of the page; the other stays as it is")
+    asked = parser.parse_args()
+    quick = asked.quick
     text: list[str] = []
     for side in FILES:
+        if asked.side not in (None, side):
+            text += written(side)
+            continue
         every = sources(side)
         names = list(every)[:QUICK] if quick else list(every)
         known = held_out(names) if side == "serving" else dict.fromkeys(names, Catalog())
@@ -188,7 +203,8 @@ What `llmcost calibrate` is worth. Some rows of a source are learnt from, its ot
 figures are medians over sources, and a source counts once. Serving constants are fitted without the source; training
 sources in the fit are marked, and their error before is that of the fit. *Range* is the width of the 90 % range after
 over before, in logarithms. *Permuted* is the error after learning from the same rows with their figures exchanged.
-*Another stack* is how far the error of another source moves. Written by `python -m scripts.calibration_scores`.
+*Another stack* is how far the error of another source moves. Each part names its constants by the digest of their file:
+where that is not the file's, the part is of earlier constants. Written by `python -m scripts.calibration_scores`.
 
 """
 
