@@ -6,9 +6,10 @@ READY = $(VENV)/.ready
 SAMPLE ?= 400
 SEED ?= 1
 POINTS ?= 2000000
+TESTS ?= tests llmcost
 
 .DEFAULT_GOAL := help
-.PHONY: demo test fuzz browser check lint types bench cluster golden docs claims accuracy fit schemas build smoke reproducible mutants clean help
+.PHONY: demo test fuzz browser check lint types bench cluster golden supply oldest docs claims accuracy fit schemas build smoke reproducible mutants clean help
 
 demo: $(READY) ## When does inference overtake training? A real model on real hardware at real prices
 	@$(BIN)/llmcost crossover llama-3.1-70b-chat --chart
@@ -23,7 +24,7 @@ browser: $(READY) ## Pages in headless Chromium: no error, no request, sliders t
 	@command -v chromium > /dev/null || (apt-get update -qq && apt-get install -y -qq chromium > /dev/null) || echo "no Chromium, and it cannot be installed here: these tests are skipped"
 	$(BIN)/python -m pytest tests/browser -m browser
 
-check: lint types smoke test ## All that CI runs: lint, types, the built wheel, tests
+check: lint types supply smoke test ## All that CI runs: lint, types, packages and the Action, the built wheel, tests
 
 lint: $(READY) ## Style and format
 	$(BIN)/ruff check .
@@ -31,6 +32,17 @@ lint: $(READY) ## Style and format
 
 types: $(READY) ## Static types
 	$(BIN)/mypy
+
+supply: $(READY) ## Published weaknesses of the packages; the Action, the workflow and their shell
+	@if $(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[supply]'; \
+	then $(BIN)/python -m scripts.supply actions && $(BIN)/python -m scripts.supply audit; \
+	else echo "supply: skipped, its tools cannot be installed here"; fi
+
+oldest: $(READY) ## The tests with the oldest packages that pyproject.toml allows (TESTS=tests/unit for a part)
+	rm -rf $(VENV)/oldest && $(PYTHON) -m venv $(VENV)/oldest
+	$(BIN)/python -m scripts.supply oldest > $(VENV)/oldest.txt
+	$(VENV)/oldest/bin/pip install --quiet --disable-pip-version-check -c $(VENV)/oldest.txt -e '.[dev]'
+	$(VENV)/oldest/bin/python -m pytest --numprocesses auto --dist worksteal -W default $(TESTS)
 
 bench: $(READY) ## Timings, as ratios to an empty Python process
 	$(BIN)/python -m scripts.bench
