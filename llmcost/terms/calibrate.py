@@ -9,7 +9,7 @@ TERMS = (
     Term("error_after_pct", "error after", "count", "100 (predicted_after / measured - 1)", "%"),
     Term("median_ape_after_pct", "median error after", "count", "Median of the absolute errors with the constants learnt", "%"),
     Term("median_range_ratio_after", "range after", "ratio", "Median width of the range with the constants learnt: its p95 over its p5", "x"),
-    Term("side", "side", "text", "Serving or training"),
+    Term("side", "side", "text", "Serving, training, memory of serving or memory of training"),
     Term("constant", "constant", "text", "Constants of the engine that move together; or a figure, and what rows of like models, machines and lengths have beyond them"),
     Term("multiplier", "multiplied by", "ratio", "What they are multiplied by", "x"),
     Term("multiplier_p5", "p5", "ratio", "5 % quantile of it", "x"),

@@ -167,3 +167,93 @@ def test_a_slower_training_stack_is_learnt_and_used(cli: Cli, tmp_path: Path) ->
     assert after["result"]["gpu_hours"] / before["result"]["gpu_hours"] == pytest.approx(1.3, rel=0.07)
     widths = [a["ranges"]["gpu_hours"]["p95"] / a["ranges"]["gpu_hours"]["p5"] for a in (before, after)]
     assert widths[1] < widths[0]
+
+
+PEAKS = "model_id,hardware_id,n_gpus,method,framework,seq_len,micro_batch,recompute,lora_rank,optimizer,peak_gib"
+PEAK = ("fit", "--method", "lora", "--model", "qwen2.5-7b", "--hardware", "a100-80gb-sxm", "--gpus", "1", "--seq-len", "2048",
+        "--micro-batch", "2", "--json")  # fmt: skip
+
+
+def peaks(cli: Cli, folder: Path, more_gib: float, outlier: float = 1.0) -> Path:
+    """Eight runs with adapters that hold so much more than is predicted, the last of them further off."""
+    points = [(model, b) for model in ("qwen2.5-7b", "llama-3.1-8b") for b in (1, 2, 4, 8)]
+    lines = [f"{model},a100-80gb-sxm,1,lora,hf-trainer,1024,{b},full,16,adamw," for model, b in points]
+    path = folder / "peaks.csv"
+    path.write_text("\n".join([PEAKS, *(line + "10" for line in lines)]) + "\n")
+    found = [r["predicted"] / 2**30 for r in cli("validate", "memory", "--data", str(path), "--json").json["rows"]]
+    told = [f"{line}{p + more_gib:.4f}" for line, p in zip(lines, found, strict=True)]
+    told[-1] = f"{lines[-1]}{(found[-1] + more_gib) * outlier:.4f}"
+    path.write_text("\n".join([PEAKS, *told]) + "\n")
+    return path
+
+
+def test_a_process_that_holds_more_is_learnt_and_used(cli: Cli, tmp_path: Path) -> None:
+    """Every peak 0.8 GiB over what is predicted: a run of another length holds it too, one of another stack does not."""
+    made = tmp_path / "mystack.toml"
+    run = cli("calibrate", str(peaks(cli, tmp_path, 0.8)), "-o", str(made), "--json")
+    assert run.code == 0, run.err
+    jsonschema.validate(run.json, schemas.build("calibrate"))
+    assert run.json["result"]["median_ape_after_pct"] < 0.4 * run.json["result"]["median_ape_pct"]
+    told = {row["constant"]: row for row in run.json["constants"]}
+    assert told["process"]["multiplier"] > 1.0  # frozen weights of two sizes alone tell it from states
+    assert all(0.8 < told[name]["multiplier"] < 1.25 for name in ("activations", "logits"))
+    before, after = cli(*PEAK), cli(*PEAK, "--calibration", str(made))
+    more = (after.json["result"]["peak_bytes"] - before.json["result"]["peak_bytes"]) / 2**30
+    assert more == pytest.approx(0.8, abs=0.4)
+    assert "W102" in {w["code"] for w in after.json["warnings"]}
+    other = (*PEAK, "--framework", "torchtune")
+    assert cli(*other).json["result"] == cli(*other, "--calibration", str(made)).json["result"]
+
+
+def test_a_peak_that_is_far_off_does_not_pull(cli: Cli, tmp_path: Path) -> None:
+    answer = cli("calibrate", str(peaks(cli, tmp_path, 0.0, outlier=2.0)), "--json").json
+    assert all(0.9 < row["multiplier"] < 1.1 for row in answer["constants"])
+    assert sorted(abs(row["error_after_pct"]) for row in answer["rows"])[-2] < 3
+
+
+POOLS = "engine,engine_version,model_id,hardware_id,weight_precision,n_gpus,tp,mem_fraction,max_model_len,kv_tokens"
+POOL = ("fit", "--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--memory-fraction", "0.9", "--json")
+
+
+def pools(cli: Cli, folder: Path, less_gib: float) -> Path:
+    """Six starts of vLLM whose pools lack so much memory of a 128 KiB token, as if the engine held more."""
+    models = [("llama-3.1-8b", 131072.0), ("qwen3-8b", 147456.0), ("qwen3-14b", 163840.0)]
+    lines = [
+        (f"vllm,0.30,{model},h100-sxm,bf16,1,1,{share},8192,", each) for model, each in models for share in (0.8, 0.9)
+    ]
+    path = folder / "pools.csv"
+    path.write_text("\n".join([POOLS, *(line + "1000" for line, _ in lines)]) + "\n")
+    found = [r["predicted"] for r in cli("validate", "memory", "--data", str(path), "--json").json["rows"]]
+    told = [f"{line}{p - less_gib * 2**30 / each:.0f}" for (line, each), p in zip(lines, found, strict=True)]
+    path.write_text("\n".join([POOLS, *told]) + "\n")
+    return path
+
+
+def test_an_engine_that_holds_more_is_learnt_and_used(cli: Cli, tmp_path: Path) -> None:
+    """Pools of 2 GiB less: the next one, of a model that was not measured, is smaller by 1 to 3 GiB and surer."""
+    made = tmp_path / "mystack.toml"
+    run = cli("calibrate", str(pools(cli, tmp_path, 2.0)), "-o", str(made), "--json")
+    assert run.code == 0, run.err
+    assert run.json["result"]["median_ape_after_pct"] < 0.5 * run.json["result"]["median_ape_pct"]
+    assert {row["side"] for row in run.json["constants"]} == {"memory_serving"}
+    own = ("--calibration", str(made))
+    before, after = (cli(*POOL, "--framework", "vllm", *more).json for more in ((), own))
+    less = (before["result"]["kv_tokens"] - after["result"]["kv_tokens"]) * 131072 / 2**30
+    assert 1.0 < less < 3.0
+
+    def width(answer: dict[str, list[dict[str, float]]]) -> float:
+        part = next(row for row in answer["memory"] if row["name"] == "engine workspace")  # type: ignore[comparison-overlap]
+        return part["p95"] / part["bytes"]
+
+    assert width(after) < width(before)
+    elsewhere = (*POOL[:4], "a100-80gb-sxm", *POOL[5:], "--framework", "vllm")
+    assert cli(*elsewhere).json["result"] == cli(*elsewhere, *own).json["result"]
+
+
+@pytest.mark.parametrize("text", ["[memory_training]\nrows = 3\n", "[memory_serving.factors]\nkept = 2.0\n"])
+def test_a_table_of_memory_that_is_none_is_refused(cli: Cli, tmp_path: Path, text: str) -> None:
+    path = tmp_path / "odd.toml"
+    path.write_text(text)
+    run = cli(*POOL, "--calibration", str(path))
+    assert run.code == 2
+    assert "is not what llmcost calibrate writes" in run.err

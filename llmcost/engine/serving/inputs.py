@@ -117,6 +117,7 @@ class Calibration(NamedTuple):
     mixer_passes: Num = 10.0  # 16-bit copies of a linear mixer's channels that its chunks hold at once [-]
     unfused_tokens: Num = 0.0  # tokens whose attention scores stand in memory; fused attention has none [tokens]
     unfused_wide: Num = 0.0  # the same for heads wider than 128 [tokens]
+    weights_factor: Num = 1.0  # weights as loaded over those computed, of a stack that was measured [-]
     loads_vision: Num = 1.0  # 1: the engine loads the vision tower of a model that has one [-]
     expert_padding: Num = 1.0  # widths of 4-bit experts are padded to a multiple of it [-]
     paged_groups: Num = 1.0  # 1: one pool of pages for layers of every kind, as vLLM has [-]

@@ -217,7 +217,9 @@ def memory(
     left free).
     """
     cal = calibration
-    weights = weights_bytes(shape, layout, precision) + _beside_bytes(shape, layout, precision, cal)
+    weights = cal.weights_factor * (
+        weights_bytes(shape, layout, precision) + _beside_bytes(shape, layout, precision, cal)
+    )
     workspace = workspace_bytes(shape, machine, layout, load, cal)
     share = share_taken(shape, machine, layout, cal)
     given = np.where(np.asarray(cal.share_of_free) > 0, share, 1.0)  # of what weights leave

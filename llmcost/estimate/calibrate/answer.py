@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from llmcost.catalog import Catalog, presets_date
+from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.update import Posterior
 from llmcost.errors import LlmcostError
+from llmcost.estimate.calibrate import memory
 from llmcost.estimate.calibrate import stack as known
 from llmcost.estimate.calibrate.fit import Fitted, fit
 from llmcost.estimate.validate.measured import Measured, measured
 from llmcost.estimate.validate.score import UNITS
-from llmcost.estimate.validate.scored import statistics
+from llmcost.estimate.validate.scored import Scored, statistics
 from llmcost.result import Estimate, Warning
 
 UNTOLD = 0.8  # of the spread beforehand: a constant still so uncertain was not told by the data
@@ -46,10 +49,15 @@ def calibrate(catalog: Catalog, files: Sequence[str], given: Mapping[str, Any]) 
     """
     read = [measured(Path(file), None, given) for file in files]
     sides = {side: _rows(read, side) for side in known.SIDES if any(m.subject == side for m in read)}
-    if not sides:
+    held = _rows(read, "memory")
+    memories = {side: [row for row in held if memory.side_of(row) == side] for side in memory.GROUPS}
+    if not sides and not held:
         raise LlmcostError("nothing to learn from: whole runs say too little of constants", "serving or training rows")
-    found = {side: fit(side, rows, catalog) for side, rows in sides.items()}
-    constants = [row for side, one in found.items() for row in _constants(side, one, catalog)]
+    speeds = {side: fit(side, rows, catalog) for side, rows in sides.items()}
+    amounts = {side: memory.fit(side, rows, catalog) for side, rows in memories.items() if rows}
+    found: dict[str, Fitted | memory.Fitted] = {**speeds, **amounts}
+    constants = [row for side, one in speeds.items() for row in _constants(side, one, catalog)]
+    constants += [row for side, amount in amounts.items() for row in _amounts(side, amount, catalog)]
     estimate = Estimate(
         command="calibrate",
         headline=_headline(found),
@@ -69,7 +77,7 @@ def _rows(read: Sequence[Measured], side: str) -> list[dict[str, str]]:
     return [{**row, "id": f"{n}.{i}" if several else str(i)} for n, i, row in rows]
 
 
-def _compared(one: Fitted) -> list[dict[str, Any]]:
+def _compared(one: Fitted | memory.Fitted) -> list[dict[str, Any]]:
     rows = []
     for a, b in zip(one.before, one.after, strict=True):
         first = {
@@ -87,15 +95,8 @@ def _compared(one: Fitted) -> list[dict[str, Any]]:
 def _constants(side: str, one: Fitted, catalog: Catalog) -> list[dict[str, Any]]:
     """What each group of constants is multiplied by, its 90 % range, and whether the data tell it."""
     prior = next(float(r["value"]) for r in catalog.factors("update") if r["name"] == f"{side}_prior_log_spread")
-    rows = []
-    moved = zip(known.GROUPS[side], one.posterior.log_factor, one.posterior.spread, strict=True)
-    for name, log_factor, spread in moved:
-        half = Z95 * float(spread)
-        rows.append({
-            "side": side, "constant": name, "multiplier": math.exp(log_factor),
-            "multiplier_p5": math.exp(log_factor - half),
-            "multiplier_p95": math.exp(log_factor + half), "told": bool(spread < UNTOLD * prior),
-        })  # fmt: skip
+    names = tuple(known.GROUPS[side])
+    rows = _moved(side, names, one.posterior, np.full(len(names), prior))
     own = known.own_of(catalog, side, one.stack)
     for quantity in one.stack.near:
         shifts = [own.shift(quantity, place) for place in own.places]
@@ -107,7 +108,26 @@ def _constants(side: str, one: Fitted, catalog: Catalog) -> list[dict[str, Any]]
     return rows
 
 
-def _result(found: Mapping[str, Fitted]) -> dict[str, Any]:
+def _amounts(side: str, one: memory.Fitted, catalog: Catalog) -> list[dict[str, Any]]:
+    """The same of memory."""
+    names = tuple(group.name for group in memory.GROUPS[side])
+    return _moved(side, names, one.posterior, memory.priors(side, catalog))
+
+
+def _moved(side: str, names: Sequence[str], posterior: Posterior, prior: Array) -> list[dict[str, Any]]:
+    """What each group is multiplied by, its 90 % range, and whether it is surer than it was."""
+    rows = []
+    for name, log_factor, spread, first in zip(names, posterior.log_factor, posterior.spread, prior, strict=True):
+        half = Z95 * float(spread)
+        rows.append({
+            "side": side, "constant": name, "multiplier": math.exp(log_factor),
+            "multiplier_p5": math.exp(log_factor - half),
+            "multiplier_p95": math.exp(log_factor + half), "told": bool(spread < UNTOLD * first),
+        })  # fmt: skip
+    return rows
+
+
+def _result(found: Mapping[str, Fitted | memory.Fitted]) -> dict[str, Any]:
     before = statistics([s for one in found.values() for s in one.before])
     after = statistics([s for one in found.values() for s in one.after])
     names = {"median_ape_pct": "median_ape_after_pct", "median_range_ratio": "median_range_ratio_after"}
@@ -115,13 +135,21 @@ def _result(found: Mapping[str, Fitted]) -> dict[str, Any]:
     return {**kept, **{new: after[old] for old, new in names.items()}}
 
 
-def _headline(found: Mapping[str, Fitted]) -> str:
+def _width(side: str, scored: Sequence[Scored], of: Mapping[str, Any]) -> float:
+    """How wide ranges are: of amounts over their medians, else the logarithm of their ends' ratio [-]."""
+    if side in memory.GROUPS:
+        return float(np.median([memory.wide(s) for s in scored if s.predicted is not None]))
+    return float(np.log(of["median_range_ratio"]))
+
+
+def _headline(found: Mapping[str, Fitted | memory.Fitted]) -> str:
     parts = []
     for side, one in found.items():
         a, b = statistics(one.before), statistics(one.after)
-        widths = [np.log(s["median_range_ratio"]) for s in (a, b)]
+        widths = [_width(side, of, s) for of, s in ((one.before, a), (one.after, b))]
+        name = side.replace("_", " of ")
         parts.append(
-            f"{side}: median error {a['median_ape_pct']:.1f}% before, {b['median_ape_pct']:.1f}% after "
+            f"{name}: median error {a['median_ape_pct']:.1f}% before, {b['median_ape_pct']:.1f}% after "
             f"{one.stack.rows} row{'s' if one.stack.rows > 1 else ''}; the range is {widths[1] / widths[0]:.0%} as wide"
         )
     return "; ".join(parts) + "."

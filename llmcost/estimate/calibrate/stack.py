@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError, shown
 from llmcost.estimate.asking.own import ALONG, SHARES, TABLE, Own, Place, kin
+from llmcost.estimate.calibrate import memory
 from llmcost.files import read_toml
 
 SIDES = ("serving", "training")
@@ -51,8 +52,19 @@ class Stack(NamedTuple):
     points: tuple[dict[str, Any], ...]  # model, hardware, where along each axis, and its weight in what is shared
 
 
-def read(path: Path) -> dict[str, Stack]:
-    """A file of `llmcost calibrate`, by side.
+class Learnt(NamedTuple):
+    """What a file of `llmcost calibrate` says: of speeds and of memory, by side."""
+
+    speeds: dict[str, Stack]
+    memories: dict[str, memory.Learnt]
+
+    def applied(self, catalog: Catalog) -> Catalog:
+        """Presets with all of it."""
+        return memory.applied(applied(catalog, self.speeds), self.memories)
+
+
+def read(path: Path) -> Learnt:
+    """A file of `llmcost calibrate`.
 
     Raises
     ------
@@ -60,16 +72,19 @@ def read(path: Path) -> dict[str, Stack]:
         No such file, or not one of them.
     """
     data = read_toml(path)
-    found = {}
-    for side in SIDES:
+    found = Learnt({}, {})
+    for side in (*SIDES, *memory.GROUPS):
         if isinstance(data.get(side), dict):
             try:
-                found[side] = _stack(data[side])
+                if side in SIDES:
+                    found.speeds[side] = _stack(data[side])
+                else:
+                    found.memories[side] = memory.read(side, data[side])
             except (KeyError, TypeError, ValueError, AttributeError):
                 raise LlmcostError(f"{shown(path.name)}: {side} is not what llmcost calibrate writes") from None
-    if not found:
+    if not found.speeds and not found.memories:
         hint = "llmcost calibrate FILE... -o mystack.toml"
-        raise LlmcostError(f"{shown(path.name)}: neither [serving] nor [training] in it", hint)
+        raise LlmcostError(f"{shown(path.name)}: no {', '.join((*SIDES, *memory.GROUPS))} in it", hint)
     return found
 
 
@@ -83,7 +98,7 @@ def _stack(data: Mapping[str, Any]) -> Stack:
     return Stack(int(data["rows"]), machines, str(data["framework"]), factors, near, float(data["lost"]), points)
 
 
-def written(title: str, stacks: Mapping[str, Stack]) -> str:
+def written(title: str, stacks: Mapping[str, Stack | memory.Learnt]) -> str:
     """The file."""
     import tomli_w
 

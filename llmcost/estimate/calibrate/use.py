@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +33,17 @@ def calibrated(catalog: Catalog, scenarios: list[Scenario]) -> tuple[list[Scenar
     if len(names) > 1:
         raise LlmcostError(f"two calibrations in one question: {', '.join(sorted(names))}", "ask once for each")
     path = Path(names.pop())
-    stacks = known.read(path)
-    asked = [_named(scenario, stacks, catalog, path) for scenario in scenarios]
-    made = known.applied(catalog, stacks)
+    learnt = known.read(path)
+    asked = [_named(scenario, learnt, catalog, path) for scenario in scenarios]
     notes = [
         f"{side} is calibrated on {stack.rows} measured rows ({path.name}), {_place(side, stack, asked, catalog)}"
-        for side, stack in stacks.items()
+        for side, stack in learnt.speeds.items()
+    ] + [
+        f"{side.replace('_', ' of ')} is calibrated on {one.rows} measured rows ({path.name}) of "
+        f"{one.framework if one.framework != 'any' else 'several stacks'}"
+        for side, one in learnt.memories.items()
     ]
-    return asked, made.noted(notes)
+    return asked, learnt.applied(catalog).noted(notes)
 
 
 def with_file(catalog: Catalog, name: str) -> Catalog:
@@ -52,12 +54,13 @@ def with_file(catalog: Catalog, name: str) -> Catalog:
     LlmcostError
         No such file, or not one of them.
     """
-    return known.applied(catalog, known.read(Path(name)))
+    return known.read(Path(name)).applied(catalog)
 
 
-def _named(scenario: Scenario, stacks: Mapping[str, known.Stack], catalog: Catalog, path: Path) -> Scenario:
+def _named(scenario: Scenario, learnt: known.Learnt, catalog: Catalog, path: Path) -> Scenario:
     """The question under the software that was measured, where it names none."""
     below = {}
+    stacks = {side.removeprefix("memory_"): stack for side, stack in learnt.memories.items()} | learnt.speeds
     for side, stack in stacks.items():
         kind = "serving" if side == "serving" else "training"
         if scenario.peek("framework", SIDE[side]) is not None or stack.framework == "any":
@@ -66,7 +69,7 @@ def _named(scenario: Scenario, stacks: Mapping[str, known.Stack], catalog: Catal
         if hardware is None:
             continue
         try:
-            if catalog.load(Accelerator, str(hardware.value))[0].generation not in stack.generations:
+            if not {catalog.load(Accelerator, str(hardware.value))[0].generation, "any"} & set(stack.generations):
                 continue
             preset = catalog.load(Framework, stack.framework)[0]
         except LlmcostError:

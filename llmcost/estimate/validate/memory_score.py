@@ -75,7 +75,7 @@ def report(catalog: Catalog, read: Measured, name: str | None) -> Estimate:
     scored: list[Scored] = []
     origins: list[tuple[Kind, Row]] = []
     for place, row in enumerate(read.rows, 1):
-        mine = _scored(row, place, catalog)
+        mine = scored_row(row, place, catalog)
         scored += mine
         origins += [(_kind(row), row)] * len(mine)
     if all(s.measured is None for s in scored):
@@ -122,7 +122,7 @@ def _kind(row: Row) -> Kind:
     return SERVING if ENGINE in row else TRAINING
 
 
-def _scored(row: Row, place: int, catalog: Catalog) -> list[Scored]:
+def scored_row(row: Row, place: int, catalog: Catalog) -> list[Scored]:
     """The measured figures of a row with what is predicted."""
     kind, name = _kind(row), cells.text(row, "id") or str(place)
     answers = (predict_serving if kind is SERVING else predict_training)(row, catalog)

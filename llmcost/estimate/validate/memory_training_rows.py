@@ -71,7 +71,7 @@ def _named(text: str, table: tuple[tuple[str, str], ...], otherwise: str) -> str
     return next((name for word, name in table if word in text.lower()), otherwise)
 
 
-def _stack(catalog: Catalog, row: Mapping[str, str]) -> str:
+def stack_named(catalog: Catalog, row: Mapping[str, str]) -> str:
     """The stack that a row names, in the words of its source; the usual one where it names none that is known.
 
     `megatron (ms-swift)` is Megatron, run by ms-swift; `hf-fsdp` is Hugging Face's trainer.
@@ -98,7 +98,7 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     said = cells.text(row, "method").lower()
     method = SPELLINGS.get(said, said) if SPELLINGS.get(said, said) in METHODS else "full" if said else DEFAULT
     tuned = METHODS[method].adapters
-    stack = _stack(catalog, row)
+    stack = stack_named(catalog, row)
     layout = _layout(row, stack, tuned)
     if number(row, "zero") is None and _crowded(shape, accelerator.memory_bytes, layout, method):
         layout = layout._replace(zero=3.0)

@@ -24,7 +24,8 @@ from llmcost.terms.validate import COLUMNS
 Row = Mapping[str, str]
 
 
-UNITS = {"step_seconds": "s", "tpot": "s", "ttft": "s", "output_tokens_per_s": "1/s", "gpu_hours": "GPU-hours"}
+UNITS = {"step_seconds": "s", "tpot": "s", "ttft": "s", "output_tokens_per_s": "1/s", "gpu_hours": "GPU-hours",
+         "kv_tokens": "tokens", "peak_bytes": "bytes", "weight_bytes": "bytes"}  # fmt: skip
 Answer = tuple[float | None, float | None, float | None, str]  # predicted, p5, p95, why not
 Answers = list[dict[str, Answer]]  # of each row, by quantity
 
