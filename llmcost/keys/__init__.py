@@ -6,6 +6,10 @@ the option `--cache-hit` is the TOML key `cache_hit`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from types import MappingProxyType
+
 from llmcost.dtypes import SPELLINGS
 from llmcost.keys import (
     actuals,
@@ -54,7 +58,8 @@ ELSEWHERE = {  # choices by what others call them
 TABLES = ("alternative", "budget", "plan")  # read by other parts of the tool
 
 
-def all_keys() -> dict[str, Key]:
+@cache
+def all_keys() -> Mapping[str, Key]:
     """Every key, with the `train_` and `serve_` forms of the sided ones."""
     keys = dict(KEYS)
     for key in KEYS.values():
@@ -66,4 +71,4 @@ def all_keys() -> dict[str, Key]:
                     commands=(CROSSOVER,),
                     short="",
                 )
-    return keys
+    return MappingProxyType(keys)

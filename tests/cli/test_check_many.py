@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import llmcost
+from llmcost.scenario import Scenario, resolve
 from tests.conftest import Cli
 
 SIDES = {
@@ -113,3 +115,20 @@ def test_keys_of_two_commands_are_known() -> None:
     train, serve = (getattr(llmcost, on)("llama-3.1-70b-chat").result for on in ("train", "serve"))
     numbers = [k for k in train.keys() & serve.keys() if isinstance(train[k], int | float) and train[k] is not True]
     assert set(numbers) <= set(AMBIGUOUS), "a key of train and serve: name it in AMBIGUOUS of estimate/check/answers.py"
+
+
+def test_a_scenario_of_many_budgets_is_read_once(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of budgets about one scenario: its values are parsed once, and every verdict is still given."""
+    read: list[str] = []
+
+    def counted(flags: Mapping[str, object], said: Mapping[str, object], origin: str, where: str) -> Scenario:
+        read.append(where)
+        return resolve(flags, said, origin, where)
+
+    monkeypatch.setattr("llmcost.estimate.check.answers.resolve", counted)
+    (tmp_path / "s.toml").write_text(_scenario("train", random.Random(8)))
+    budgets = "".join(f'[[budget]]\nname = "b{i}"\nscenario = "s.toml"\nmax_total_usd = {i + 1}\n' for i in range(40))
+    (tmp_path / "b.toml").write_text(budgets)
+    run = cli("check", str(tmp_path / "b.toml"), "--json")
+    assert len(run.json["rows"]) == 40, run.err
+    assert len(read) == 1

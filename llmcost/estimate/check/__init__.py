@@ -16,7 +16,7 @@ from llmcost.engine.numeric.kinds import SECONDS_PER_DAY
 from llmcost.errors import Exit, LlmcostError, raise_all
 from llmcost.estimate.check import rows as made
 from llmcost.estimate.check import together
-from llmcost.estimate.check.answers import Answers, Subject, subjects
+from llmcost.estimate.check.answers import Answers, Subject, Subjects
 from llmcost.result import Estimate, Input, Warning
 
 __all__ = ["Asked", "check"]
@@ -90,12 +90,12 @@ def check(
     answers, day = Answers(catalog), Day(as_of, clock)
     findings: list[LlmcostError] = []
     judged: list[made.Judged] = []
-    usual = _usual(asked, as_of)
+    subjects = Subjects(catalog, as_of, _usual(asked, as_of))
     for one in asked:
         benches: list[Bench] = []
         for budget in one.file.budgets:
             try:
-                every = subjects(one.file, budget, catalog, as_of, usual)
+                every = subjects.of(one.file, budget)
                 some = [Bench(answers, day, of, {} if renew else one.baseline, renew) for of in every]
                 benches += some
                 judged += _summed(budget, some) if budget.scenarios else some[0].budget(budget)

@@ -45,9 +45,22 @@ class Subject(NamedTuple):
     origin: str
     as_of: dt.date | None  # for all scenarios: over what this one says
     usual_as_of: dt.date | None  # of the budget files: below it
+    resolved: Scenario | None = None  # kept by `read`
+
+    def read(self) -> Subject:
+        """The same with its values parsed: many budgets are about one scenario.
+
+        Raises
+        ------
+        LlmcostError
+            Values that are wrong.
+        """
+        return self._replace(resolved=self.question())
 
     def question(self) -> Scenario:
         """What it asks, with nothing read of it yet."""
+        if self.resolved is not None:
+            return self.resolved._replace(read=set())
         flags = {} if self.as_of is None else {"as_of": self.as_of}
         found = resolve(flags, self.said, self.origin, self.label)
         if self.usual_as_of is None:
@@ -60,12 +73,23 @@ class Subject(NamedTuple):
         return None if setting is None else setting.value
 
 
-def subjects(
-    file: BudgetFile, budget: Budget, catalog: Catalog, as_of: dt.date | None, usual_as_of: dt.date | None
-) -> list[Subject]:
-    """The scenarios of a budget: one, or those that it adds up."""
-    named = [structs.replace(budget, scenario=name) for name in budget.scenarios] or [budget]
-    return [subject(file, one, catalog, as_of, usual_as_of) for one in named]
+class Subjects:
+    """The scenarios that budgets are about, each read once."""
+
+    def __init__(self, catalog: Catalog, as_of: dt.date | None, usual_as_of: dt.date | None) -> None:
+        self._catalog, self._days = catalog, (as_of, usual_as_of)
+        self._known: dict[tuple[str, str | None], Subject] = {}
+
+    def of(self, file: BudgetFile, budget: Budget) -> list[Subject]:
+        """The scenarios of a budget: one, or those that it adds up."""
+        named = [structs.replace(budget, scenario=name) for name in budget.scenarios] or [budget]
+        return [self._one(file, one) for one in named]
+
+    def _one(self, file: BudgetFile, budget: Budget) -> Subject:
+        key = (file.label, budget.scenario)
+        if key not in self._known:
+            self._known[key] = subject(file, budget, self._catalog, *self._days)
+        return self._known[key]
 
 
 def subject(
@@ -89,8 +113,7 @@ def subject(
     else:
         preset = _find(budget, catalog, name)
         found = Subject(preset.name, read_toml(preset.path), preset.origin, as_of, usual_as_of)
-    found.question()  # a wrong value is a finding once, not once a command
-    return found
+    return found.read()  # a wrong value is a finding once, not once a command
 
 
 def _find(budget: Budget, catalog: Catalog, name: str) -> Found:
