@@ -290,3 +290,11 @@ def test_a_draft_computes_what_its_matrices_do() -> None:
     found = Draft(DENSE, 0.8, (3.0,), half).work
     assert found == pytest.approx((LAYERS / 2 + V * D) / (LAYERS + V * D), rel=1e-2)
     assert found != pytest.approx((LAYERS / 2 + 2 * V * D) / (LAYERS + V * D), rel=1e-2)
+
+
+def test_the_fullest_stage_holds_the_layers_that_do_not_divide() -> None:
+    # vLLM's get_pp_indices: 80 layers on three stages are 27, 27 and 26; of 80e9 16-bit parameters 27e9 are on one
+    zero = Shape(**dict.fromkeys(Shape._fields, 0.0))
+    shape = zero._replace(n_layers=80.0, dense_ffn_params=80e9, params_total=80e9)
+    assert float(weights_bytes(shape, Layout(pp=3.0), Precision())) == pytest.approx(2 * 27e9)
+    assert float(weights_bytes(shape, Layout(pp=4.0), Precision())) == pytest.approx(2 * 20e9)

@@ -13,6 +13,32 @@ STATE_BYTES, CONV_BYTES = 4.0, 2.0  # recurrent states are kept in 32 bits, tail
 NEAR = 1.25  # kinds of layers whose counts differ by less are one group
 
 
+def even_stages(shape: Shape, layout: Layout) -> Num:
+    r"""Pipeline stages of equal size that the fullest stage is one of [-].
+
+    .. math:: L / \lceil L / pp \rceil
+
+    Parameters
+    ----------
+    shape : Shape
+        `n_layers` L; where they are not known, stages are taken to be equal.
+    layout : Layout
+        `pp`.
+
+    Source: vLLM, `distributed/utils.py`, `get_pp_indices`: layers that do not divide go one each to some stages.
+
+    Examples
+    --------
+    Llama 3.1 405B has 126 layers: of four stages two hold 32.
+
+    >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
+    >>> float(even_stages(zero._replace(n_layers=126.0), Layout(pp=4.0)))
+    3.9375
+    """
+    layers = np.nan_to_num(np.asarray(shape.n_layers, dtype=float))
+    return np.where(layers > 0, layers / np.maximum(np.ceil(layers / layout.pp), 1.0), layout.pp)
+
+
 def kv_ranks(shape: Shape, layout: Layout, by_batch: Num = 0.0, sequences: Num = np.inf) -> Num:
     """Ways tensor parallelism splits the KV cache: no further than there are KV heads [-], or sequences of each.
 
@@ -100,10 +126,10 @@ def cache_bytes(shape: Shape, layout: Layout, precision: Precision, tokens: Num,
     >>> round(float(cache_bytes(gemma, Layout(), Precision(), 32768.0, known)) / 2**30, 2)
     10.48
     """
-    split = kv_ranks(shape, layout, calibration.kv_by_batch) * layout.pp
+    split = kv_ranks(shape, layout, calibration.kv_by_batch) * even_stages(shape, layout)
     share = precision.kv_bytes / split
     length = np.asarray(tokens, dtype=float)
-    states = state_bytes(shape) / (layout.tp * layout.pp)
+    states = state_bytes(shape) / (layout.tp * even_stages(shape, layout))
     if np.any(np.asarray(calibration.window_share) > 0):
         return _with_shares(shape, share, states, length, calibration)
     found = (kv_elements(shape, length) - shape.state_elements) * share + states
@@ -166,7 +192,7 @@ def state_page_bytes(shape: Shape, layout: Layout, calibration: Calibration) -> 
 
     Source: as `cache_bytes`.
     """
-    states = state_bytes(shape) / (layout.tp * layout.pp)
+    states = state_bytes(shape) / (layout.tp * even_stages(shape, layout))
     if not np.any(np.asarray(shape.state_layers) > 0):
         return states
     full = np.maximum(shape.attention_layers, 1.0)
@@ -197,7 +223,7 @@ def printed_tokens(
     mixed = (np.asarray(shape.local_layers) > 0) | (np.asarray(shape.state_layers) > 0)
     if not by_blocks or not np.any(mixed & (np.asarray(calibration.paged_groups) > 0)):
         return usable * length / request
-    share = precision.kv_bytes / (kv_ranks(shape, layout, calibration.kv_by_batch) * layout.pp)
+    share = precision.kv_bytes / (kv_ranks(shape, layout, calibration.kv_by_batch) * even_stages(shape, layout))
     full = np.maximum(shape.attention_layers - shape.local_layers, 1.0)
     others = np.asarray(shape.local_layers + shape.state_layers, dtype=float)
     group = np.minimum(full, np.maximum(others, 1.0))

@@ -9,7 +9,7 @@ import numpy as np
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
-from llmcost.engine.serving.cache import cache_bytes, kv_ranks
+from llmcost.engine.serving.cache import cache_bytes, even_stages, kv_ranks
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 
 __all__ = [
@@ -88,8 +88,8 @@ def expert_ranks(layout: Layout) -> Num:
 def weights_bytes(shape: Shape, layout: Layout, precision: Precision) -> Num:
     """Weights on one accelerator [bytes].
 
-    Attention and dense FFNs are split by tp and pp, routed experts by every rank that holds experts and pp, the
-    embedding and the head by tp (they sit on the first and last stage).
+    Attention and dense FFNs are split by tp and stages, routed experts by every rank that holds experts and stages (the
+    fullest stage counts), the embedding and the head by tp (they sit on the first and last stage).
 
     Parameters
     ----------
@@ -100,10 +100,11 @@ def weights_bytes(shape: Shape, layout: Layout, precision: Precision) -> Num:
     """
     experts = shape.moe_layers * shape.n_experts * shape.expert_params
     ends = shape.params_total - shape.attention_params - shape.dense_ffn_params - experts  # a tied head counts once
-    split = layout.tp * layout.pp
+    stages = even_stages(shape, layout)
+    split = layout.tp * stages
     attention = shape.attention_params * precision.attention_bytes / split
     dense = shape.dense_ffn_params * precision.weight_bytes / split
-    routed = experts * precision.weight_bytes / (expert_ranks(layout) * layout.pp)
+    routed = experts * precision.weight_bytes / (expert_ranks(layout) * stages)
     return attention + dense + routed + ends * precision.head_bytes / layout.tp
 
 
@@ -111,7 +112,9 @@ def _beside_bytes(shape: Shape, layout: Layout, precision: Precision, calibratio
     """What engines hold beyond the language model: its vision tower, and padding of 4-bit experts [bytes]."""
     unit = calibration.expert_padding
     more = np.ceil(shape.d_model / unit) * unit / np.maximum(shape.d_model, 1.0) - 1.0
-    experts = shape.moe_layers * shape.n_experts * shape.expert_params / (expert_ranks(layout) * layout.pp)
+    experts = (
+        shape.moe_layers * shape.n_experts * shape.expert_params / (expert_ranks(layout) * even_stages(shape, layout))
+    )
     narrow = (np.asarray(precision.compute_bits) <= 4) & (np.asarray(precision.weight_bytes) < 0.75)
     vision = 2.0 * shape.vision_params * calibration.loads_vision / layout.tp
     return vision + np.where(narrow, experts * precision.weight_bytes * more, 0.0)
