@@ -180,3 +180,12 @@ def test_a_window_beside_a_compressed_cache_grows_with_the_request() -> None:
     )
     assert short == pytest.approx(1.34, rel=0.2)
     assert long == pytest.approx(6.3, rel=0.1)
+
+
+def test_padded_experts_of_gpt_oss_in_vllm() -> None:
+    """vllm-project/vllm#23278: loading took 65.97 GiB; experts of 2,880 x 2,880 are kept as 3,072 x 2,944."""
+    precision = Precision(17.0 / 32.0, 2.0, 4.0, 0.0, 2.0, 2.0, 1.0)  # a block of 32 has a scale of one byte
+    held = memory(
+        shape("gpt-oss-120b"), machine("h100-sxm"), Layout(), precision, Load(1000.0, 0.0), constants("hopper", "vllm")
+    )
+    assert float(held.weights_bytes) / GIB == pytest.approx(65.97, rel=0.01)

@@ -111,13 +111,19 @@ def weights_bytes(shape: Shape, layout: Layout, precision: Precision) -> Num:
 def _beside_bytes(shape: Shape, layout: Layout, precision: Precision, calibration: Calibration) -> Num:
     """What engines hold beyond the language model: its vision tower, and padding of 4-bit experts [bytes]."""
     unit = calibration.expert_padding
-    more = np.ceil(shape.d_model / unit) * unit / np.maximum(shape.d_model, 1.0) - 1.0
-    experts = (
-        shape.moe_layers * shape.n_experts * shape.expert_params / (expert_ranks(layout) * even_stages(shape, layout))
-    )
+    inner = np.maximum(shape.expert_params / np.maximum(3.0 * shape.d_model, 1.0), 1.0)  # width inside an expert
+    inner_unit = np.maximum(unit / 2.0, 1.0)
+    more = _padding(shape.d_model, unit) * _padding(np.round(inner), inner_unit) - 1.0
+    split = expert_ranks(layout) * even_stages(shape, layout)
+    experts = shape.moe_layers * shape.n_experts * shape.expert_params / split
     narrow = (np.asarray(precision.compute_bits) <= 4) & (np.asarray(precision.weight_bytes) < 0.75)
     vision = 2.0 * shape.vision_params * calibration.loads_vision / layout.tp
     return vision + np.where(narrow, experts * precision.weight_bytes * more, 0.0)
+
+
+def _padding(width: Num, unit: Num) -> Num:
+    """A width that is padded to a multiple of a unit, over it [-]."""
+    return np.ceil(width / unit) * unit / np.maximum(width, 1.0)
 
 
 def workspace_bytes(shape: Shape, machine: Machine, layout: Layout, load: Load, calibration: Calibration) -> Num:
