@@ -1,6 +1,7 @@
 """Timings: whole commands as ratios to an empty Python process and to bare imports, and rates of the engine.
 
-Processor time, not the clock's, and ratios: both survive a slow or busy machine. Budgets are for an idle one.
+Processor time, not the clock's, and ratios: both survive a slow or busy machine. Budgets are for an idle one. Ratios to
+bare imports stand in bench.toml, written with `--store`; what has risen by 10 % or misses its target is shown.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ import statistics
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,6 +48,13 @@ COMMANDS = {  # name -> words, and what they may take [ms]
     "the same, 10 samples": ("crossover llama-3.1-70b-chat --growth 5%/mo --samples 10 --json", None),
 }
 COMPLETION = {"_LLMCOST_COMPLETE": "complete_bash", "COMP_WORDS": "llmcost train --model lla", "COMP_CWORD": "3"}
+STORED = Path(__file__).parent / "bench.toml"
+RISE = 1.1  # of a ratio, from which on it is shown
+TARGETS = {  # ratios to bare imports
+    "train --json": 1.6,
+    "train": 1.9,
+    "check --json, 4 answers": 2.0,
+}
 IMPORTS = "import typer, msgspec, numpy"
 
 
@@ -62,28 +72,55 @@ def _median(run: Callable[[], float]) -> float:
     return statistics.median(run() for _ in range(RUNS))
 
 
+def remark(name: str, ratio: float, stored: dict[str, float]) -> str:
+    """What a ratio has to be told for: a rise since it was stored, a target that it misses."""
+    told = []
+    if name in stored and ratio > RISE * stored[name]:
+        told.append(f"up {100 * (ratio / stored[name] - 1):.0f}% from {stored[name]:.2f}")
+    if ratio > TARGETS.get(name, ratio):
+        told.append(f"target {TARGETS[name]:.1f}")
+    return "; ".join(told)
+
+
 def _timed(run: Callable[[], Any]) -> float:
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
 
 
-def commands() -> None:
+def commands(store: bool) -> None:
     """Whole processes."""
+    stored = tomllib.loads(STORED.read_text("utf-8"))["ratios"] if STORED.is_file() else {}
+    found: dict[str, float] = {}
     empty = _median(lambda: _processor([sys.executable, "-c", "pass"]))
     bare = _median(lambda: _processor([sys.executable, "-c", IMPORTS]))
     print(f"{'processor time':32} {'':>8}  x empty  x imports  budget")
 
     def line(name: str, seconds: float, budget: int | None = None) -> None:
         told = f"{budget:5} ms" if budget else ""
-        print(f"{name:32} {seconds * 1000:5.0f} ms  {seconds / empty:7.1f}  {seconds / bare:9.2f}  {told}".rstrip())
+        found[name] = seconds / bare
+        said = f"{told:8}  {remark(name, found[name], stored)}"
+        print(f"{name:32} {seconds * 1000:5.0f} ms  {seconds / empty:7.1f}  {seconds / bare:9.2f}  {said}".rstrip())
 
     line("python -c pass", empty)
     line(IMPORTS, bare)
     llmcost = [sys.executable, "-m", "llmcost"]
-    line("completion of a name", _median(lambda: _processor(llmcost, COMPLETION)), 100)
+    line("completion of a name", _median(lambda: _processor(llmcost, COMPLETION)), 70)
     for name, (words, budget) in COMMANDS.items():
         line(name, _median(partial(_processor, [*llmcost, *words.split()])), budget)
+    if store:
+        lines = (f'"{name}" = {ratio:.2f}' for name, ratio in found.items())
+        STORED.write_text(
+            "\n".join(
+                (
+                    "# Written by `python -m scripts.bench --store`: processor time over that of bare imports.",
+                    "[ratios]",
+                    *lines,
+                )
+            )
+            + "\n",
+            "utf-8",
+        )
 
 
 def engine() -> None:
@@ -117,7 +154,7 @@ def engine() -> None:
 
 
 def main() -> None:
-    commands()
+    commands("--store" in sys.argv)
     engine()
 
 
