@@ -87,3 +87,16 @@ def test_the_chance_to_end_in_time_is_that_of_the_mfu(cli: Cli) -> None:
 def test_what_is_certain_has_a_chance_of_all_or_nothing(cli: Cli) -> None:
     assert cli(*DENSE, "--gpus", "824", "--at", "30d", "-q").out.strip() == "1"
     assert cli(*DENSE, "--gpus", "816", "--at", "30d", "-q").out.strip() == "0"
+
+
+def test_a_number_in_the_name_of_the_hardware_is_a_number(cli: Cli) -> None:
+    run = ("train", "--model", "llama-3.1-8b", "--tokens", "1T", "--samples", "50", "--at", "300d")
+    named, counted = (
+        cli(*run, *said, "--json").json["result"]
+        for said in (("--hardware", "8xh100"), ("--hardware", "h100", "--gpus", "8"))
+    )
+    assert named["at_probability"] == counted["at_probability"]
+    assert cli(*run, "--hardware", "h100").code == 2
+    solved = cli(*run, "--hardware", "8xh100", "--solve", "gpus")
+    assert solved.code == 2
+    assert "8xh100 fixes it" in solved.err

@@ -140,3 +140,14 @@ def test_every_accelerator_works_where_their_number_is_no_power_of_two(
     found = cli("fit", "-m", "llama-3.3-70b", "--dtype", "int4", "--hardware", hardware, "--json").json["result"]
     assert (found["tp"], found["pp"]) == layout
     assert found["gpus"] == int(hardware.split("x")[0])
+
+
+def test_accelerators_that_no_layout_uses_are_said(cli: Cli) -> None:
+    # eleven is a prime above seven stages: eight work
+    assert " on 8 of the 11 h100-sxm fits" in cli("fit", "-m", "llama-3.1-8b", "--hardware", "11xh100").out
+
+
+def test_an_option_of_training_without_a_method_is_refused(cli: Cli) -> None:
+    run = cli("fit", "-m", "llama-3.1-8b", "--hardware", "rtx4090", "--seq-len", "4096")
+    assert run.code == 2
+    assert "--seq-len has no effect" in run.err

@@ -92,9 +92,10 @@ class Ledger:
 
     def restore(self, copy: Ledger) -> None:
         """Forget what was noted since a copy was made."""
-        for mine, old in ((self._inputs, copy._inputs), (self._numbers, copy._numbers)):
-            mine.clear()
-            mine.update(old)  # type: ignore[arg-type]
+        self._inputs.clear()
+        self._numbers.clear()
+        self._inputs.update(copy._inputs)
+        self._numbers.update(copy._numbers)
         self._warnings[:], self._steps[:] = copy._warnings, copy._steps
 
     def step(self, name: str, formula: str, value: Any, unit: str, source: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,15 +10,14 @@ import numpy as np
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.numeric.update import Posterior, update
-from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.own import SHARES, Kin, Place, kin
 from llmcost.estimate.calibrate import stack as known
+from llmcost.estimate.calibrate.used import used as chosen
 from llmcost.estimate.validate.near import generations, place_of_row, software
 from llmcost.estimate.validate.score import SUBJECTS, scores
 from llmcost.estimate.validate.scored import Scored
 
 Row = Mapping[str, str]
-LEAST, MOST = 2, 400  # figures from which anything is learnt, and that are looked at one by one
 
 
 class Fitted(NamedTuple):
@@ -50,11 +48,7 @@ def fit(side: str, rows: Sequence[Row], catalog: Catalog) -> Fitted:
     """
     every = rows
     before = scores(side, every, catalog)
-    used = [s for s in before if s.predicted is not None and s.measured is not None]
-    if len(used) < LEAST:
-        reason = next((s.reason for s in before if s.reason), "")
-        raise LlmcostError(f"nothing to learn from: {len(used)} of {len(before)} figures can be predicted", reason)
-    used = used[:: math.ceil(len(used) / MOST)]
+    used = chosen(before)
     ids = {s.id for s in used}
     rows = [row for row in rows if row["id"] in ids]
     kinds = list(SUBJECTS[side].quantities)
@@ -102,7 +96,7 @@ def _shared(own: Kin, at: list[Place], quantities: list[str]) -> Array:
 
 def _lost(own: Kin, places: list[Place]) -> float:
     """What a measured place has in common with none of the others, in the middle [-]."""
-    if len(places) < LEAST:
+    if len(places) < 2:
         return 0.0
     common = own.common(places, places, "speed")
     whole = np.diag(common).copy()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +10,7 @@ import numpy as np
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Z95, Array
 from llmcost.engine.numeric.update import Posterior, update
-from llmcost.errors import LlmcostError
+from llmcost.estimate.calibrate.used import used as chosen
 from llmcost.estimate.validate.memory_score import ENGINE, FITS, scored_row
 from llmcost.estimate.validate.memory_serving_rows import engine_of
 from llmcost.estimate.validate.memory_training_rows import stack_named
@@ -21,7 +20,6 @@ from llmcost.estimate.validate.scored import Scored
 Row = Mapping[str, str]
 SERVED, TRAINED = "memory_serving", "memory_training"  # tables of the file
 KINDS = ("kv_tokens", "peak_bytes", "weight_bytes")
-LEAST, MOST = 2, 400  # figures from which anything is learnt, and that are looked at one by one
 NARROWEST = 0.1  # of a spread that is shipped: few rows do not make a constant certain
 
 
@@ -98,11 +96,7 @@ def fit(side: str, rows: Sequence[Row], catalog: Catalog) -> Fitted:
         Fewer than two figures that the engine predicts.
     """
     before = _scores(rows, catalog)
-    used = [s for s in before if s.predicted is not None and s.p5 is not None and s.p95 is not None]
-    if len(used) < LEAST:
-        reason = next((s.reason for s in before if s.reason), "")
-        raise LlmcostError(f"nothing to learn from: {len(used)} of {len(before)} figures can be predicted", reason)
-    used = used[:: math.ceil(len(used) / MOST)]
+    used = chosen(before, ranged=True)
     ids = {s.id for s in used}
     mine = [row for row in rows if row["id"] in ids]
     scope, groups = _scope(side, mine, catalog), GROUPS[side]

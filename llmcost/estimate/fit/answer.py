@@ -16,15 +16,21 @@ def _only(command: str, other: str) -> list[str]:
     return [name for name, key in KEYS.items() if command in key.commands and other not in key.commands]
 
 
+def _of_training(scenario: Scenario) -> bool:
+    """Whether a file speaks of training alone; an option is a slip as easily, and is refused without a method."""
+    said = (scenario.peek(key, TRAIN) for key in _only(TRAIN, SERVE))
+    return any(one and one.origin != "flag" for one in said) and not scenario.has(*_only(SERVE, TRAIN))
+
+
 def fit(scenario: Scenario, catalog: Catalog) -> Estimate:
-    """Whether a model fits, to serve it, or to train it where a method is named or what is said is of training alone.
+    """Whether a model fits, to serve it, or to train it where a method is named or a file speaks of training alone.
 
     Raises
     ------
     LlmcostError
         Unknown names, impossible values, or no model. A model that does not fit is an answer with exit code 1.
     """
-    trains = scenario.has("method") or (scenario.has(*_only(TRAIN, SERVE)) and not scenario.has(*_only(SERVE, TRAIN)))
+    trains = scenario.has("method") or _of_training(scenario)
     question = Question(scenario, catalog, TRAIN if trains else SERVE)
     if trains and not scenario.has("fit_confidence"):  # `train` takes the layouts that pre-training is tuned to
         question = question.over({"fit_confidence": Setting(CONFIDENCE, "default")})

@@ -41,7 +41,7 @@ def answer(question: Question, model: Subject, device: Chip) -> Estimate:
     }  # fmt: skip
     return Estimate(
         command="fit",
-        headline=_headline(held, model, chance, result, found),
+        headline=_headline(held, model, chance, result, found, question.stated("gpus") or held.gpus),
         result=result,
         inputs=question.inputs,
         warnings=[w for w in question.warnings if w.code != "W083"],
@@ -101,9 +101,10 @@ def _missing(held: Held, chance: float) -> float | None:
     return max(float(need - at.usable_bytes), 0.0)
 
 
-def _headline(held: Held, model: Subject, chance: float, r: dict[str, Any], found: list[Any]) -> str:
+def _headline(held: Held, model: Subject, chance: float, r: dict[str, Any], found: list[Any], given: int) -> str:
     device = held.asked.device
-    where = f"{model.name} in {held.dtype} on {machine(held.gpus, device)}"
+    few = f"{held.gpus:,} of the {given:,} {device.found.name}"
+    where = f"{model.name} in {held.dtype} on {few if given > held.gpus else machine(held.gpus, device)}"
     used = f"{gib(r['peak_bytes'])} of {gib(r['driver_bytes'])} GiB on each" if held.gpus > 1 else (
         f"{gib(r['peak_bytes'])} of {gib(r['driver_bytes'])} GiB"
     )  # fmt: skip

@@ -19,6 +19,8 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.solving import asked_seconds
 from llmcost.estimate.asking.values import training_numbers
 from llmcost.estimate.training.plan import read_run
+from llmcost.instances import counted
+from llmcost.keys import TRAIN
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, Setting
 
@@ -61,11 +63,11 @@ def chance(scenario: Scenario, catalog: Catalog, said: Deadline, answer: Answer)
     """
     if said.confidence is not None:
         raise LlmcostError("--confidence without --solve: what is to be found?", "--solve gpus --at 30d")
-    if not scenario.has("gpus", "gpu_hours"):
-        raise LlmcostError("--at without --solve: on how many accelerators?", "--gpus 64, or --solve gpus")
     limit = _seconds_of(said.at)
     told = answer(scenario)
     if told.result.get("duration_seconds") is None:
+        if not told.exit_code and not scenario.has("gpus", "gpu_hours"):
+            raise LlmcostError("--at without --solve: on how many accelerators?", "--gpus 64, or --solve gpus")
         return told  # it does not fit, or has no length: it says why
     ends = _durations(scenario, catalog)
     share = float(np.mean(ends <= limit))
@@ -130,6 +132,10 @@ def solve(scenario: Scenario, catalog: Catalog, said: Deadline, answer: Answer) 
     sure = _confidence(said.confidence)
     if scenario.has("gpus"):
         raise LlmcostError("--solve gpus finds the number of accelerators, and --gpus fixes it", "leave --gpus out")
+    hardware = scenario.peek("hardware", TRAIN)
+    if hardware is not None and counted(catalog, str(hardware.value)):
+        said_so = f"--hardware {hardware.value} fixes it"
+        raise LlmcostError(f"--solve gpus finds the number of accelerators, and {said_so}", "name one without a number")
     refused: list[LlmcostError] = []
     laid_out: list[int] = []
 

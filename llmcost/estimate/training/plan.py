@@ -120,8 +120,8 @@ def _tuned_on(question: Question, model: Subject, device: Chip, method: methods.
     A pre-training run is not asked: it takes as many as its deadline wants, and its usual MFU is known. Nor are
     rollouts, whose machines generate as well.
     """
-    drawn = math.isnan(float(model.shape.n_layers))
-    if method.declared.pretrains or method.declared.rollouts or drawn or question.scenario.has("mfu"):
+    unknown = math.isnan(float(model.shape.n_layers))
+    if method.declared.pretrains or method.declared.rollouts or unknown or question.scenario.has("mfu"):
         return None
     gpus = throughput.fewest(question, model, device, method)
     if gpus is not None:

@@ -1,0 +1,28 @@
+"""Which measured figures constants are learnt from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from llmcost.errors import LlmcostError
+from llmcost.estimate.validate.scored import Scored
+
+LEAST, MOST = 2, 400  # figures from which anything is learnt, and that are looked at one by one
+
+
+def used(every: Sequence[Scored], ranged: bool = False) -> list[Scored]:
+    """Figures that are measured and predicted, with a range where that is asked for; of many, evenly chosen ones.
+
+    Raises
+    ------
+    LlmcostError
+        Fewer than two.
+    """
+    found = [s for s in every if s.predicted is not None and s.measured is not None]
+    if ranged:
+        found = [s for s in found if s.p5 is not None and s.p95 is not None]
+    if len(found) < LEAST:
+        reason = next((s.reason for s in every if s.reason), "")
+        raise LlmcostError(f"nothing to learn from: {len(found)} of {len(every)} figures can be predicted", reason)
+    return found[:: math.ceil(len(found) / MOST)]
