@@ -73,13 +73,31 @@ def test_only_inputs_are_read(cli: Cli, tmp_path: Path, subject: str) -> None:
 
 
 @pytest.mark.parametrize("subject", FILES)
-def test_a_measurement_is_not_an_input_of_another(cli: Cli, tmp_path: Path, subject: str) -> None:
+def test_figures_exchanged_between_rows_move_no_prediction_and_are_missed(
+    cli: Cli, tmp_path: Path, subject: str
+) -> None:
+    """A prediction that knew a row's figure would follow it; one that knows the machine misses a stranger's figure."""
     rows = validation_rows(FILES[subject], 7)
-    before = _predicted(cli, subject, written(tmp_path / "a.csv", rows))
-    for row in rows:
-        for name in MEASURED[subject]:
-            row[name] = str(float(row[name]) * 3) if row[name] else ""
-    assert _predicted(cli, subject, written(tmp_path / "b.csv", rows)) == before
+    before = cli("validate", subject, "--data", written(tmp_path / "a.csv", rows), "--json").json
+    rng = random.Random(1)
+    for name in MEASURED[subject]:
+        measured = [row for row in rows if row[name]]
+        values = [row[name] for row in measured]
+        rng.shuffle(values)
+        for row, value in zip(measured, values, strict=True):
+            row[name] = value
+    after = cli("validate", subject, "--data", written(tmp_path / "b.csv", rows), "--json").json
+    said = [{(r["id"], r["quantity"]): (r["predicted"], r["p5"], r["p95"]) for r in a["rows"]} for a in (before, after)]
+    assert said[0] == said[1]
+    for quantity in {r["quantity"] for r in before["rows"]}:
+        each = [
+            [r for r in a["rows"] if r["quantity"] == quantity and r["predicted"] and r["measured"]]
+            for a in (before, after)
+        ]
+        missed = [np.median([abs(np.log(r["predicted"] / r["measured"])) for r in of]) for of in each]
+        inside = [np.mean([r["p5"] <= r["measured"] <= r["p95"] for r in of]) for of in each]
+        assert missed[1] > 3.0 * missed[0], quantity
+        assert inside[1] < 0.6 < inside[0], quantity
 
 
 @pytest.mark.parametrize("subject", FILES)
