@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from llmcost.errors import LlmcostError, did_you_mean, nearest, one_each, shown
+from llmcost.errors import LlmcostError, did_you_mean, one_each, shown
 from llmcost.files import read_toml, shipped_folder
 
 if TYPE_CHECKING:
@@ -166,7 +166,9 @@ class Catalog:
             raise LlmcostError(f"no such file: {shown(name)}", "llmcost presets list models")
         if name.startswith((".", "/", "~")):
             raise LlmcostError(f"no such file: {shown(name)}", "llmcost presets list models")
-        raise LlmcostError(f"unknown model {shown(name)}", self._each_of("models", name) or self._near(name))
+        from llmcost.names import unknown
+
+        raise unknown.model(name, self._named("models"), self._each_of("models", name))
 
     def _spelled(self, name: str) -> Found | None:
         """The model that a name as people type it means for certain, with a note of how it was read."""
@@ -176,7 +178,8 @@ class Catalog:
         files = self.files("models")
         if self._spellings is None:
             self._spellings = models.index(self._named("models"))
-        preset = models.resolve(name, self._spellings)
+        sizes = {row["name"]: row["size"] for row in self.table("tags", "latest")} if ":" in name else {}
+        preset = models.resolve(models.pulled(name, self._named("models"), sizes), self._spellings)
         if not preset:
             return None
         asked = models.read(name)
@@ -191,24 +194,6 @@ class Catalog:
                         "--dtype int4")
             )  # fmt: skip
         return files[preset]._replace(warnings=tuple(said), scheme=asked.scheme)
-
-    def _near(self, name: str) -> str:
-        """What to try in place of a model nobody knows: its family's presets by size, else names that look alike."""
-        from llmcost.names import models
-
-        seller = models.seller(name)
-        if seller:
-            return (
-                f"its size is not published: bought tokens are compared by --against api:{seller}/{name}, or --params"
-            )
-        named = self._named("models")
-        family = models.similar(name, named)
-        if family:
-            return f"did you mean {' or '.join(repr(n) for n in family)}?"
-        if "/" in name:
-            return "llmcost presets import config.json makes a preset of its configuration"
-        near = models.of_like_family(name, nearest(name.strip().lower(), list(named)))
-        return f"did you mean {' or '.join(repr(n) for n in near)}?" if near else "llmcost presets list models"
 
     def _named(self, kind: str) -> dict[str, str]:
         """Every name and alias, with its preset."""

@@ -13,7 +13,8 @@ from llmcost.errors import LlmcostError, raise_all
 from llmcost.hf_config.families import CLASS_DEFAULTS, FAMILIES, TEXT_TYPES
 from llmcost.hf_config.quantization import quantised
 from llmcost.hf_config.reader import Reader
-from llmcost.hf_config.refusals import MEASURE, experts_left, refuse_other_files, unknown
+from llmcost.hf_config.refusals import experts_left, refuse_other_files, unknown
+from llmcost.names.others import MEASURE
 from llmcost.result import Warning
 from llmcost.units import shown
 

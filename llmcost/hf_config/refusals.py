@@ -5,36 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmcost.errors import LlmcostError, did_you_mean, shown
-
-MEASURE = "llmcost presets import FOLDER --measure counts it with its own class (pip install 'llmcost-cli[hf]')"
-_ENCODERS = """
-bert roberta xlm-roberta xlm-roberta-xl distilbert albert electra deberta deberta-v2 camembert ernie mpnet
-modernbert big_bird roformer rembert longformer nomic_bert data2vec-text megatron-bert roc_bert xmod xlm xlnet
-roberta-prelayernorm bert-generation luke funnel squeezebert mobilebert convbert fnet nystromformer yoso mra esm
-canine tapas lilt layoutlm layoutlmv3 neobert eurobert jina_bert new gte flaubert ibert
-"""
-ENCODERS = frozenset(_ENCODERS.split())
-_BOTH = """
-t5 mt5 umt5 longt5 bart mbart pegasus pegasus_x marian m2m_100 nllb-moe blenderbot blenderbot-small bigbird_pegasus
-prophetnet led switch_transformers t5gemma t5gemma2 plbart mvp fsmt encoder-decoder trocr udop
-"""
-BOTH = frozenset(_BOTH.split())
-_STATES = """
-mamba mamba2 falcon_mamba rwkv rwkv5 rwkv6 rwkv7 xlstm recurrent_gemma mega s4 retnet
-"""
-STATES = frozenset(_STATES.split())
-_LOOPED = """
-zamba zamba2 dory hrm_text inkling2_loop inkling2_loop_text
-"""
-LOOPED = frozenset(_LOOPED.split())
-SENSES = {
-    "vision": "vit deit beit swin dinov2 dinov3_vit clip clip_vision_model siglip siglip_vision_model siglip2 resnet"
-    " convnext sam sam2 detr yolos segformer dpt mask2former timm_wrapper git pix2struct vision-encoder-decoder",
-    "audio": "whisper wav2vec2 wav2vec2-bert hubert wavlm vits speecht5 encodec musicgen musicgen_melody bark clap"
-    " seamless_m4t seamless_m4t_v2 parakeet moonshine audio-spectrogram-transformer univnet mimi dac moshi",
-    "time series": "time_series_transformer informer autoformer patchtst timesfm",
-}
-SENSE = {kind: sense for sense, kinds in SENSES.items() for kind in kinds.split()}
+from llmcost.names.others import MEASURE, what, writes_text
 
 
 def refuse_other_files(config: dict[str, Any], where: str) -> None:
@@ -84,31 +55,16 @@ def refuse_no_decoder(config: dict[str, Any], where: str) -> None:
     """
     refuse_other_files(config, where)
     kind = config.get("model_type")
-    if kind in ENCODERS or kind in SENSE:
+    if isinstance(kind, str) and not writes_text(kind):
         raise unknown(kind, where, [])
 
 
 def unknown(kind: object, where: str, known: list[str]) -> LlmcostError:
     """The finding for a `model_type` that is not read: what it is, where that is known."""
     name = kind if isinstance(kind, str) else ""
-    if name in ENCODERS:
-        return LlmcostError(f"{where}: model_type: {shown(kind)} is an encoder: it reads text and writes none")
-    if name in BOTH:
-        return LlmcostError(
-            f"{where}: model_type: {shown(kind)} is an encoder with a decoder, which is not covered", MEASURE
-        )
-    if name in STATES:
-        return LlmcostError(
-            f"{where}: model_type: {shown(kind)} is a state-space or recurrent model without attention, "
-            "which is not covered", "its cost by size alone: --params"
-        )  # fmt: skip
-    if name in LOOPED:
-        return LlmcostError(
-            f"{where}: model_type: {shown(kind)} runs the same layers several times for a token, which is not covered",
-            MEASURE,
-        )
-    if name in SENSE:
-        return LlmcostError(f"{where}: model_type: {shown(kind)} is a model of {SENSE[name]}, not of text")
+    said, hint = what(name)
+    if said:
+        return LlmcostError(f"{where}: model_type: {shown(kind)} {said}", hint)
     near = did_you_mean(name, known) if name else ""
     return LlmcostError(f"{where}: model_type: {shown(kind)} is not known", f"{near} " * bool(near) + MEASURE)
 

@@ -56,31 +56,10 @@ _HOSTED = re.compile(
 )
 _POINT = re.compile(r"(?<!\d)v?(\d)p(\d)(?![a-z0-9])")
 _SIZE = re.compile(r"^(?:\d+x)?\d+(?:\.\d+)?[bmt]$")
-_DATE = re.compile(r"^(?:2[3-6](?:0[1-9]|1[0-2])|20\d{6}|0[1-9][0-3]\d|1[0-2][0-3]\d)$")
+DATE = re.compile(r"^(?:2[3-6](?:0[1-9]|1[0-2])|20\d{6}|0[1-9][0-3]\d|1[0-2][0-3]\d)$")
 _WHOLE_DATE = re.compile(r"^20\d{6}$")
 _DAY = re.compile(r"\b(20\d\d)-([01]\d)-([0-3]\d)\b")  # a snapshot: gpt-4o-2024-08-06
 _JOINED = re.compile(r"^([a-z]{2,})(\d.*)$")  # qwen3, llama3.1, phi4; not v3, r1, k2, a3b
-
-
-# Families whose sizes are not published, and who sells their tokens; those with open models stand apart.
-CLOSED = {
-    "gpt": "openai", "chatgpt": "openai", "o1": "openai", "o3": "openai", "o4": "openai", "claude": "anthropic",
-    "gemini": "google", "grok": "x-ai", "nova": "aws", "sonar": "perplexity",
-}  # fmt: skip
-OPEN = {"gpt": ("oss", "j", "neo", "neox", "2", "bigcode", "sw3"), "grok": ("1", "2")}
-
-
-def seller(typed: str) -> str:
-    """Who sells the tokens of a closed model, or nothing.
-
-    Examples
-    --------
-    >>> seller("gpt-5-mini"), seller("claude-sonnet-4-5"), seller("gpt-oss-30b")
-    ('openai', 'anthropic', '')
-    """
-    words = read(typed).words
-    open_ = words[1:2] and words[1] in OPEN.get(words[0], ())
-    return "" if not words or open_ else CLOSED.get(words[0], "")
 
 
 class Name(NamedTuple):
@@ -185,7 +164,7 @@ def keys(words: Iterable[str]) -> list[tuple[str, ...]]:
     dotted = _dotted(exact)
     if dotted != exact:
         found.append(tuple(sorted(dotted)))
-    date = _DATE if any(_SIZE.match(word) for word in exact) else _WHOLE_DATE
+    date = DATE if any(_SIZE.match(word) for word in exact) else _WHOLE_DATE
     for form in (exact, dotted):
         undated = [w for w in form if not date.match(w)]
         if undated and len(undated) < len(form):
@@ -233,117 +212,37 @@ def resolve(typed: str, known: Mapping[tuple[str, ...], str]) -> str:
     return next((known[key] for key in (*keys(asked.full), *keys(asked.words)) if known.get(key)), "")
 
 
-MOST_HINTS = 4
-ALIKE = 0.8  # of the letters of two families' names
+LATEST = ":latest"  # the tag of a runtime that says nothing of size
 
 
-def similar(typed: str, known: Mapping[str, str]) -> list[str]:
-    """Models for a hint: names that say more than the typed one, the model it is made of, or its family by size.
-
-    A preset of another family is never proposed for a name that has a family.
+def pulled(typed: str, known: Mapping[str, str], sizes: Mapping[str, str]) -> str:
+    """A name tagged `latest` with the size that a runtime pulls; nothing where that is not certain.
 
     Parameters
     ----------
     typed : str
-        A name that means nothing for certain.
+        Any name; one without the tag comes back as it is.
     known : mapping
         Name or alias to preset name.
+    sizes : mapping
+        Name without a tag to the size that its library lists.
 
     Examples
     --------
-    >>> presets = ("llama-1-65b", "llama-3.1-70b", "llama-3.2-1b", "llama-3.2-3b", "qwen-72b", "mistral-7b")
-    >>> known = {name: name for name in presets} | {"deepseek-r1-distill-llama-8b": "llama-3.1-8b"}
-    >>> similar("llama3.2:70b", known)
-    ['llama-3.2-3b', 'llama-3.2-1b', 'llama-3.1-70b']
-    >>> similar("llama3.2", known), similar("deepseek-r1:8b", known), similar("OpenHermes-2.5-Mistral-7B", known)
-    (['llama-3.2-1b', 'llama-3.2-3b'], ['deepseek-r1-distill-llama-8b'], ['mistral-7b'])
+    >>> known = {n: n for n in ("llama-3.2-1b", "llama-3.2-3b", "deepseek-r1", "phi-4")}
+    >>> known["deepseek-r1-distill-llama-8b"] = "llama-3.1-8b"
+    >>> [pulled(n, known, {"llama3.2": "3b"}) for n in ("llama3.2:latest", "deepseek-r1:latest", "phi4:latest")]
+    ['llama3.2:3b', '', 'phi4']
     """
-    asked = read(typed)
-    if not asked.words:
-        return []
-    told = [(read(label), label) for label in sorted(known, key=lambda label: (label != known[label], label))]
-    own = [(name, label) for name, label in told if label == known[label]]
-    words = {word for word in asked.words if not _DATE.match(word)}
-    found = _fuller(words, asked.size, own, known) or _fuller(words, asked.size, told, known)
-    return found or _parts(asked, own) or _family(asked, own)
-
-
-def _fuller(words: set[str], size: str, told: list[tuple[Name, str]], known: Mapping[str, str]) -> list[str]:
-    """Names that have every word of the typed one and more; one a preset, those with the fewest more, by size."""
-    found: dict[str, tuple[int, float, str]] = {}
-    for other, label in told:
-        more = len(set(other.words) - words - {other.size})
-        if words < set(other.words) and more < found.get(known[label], (99, 0.0, ""))[0]:
-            found[known[label]] = (more, _count(other.size) if other.size else 0.0, label)
-    fewest = min(found.values(), default=(0, 0.0, ""))[0] + bool(size)
-    close = [entry for entry in sorted(found.values()) if entry[0] <= fewest][:MOST_HINTS]
-    return [label for _, _, label in sorted(close, key=lambda entry: entry[1])]
-
-
-def _parts(asked: Name, own: list[tuple[Name, str]]) -> list[str]:
-    """A preset whose family, version and size are all in the typed name: what a tuned model is made of."""
-    inside = [
-        (len(other.words), label)
-        for other, label in own
-        if other.size and other.words[0] in FAMILIES and set(other.words) < set(asked.words)
-    ]
-    return [max(inside)[1]] if inside else []
-
-
-def _family(asked: Name, own: list[tuple[Name, str]]) -> list[str]:
-    """Presets of the family: those of the same version by how far their size is, then one of its size."""
-    family = [(other, label) for other, label in own if other.words[:1] == asked.words[:1]]
-
-    def rank(entry: tuple[Name, str]) -> tuple[float, ...]:
-        extra = len(set(entry[0].words) - set(asked.words) - {entry[0].size})
-        return (bool(extra), _apart(asked.size, entry[0].size), extra)
-
-    family.sort(key=rank)
-    same = [preset for other, preset in family if asked.version and other.version == asked.version]
-    sized = [preset for other, preset in family if asked.size and other.size == asked.size and preset not in same]
-    sized.sort(key=lambda preset: _newer(asked.version, read(preset).version))
-    close = [*same[:2], *sized[:1]]
-    return close or [preset for _, preset in family[:3]]
-
-
-def of_like_family(typed: str, labels: Iterable[str]) -> list[str]:
-    """Of names that look alike those whose family does too: a letter wrong is no other family.
-
-    Examples
-    --------
-    >>> of_like_family("lama-3.1-8b", ["llama-3.1-8b", "gpt-3"]), of_like_family("openchat-3.5", ["gpt-3.5"])
-    (['llama-3.1-8b'], [])
-    """
-    from difflib import SequenceMatcher
-
-    asked = read(typed).words[:1]
-    if not asked:
-        return []
-    return [label for label in labels if SequenceMatcher(None, asked[0], read(label).words[0]).ratio() >= ALIKE]
-
-
-def _newer(one: str, other: str) -> float:
-    """How far two versions are, where both are numbers."""
-    try:
-        return abs(float(one.lstrip("v")) - float(other.lstrip("v")))
-    except ValueError:
-        return 100.0
-
-
-def _apart(one: str, other: str) -> float:
-    """How far two sizes are: the logarithm of their ratio; unknown ones are far."""
-    if not one:
-        return 0.0
-    if not other:
-        return 3.0
-    from math import log2
-
-    return abs(log2(_count(one) / _count(other)))
-
-
-def _count(size: str) -> float:
-    number = size[:-1].split("x")
-    value = 1.0
-    for part in number:
-        value *= float(part)
-    return max(value, 1e-6) * {"m": 1e-3, "b": 1.0, "t": 1e3}[size[-1]]
+    if not typed.lower().endswith(LATEST):
+        return typed
+    name = typed[: -len(LATEST)]
+    words = read(name).words
+    size = next((size for label, size in sizes.items() if read(label).words == words), "")
+    if size:
+        return f"{name}:{size}"
+    told = [(read(label), preset) for label, preset in known.items()]
+    meant = {
+        preset for other, preset in told if set(words) <= set(other.words) and (other.size or other.words == words)
+    }
+    return name if len(meant) == 1 else ""

@@ -340,6 +340,39 @@ def test_a_closed_model_is_not_taken_for_an_old_one(typed: str, seller: str) -> 
     assert "did you mean" not in error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("typed", "preset"),
+    # the README of Ollama, "Model library": what the name without a tag pulls
+    [("llama3.2:latest", "llama-3.2-3b"), ("gemma3:latest", "gemma-3-4b"), ("library/llama3.1:latest", "llama-3.1-8b"),
+     ("tinyllama:latest", "tinyllama")],
+)  # fmt: skip
+def test_the_tag_latest_is_what_a_runtime_pulls(typed: str, preset: str) -> None:
+    found = CATALOG.find("models", typed)
+    assert found.name == preset
+    assert typed in found.warnings[0].message
+
+
+@pytest.mark.parametrize("typed", ["deepseek-r1:latest", "mixtral:latest", "llama3:latest"])
+def test_the_tag_latest_is_not_guessed_where_it_moved_or_no_list_has_it(typed: str) -> None:
+    with pytest.raises(LlmcostError, match="unknown model") as error:
+        CATALOG.find("models", typed)
+    assert typed.removesuffix(":latest").replace("llama3", "llama-3") in error.value.hint
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("openai/whisper-large-v3", "a model of audio"), ("BAAI/bge-m3", "an embedding model"),
+        ("nomic-embed-text:latest", "an embedding model"), ("bert-base-uncased", "an encoder"),
+        ("Qwen/Qwen3-Embedding-8B", "an embedding model"), ("google/t5-v1_1-xxl", "an encoder with a decoder"),
+        ("stabilityai/stable-diffusion-xl-base-1.0", "a model of pictures"), ("state-spaces/mamba-2.8b", "state-space"),
+    ],
+)  # fmt: skip
+def test_a_name_of_a_model_that_is_not_covered_says_what_it_is(typed: str, said: str) -> None:
+    with pytest.raises(LlmcostError, match=said):
+        CATALOG.find("models", typed)
+
+
 def test_a_tag_without_a_format_says_that_runtimes_pull_narrow_ones() -> None:
     assert "--model qwen3:8b-q4_K_M" in CATALOG.find("models", "qwen3:8b").warnings[0].hint
     assert "presets show" in CATALOG.find("models", "gpt-oss:20b").warnings[0].hint  # published in 4 bits
