@@ -29,7 +29,7 @@ from llmcost.estimate.training.kept import SHARDED
 from llmcost.estimate.validate.memory_score import LIKELY, TRAINING, ran, reported
 from llmcost.estimate.validate.memory_training_rows import Case, case, optimizer_of
 from scripts.fit_memory_priors import FAMILIES, MORE, priors
-from scripts.fit_memory_spread import Errors, by_stack
+from scripts.fit_memory_spread import Errors, by_stack, scatter
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "presets" / "calibration" / "memory.toml"
@@ -264,13 +264,12 @@ def fit(at: Known, weights: Array) -> dict[str, Array]:
     }
 
 
-def left_out(at: Known, weights: Array, inside: Mapping[str, Array]) -> Told:
-    """What is said of every row by constants that were fitted without its publisher."""
-    every = told(at, inside)
+def left_out(at: Known, weights: Array, inside: Mapping[str, Array], groups: Array) -> Told:
+    """What is said of every row by constants that were fitted without its group: its publisher, or its method."""
     families = np.array([family_of(c) for c in at.cases])
-    fields = every._asdict()
-    for name in sorted(set(every.publisher)):
-        mine = every.publisher == name
+    fields = told(at, inside)._asdict()
+    for name in sorted(set(groups)):
+        mine = groups == name
         thetas = dict(inside)
         for family in sorted(set(families[mine])):
             rows = families == family
@@ -288,6 +287,19 @@ def widths_left_out(every: Told, stacks: Sequence[str]) -> Array:
         others = every.publisher[rows] != name
         found = np.where(every.publisher == name, every.deviation(by_stack(errors.some(others), stacks)), found)
     return found
+
+
+def wider_unseen(
+    inside: Told, outside: Told, methods: Array, spreads: Mapping[str, tuple[float, float]]
+) -> dict[str, float]:
+    """Errors of every method by constants that never saw it, over those by constants that did."""
+
+    def size(of: Told, name: str) -> float:
+        errors, rows = of.errors()
+        mine = methods[rows] == name
+        return scatter(errors.some(mine), (of.deviation(spreads) / of.total)[rows][mine])
+
+    return {name: size(outside, name) / size(inside, name) for name in sorted(set(methods))}
 
 
 def figures(every: Told, deviation: Array, rows: Array) -> dict[str, float]:
@@ -362,10 +374,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for family, theta in thetas.items():
         for (field, prior), log in zip(priors(family).items(), theta, strict=True):
             print(f"{family:10} {field:24} {prior.value:12.4g} -> {np.exp(log):.4g}")
-    outside, inside = left_out(at, weights, thetas), told(at, thetas)
+    inside = told(at, thetas)
+    outside = left_out(at, weights, thetas, inside.publisher)
     spreads = by_stack(outside.errors()[0], [*stacks, "maxtext"])
     for stack, (states, rest) in spreads.items():
         print(f"{stack:10} spread of states {states:.3f}, of the rest {rest:.3f}")
+    methods = np.where(at.trained.adapters > 0, np.where(at.trained.frozen < 2.0, "qlora", "lora"), "full")
+    for method, ratio in wider_unseen(inside, left_out(at, weights, thetas, methods), methods, spreads).items():
+        print(f"{method:10} errors without its rows over those with them {ratio:.2f}: unmeasured_memory_spread")
     rows = table((inside, inside.deviation(spreads)), (outside, widths_left_out(outside, stacks)))
     for row in rows:
         print(" ".join(f"{key} {value}" for key, value in row.items()))

@@ -34,6 +34,11 @@ class Errors(NamedTuple):
         return found
 
 
+def scatter(errors: Errors, sigma: Array) -> float:
+    """Root of the mean square of errors over their spread [-]."""
+    return float(np.sqrt(np.average(np.minimum((errors.error / sigma) ** 2, FAR**2), weights=errors.weight)))
+
+
 def pooled(errors: Errors) -> tuple[float, float]:
     """Spreads of states and of the rest that make the errors of all stacks likeliest."""
 

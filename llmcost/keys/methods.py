@@ -17,7 +17,7 @@ class Method(NamedTuple):
     published pre-training. `adapters` alone are trained; `frozen` is the factor with the bytes of a frozen parameter,
     16 bits where none is named. `beside` says which models run forward with it: a `teacher`, the `reference` that a
     preference is measured against, or `scorers` of what it generates in `rollouts`. `pairs` of a preferred and a
-    rejected answer stay in one micro-batch. `measured` is whether steps of it are among the measurements.
+    rejected answer stay in one micro-batch. `measured` is whether steps and peaks of it are among the measurements.
     """
 
     name: str
@@ -31,6 +31,15 @@ class Method(NamedTuple):
     pairs: bool = False
     measured: bool = True
     also: tuple[str, ...] = ()
+
+    @property
+    def kin(self) -> str:
+        """The measured method that trains what it trains.
+
+        >>> [METHODS[name].kin for name in ("dpo", "dpo-lora", "dpo-qlora", "rl")]
+        ['full', 'lora', 'qlora', 'full']
+        """
+        return "qlora" if self.frozen else "lora" if self.adapters else "full"
 
 
 ALL = (

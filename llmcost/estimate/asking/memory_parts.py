@@ -34,6 +34,7 @@ def memory_rows(device: Chip, parts: Iterable[Part]) -> list[dict[str, Any]]:
         every.append(Part("kept by the driver", hidden))
     rows = [part.row() for part in every]
     free = total - sum(part.bytes for part in every)
+    free = free if abs(free) >= 1.0 else 0.0  # rounding of the parts
     rows.append({"name": "free" if free >= 0 else "missing", "bytes": abs(free), "p5": None, "p95": None})
     return rows
 

@@ -106,6 +106,7 @@ def read(question: Question, model: Subject, device: Chip) -> Trial:
         A machine whose rates are not known, or a model without an architecture.
     """
     method = read_method(question, model)
+    keeping.warn_of_unmeasured(question, method)
     length = steps.sequence_length(question, model, method)
     dtype = training_dtype(question, model, method)
     gpus = counted(question, device) or fewest(question, model, device, method) or 1
@@ -177,10 +178,10 @@ def remedies(trial: Trial) -> list[dict[str, Any]]:
             tried.append((f"--framework {SHARES_OUT}", one, fixed, "gradients that are shared out at once fit"))
     for what in ("optimizer", "activations") if question.stated("offload") is None else ():
         tried.append((f"--offload {what}", _with(trial, offload=what), fixed, "with the host's memory it fits"))
-    found = []
+    found, sure = [], NormalDist().cdf(run.memory.margin)
     for change, one, layout, note in tried:
         chance = _best(trial, gpus, one, layout)
-        if chance >= NormalDist().cdf(run.memory.margin):
+        if chance >= sure:
             found.append({"change": change, "fits_probability": chance, "note": note})
     cheaper = _adapters(trial, fixed)
     if cheaper is not None:
@@ -194,7 +195,8 @@ def remedies(trial: Trial) -> list[dict[str, Any]]:
     if more is not None:
         on_more = question.aside().over({"gpus": Setting(more, "flag")})
         chance = read(on_more, trial.model, trial.device).predicted.fits_probability
-        found.append({"change": f"--gpus {more}", "fits_probability": chance, "note": f"it fits on {more}"})
+        if chance >= sure:  # another stack may be usual there, and its layout may hold with even odds alone
+            found.append({"change": f"--gpus {more}", "fits_probability": chance, "note": f"it fits on {more}"})
     return found[:SHOWN]
 
 

@@ -43,6 +43,7 @@ class Least(NamedTuple):
 def answer(question: Question, model: Subject) -> Estimate:
     """Every accelerator of the presets, in the fewest that hold the run, the least memory first."""
     method = read_method(question, model)
+    keeping.warn_of_unmeasured(question, method)
     length = steps.sequence_length(question, model, method)
     training_dtype(question, model, method)
     used = take_software(question, method.name, 1, USUAL, "bf16")

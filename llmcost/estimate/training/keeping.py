@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 
 from llmcost import spec
 from llmcost.catalog import Catalog
+from llmcost.engine.numeric.spread import median
 from llmcost.engine.training.peak import Habits, Keeping
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
@@ -82,7 +83,27 @@ def _kept(question: Question, method: Method, stack: str, sharded: bool) -> Keep
         keeping = with_optimizer(catalog, keeping, str(optimizer))
     if loss is not None:
         keeping = with_loss(catalog, keeping, str(loss))
-    return offloaded(keeping, str(offload or "none"))
+    by = 1.0 if method.declared.measured else _unmeasured(question)
+    wider = keeping._replace(held_spread=by * float(keeping.held_spread), spread=by * float(keeping.spread))
+    return offloaded(wider, str(offload or "none"))
+
+
+def _unmeasured(question: Question) -> float:
+    """How much wider than that of its kin the range of a method is of which no run was measured [-]."""
+    factor = question.factor("methods", "unmeasured_memory_spread")
+    question.record("unmeasured_memory_spread", factor.value, factor.origin, "ratio")
+    return median(factor.value)
+
+
+def warn_of_unmeasured(question: Question, method: Method) -> None:
+    """Say so where no peak of the method was measured."""
+    if not method.declared.measured:
+        question.warn(
+            "W015",
+            f"no run of --method {method.name} is in the fit: its memory follows from that of --method "
+            f"{method.declared.kin}, and its range is wider",
+            "llmcost calibrate FILE -o mystack.toml, with peaks of your own",
+        )
 
 
 def variants(catalog: Catalog, kept: Kept, open_loss: bool) -> list[Habits]:

@@ -204,10 +204,11 @@ def predict(
     def attempt(habits: Habits) -> Fed:
         def search(count: int, sequences: float, kept: Mapping[str, float]) -> par.Found:
             machine = _less(device.machine, method.resident_bytes / count)
-            one = run._replace(global_batch=sequences, memory=habits)
+            one = run._replace(global_batch=sequences * run.together, memory=habits)
             return par.search(shape, machine, float(count), one, calibration, {**kept, **fixed})
 
-        return feed(search, gpus, wanted)
+        fed = feed(search, gpus, wanted / float(run.together))
+        return fed._replace(batch=fed.batch * float(run.together))
 
     kept = keeping.take(question, method, used)
     try:

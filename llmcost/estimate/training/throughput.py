@@ -108,7 +108,8 @@ def read_time(question: Question, asked: Setup, work: methods.Work) -> Timed:
     if not given and not asked.method.declared.measured:
         question.warn(
             "W015",
-            f"--method {asked.method.name} is not in the fit: its time follows from that of pre-training and its FLOPs",
+            f"--method {asked.method.name} is not in the fit: its time follows from that of pre-training and its "
+            f"FLOPs, its memory from that of --method {asked.method.declared.kin}",
             "--mfu 35%",
         )
     if question.number("goodput") is None:
