@@ -71,9 +71,9 @@ def gather_seconds(size_bytes: Num, where: Group, link: Num, network: Num, laten
     >>> print(round(float(gather_seconds(1e9, group(8, 1, 8), 450e9, 50e9)) * 1e3, 4))
     1.9444
     """
-    near = (where.inside - 1) / where.inside * size_bytes / link
-    far = (where.outside - 1) / where.outside * size_bytes / (where.inside * network)
-    return near + far + latency * np.log2(where.inside * where.outside)
+    near = (where.inside - 1) / where.inside / link
+    far = (where.outside - 1) / where.outside / (where.inside * network)
+    return size_bytes * (near + far) + latency * np.log2(where.inside * where.outside)
 
 
 def all_to_all_seconds(size_bytes: Num, where: Group, link: Num, network: Num, latency: Num = 0.0) -> Num:

@@ -90,6 +90,27 @@ def join(a: Num, b: Num, exponent: Num) -> Num:
     return high * (1.0 + (low / np.maximum(high, 1e-30)) ** exponent) ** (1.0 / exponent)
 
 
+def rounded(a: Num, b: Num) -> Num:
+    r"""Time of two activities of which the longer counts, rounded where both are alike [s].
+
+    .. math:: t = \sqrt{a^2 + b^2}
+
+    Parameters
+    ----------
+    a, b : float or array
+        Time of each alone [s]: far from the ends of the range of floats, so that no care for them is needed.
+
+    Source: `join` with an exponent of 2.
+
+    Examples
+    --------
+    >>> float(rounded(3.0, 4.0))
+    5.0
+    """
+    found: Num = np.sqrt(np.multiply(a, a) + np.multiply(b, b))
+    return found
+
+
 def seconds(flops: Num, moved_bytes: Num, flops_per_second: Num, bytes_per_second: Num, p: Num = np.inf) -> Num:
     r"""Time of work that computes and moves bytes at the same time [s].
 

@@ -46,8 +46,9 @@ class Work(NamedTuple):
     @property
     def total(self) -> Num:
         """Seconds of the iteration."""
-        parts = self.linear + self.experts + self.attention + self.prefill_attention
-        return parts + self.head + self.communication + self.fixed
+        # those that depend on fewest axes first
+        parts = self.head + self.fixed + self.linear + self.experts + self.communication
+        return parts + self.attention + self.prefill_attention
 
 
 def links(machine: Machine, calibration: Calibration) -> tuple[Num, Num, Num]:
@@ -159,8 +160,8 @@ def linear_seconds(
     stored = shape.attention_params * precision.attention_bytes + shape.dense_ffn_params * precision.weight_bytes
     inner = (shape.attention_params + shape.dense_ffn_params) / shape.d_model / layout.tp
     outer = shape.d_model * blocks_of(shape)
-    passed = 2.0 * tokens * (calibration.activation_passes * outer + calibration.width_passes * inner)
-    flops = 2.0 * (shape.attention_params + shape.dense_ffn_params) / layout.tp * tokens
+    passed = tokens * (2.0 * (calibration.activation_passes * outer + calibration.width_passes * inner))
+    flops = tokens * (2.0 * (shape.attention_params + shape.dense_ffn_params) / layout.tp)
     time = roofline.seconds(flops, stored / layout.tp + passed, rate.matrix_flops, rate.memory, calibration.overlap)
     return time, flops / rate.matrix_flops
 
@@ -183,6 +184,8 @@ def expert_seconds(
 
     Source: `distinct_experts`; padding as in the grouped matrix products of MegaBlocks, arXiv 2211.15841.
     """
+    if not np.any(shape.moe_layers):
+        return 0.0, 0.0
     ranks = expert_ranks(layout)
     gathered = tokens * ranks / layout.tp
     visited = distinct_experts(shape.n_experts, shape.topk, gathered, calibration.expert_skew)
@@ -216,15 +219,17 @@ def reduction_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, ca
 
     Source: Shoeybi et al. 2019, arXiv 1909.08053, section 3; Thakur et al. 2005, doi:10.1177/1094342005051521.
     """
-    hidden = 2.0 * tokens * shape.d_model  # 16-bit activations
+    if np.all(np.multiply(layout.tp, layout.pp) == 1.0):
+        return 0.0
+    hidden = tokens * (2.0 * shape.d_model)  # 16-bit activations
     # an all-reduce is a reduce-scatter and a gather, which start up once
     each, start = group(layout.tp, 1.0, rate.domain), calibration.fixed_factor * calibration.link_seconds / 2.0
     across = calibration.network_seconds * (each.outside > 1.0)
     reduce = 2.0 * blocks_of(shape) * (2.0 * gather_seconds(hidden, each, rate.link, rate.network, start) + across)
     apart = np.ceil(layout.pp / np.maximum(np.floor(rate.domain / layout.tp), 1.0)) - 1.0  # hand-overs across domains
     apart = np.where(np.asarray(rate.domain) > 1.0, apart, 0.0)
-    near, far = hidden / rate.link, hidden / rate.network + calibration.network_seconds
-    return reduce + (layout.pp - 1.0 - apart) * near + apart * far + (layout.pp - 1.0) * calibration.link_seconds
+    handed = hidden * ((layout.pp - 1.0 - apart) / rate.link + apart / rate.network)
+    return reduce + handed + (apart * calibration.network_seconds + (layout.pp - 1.0) * calibration.link_seconds)
 
 
 def exchange_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, calibration: Calibration) -> Num:
@@ -244,6 +249,9 @@ def exchange_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, cal
     Source: DeepEP (github.com/deepseek-ai/DeepEP) for the two kernels and formats; DeepSeek-V3, arXiv 2412.19437, 3.2.
     """
     ranks = expert_ranks(layout)
+    apart = (np.asarray(layout.attention_dp) > 0) & (ranks > 1)
+    if not np.any(apart):
+        return 0.0
     inside = np.minimum(ranks, rate.domain)
     domains = ranks / inside
     copies = np.minimum(1.5 * np.minimum(shape.topk, ranks), 2.0 * layout.dp) * 2.0 * tokens * shape.d_model
@@ -251,7 +259,6 @@ def exchange_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, cal
     crossing = 1.5 * 2.0 * tokens * shape.d_model * met * (domains - 1.0) / domains
     near, far = copies * (inside - 1.0) / inside / rate.link, crossing / rate.network
     latency = 2.0 * calibration.link_seconds * np.log2(ranks)
-    apart = (np.asarray(layout.attention_dp) > 0) & (ranks > 1)
     return shape.moe_layers * np.where(apart, np.maximum(near, far) + latency, 0.0)
 
 
@@ -273,11 +280,11 @@ def prompt_attention_seconds(
     Source: Dao et al. 2022 (FlashAttention), arXiv 2205.14135, section 3.
     """
     seen = shape.attention_flops * context + shape.window_flops * np.minimum(context, shape.window)
-    time = tokens * (seen + shape.linear_flops) / layout.tp / rate.attention_flops
+    time = tokens * ((seen + shape.linear_flops) / layout.tp / rate.attention_flops)
     if not np.any(calibration.score_bytes):
         return time
-    scores = tokens * seen / (4.0 * shape.d_head) / layout.tp
-    return time + calibration.score_bytes * scores / rate.memory
+    scores = seen / (4.0 * shape.d_head) / layout.tp
+    return time + tokens * (calibration.score_bytes * scores / rate.memory)
 
 
 def iteration(
@@ -290,6 +297,7 @@ def iteration(
     prompt_tokens: Num,
     prompt_context: Num,
     calibration: Calibration,
+    without: Work | None = None,
 ) -> Work:
     """One pass through all layers that decodes one token per sequence and carries prompt tokens [s].
 
@@ -301,23 +309,45 @@ def iteration(
         Sequences per attention group and micro-batch [-], and their mean length so far [tokens].
     prompt_tokens, prompt_context : float or array
         Prompt tokens carried [tokens], and the earlier tokens each sees on average [tokens].
+    without : Work, optional
+        The same pass without prompts, where it is known: what they do not change is taken from it.
 
     Source: docs/method.md, "serving"; Pope et al. 2022, arXiv 2211.05102; Agrawal et al. 2024 (Sarathi), 2403.02310.
     """
-    tokens, overlap = decoding + prompt_tokens, calibration.overlap
+    tokens = decoding + prompt_tokens
     linear, linear_compute = linear_seconds(shape, layout, precision, rate, tokens, calibration)
     experts, expert_compute = expert_seconds(shape, layout, precision, rate, tokens, calibration)
+    prefill = prompt_attention_seconds(shape, layout, rate, prompt_tokens, prompt_context, calibration)
+    if without is None:
+        attention, head, fixed = _decoded(shape, layout, precision, rate, decoding, context, calibration)
+    else:
+        attention, head, fixed = without.attention, without.head, without.fixed
+    exchange = exchange_seconds(shape, layout, rate, tokens, calibration)
+    sent = reduction_seconds(shape, layout, rate, tokens, calibration)
+    if np.any(exchange):
+        hidden = calibration.exchange_hidden * np.minimum(exchange, linear + experts + attention + prefill)
+        sent = sent + (exchange - hidden)
+    compute = linear_compute + expert_compute + prefill
+    return Work(linear, experts, attention, prefill, head, sent, fixed, compute)
+
+
+def _decoded(
+    shape: Shape, layout: Layout, precision: Precision, rate: Rates, decoding: Num, context: Num,
+    calibration: Calibration,
+) -> tuple[Num, Num, Num]:  # fmt: skip
+    """What prompts do not change: attention to the cache, the head, and what a pass costs whatever it carries [s]."""
     cached = kv_elements_read(shape, context) * precision.kv_bytes
-    read = decoding * cached / kv_ranks(shape, layout, calibration.kv_by_batch, decoding)
+    read = cached / rate.kv / kv_ranks(shape, layout, calibration.kv_by_batch, decoding)
     scores = shape.attention_flops_absorbed * context + shape.window_flops_absorbed * np.minimum(context, shape.window)
-    attend = decoding * (scores + shape.linear_flops) / layout.tp
+    attend = (scores + shape.linear_flops) / layout.tp / rate.attention_flops
     # one kernel computes on what it reads: the longer counts, rounded where both are alike (FlashMLA on an H800 reads
     # at 3,000 of 3,350 GB/s or computes at 660 TFLOP/s: github.com/deepseek-ai/FlashMLA)
-    attention = np.hypot(attend / rate.attention_flops, read / rate.kv)
-    prefill = prompt_attention_seconds(shape, layout, rate, prompt_tokens, prompt_context, calibration)
+    attention = decoding * roofline.rounded(attend, read)
     head_params = shape.head_params / layout.tp
     head_bytes = head_params * precision.head_bytes
-    head = roofline.seconds(2.0 * head_params * decoding, head_bytes, rate.matrix_flops, rate.memory, overlap)
+    head = roofline.seconds(
+        2.0 * head_params * decoding, head_bytes, rate.matrix_flops, rate.memory, calibration.overlap
+    )
     blocks = blocks_of(shape)
     sparse = np.where(np.asarray(shape.sparse_kv_elements) > 0, shape.attention_layers, 0.0)
     fixed = calibration.fixed_factor * (
@@ -328,8 +358,4 @@ def iteration(
         + calibration.narrow_seconds * np.where(np.asarray(precision.compute_bits) <= 8, blocks, 0.0)
         + calibration.sequence_seconds * decoding
     )
-    exchange = exchange_seconds(shape, layout, rate, tokens, calibration)
-    hidden = calibration.exchange_hidden * np.minimum(exchange, linear + experts + attention + prefill)
-    sent = reduction_seconds(shape, layout, rate, tokens, calibration) + exchange - hidden
-    compute = linear_compute + expert_compute + prefill
-    return Work(linear, experts, attention, prefill, head, sent, fixed, compute)
+    return attention, head, fixed

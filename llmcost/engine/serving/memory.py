@@ -277,6 +277,18 @@ def max_batch(
 
     Source: as `memory`.
     """
-    one = memory(shape, machine, layout, precision, load, calibration)
+    return most_held(memory(shape, machine, layout, precision, load, calibration), layout, calibration)
+
+
+def most_held(one: Memory, layout: Layout, calibration: Calibration) -> Num:
+    """Requests that fit at once beside what one takes, as `max_batch` says [-].
+
+    Parameters
+    ----------
+    one, layout, calibration
+        Memory of the fullest accelerator with one request, and the point.
+
+    Source: as `memory`.
+    """
     fit = np.floor(np.maximum(one.usable_bytes, 0.0) / one.kv_bytes_per_request)
     return layout.dp * np.where(one.room >= calibration.fit_margin, np.minimum(fit, calibration.batch_limit), 0.0)

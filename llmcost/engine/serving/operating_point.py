@@ -6,13 +6,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from llmcost.engine.machine import roofline
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape, blocks_of
-from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.numeric.kinds import Array, Flags, Num
 from llmcost.engine.serving.arrivals import BURST, OPEN, Front, Met, Served, burst, open_loop
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
 from llmcost.engine.serving.iteration import Rates, Work, iteration, rates
-from llmcost.engine.serving.memory import Memory, max_batch, memory
+from llmcost.engine.serving.memory import Memory, max_batch, memory, most_held
 
 __all__ = [
     "BINDS",
@@ -25,6 +26,7 @@ __all__ = [
     "max_batch",
     "operating_point",
     "static_point",
+    "times",
 ]
 
 
@@ -76,11 +78,27 @@ class _State(NamedTuple):
     prompt_context: Num
     context: Num
 
-    def work(self, decoding: Num, prompt_tokens: Num) -> Work:
+    def work(self, decoding: Num, prompt_tokens: Num, without: Work | None = None) -> Work:
         return iteration(
             self.shape, self.layout, self.precision, self.rate, decoding, self.context, prompt_tokens,
-            self.prompt_context, self.calibration,
+            self.prompt_context, self.calibration, without,
         )  # fmt: skip
+
+
+class Steady(NamedTuple):
+    """The steady state of continuous batching: what its iterations are, and the times that follow."""
+
+    plain: Work  # an iteration that decodes
+    mixed: Work  # the same with prompts
+    share: Num  # of iterations that carry prompts [-]
+    extra: Num  # what prompts add to one [s]
+    between: Num  # of it, between two tokens of a request [s]
+    prefill: Num  # machine time that a prompt adds [s]
+    front: Num  # of a first token, besides iterations [s]
+    steps: Num  # iterations that it waits besides those of its prompt [-]
+    tpot_seconds: Num
+    ttft_seconds: Num
+    output_tokens_per_second: Num
 
 
 def _prepare(
@@ -147,7 +165,7 @@ def _pass_seconds(shape: Shape, work: Num, calibration: Calibration) -> Num:
     moe = calibration.prompt_moe_seconds * shape.moe_layers * shape.topk / 8.0
     blocks = calibration.prompt_layer_seconds * blocks_of(shape)
     launches = blocks + calibration.prompt_mixer_seconds * shape.state_layers + moe
-    return np.hypot(work, launches)
+    return roofline.rounded(work, launches)
 
 
 def _first_steps(shape: Shape, layout: Layout, calibration: Calibration) -> Num:
@@ -188,12 +206,17 @@ def operating_point(
     Source: docs/method.md, "serving"; Little 1961, doi:10.1287/opre.9.3.383; Agrawal et al. 2024, arXiv 2403.02310.
     """
     found = _continuous(shape, machine, layout, precision, load, calibration)
-    partly = np.greater(load.cached_isl, 0.0) & np.less(load.cached_isl, load.isl)  # all of it: from another pool
+    partly = _partly(load)
     if not np.any(partly):
         return found
     again = _continuous(shape, machine, layout, precision, load._replace(cached_isl=0.0), calibration)
     faster = partly & (again.output_tokens_per_second > found.output_tokens_per_second)
     return Point(*(np.where(faster, a, b) for a, b in zip(again, found, strict=True))) if np.any(faster) else found
+
+
+def _partly(load: Load) -> Flags:
+    """Whether part of a prompt is in the cache; all of it: from another pool."""
+    return np.greater(load.cached_isl, 0.0) & np.less(load.cached_isl, load.isl)
 
 
 def _arriving(state: _State, served: Served, load: Load, group: Num, sent: Num, slots: Num) -> tuple[Met, Met]:
@@ -220,64 +243,111 @@ def _continuous(
     shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
 ) -> Point:
     """The point with every cached token read from the cache."""
-    state = _prepare(shape, machine, layout, precision, load, calibration)
     held = memory(shape, machine, layout, precision, load._replace(batch=1.0), calibration)
-    limit = max_batch(shape, machine, layout, precision, load, calibration)
+    limit = most_held(held, layout, calibration)
     asked = np.asarray(load.batch, dtype=float)
     run = np.minimum(asked, np.maximum(limit, 1.0))
+    found = _steady(shape, machine, layout, precision, load, calibration, run)
+    plain, share = found.plain, found.share
+    return _point(
+        plain,
+        held,
+        tpot_seconds=found.tpot_seconds,
+        ttft_seconds=found.ttft_seconds,
+        prefill_seconds=found.prefill,
+        output_tokens_per_second=found.output_tokens_per_second,
+        batch=run,
+        max_batch=limit,
+        prefill_share=share * found.extra / (plain.total + share * found.extra),
+        binds=_binding(plain, share * (found.mixed.compute - plain.compute), run, asked),
+        prefill_row=found.between,
+        front_seconds=found.front,
+        first_steps=found.steps,
+    )
+
+
+def times(
+    shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
+) -> tuple[Array, Array, Array]:
+    """TTFT [s], TPOT [s] and output tokens per second [1/s] of `operating_point`, where memory holds the batch.
+
+    Parameters
+    ----------
+    shape, machine, layout, precision, load, calibration
+        As in `operating_point`; `load.batch` is known to fit.
+
+    Source: as `operating_point`.
+    """
+
+    def figures(load: Load) -> tuple[Num, Num, Num]:
+        at = _steady(shape, machine, layout, precision, load, calibration, load.batch)
+        return at.ttft_seconds, at.tpot_seconds, at.output_tokens_per_second
+
+    found, partly = figures(load), _partly(load)
+    if np.any(partly):
+        again = figures(load._replace(cached_isl=0.0))
+        faster = partly & np.greater(again[-1], found[-1])
+        found = (
+            np.where(faster, again[0], found[0]),
+            np.where(faster, again[1], found[1]),
+            np.where(faster, again[2], found[2]),
+        )
+    ttft, tpot, rate = map(np.asarray, found)
+    return ttft, tpot, rate
+
+
+def _steady(
+    shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration,
+    run: Num,
+) -> Steady:  # fmt: skip
+    """The steady state with `run` requests in flight.
+
+    Every value has the least shape that it depends on: layouts, loads and batches along axes of their own are cheap.
+    """
+    state = _prepare(shape, machine, layout, precision, load, calibration)
     slots = np.multiply(layout.dp, layout.pp)
     group = np.maximum(run / slots, 1.0)
     osl = np.maximum(load.osl, 1.0)
     new, chunk = state.new_tokens, calibration.chunk_tokens
     steps = _first_steps(shape, layout, calibration)
     alive = osl + steps  # iterations of a request: those it waits, that of its prompt, and the others' of its answer
-    decoding = np.minimum(group, chunk * alive / new + 1.0)  # more would offer more prompt than an iteration carries
-    offered = (decoding - 1.0) * new / alive
+    decoding, most = group, chunk * alive / new + 1.0  # more would offer more prompt than an iteration carries
+    if np.max(group, initial=0.0) > np.min(most, initial=np.inf):
+        decoding = np.minimum(group, most)
+    offered = (decoding - 1.0) * (new / alive)
     carried = np.clip(offered, np.minimum(new, chunk), chunk)
     share = _share(np.minimum(offered / carried, 1.0), layout, calibration)
-    plain, mixed = state.work(decoding, 0.0), state.work(decoding, carried)
-    work = mixed.total - plain.total  # of prompts, without the launches of their pass: those that wait share one
+    plain = state.work(decoding, 0.0)
+    mixed = state.work(decoding, carried, plain)
+    alone = plain.total
+    work = mixed.total - alone  # of prompts, without the launches of their pass: those that wait share one
     computed = np.less(load.cached_isl, load.isl)  # else prompts come from another pool, with their cache
     extra = np.where(computed, _pass_seconds(shape, work, calibration), work)
-    full = plain.total + extra
     between = share * (extra - calibration.burst_share * work)
-    tpot = plain.total + between
-    passes = np.maximum(new / carried, 1.0)
-    prefill = extra * new / carried
+    tpot = alone + between
+    pieces = new / carried
+    passes = np.maximum(pieces, 1.0)
+    prefill = extra * pieces
     own = 1.0 - 1.0 / alive  # of others' prompts, those in the pass of its own are met there
-    waiting = calibration.burst_share * (decoding - 1.0) * work * new / carried * own
+    waiting = (decoding - 1.0) * (calibration.burst_share * own) * (work * pieces)
     front = _front_seconds(layout, calibration)
-    service = front + passes * full + waiting + np.where(group > 1.0, steps * tpot, 0.0)
+    service = front + passes * (alone + extra) + waiting + np.where(group > 1.0, steps, 0.0) * tpot
     # a replica that is never idle finishes no more than its time allows: the others' share of it is waited for
-    taken = group * (prefill + osl * plain.total / decoding)
-    service = np.maximum(service, taken - (osl - 1.0) * tpot)
-    throughput = run * osl / (service + (osl - 1.0) * tpot)
-    queued = np.maximum(asked - run, 0.0) * osl / throughput
+    rest = (osl - 1.0) * tpot
+    service = np.maximum(service, group * (prefill + osl * alone / decoding) - rest)
+    throughput = run * osl / (service + rest)
+    queued = np.maximum(load.batch - run, 0.0) * osl / throughput if load.batch is not run else 0.0
     ttft = service + queued
     if np.any(load.arrivals):
-        served = Served(plain.total, prefill, share, extra, passes, front)
-        sent = np.maximum(asked / slots, 1.0)
+        served = Served(alone, prefill, share, extra, passes, front)
+        sent = np.maximum(load.batch / slots, 1.0)
         others = _arriving(state, served, load, group, sent, slots)
         kind = np.asarray(load.arrivals)
         each = (tpot, ttft, throughput), *others
         tpot, ttft, throughput = (
             np.where(kind == OPEN, a, np.where(kind == BURST, b, c)) for c, a, b in zip(*each, strict=True)
         )
-    return _point(
-        plain,
-        held,
-        tpot_seconds=tpot,
-        ttft_seconds=ttft,
-        prefill_seconds=prefill,
-        output_tokens_per_second=throughput,
-        batch=run,
-        max_batch=limit,
-        prefill_share=share * extra / (plain.total + share * extra),
-        binds=_binding(plain, share * (mixed.compute - plain.compute), run, asked),
-        prefill_row=between,
-        front_seconds=front,
-        first_steps=steps,
-    )
+    return Steady(plain, mixed, share, extra, between, prefill, front, steps, tpot, ttft, throughput)
 
 
 def static_point(

@@ -18,6 +18,7 @@ from llmcost.engine.serving.pools import tail_max_batch
 
 Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point]
 
+EQUAL = 2.0**-33  # of a value: less is rounding
 LATENCY, CAPACITY = "latency target", "HBM capacity"
 # a set, not np.unique: that imports numpy.ma, a tenth of a command's start-up
 BATCHES = np.array(sorted({float(round(b)) for b in np.geomspace(1.0, 8192.0, 160)}))
@@ -205,14 +206,20 @@ def _starts(batch: Array, steps: int) -> Flags:
 def _choose(grid: Grid) -> Answer:
     if not np.any(grid.meets):
         return Answer(grid, -1, -1, np.array([], dtype=int), LATENCY if len(grid.meets) else CAPACITY)
-    cost = np.where(grid.meets, grid.usd_per_mtok, np.inf)
-    pace = np.where(grid.meets, grid.point.tpot_seconds, np.inf)
+    cost = np.where(grid.meets, _level(grid.usd_per_mtok), np.inf)
+    pace = np.where(grid.meets, _level(grid.point.tpot_seconds), np.inf)
     cheapest = int(np.lexsort((pace, cost))[0])
     fastest = int(np.lexsort((cost, pace))[0])
     order = np.lexsort((pace, cost))[: int(grid.meets.sum())]
     best = np.minimum.accumulate(pace[order])
     front = order[np.concatenate([[True], best[1:] < best[:-1]])]
     return Answer(grid, cheapest, fastest, front, binding(grid, cheapest))
+
+
+def _level(values: Num) -> Array:
+    """Values to ten digits: of those that differ by the rounding of floats neither is better."""
+    part, power = np.frexp(values)
+    return np.asarray(np.ldexp(np.round(part / EQUAL) * EQUAL, power))
 
 
 def among(grid: Grid, kept: Flags) -> Answer:
@@ -227,7 +234,7 @@ def by_size(grid: Grid) -> npt.NDArray[np.intp]:
     """
     kept = np.flatnonzero(grid.meets)
     size = np.asarray(grid.gpus_per_replica)[kept]
-    order = np.lexsort((np.asarray(grid.point.tpot_seconds)[kept], grid.usd_per_mtok[kept], size))
+    order = np.lexsort((_level(grid.point.tpot_seconds)[kept], _level(grid.usd_per_mtok)[kept], size))
     first = np.concatenate([[True], np.diff(size[order]) > 0]) if len(kept) else np.zeros(0, bool)
     return np.asarray(kept[order][first])
 

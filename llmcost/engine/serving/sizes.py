@@ -10,13 +10,13 @@ import numpy.typing as npt
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import Array, Index, Num
+from llmcost.engine.numeric.kinds import Array, Flags, Index, Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.memory import max_batch
-from llmcost.engine.serving.operating_point import operating_point
-from llmcost.engine.serving.search import BATCHES, Grid, Targets, by_size
+from llmcost.engine.serving.operating_point import times
+from llmcost.engine.serving.search import BATCHES, EQUAL, Grid, Targets, by_size
 
-CHUNK = 100_000  # operating points at a time: temporaries stay in the cache
+CHUNK = 50_000  # operating points at a time: temporaries stay in the cache
 
 
 class Sizes(NamedTuple):
@@ -80,6 +80,56 @@ def of_grid(grid: Grid) -> Sizes:
     return Sizes(best.gpus_per_replica, best.layout, best.precision, best.precision_index, best.point.batch, speed)
 
 
+class _Points(NamedTuple):
+    """Batches of one layout and precision (loads, batches); what is no choice has no rate, and times without end."""
+
+    batch: Array
+    ttft_seconds: Array
+    tpot_seconds: Array
+    output_tokens_per_second: Array
+
+    def where(self, kept: Flags) -> _Points:
+        """Those that are kept."""
+        if np.all(kept):
+            return self
+        ttft, tpot = (np.where(kept, values, np.inf) for values in (self.ttft_seconds, self.tpot_seconds))
+        return _Points(self.batch, ttft, tpot, np.where(kept, self.output_tokens_per_second, 0.0))
+
+    def and_then(self, others: _Points) -> _Points:
+        """Both, these first."""
+        loads = np.shape(others.batch)[0]
+        return _Points(
+            *(
+                np.concatenate([np.broadcast_to(a, (loads, np.shape(a)[-1])), b], axis=1)
+                for a, b in zip(self, others, strict=True)
+            )
+        )
+
+    def at(self, column: Index) -> _Points:
+        """One of every load."""
+        rows = np.arange(len(self.batch))
+        return _Points(*(values[rows, column] for values in self))
+
+
+class _Best(NamedTuple):
+    """The best point so far of every load: its row among the layouts, and the point."""
+
+    row: npt.NDArray[np.intp]
+    point: _Points
+
+    @classmethod
+    def none(cls, loads: int, row: int) -> _Best:
+        """None yet: a row that stands for it."""
+        nothing = np.ones(loads), np.full(loads, np.inf), np.full(loads, np.inf), np.zeros(loads)
+        return cls(np.full(loads, row), _Points(*nothing))
+
+    def improve(self, part: slice, row: int, found: _Points, better: Flags) -> None:
+        """Take what is better among the loads of a part."""
+        self.row[part] = np.where(better, row, self.row[part])
+        for mine, values in zip(self.point, found, strict=True):
+            mine[part] = np.where(better, values, mine[part])
+
+
 def of_loads(
     shape: Shape, machine: Machine, candidates: Layout, precisions: list[Precision], load: Load,
     calibration: Calibration, targets: Targets, batches: Num = BATCHES,
@@ -93,86 +143,62 @@ def of_loads(
     load : Load
         Lengths as arrays, one element per load [tokens]; `batch` is ignored.
     batches : array
-        As in `serving_search.search`; or (loads, batches), each load with its own: only what fits whole counts then.
+        As in `serving_search.search`; or (loads, 1), each load with its own: it counts only where it fits whole.
 
     Source: enumeration; the cheapest output token within the targets, the faster of equals.
     """
     own = np.ndim(batches) == 2
-    count, formats, steps = np.size(candidates.tp), len(precisions), np.shape(batches)[-1]
-    row, form, step = (a.ravel() for a in np.indices((count, formats, steps)))
+    row, form = (axis.ravel() for axis in np.indices((np.size(candidates.tp), len(precisions))))
     layout = Layout(*[np.asarray(v, dtype=float)[row] for v in candidates])
-    columns = np.array([[float(v) for v in p] for p in precisions]).T
-    precision = Precision(*[c[form] for c in columns])
-    tried: Any = np.asarray(batches, dtype=float)[..., step]
+    precision = Precision(*np.array([[float(v) for v in p] for p in precisions]).T[:, form])
     gpus = np.asarray(layout.tp * layout.pp * layout.dp)
     sizes = np.array(sorted(set(gpus.tolist())))
-    of_size = [np.flatnonzero(gpus == size) for size in sizes]
+    tried = np.asarray(batches, dtype=float)
     lengths = np.broadcast_arrays(load.isl, load.osl, load.cached_isl)
-    isl, osl, cached = (np.asarray(v, dtype=float) for v in lengths)
-    picked = np.empty((len(isl), len(sizes)), dtype=int)
-    held, speed = np.empty((2, *picked.shape))
-    tpot, ttft, quickest, quick_held = np.empty((4, len(isl)))
-    quick = np.empty(len(isl), dtype=int)
-    width = max(CHUNK // len(row), 1)
+    isl, osl, cached = (np.asarray(v, dtype=float)[:, None] for v in lengths)
+    best = {size: _Best.none(len(isl), int(np.argmax(gpus == size))) for size in sizes.tolist()}
+    quick, (tpot, ttft) = _Best.none(len(isl), 0), np.full((2, len(isl)), np.inf)
+    width = max(CHUNK // (1 if own else len(tried)), 1)
     for start in range(0, len(isl), width):
         part = slice(start, start + width)
-        some = Load(isl[part, None], osl[part, None], cached[part, None], 1.0)
-        limit = max_batch(shape, machine, layout, precision, some, calibration)
-        wanted = tried[part] if own else tried
-        batch: Any = np.minimum(wanted, np.maximum(limit, 1.0))
-        fits = np.asarray(limit >= (wanted if own else 1.0))
-        # Beyond what fits a batch is what fits: the same point again.
-        fresh = fits if own else fits & ((step == 0) | (tried[..., step - 1] < limit))
-        ttfts, tpots, tokens = _points(
-            shape, machine, layout, precision, some._replace(batch=batch), calibration, fresh
+        some = Load(isl[part], osl[part], cached[part])
+        limit = np.broadcast_to(
+            max_batch(shape, machine, layout, precision, some, calibration), (len(isl[part]), len(row))
         )
-        prompt = fits & (ttfts <= targets.ttft_seconds)
-        rate = np.where(prompt & (tpots <= targets.tpot_seconds), tokens, 0.0)
-        rows = np.arange(len(rate))
-        for i, at in enumerate(of_size):
-            best = rate[:, at].max(axis=1)
-            pace = np.where(rate[:, at] == best[:, None], tpots[:, at], np.inf)
-            picked[part, i] = at[np.argmin(pace, axis=1)]
-            held[part, i] = batch[rows, picked[part, i]]
-            speed[part, i] = best
-        quick[part] = np.argmin(np.where(prompt, tpots, np.inf), axis=1)
-        quick_held[part] = batch[rows, quick[part]]
-        quickest[part] = np.where(prompt, tokens, 0.0)[rows, quick[part]]
-        tpot[part] = np.where(fits, tpots, np.inf).min(axis=1)
-        ttft[part] = np.where(fits, ttfts, np.inf).min(axis=1)
+        # the largest batch that fits is a candidate too, in place of every batch beyond it
+        most = np.broadcast_to(tried[part] if own else np.clip(limit, 1.0, tried[-1]), limit.shape)
+        last = _Points(most, *times(shape, machine, layout, precision, some._replace(batch=most), calibration))
+        for i in np.flatnonzero(np.any(limit >= most, axis=0)).tolist():
+            fits = limit[:, i, None] >= most[:, i, None]
+            points = _Points(*(values[:, i, None] for values in last)).where(fits)
+            below = tried[:0] if own else tried[tried < np.max(points.batch)]
+            if len(below):
+                ranks = Layout(*(float(np.asarray(v)[i]) for v in layout))
+                format = Precision(*(float(np.asarray(v)[i]) for v in precision))
+                less = times(shape, machine, ranks, format, some._replace(batch=below), calibration)
+                points = _Points(below, *less).where(fits & (below < points.batch)).and_then(points)
+            tpot[part] = np.minimum(tpot[part], points.tpot_seconds.min(axis=1))
+            ttft[part] = np.minimum(ttft[part], points.ttft_seconds.min(axis=1))
+            points = points.where(points.ttft_seconds <= targets.ttft_seconds)
+            fast = points.at(points.tpot_seconds.argmin(axis=1))
+            quick.improve(part, i, fast, fast.tpot_seconds < quick.point.tpot_seconds[part])
+            points = points.where(points.tpot_seconds <= targets.tpot_seconds)
+            rate, so_far = points.output_tokens_per_second, best[float(gpus[i])]
+            equal = np.where(rate >= rate.max(axis=1, keepdims=True) * (1.0 - EQUAL), points.tpot_seconds, np.inf)
+            found = points.at(equal.argmin(axis=1))
+            more = found.output_tokens_per_second / np.maximum(so_far.point.output_tokens_per_second[part], 1e-300)
+            faster = found.tpot_seconds < so_far.point.tpot_seconds[part] * (1.0 - EQUAL)
+            so_far.improve(part, i, found, (more > 1.0 + EQUAL) | ((more > 1.0 - EQUAL) & faster))
 
-    def these(size: Array, points: Any, batch: Array, rate: Array) -> Sizes:
+    def these(size: Array, found: list[_Best]) -> Sizes:
+        points = np.stack([one.row for one in found], axis=1)
+        batch, rate = (
+            np.stack([getattr(b.point, n) for b in found], axis=1) for n in ("batch", "output_tokens_per_second")
+        )
         chosen = (
-            Layout(*[np.asarray(v)[points] for v in layout]),
-            Precision(*[np.asarray(c)[points] for c in precision]),
+            Layout(*(np.asarray(v)[points] for v in layout)),
+            Precision(*(np.asarray(v)[points] for v in precision)),
         )
         return Sizes(size, *chosen, form[points], batch, rate)
 
-    fastest = these(gpus[quick][:, None], quick[:, None], quick_held[:, None], quickest[:, None])
-    return Choice(these(sizes, picked, held, speed), tpot, ttft, fastest)
-
-
-def _points(
-    shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration,
-    fresh: npt.NDArray[np.bool_],
-) -> tuple[Array, Array, Array]:  # fmt: skip
-    """TTFT, TPOT and output tokens per second (loads, rows); a row that is not fresh has those of the one before it."""
-
-    def some(values: Any) -> Any:
-        return np.broadcast_to(np.asarray(values), fresh.shape)[fresh]
-
-    point = operating_point(
-        shape,
-        machine,
-        Layout(*map(some, layout)),
-        Precision(*map(some, precision)),
-        Load(*map(some, load)),
-        calibration,
-    )
-    before = np.maximum.accumulate(np.where(fresh, np.arange(fresh.shape[1]), 0), axis=1)
-    found = []
-    for values in (point.ttft_seconds, point.tpot_seconds, point.output_tokens_per_second):
-        whole = np.zeros(fresh.shape)
-        whole[fresh] = values
-        found.append(np.take_along_axis(whole, before, axis=1))
-    return found[0], found[1], found[2]
+    return Choice(these(sizes, list(best.values())), tpot, ttft, these(gpus[quick.row][:, None], [quick]))

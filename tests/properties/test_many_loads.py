@@ -1,0 +1,76 @@
+"""Many loads at once are answered as each is alone: `of_loads` against `search`, which evaluates every point apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llmcost.engine.serving import sizes
+from llmcost.engine.serving.operating_point import Load, Precision
+from llmcost.engine.serving.search import BATCHES, Targets, layouts, search
+from tests.conftest import examples
+from tests.properties.test_serving import BASE, KNOWN, SHAPES
+from tests.published.test_serving import shape
+
+MODELS = {**SHAPES, "states": shape("qwen3-next-80b-a3b"), "sparse": shape("deepseek-v3.2")}
+FORMATS = [Precision(), Precision(1.0, 1.0, 8.0, 0.0, 1.0)]
+load_of = st.tuples(st.floats(1, 100_000), st.floats(1, 8_000), st.sampled_from([0.0, 0.0, 0.3, 0.95, 1.0]))
+
+
+@examples(25)
+@given(
+    st.sampled_from(sorted(MODELS)), st.lists(load_of, min_size=1, max_size=5), st.floats(0.01, 2.0),
+    st.sampled_from([0.3, 5.0, np.inf]), st.booleans(), st.integers(1, 3),
+)  # fmt: skip
+def test_every_load_has_the_choice_of_its_own_search(
+    name: str, loads: list[tuple[float, float, float]], tpot: float, ttft: float, by_batch: bool, width: int
+) -> None:
+    model, known = MODELS[name], KNOWN._replace(kv_by_batch=float(by_batch))
+    candidates, targets = layouts(model, BASE), Targets(ttft, tpot)
+    isl, osl, hit = map(np.array, zip(*loads, strict=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sizes, "CHUNK", width * len(BATCHES))  # parts of a few loads
+        found = sizes.of_loads(model, BASE, candidates, FORMATS, Load(isl, osl, isl * hit), known, targets)
+    for i, (length, answer, share) in enumerate(loads):
+        load = Load(length, answer, length * share)
+        alone = search(model, BASE, candidates, FORMATS, load, known, targets)
+        mine = sizes.of_grid(alone.grid)
+        here = found.sizes.at(np.array(i)).pick(np.flatnonzero(np.isin(found.sizes.gpus, mine.gpus)))
+        rates = here.output_tokens_per_second
+        assert np.sum(found.sizes.output_tokens_per_second[i] > 0.0) == len(mine.gpus)
+        np.testing.assert_allclose(rates, mine.output_tokens_per_second, rtol=1e-12)
+        np.testing.assert_array_equal(here.batch, mine.batch)
+        np.testing.assert_array_equal(here.precision_index, mine.precision_index)
+        np.testing.assert_array_equal(np.stack(here.layout), np.stack(mine.layout))
+        best = (
+            np.min(alone.grid.point.tpot_seconds, initial=np.inf),
+            np.min(alone.grid.point.ttft_seconds, initial=np.inf),
+        )
+        np.testing.assert_allclose((found.best_tpot_seconds[i], found.best_ttft_seconds[i]), best, rtol=1e-12)
+        kept = np.flatnonzero(alone.grid.point.ttft_seconds <= ttft)
+        assert (len(kept) > 0) == (found.fastest.output_tokens_per_second[i, 0] > 0.0)
+        if len(kept):
+            point = alone.grid.pick(kept[np.argmin(np.asarray(alone.grid.point.tpot_seconds)[kept])]).point
+            rate = found.fastest.output_tokens_per_second[i, 0]
+            assert rate == pytest.approx(float(point.output_tokens_per_second), rel=1e-12)
+
+
+@examples(25)
+@given(st.sampled_from(sorted(MODELS)), st.lists(st.tuples(load_of, st.integers(1, 3000)), min_size=1, max_size=5))
+def test_a_batch_of_its_own_counts_where_it_fits_whole(
+    name: str, loads: list[tuple[tuple[float, float, float], int]]
+) -> None:
+    model, candidates = MODELS[name], layouts(MODELS[name], BASE)
+    isl, osl, hit = map(np.array, zip(*(load for load, _ in loads), strict=True))
+    batch = np.array([float(b) for _, b in loads])[:, None]
+    found = sizes.of_loads(model, BASE, candidates, FORMATS, Load(isl, osl, isl * hit), KNOWN, Targets(), batch).sizes
+    for i, ((length, answer, share), _) in enumerate(loads):
+        load = Load(length, answer, length * share)
+        grid = search(model, BASE, candidates, FORMATS, load, KNOWN, Targets(), batches=batch[i]).grid
+        whole = grid.pick(np.flatnonzero(grid.point.batch == batch[i, 0]))
+        mine = sizes.of_grid(whole)
+        np.testing.assert_array_equal(found.gpus[found.output_tokens_per_second[i] > 0.0], mine.gpus)
+        at = np.isin(found.gpus, mine.gpus)
+        np.testing.assert_allclose(found.output_tokens_per_second[i, at], mine.output_tokens_per_second, rtol=1e-12)
