@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from llmcost.errors import LlmcostError, did_you_mean, one_each, shown
-from llmcost.files import read_toml, shipped_folder
+from llmcost.files import beside, read_toml, shipped_folder
 
 if TYPE_CHECKING:
     import msgspec
@@ -338,7 +338,7 @@ MODEL_FILES = (".toml", ".json", ".gguf", ".safetensors")
 def _file(kind: str, name: str) -> Found:
     path = Path(name)
     if not path.exists():
-        raise LlmcostError(f"no such file: {shown(name)}", f"llmcost presets list {kind}")
+        raise LlmcostError(f"no such file: {shown(name)}", beside(path) or f"llmcost presets list {kind}")
     return Found(kind, path.stem, path, True)
 
 

@@ -68,7 +68,7 @@ def _decode(struct: type, data: dict[str, Any], where: str, findings: list[Llmco
         values[key] = _decode_value(fields[key], raw, f"{where}: {key}", findings)
     for name, field in fields.items():
         if field.required and name not in data:
-            findings.append(LlmcostError(f"{where}: missing key {name!r}"))
+            findings.append(LlmcostError(f"{where}: missing key {name!r}", f"add a line: {name} = ..."))
     return struct(**values) if len(findings) == before else None
 
 
@@ -97,7 +97,7 @@ def _decode_value(field: Field, raw: Any, where: str, findings: list[LlmcostErro
 def _decode_item(struct: type, raw: Any, where: str, findings: list[LlmcostError]) -> Any:
     if isinstance(raw, dict):
         return _decode(struct, raw, where, findings)
-    findings.append(LlmcostError(f"{where}: expected a table, got {units.shown(raw)}"))
+    findings.append(LlmcostError(f"{where}: expected a table, got {units.shown(raw)}", "a table is { key = value }"))
     return None
 
 

@@ -6,17 +6,21 @@ What was parsed counts only while the text is the one it was parsed from: an edi
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from llmcost.errors import LlmcostError, plainly, shown
+from llmcost.errors import LlmcostError, nearest, plainly, shown
 
 MAX_DATA_BYTES = 200_000_000  # a table of measurements
 MAX_FILE_BYTES = 4_000_000  # a preset or scenario is a page of text; more is a mistake or an attack
 BOM = b"\xef\xbb\xbf"
+MOST_NAMES = 1000  # of a folder, looked at for a name that is near
+A_LINE = 'a line is: key = 3, or key = "text in quotes"; llmcost init writes a scenario that runs'
 MOST_PARTS = 32  # of a dotted key: the parser's memory grows with their square
 _PART = r"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
 _DOTTED = re.compile(rf"(?<![A-Za-z0-9_.-]){_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MOST_PARTS}}}")
@@ -41,12 +45,23 @@ def read_bytes(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
         with path.open("rb") as file:
             raw = file.read(most + 1)
     except FileNotFoundError:
-        raise LlmcostError(f"no such file: {_where(path)}") from None
+        raise LlmcostError(f"no such file: {_where(path)}", beside(path)) from None
     except (OSError, ValueError) as error:
         raise LlmcostError(f"{_where(path)}: {getattr(error, 'strerror', None) or error}") from None
     if len(raw) > most:
         raise LlmcostError(f"{_where(path)}: larger than {most:,} bytes")
     return raw
+
+
+def beside(path: Path) -> str:
+    """A file of the same folder whose name is near."""
+    try:
+        with os.scandir(path.parent) as entries:
+            names = [entry.name for entry in islice(entries, MOST_NAMES)]
+    except OSError:
+        return ""
+    near = nearest(path.name, names, 2)
+    return f"did you mean {' or '.join(_where(path.parent / name) for name in near)}?" if near else ""
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -80,14 +95,16 @@ def parse_toml(raw: bytes, where: str) -> dict[str, Any]:
         long = _DOTTED.search(text)
         if long is not None:
             line = text.count("\n", 0, long.start()) + 1
-            raise LlmcostError(f"{where}: line {line}: a key of more than {MOST_PARTS} parts: {shown(long[0], 40)}")
+            raise LlmcostError(
+                f"{where}: line {line}: a key of more than {MOST_PARTS} parts: {shown(long[0], 40)}", A_LINE
+            )
         return tomllib.loads(text)
     except UnicodeDecodeError as error:
-        raise LlmcostError(f"{where}: not UTF-8 text (byte {error.start})") from None
+        raise LlmcostError(f"{where}: not UTF-8 text (byte {error.start})", "save it as UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise LlmcostError(f"{where}: broken TOML: {plainly(str(error))}") from None
+        raise LlmcostError(f"{where}: broken TOML: {plainly(str(error))}", A_LINE) from None
     except (RecursionError, ValueError) as error:
-        raise LlmcostError(f"{where}: cannot be read as TOML: {plainly(str(error))}") from None
+        raise LlmcostError(f"{where}: cannot be read as TOML: {plainly(str(error))}", A_LINE) from None
 
 
 def parse_ahead(folder: Path) -> None:

@@ -112,7 +112,7 @@ def parse_value(key: Key, raw: object) -> Value:
     if key.kind == "file":
         if isinstance(raw, str) and raw.strip():
             return raw
-        raise LlmcostError(f"{units.shown(raw)} is not a file")
+        raise LlmcostError(f"{units.shown(raw)} is not a file", f'{key.name} = "file.csv"')
     if key.kind == "files":
         names = [raw] if isinstance(raw, str) else raw
         if isinstance(names, list | tuple) and names and all(isinstance(n, str) and n.strip() for n in names):
@@ -121,7 +121,7 @@ def parse_value(key: Key, raw: object) -> Value:
     if key.kind == "text":
         if isinstance(raw, str) and raw.strip():
             return raw.strip()
-        raise LlmcostError(f"{units.shown(raw)} is not a name")
+        raise LlmcostError(f"{units.shown(raw)} is not a name", f'{key.name} = "text in quotes"')
     if key.kind in ("models", "hardware", "prices", "regions", "frameworks"):
         if isinstance(raw, str) and raw.strip():
             return raw.strip()

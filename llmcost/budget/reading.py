@@ -254,7 +254,7 @@ def _levels(parse: Parse, upper: bool = True) -> Parse:
         unknown = [key for key in raw if key not in LEVELS]
         if unknown or not raw:
             what = f"unknown key {units.shown(unknown[0])}" if unknown else "an empty table"
-            raise LlmcostError(f"{what}: expected fail, warn or both")
+            raise LlmcostError(f"{what}: expected fail, warn or both", "{ warn = 80000, fail = 100000 }")
         found = {}
         for key, value in raw.items():
             try:
@@ -263,7 +263,7 @@ def _levels(parse: Parse, upper: bool = True) -> Parse:
                 raise units.at(key, error) from None
         ordered = [found[level] for level in (("warn", "fail") if upper else ("fail", "warn")) if level in found]
         if ordered != sorted(ordered):
-            raise LlmcostError("the warn level lies beyond the fail level, so it would never warn")
+            raise LlmcostError("the warn level lies beyond the fail level, so it would never warn", "swap the two")
         return found
 
     return levels

@@ -241,9 +241,14 @@ def read_json(name: str) -> tuple[dict[str, Any], str]:
     try:
         data = msgspec.json.decode(raw.removeprefix(BOM))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise LlmcostError(f"{where}: not JSON: {plainly(str(error))}") from None
+        raise LlmcostError(
+            f"{where}: not JSON: {plainly(str(error))}", "give the config.json of a model, its folder or a .gguf"
+        ) from None
     if not isinstance(data, dict):
-        raise LlmcostError(f"{where}: expected a JSON object, got {type(data).__name__}")
+        raise LlmcostError(
+            f"{where}: expected a JSON object, got {type(data).__name__}",
+            "give the config.json of a model, its folder or a .gguf",
+        )
     label = path.parent.name if path.name == "config.json" and path.parent.name else path.stem
     return data, "model" if name == "-" else label
 
@@ -267,7 +272,7 @@ def write(name: str, body: bytes) -> None:
         if path.exists() and not path.is_file():
             raise LlmcostError(f"{place} is not a regular file", "redirect with > instead")
         if path.exists() and not path.stat().st_mode & 0o222:
-            raise LlmcostError(f"{place} is read-only")
+            raise LlmcostError(f"{place} is read-only", "-o another place")
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o644
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:50]}.")
         with os.fdopen(handle, "wb") as file:
@@ -275,7 +280,7 @@ def write(name: str, body: bytes) -> None:
         os.chmod(temporary, mode)
         os.replace(temporary, path)
     except RuntimeError:  # a circle of links, before Python 3.13
-        raise LlmcostError(f"cannot write {place}: its links form a circle") from None
+        raise LlmcostError(f"cannot write {place}: its links form a circle", "-o another place") from None
     except OSError as error:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)

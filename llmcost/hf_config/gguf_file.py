@@ -66,7 +66,7 @@ def read_gguf(path: Path) -> Imported:
         try:
             reader = GGUFReader(part)
         except Exception as error:  # the package raises many kinds for a file that is none
-            raise LlmcostError(f"{where}: not a GGUF file: {str(error)[:100]}") from None
+            raise LlmcostError(f"{where}: not a GGUF file: {str(error)[:100]}", "fetch it again, whole") from None
         fields |= {name: field for name, field in reader.fields.items() if name not in fields}
         tensors += [_tensor(t) for t in reader.tensors]
     said = _metadata(fields, where)
@@ -83,7 +83,10 @@ def _parts(path: Path) -> list[Path]:
     parts = [path.with_name(f"{match.group(1)}-{n:05d}-of-{many:05d}.gguf") for n in range(1, many + 1)]
     missing = [part.name for part in parts if not part.is_file()]
     if missing:
-        raise LlmcostError(f"{shown(path.name)}: one of {many} parts, and {shown(missing[0])} is missing")
+        raise LlmcostError(
+            f"{shown(path.name)}: one of {many} parts, and {shown(missing[0])} is missing",
+            "put all parts in one folder",
+        )
     return parts
 
 

@@ -12,6 +12,7 @@ from llmcost import spec
 from llmcost.engine.model.parameters import count
 from llmcost.errors import LlmcostError, plainly, shown
 
+NEWER = "pip install --upgrade transformers"
 LENGTHS = (512, 1024)  # tokens of the two passes that are counted
 TOP_K = ("num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "top_k_experts", "moe_top_k", "top_k")
 
@@ -76,7 +77,9 @@ def measure(
     except Exception as error:  # classes raise what they like at a configuration they do not take
         kind = shown(str(config.get("model_type")))
         reason = plainly(f"{type(error).__name__}: {error}", 200)
-        raise LlmcostError(f"{where}: transformers {transformers.__version__} builds no {kind}: {reason}") from None
+        raise LlmcostError(
+            f"{where}: transformers {transformers.__version__} builds no {kind}: {reason}", NEWER
+        ) from None
     counted = _count(model, text)
     return (_run(torch, model, counted) if run else counted), text
 
@@ -99,7 +102,9 @@ def _configuration(transformers: Any, config: Mapping[str, Any], folder: Path | 
     if isinstance(kind, str) and kind in transformers.CONFIG_MAPPING:
         return transformers.CONFIG_MAPPING[kind].from_dict(plain)
     if folder is None:
-        raise LlmcostError(f"no class for model_type {shown(str(kind))} in transformers {transformers.__version__}")
+        raise LlmcostError(
+            f"no class for model_type {shown(str(kind))} in transformers {transformers.__version__}", NEWER
+        )
     return transformers.AutoConfig.from_pretrained(folder, local_files_only=True)
 
 
@@ -122,7 +127,7 @@ def _build(torch: Any, transformers: Any, known: Any, text: Any) -> Any:
             except ValueError as error:
                 if "Unrecognized configuration class" not in str(error):
                     raise
-    raise LlmcostError(f"no decoder for {type(known).__name__} in transformers {transformers.__version__}")
+    raise LlmcostError(f"no decoder for {type(known).__name__} in transformers {transformers.__version__}", NEWER)
 
 
 TOWERS = ("visual", "vision", "vit", "audio", "image", "speech", "projector", "resampler", "embed_tokens_extend")

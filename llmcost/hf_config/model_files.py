@@ -95,9 +95,14 @@ def read_json(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(raw.decode("utf-8-sig"))
     except (ValueError, UnicodeDecodeError, RecursionError) as error:
-        raise LlmcostError(f"{where}: not JSON: {plainly(str(error))}") from None
+        raise LlmcostError(
+            f"{where}: not JSON: {plainly(str(error))}", "give the config.json of a model, its folder or a .gguf"
+        ) from None
     if not isinstance(data, dict):
-        raise LlmcostError(f"{where}: expected a JSON object, got {type(data).__name__}")
+        raise LlmcostError(
+            f"{where}: expected a JSON object, got {type(data).__name__}",
+            "give the config.json of a model, its folder or a .gguf",
+        )
     return data
 
 

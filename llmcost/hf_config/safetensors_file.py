@@ -44,12 +44,18 @@ def headers(path: Path) -> dict[str, tuple[str, int]]:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
             if not 2 <= size <= MOST_HEADER:
-                raise LlmcostError(f"{where}: not a safetensors file (a header of {size:,} bytes)")
+                raise LlmcostError(
+                    f"{where}: not a safetensors file (a header of {size:,} bytes)",
+                    "fetch it again, whole, or give the folder with its config.json",
+                )
             table = json.loads(file.read(size))
     except (OSError, ValueError) as error:
         raise LlmcostError(f"{where}: not a safetensors file: {getattr(error, 'strerror', None) or error}") from None
     if not isinstance(table, dict):
-        raise LlmcostError(f"{where}: not a safetensors file: the header is no table")
+        raise LlmcostError(
+            f"{where}: not a safetensors file: the header is no table",
+            "fetch it again, whole, or give the folder with its config.json",
+        )
     return dict(_tensors(table))
 
 

@@ -52,13 +52,26 @@ def read(path: Path, kinds: tuple[str, ...] = ()) -> Reading:
         No such file, a format nobody here knows, a kind that was not asked for, or a file that is broken or cut off.
     """
     content = Content(path)
-    reader = recognised(content, kinds)
-    if reader is None:
-        raise _unknown(content, kinds)
-    reading = reader.read(content)
+    reader = None
+    try:
+        reader = recognised(content, kinds)
+        if reader is None:
+            raise _unknown(content, kinds)
+        reading = reader.read(content)
+    except LlmcostError as error:
+        if error.hint:
+            raise
+        raise LlmcostError(error.message, _instead(reader, kinds), error.code) from None
     if not reading.rows:
-        raise LlmcostError(f"{content.name}: a {reader.name} without a measurement in it")
+        raise LlmcostError(f"{content.name}: a {reader.name} without a measurement in it", _instead(reader, kinds))
     return reading
+
+
+def _instead(reader: Reader | None, kinds: tuple[str, ...]) -> str:
+    """What to give in place of a file that is broken, cut off or empty."""
+    kind = reader.kind if reader is not None else kinds[0] if kinds else ""
+    whole = f"give the whole file as {'the tool' if reader is None or reader.rank else reader.name} writes it"
+    return f"{whole}, or {_TABLES[kind]}" if kind in _TABLES else whole
 
 
 def log(path: Path) -> Reading:
@@ -85,12 +98,17 @@ def _unknown(content: Content, kinds: tuple[str, ...]) -> LlmcostError:
     _ = content.documents  # broken JSON says so itself
     other = recognised(content)
     if other is not None and kinds:
-        return LlmcostError(f"{content.name}: this is a {other.kind} file ({other.name})", _COMMANDS[other.kind])
+        return LlmcostError(f"{content.name}: this is a {other.kind} file ({other.name})", COMMANDS[other.kind])
     known = ", ".join(sorted({reader.name for reader in readers() if not kinds or reader.kind in kinds}))
     return LlmcostError(f"{content.name}: not a file that is known here", f"read are: {known}")
 
 
-_COMMANDS = {
+_TABLES = {
+    "serving": "a CSV with a heading such as concurrency,isl,osl,mean_ttft_ms,mean_tpot_ms",
+    "trace": "a CSV with a heading such as timestamp,input_tokens,output_tokens",
+    "bill": "a CSV with a heading such as date,amount,currency",
+}
+COMMANDS = {
     "serving": "llmcost validate serving --data FILE, or llmcost calibrate FILE",
     "training": "llmcost validate training --data FILE, or llmcost calibrate FILE",
     "trace": "llmcost trace FILE",

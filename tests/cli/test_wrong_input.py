@@ -408,3 +408,28 @@ def test_a_list_for_one_value_is_shown_the_way_to_ask_for_each(cli: Cli, option:
 
 def test_digits_in_groups_are_one_number(cli: Cli) -> None:
     assert "write 1024 or 1_024" in cli("serve", "-m", "qwen3-32b", "--gpus", "1,024").err
+
+
+BROKEN_FILES = {
+    "trace": ("t.csv", "timestamp,input_tokens\n", "timestamp,input_tokens,output_tokens"),
+    "validate serving --data": ("v.json", '{"duration": 3, "completed": ', "concurrency,isl,osl,mean_ttft_ms"),
+    "crossover llama-3.1-70b-chat --actuals": ("b.csv", "date,amount\n2026-01-40,3\n", "date,amount,currency"),
+    "serve": ("scene.toml", "a = [1", "key = 3"),
+}
+
+
+@pytest.mark.parametrize("command", BROKEN_FILES)
+def test_a_broken_file_says_what_to_give_in_its_place(cli: Cli, tmp_path: Path, command: str) -> None:
+    name, text, hint = BROKEN_FILES[command]
+    (tmp_path / name).write_text(text)
+    done = cli(*command.split(), str(tmp_path / name))
+    assert done.code == 2
+    assert hint in done.err
+
+
+def test_a_missing_file_names_the_near_one_of_its_folder(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "scene.toml").write_text("requests = 1\n")
+    done = cli("serve", str(tmp_path / "scem.toml"))
+    assert done.code == 2
+    assert "did you mean" in done.err
+    assert "scene.toml" in done.err

@@ -35,7 +35,7 @@ def rows(option: str, name: str, columns: Sequence[str], hint: str = "") -> Iter
     for n, row in body:
         yield f"{where}: line {n}", [row[p].strip() if p < len(row) else "" for p in places]
     if row is None:
-        raise LlmcostError(f"{where}: no rows below the heading")
+        raise LlmcostError(f"{where}: no rows below the heading", hint or ",".join(columns))
 
 
 def numbers(
@@ -127,7 +127,9 @@ def _parsed(where: str, raw: bytes) -> tuple[list[str], Iterator[tuple[int, list
             try:
                 row = next(lines, None)
             except (csv.Error, ValueError) as error:
-                raise LlmcostError(f"{where}: not a CSV file: {plainly(str(error), 80)}") from None
+                raise LlmcostError(
+                    f"{where}: not a CSV file: {plainly(str(error), 80)}", "a heading, then a row a line, with commas"
+                ) from None
             if row is None:
                 return
             if number == 1 or any(cell.strip() for cell in row):

@@ -107,7 +107,8 @@ def _from_counts(question: Question, total: Number, active: Number | None) -> Su
     whole, part = sp.median(total), sp.median(active if active is not None else total)
     if part > whole:
         raise LlmcostError(
-            f"--params-active {units.format('count', part)} is above --params {units.format('count', whole)}"
+            f"--params-active {units.format('count', part)} is above --params {units.format('count', whole)}",
+            "--params-active are those that one token uses, a part of --params",
         )
     del question
     return Subject(tf.shape_from_counts(whole, part), None, None, total, active if active is not None else total)

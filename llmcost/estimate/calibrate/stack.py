@@ -13,6 +13,7 @@ from llmcost.estimate.calibrate import memory
 from llmcost.files import read_toml
 
 SIDES = ("serving", "training")
+WRITE = "llmcost calibrate FILE... -o mystack.toml"
 GROUPS: dict[str, dict[str, tuple[str, ...]]] = {  # what moves together: few things that measurements can tell
     "serving": {
         "arithmetic": ("compute_factor",),
@@ -81,10 +82,9 @@ def read(path: Path) -> Learnt:
                 else:
                     found.memories[side] = memory.read(side, data[side])
             except (KeyError, TypeError, ValueError, AttributeError):
-                raise LlmcostError(f"{shown(path.name)}: {side} is not what llmcost calibrate writes") from None
+                raise LlmcostError(f"{shown(path.name)}: {side} is not what llmcost calibrate writes", WRITE) from None
     if not found.speeds and not found.memories:
-        hint = "llmcost calibrate FILE... -o mystack.toml"
-        raise LlmcostError(f"{shown(path.name)}: no {', '.join((*SIDES, *memory.GROUPS))} in it", hint)
+        raise LlmcostError(f"{shown(path.name)}: no {', '.join((*SIDES, *memory.GROUPS))} in it", WRITE)
     return found
 
 

@@ -13,6 +13,7 @@ from llmcost.keys import all_keys, buying
 from llmcost.scenario import Scenario, Setting
 
 MAX_ALTERNATIVES = 10_000
+AN_ALTERNATIVE = '[[alternative]], and below it name = "ours" and the keys that differ'
 AGAINST = ("api", "own", "rent")
 PRICED = ("price", "serve_price", "train_price")
 LAID = "flag:--against"  # origin of what `--against` lays over a question
@@ -186,13 +187,15 @@ def _of_file(base: Alternative, findings: list[LlmcostError]) -> list[Alternativ
     origin = next((v.origin for layer in below for v in layer.values()), "file:")
     where = origin.partition(":")[2] or base.name
     if not isinstance(tables, list) or not tables or not all(isinstance(t, dict) for t in tables):
-        findings.append(LlmcostError(f"{where}: alternative: expected [[alternative]] tables with a name each"))
+        findings.append(
+            LlmcostError(f"{where}: alternative: expected [[alternative]] tables with a name each", AN_ALTERNATIVE)
+        )
         return []
     found: list[Alternative] = []
     for number, table in enumerate(tables, 1):
         place, name = f"{where}: alternative {number}", table.get("name")
         if not isinstance(name, str) or not name.strip() or name in [a.name for a in found]:
-            findings.append(LlmcostError(f"{place}: needs a name of its own, got {units.shown(name)}"))
+            findings.append(LlmcostError(f"{place}: needs a name of its own, got {units.shown(name)}", AN_ALTERNATIVE))
             continue
         try:
             layer = sc.layer({k: v for k, v in table.items() if k != "name"}, origin, place)

@@ -95,6 +95,9 @@ def _scheduled(address: str, attempt: _Attempt, jobs: Sequence[Any]) -> Iterable
     try:
         client = Client(address, timeout="10s")
     except (OSError, ValueError) as error:
-        raise LlmcostError(f"--workers {units.shown(address)}: no scheduler answers: {type(error).__name__}") from None
+        raise LlmcostError(
+            f"--workers {units.shown(address)}: no scheduler answers: {type(error).__name__}",
+            "dask scheduler starts one",
+        ) from None
     with client:
         return list(client.gather(client.map(attempt, jobs, batch_size=A_CHUNK, pure=False)))

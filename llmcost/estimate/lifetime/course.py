@@ -214,7 +214,7 @@ def _series(question: Question) -> tuple[Array, Array, dt.date | None]:
     hint = "the first line names the columns: date,requests or day,requests"
     days, values = _plain(name) or _one_by_one(csv_file.rows("--traffic", name, (column, "requests"), hint), dated)
     if not values.any():
-        raise LlmcostError(f"--traffic {units.shown(name)}: no requests in any row")
+        raise LlmcostError(f"--traffic {units.shown(name)}: no requests in any row", "say --requests in its place")
     mean = float(np.trapezoid(values, days) / (days[-1] - days[0])) if len(days) > 1 else float(values[0])
     question.sample("requests", mean, Origin("computed", f"mean of {len(days):,} rows of {name}"))
     first = dt.date.fromordinal(int(days[0])) if dated else None

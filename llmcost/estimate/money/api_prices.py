@@ -103,7 +103,9 @@ def quote(api: str, tier: str, as_of: dt.date, life: str = CACHE_LIVES[0], traff
     priced = [one for one in every if one is not None]
     if len(priced) < len(every):
         what = found.model.get_prices(_at(as_of, STEPS // 2), None)
-        raise LlmcostError(f"{api} is not priced by tokens in and out: {units.shown(str(what), 100)}")
+        raise LlmcostError(
+            f"{api} is not priced by tokens in and out: {units.shown(str(what), 100)}", "llmcost presets list apis"
+        )
     tariffs = [_tariff(found, one, life) for one in priced]
     moves = any(one != tariffs[0] for one in tariffs)
     shares = [traffic[step * len(traffic) // STEPS] for step in range(STEPS)] if traffic else [1.0] * STEPS

@@ -371,7 +371,10 @@ def _refuse(question: Question, shape: Shape) -> None:
     if question.stated("ep") is not None and not experts:
         raise LlmcostError("--ep: this model has no experts to spread", "leave --ep out")
     if experts and (question.stated("ep") or 1) > experts:
-        raise LlmcostError(f"--ep {question.stated('ep'):,} is more than the {experts:.0f} experts of the model")
+        raise LlmcostError(
+            f"--ep {question.stated('ep'):,} is more than the {experts:.0f} experts of the model",
+            f"--ep {experts:.0f} at most",
+        )
     if experts and experts % (question.stated("ep") or 1):
         whole = max(d for d in par.divisors(experts) if d <= question.stated("ep"))
         raise LlmcostError(

@@ -37,6 +37,7 @@ MEMORY = {  # without the columns that rows of engines and of trainers call diff
 OF_ENGINES = {"framework": "engine", "dtype": "weight_precision"}
 OF_TRAINERS = {"framework": "framework", "dtype": "precision"}
 MILLI = 1e-3
+A_TABLE = "a heading, then a row a line, with commas: llmcost validate --help-all names the columns"
 KIND = {"serving": SERVING, "training": TRAINING}
 NOTES, BASIS = "_notes", "_basis"  # of a row: what was worked out, and what its figure was taken from
 
@@ -100,7 +101,10 @@ def measured(path: Path, subject: str | None, given: Mapping[str, Any]) -> Measu
         raise LlmcostError(f"{content.name}: no column {figures} to compare with", f"columns: {COLUMNS[subject]}")
     reading = registry.read(path, kinds)
     if reading.kind not in (SERVING, TRAINING):
-        raise LlmcostError(f"{units.shown(path.name)}: this is a {reading.kind} file ({reading.format})")
+        raise LlmcostError(
+            f"{units.shown(path.name)}: this is a {reading.kind} file ({reading.format})",
+            registry.COMMANDS[reading.kind],
+        )
     reading = filled(reading, given)
     return Measured(reading.kind, list(_columns(reading)), list(_figures(reading)), reading.notes)
 
@@ -126,9 +130,9 @@ def read_rows(path: Path) -> list[Row]:
     try:
         rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
     except (UnicodeDecodeError, csv.Error) as error:
-        raise LlmcostError(f"{shown}: not a CSV file: {plainly(str(error), 80)}") from None
+        raise LlmcostError(f"{shown}: not a CSV file: {plainly(str(error), 80)}", A_TABLE) from None
     if not rows:
-        raise LlmcostError(f"{shown}: no rows")
+        raise LlmcostError(f"{shown}: no rows", A_TABLE)
     return [{k.strip().lower(): v for k, v in row.items() if isinstance(k, str) and isinstance(v, str)} for row in rows]
 
 

@@ -43,7 +43,7 @@ def columns(content: Content, names: Named, ok: Callable[[str], bool] | None = N
         hint = "pip install 'llmcost-cli[data]' (pyarrow), or cut the file"
         raise LlmcostError(f"{content.name}: {size / 1e6:,.0f} MB are too many for Python alone", hint)
     batches = _arrow(content, wanted) if fast else _python(content, wanted)
-    return _joined([_batch(cells, names, content.name, ok) for cells in batches])
+    return _joined([_batch(cells, names, content.name, ok) for cells in batches], content.name)
 
 
 def _python(content: Content, wanted: list[str]) -> Iterator[dict[str, list[str]]]:
@@ -234,11 +234,11 @@ def flags(cells: Any, count: int, ok: Callable[[str], bool] | None) -> Array:
     return np.fromiter((known[v] for v in values), dtype=bool, count=count)
 
 
-def _joined(batches: Sequence[Columns]) -> Columns:
+def _joined(batches: Sequence[Columns], where: str) -> Columns:
     import numpy as np
 
     if not batches:
-        raise LlmcostError("no rows below the heading")
+        raise LlmcostError(f"{where}: no rows below the heading")
     parts = list(zip(*batches, strict=True))
     joined = [None if part[0] is None else np.concatenate(part) for i, part in enumerate(parts) if i != 1]
     return Columns(joined[0], bool(batches[0].dated), *joined[1:])

@@ -310,7 +310,7 @@ def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None, u
     """Layouts to try: what was said is kept, the rest is every valid one of a replica."""
     said = {name: question.stated(name) for name in ("tp", "pp", "dp", "ep")}
     if said["ep"] is not None and not float(shape.n_experts):
-        raise LlmcostError("--ep: this model has no experts to spread")
+        raise LlmcostError("--ep: this model has no experts to spread", "leave --ep out")
     if (said["dp"] or 1) > 1 and not float(shape.n_experts):
         raise LlmcostError("--dp: without experts to share, data-parallel groups are replicas", "leave --dp out")
     most = math.inf if gpus is None else float(gpus)
@@ -330,7 +330,7 @@ def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None, u
     size = math.prod(float(said[name] or 1) for name in ("tp", "pp", "dp"))
     if gpus is not None and size > gpus:
         ranks = " x ".join(f"--{k} {v}" for k, v in said.items() if v is not None and k != "ep")
-        raise LlmcostError(f"--gpus {gpus} is fewer than {ranks} of one replica")
+        raise LlmcostError(f"--gpus {gpus} is fewer than {ranks} of one replica", f"--gpus {size:,}")
     asked = ", ".join(f"--{k} {v}" for k, v in said.items() if v is not None)
     raise LlmcostError(
         f"no valid layout with {asked} on {device.found.name}",

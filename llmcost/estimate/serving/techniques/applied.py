@@ -231,7 +231,9 @@ def _draft(question: Question, asked: Options, said: tuple[Said, ...]) -> engine
         raise LlmcostError(f"speculation: {found.name} has no known architecture", "give a ratio in its place: 0.05")
     shape = tf.shape_of(preset)
     if float(shape.params_active) >= float(asked.shape.params_active):
-        raise LlmcostError(f"speculation: the draft {found.name} is no smaller than {asked.model.name}")
+        raise LlmcostError(
+            f"speculation: the draft {found.name} is no smaller than {asked.model.name}", "name a smaller one"
+        )
     return engine.Draft(asked.shape, acceptance, lengths, shape)
 
 
