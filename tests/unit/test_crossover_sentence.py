@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from llmcost.estimate.crossover.result import CrossoverResult
+from llmcost.estimate.crossover.samples import Swing
 from llmcost.estimate.crossover.sentence import ALREADY, BACK, CROSSES, NEVER, Facts, headline, most_sensitive
 from llmcost.result import Range
 
@@ -53,13 +54,8 @@ def test_a_crossing_within_days_is_told_in_hours() -> None:
 
 
 def test_what_hardly_moves_it_is_not_named() -> None:
-    row = {"unit": "USD", "low": 1e6, "high": 2e6, "spread_share": 0.5}
-    rows = [
-        {"input": "a", "days_at_low": 100.0, "days_at_high": 200.0, "swing_days": 100.0, **row},
-        {"input": "b", "days_at_low": None, "days_at_high": 150.0, "swing_days": None, **row},
-        {"input": "c", "days_at_low": 150.0, "days_at_high": 151.0, "swing_days": 1.0, **row},
-    ]
-    text = most_sensitive(rows)
+    ends = {"a": (100.0, 200.0), "b": (None, 150.0), "c": (150.0, 151.0)}
+    text = most_sensitive([Swing(name, 1e6, 2e6, "USD", "days", *days, 0.5) for name, days in ends.items()])
     assert text is not None
     assert "a $1.00M to $2.00M (day 100 to 200), b $1.00M to $2.00M (never to day 150)" in text
     assert "c $1.00M" not in text

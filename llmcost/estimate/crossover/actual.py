@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from msgspec import structs
 
 from llmcost import units
 from llmcost.engine.demand.segments import cumulative
+from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.numeric.spread import Spread, interval
 from llmcost.errors import Missing
 from llmcost.estimate.actuals.lines import FILTERS
@@ -32,6 +33,19 @@ FAR = 2.0  # over plan: beyond it a multiple is told
 SLIGHT = 0.02  # of ln: a difference that needs no explanation
 SERVED = (*GIVEN, "api", "model", "params")
 COUNTED = {"isl": "input_tokens", "osl": "output_tokens"}  # planned -> what of a bill's line says it
+
+
+class Explained(TypedDict):
+    """One input as it was planned and as it was, and what that did to the dollars."""
+
+    input: str
+    unit: str
+    planned: float
+    planned_p5: float | None
+    planned_p95: float | None
+    actual: float
+    usd_ratio: float
+    explained_share: float
 
 
 class Actual(NamedTuple):
@@ -105,7 +119,7 @@ def _past(found: Spent, start: dt.date | None) -> Past:
     return Past(usd, requests if found.counted.any() else None, before + found.undated_usd, recent)
 
 
-def _filled(found: Spent) -> Any:
+def _filled(found: Spent) -> Array:
     """Requests by day; a day on which nobody counted them has as many as the mean of the others."""
     mean = float(found.requests[found.counted].mean()) if found.counted.any() else 0.0
     return np.where(found.counted, found.requests, mean)
@@ -118,13 +132,9 @@ def added(estimate: Estimate, case: Case, actual: Actual, horizon: float) -> Est
     planned = _planned(plan, found, case.course.start)
     rows = [] if planned is None else _rows(case, found, plan, planned)
     apart = None if not planned else (found.total_usd - found.undated_usd) / planned - 1.0
-    said = {
-        **figures(found),
-        "planned_usd_to_date": planned,
-        "actual_over_plan": apart,
-        "explained_by": _explained(rows, apart),
-    }
-    headline = f"{estimate.headline} {_sentence(found, said)}"
+    why = _explained(rows, apart)
+    said = {**figures(found), "planned_usd_to_date": planned, "actual_over_plan": apart, "explained_by": why}
+    headline = f"{estimate.headline} {_sentence(found, planned, apart, why)}"
     arrays = {**estimate.arrays, **({"actuals": rows} if rows else {})}
     return structs.replace(
         estimate,
@@ -159,17 +169,17 @@ def _planned(plan: Curves, found: Spent, start: dt.date | None) -> float | None:
     return total or None
 
 
-def _rows(case: Case, found: Spent, plan: Curves, planned: float) -> list[dict[str, Any]]:
+def _rows(case: Case, found: Spent, plan: Curves, planned: float) -> list[Explained]:
     """Each input that the actuals measure, planned and actual, and its share of the difference in dollars.
 
     Traffic first, then the lengths of requests as the plan's own service prices them; what is left is the cost of the
     same request. Their ratios multiply to actual over plan.
     """
-    central = sampling.central(case.parts)
+    central: dict[str, Num] = {**sampling.central(case.parts)}
     each = float(plan.figures["usd_per_request"])
     total = found.total_usd - found.undated_usd
     traffic = _traffic(plan, found, case.course.start)
-    rows = []
+    rows: list[Explained] = []
     left = total / planned
     if traffic is not None and found.requests_per_day:
         mean = float(found.requests[found.counted].mean())
@@ -193,7 +203,7 @@ def _rows(case: Case, found: Spent, plan: Curves, planned: float) -> list[dict[s
         left, cost = left / (now / cost), now
     name = "usd_per_request" if traffic is not None else "usd_per_day"
     base = cost if traffic is not None else planned / found.days
-    rows.append({**_row(case, name, base, base * left, left), "planned_p5": None, "planned_p95": None})
+    rows.append(_row(case, name, base, base * left, left, ranged=False))
     whole = sum(abs(math.log(row["usd_ratio"])) for row in rows if row["usd_ratio"] > 0)
     for row in rows:
         row["explained_share"] = abs(math.log(row["usd_ratio"])) / whole if whole and row["usd_ratio"] > 0 else 0.0
@@ -209,7 +219,7 @@ def _traffic(plan: Curves, found: Spent, start: dt.date | None) -> float | None:
     return total / (found.days + min(begin, 0.0)) if total > 0 else None
 
 
-def _cost(case: Case, central: Mapping[str, Any]) -> float | None:
+def _cost(case: Case, central: Mapping[str, Num]) -> float | None:
     """A request as the plan prices it, at other lengths; None where they do not fit its replica."""
     if case.service is None:
         return None
@@ -217,14 +227,14 @@ def _cost(case: Case, central: Mapping[str, Any]) -> float | None:
     return value if math.isfinite(value) and value > 0 else None
 
 
-def _row(case: Case, name: str, planned: float, actual: float, ratio: float) -> dict[str, Any]:
+def _row(case: Case, name: str, planned: float, actual: float, ratio: float, ranged: bool = True) -> Explained:
     said = case.parts.get(f"{SERVE}.{name}")
-    ends = interval(said) if isinstance(said, Spread) else (None, None)
+    ends = interval(said) if ranged and isinstance(said, Spread) else (None, None)
     kind = KEYS[name].kind if name in KEYS else "usd"
     unit = units.KINDS[kind].base if kind in units.KINDS else ""
     return {
         "input": name, "unit": unit, "planned": planned, "planned_p5": ends[0], "planned_p95": ends[1],
-        "actual": actual, "usd_ratio": ratio,
+        "actual": actual, "usd_ratio": ratio, "explained_share": 0.0,
     }  # fmt: skip
 
 
@@ -233,7 +243,7 @@ def _alike(apart: float) -> bool:
     return apart > -1.0 and abs(math.log1p(apart)) < SLIGHT
 
 
-def _explained(rows: list[dict[str, Any]], apart: float | None) -> str | None:
+def _explained(rows: list[Explained], apart: float | None) -> str | None:
     """The input that is most of the difference, in words."""
     if apart is None or not rows or _alike(apart):
         return None
@@ -243,38 +253,38 @@ def _explained(rows: list[dict[str, Any]], apart: float | None) -> str | None:
     return text if -least < most / 2.0 else f"{text}; {_told(rows[logs.index(least)])} works against it"
 
 
-def _told(row: Mapping[str, Any]) -> str:
+def _told(row: Explained) -> str:
     """An input as it was and as it was planned."""
-    planned, actual = (_shown(row, row[k]) for k in ("planned", "actual"))
-    inside = row["planned_p5"] is not None and row["planned_p5"] <= row["actual"] <= row["planned_p95"]
-    where = "" if row["planned_p5"] is None else ", inside its range" if inside else ", outside its range"
+    planned, actual, low, high = (row["planned"], row["actual"], row["planned_p5"], row["planned_p95"])
+    where = ""
+    if low is not None and high is not None:
+        where = f", {'inside' if low <= actual <= high else 'outside'} its range"
     words = {"usd_per_request": "cost of a request", "usd_per_day": "spend of a day"}
     name = words.get(row["input"], row["input"].replace("_", " "))
-    return f"{name} {actual} against {planned} planned{where}"
+    return f"{name} {_shown(row, actual)} against {_shown(row, planned)} planned{where}"
 
 
-def _shown(row: Mapping[str, Any], value: float) -> str:
+def _shown(row: Explained, value: float) -> str:
     name = row["input"]
     kind = KEYS[name].kind if name in KEYS else "usd_per_request" if name == "usd_per_request" else "usd"
     return units.format(kind, value)
 
 
-def _sentence(found: Spent, said: Mapping[str, Any]) -> str:
+def _sentence(found: Spent, plan: float | None, apart: float | None, explained: str | None) -> str:
     """What was spent, beside the plan."""
     other = "" if found.rate == 1.0 else f" ({found.amount:,.2f} {found.lines.currency})"
     when = f" from {found.first} to {found.last}" if found.first else ""
     text = f"{_usd(found.total_usd)}{other} was spent{when}"
-    apart = said["actual_over_plan"]
-    if apart is None:
+    if apart is None or plan is None:
         return f"{text}; there is no plan for those days to compare it with."
-    planned = _usd(said["planned_usd_to_date"])
+    planned = _usd(plan)
     if _alike(apart):
         return f"{text}, as planned ({planned})."
     if apart > FAR:
         said_of = f"{apart + 1.0:,.3g} times the {planned} planned"
     else:
         said_of = f"{abs(apart):.0%} {'above' if apart > 0 else 'below'} the {planned} planned"
-    why = f": {said['explained_by']}" if said["explained_by"] else ""
+    why = f": {explained}" if explained else ""
     return f"{text}, {said_of}{why}."
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, cast
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, cast
 
 import numpy as np
 from msgspec import structs
@@ -12,19 +12,20 @@ from llmcost import units
 from llmcost.catalog import presets_date
 from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand.segments import rate
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Num, finite
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Num, finite
 from llmcost.errors import Exit
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.crossover import samples as over
 from llmcost.estimate.crossover import sentence, timeline
 from llmcost.estimate.crossover.result import DISTILLED, KEYS, CrossoverResult
-from llmcost.estimate.crossover.samples import Sampled
+from llmcost.estimate.crossover.samples import Sampled, Swing
 from llmcost.estimate.crossover.sentence import ALREADY, BACK, CROSSES, NEVER, NO_TRAFFIC
+from llmcost.estimate.crossover.timeline import Meeting
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.curves import BASES, USD, WORDS, Curves
 from llmcost.estimate.training import bill as billing
-from llmcost.result import Estimate, Range, Warning
+from llmcost.result import Estimate, Range, Scalar, Warning
 
 EVER = 1e6  # days: beyond it nothing is said to come
 LATEST = 4.0  # times the crossing: the most of its range that a picture shows
@@ -55,20 +56,20 @@ class Evaluated(NamedTuple):
     horizon: float
 
 
-def estimate(asked: Evaluated, sensitivity: list[dict[str, Any]], by: str | None, daily: bool) -> Estimate:
+def estimate(asked: Evaluated, swings: Sequence[Swing], by: str | None, daily: bool) -> Estimate:
     """The answer from figures at the centre and over samples."""
     case, both = asked.case, asked.curves
     start = case.course.start
     crossings = timeline.crossings(both, asked.horizon, start) if both.requests is not None else []
     result = _result(asked, crossings)
     whole, settled = (
-        over.ranges(dict(result), {k: v for k, v in of.outcomes.items() if k in KEYS})
+        over.ranges(cast(dict[str, Scalar], result), {k: v for k, v in of.outcomes.items() if k in KEYS})
         for of in (asked.sampled, asked.settled)
     )
     ranges, at_price = sampling.spreads(settled, whole)
     _explain(asked, result)
-    result["most_sensitive"] = sentence.most_sensitive(sensitivity)
-    arrays: dict[str, Any] = {"crossings": crossings} if crossings else {}
+    result["most_sensitive"] = sentence.most_sensitive(swings)
+    arrays: dict[str, Sequence[object]] = {"crossings": crossings} if crossings else {}
     if both.requests is not None:
         days = _days(asked, crossings, ranges, daily)
         arrays["curve"] = timeline.curve(both, asked.sampled.curves, asked.basis, asked.scope, days)
@@ -76,12 +77,12 @@ def estimate(asked: Evaluated, sensitivity: list[dict[str, Any]], by: str | None
         arrays["periods"] = timeline.periods(
             both, asked.sampled.curves, by, asked.basis, asked.scope, asked.horizon, start
         )
-    if sensitivity:
-        arrays["sensitivity"] = sensitivity
+    if swings:
+        arrays["sensitivity"] = [swing.row() for swing in swings]
     answer = Estimate(
         command="crossover",
         headline=sentence.headline(_told(asked, result, ranges, at_price)),
-        result=cast(dict[str, Any], result),
+        result=cast(dict[str, Scalar], result),
         ranges=ranges,
         ranges_at_price=at_price,
         inputs=case.inputs,
@@ -93,7 +94,7 @@ def estimate(asked: Evaluated, sensitivity: list[dict[str, Any]], by: str | None
     return _limited(asked, answer)
 
 
-def _result(asked: Evaluated, crossings: list[dict[str, Any]]) -> CrossoverResult:
+def _result(asked: Evaluated, crossings: list[Meeting]) -> CrossoverResult:
     known = {k: finite(v) for k, v in asked.outcome.items() if k in KEYS}
     days = known.get("crossover_days")
     main = [c for c in crossings if (c["basis"], c["scope"]) == (asked.basis, asked.scope)]
@@ -130,7 +131,7 @@ def _level(asked: Evaluated, days: float) -> float:
     )
 
 
-def _status(asked: Evaluated, days: float | None, main: list[dict[str, Any]]) -> str:
+def _status(asked: Evaluated, days: float | None, main: list[Meeting]) -> str:
     if asked.curves.requests is None:
         return NO_TRAFFIC
     if days is None:
@@ -140,7 +141,7 @@ def _status(asked: Evaluated, days: float | None, main: list[dict[str, Any]]) ->
     return BACK if any(c["event"] == timeline.AGAIN for c in main) else CROSSES
 
 
-def _reason(asked: Evaluated, status: str, main: list[dict[str, Any]]) -> str | None:
+def _reason(asked: Evaluated, status: str, main: list[Meeting]) -> str | None:
     """Why it is so, where it is not a plain crossing."""
     if status == ALREADY:
         kind, served = KINDS[asked.basis], float(asked.curves.spends[asked.basis].by(0.0))
@@ -179,7 +180,7 @@ def _probability(asked: Evaluated) -> float | None:
     return None if days is None else float(np.mean(np.isfinite(days)))
 
 
-def _days(asked: Evaluated, crossings: list[dict[str, Any]], ranges: Mapping[str, Range], daily: bool) -> Any:
+def _days(asked: Evaluated, crossings: list[Meeting], ranges: Mapping[str, Range], daily: bool) -> Array:
     """Days of the curve: every day to the horizon, or a grid beyond the crossing and its range for a picture."""
     if daily:
         return np.append(np.arange(0.0, asked.horizon), asked.horizon)

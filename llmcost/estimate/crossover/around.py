@@ -7,11 +7,10 @@ engine has answered, one at a time. So what the page says is what the command sa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
 
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
-from llmcost.estimate.crossover.laws import GROWTHS, PROBES, SHARES, level, read_law, scales
+from llmcost.estimate.crossover.laws import GROWTHS, PROBES, SHARES, Levels, Stop, level, read_law, scales
 from llmcost.keys import SIDES, all_keys
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, layer
@@ -35,7 +34,7 @@ COLUMNS = ("day", *(f"{side}{end}_usd" for side in ("training", "inference") for
 Asking = Callable[[Scenario], Estimate]
 
 
-def around(scenario: Scenario, catalog: Catalog, answer: Estimate) -> list[dict[str, Any]]:
+def around(scenario: Scenario, catalog: Catalog, answer: Estimate) -> list[Stop]:
     """A row for each answer with one input moved, and one for the answer itself at each slider's own value.
 
     Only for a crossing in dollars over time: other curves are not drawn in a page.
@@ -52,7 +51,7 @@ def around(scenario: Scenario, catalog: Catalog, answer: Estimate) -> list[dict[
     if "price" in keys and "serve_price" in keys:
         keys.remove("serve_price")  # the price of both sides is said
     free = _free(scenario, answer, keys, ask)
-    stops: list[dict[str, Any]] = []
+    stops: list[Stop] = []
     sliders = len(free)
     for key in keys:
         if sliders == MOST or any(row["input"] == key for row in free):
@@ -66,20 +65,20 @@ def around(scenario: Scenario, catalog: Catalog, answer: Estimate) -> list[dict[
         rows = sorted([*found, here], key=lambda row: float(row["value"]))
         last = next(row for row in reversed(rows) if row["typed"])
         alone = not free or not _together(scenario, free, last, {key: last["typed"]}, ask)
-        stops += [row | {"alone": alone} for row in rows]
+        stops += [{**row, "alone": alone} for row in rows]
     return [*free, *stops]
 
 
-def _free(scenario: Scenario, answer: Estimate, keys: list[str], ask: Asking) -> list[dict[str, Any]]:
+def _free(scenario: Scenario, answer: Estimate, keys: list[str], ask: Asking) -> list[Stop]:
     """The answer for each input that keeps a law, with its powers; none where the laws do not hold together."""
-    rows: list[dict[str, Any]] = []
+    rows: list[Stop] = []
     for key in (*keys, HORIZON):
         if not _certain(answer, key) or (len(rows) == MOST and key != HORIZON):
             continue
         here = _row(key, answer)
         law = read_law(here, list(_moved(scenario, key, here["value"], _probes(key, here["value"]), ask)), key in STILL)
         if law is not None:
-            rows.append(here | {"training_power": law.training, "inference_power": law.inference})
+            rows.append({**here, "training_power": law.training, "inference_power": law.inference})
     return rows if rows and _together(scenario, rows, rows[0], {}, ask) else []
 
 
@@ -97,13 +96,11 @@ def _probes(key: str, value: float) -> tuple[float, float]:
     return less * value, more * value
 
 
-def _together(
-    scenario: Scenario, free: list[dict[str, Any]], here: dict[str, Any], said: dict[str, str], ask: Asking
-) -> bool:
+def _together(scenario: Scenario, free: list[Stop], here: Stop, said: dict[str, str], ask: Asking) -> bool:
     """Whether the laws hold while all of their inputs move, and another one stands where it was put."""
     moved, factor = dict(said), 1.0
     for row in free:
-        power = row["training_power"] - row["inference_power"]
+        power = row.get("training_power", 0) - row.get("inference_power", 0)
         to = _probes(row["input"], row["value"])[power < 0 or row["input"] == HORIZON]  # where the crossing is sooner
         moved[row["input"]] = typed(row["input"], to)
         factor *= (to / row["value"]) ** power if power else 1.0
@@ -125,9 +122,7 @@ def _said(answer: Estimate, key: str) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _moved(
-    scenario: Scenario, key: str, value: float, values: Iterable[float], ask: Asking
-) -> Iterator[dict[str, Any]]:
+def _moved(scenario: Scenario, key: str, value: float, values: Iterable[float], ask: Asking) -> Iterator[Stop]:
     for to in values:
         kind = all_keys()[key].kind
         if abs(to - value) <= 1e-9 * max(abs(to), abs(value)) or (kind == "share" and not LEAST <= to <= FULL):
@@ -138,7 +133,7 @@ def _moved(
         except LlmcostError:  # a value that this question has no answer for has no place on the slider
             continue
         if not answer.exit_code and answer.arrays.get("curve"):
-            yield _row(key, answer) | {"value": to, "typed": text}
+            yield {**_row(key, answer), "value": to, "typed": text}
 
 
 def typed(key: str, value: float) -> str:
@@ -158,32 +153,33 @@ def typed(key: str, value: float) -> str:
     return number + {"per_day": "/day", "usd_per_hour": "/h"}.get(kind, "")
 
 
-def _row(key: str, answer: Estimate) -> dict[str, Any]:
+def _row(key: str, answer: Estimate) -> Stop:
     of = answer.ranges.get("crossover_days")
     curve = answer.arrays["curve"]
     at = sorted({round(i * (len(curve) - 1) / (POINTS - 1)) for i in range(POINTS)})
-    day = answer.result.get("crossover_days")
-    days = {
-        "centre": day if isinstance(day, int | float) else None,
-        "p5": of.p5 if of else None,
-        "p95": of.p95 if of else None,
-    }
-    growth = answer.inputs["growth"].value if "growth" in answer.inputs else 0.0
+    day, p5, p95 = _figure(answer, "crossover_days"), of.p5 if of else None, of.p95 if of else None
+    growth = float(answer.inputs["growth"].value) if "growth" in answer.inputs else 0.0
+    levels: Levels = {"centre": level(day, growth), "p5": level(p5, growth), "p95": level(p95, growth)}
     return {
         "input": key,
-        "value": _said(answer, key),
-        "training_usd": answer.result.get("training_usd"),
-        "inference_usd_per_day": answer.result.get("inference_usd_per_day"),
+        "value": _said(answer, key) or 0.0,
+        "training_usd": _figure(answer, "training_usd"),
+        "inference_usd_per_day": _figure(answer, "inference_usd_per_day"),
         "growth": growth,
-        "levels": {q: level(day, growth) for q, day in days.items()},
+        "levels": levels,
         "typed": "",
         "headline": answer.headline,
-        "crossover_days": days["centre"],
-        "p5": days["p5"],
-        "p95": days["p95"],
-        "level": answer.result.get("crossover_usd"),
+        "crossover_days": day,
+        "p5": p5,
+        "p95": p95,
+        "level": _figure(answer, "crossover_usd"),
         "curve": [[_short(curve[i].get(name)) for name in COLUMNS] for i in at],
     }
+
+
+def _figure(answer: Estimate, name: str) -> float | None:
+    value = answer.result.get(name)
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _short(value: float | None) -> float | None:

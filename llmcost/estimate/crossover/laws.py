@@ -8,19 +8,46 @@ sample alike, so in both ends of the range. A fleet of whole accelerators has no
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, NotRequired, TypedDict
 
 from llmcost.units import DAY, MONTH
-
-Row = Mapping[str, Any]
 
 PROBES = (0.371, 2.93)  # of a value: no round ratio, at which whole accelerators might agree by chance
 SHARES = (0.371, 0.617)
 GROWTHS = (0.0371, 0.0617)
 POWERS = (-1, 0, 1)
 AGREED = 1e-8  # relative difference of two answers that are the same
-QUANTILES = ("centre", "p5", "p95")
+QUANTILES: tuple[Literal["centre", "p5", "p95"], ...] = ("centre", "p5", "p95")
+
+
+class Levels(TypedDict):
+    """Where training meets inference, at the centre and at the ends of its range [days of traffic at launch]."""
+
+    centre: float | None
+    p5: float | None
+    p95: float | None
+
+
+class Stop(TypedDict):
+    """The answer with one input at one value: what a page shows where its slider stands."""
+
+    input: str
+    value: float
+    training_usd: float | None
+    inference_usd_per_day: float | None
+    growth: float
+    levels: Levels
+    typed: str
+    headline: str
+    crossover_days: float | None
+    p5: float | None
+    p95: float | None
+    level: float | None
+    curve: list[list[float | None]]
+    training_power: NotRequired[int]  # of an input that keeps a law
+    inference_power: NotRequired[int]
+    alone: NotRequired[bool]  # of one that keeps none: whether it stops the others
 
 
 class Law(NamedTuple):
@@ -30,7 +57,7 @@ class Law(NamedTuple):
     inference: int
 
 
-def read_law(here: Row, probes: Sequence[Row], still: bool = False) -> Law | None:
+def read_law(here: Stop, probes: Sequence[Stop], still: bool = False) -> Law | None:
     """The law that answers at other values of an input keep; None where they keep none.
 
     `still`: the input moves neither training nor the inference of a day, and the level stays where it is.
@@ -44,7 +71,7 @@ def read_law(here: Row, probes: Sequence[Row], still: bool = False) -> Law | Non
         return None
     found = list(zip(probes, ratios, strict=True))
 
-    def power(name: str) -> int | None:
+    def power(name: Literal["training_usd", "inference_usd_per_day"]) -> int | None:
         return next((n for n in POWERS if all(_same(probe[name], here[name], r**n) for probe, r in found)), None)
 
     training, inference = power("training_usd"), power("inference_usd_per_day")
@@ -54,7 +81,7 @@ def read_law(here: Row, probes: Sequence[Row], still: bool = False) -> Law | Non
     return Law(training, inference) if all(kept) else None
 
 
-def scales(here: Row, there: Row, factor: float) -> bool:
+def scales(here: Stop, there: Stop, factor: float) -> bool:
     """Whether an answer's levels are those of another, times a factor; what one does not know is no contradiction."""
     pairs = [(here["levels"][q], there["levels"][q]) for q in QUANTILES]
     return all(a is None or b is None or _same(b, a, factor) for a, b in pairs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from llmcost.engine.numeric.spread import Spread
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.lifetime.curves import EXACT_SAMPLED, Curves, streams
 from llmcost.keys import KEYS
-from llmcost.result import Input, Range
+from llmcost.result import Input, Range, Scalar
 
 CHUNK = 32_768  # samples answered at once: what bounds the memory of a million
 FIRST = 10_000  # first samples: behind the bands of the curves and the shares of the spread
@@ -36,6 +36,32 @@ class Sampled(NamedTuple):
 NOTHING = Sampled({}, None, {})
 
 
+class Swing(NamedTuple):
+    """What one uncertain input does to the crossing, from one end of its 90 % range to the other."""
+
+    input: str
+    low: float
+    high: float
+    unit: str
+    of: str  # what moves: days or requests
+    at_low: float | None
+    at_high: float | None
+    spread_share: float  # of the variance of the crossing's rank [-]
+
+    @property
+    def width(self) -> float | None:
+        """How far the crossing moves; None where it never comes at one end."""
+        return None if self.at_low is None or self.at_high is None else abs(self.at_high - self.at_low)
+
+    def row(self) -> dict[str, Scalar]:
+        """The swing as the answer lists it."""
+        return {
+            "input": self.input, "low": self.low, "high": self.high, "unit": self.unit,
+            f"{self.of}_at_low": self.at_low, f"{self.of}_at_high": self.at_high, f"swing_{self.of}": self.width,
+            "spread_share": self.spread_share,
+        }  # fmt: skip
+
+
 def answer(make: Maker, read: Reader, numbers: Numbers, samples: int, seed: int) -> Sampled:
     """The outcome of every sample; nothing where no input is uncertain."""
     if not sampling.uncertain(numbers):
@@ -54,7 +80,7 @@ def answer(make: Maker, read: Reader, numbers: Numbers, samples: int, seed: int)
     return Sampled(outcomes, kept, inputs)
 
 
-def ranges(result: dict[str, Any], outcomes: Mapping[str, Array]) -> dict[str, Range]:
+def ranges(result: Mapping[str, Scalar], outcomes: Mapping[str, Array]) -> dict[str, Range]:
     """90 % intervals: of crossings the quantiles themselves, in which one that never comes is infinite.
 
     Where the answer at the centre is that it never comes, its median is that too, whatever half of the samples do.
@@ -66,13 +92,14 @@ def ranges(result: dict[str, Any], outcomes: Mapping[str, Array]) -> dict[str, R
         if np.isclose(p5, p95, rtol=1e-9, atol=0.0) and np.isfinite(p5):
             continue
         centre = result[name]
-        found[name] = Range(finite(p5), None, None) if centre is None else Range(finite(p5), float(centre), finite(p95))
+        at = float(centre) if isinstance(centre, float | int) else None
+        found[name] = Range(finite(p5), None, None) if at is None else Range(finite(p5), at, finite(p95))
     return found
 
 
 def sensitivity(
     make: Maker, read: Reader, numbers: Numbers, sampled: Sampled, measure: str, inputs: Mapping[str, Input]
-) -> list[dict[str, Any]]:
+) -> list[Swing]:
     """One input at a time at the ends of its own 90 % range, the others at their median; the widest swing first.
 
     `spread_share` is the squared correlation of an input (its logarithm where it is lognormal) with the rank of the
@@ -84,36 +111,30 @@ def sensitivity(
         return []
     ends = {label: sp.interval(spread) for label, (spread, _) in groups.items()}
     count = 2 * len(groups)
-    p: dict[str, Any] = {k: np.full(count, v) if _is(numbers[k]) else v for k, v in sampling.central(numbers).items()}
+    p: dict[str, Num] = dict(sampling.central(numbers))
     for i, (label, (_, tags)) in enumerate(groups.items()):
         for tag in tags:
-            p[tag][2 * i : 2 * i + 2] = ends[label]
+            moved = np.full(count, p[tag])
+            moved[2 * i : 2 * i + 2] = ends[label]
+            p[tag] = moved
     found = np.broadcast_to(read(make(p, AT_ENDS))[measure], (count,))
     moving = {label: groups[label] for i, label in enumerate(groups) if found[2 * i] != found[2 * i + 1]}
     shares = _shares(moving, sampled, measure)
     what = measure.removeprefix("crossover_")
-    rows = []
-    for i, label in enumerate(groups):
-        if label not in moving:
-            continue
-        low, high = finite(found[2 * i]), finite(found[2 * i + 1])
-        rows.append(
-            {
-                "input": label,
-                "low": ends[label][0],
-                "high": ends[label][1],
-                "unit": inputs[label].unit if label in inputs else "",
-                f"{what}_at_low": low,
-                f"{what}_at_high": high,
-                f"swing_{what}": None if low is None or high is None else abs(high - low),
-                "spread_share": shares[label],
-            }
+    swings = [
+        Swing(
+            label,
+            *ends[label],
+            inputs[label].unit if label in inputs else "",
+            what,
+            finite(low),
+            finite(high),
+            shares[label],
         )
-    return sorted(rows, key=lambda r: (r[f"swing_{what}"] is not None, -(r[f"swing_{what}"] or 0.0)))
-
-
-def _is(value: float | Spread) -> bool:
-    return isinstance(value, Spread)
+        for label, (low, high) in zip(groups, found.reshape(-1, 2), strict=True)
+        if label in moving
+    ]
+    return sorted(swings, key=lambda swing: (swing.width is not None, -(swing.width or 0.0)))
 
 
 def _groups(numbers: Numbers) -> dict[str, tuple[Spread, list[str]]]:

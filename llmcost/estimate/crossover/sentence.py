@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from llmcost import units
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY
 from llmcost.estimate.crossover.result import CrossoverResult
+from llmcost.estimate.crossover.samples import Swing
 from llmcost.result import Range
 
 NO_TRAFFIC, CROSSES, BACK, ALREADY, NEVER = (
@@ -122,30 +123,28 @@ def share(chance: float) -> str:
     return "over 99 %" if 0.99 < chance < 1.0 else f"{100.0 * chance:.0f} %"
 
 
-def most_sensitive(rows: list[dict[str, Any]]) -> str | None:
+def most_sensitive(swings: Sequence[Swing]) -> str | None:
     """The widest swings in words: `price $2.44 to $11.92/h (day 870 to 240)`."""
     parts = []
-    widest = max((row[key] or 0.0 for row in rows for key in row if key.startswith("swing_")), default=0.0)
-    for row in rows[:NAMED]:
-        swing = next(row[key] for key in row if key.startswith("swing_"))
-        if swing is not None and swing < SLIGHT * widest:
+    widest = max((swing.width or 0.0 for swing in swings), default=0.0)
+    for swing in swings[:NAMED]:
+        if swing.width is not None and swing.width < SLIGHT * widest:
             continue
-        kind = next((k.name for k in units.KINDS.values() if k.base == row["unit"]), "count")
-        name = row["input"].replace("_", " ")
-        parts.append(f"{name} {units.format_range(kind, row['low'], row['high'])} ({_moves(row)})")
+        kind = next((k.name for k in units.KINDS.values() if k.base == swing.unit), "count")
+        name = swing.input.replace("_", " ")
+        parts.append(f"{name} {units.format_range(kind, swing.low, swing.high)} ({_moves(swing)})")
     if len(parts) > 1:
-        most = max(rows, key=lambda row: row["spread_share"])
-        parts[-1] += f"; {most['input'].replace('_', ' ')} explains {most['spread_share']:.0%} of the spread"
+        most = max(swings, key=lambda swing: swing.spread_share)
+        parts[-1] += f"; {most.input.replace('_', ' ')} explains {most.spread_share:.0%} of the spread"
     return ", ".join(parts) or None
 
 
-def _moves(row: Mapping[str, Any]) -> str:
+def _moves(swing: Swing) -> str:
     """The crossing at either end of an input."""
-    if "days_at_low" not in row:
-        return " to ".join(_count(row[f"requests_at_{end}"]) for end in ("low", "high")) + " requests"
-    ends = [row["days_at_low"], row["days_at_high"]]
-    soon = all(end is not None and end < SOON for end in ends)
-    if soon:
+    ends = (swing.at_low, swing.at_high)
+    if swing.of == "requests":
+        return " to ".join(_count(end) for end in ends) + " requests"
+    if all(end is not None and end < SOON for end in ends):
         return " to ".join(day(end, True) for end in ends)
     first = "never to day" if ends[0] is None else f"day {day(ends[0])} to"
     return f"{first} {day(ends[1])}"

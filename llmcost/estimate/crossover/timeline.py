@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import NotRequired, TypeAlias, TypedDict
 
 import numpy as np
 
@@ -15,14 +15,27 @@ from llmcost.engine.numeric import spread as sp
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Num
 from llmcost.estimate.lifetime.curves import BASES, USD, Curves
 from llmcost.estimate.training import bill as billing
+from llmcost.result import Scalar
 
 POINTS, NODES = 120, 20  # of a curve that is drawn, and of the quantiles around it
 PERIODS = {"month": 1, "quarter": 3}  # months in each
 Ratios: TypeAlias = Sequence[Array] | Array | None  # the lower and the upper end over the centre
+Row: TypeAlias = dict[str, float | None]  # a point of the curve: its columns are named after the measure
 OVERTAKES, AGAIN = "inference overtakes training", "training overtakes inference again"
 
 
-def curve(both: Curves, sampled: Curves | None, basis: str, scope: str, days: Array) -> list[dict[str, Any]]:
+class Meeting(TypedDict):
+    """A day on which the curves of one measure cross."""
+
+    basis: str
+    scope: str
+    day: float
+    month: float
+    date: NotRequired[str]  # where launch has one
+    event: str
+
+
+def curve(both: Curves, sampled: Curves | None, basis: str, scope: str, days: Array) -> list[Row]:
     """Cumulative training and inference on some days, each with the 90 % interval that it has on its own."""
     columns = {"day": days} | _cumulative(both, sampled, basis, scope, days)
     total = columns[f"training_{basis}"] + columns[f"inference_{basis}"]
@@ -32,7 +45,7 @@ def curve(both: Curves, sampled: Curves | None, basis: str, scope: str, days: Ar
     return rows(columns)
 
 
-def _cumulative(both: Curves, sampled: Curves | None, basis: str, scope: str, days: Array) -> dict[str, Any]:
+def _cumulative(both: Curves, sampled: Curves | None, basis: str, scope: str, days: Array) -> dict[str, Array]:
     """Both curves, each followed by its 5 % and 95 % quantile where it is uncertain.
 
     The quantiles are of each curve on its own, as of any other figure: ratios to the median of the samples, at the
@@ -51,7 +64,7 @@ def _cumulative(both: Curves, sampled: Curves | None, basis: str, scope: str, da
     return found
 
 
-def rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
+def rows(columns: Mapping[str, Array]) -> list[Row]:
     """Columns as rows; what is not finite (a cost per token before the first token) is not known."""
     numbers = {k: np.asarray(v, dtype=float).tolist() for k, v in columns.items()}
     lists = {k: [x if math.isfinite(x) else None for x in v] for k, v in numbers.items()}
@@ -108,7 +121,7 @@ def _against(both: Curves, days: Array) -> Array:
     return np.repeat(days[:, None], samples, axis=1) if samples else days[:, None]
 
 
-def _amortised(both: Curves, days: Array, training: Array, spent: Array) -> dict[str, Any]:
+def _amortised(both: Curves, days: Array, training: Array, spent: Array) -> dict[str, Array]:
     """Training and inference spend over what has been served so far."""
     assert both.requests is not None
     each = both.figures["usd_per_request"]
@@ -121,7 +134,7 @@ def _amortised(both: Curves, days: Array, training: Array, spent: Array) -> dict
 
 def periods(
     both: Curves, sampled: Curves | None, by: str, basis: str, scope: str, end: float, start: dt.date | None
-) -> list[dict[str, Any]]:
+) -> list[dict[str, Scalar]]:
     """A row for each month or quarter up to the horizon; what periods hold adds up to the totals."""
     assert both.requests is not None
     length = PERIODS[by] * DAYS_PER_MONTH
@@ -139,27 +152,29 @@ def periods(
     }  # fmt: skip
     if basis == USD:
         found |= _amortised(both, edges[1:], trained[1:], spent[1:])
-    return [_dated(row | {by: int(row[by])}, by, start) for row in rows(found)]
+    return [_dated(row, by, start) for row in rows(found)]
 
 
-def _dated(row: dict[str, Any], by: str, start: dt.date | None) -> dict[str, Any]:
+def _dated(row: Row, by: str, start: dt.date | None) -> dict[str, Scalar]:
     """A period with its last day as a date beside its number, where launch is dated."""
-    return row if start is None else {by: row[by], "date": date(start, row["day"]), **row}
+    numbered: dict[str, Scalar] = {**row, by: int(row[by] or 0)}
+    return numbered if start is None else {by: numbered[by], "date": date(start, row["day"]), **numbered}
 
 
-def crossings(both: Curves, end: float, start: dt.date | None) -> list[dict[str, Any]]:
+def crossings(both: Curves, end: float, start: dt.date | None) -> list[Meeting]:
     """Every crossing in every measure, for the final run and for the programme."""
-    found = []
+    found: list[Meeting] = []
     for basis in BASES:
         for scope in (billing.RUN, billing.PROGRAM) if basis == USD else (billing.RUN,):
             trained = both.training(basis, scope)
             if trained is None or basis not in both.spends:
                 continue
             for crossing in engine.crossings(both.spends[basis], float(trained), both.plans[basis], end):
-                row = {"basis": basis, "scope": scope, "day": crossing.day, "month": crossing.day / DAYS_PER_MONTH}
-                if start is not None:
-                    row["date"] = date(start, crossing.day)
-                found.append(row | {"event": AGAIN if crossing.back else OVERTAKES})
+                day = date(start, crossing.day)
+                event = AGAIN if crossing.back else OVERTAKES
+                month = crossing.day / DAYS_PER_MONTH
+                row = Meeting(basis=basis, scope=scope, day=crossing.day, month=month, event=event)
+                found.append(row if day is None else {**row, "date": day})
     return found
 
 
