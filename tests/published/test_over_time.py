@@ -16,6 +16,7 @@ import pytest
 from llmcost import api
 from llmcost.errors import LlmcostError
 from llmcost.estimate.compare.answer import Table
+from llmcost.estimate.compare.ranked import Ranked
 from llmcost.estimate.compare.sentence import headline
 from tests.conftest import Cli
 
@@ -80,11 +81,10 @@ def test_every_course_is_compared_and_crossed(course: str) -> None:
 
 def test_the_order_of_samples_is_not_contradicted() -> None:
     """What costs least at the medians may be the dearer one more often: the sentence names the likely one first."""
-    rows = [
-        {"name": "a", "usd_per_month": 1.0, "probability_cheapest": 0.3},
-        {"name": "b", "usd_per_month": 1.1, "probability_cheapest": 0.7},
+    both = [
+        Ranked(name, {"usd_per_month": usd}, ratio=usd, probability_cheapest=chance)
+        for name, usd, chance in (("a", 1.0, 0.3), ("b", 1.1, 0.7))
     ]
-    both = [{**row, "feasible": True, "ratio": row["usd_per_month"], "p5": None, "p95": None} for row in rows]
     text = headline(Table([], both, "usd_per_month", both[0], None))
     assert text.startswith("b is the cheapest in 70 % of samples, a in 30 %")
 

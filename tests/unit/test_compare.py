@@ -13,6 +13,7 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.compare import along, baseline, blocks, replicas
 from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.compare.answer import Table
+from llmcost.estimate.compare.ranked import Beside, Ranked
 from llmcost.estimate.compare.sentence import pays
 from llmcost.keys import KEYS
 from llmcost.scenario import resolve
@@ -244,14 +245,17 @@ def test_what_is_no_answer_is_refused(broken: dict[str, Any]) -> None:
 
 def test_names_with_commas_are_quoted_inside_the_sentence() -> None:
     """Three names, two of them with commas, stay three in the sentence."""
-    row = {"cheaper_above": "train", "break_even_p5_requests": 1e6, "break_even_p95_requests": 1e6}
-    rows = [{"name": "train", "feasible": True, "upfront_usd": 1e6}, {"name": "x", "feasible": True, "upfront_usd": 0}]
-    beside = [
+    rows = [Ranked("train", {"upfront_usd": 1e6}), Ranked("x", {"upfront_usd": 0.0})]
+    row: Beside = {
+        "name": "buy", "other": "train", "delta_usd": 1.0, "probability_cheaper": 0.5, "cheaper_above": "train",
+        "break_even_requests": 1e6, "break_even_p5_requests": 1e6, "break_even_p95_requests": 1e6,
+        "break_even_usd": 1.0, "break_even_p5_usd": 1.0, "break_even_p95_usd": 1.0,
+    }  # fmt: skip
+    beside: list[Beside] = [
         {**row, "name": "train", "other": "fetch, own", "break_even_requests": 2e6},
-        {**row, "name": "buy", "other": "train", "break_even_requests": 1e6, "break_even_usd": 1.0,
-         "break_even_p5_usd": 1.0, "break_even_p95_usd": 1.0},
-        {**row, "name": "tune, full", "other": "train", "break_even_requests": None, "cheaper_above": "tune, full"},
-    ]  # fmt: skip
+        row,
+        {**row, "name": "tune, full", "break_even_requests": None, "cheaper_above": "tune, full"},
+    ]
     found = pays(Table([], rows, None, None, None), beside)
     assert found.text == (
         " Train pays from 1.00M/day against buy; from 2.00M/day against 'fetch, own'; against the other at no volume."

@@ -11,7 +11,8 @@ import numpy.typing as npt
 Array: TypeAlias = npt.NDArray[np.float64]
 Num: TypeAlias = float | Array  # one value, or samples or alternatives: everything broadcasts
 Flags: TypeAlias = bool | npt.NDArray[np.bool_]
-Index: TypeAlias = int | npt.NDArray[np.intp]
+Places: TypeAlias = npt.NDArray[np.intp]
+Index: TypeAlias = int | Places
 
 HOURS_PER_DAY = 24
 SECONDS_PER_HOUR = 3600.0

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from llmcost.engine.numeric.kinds import Array, Flags, Num
+from llmcost.engine.numeric.kinds import Array, Flags, Num, Places
 
 MOST_POINTS = 50_000  # evaluations of a range
 ROUNDS = 60  # halvings: 2^-60 of a range is below the spacing of doubles
@@ -156,7 +156,7 @@ def _gap(known: Sampled) -> Array:
     return np.where(both, 0.0, known.first - np.where(both, 0.0, known.second))
 
 
-def last_change(gap: Array, x: Array) -> tuple[Array, Array]:
+def last_change(gap: Array, x: Array) -> tuple[Array, Places]:
     """The last place of a range where the sign of many curves changes, one per column, and the interval it is in.
 
     Inside its interval a curve is taken as straight over the logarithm of x. Infinite, and interval -1, where the sign

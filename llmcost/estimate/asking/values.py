@@ -243,6 +243,11 @@ def named(p: Mapping[str, object], name: str) -> Num:
     return cast(Num, p[name])
 
 
+def by_name(out: ServingFigures) -> dict[str, Num]:
+    """Figures of a service under their names, those of the model alone left out."""
+    return {name: named(out, name) for name in out if name != "own"}
+
+
 def owning_numbers(p: Mapping[str, object]) -> OwningNumbers:
     """Numbers under the names of what owning takes."""
     return cast(OwningNumbers, p)

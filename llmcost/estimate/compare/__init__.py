@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from msgspec import structs
 
@@ -14,8 +14,9 @@ from llmcost.estimate.compare import along, alternatives, answer, crossing, fron
 from llmcost.estimate.compare.alternatives import Alternative, Axis
 from llmcost.estimate.compare.answer import Table
 from llmcost.estimate.compare.blocks import Block, planned, singles
+from llmcost.estimate.compare.ranked import Beside
 from llmcost.estimate.compare.sentence import Told
-from llmcost.result import Estimate
+from llmcost.result import Estimate, Scalar
 
 __all__ = ["Alternative", "compare"]
 
@@ -86,12 +87,12 @@ def compare(
 class _Over(NamedTuple):
     """What days that are unlike one another add to an answer."""
 
-    pairs: list[dict[str, Any]]
-    arrays: Mapping[str, list[dict[str, Any]]] = {}
+    pairs: list[Beside]
+    arrays: Mapping[str, list[dict[str, Scalar]]] = {}
     told: Told = Told()
 
 
-def _over_time(table: Table, beside: list[dict[str, Any]], by: str | None) -> _Over:
+def _over_time(table: Table, beside: list[Beside], by: str | None) -> _Over:
     """The months of a comparison whose traffic, prices or training change, or that asks for them."""
     moving = any(block.case.moving for block in table.blocks)
     found = overtime.paths(table) if moving or by is not None else []
@@ -130,7 +131,7 @@ def _crossed(
     figure = crossing.figure_of(line, table.deciding)
     curves = [along.curve(alternative, line, figure, catalog) for alternative in every]
     met, whole = crossing.crossings(curves, line)
-    rows: dict[str, list[dict[str, Any]]] = {
+    rows = {
         name: [c.row(line.key.name, figure) for c in met if c.meeting.exact is exact]
         for name, exact in (("crossings", True), ("jumps", False))
     }

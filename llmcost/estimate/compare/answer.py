@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
-from llmcost.engine.numeric.kinds import Array, finite
-from llmcost.errors import LlmcostError, did_you_mean, raise_all
+from llmcost.engine.numeric.kinds import Array, Num, finite
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Number
 from llmcost.estimate.compare.blocks import Block, Streams, centre
+from llmcost.estimate.compare.ranked import Ranked, chosen, ordered
 from llmcost.estimate.lifetime.curves import EXACT_SAMPLED
 from llmcost.keys import KEYS
-from llmcost.result import Estimate, Input, Range, Warning
+from llmcost.result import Estimate, Input, Range, Scalar, Warning
 from llmcost.terms import compared
 
 # What decides which is cheapest: the first that every feasible alternative has.
@@ -32,9 +32,9 @@ class Table(NamedTuple):
     """Rows of a comparison, in the order asked for, and what ranks them."""
 
     blocks: list[Block]
-    rows: list[dict[str, Any]]
+    rows: list[Ranked]
     deciding: str | None
-    cheapest: dict[str, Any] | None
+    cheapest: Ranked | None
     samples: Array | None  # of the deciding figure: (feasible alternatives, samples)
 
 
@@ -43,23 +43,21 @@ def estimate(
 ) -> Estimate:
     """The answer from alternatives side by side, under its sentence."""
     rows, cheapest, deciding = table.rows, table.cheapest, table.deciding
-    result: dict[str, Any] = {
-        "name": cheapest["name"] if cheapest else None,
+    result: dict[str, Scalar] = {
+        "name": cheapest.name if cheapest else None,
         "deciding": deciding,
         "count": len(rows),
-        "infeasible": sum(not row["feasible"] for row in rows),
+        "infeasible": sum(not row.feasible for row in rows),
     }
     held = held_equal(table.blocks)
     if held:
         result["held_equal"] = held
-    ranges, at_price = {}, {}
+    ranges: dict[str, Range] = {}
+    at_price: dict[str, Range] = {}
     if cheapest is not None and deciding is not None:
-        result[deciding] = cheapest[deciding]
-        result["probability_cheapest"] = cheapest["probability_cheapest"]
-        if cheapest["p5"] is not None:
-            ranges[deciding] = Range(cheapest["p5"], cheapest[deciding], cheapest["p95"])
-        if cheapest["p5_at_price"] is not None:
-            at_price[deciding] = Range(cheapest["p5_at_price"], cheapest[deciding], cheapest["p95_at_price"])
+        result |= {deciding: cheapest.amount(deciding), "probability_cheapest": cheapest.probability_cheapest}
+        ranges |= {} if cheapest.whole is None else {deciding: cheapest.whole}
+        at_price |= {} if cheapest.with_prices is None else {deciding: cheapest.with_prices}
     return Estimate(
         command="compare",
         headline=headline,
@@ -77,16 +75,17 @@ def tabulated(blocks: list[Block]) -> Table:
     """Figures of every alternative, its place among the others, and how sure that is."""
     names = differing(blocks)
     rows = [row for block in blocks for row in _rows(block, names)]
-    feasible = [row for row in rows if row["feasible"]]
-    lasting = any(row["upfront_usd"] for row in feasible) or any(block.case.moving for block in blocks)
+    feasible = [row for row in rows if row.feasible]
+    lasting = any(row.figures["upfront_usd"] for row in feasible) or any(block.case.moving for block in blocks)
     order = LASTING if lasting else RECURRING
-    deciding = next((k for k in order if feasible and all(row[k] is not None for row in feasible)), None)
+    deciding = next((k for k in order if feasible and all(row.figures[k] is not None for row in feasible)), None)
     if deciding is None:
         return Table(blocks, rows, None, None, None)
-    cheapest = min(feasible, key=lambda row: float(row[deciding]))
+    cheapest = min(feasible, key=lambda row: row.amount(deciding))
+    least = cheapest.amount(deciding)
     for row in feasible:
-        row["ratio"] = row[deciding] / cheapest[deciding] if cheapest[deciding] else None
-        row["range_of"] = deciding
+        row.ratio = row.amount(deciding) / least if least else None
+        row.range_of = deciding
     whole = [block.numbers for block in blocks]
     held = [block.case.at_prices(numbers) for block, numbers in zip(blocks, whole, strict=True)]
     samples = _sampled(blocks, rows, deciding, whole)
@@ -95,9 +94,10 @@ def tabulated(blocks: list[Block]) -> Table:
     return Table(blocks, rows, deciding, cheapest, samples)
 
 
-def _rows(block: Block, names: Sequence[str]) -> list[dict[str, Any]]:
+def _rows(block: Block, names: Sequence[str]) -> list[Ranked]:
     """A row per alternative of a block."""
-    figures, service = {} if block.case.reason else centre(block), block.case.service
+    figures: dict[str, Num] = {} if block.case.reason else centre(block)
+    service = block.case.service
     count, most = len(block.names), None if service is None else service.fleet_gpus
     columns = {k: np.broadcast_to(figures[k], (count,)).tolist() for k in compared() if k in figures}
     given = {k: v.value for k, v in block.case.inputs.items() if k in names}
@@ -110,13 +110,7 @@ def _rows(block: Block, names: Sequence[str]) -> list[dict[str, Any]]:
         if most is not None and needed is not None and needed > most:
             reason = f"the traffic needs {needed:,.0f} accelerators, {most:,} are given"
         inputs = {**given, **{k: v[i] for k, v in axes.items() if k in names}}
-        row = {"name": name, "inputs": inputs, "feasible": not reason, "ratio": None, **values}
-        row |= {"at_launch": True} if block.case.moving else {}
-        found.append(
-            row
-            | dict.fromkeys(("range_of", "p5", "p95", "p5_at_price", "p95_at_price", "probability_cheapest"))
-            | {"reason": reason or None}
-        )
+        found.append(Ranked(name, values, inputs, reason or None, block.case.moving))
     return found
 
 
@@ -127,7 +121,7 @@ def differing(blocks: list[Block]) -> list[str]:
     axes = {_label(k, b) for b in blocks for k, v in {**b.axes, **b.picked}.items() if len(v) > 1}
     first = every[0]
 
-    def known(inputs: Mapping[str, Input], name: str) -> Any:
+    def known(inputs: Mapping[str, Input], name: str) -> object:
         return inputs[name].value if name in inputs else None
 
     found = [n for n in names if n in axes or any(known(i, n) != known(first, n) for i in every)]
@@ -170,7 +164,7 @@ def sample_count(blocks: list[Block]) -> tuple[int, int]:
 
 
 def _sampled(
-    blocks: list[Block], rows: list[dict[str, Any]], deciding: str, numbers: Sequence[Mapping[str, Number]]
+    blocks: list[Block], rows: list[Ranked], deciding: str, numbers: Sequence[Mapping[str, Number]]
 ) -> Array | None:
     """Samples of the deciding figure of every feasible alternative; None where nothing is uncertain."""
     count, seed = sample_count(blocks)
@@ -178,7 +172,7 @@ def _sampled(
         return None
     streams, found, at = Streams(count, seed), [], 0
     for block, own in zip(blocks, numbers, strict=True):
-        kept = [i for i in range(len(block.names)) if rows[at + i]["feasible"]]
+        kept = [i for i in range(len(block.names)) if rows[at + i].feasible]
         at += len(block.names)
         if not kept:
             continue
@@ -190,36 +184,34 @@ def _sampled(
     return np.concatenate(found)
 
 
-def _drawn(block: Block, p: Mapping[str, Any], deciding: str, rows: int, count: int) -> Array:
+def _drawn(block: Block, p: Mapping[str, Num], deciding: str, rows: int, count: int) -> Array:
     """Samples of a figure of some alternatives: (alternatives, samples)."""
     if not block.case.moving:
         return np.broadcast_to(block.at(p, EXACT_SAMPLED)[deciding], (rows, count))
     parts = []
     for start in range(0, count, MOVING_CHUNK):
-        some = {k: v[start : start + MOVING_CHUNK] if np.ndim(v) else v for k, v in p.items()}
+        some = {k: v[start : start + MOVING_CHUNK] if isinstance(v, np.ndarray) else v for k, v in p.items()}
         size = min(MOVING_CHUNK, count - start)
         parts.append(np.broadcast_to(block.at(some, EXACT_SAMPLED)[deciding], (rows, size)))
     return np.concatenate(parts, axis=1)
 
 
-def _spread(rows: list[dict[str, Any]], deciding: str, samples: Array | None, settled: Array | None) -> None:
+def _spread(rows: list[Ranked], deciding: str, samples: Array | None, settled: Array | None) -> None:
     """The 90 % interval of each alternative without and with prices, and how often it is the cheapest of one draw."""
     if samples is None:
         return
     least = samples == samples.min(axis=0)
     chance = (least / least.sum(axis=0)).mean(axis=1)
     for i, row in enumerate(rows):
-        row["probability_cheapest"] = float(chance[i])
+        row.probability_cheapest = float(chance[i])
         whole, held = sampling.spreads(_range(row, deciding, settled, i), _range(row, deciding, samples, i))
-        for of, tail in ((whole.get(deciding), ""), (held.get(deciding), "_at_price")):
-            if of is not None:
-                row |= {f"p5{tail}": of.p5, f"p95{tail}": of.p95}
+        row.whole, row.with_prices = whole.get(deciding), held.get(deciding)
 
 
-def _range(row: Mapping[str, Any], deciding: str, samples: Array | None, i: int) -> dict[str, Range]:
+def _range(row: Ranked, deciding: str, samples: Array | None, i: int) -> dict[str, Range]:
     if samples is None:
         return {}
-    return sampling.ranges({deciding: row[deciding]}, {deciding: np.ascontiguousarray(samples[i])})
+    return sampling.ranges({deciding: row.amount(deciding)}, {deciding: np.ascontiguousarray(samples[i])})
 
 
 QUALITY = ("model", "params", "params_active", "api", "method", "tokens", "teacher", "dtype", "serve_dtype", "isl")
@@ -232,74 +224,6 @@ def held_equal(blocks: list[Block]) -> str:
         return ""
     alike = shared(blocks)
     return ", ".join(["quality of the answers (not predicted)", *(k.replace("_", " ") for k in WORK if k in alike)])
-
-
-def ordered(rows: list[dict[str, Any]], sort: str | None) -> list[dict[str, Any]]:
-    """Rows by a column, those that are not feasible last; by cost without one.
-
-    Raises
-    ------
-    LlmcostError
-        No such column.
-    """
-    if sort is None or sort == "ratio":
-        return sorted(rows, key=lambda row: (not row["feasible"], row["ratio"] or 0.0))
-    key = _column("--sort", sort, rows)
-
-    def place(row: Mapping[str, Any]) -> tuple[bool, bool, bool, str, float]:
-        value = row[key] if key in row else row["inputs"].get(key)
-        text = isinstance(value, str)
-        return (
-            not row["feasible"],
-            value is None,
-            text,
-            str(value) if text else "",
-            0.0 if text else float(value or 0.0),
-        )
-
-    return sorted(rows, key=place)
-
-
-def chosen(rows: list[dict[str, Any]], columns: str | None) -> list[dict[str, Any]]:
-    """Rows with the columns asked for; the name, and why a row is not feasible, always stay.
-
-    Raises
-    ------
-    LlmcostError
-        No such column; all of them at once.
-    """
-    if columns is None:
-        return rows
-    findings: list[LlmcostError] = []
-    keys: list[str] = []
-    for text in columns.split(","):
-        try:
-            keys.append(_column("--columns", text.strip(), rows))
-        except LlmcostError as error:
-            findings.append(error)
-    raise_all(findings)
-    return [
-        {
-            "name": row["name"],
-            "inputs": {k: v for k, v in row["inputs"].items() if k in keys},
-            "feasible": row["feasible"],
-            **{k: row[k] for k in keys if k in row},
-            "reason": row["reason"],
-        }
-        for row in rows
-    ]
-
-
-def _column(option: str, name: str, rows: list[dict[str, Any]]) -> str:
-    """The column of a name, which may be written as an option is."""
-    known = {*rows[0], *(key for row in rows for key in row["inputs"])} - {"inputs"}
-    key = name.replace("-", "_")
-    if key in known:
-        return key
-    raise LlmcostError(
-        f"{option} {units.shown(name)}: no such column",
-        did_you_mean(key, known) or f"one of {', '.join(sorted(known))}",
-    )
 
 
 def _warnings(blocks: list[Block]) -> list[Warning]:

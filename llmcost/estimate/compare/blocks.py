@@ -13,6 +13,7 @@ from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, Array, Num
 from llmcost.engine.numeric.spread import Spread
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Number
+from llmcost.estimate.asking.values import by_name
 from llmcost.estimate.compare import replicas
 from llmcost.estimate.compare.alternatives import Alternative, Axis, Cell, cells, labels, name_of
 from llmcost.estimate.lifetime import case as cases
@@ -280,8 +281,8 @@ class Streams:
         return self._drawn[name, index]
 
 
-def centre(block: Block) -> dict[str, Any]:
+def centre(block: Block) -> dict[str, Num]:
     """Figures of a block at the medians, its latencies among them: one value per alternative, or one for all."""
     p = sampling.central(block.numbers)
-    found: dict[str, Any] = {**block.at(p), **latencies(block.case, block.laid(p))}
-    return {k: np.asarray(v)[..., 0] if np.ndim(v) else v for k, v in found.items()}
+    found = block.at(p) | by_name(latencies(block.case, block.laid(p)))
+    return {k: v[..., 0] if isinstance(v, np.ndarray) and v.ndim else v for k, v in found.items()}

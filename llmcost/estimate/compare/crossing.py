@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.compare.sentence import money
 from llmcost.estimate.lifetime.case import Case
 from llmcost.keys import Key, all_keys
+from llmcost.result import Scalar
 
 REACH = 1_000.0  # the range around the present value where none was said
 BELOW = 0.999  # of the ceiling
@@ -32,7 +33,7 @@ class Crossing(NamedTuple):
     second: str
     meeting: roots.Meeting
 
-    def row(self, key: str, figure: str) -> dict[str, Any]:
+    def row(self, key: str, figure: str) -> dict[str, Scalar]:
         """Its row in the answer."""
         below, above = (self.first, self.second) if self.meeting.first_below else (self.second, self.first)
         return {

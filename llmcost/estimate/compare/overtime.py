@@ -6,7 +6,7 @@ import datetime as dt
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,12 +19,13 @@ from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare.answer import Table, sample_count
 from llmcost.estimate.compare.blocks import Block, Streams, laid
+from llmcost.estimate.compare.ranked import Beside, Ranked
 from llmcost.estimate.compare.sentence import Told
 from llmcost.estimate.crossover.timeline import PERIODS, date
 from llmcost.estimate.lifetime import growth
 from llmcost.estimate.lifetime.curves import EXACT, EXACT_SAMPLED, USD, Curves, curves
 from llmcost.estimate.serving.bought import Bought
-from llmcost.result import Range
+from llmcost.result import Range, Scalar
 
 SAMPLES = 500  # behind the range of a month
 MOST = 8  # alternatives that are followed
@@ -35,7 +36,7 @@ INSTANT = 1e-5  # days: the end of a month is just before the next one begins
 class Path(NamedTuple):
     """What an alternative takes over time: the centre in the first column, samples in the others."""
 
-    row: dict[str, Any]
+    row: Ranked
     bought: bool
     scope: str
     centre: Curves
@@ -48,7 +49,7 @@ class Path(NamedTuple):
     @property
     def name(self) -> str:
         """The name of the alternative."""
-        return str(self.row["name"])
+        return self.row.name
 
     def by(self, day: float) -> float:
         """All that is spent by a day, at the centre [USD]."""
@@ -57,7 +58,7 @@ class Path(NamedTuple):
 
 def paths(table: Table) -> list[Path]:
     """The paths of up to eight feasible alternatives, in the order of the table; none where there is no traffic."""
-    feasible = [row for row in table.rows if row["feasible"]]
+    feasible = [row for row in table.rows if row.feasible]
     ends = {block.case.horizon_days for block in table.blocks if not block.case.reason}
     if table.deciding is None or len(feasible) > MOST or len(ends) != 1 or None in ends:
         return []
@@ -67,13 +68,13 @@ def paths(table: Table) -> list[Path]:
     streams, found, at = Streams(min(count or SAMPLES, SAMPLES), seed), [], 0
     for block in table.blocks:
         rows = table.rows[at : at + len(block.names)]
-        found += [_path(row, block.some([i]), streams, edges, end) for i, row in enumerate(rows) if row["feasible"]]
+        found += [_path(row, block.some([i]), streams, edges, end) for i, row in enumerate(rows) if row.feasible]
         at += len(block.names)
     known = [path for path in found if path is not None]
     return known if len(known) == len(found) else []
 
 
-def _path(row: dict[str, Any], block: Block, streams: Streams, edges: Array, end: float) -> Path | None:
+def _path(row: Ranked, block: Block, streams: Streams, edges: Array, end: float) -> Path | None:
     """One alternative at the centre and over the samples; None where its dollars are not known."""
     fixed = {k: v[0] for k, v in block.axes.items()}
     p, case = laid(sampling.central(block.numbers), fixed), block.case
@@ -143,12 +144,13 @@ def _alike(a: Array, b: Array) -> tuple[Array, Array]:
     return found[0], found[1]
 
 
-def beside(row: dict[str, Any], a: Path, b: Path, start: dt.date | None) -> dict[str, Any]:
+def beside(row: Beside, a: Path, b: Path, start: dt.date | None) -> Beside:
     """What a pair says of time: when the other is cheaper to run, and when it has cost less in all."""
     found = turn(a, b)
     day, low, high = _same_spend(a, b)
     changes = found.month > 1.0
-    return row | {
+    return {
+        **row,
         "cheaper_later": found.later.name if changes else None,
         "cheaper_from_month": found.month if changes else None,
         "cheaper_from_p5_month": finite(found.earliest) if changes else None,
@@ -177,7 +179,7 @@ def _same_spend(a: Path, b: Path) -> tuple[float | None, float | None, float | N
     return finite(days[0]), finite(min(low, days[0])), finite(max(high, days[0]))
 
 
-def rows(every: Sequence[Path], by: str, start: dt.date | None) -> list[dict[str, Any]]:
+def rows(every: Sequence[Path], by: str, start: dt.date | None) -> list[dict[str, Scalar]]:
     """A row for each period and alternative: spend in it and by its end, requests, accelerators, which is cheapest.
 
     Raises
@@ -218,7 +220,7 @@ def told(every: Sequence[Path]) -> Told:
     text = f"{_do(now)} now; {found.later.name} is cheaper to run from month {found.month:,.0f}{_range(found)}"
     if found.later.spent[0, 0] != found.before.spent[0, 0]:
         text += _in_all(found.later, found.before)
-    result = {"cheaper_later": found.later.name, "cheaper_from_month": found.month}
+    result: dict[str, Scalar] = {"cheaper_later": found.later.name, "cheaper_from_month": found.month}
     ends = Range(finite(found.earliest), found.month, finite(found.latest))
     return Told(f"{text}.", result, {} if found.earliest == found.latest else {"cheaper_from_month": ends})
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from llmcost import units
 from llmcost.estimate.compare.answer import Table
-from llmcost.result import Range
+from llmcost.estimate.compare.ranked import Beside, Ranked
+from llmcost.result import Range, Scalar
 
 EQUAL, CLOSE = 1e-9, 0.02  # ratios that are one cost; chances that are told apart
 WHAT = {
@@ -20,37 +21,37 @@ def headline(table: Table) -> str:
     """Which is cheapest, by how much, and how sure that is."""
     rows, cheapest, deciding = table.rows, table.cheapest, table.deciding
     if cheapest is None or deciding is None:
-        nothing = not any(row["feasible"] for row in rows)
+        nothing = not any(row.feasible for row in rows)
         return "None of these alternatives is feasible." if nothing else "These alternatives have no cost in common."
-    feasible = [row for row in rows if row["feasible"]]
-    equal = [row["name"] for row in feasible if row["ratio"] and row["ratio"] <= 1.0 + EQUAL]
+    feasible = [row for row in rows if row.feasible]
+    equal = [row.name for row in feasible if row.ratio and row.ratio <= 1.0 + EQUAL]
     last = equal[1] if len(equal) == 2 else f"{len(equal) - 1} more"
-    text = f"{cheapest['name']} is cheapest" if len(equal) < 2 else f"{equal[0]} and {last} are cheapest alike"
-    text += f" at {money(deciding, cheapest[deciding])}"
-    if cheapest["p5"] is not None:
-        ends = ("p5", "p95") if cheapest["p5_at_price"] is None else ("p5_at_price", "p95_at_price")
-        low, high = (units.format(kind_of(deciding), cheapest[q]).partition("/")[0] for q in ends)
+    text = f"{cheapest.name} is cheapest" if len(equal) < 2 else f"{equal[0]} and {last} are cheapest alike"
+    text += f" at {money(deciding, cheapest.amount(deciding))}"
+    ends = cheapest.with_prices or cheapest.whole
+    if ends is not None:
+        low, high = (units.format(kind_of(deciding), end).partition("/")[0] for end in (ends.p5, ends.p95))
         text += f" ({low} to {high})"
-    dearest = max(feasible, key=lambda row: row["ratio"] or 1.0)
-    if dearest["ratio"] and dearest["ratio"] > 1:
-        other = dearest["name"] if len(feasible) == 2 else "the dearest"
-        text += f"; {other} costs {units.number(dearest['ratio'])} x as much"
-    chance = cheapest["probability_cheapest"]
+    dearest = max(feasible, key=lambda row: row.ratio or 1.0)
+    if dearest.ratio and dearest.ratio > 1:
+        other = dearest.name if len(feasible) == 2 else "the dearest"
+        text += f"; {other} costs {units.number(dearest.ratio)} x as much"
+    chance = cheapest.probability_cheapest
     if chance is not None and len(equal) < 2 <= len(feasible) and chance < 0.995:
-        likely = max(feasible, key=lambda row: row["probability_cheapest"])
-        if likely["probability_cheapest"] > chance + CLOSE:
+        likely = max(feasible, key=lambda row: row.probability_cheapest or 0.0)
+        if (likely.probability_cheapest or 0.0) > chance + CLOSE:
             return f"{_likelier(likely, cheapest, deciding)}."
         text += f"; it is cheapest in {100 * chance:.0f} % of samples"
     return text + "."
 
 
-def _likelier(likely: Mapping[str, Any], cheapest: Mapping[str, Any], deciding: str) -> str:
+def _likelier(likely: Ranked, cheapest: Ranked, deciding: str) -> str:
     """The sentence where what costs least with every input at its median is not what is the cheapest most often."""
-    shares = [f"{100 * row['probability_cheapest']:.0f} %" for row in (likely, cheapest)]
-    amounts = [money(deciding, row[deciding]) for row in (likely, cheapest)]
+    shares = [f"{100 * (row.probability_cheapest or 0.0):.0f} %" for row in (likely, cheapest)]
+    amounts = [money(deciding, row.amount(deciding)) for row in (likely, cheapest)]
     return (
-        f"{likely['name']} is the cheapest in {shares[0]} of samples, {cheapest['name']} in {shares[1]}; with every "
-        f"input at its median it costs {amounts[0]}, {cheapest['name']} {amounts[1]}"
+        f"{likely.name} is the cheapest in {shares[0]} of samples, {cheapest.name} in {shares[1]}; with every "
+        f"input at its median it costs {amounts[0]}, {cheapest.name} {amounts[1]}"
     )
 
 
@@ -58,39 +59,43 @@ class Told(NamedTuple):
     """A sentence, its numbers and their ranges."""
 
     text: str = ""
-    result: Mapping[str, Any] = {}
+    result: Mapping[str, Scalar] = {}
     ranges: Mapping[str, Range] = {}
 
 
-def pays(table: Table, beside: list[dict[str, Any]]) -> Told:
+def pays(table: Table, beside: list[Beside]) -> Told:
     """From which traffic on what costs most up front pays, against each other that it ever beats; empty without one."""
-    spent = [row for row in table.rows if row["feasible"] and row["upfront_usd"]]
+    spent = [row for row in table.rows if row.feasible and row.figures["upfront_usd"]]
     if not spent or not beside:
         return Told()
-    name = str(max(spent, key=lambda row: float(row["upfront_usd"]))["name"])
+    name = max(spent, key=lambda row: row.amount("upfront_usd")).name
     mine = [row for row in beside if name in (row["name"], row["other"]) and "cheaper_above" in row]
     wins = [row for row in mine if row["cheaper_above"] == name and row["break_even_requests"]]
     if not mine:
         return Told()
-    result: dict[str, Any] = {"pays": name, "never_against": len(mine) - len(wins)}
+    lost = len(mine) - len(wins)
+    result: dict[str, Scalar] = {"pays": name, "never_against": lost}
     said = f" {_named(name[:1].upper() + name[1:])} pays"
     if not wins:
         return Told(f"{said} at no volume.", result)
-    wins.sort(key=lambda row: float(row["break_even_requests"]))
+    wins.sort(key=lambda row: row["break_even_requests"] or 0.0)
     texts = [f"from {_volume(row)} against {_named(_other(row, name))}" for row in wins[:3]]
-    lost = result["never_against"]
     others = "other" if lost == 1 else f"{lost} others"
     never = f"; against the {others} at no volume" if lost else ""
     first = wins[0]
-    keys = ("break_even_requests", "break_even_usd")
-    result |= {"pays_against": _other(first, name), **{k: first[k] for k in keys}}
-    ends = {k: [first[k.replace("even_", f"even_{q}_")] for q in ("p5", "p95")] for k in keys}
-    ranges = {k: Range(low, first[k], high) for k, (low, high) in ends.items() if low != high}
+    found = {
+        "break_even_requests": Range(
+            first["break_even_p5_requests"], first["break_even_requests"], first["break_even_p95_requests"]
+        ),
+        "break_even_usd": Range(first["break_even_p5_usd"], first["break_even_usd"], first["break_even_p95_usd"]),
+    }
+    result |= {"pays_against": _other(first, name), **{k: of.p50 for k, of in found.items()}}
+    ranges = {k: of for k, of in found.items() if of.p5 != of.p95}
     return Told(f"{said} {'; '.join(texts)}{never}.", result, ranges)
 
 
-def _other(row: Mapping[str, Any], name: str) -> str:
-    return str(row["other"] if row["name"] == name else row["name"])
+def _other(row: Beside, name: str) -> str:
+    return row["other"] if row["name"] == name else row["name"]
 
 
 def _named(name: str) -> str:
@@ -98,7 +103,7 @@ def _named(name: str) -> str:
     return f"'{name}'" if "," in name else name
 
 
-def _volume(row: Mapping[str, Any]) -> str:
+def _volume(row: Beside) -> str:
     low, high = row["break_even_p5_requests"], row["break_even_p95_requests"]
     ends = [None if v is None else units.format("per_day", v).partition("/")[0] for v in (low, high)]
     text = units.format("per_day", row["break_even_requests"])
