@@ -5,11 +5,17 @@ Everything on screen is in this tree, so everything on screen is in the JSON.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from msgspec import Struct, field
 
 Scalar = float | int | str | bool | None
+
+
+def cells(row: Mapping[str, object]) -> dict[str, Scalar]:
+    """What a typed row says, as an answer lists it."""
+    return cast(dict[str, Scalar], dict(row))
 
 
 class Range(Struct, frozen=True):

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 from llmcost.engine.numeric.kinds import Z95
 from llmcost.estimate.asking.subject import Chip
+
+
+class MemoryRow(TypedDict):
+    """One part as an answer lists it, with its 90 % interval; what is left over has none."""
+
+    name: str
+    bytes: float
+    p5: float | None
+    p95: float | None
 
 
 class Part(NamedTuple):
@@ -18,14 +27,14 @@ class Part(NamedTuple):
     spread: float = 0.0  # standard deviation of ln, over its median [-]
     less: float | None = None  # of the part below its median, over it; as much as above where none is given [-]
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> MemoryRow:
         """The part with its 90 % interval [bytes]."""
         wide = math.exp(Z95 * self.spread)
         low = 1.0 / wide if self.less is None else max(1.0 - Z95 * self.less, 0.0)
         return {"name": self.name, "bytes": self.bytes, "p5": self.bytes * low, "p95": self.bytes * wide}
 
 
-def memory_rows(device: Chip, parts: Iterable[Part]) -> list[dict[str, Any]]:
+def memory_rows(device: Chip, parts: Iterable[Part]) -> list[MemoryRow]:
     """Every part of an accelerator's memory; what is left of the driver's total is the last row."""
     every = [part for part in parts if part.bytes > 0]
     total = driver_bytes(device)

@@ -6,7 +6,7 @@ Floats, samples or an axis of alternatives alike; a name that a question does no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TypedDict, cast
+from typing import NotRequired, TypedDict, cast
 
 from llmcost.engine.numeric.kinds import Num
 
@@ -112,6 +112,35 @@ class TrainingFigures(TypedDict, total=False):
     run_usd: Num
     program_usd: Num
     total_usd: Num
+
+
+class StepFacts(TypedDict):
+    """What an answer says of the step and its layout."""
+
+    step_seconds: Num
+    hfu: Num
+    global_batch_tokens: float
+    memory_bytes_per_gpu: Num
+    fits_probability: float
+    binds: str
+    tp: int
+    pp: int
+    vpp: int
+    dp: int
+    cp: int
+    ep: int
+    zero: int
+    micro_batch: int
+    recompute: str
+    runner_up: NotRequired[str]
+
+
+class StepRow(TypedDict):
+    """Where a part of the step goes."""
+
+    name: str
+    seconds: Num
+    step_share: Num
 
 
 class TimeNumbers(TypedDict, total=False):

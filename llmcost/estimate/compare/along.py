@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.figures import figures
 from llmcost.keys import SERVE, Key
 from llmcost.keys.demand import KEYS as OVER_TIME
-from llmcost.scenario import Setting
+from llmcost.scenario import Scenario, Setting
 
 PLAIN_POINTS, PLANNED_POINTS = 2_001, 65
 AT_ONCE = 128  # points whose fleets are followed over time in one go: each is thousands of steps
@@ -87,7 +87,7 @@ def curve(alternative: Alternative, line: Axis, figure: str, catalog: Catalog) -
     return Curve(alternative.name, planned, case, PLANNED_POINTS)
 
 
-def _asked(alternative: Alternative, line: Axis, value: float) -> Any:
+def _asked(alternative: Alternative, line: Axis, value: float) -> Scenario:
     return alternative.scenario.over({line.key.name: line.setting(value)})
 
 
@@ -197,9 +197,6 @@ def _within(case: Case, out: Mapping[str, Num], figure: str, x: Array) -> Array:
 
 def _states(case: Case, out: Mapping[str, Num], x: Array) -> Array:
     """The fleet, and what was chosen for a question: at other choices its cost is another curve."""
-    chosen: list[Any] = [0.0] * 5
-    if case.hosted is not None:
-        facts = {} if case.reason else replicas.choice(case.hosted)
-        chosen = [facts.get(k, 0.0) for k in ("gpus_per_replica", "tp", "pp", "ep", "batch")]
+    chosen: tuple[Num, ...] = (0.0,) * 5 if case.hosted is None or case.reason else replicas.choice(case.hosted)
     state = (out.get("gpus", 0.0), float(bool(case.reason)), *chosen)
     return np.stack([np.ravel(np.broadcast_to(np.ravel(v), x.shape)).astype(float) for v in state], axis=1)

@@ -120,12 +120,14 @@ def _with(plan: Hosted, sizes: Sizes, index: Any, formats: tuple[str, ...]) -> t
     return plan._replace(replica=replica), {k: v for k, v in columns.items() if len(set(v.tolist())) > 1}
 
 
-def choice(plan: Hosted) -> dict[str, Any]:
-    """What was chosen: the accelerators of a replica, its layout and its batch, an array each where there are many."""
+def choice(plan: Hosted) -> tuple[Num, ...]:
+    """What was chosen: accelerators of a replica, three ranks and its batch, an array each where there are many."""
     replica = plan.replica
-    if not isinstance(replica, Together):
-        return replica.facts()
-    return {"gpus_per_replica": replica.gpus, **replica.layout._asdict(), "batch": np.floor(replica.batch)}
+    if isinstance(replica, Together):
+        layout = replica.layout
+        return replica.gpus, layout.tp, layout.pp, layout.ep, np.floor(replica.batch)
+    of = replica.facts()
+    return of["gpus_per_replica"], of.get("tp", 0.0), of.get("pp", 0.0), of.get("ep", 0.0), of.get("batch", 0.0)
 
 
 def _reason(found: Choice, at: int, plan: Hosted) -> str | None:

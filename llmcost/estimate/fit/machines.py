@@ -53,7 +53,7 @@ def serving(question: Question, model: Subject) -> Estimate:
             **{k: first[k] for k in KEYS},
             "dtype": format_,
             **model.sizes(),
-            **held_once(shape, narrow),
+            "weight_bytes": held_once(shape, narrow),
         },
         inputs=question.inputs,
         warnings=question.warnings,

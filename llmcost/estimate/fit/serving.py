@@ -21,7 +21,7 @@ from llmcost.estimate.fit.verdict import NOT, gib, machine, said, tokens, verdic
 from llmcost.estimate.serving.replicas import memory_parts
 from llmcost.estimate.serving.replicas.formats import held_once
 from llmcost.estimate.serving.replicas.replica import degrees, ranks
-from llmcost.result import Estimate
+from llmcost.result import Estimate, cells
 
 
 def answer(question: Question, model: Subject, device: Chip) -> Estimate:
@@ -35,8 +35,8 @@ def answer(question: Question, model: Subject, device: Chip) -> Estimate:
     parts = memory_parts.parts(asked.shape, device, *held.args[2:], asked.load, known, held.batch, held.memory)
     result: dict[str, Any] = {
         "verdict": verdict(chance), "fits_probability": chance, **figures, "gpus": held.gpus,
-        **degrees(held.layout), "dtype": held.dtype, "missing_bytes": _missing(held, chance),
-        **model.sizes(), **held_once(asked.shape, held.precision),
+        **cells(degrees(held.layout)), "dtype": held.dtype, "missing_bytes": _missing(held, chance),
+        **model.sizes(), "weight_bytes": held_once(asked.shape, held.precision),
         "weight_bytes_per_gpu": float(held.memory.weights_bytes),
     }  # fmt: skip
     return Estimate(

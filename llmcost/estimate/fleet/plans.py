@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict, cast
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import PlanFigures, ServingFigures, ServingNumbers, named
 from llmcost.files import read_toml
 from llmcost.keys import plan as keys
+from llmcost.result import Scalar, cells
 
 SOURCE = "docs/method-fleet.md, users"
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999)
@@ -38,11 +39,47 @@ USE = ("usage", "usage_spread", "usage_tail", "users")
 Figures = Callable[[ServingNumbers], ServingFigures]
 
 
+class Plan(TypedDict, total=False):
+    """What a `[plan]` table says, under the names of `keys.plan`."""
+
+    name: str
+    price: float
+    price_per_request: float
+    price_per_mtok_input: float
+    price_per_mtok_output: float
+    included: float
+    overage_price: float
+    cap: float
+    requests_per_user: float
+    users: float
+    usage: str
+    usage_spread: float
+    usage_tail: float
+
+
+class Economics(TypedDict, total=False):
+    """A plan at the medians; what a plan without a price does not have is not there."""
+
+    top_1_percent_share: float
+    revenue_usd_per_user_month: float
+    cost_usd_per_user_month: float
+    margin_usd_per_user_month: float
+    loss_making_share: float
+    median_requests_per_user_month: float
+    mean_requests_per_user_month: float
+    breakeven_subscription_usd: float
+    lossless_cap_requests_per_month: float | None
+    breakeven_cap_requests_per_month: float | None
+    breakeven_overage_usd_per_request: float | None
+    served_requests_per_user_month: float
+    margin_usd_per_month: float
+
+
 class Offer(NamedTuple):
     """A plan, or the users alone where no plan was given; names of numbers in the question where they vary."""
 
     name: str
-    said: Mapping[str, Any]
+    said: Plan
     kind: str
     mean: str
     tail: str
@@ -126,11 +163,11 @@ def _path(name: str) -> Path:
     return path
 
 
-def _parsed(row: Any, where: str) -> dict[str, Any]:
+def _parsed(row: object, where: str) -> Plan:
     """A plan's values, every finding at once."""
     if not isinstance(row, dict) or not row:
         raise LlmcostError(f"{where}: nothing in it", "price = 20 and requests_per_user = '15/day'")
-    said: dict[str, Any] = {}
+    said: dict[str, object] = {}
     findings: list[LlmcostError] = []
     for name, raw in row.items():
         try:
@@ -144,7 +181,7 @@ def _parsed(row: Any, where: str) -> dict[str, Any]:
         raise LlmcostError(f"{where}: overage_price without included: beyond what?", "included = '100/day'")
     if not any(k.startswith("price") for k in said):
         raise LlmcostError(f"{where}: nothing is paid", "price = 20, or price_per_mtok_output = '15/Mtok'")
-    return said
+    return cast(Plan, said)
 
 
 def _a_month(name: str, raw: object) -> object:
@@ -157,7 +194,7 @@ def _a_month(name: str, raw: object) -> object:
         return raw
 
 
-def _offer(question: Question, said: Mapping[str, Any], several: bool) -> Offer:
+def _offer(question: Question, said: Plan, several: bool) -> Offer:
     name = said.get("name") or "plan"
     kind = said.get("usage") or question.stated("usage") or usage.LOGNORMAL
     tail = "usage_spread" if kind == usage.LOGNORMAL else "usage_tail"
@@ -166,9 +203,10 @@ def _offer(question: Question, said: Mapping[str, Any], several: bool) -> Offer:
     def named(key: str) -> str:
         return f"{name} {key}" if several and key in said else key
 
+    values: Mapping[str, object] = said
     for key in ("requests_per_user", "users", tail):
-        if key in said:
-            question.sample(named(key), as_number(said[key], KEYS[key].kind), origin)
+        if key in values:
+            question.sample(named(key), as_number(values[key], KEYS[key].kind), origin)
     if tail not in said and question.number(tail) is None:
         question.number(tail, question.factor("fleet", tail))
     if "requests_per_user" not in said and "requests_per_user" not in question.numbers:
@@ -195,20 +233,16 @@ def figures(offers: Sequence[Offer], p: ServingNumbers, out: ServingFigures) -> 
     return found
 
 
-def results(offers: Sequence[Offer], p: ServingNumbers, c: ServingFigures) -> dict[str, float | None]:
+def results(offers: Sequence[Offer], p: ServingNumbers, c: ServingFigures) -> Economics:
     """Scalars of the first plan."""
-    if not offers:
-        return {}
-    row = economics(offers[0], p, float(c["usd_per_request"]))
-    return {k: v for k, v in row.items() if not isinstance(v, str)}
+    return economics(offers[0], p, float(c["usd_per_request"])) if offers else {}
 
 
-def economics(offer: Offer, p: ServingNumbers, cost: float) -> dict[str, Any]:
+def economics(offer: Offer, p: ServingNumbers, cost: float) -> Economics:
     """A plan at the medians of its numbers and a cost of a request [USD]."""
     users, tariff = offer.spread(p), offer.tariff(p)
-    found: dict[str, Any] = {"name": offer.name}
     varying = figures([offer], p, {"usd_per_request": cost})
-    found |= {name: float(named(varying, name)) for name in varying}
+    found = cast(Economics, {name: float(named(varying, name)) for name in varying})
     found |= {
         "median_requests_per_user_month": float(usage.quantile(*users, 0.5)),
         "mean_requests_per_user_month": float(users.mean),
@@ -231,26 +265,26 @@ def economics(offer: Offer, p: ServingNumbers, cost: float) -> dict[str, Any]:
 
 def arrays(
     offers: Sequence[Offer], p: ServingNumbers, c: ServingFigures, at: Figures
-) -> dict[str, list[dict[str, Any]]]:
+) -> dict[str, list[dict[str, Scalar]]]:
     """Plans side by side, users by quantile, and what caching does to the margin."""
     cost = float(c["usd_per_request"])
     found = {"users": [row for offer in offers for row in _by_user(offer, p, cost, len(offers) > 1)]}
     sold = [offer for offer in offers if offer.priced]
     if len(sold) > 1:
-        rows = [economics(offer, p, cost) for offer in sold]
+        rows = [{"name": offer.name, **cells(economics(offer, p, cost))} for offer in sold]
         found["plans"] = [{k: row[k] for k in SIDE_BY_SIDE if row.get(k) is not None} for row in rows]
     if sold and "prefill_share" in c:
         found["levers"] = [row for offer in sold for row in _levers(offer, p, at, len(sold) > 1)]
     return {name: rows for name, rows in found.items() if rows}
 
 
-def _by_user(offer: Offer, p: ServingNumbers, cost: float, several: bool) -> list[dict[str, Any]]:
+def _by_user(offer: Offer, p: ServingNumbers, cost: float, several: bool) -> list[dict[str, Scalar]]:
     users, tariff = offer.spread(p), offer.tariff(p)
     rows = []
     for share in QUANTILES:
         wanted = float(usage.quantile(*users, share))
         made = min(wanted, tariff.cap)
-        row: dict[str, Any] = {"name": offer.name} if several else {}
+        row: dict[str, Scalar] = {"name": offer.name} if several else {}
         row |= {"quantile": share, "requests_per_month": made, "cost_usd_per_user_month": made * cost}
         if offer.priced:
             left = float(engine.margin(tariff, wanted, cost))
@@ -259,12 +293,12 @@ def _by_user(offer: Offer, p: ServingNumbers, cost: float, several: bool) -> lis
     return rows
 
 
-def _levers(offer: Offer, p: ServingNumbers, at: Figures, several: bool) -> list[dict[str, Any]]:
+def _levers(offer: Offer, p: ServingNumbers, at: Figures, several: bool) -> list[dict[str, Scalar]]:
     """The margin as asked and with other shares of the prompt in the prefix cache."""
     rows = []
     for hit in sorted({float(p["cache_hit"]), *CACHE_LEVERS}):
         out = at({**p, "cache_hit": hit})
-        row: dict[str, Any] = {"name": offer.name} if several else {}
+        row: dict[str, Scalar] = {"name": offer.name} if several else {}
         row |= {"cache_hit": hit, "usd_per_request": float(out["usd_per_request"])}
         of = figures([offer], p, out)
         row |= {"margin_usd_per_user_month": float(of["margin_usd_per_user_month"])}
@@ -287,11 +321,11 @@ def sampled(offer: Offer, p: ServingNumbers, cost: float, seed: int) -> dict[str
     return found
 
 
-def sentence(offers: Sequence[Offer], r: Mapping[str, Any]) -> str:
+def sentence(offers: Sequence[Offer], c: PlanFigures) -> str:
     """What the headline says of the first plan."""
     if not offers or not offers[0].priced:
         return ""
-    left = r["margin_usd_per_user_month"]
+    left = float(c["margin_usd_per_user_month"])
     word = "earns" if left >= 0 else "loses"
-    each, lost = units.format("usd", abs(left)), units.format("share", r["loss_making_share"])
+    each, lost = units.format("usd", abs(left)), units.format("share", float(c["loss_making_share"]))
     return f"; {offers[0].name} {word} {each} a user and month, {lost} of users cost more than they pay"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -47,7 +47,7 @@ class Owned(NamedTuple):
     key: str  # the number it stands for: `price`, or `reserved_price` of a base
     numbers: Mapping[str, Number]  # what that alone is made of
 
-    def price(self, p: OwningNumbers) -> Any:
+    def price(self, p: OwningNumbers) -> Num:
         """The price at other numbers than the medians: `p` holds `numbers`, and those of power and load."""
         return _total(p, self.serves)
 
@@ -127,7 +127,7 @@ def _total(p: OwningNumbers, serves: bool) -> Num:
     return engine.own_usd_per_used_hour(sum(rates.values()), in_use, idle, p["occupancy"])
 
 
-def _rates(p: OwningNumbers, serves: bool) -> tuple[dict[str, Any], Any, Any]:
+def _rates(p: OwningNumbers, serves: bool) -> tuple[dict[str, Num], Num, Num]:
     """What is due every hour by name, and the electricity of an hour in use and of an idle one [USD/h]."""
     watts = p["tdp_watts"] * p["server_factor"]
     loads = Place.load(p, p["utilization"] if serves else 1.0), p["idle_load"]
@@ -135,7 +135,7 @@ def _rates(p: OwningNumbers, serves: bool) -> tuple[dict[str, Any], Any, Any]:
     return _standing(p, watts), in_use, idle
 
 
-def _standing(p: Mapping[str, Any], watts: Any) -> dict[str, Any]:
+def _standing(p: OwningNumbers, watts: Num) -> dict[str, Num]:
     """What is due whether a machine works or not, by name [USD/h]; nothing for one that is there already."""
     if "purchase_price" not in p:
         return {}
@@ -154,7 +154,7 @@ def _standing(p: Mapping[str, Any], watts: Any) -> dict[str, Any]:
     return rates
 
 
-def _spread_over_use(rates: Mapping[str, Any], in_use: Any, idle: Any, p: OwningNumbers) -> dict[str, Any]:
+def _spread_over_use(rates: Mapping[str, Num], in_use: Num, idle: Num, p: OwningNumbers) -> dict[str, Num]:
     """The same per hour in use: idle hours are paid by the used ones."""
     u = p["occupancy"]
     return {name: rate / u for name, rate in rates.items()} | {ELECTRICITY: in_use + idle * (1.0 - u) / u}

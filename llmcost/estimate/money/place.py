@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict
 
 from llmcost import spec
 from llmcost.catalog import source_of
 from llmcost.engine.money import energy
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.numeric.spread import product
 from llmcost.estimate.asking.ledger import Origin, as_number
 from llmcost.estimate.asking.question import Factor, Question, origin_of
@@ -15,27 +16,43 @@ from llmcost.estimate.asking.values import PlaceNumbers
 from llmcost.keys import SERVE
 
 
+class Scopes(TypedDict):
+    """Electricity by where it is measured [kWh]."""
+
+    accelerator_kwh: NotRequired[Num]
+    server_kwh: Num
+    energy_kwh: Num
+
+
+class EnergyRow(TypedDict):
+    """Where a part of the energy goes."""
+
+    name: str
+    energy_kwh: float
+    energy_share: float
+
+
 class Place(NamedTuple):
     """What turns accelerator-hours into electricity; the numbers themselves are in the question."""
 
     whole: bool = False  # a machine that is measured as one: its accelerator is not told apart
 
     @staticmethod
-    def load(p: PlaceNumbers, busy: Any = 1.0) -> Any:
+    def load(p: PlaceNumbers, busy: Num = 1.0) -> Num:
         """Average draw over rated power where so much of the capacity is used [-]."""
         return p["average_load"] if "idle_load" not in p else energy.load(p["average_load"], p["idle_load"], busy)
 
-    def energy_kwh(self, device_hours: Any, p: PlaceNumbers, busy: Any = 1.0) -> Any:
+    def energy_kwh(self, device_hours: Num, p: PlaceNumbers, busy: Num = 1.0) -> Num:
         """Electricity at the meter for accelerator-hours of which a share is busy [kWh]."""
         return energy.facility_kwh(device_hours, p["tdp_watts"], p["server_factor"], self.load(p, busy), p["pue"])
 
-    def scopes(self, device_hours: Any, p: PlaceNumbers, busy: Any = 1.0) -> dict[str, Any]:
+    def scopes(self, device_hours: Num, p: PlaceNumbers, busy: Num = 1.0) -> Scopes:
         """Electricity of the accelerators, of their servers, and at the meter of the building [kWh]."""
         server = energy.facility_kwh(device_hours, p["tdp_watts"], p["server_factor"], self.load(p, busy), 1.0)
-        found = {"server_kwh": server, "energy_kwh": server * p["pue"]}
+        found: Scopes = {"server_kwh": server, "energy_kwh": server * p["pue"]}
         return found if self.whole else {"accelerator_kwh": self._accelerators(device_hours, p, busy), **found}
 
-    def _accelerators(self, device_hours: Any, p: PlaceNumbers, busy: Any) -> Any:
+    def _accelerators(self, device_hours: Num, p: PlaceNumbers, busy: Num) -> Num:
         """What the accelerators alone draw [kWh]; at a desktop the load is that of the card."""
         if "accelerator_load" not in p:
             draw = self.load(p, busy)
@@ -45,18 +62,18 @@ class Place(NamedTuple):
             draw = energy.load(p["accelerator_load"], p["accelerator_idle_load"], busy)
         return energy.facility_kwh(device_hours, p["tdp_watts"], 1.0, draw, 1.0)
 
-    def water_litres(self, kwh: Any, p: PlaceNumbers) -> Any:
+    def water_litres(self, kwh: Num, p: PlaceNumbers) -> Num | None:
         """Water used on site for electricity at the meter [L]; None where no source gives it."""
         rate = p.get("water_litres_per_kwh")
         return None if rate is None else energy.water_litres(kwh, p["pue"], rate)
 
-    def rows(self, device_hours: float, p: PlaceNumbers) -> list[dict[str, Any]]:
+    def rows(self, device_hours: float, p: PlaceNumbers) -> list[EnergyRow]:
         """Where the energy goes; the kWh add up to `energy_kwh`."""
         scopes = self.scopes(device_hours, p)
-        machines, whole = scopes["server_kwh"], scopes["energy_kwh"]
+        machines, whole = float(scopes["server_kwh"]), float(scopes["energy_kwh"])
         parts = {"machines": machines}
         if not self.whole:
-            chips = scopes["accelerator_kwh"]
+            chips = float(scopes["accelerator_kwh"])
             parts = {"accelerators": chips, "rest of the servers": machines - chips}
         parts["cooling and distribution"] = whole - machines
         return [{"name": k, "energy_kwh": v, "energy_share": v / whole} for k, v in parts.items()]

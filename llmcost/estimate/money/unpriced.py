@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from msgspec import structs
 
-from llmcost.result import Estimate
+from llmcost.result import Estimate, Scalar
 from llmcost.terms import TERMS
 
 UNIT_RATE = 1.0  # USD/h in the search for the cheapest layout, which any rate of one accelerator leaves the same
@@ -35,5 +34,5 @@ def _priced(key: str) -> bool:
     return key in TERMS and TERMS[key].kind.startswith("usd") and key not in KEPT
 
 
-def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+def _row(row: Mapping[str, Scalar]) -> dict[str, Scalar]:
     return {key: None if _priced(key) else value for key, value in row.items()}

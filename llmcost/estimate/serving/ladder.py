@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict
 
 from msgspec import structs
 
@@ -19,12 +19,27 @@ from llmcost.estimate.serving.latency import at_load
 from llmcost.estimate.serving.plan import read_service
 from llmcost.estimate.serving.techniques.applied import METHOD, caveats
 from llmcost.estimate.serving.techniques.keys import LADDER
-from llmcost.result import Estimate
+from llmcost.result import Estimate, Scalar
 from llmcost.scenario import Scenario, Setting
 
 RENTED = ("on-demand", "1-year", "3-year")  # terms that a fleet can count on
 LAST = ("usd_per_mtok_output", "usd_per_mtok_input", "usd_per_request", "tpot_seconds", "wh_per_request")
 PRICED = ("price", "commitment")  # said: the last step has nothing to choose
+
+
+class Rung(TypedDict):
+    """The cost after a step, beside the step before it and the first."""
+
+    name: str
+    usd_per_mtok_output: float
+    factor: float
+    product: float
+    usd_per_request: float
+    caveat: str | None
+    source: str | None
+    request_factor: float
+    batch: int | None
+    gpus: NotRequired[float]
 
 
 class Step(NamedTuple):
@@ -60,7 +75,7 @@ def ladder(scenario: Scenario, catalog: Catalog) -> Estimate:
     said = scenario.get("technique", "serve")
     steps = _own(said.value) if said is not None and said.value else DEFAULT
     held: dict[str, str] = {}
-    rows: list[dict[str, Any]] = []
+    rows: list[Rung] = []
     for step in steps:
         if step is DEFAULT[-1]:
             step = _commitment(scenario, catalog, held)
@@ -85,7 +100,7 @@ def _with(scenario: Scenario, held: dict[str, str]) -> Scenario:
     return scenario.over({"technique": Setting(tuple(held.values()), LADDER)})
 
 
-def _row(step: Step, service: Hosted, above: list[dict[str, Any]]) -> dict[str, Any]:
+def _row(step: Step, service: Hosted, above: list[Rung]) -> Rung:
     """The cost after a step, beside the one before it and the first."""
     question = service.question
     p = serving_numbers(central(question.numbers))
@@ -93,40 +108,45 @@ def _row(step: Step, service: Hosted, above: list[dict[str, Any]]) -> dict[str, 
     if c.get("usd_per_mtok_output") is None:
         raise LlmcostError("--ladder needs a speed that follows from the model", "leave --tokens-per-second out")
     token, request = float(c["usd_per_mtok_output"]), float(c["usd_per_request"])
-    first, before = (above[0], above[-1]) if above else ({}, {})
-    row = {
+    caveat, source = _caveat(question, step) if above else (None, None)
+    row: Rung = {
         "name": step.name,
         "usd_per_mtok_output": token,
-        "factor": token / before.get("usd_per_mtok_output", token),
-        "product": token / first.get("usd_per_mtok_output", token),
+        "factor": token / above[-1]["usd_per_mtok_output"] if above else 1.0,
+        "product": token / above[0]["usd_per_mtok_output"] if above else 1.0,
         "usd_per_request": request,
-        **(_caveat(question, step) if above else {"caveat": None, "source": None}),
-        "request_factor": request / before.get("usd_per_request", request),
+        "caveat": caveat,
+        "source": source,
+        "request_factor": request / above[-1]["usd_per_request"] if above else 1.0,
         "batch": service.replica.facts().get("batch"),
     }
-    return row | ({"gpus": float(service.figures(p)["gpus"])} if service.requests else {})
+    if service.requests:
+        row["gpus"] = float(service.figures(p)["gpus"])
+    return row
 
 
-def _caveat(question: Question, step: Step) -> dict[str, str | None]:
+def _caveat(question: Question, step: Step) -> tuple[str | None, str | None]:
     """What the techniques of a step do to quality, and why one of them changed nothing."""
     if not step.adds:
-        return {"caveat": "the price or term that was said stands", "source": METHOD}
+        return "the price or term that was said stands", METHOD
     told = caveats(question, tuple(said for text in step.adds for said in technique.parse(text)))
     said = [w.message for w in question.warnings if w.code == "W051" and "speculation" in step.adds]
     said += [row["caveat"] for row in told]
     sources = dict.fromkeys(row["source"] for row in told)
-    return {"caveat": "; ".join(said) or None, "source": ", ".join(sources) or None}
+    return "; ".join(said) or None, ", ".join(sources) or None
 
 
-def _estimate(service: Hosted, rows: list[dict[str, Any]]) -> Estimate:
+def _estimate(service: Hosted, rows: list[Rung]) -> Estimate:
     """The last step with its range, and the span from the first."""
     question, first, last = service.question, rows[0], rows[-1]
     alone = service._replace(requests=False)
     c, (ranges, held) = sampling.evaluate(alone.figures, question)
     c, ranges = at_load(alone, c, ranges)
-    result: dict[str, Any] = {
-        "span": first["usd_per_mtok_output"] / last["usd_per_mtok_output"],
-        "span_request": first["usd_per_request"] / last["usd_per_request"],
+    span = first["usd_per_mtok_output"] / last["usd_per_mtok_output"]
+    span_request = first["usd_per_request"] / last["usd_per_request"]
+    result: dict[str, Scalar] = {
+        "span": span,
+        "span_request": span_request,
         **{k: float(named(c, k)) for k in LAST if c.get(k) is not None},
         "gpus": last.get("gpus"),
         "feasible": True,
@@ -135,7 +155,7 @@ def _estimate(service: Hosted, rows: list[dict[str, Any]]) -> Estimate:
         result["usd_per_month"] = float(service.figures(serving_numbers(central(question.numbers)))["usd_per_month"])
     return Estimate(
         command="serve",
-        headline=_headline(first, last, result),
+        headline=_headline(first, last, (span, span_request)),
         result=result,
         ranges={k: v for k, v in ranges.items() if k in LAST and k in result},
         ranges_at_price={k: v for k, v in held.items() if k in LAST and k in result},
@@ -160,17 +180,17 @@ def _commitment(scenario: Scenario, catalog: Catalog, held: dict[str, str]) -> S
     return Step(f"commitment ({best})", () if best == "on-demand" else (f"commitment={best}",))
 
 
-def _refused(answer: Estimate, step: Step, rows: list[dict[str, Any]]) -> Estimate:
+def _refused(answer: Estimate, step: Step, rows: list[Rung]) -> Estimate:
     """The answer where a step has none."""
     told = f"{step.name}: {answer.result['reason']}"
     result = {**answer.result, "reason": told}
     return structs.replace(answer, headline=f"The ladder ends at {told}.", result=result, arrays={"ladder": rows})
 
 
-def _headline(first: dict[str, Any], last: dict[str, Any], span: dict[str, float]) -> str:
+def _headline(first: Rung, last: Rung, spans: tuple[float, float]) -> str:
     token = [units.format("usd_per_mtok", row["usd_per_mtok_output"]) for row in (first, last)]
     request = [units.format("usd_per_request", row["usd_per_request"]) for row in (first, last)]
-    way = [f"{'falls' if of >= 1 else 'rises'} {max(of, 1 / of):.1f} x" for of in (span["span"], span["span_request"])]
+    way = [f"{'falls' if of >= 1 else 'rises'} {max(of, 1 / of):.1f} x" for of in spans]
     return (
         f"From {first['name']!r} to {last['name']!r} the cost {way[0]} per output token, {token[0]} to {token[1]}, "
         f"and {way[1]} per request, {request[0]} to {request[1]}."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -26,7 +25,7 @@ def at_load(service: Hosted, c: ServingFigures, spread: Mapping[str, Range]) -> 
     question = service.question
     every = service.latencies(serving_numbers(sampling.central(question.numbers)), c)
     found = {k: float(named(every, k)) for k in every}
-    known: dict[str, Any] = {k: v if math.isfinite(v) else None for k, v in found.items()}
+    known = {k: v if math.isfinite(v) else None for k, v in found.items()}
     if not all(map(math.isfinite, found.values())):
         question.warn(
             "W052",
@@ -35,10 +34,11 @@ def at_load(service: Hosted, c: ServingFigures, spread: Mapping[str, Range]) -> 
         )
     _warn_of_target(service, known.get("ttft_seconds"))
     ranges = {
-        name: Range(float(known[name] * of.p5 / of.p50), float(known[name]), float(known[name] * of.p95 / of.p50))
+        name: Range(at * of.p5 / of.p50, at, at * of.p95 / of.p50)
         for name, fulls in RANGED.items()
-        if known.get(name) is not None
+        if (at := known.get(name)) is not None
         for of in (spread[k] for k in fulls if k in spread)
+        if of.p5 and of.p50 and of.p95
     }
     own = {"own": {**c["own"], **known}} if "own" in c else {}
     return serving_figures({**c, **known, **own}), {**spread, **ranges}

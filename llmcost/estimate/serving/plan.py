@@ -111,7 +111,7 @@ def _sizes(question: Question, model: Subject | None) -> dict[str, float]:
         return {}
     shape = shape_of(question, model)
     tried = [held_once(shape, precision(question, dtype, model)) for dtype in dtypes(question, model)]
-    return model.sizes() | min(tried, key=lambda held: held["weight_bytes"])
+    return model.sizes() | {"weight_bytes": min(tried)}
 
 
 def _of_one_user(question: Question, device: Chip | None) -> Question:

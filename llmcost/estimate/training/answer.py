@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
@@ -18,7 +17,7 @@ from llmcost.estimate.money import unpriced
 from llmcost.estimate.training import bill as billing
 from llmcost.estimate.training import keeping, methods, published, throughput
 from llmcost.estimate.training.plan import Run, read_run
-from llmcost.result import Estimate, Range
+from llmcost.result import Estimate, Range, cells
 from llmcost.scenario import Scenario
 from llmcost.terms import TRAIN, results
 
@@ -60,9 +59,10 @@ def _time(run: Run, centre: TrainingFigures) -> str:
 def _estimate(run: Run, centre: TrainingFigures, spread: dict[str, Range], at_price: dict[str, Range]) -> Estimate:
     question = run.question
     _explain(run, centre)
-    result: dict[str, Any] = {term.name: centre.get(term.name) for term in results(TRAIN)}
+    figures = cells(centre)
+    result = {term.name: figures.get(term.name) for term in results(TRAIN)}
     if "run_mfu" in centre:  # one phase has no other
-        result["run_mfu"] = centre["run_mfu"]
+        result["run_mfu"] = figures["run_mfu"]
     result["gpus"] = run.gpus
     if result["tokens"] is None and "tokens" in question.numbers:
         result["tokens"] = median(question.numbers["tokens"])
@@ -75,7 +75,7 @@ def _estimate(run: Run, centre: TrainingFigures, spread: dict[str, Range], at_pr
         result["campaign_gpu_hours"] = billed.p50
         spread = {**spread, "campaign_gpu_hours": billed}
     if run.predicted is not None:
-        result |= run.predicted.facts()
+        result |= cells(run.predicted.facts())
         chance = run.predicted.fits_probability
         if run.method.declared.pretrains and chance < CONFIDENCE and question.stated("fit_confidence") is None:
             keeping.tight(
@@ -99,9 +99,9 @@ def _estimate(run: Run, centre: TrainingFigures, spread: dict[str, Range], at_pr
     )
 
 
-def _arrays(run: Run, centre: TrainingFigures) -> dict[str, Any]:
+def _arrays(run: Run, centre: TrainingFigures) -> dict[str, Sequence[object]]:
     """Where the step's time and the memory go, what the phases take, and where the energy goes."""
-    found: dict[str, Any] = {}
+    found: dict[str, Sequence[object]] = {}
     if run.predicted is not None and run.device is not None:
         found = {"step": run.predicted.rows(), "memory": memory_rows(run.device, run.predicted.memory(run.method))}
     if run.work is not None and len(run.work.phases) > 1:

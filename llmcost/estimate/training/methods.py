@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
@@ -66,7 +66,7 @@ class Method(NamedTuple):
             return f"distilling {self.residents[0].name} into"
         return self.declared.verb
 
-    def flops(self, params: Any, attention: Any = 0.0, recomputed: Any = 0.0, head: Any = 0.0) -> TokenFlops:
+    def flops(self, params: Num, attention: Num = 0.0, recomputed: Num = 0.0, head: Num = 0.0) -> TokenFlops:
         """FLOPs per token of the model that is trained."""
         if self.declared.adapters:
             return adapter_training_flops(params, self.adapters, attention, recomputed, head)
@@ -118,6 +118,15 @@ class Phase(NamedTuple):
         return self.flops(p) / (p["peak_flops"] * p["mfu"] * self.pace)
 
 
+class PhaseRow(TypedDict):
+    """What a phase takes; no hours where its speed is not known."""
+
+    name: str
+    tokens: float | None
+    training_flops: float
+    compute_gpu_hours: Num | None
+
+
 class Work(NamedTuple):
     """Everything that is computed."""
 
@@ -142,7 +151,7 @@ class Work(NamedTuple):
             found["hardware_flops_per_token"] = sum(each * (overhead or 1.0) for each, overhead in parts)
         return found
 
-    def rows(self, p: TrainingNumbers) -> list[dict[str, Any]]:
+    def rows(self, p: TrainingNumbers) -> list[PhaseRow]:
         """Each phase; FLOPs add up to `training_flops`, hours to `compute_gpu_hours`."""
         timed = "mfu" in p
         hours = [phase.seconds(p) / SECONDS_PER_HOUR if timed else None for phase in self.phases]

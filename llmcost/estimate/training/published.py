@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from llmcost import units
 from llmcost.catalog import source_of
@@ -12,7 +11,7 @@ from llmcost.estimate.asking.subject import Chip
 from llmcost.estimate.training import campaign
 from llmcost.estimate.training.plan import Run
 from llmcost.keys.methods import DEFAULT
-from llmcost.result import Range
+from llmcost.result import Range, Scalar
 
 SAME_TOKENS = 0.02  # of the published ones: closer than this is the published run
 SAME_MEMORY = 0.12  # "80 GB" are 80 GiB or 10^9 bytes
@@ -20,7 +19,7 @@ CERTAIN = ("vendor", "measured")
 MAKERS = ("nvidia", "google", "amd")
 
 
-def beside(run: Run, gpu_hours: float) -> dict[str, Any]:
+def beside(run: Run, gpu_hours: float) -> dict[str, Scalar]:
     """The published GPU-hours of the run that is asked about, and their ratio to the estimate; nothing of others.
 
     The ratio is of the same accelerator alone: hours of different ones cannot be compared.

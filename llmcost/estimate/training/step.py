@@ -6,14 +6,14 @@ import contextlib
 import math
 from collections.abc import Mapping
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from llmcost.catalog import Catalog, source_of
 from llmcost.dtypes import DTYPES
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import Z95
+from llmcost.engine.numeric.kinds import Z95, Num
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.calibration import Calibration, calibration_from_factors, half_width
@@ -26,6 +26,7 @@ from llmcost.estimate.asking.memory_parts import Part
 from llmcost.estimate.asking.own import ALONG, Place, own
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject
+from llmcost.estimate.asking.values import StepFacts, StepRow
 from llmcost.estimate.training import batch, keeping
 from llmcost.estimate.training.feed import Fed, feed
 from llmcost.estimate.training.methods import Method, assumed_shape, widened
@@ -80,29 +81,27 @@ class Predicted(NamedTuple):
         """Whether any layout does."""
         return self.found.fitting > 0
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> StepFacts:
         """What the result says of the step and its layout."""
-        best = self.found.best
-        facts: dict[str, Any] = {
+        best, layout = self.found.best, self.found.best.layout
+        facts: StepFacts = {
             "step_seconds": best.step.step_seconds,
             "hfu": best.step.hfu,
             "global_batch_tokens": self.sequences * self.seq_len,
             "memory_bytes_per_gpu": best.memory.total_bytes,
             "fits_probability": self.fits_probability,
             "binds": self.found.binds,
-        }
-        facts |= {
-            name: int(getattr(best.layout, name))
-            for name in ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
-        }
-        facts["recompute"] = recomputed(best.layout.recompute)
+            "tp": int(layout.tp), "pp": int(layout.pp), "vpp": int(layout.vpp), "dp": int(layout.dp),
+            "cp": int(layout.cp), "ep": int(layout.ep), "zero": int(layout.zero),
+            "micro_batch": int(layout.micro_batch), "recompute": recomputed(layout.recompute),
+        }  # fmt: skip
         runner = self.found.runner_up
         if runner is not None:
             slower = runner.step.step_seconds / best.step.step_seconds - 1.0
             facts["runner_up"] = f"{_degrees(runner.layout)}: {slower:.1%} slower"
         return facts
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[StepRow]:
         """Where the step goes; the seconds add up to `step_seconds`."""
         step = self.found.best.step
         return [
@@ -148,7 +147,7 @@ class Predicted(NamedTuple):
         question.step("step time", formula, best.step.step_seconds, "s", "docs/method-training.md, the step")
 
 
-def recomputed(level: Any) -> str:
+def recomputed(level: Num) -> str:
     """How the recomputation of a layout is called."""
     if level <= 1.0:
         return "selective" if level == 1.0 else "none"

@@ -84,9 +84,9 @@ def _cache(question: Question, model: Subject, published: spec.Checkpoint | None
     return "bf16"
 
 
-def held_once(shape: Shape, precision: Precision) -> dict[str, float]:
+def held_once(shape: Shape, precision: Precision) -> float:
     """Weights of one copy of a model, however many accelerators and groups share or repeat it [bytes]."""
-    return {"weight_bytes": float(weights_bytes(shape, Layout(), precision))}
+    return float(weights_bytes(shape, Layout(), precision))
 
 
 def compute_format(device: Chip, asked: Precision) -> str:

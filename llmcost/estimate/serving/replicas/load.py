@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from llmcost.engine.numeric import roots
+from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.serving.operating_point import Point
 from llmcost.engine.serving.queueing import Latency
 from llmcost.estimate.asking import sampling
@@ -35,7 +36,7 @@ class Server(Protocol):
     def speed(self, p: ServingNumbers) -> ServingFigures:
         """Its figures, `requests_per_second_per_replica` among them."""
 
-    def under(self, p: ServingNumbers, share: Any, replicas: Any) -> Under:
+    def under(self, p: ServingNumbers, share: Num, replicas: Num) -> Under:
         """So many of them at a share of what they can do [-]."""
 
 
@@ -45,7 +46,7 @@ class Arrivals(NamedTuple):
     share: float  # of what they can do [-]
     per_second: float | None  # in the busiest hour of a region; None: one replica at the share
 
-    def of(self, service: Any) -> tuple[Any, Any]:
+    def of(self, service: Num) -> tuple[Num, Num]:
         """Arrivals [1/s], and as many servers of that service time [s] as keep the share [-]."""
         if self.per_second is None:
             return self.share / service, 1.0
@@ -72,7 +73,7 @@ class Sizing(NamedTuple):
     bound: float  # the load its whole replicas are sized for; infinite where the stated utilisation is stricter
 
 
-def latencies(server: Server, p: ServingNumbers, share: Any, replicas: Any, quantiles: bool = True) -> ServingFigures:
+def latencies(server: Server, p: ServingNumbers, share: Num, replicas: Num, quantiles: bool = True) -> ServingFigures:
     """What a user meets at a load: infinite where the queue of random arrivals grows without end.
 
     Parameters
@@ -99,7 +100,7 @@ def latencies(server: Server, p: ServingNumbers, share: Any, replicas: Any, quan
     return found
 
 
-def _p95(server: Server, p: ServingNumbers, share: Any, replicas: float) -> Any:
+def _p95(server: Server, p: ServingNumbers, share: Num, replicas: float) -> Array:
     """p95 of TTFT at each of several loads [s]."""
     first = server.under(p, np.asarray(share), replicas).first_token
     assert first is not None

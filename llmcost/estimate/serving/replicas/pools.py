@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving import at_a_load as serving_traffic
 from llmcost.engine.serving import operating_point as serving
@@ -16,7 +17,7 @@ from llmcost.engine.serving import search as serving_search
 from llmcost.engine.serving.operating_point import Layout, Load
 from llmcost.engine.serving.search import Grid
 from llmcost.estimate.asking.ledger import Ledger
-from llmcost.estimate.asking.memory_parts import memory_rows
+from llmcost.estimate.asking.memory_parts import MemoryRow, memory_rows
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
@@ -26,7 +27,7 @@ from llmcost.estimate.serving.replicas.formats import held_once
 from llmcost.estimate.serving.replicas.load import Demand, Server, Under
 from llmcost.estimate.serving.replicas.options import SOURCE, Options, no_fit, record, too_large, too_slow, within
 from llmcost.estimate.serving.replicas.prompts import Tried, cheapest, size_of, too_late, tried
-from llmcost.estimate.serving.replicas.replica import cache_of_a_request, degrees, ranks
+from llmcost.estimate.serving.replicas.replica import Facts, FrontRow, cache_of_a_request, degrees, ranks
 from llmcost.estimate.serving.replicas.together import front_rows, stated
 
 
@@ -41,7 +42,7 @@ class Pools(NamedTuple):
     batch: float
     point: serving.Point  # of the decode replica
     binds: str
-    front: tuple[dict[str, Any], ...]
+    front: tuple[FrontRow, ...]
     fastest: tuple[float, float]
     stands: bool = False  # its batch was said: that many are in flight at any load
 
@@ -94,7 +95,7 @@ class Pools(NamedTuple):
             ("prefill", self.prefill_size, out["prefill_gpu_seconds"]),
         ]
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         """What the replicas are, for the result."""
         return {
             "gpus_per_replica": self.gpus,
@@ -103,7 +104,7 @@ class Pools(NamedTuple):
             **degrees(self.decode),
             "batch": int(self.batch),
             "dtype": self.dtype,
-            **held_once(self.asked.shape, self.precision),
+            "weight_bytes": held_once(self.asked.shape, self.precision),
             "weight_bytes_per_gpu": float(self.point.weights_bytes),
             "kv_bytes_per_request": cache_of_a_request(
                 self.asked.shape, self.decode, self.point, self.asked.calibration
@@ -113,18 +114,19 @@ class Pools(NamedTuple):
             "fastest_usd_per_mtok_output": self.fastest[1],
         }
 
-    def memory(self) -> list[dict[str, Any]]:
+    def memory(self) -> list[MemoryRow]:
         """The memory of one accelerator of each pool by part: answers with their batch, one prompt."""
-        a, rows = self.asked, []
+        a = self.asked
+        rows: list[MemoryRow] = []
         for pool, layout, load, batch in (
             ("decode", self.decode, a.load._replace(batch=self.batch), self.batch),
             ("prefill", self.prefill, a.load._replace(osl=1.0), 1.0),
         ):
             held = memory_parts.parts(a.shape, a.device, layout, self.precision, load, a.calibration, batch)
-            rows += [row | {"name": f"{pool}: {row['name']}"} for row in memory_rows(a.device, held)]
+            rows += [{**row, "name": f"{pool}: {row['name']}"} for row in memory_rows(a.device, held)]
         return rows
 
-    def under(self, p: ServingNumbers, share: Any, replicas: Any) -> Under:
+    def under(self, p: ServingNumbers, share: Num, replicas: Num) -> Under:
         """So many decode replicas at a share of what they can do, with as many prefill replicas as they need."""
         a, load = self.asked, Load(p["isl"], p["osl"], p["isl"] * p["cache_hit"], self.batch)
         first, points = self._prefill(load), serving_traffic.loaded(

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR
+from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR, Array, Num
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving import at_a_load as serving_traffic
 from llmcost.engine.serving import memory as serving_memory
@@ -15,7 +15,7 @@ from llmcost.engine.serving import operating_point as serving
 from llmcost.engine.serving import pools as serving_pools
 from llmcost.engine.serving.operating_point import BINDS, Layout, Load
 from llmcost.estimate.asking.ledger import Ledger
-from llmcost.estimate.asking.memory_parts import memory_rows
+from llmcost.estimate.asking.memory_parts import MemoryRow, memory_rows
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
@@ -24,7 +24,7 @@ from llmcost.estimate.serving.replicas import memory_parts
 from llmcost.estimate.serving.replicas.formats import held_once
 from llmcost.estimate.serving.replicas.load import Arrivals, Demand, Server, Under
 from llmcost.estimate.serving.replicas.options import SOURCE, Options, no_fit, record
-from llmcost.estimate.serving.replicas.replica import degrees, one_kind, ranks
+from llmcost.estimate.serving.replicas.replica import Facts, FrontRow, degrees, one_kind, ranks
 
 
 class Prompts(NamedTuple):
@@ -34,7 +34,7 @@ class Prompts(NamedTuple):
     precision: serving.Precision
     dtype: str
     layout: Layout
-    front: tuple[dict[str, Any], ...] = ()
+    front: tuple[FrontRow, ...] = ()
 
     @property
     def gpus(self) -> int:
@@ -60,7 +60,7 @@ class Prompts(NamedTuple):
         """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
         return one_kind(self.gpus, out)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         """What the replica is, for the result."""
         a = self.asked
         held = serving_memory.weights_bytes(a.shape, self.layout, self.precision)
@@ -69,12 +69,12 @@ class Prompts(NamedTuple):
             **degrees(self.layout),
             "dtype": self.dtype,
             "batch_max": int(self._room()),
-            **held_once(a.shape, self.precision),
+            "weight_bytes": held_once(a.shape, self.precision),
             "weight_bytes_per_gpu": float(held),
             "binds": BINDS[int(self.point(a.load).binds)],
         }
 
-    def memory(self) -> list[dict[str, Any]]:
+    def memory(self) -> list[MemoryRow]:
         """The memory of one of its accelerators by part, with one prompt."""
         a = self.asked
         load = a.load._replace(osl=1.0)
@@ -86,7 +86,7 @@ class Prompts(NamedTuple):
         load = a.load._replace(osl=1.0)
         return float(serving.max_batch(a.shape, a.device.machine, self.layout, self.precision, load, a.calibration))
 
-    def under(self, p: ServingNumbers, share: Any, replicas: Any) -> Under:
+    def under(self, p: ServingNumbers, share: Num, replicas: Num) -> Under:
         """So many of them at a share of what they can do."""
         at, lengths = self.point(_load(p)), self.asked.lengths
         rate = share * replicas / at.prompt_seconds
@@ -119,7 +119,7 @@ def _load(p: ServingNumbers) -> Load:
     return Load(p["isl"], 1.0, p["isl"] * p["cache_hit"])
 
 
-def size_of(layout: Layout) -> Any:
+def size_of(layout: Layout) -> Num:
     """Accelerators of a replica, or of each of several [-]."""
     return layout.tp * layout.pp * layout.dp
 
@@ -127,8 +127,8 @@ def size_of(layout: Layout) -> Any:
 class Tried(NamedTuple):
     """Every layout of a format: what a prompt takes of its accelerators, and the first token; infinite without one."""
 
-    gpu_seconds: Any
-    ttft_seconds: Any
+    gpu_seconds: Array
+    ttft_seconds: Array
 
 
 def choose(question: Question, asked: Options, demand: Demand) -> Prompts | NoFit:
@@ -154,20 +154,26 @@ def cheapest(asked: Options, of: Tried) -> tuple[Layout, float]:
     return Layout(*(float(np.asarray(axis)[at]) for axis in asked.candidates)), float(np.asarray(cost)[at])
 
 
-def front(asked: Options, every: list[Tried], usd: float) -> tuple[dict[str, Any], ...]:
+def front(asked: Options, every: list[Tried], usd: float) -> tuple[FrontRow, ...]:
     """Layouts that no other beats on both cost and first token, cheapest first.
 
     `usd` is the price of a million prompt tokens that take a second of an accelerator each prompt.
     """
     cost, late = (np.concatenate(axis) for axis in zip(*every, strict=True))
     order = [i for i in np.lexsort((late, cost)) if late[i] <= asked.targets.ttft_seconds and np.isfinite(late[i])]
-    rows: list[dict[str, Any]] = []
+    rows: list[FrontRow] = []
     for i in order:
         if rows and late[i] >= rows[-1]["ttft_seconds"]:
             continue
         layout = Layout(*(float(np.asarray(axis)[i % np.size(axis)]) for axis in asked.candidates))
-        row = {"usd_per_mtok_input": float(cost[i]) * usd, "ttft_seconds": float(late[i])}
-        rows.append(row | {"gpus_per_replica": int(size_of(layout)), "layout": ranks(layout)})
+        rows.append(
+            {
+                "usd_per_mtok_input": float(cost[i]) * usd,
+                "ttft_seconds": float(late[i]),
+                "gpus_per_replica": int(size_of(layout)),
+                "layout": ranks(layout),
+            }
+        )
     return tuple(rows)
 
 

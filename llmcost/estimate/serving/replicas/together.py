@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving import at_a_load as serving_traffic
 from llmcost.engine.serving import operating_point as serving
@@ -18,7 +19,7 @@ from llmcost.engine.serving.operating_point import Calibration, Layout, Load, Pr
 from llmcost.engine.serving.sizes import Sizes
 from llmcost.engine.serving.speculation import Draft
 from llmcost.estimate.asking.ledger import Ledger
-from llmcost.estimate.asking.memory_parts import memory_rows
+from llmcost.estimate.asking.memory_parts import MemoryRow, memory_rows
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip
@@ -39,7 +40,7 @@ from llmcost.estimate.serving.replicas.options import (
     too_slow,
     within,
 )
-from llmcost.estimate.serving.replicas.replica import cache_of_a_request, degrees, one_kind, ranks
+from llmcost.estimate.serving.replicas.replica import Facts, FrontRow, cache_of_a_request, degrees, one_kind, ranks
 from llmcost.estimate.serving.replicas.users import ALIKE, Users, kept, most, read_users, spread_of, tail
 
 FRONT_ROWS = 12
@@ -67,7 +68,7 @@ class Together(NamedTuple):
     batch: float
     point: serving.Point
     binds: str
-    front: tuple[dict[str, Any], ...]
+    front: tuple[FrontRow, ...]
     dtype: str
     batch_max: float
     lengths: Lengths | None
@@ -114,7 +115,7 @@ class Together(NamedTuple):
         mode = mode_of(self.static, self.draft)
         return mode(self.shape, self.device.machine, self.layout, self.precision, load, self.calibration)
 
-    def under(self, p: ServingNumbers, share: Any, replicas: Any) -> Under:
+    def under(self, p: ServingNumbers, share: Num, replicas: Num) -> Under:
         """So many of them at a share of what they can do."""
         load, mode = self._load(p), mode_of(self.static, self.draft)
         points = serving_traffic.loaded(
@@ -134,37 +135,37 @@ class Together(NamedTuple):
         """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
         return one_kind(self.gpus, out)
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> Facts:
         """What the replica is, for the result."""
-        return {
+        facts: Facts = {
             "gpus_per_replica": self.gpus,
             **degrees(self.layout),
             "batch": int(self.batch),
             "batch_max": int(self.batch_max),
             "dtype": self.dtype,
-            **held_once(self.shape, self.precision),
+            "weight_bytes": held_once(self.shape, self.precision),
             "weight_bytes_per_gpu": float(self.point.weights_bytes),
             "kv_bytes_per_request": cache_of_a_request(self.shape, self.layout, self.point, self.calibration),
             "output_tokens_per_second_per_gpu": float(self.point.output_tokens_per_second) / self.gpus,
             "binds": self.binds,
             "fastest_tpot_seconds": self.fastest[0],
             "fastest_usd_per_mtok_output": self.fastest[1],
-            **({} if self.users is None else self._users(self.users)),
         }
+        return facts if self.users is None else facts | self._users(self.users)
 
-    def memory(self) -> list[dict[str, Any]]:
+    def memory(self) -> list[MemoryRow]:
         """The memory of one of its accelerators by part, with its batch."""
         at = (self.shape, self.device, self.layout, self.precision, self.load, self.calibration)
         return memory_rows(self.device, memory_parts.parts(*at, self.batch))
 
-    def _users(self, users: Users) -> dict[str, Any]:
+    def _users(self, users: Users) -> Facts:
         """What 99 % of users who wait for their answers meet."""
         found = tail(self.point, self.layout, self.load._replace(batch=users.at_once), self.answers_spread)
-        return {
+        waits: Facts = {
             "ttft_p99_seconds": float(found.ttft_seconds),
             "tpot_p99_seconds": float(found.tpot_seconds),
-            **({"users_most": int(users.at_once)} if users.found else {}),
         }
+        return waits | {"users_most": int(users.at_once)} if users.found else waits
 
     def server(self) -> Server | None:
         """Itself, where requests come as they like: no batch was said."""
@@ -193,7 +194,7 @@ class Together(NamedTuple):
         )
 
 
-def prefill_share(at: Any, static: bool = False) -> Any:
+def prefill_share(at: serving.Point, static: bool = False) -> Num:
     """Share of the machine's time that is not decoding: what input tokens pay for [-].
 
     A request takes OSL / throughput of the machine; decoding OSL tokens among B takes OSL x (TPOT without prompts) / B.
@@ -203,7 +204,7 @@ def prefill_share(at: Any, static: bool = False) -> Any:
     return np.clip(1.0 - _decoding(at) * at.output_tokens_per_second / at.batch, 0.0, 1.0)
 
 
-def _decoding(at: Any) -> Any:
+def _decoding(at: serving.Point) -> Num:
     return at.tpot_seconds - at.prefill_row
 
 
@@ -294,20 +295,18 @@ def _usd_per_mtok(point: serving_search.Grid, utilization: float, kind: str) -> 
     return float(point.usd_per_mtok * (1.0 - share)) / utilization
 
 
-def front_rows(answer: serving_search.Answer, utilization: float, kind: str) -> tuple[dict[str, Any], ...]:
+def front_rows(answer: serving_search.Answer, utilization: float, kind: str) -> tuple[FrontRow, ...]:
     """Points that no other point beats on both cost and speed, cheapest first, evenly thinned."""
-    rows = []
+    rows: list[FrontRow] = []
     chosen = sorted({round(i) for i in np.linspace(0, len(answer.front) - 1, FRONT_ROWS)})
     for index in answer.front[chosen]:
         point = answer.grid.pick(index)
-        rows.append(
-            {
-                "usd_per_mtok_output": _usd_per_mtok(point, utilization, kind),
-                "tokens_per_second_per_user_full": 1.0 / float(point.point.tpot_seconds),
-                **({} if kind == "decode" else {"ttft_full_seconds": float(point.point.ttft_seconds)}),
-                "batch": int(point.point.batch),
-                "gpus_per_replica": int(point.gpus_per_replica),
-                "layout": ranks(point.layout),
-            }
-        )
+        row: FrontRow = {
+            "usd_per_mtok_output": _usd_per_mtok(point, utilization, kind),
+            "tokens_per_second_per_user_full": 1.0 / float(point.point.tpot_seconds),
+        }
+        if kind != "decode":
+            row["ttft_full_seconds"] = float(point.point.ttft_seconds)
+        size = int(point.gpus_per_replica)
+        rows.append({**row, "batch": int(point.point.batch), "gpus_per_replica": size, "layout": ranks(point.layout)})
     return tuple(rows)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypedDict
 
 from llmcost import spec, technique
 from llmcost.engine.model import transformer as tf
@@ -22,10 +22,10 @@ from llmcost.estimate.serving.replicas.options import Options
 from llmcost.estimate.serving.replicas.replica import Replica
 from llmcost.estimate.serving.replicas.together import Together, choose
 from llmcost.estimate.serving.techniques import effects, keys
-from llmcost.estimate.serving.techniques.effects import Effect
+from llmcost.estimate.serving.techniques.effects import Effect, Given
 from llmcost.estimate.serving.techniques.keys import FILE, factor
 from llmcost.keys.techniques import LONGEST_DRAFT
-from llmcost.result import CostRow
+from llmcost.result import CostRow, Scalar
 from llmcost.scenario import Scenario
 from llmcost.technique import Said
 from llmcost.terms import MEAN, SUM, mixed
@@ -34,6 +34,15 @@ METHOD = "docs/method-techniques.md"
 LENGTHS = tuple(float(y) for y in range(9))  # draft lengths to choose from; 0 is plain decoding
 PER_MONTH = {"energy_kwh_per_month": "kwh_per_request", "co2e_kg_per_month": "co2e_kg_per_request"}
 Model = Callable[[ServingNumbers], ServingFigures]
+
+
+class Caveat(TypedDict):
+    """What a technique does to quality, and who says so."""
+
+    name: str
+    caveat: str
+    source: str
+    confidence: str
 
 
 class Applied(NamedTuple):
@@ -135,9 +144,9 @@ class Applied(NamedTuple):
 
     def answer(
         self, question: Question, replica: Replica, c: ServingFigures
-    ) -> tuple[dict[str, Any], dict[str, list[dict[str, Any]]], list[CostRow]]:
+    ) -> tuple[dict[str, Scalar], dict[str, list[Caveat]], list[CostRow]]:
         """What the answer says of them: results, arrays and what is paid beside accelerators."""
-        found: dict[str, Any] = {}
+        found: dict[str, Scalar] = {}
         shown = ("model_usd_per_request", "small_usd_per_request", "small_gpus")
         found |= {k: float(named(c, k)) for k in shown if k in c}
         if self.reach < 1.0:
@@ -206,7 +215,7 @@ def read_techniques(question: Question) -> tuple[Question, Applied]:
     return question, applied
 
 
-def _offline(question: Question, given: Mapping[str, Any]) -> tuple[float, float]:
+def _offline(question: Question, given: Given) -> tuple[float, float]:
     """The share that may wait, and the utilisation it is served at."""
     used = given["utilization"] if "utilization" in given else factor(question, "offline_utilization")
     return given["share"], used
@@ -237,16 +246,14 @@ def _draft(question: Question, asked: Options, said: tuple[Said, ...]) -> engine
     return engine.Draft(asked.shape, acceptance, lengths, shape)
 
 
-def caveats(question: Question, said: tuple[Said, ...]) -> list[dict[str, Any]]:
+def caveats(question: Question, said: tuple[Said, ...]) -> list[Caveat]:
     """Each technique with what it does to quality, and who says so."""
     rows = {row["name"]: row for row in question.catalog.table(FILE, "techniques")}
-    found = []
-    for s in said:
-        row = rows.get(s.name) or rows[s.technique.lever]
-        found.append(
-            {"name": s.text, "caveat": row["caveat"], "source": row["address"], "confidence": row["confidence"]}
-        )
-    return found
+    each = [(s.text, rows.get(s.name) or rows[s.technique.lever]) for s in said]
+    return [
+        {"name": text, "caveat": row["caveat"], "source": row["address"], "confidence": row["confidence"]}
+        for text, row in each
+    ]
 
 
 def _explain(ledger: Ledger, applied: Applied, c: ServingFigures) -> None:
