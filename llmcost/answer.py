@@ -171,7 +171,9 @@ class Answer(Estimate, frozen=True, kw_only=True):
         LlmcostError
             Another ending.
         """
-        endings = {".html": "html", ".json": "json", ".csv": "csv", ".md": "markdown"}
+        from llmcost.render import FORMATS
+
+        endings = {form.ending: form.name for form in FORMATS if form.ending}
         ending = os.path.splitext(os.fspath(path))[1]
         if ending not in endings:
             raise LlmcostError(f"{shown(os.fspath(path))} does not end in {', '.join(endings)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmcost.keys import charges
 from llmcost.keys.key import BOTH, CROSSOVER, SERVE, Key
 
 SCALING = ("fixed", "autoscale")
@@ -46,12 +47,7 @@ KEYS = (
     Key("operations_staff", "usd", "Owning", "staff cost per accelerator and year: 400", BOTH, ranged=True, per="GPU/y"),
     Key("occupancy", "share", "Owning", "share of hours in which owned accelerators are busy; all hours are paid: 80%", BOTH,
         ranged=True, least=0.001),
-    Key("operations_cost", "usd", "Service", "people and systems that run the service, per month: 50k", (SERVE,),
-        ranged=True, per="month"),
-    Key("egress_price", "usd", "Service", "per GB sent to users: 0.09", (SERVE,), ranged=True, per="GB"),
-    Key("egress_bytes", "bytes", "Service", "sent to a user per request: 8kB", (SERVE,), ranged=True),
-    Key("storage_price", "usd", "Service", "per GB kept a month: 0.02", (SERVE,), ranged=True, per="GB/month"),
-    Key("stored_bytes", "bytes", "Service", "kept: conversations, logs, weights: 50TB", (SERVE,), ranged=True),
+    *charges.keys(charges.SERVICE),
     Key("users", "count", "Users", "users of the service, with --requests-per-user in place of --requests: 10M",
         (SERVE,), ranged=True, least=1.0),
     Key("usage", "choice", "Users", "how usage is distributed over users", (SERVE,), choices=USAGES),

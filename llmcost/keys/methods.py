@@ -41,6 +41,19 @@ class Method(NamedTuple):
         """
         return "qlora" if self.frozen else "lora" if self.adapters else "full"
 
+    @property
+    def lighter(self) -> tuple[str, ...]:
+        """Methods that learn the same and hold less: adapters in place of all weights, then narrower frozen weights.
+
+        >>> METHODS["full"].lighter, METHODS["dpo-lora"].lighter, METHODS["pretrain"].lighter
+        (('lora', 'qlora'), ('dpo-qlora',), ())
+        """
+        if self.pretrains:
+            return ()
+        own, aim = (self.adapters, bool(self.frozen)), (self.beside, self.rollouts, self.pairs)
+        alike = [m for m in ALL if not m.pretrains and (m.beside, m.rollouts, m.pairs) == aim]
+        return tuple(m.name for m in alike if (m.adapters, bool(m.frozen)) > own)
+
 
 ALL = (
     Method("pretrain", "training", pretrains=True, also=("pretraining", "pre-training")),

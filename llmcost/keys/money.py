@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmcost.keys import charges
 from llmcost.keys.key import CROSSOVER, TRAIN, Key
 
 RENTALS = ("on-demand", "1-year", "3-year", "spot")
@@ -26,8 +27,7 @@ KEYS = (
     Key("experiments", "ratio", "Money", "compute of experiments and failed runs, as a multiple of the final run: 2x",
         (TRAIN, CROSSOVER), ranged=True),
     Key("staff", "ratio", "Money", "staff cost over all compute cost of the programme: 0.64", (TRAIN, CROSSOVER), ranged=True),
-    Key("data_cost", "usd", "Money", "data of the programme: 20M", (TRAIN, CROSSOVER), ranged=True),
-    Key("storage_cost", "usd", "Money", "storage of the programme: 1M", (TRAIN, CROSSOVER), ranged=True),
+    *charges.keys(charges.PROGRAMME),
     Key("as_of", "date", "Money", "use prices up to this date: 2026-11-23"),
     Key("region", "regions", "Place", "grid carbon and electricity price of this place", sided=True),
     Key("pue", "ratio", "Place", "facility energy over IT energy: 1.2", sided=True, ranged=True, least=1.0, most=5.0),

@@ -10,15 +10,16 @@ if TYPE_CHECKING:
 
 
 class Format(NamedTuple):
-    """An output format: the name of its module here, and the commands that print it; all where none is named."""
+    """An output format: the name of its module here, how its files end, and its commands, all where none is named."""
 
     name: str
+    ending: str = ""  # none: no file is saved as it
     commands: tuple[str, ...] = ()
 
 
 FORMATS = (
-    Format("table"), Format("json"), Format("csv"), Format("markdown"), Format("html"),
-    Format("github", ("check",)), Format("junit", ("check",)),
+    Format("table"), Format("json", ".json"), Format("csv", ".csv"), Format("markdown", ".md"), Format("html", ".html"),
+    Format("github", commands=("check",)), Format("junit", commands=("check",)),
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from llmcost import units
 from llmcost.keys import KEYS
+from llmcost.keys.charges import PROGRAMME
 from llmcost.render import text as words
 from llmcost.render.columns import RANGE, Column, cell, columns
 from llmcost.terms import TERMS
@@ -15,7 +16,9 @@ Row = Mapping[str, Any]
 
 MOST_ROWS = 40  # of a table that people read; JSON and CSV have all
 MOST_INPUTS = 3  # columns of inputs beside the names that say the rest
-PARTS = ("data_cost", "storage_cost")  # of what is spent up front: shown beside them, as nothing else on a row says it
+PARTS = tuple(
+    cost.key.name for cost in PROGRAMME
+)  # of what is spent up front: shown beside them, as nothing else on a row says it
 FEW = 5  # alternatives that may stand side by side
 WIDE = 100  # columns from which few alternatives stand side by side
 UNSHOWN = ("inputs", "feasible", "reason", "at_launch", *words.UNLABELLED)

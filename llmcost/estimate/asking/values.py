@@ -76,8 +76,6 @@ class TrainingNumbers(OwningNumbers, total=False):
     hardware_age: Num
     experiments: Num
     staff: Num
-    data_cost: Num
-    storage_cost: Num
     embodied_kg_per_gpu: Num
     server_life_years: Num
     home_kwh_per_year: Num

@@ -23,13 +23,14 @@ from llmcost.estimate.lifetime.figures import figures, latencies
 from llmcost.estimate.money.rent import is_cluster
 from llmcost.estimate.serving.bought import Bought
 from llmcost.keys import SERVE, SIDES, TRAIN
+from llmcost.keys.charges import PROGRAMME
 from llmcost.scenario import Scenario
 
 # Numbers that no choice of a plan depends on: layouts, batches and precisions are the same at any value of them.
 PLAIN = (
     "price", "requests", "utilization", "electricity_price", "carbon_intensity", "pue", "cost_per_request",
     "energy_per_request", "tokens_per_second", "api_discount", "gpu_hours", "mfu", "goodput", "overhead",
-    "experiments", "staff", "data_cost", "storage_cost", "train_cost", "train_energy", "horizon",
+    "experiments", "staff", *(cost.key.name for cost in PROGRAMME), "train_cost", "train_energy", "horizon",
 )  # fmt: skip
 PLACED = ("utilization", "electricity_price", "pue")  # not plain where machines are owned: they make its price
 OWNING = ("owned", "electricity", "mix")  # terms whose price is made, not quoted

@@ -31,9 +31,6 @@ MICRO_BATCHES = np.arange(1.0, 513.0)
 LENGTHS = np.arange(128.0, 2.0**20 + 1.0, 128.0)
 SHOWN = 4  # remedies
 ACCUMULATES, SHARES_OUT = "hf-trainer", "deepspeed"  # the usual stack of full fine-tuning, and the one that needs less
-CHEAPER = {  # methods that hold less
-    "full": ("lora", "qlora"), "lora": ("qlora",), "dpo": ("dpo-lora", "dpo-qlora"), "dpo-lora": ("dpo-qlora",),
-}  # fmt: skip
 MOST = 64  # times as many accelerators that are still proposed
 DEGREES = ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
 
@@ -203,7 +200,7 @@ def remedies(trial: Trial) -> list[dict[str, Any]]:
 def _adapters(trial: Trial, fixed: dict[str, float]) -> dict[str, Any] | None:
     """Adapters in place of all weights, with a smaller loss and then shorter sequences where they alone do not fit."""
     least, gpus = NormalDist().cdf(trial.run.memory.margin), float(trial.predicted.gpus)
-    names, length = CHEAPER.get(trial.method.name, ()), float(trial.run.seq_len)
+    names, length = trial.method.declared.lighter, float(trial.run.seq_len)
     shorter = [(f" --seq-len {half:.0f}", half) for half in (length / 2, length / 4, length / 8) if half >= 512]
     for extra, tokens_each in [("", length), *shorter]:
         for name in names:

@@ -5,29 +5,24 @@ from __future__ import annotations
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, HOURS_PER_MONTH, Num
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, serving_numbers
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named, serving_numbers
 from llmcost.estimate.fleet.sizing import Fleet
-from llmcost.estimate.money.charge import Charge, Priced, rows, total_usd
+from llmcost.estimate.money.charge import Charge, rows, total_usd
 from llmcost.estimate.money.owning import Owned
+from llmcost.keys.charges import GB, SERVICE, Cost
 from llmcost.result import CostRow
 
-BYTES_PER_GB = 1e9
+# What several fleets of one service share: a fleet pays for its part.
+SHARED = frozenset(one.keys[-1].name for one in SERVICE if one.standing)
 
 
 def _sent_gb(p: ServingNumbers) -> Num:
     """What leaves the data centre with the answer of a request [GB]."""
     answer = p["egress_bytes"] if "egress_bytes" in p else p["osl"] * p["bytes_per_token"]
-    return answer * p.get("sent_share", 1.0) / BYTES_PER_GB
+    return answer * p.get("sent_share", 1.0) / GB
 
 
-# What a service pays beside accelerators, in the order in which it is read.
-CHARGES = (
-    Priced("operations", "month", "operations_cost", shared="operations_cost"),
-    Priced("egress", "GB", "egress_price", _sent_gb, "egress_bytes", optional=True, standing=False),
-    Priced("storage", "GB-month", "storage_price", lambda p: p["stored_bytes"] / BYTES_PER_GB, "stored_bytes",
-           shared="stored_bytes"),
-)  # fmt: skip
-SHARED = frozenset(one.shared for one in CHARGES if one.shared)
+FOLLOWS = {"egress": _sent_gb}  # how many units a request takes where no key alone says it
 
 
 def read_other_costs(question: Question, requests: bool, sent: float) -> None:
@@ -38,7 +33,7 @@ def read_other_costs(question: Question, requests: bool, sent: float) -> None:
     LlmcostError
         A monthly cost without traffic to spread it over, or half of a pair.
     """
-    for one in CHARGES:
+    for one in SERVICE:
         _read(question, one, requests)
     if "egress_price" in question.numbers:
         question.keep("sent_share", sent)
@@ -49,14 +44,17 @@ def read_other_costs(question: Question, requests: bool, sent: float) -> None:
         question.sample("bytes_per_token", token.value, token.origin, "bytes")
 
 
-def _read(question: Question, one: Priced, requests: bool) -> None:
+def _read(question: Question, one: Cost, requests: bool) -> None:
     for key in one.keys:
-        question.number(key)
-    if one.standing and one.rate in question.numbers and not requests:
-        raise question.need("requests", f"--{one.rate.replace('_', '-')} is spread over the requests of a month")
-    for key, other in ((one.amount, one.rate), (one.rate, "" if one.optional else one.amount)):
-        if other and key in question.numbers and other not in question.numbers:
-            raise question.need(other, f"it belongs to --{key.replace('_', '-')}")
+        question.number(key.name)
+    if one.standing and one.key.name in question.numbers and not requests:
+        raise question.need("requests", f"{one.key.option} is spread over the requests of a month")
+    if one.amount is None:
+        return
+    for key, other in ((one.amount, one.key), (one.key, one.amount)):
+        needed = other is one.key or not one.optional
+        if needed and key.name in question.numbers and other.name not in question.numbers:
+            raise question.need(other.name, f"it belongs to {key.option}")
 
 
 def figures(p: ServingNumbers, out: ServingFigures, requests: bool) -> ServingFigures:
@@ -64,7 +62,7 @@ def figures(p: ServingNumbers, out: ServingFigures, requests: bool) -> ServingFi
 
     An answer from a store is sent to its user too; one made on the user's device is not (`sent_share`).
     """
-    if not any(one.rate in p for one in CHARGES):
+    if not any(one.key.name in p for one in SERVICE):
         return {}
     if not requests:
         return {"usd_per_request": out["usd_per_request"] + per_request(p)}
@@ -96,7 +94,18 @@ def other_costs(p: ServingNumbers) -> list[Charge]:
 
 
 def _charges(p: ServingNumbers, standing: bool, times: Num = 1.0) -> list[Charge]:
-    return [one.charge(p, times) for one in CHARGES if one.standing is standing and one.rate in p]
+    return [
+        Charge(one.name, times * _units(one, p), one.unit, named(p, one.key.name))
+        for one in SERVICE
+        if one.standing is standing and one.key.name in p
+    ]
+
+
+def _units(one: Cost, p: ServingNumbers) -> Num:
+    """How many units a month, or a request, takes."""
+    if one.name in FOLLOWS:
+        return FOLLOWS[one.name](p)
+    return 1.0 if one.amount is None else named(p, one.amount.name) / one.per
 
 
 def breakdown(question: Question, fleet: Fleet, c: ServingFigures) -> list[CostRow]:

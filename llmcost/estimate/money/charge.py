@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from llmcost.engine.numeric.kinds import Num
-from llmcost.estimate.asking.values import ServingNumbers, named
 from llmcost.result import CostRow
 
 
@@ -22,38 +21,6 @@ class Charge(NamedTuple):
     def usd(self) -> Num:
         """What it comes to [USD]."""
         return self.quantity * self.rate_usd
-
-
-def _once(p: ServingNumbers) -> float:
-    del p
-    return 1.0
-
-
-class Priced(NamedTuple):
-    """A charge as it is declared: the key of its rate, and how many units of it a month, or a request, takes.
-
-    `amount` is a key that belongs to the rate: neither is read without the other, unless the amount is `optional`. What
-    is `standing` is paid by the month whatever the traffic, else `quantity` is that of one request. `shared` is the key
-    that is split where several fleets share the service.
-    """
-
-    name: str
-    unit: str
-    rate: str
-    quantity: Callable[[ServingNumbers], Num] = _once
-    amount: str = ""
-    optional: bool = False
-    standing: bool = True
-    shared: str = ""
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """The keys that it reads."""
-        return (self.rate, self.amount) if self.amount else (self.rate,)
-
-    def charge(self, p: ServingNumbers, times: Num = 1.0) -> Charge:
-        """Its row, for so many months or requests."""
-        return Charge(self.name, times * self.quantity(p), self.unit, named(p, self.rate))
 
 
 def total_usd(charges: Iterable[Charge]) -> Num:

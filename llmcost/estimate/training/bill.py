@@ -18,10 +18,11 @@ from llmcost.estimate.money.charge import Charge, total_usd
 from llmcost.estimate.money.owning import ELECTRICITY
 from llmcost.estimate.money.place import Place
 from llmcost.estimate.money.purchase import read_purchase
+from llmcost.keys.charges import PROGRAMME
 
 RENTAL, AMORTISED, ACQUISITION = "rental", "amortised", "acquisition"
 RUN, PROGRAM = "run", "program"
-GIVEN = {"data": "data_cost", "storage": "storage_cost"}  # parts of a programme without a published share
+GIVEN = {cost.name: cost.key.name for cost in PROGRAMME}
 PROGRAMME_KEYS = ("experiments", "staff", *GIVEN.values())
 COTTIER = "Cottier et al. 2024, arXiv:2405.21015"
 
@@ -147,7 +148,8 @@ def around(p: TrainingNumbers, run_usd: Num) -> list[Charge]:
         Charge("experiments and failed runs", p["experiments"], "run", run_usd),
         Charge("staff", p["staff"], "compute", money.all_compute_usd(run_usd, p["experiments"])),
     ]
-    return found + [Charge(name, 1.0, "programme", named(p, key)) for name, key in GIVEN.items() if key in p]
+    given = [cost for cost in PROGRAMME if cost.key.name in p]
+    return found + [Charge(cost.name, 1.0, cost.unit, named(p, cost.key.name)) for cost in given]
 
 
 def read_bill(question: Question, device: Chip | None, where: Place | None, gpus: float | None) -> Bill:

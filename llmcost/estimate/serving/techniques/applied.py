@@ -204,7 +204,7 @@ def read_techniques(question: Question) -> tuple[Question, Applied]:
     keys.refuse_twice(question.scenario, layer, setting)
     by = {s.technique.lever: s for s in said}
     question = question.over({k: s for k, (s, _) in layer.items()})
-    beside = tuple(effects.BESIDE[lever](question, by[lever].values) for lever in effects.BESIDE if lever in by)
+    beside = effects.effects_of(question, said)
     applied = Applied(said, tuple((k, name) for k, (_, name) in layer.items()), effects=beside)
     if "offline" in by:
         applied = applied._replace(offline=_offline(question, by["offline"].values))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from llmcost.engine.numeric.kinds import Num
@@ -11,6 +11,8 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingNumbers
 from llmcost.estimate.money.charge import Charge
 from llmcost.estimate.serving.techniques.keys import factor
+from llmcost.keys.techniques import TECHNIQUES, Beside
+from llmcost.technique import Said
 
 Given = Mapping[str, Any]
 
@@ -63,23 +65,20 @@ def charges(effects: tuple[Effect, ...], p: ServingNumbers, requests: Num) -> li
     return [Charge(one.row, requests * share * one.used, one.unit, one.price(p)) for share, one in reached(effects)]
 
 
-def _store(question: Question, given: Given) -> Effect:
-    store = Effect("response cache, a month", "lookup", answers=given["share"], by_input=True)
-    if "price" in given:
-        return store._replace(usd=given["price"])
-    return store._replace(usd_per_token=factor(question, "lookup_usd_per_mtok") / 1e6)
+def effects_of(question: Question, said: Iterable[Said]) -> tuple[Effect, ...]:
+    """What some techniques do beside the model, in the order in which requests meet them: those of all come last."""
+    values = {one.name: one.values for one in said}
+    known = [t for t in TECHNIQUES.values() if t.name in values]
+    found = [_effect(question, t.beside, values[t.name]) for t in known if t.beside is not None]
+    return tuple(sorted(found, key=lambda effect: effect.of_all))
 
 
-def _device(question: Question, given: Given) -> Effect:
-    del question
-    share = given["share"]
-    return Effect("users' devices, a month", "request", share, share, given.get("price", 0.0), sent=False)
-
-
-def _person(question: Question, given: Given) -> Effect:
-    price = given["price"] if "price" in given else factor(question, "human_usd_per_case")
-    return Effect("people, a month", "case", used=given["share"], usd=price, of_all=True)
-
-
-# By the lever of the technique, in the order in which requests meet them.
-BESIDE: dict[str, Callable[[Question, Given], Effect]] = {"response": _store, "edge": _device, "human": _person}
+def _effect(question: Question, beside: Beside, given: Given) -> Effect:
+    share, usd, per_token = given["share"], given.get("price", 0.0), 0.0
+    if "price" not in given and beside.price:
+        usual = factor(question, beside.price)
+        usd, per_token = (0.0, usual / 1e6) if beside.first else (usual, 0.0)
+    return Effect(
+        beside.row, beside.unit, 0.0 if beside.of_all else share, 1.0 if beside.first else share, usd, per_token,
+        by_input=beside.first, sent=beside.sent, of_all=beside.of_all,
+    )  # fmt: skip

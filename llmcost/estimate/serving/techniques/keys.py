@@ -14,7 +14,6 @@ from llmcost.technique import Said
 
 FILE = "techniques"
 LADDER = "ladder"  # the origin of what a step of the ladder sets
-ON_SPEED = ("weights", "activations", "kv", "batching", "prefix", "speculation")
 
 
 def layer(question: Question, said: tuple[Said, ...]) -> dict[str, tuple[Setting, str]]:
@@ -28,28 +27,24 @@ def layer(question: Question, said: tuple[Said, ...]) -> dict[str, tuple[Setting
     return {k: (Setting(v, f"technique:{name}"), name) for k, (v, name) in found.items()}
 
 
-def _keys(question: Question, s: Said) -> dict[str, Any]:
+def _keys(question: Question, s: Said) -> dict[str, object]:
     """The keys of a scenario that a technique is another name for."""
-    lever, given = s.technique.lever, s.values
-    if lever == "batching":
+    declared, given = s.technique, s.values
+    if declared.lever == "batching":
         if s.name == "no-batching":
             return {"batching": "static", "batch": 1}
         default = {"requests": int(factor(question, "static_batch"))} if s.name == "static-batch" else {}
         size = {**default, **given}.get("requests")
         return {"batching": s.name.partition("-")[0]} | ({} if size is None else {"batch": size})
-    if lever == "prefix":
-        return {"cache_hit": given.get("share", factor(question, "prefix_cache_hit"))}
-    if lever in ("prompt", "answer"):
-        return _shortened(question, "isl" if lever == "prompt" else "osl", given["share"], s.name)
-    plain = {
-        "weights": ("dtype", s.technique.choice), "activations": ("compute_dtype", s.technique.choice),
-        "kv": ("kv_dtype", s.technique.choice), "model": ("model", given.get("model")),
-        "commitment": ("commitment", given.get("term")),
-    }  # fmt: skip
-    return dict([plain[lever]]) if lever in plain else {}
+    if declared.cuts:
+        return {declared.cuts: _shortened(question, declared.cuts, given["share"], s.name)}
+    if not declared.sets:
+        return {}
+    usual = factor(question, declared.usual) if declared.usual else None
+    return {declared.sets: declared.choice or given.get(declared.values[0].name, usual)}
 
 
-def _shortened(question: Question, key: str, share: float, name: str) -> dict[str, Any]:
+def _shortened(question: Question, key: str, share: float, name: str) -> object:
     if question.scenario.get("lengths", question.side) is not None:
         raise LlmcostError(f"{name} and --lengths: a sample of lengths is taken as it is", "shorten it in the file")
     said = question.scenario.get(key, question.side)
@@ -57,10 +52,10 @@ def _shortened(question: Question, key: str, share: float, name: str) -> dict[st
         raise question.need(key, f"{name} leaves out a share of it")
     value, left = said.value, 1.0 - share
     if isinstance(value, units.Between):
-        return {key: units.Between(value.low * left, value.high * left)}
+        return units.Between(value.low * left, value.high * left)
     if isinstance(value, units.Triangle):
-        return {key: units.Triangle(value.low * left, value.mode * left, value.high * left)}
-    return {key: value * left}
+        return units.Triangle(value.low * left, value.mode * left, value.high * left)
+    return value * left
 
 
 def _formats(question: Question, levers: Mapping[str, Said], found: dict[str, tuple[Any, str]]) -> None:
@@ -95,7 +90,7 @@ def _native(question: Question) -> str:
 def refuse_idle(scenario: Scenario, said: tuple[Said, ...]) -> None:
     """Refuse what acts on a speed or a plan that the question does not have."""
     given = scenario.get("tokens_per_second", "serve") is not None
-    idle = [s.name for s in said if given and s.technique.lever in ON_SPEED]
+    idle = [s.name for s in said if given and s.technique.on_speed]
     if idle:
         raise LlmcostError(
             f"--tokens-per-second and {idle[0]}: a given speed does not follow from techniques",
