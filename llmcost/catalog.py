@@ -260,22 +260,22 @@ class Catalog:
         model, warnings = read(found.path)
         return model, found._replace(warnings=(*found.warnings, *warnings))
 
-    def quotes(self, name: str, hardware: str | None) -> list[spec.RentalPrice]:
-        """Prices of a provider, of one accelerator or (None) of all.
+    def quotes(self, name: str, hardware: str | None, terms: tuple[str, ...] = ()) -> list[spec.RentalPrice]:
+        """Prices of a provider, of one accelerator or (None) of all, on some terms or (empty) on any.
 
-        A price list is long and a question needs one accelerator of it: the other rows are not decoded.
-        `presets check` reads every one.
+        A price list is long and a question needs a part of it: the other rows are not decoded. `presets check` reads
+        every one.
         """
         from llmcost import spec
         from llmcost.decode import decode
 
         found = self.find("prices", name)
-        key = (f"quotes of {hardware}", str(found.path))
+        key = (f"quotes of {hardware} {terms}", str(found.path))
         if key not in self._loaded:
             data = read_toml(found.path)
             rows = data.get("prices")
-            if hardware is not None and isinstance(rows, list):
-                data["prices"] = [r for r in rows if not isinstance(r, dict) or r.get("hardware") == hardware]
+            if isinstance(rows, list):
+                data["prices"] = [r for r in rows if not isinstance(r, dict) or _asked(r, hardware, terms)]
             self._loaded[key] = decode(spec.Provider, data, found.path.name).prices
         return list(self._loaded[key])
 
@@ -314,6 +314,11 @@ class Catalog:
         new = copy(self)
         new.notes = [*self.notes, *notes]
         return new
+
+
+def _asked(row: Mapping[str, object], hardware: str | None, terms: tuple[str, ...]) -> bool:
+    """Whether a price is of an accelerator and of one of some terms."""
+    return (hardware is None or row.get("hardware") == hardware) and (not terms or row.get("commitment") in terms)
 
 
 def is_path(name: str) -> bool:

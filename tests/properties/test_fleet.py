@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmcost.engine.demand import fleet, margin, usage, week
+from llmcost.engine.demand import fleet, margin, traffic, usage, week
 from llmcost.engine.demand.margin import Tariff, Users
+from llmcost.engine.demand.segments import cumulative
 from llmcost.engine.money import owning as ownership
+from llmcost.engine.money.renting import floors_of_size
 from tests.conftest import examples
 
 LOADS = st.lists(st.integers(0, 40), min_size=1, max_size=48)
@@ -127,3 +129,21 @@ def test_break_evens_break_even(kind: str, tail: float) -> None:
     assert paid == pytest.approx(100.0 * cost)
     assert margin.breakeven_overage(Tariff(25.0), users, cost) == 0.0
     assert math.isinf(margin.breakeven_cap(Tariff(25.0), users, cost))
+
+
+@examples(20)
+@given(st.floats(-0.15, 0.25), st.floats(0.4, 0.9), st.floats(500.0, 60_000.0))
+def test_money_with_a_floor_is_the_same_counted_one_by_one_or_in_the_mean(pace: float, rate: float, day: float) -> None:
+    # replicas of 8 that take 100 requests a day, 4 USD an hour, or a cluster of 256 at a part of that
+    growing = traffic.compound(day, pace)
+    floors = floors_of_size(4.0, 4.0 * rate, 256.0)
+    pools = [traffic.Pool(100.0, 8.0, least=floor / 8.0) for _, floor in floors]
+    one = traffic.Measure([8.0 * weight for weight, _ in floors])
+    exact, mean = (
+        float(cumulative(traffic.measures(growing, pools, [one], 720.0, count)[0], 720.0)) for count in (4096, 16)
+    )
+    days = (np.arange(72_000) + 0.5) / 100
+    gpus = 8.0 * np.ceil(np.asarray(traffic.rate(growing, days)) / 100.0)
+    by_hand = float(np.mean(np.minimum(4.0 * gpus, 4.0 * rate * np.maximum(gpus, 256.0))) * 720.0)
+    assert exact == pytest.approx(by_hand, rel=1e-3)
+    assert mean == pytest.approx(by_hand, rel=0.02)

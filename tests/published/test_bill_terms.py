@@ -18,7 +18,7 @@ from llmcost.estimate.asking.values import ServingNumbers, TimeNumbers, Training
 from llmcost.estimate.fleet.plans import Offer, economics
 from llmcost.estimate.fleet.sizing import Fleet, curve, size
 from llmcost.estimate.lifetime.course import Course
-from llmcost.estimate.money.rent import price_table, rental_quote
+from llmcost.estimate.money.quotes import price_table, rental_quote
 from llmcost.estimate.training.bill import Bill
 from llmcost.estimate.training.methods import Phase
 from llmcost.estimate.training.throughput import goodput_of

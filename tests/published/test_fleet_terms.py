@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
 from llmcost import api
@@ -38,3 +39,30 @@ def test_alternatives_of_both_sizes_each_go_by_their_own() -> None:
         alone = api.serve(**CHAT, requests=f"{millions}M/day").result["usd_per_request"]
         assert usd == pytest.approx(alone, rel=1e-9)
     assert cost[30] < 0.7 * cost[10]
+
+
+def _served(requests: str) -> tuple[Any, Any]:
+    found = api.serve(**CHAT, requests=requests)
+    return found.result, found.inputs["price"].value
+
+
+def test_more_traffic_never_costs_less() -> None:
+    cost = [_served(f"{r}M/day")[0]["usd_per_month"] for r in (10, 13, 14, 18, 21, 22, 30)]
+    assert cost == sorted(cost)
+    assert cost[2] == pytest.approx(cost[3]) == cost[4]  # all of the smallest cluster, whatever part of it is used
+
+
+def test_a_fleet_that_grows_goes_by_the_rate_of_its_size() -> None:
+    """Replicas of every hour of a year by hand, each at min(h, c max(1, 256 / n)): 20 % a month from 5M a day."""
+    (small, h), (_, c) = _served("5M/day"), _served("30M/day")  # the larger by the year
+    size = small["gpus_per_replica"]
+    seconds = small["utilization"] * small["gpus"] * 86_400 / 5e6  # accelerator time of a request
+    months = (np.arange(365 * 24) + 0.5) / 24 / 30.4375
+    gpus = np.ceil(5e6 * 1.2**months * seconds / 86_400 / 0.6 / size) * size
+    spent = float(np.sum(gpus * np.minimum(h, c * np.maximum(1.0, 256 / gpus))))
+    asked = {**CHAT, "requests": "5M/day", "growth": "20%/mo", "train_cost": "1M", "horizon": "365d"}
+    found: Any = api.crossover(**asked).result["inference_usd_at_horizon"]
+    assert gpus[0] < 100
+    assert gpus[-1] > 300
+    assert found == pytest.approx(spent, rel=2e-3)
+    assert found < 0.99 * float(np.sum(gpus * h))

@@ -197,3 +197,28 @@ def test_a_cluster_goes_by_a_reserved_price_and_a_node_by_the_hour() -> None:
     assert node.inputs["price"].value == pytest.approx(4.0, rel=0.1)
     said = api.train(gpus=256, commitment="on-demand", **asked)
     assert said.inputs["price"].value == node.inputs["price"].value
+
+
+def test_a_run_of_uncounted_accelerators_pays_by_its_hours_and_longer_ones_never_less() -> None:
+    # 256 accelerators give 256 x 14 x 24 = 86,016 hours in two weeks
+    def told(hours: float) -> tuple[Any, Any, Any]:
+        one = api.train(gpu_hours=hours, hardware="h100-sxm", samples=50)
+        return one.inputs["commitment"].value, one.inputs["price"].value, one.result["total_usd"]
+
+    term, hour, _ = told(1e6)
+    small, by_hour, _ = told(1e4)
+    assert (term, small) == ("1-year", "on-demand")
+    assert api.train(gpu_hours=1e6, hardware="h100-sxm", commitment="on-demand").inputs["price"].value == by_hour
+    assert told(80e3)[2] == pytest.approx(86_016 * hour)
+    totals = [told(hours)[2] for hours in (1e4, 5e4, 6e4, 7e4, 86_016, 9e4, 1e6)]
+    assert totals == sorted(totals)
+
+
+def test_counted_accelerators_pay_for_the_smallest_cluster_where_that_is_less() -> None:
+    # 200 by the hour cost 200 h, all of a cluster of 256 costs 256 c: less where c/h < 0.78; 100 of them never do
+    asked: dict[str, Any] = {"gpu_hours": 1e4, "hardware": "h100-sxm", "samples": 50}
+    fee = {n: api.train(gpus=n, **asked).inputs["price"].value for n in (100, 200, 256)}
+    by_hour = api.train(gpus=256, commitment="on-demand", **asked).inputs["price"].value
+    assert fee[100] == by_hour
+    assert fee[256] / by_hour < 200 / 256
+    assert fee[200] == pytest.approx(fee[256] * 256 / 200)

@@ -55,6 +55,15 @@ def test_figured_at_once_or_planned_alone(asked: dict[str, Any], key: str, low: 
     assert len(states) == 3
 
 
+def test_a_run_is_figured_at_the_rate_of_its_hours() -> None:
+    asked, line = {"gpu_hours": "1M", "hardware": "h100-sxm"}, along.Axis(all_keys()["gpu_hours"], 4e4, 1.2e5)
+    found = along.curve(Alternative("a", sc.resolve(asked)), line, "upfront_usd", Catalog())
+    x = np.array([4e4, 8e4, 1.2e5])  # by the hour, all of the smallest cluster, a cluster
+    cost, _ = found.at(x)
+    assert cost == pytest.approx([_alone(asked, line, v, "upfront_usd") for v in x], rel=1e-12)
+    assert cost[1] / cost[2] == pytest.approx(86_016 / 120_000)
+
+
 @pytest.mark.parametrize(("key", "side"), [("osl", "serve"), ("tokens", "train"), ("growth", "serve"), ("seed", None)])
 def test_a_key_of_one_side_leaves_the_other_as_it_was_planned(key: str, side: str | None) -> None:
     asked = {**GROWING, "tokens": "15T", "mfu": "40%"}

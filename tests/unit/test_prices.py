@@ -11,7 +11,7 @@ import pytest
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.spread import Spread
 from llmcost.errors import LlmcostError
-from llmcost.estimate.money.rent import rental_quote
+from llmcost.estimate.money.quotes import rental_quote
 
 ROW = """
 [[prices]]

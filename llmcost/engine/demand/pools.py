@@ -16,12 +16,15 @@ AT_ONCE = 2_000_000  # samples times rows: what bounds the memory
 
 
 class Pool(NamedTuple):
-    """Replicas of one kind: requests per day that one of them takes [1/d], accelerators in it, spares, fewest [-]."""
+    """Replicas of one kind: requests per day that one of them takes [1/d], accelerators in it, spares, fewest [-].
+
+    The fewest may be a part of a replica, where it is money that has a floor.
+    """
 
     capacity: Num
     size: Num = 1.0
     spares: float = 0.0
-    least: float = 0.0
+    least: Num = 0.0
 
 
 class Measure(NamedTuple):
@@ -38,10 +41,19 @@ class Measure(NamedTuple):
     launch: Num | None = None
 
 
+def capacities(pools: Sequence[Pool]) -> list[Num]:
+    """Capacities that pools have, each once: those of one capacity change their size together [1/d]."""
+    found: list[Num] = []
+    for pool in pools:
+        if not any(np.array_equal(pool.capacity, other) for other in found):
+            found.append(pool.capacity)
+    return found
+
+
 def spans(base: Segments, pools: Sequence[Pool], wanted: Sequence[Measure], end: float) -> list[Segments]:
     """Measures of a long series for samples: of spans of its rows the mean of what each row takes."""
     inside = np.flatnonzero(base.start < end)
-    edges = np.unique(np.linspace(0, len(inside), max(ROWS // len(pools), SPANS) + 1).astype(int))[:-1]
+    edges = np.unique(np.linspace(0, len(inside), max(ROWS // len(capacities(pools)), SPANS) + 1).astype(int))[:-1]
     start = base.start[inside][edges]
     lengths = np.diff(np.append(start, end))
     total = np.diff(np.append(cumulative(base, start), cumulative(base, end)))
@@ -63,9 +75,10 @@ def spans(base: Segments, pools: Sequence[Pool], wanted: Sequence[Measure], end:
 def _mean_held(pool: Pool, per_day: Array, share: Array, group: Any) -> Array:
     """Replicas of a pool, whole ones in each row, as the mean of each group of rows; some samples at a time."""
     capacity = np.atleast_1d(np.asarray(pool.capacity, dtype=float))
+    least = np.broadcast_to(pool.least, capacity.shape)[:, None]
     found = np.empty((len(capacity), len(group)))
     width = max(AT_ONCE // len(per_day), 1)
     for at in range(0, len(capacity), width):
-        needed = np.maximum(np.ceil(per_day / capacity[at : at + width, None] - 1e-9), pool.least)
+        needed = np.maximum(np.ceil(per_day / capacity[at : at + width, None] - 1e-9), least[at : at + width])
         found[at : at + width] = np.add.reduceat(needed * share, group, axis=-1)
     return found + pool.spares

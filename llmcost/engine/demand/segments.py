@@ -220,9 +220,13 @@ def _alone(amount: Array, exponent: Array, total: Array) -> Array:
 def _newton(at: Segments, rest: Array, room: Array, needed: Flags) -> Array:
     """Where the integral of a piece is `rest`, between 0 and `room`; right where it is `needed`."""
     low, high = np.zeros_like(rest + room), rest * 0.0 + room
-    if not np.any(at.amount < 0) and not np.any(at.slope < 0):
-        # no later than any of its terms alone: an exponential far beyond the root would take Newton many steps
-        high = np.minimum(high, np.min(_alone(at.amount, at.exponent, rest[..., None]), axis=-1))
+    if not np.any(at.slope < 0):
+        # no later than any of its terms that rise, were it to make up for all that fall: an exponential far beyond the
+        # root would take Newton many steps
+        falls = np.where(at.amount < 0, at.amount * phi1(at.exponent * high[..., None]), 0.0).sum(axis=-1) * high
+        whole = rest - falls
+        soonest = np.min(_alone(at.amount, at.exponent, whole[..., None]), axis=-1)
+        high = np.minimum(high, np.where(np.isfinite(whole), soonest, high))
 
     def curve(u: Array) -> tuple[Array, Array]:
         return integral(at.amount, at.exponent, at.slope, u) - rest, value(at.amount, at.exponent, at.slope, u)

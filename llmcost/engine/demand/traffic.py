@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from llmcost.engine.demand.pools import SPANS, spans
+from llmcost.engine.demand.pools import SPANS, capacities, spans
 from llmcost.engine.demand.pools import Measure as Measure
 from llmcost.engine.demand.pools import Pool as Pool
 from llmcost.engine.demand.segments import Segments, segments
@@ -127,12 +127,19 @@ def rate(traffic: Traffic, days: Num) -> Num:
     return np.minimum(grown, traffic.ceiling)
 
 
+def most(traffic: Traffic, end: float) -> Num:
+    """Requests per day at their most until a day, or a little more [1/d]."""
+    if traffic.kind == SERIES:
+        return float(traffic.values.max())
+    return np.maximum(rate(traffic, 0.0), rate(traffic, end))
+
+
 def reaches(traffic: Traffic, per_day: Num) -> Num:
     """The day on which growing or shrinking traffic passes a rate [d]; beyond `NEVER` or not finite if it does not.
 
     Not for a series, which may pass it many times.
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         if traffic.kind == LOGISTIC:
             return traffic.midpoint - np.log(traffic.ceiling / per_day - 1.0) / traffic.pace
         if traffic.kind == COMPOUND:
@@ -274,8 +281,9 @@ def _held(pool: Pool, per_day: Array, moving: Flags, exact: int) -> tuple[Num, N
     """Replicas of a pool in each piece: whole ones, and what a request per day adds where there are many."""
     capacity = np.asarray(pool.capacity, dtype=float)[..., None]
     replicas = per_day / capacity
-    many = moving & (replicas >= exact)
-    needed = np.where(many, 0.5, np.maximum(np.ceil(replicas - 1e-9), pool.least))
+    least = np.asarray(pool.least, dtype=float)[..., None]
+    many = moving & (replicas >= exact) & (replicas + 0.5 >= least)
+    needed = np.where(many, 0.5, np.maximum(np.ceil(replicas - 1e-9), least))
     return needed + pool.spares, np.where(many, 1.0 / capacity, 0.0)
 
 
@@ -310,13 +318,17 @@ def _wide(traffic: Traffic) -> Traffic:
 def _steps(traffic: Traffic, base: Segments, pools: Sequence[Pool], end: float, exact: int) -> Array:
     """Days on which a pool may change its size, and where the pieces of the traffic begin, in order."""
     counts = np.arange(1.0, exact + 1.0)
-    days = [base.start]
-    for pool in pools:
-        capacity = np.asarray(pool.capacity, dtype=float)[..., None]
+    days, levels = [base.start], []
+    for capacity in capacities(pools):
         if traffic.kind == SERIES:
-            days.append(_passed(traffic, counts * capacity) if np.ndim(pool.capacity) == 0 else base.start)
+            days.append(_passed(traffic, counts * capacity) if np.ndim(capacity) == 0 else base.start)
         elif traffic.kind != CONSTANT:
-            days.append(np.nan_to_num(reaches(_wide(traffic), counts * capacity), nan=end, posinf=end, neginf=0.0))
+            levels.append(counts * np.asarray(capacity, dtype=float)[..., None])
+    for pool in pools if levels else ():
+        if np.any(np.greater(pool.least, exact)):  # beyond those that are counted: where the mean passes the fewest
+            levels.append((np.asarray(pool.least, dtype=float) - 0.5)[..., None] * np.asarray(pool.capacity)[..., None])
+    for level in levels:
+        days.append(np.nan_to_num(reaches(_wide(traffic), level), nan=end, posinf=end, neginf=0.0))
     leading = np.broadcast_shapes(*(d.shape[:-1] for d in days))
     joined = np.concatenate([np.broadcast_to(d, (*leading, d.shape[-1])) for d in days], axis=-1)
     first = base.start[..., :1]

@@ -18,7 +18,7 @@ from llmcost.estimate.lifetime import case as cases
 from llmcost.estimate.lifetime import course as courses
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.figures import figures
-from llmcost.keys import SERVE, Key
+from llmcost.keys import Key
 from llmcost.keys.demand import KEYS as OVER_TIME
 from llmcost.scenario import Scenario, Setting
 
@@ -107,7 +107,7 @@ def _figured(case: Case, key: str, figure: str) -> At:
         if case.reason:
             return _no_answer(x)
         changed, _ = replicas.sized(case, {key: x})
-        out = _at_their_terms(changed, blocks.laid(p, {key: x}))
+        out = figures(changed, blocks.laid(p, {key: x}))
         gpus = np.broadcast_to(out.get("gpus", 0.0), x.shape)
         return _within(case, out, figure, x), gpus[:, None]
 
@@ -122,7 +122,7 @@ def _growing(case: Case, key: str, figure: str) -> At:
         numbers = blocks.laid(p, {key: x})
         days = None if case.horizon_days is None else case.course.shape(case.served(numbers), case.horizon_days)
         changed, _ = replicas.sized(case, {key: x}, days)
-        out = _at_their_terms(changed, numbers)
+        out = figures(changed, numbers)
         return _within(case, out, figure, x), _states(changed, out, x)
 
     def at(x: Array) -> tuple[Array, Array]:
@@ -142,7 +142,7 @@ def _of_lengths(case: Case, key: str, figure: str, planned: At) -> At:
         chosen = None if case.reason else replicas.chosen(case, {key: x})
         if chosen is None:
             return planned(x)
-        out = _at_their_terms(chosen.case, blocks.laid(p, {key: x[:, None]}))
+        out = figures(chosen.case, blocks.laid(p, {key: x[:, None]}))
         column = {name: np.ravel(np.broadcast_to(value, (len(x), 1))) for name, value in out.items()}
         cost, state = _within(case, column, figure, x), _states(chosen.case, column, x)
         apart = np.array([reason != "" for reason in chosen.reasons])  # a default target may give way: its plan knows
@@ -173,14 +173,6 @@ def _planned(alternative: Alternative, line: Axis, figure: str, catalog: Catalog
         return np.array([cost for cost, _ in found]), np.array([state for _, state in found])
 
     return at
-
-
-def _at_their_terms(case: Case, numbers: Mapping[str, Num]) -> dict[str, Num]:
-    """Figures at the rate that every fleet goes by."""
-    out = figures(case, numbers)
-    rate = None if case.hosted is None or "gpus" not in out else case.hosted.fleet.terms.of_size(out["gpus"])
-    tag = f"{SERVE}.price"
-    return out if rate is None or np.all(rate == numbers[tag]) else figures(case, {**numbers, tag: rate})
 
 
 def _no_answer(x: Array) -> tuple[Array, Array]:

@@ -20,7 +20,7 @@ from llmcost.estimate.lifetime import case as cases
 from llmcost.estimate.lifetime.case import HORIZON, MOVING, Case
 from llmcost.estimate.lifetime.curves import EXACT
 from llmcost.estimate.lifetime.figures import figures, latencies
-from llmcost.estimate.money.rent import is_cluster
+from llmcost.estimate.money import rent
 from llmcost.estimate.serving.bought import Bought
 from llmcost.keys import SERVE, SIDES, TRAIN
 from llmcost.keys.charges import PROGRAMME
@@ -181,10 +181,10 @@ def _flat(axis: Axis, alternative: Alternative, axes: list[Axis], along: bool) -
 
 
 def _blocks(scenario: Scenario, names: list[str], points: list[Cell], catalog: Catalog, sided: bool) -> list[Block]:
-    """Blocks of all points, each at the term that its fleets go by."""
+    """Blocks of all points, each planned at the rate that its fleets go by."""
     found = []
     for block in _of_plans(scenario, names, points, catalog, sided):
-        apart = _at_another_term(block)
+        apart = _at_another_rate(block)
         if not apart:
             found.append(block)
             continue
@@ -195,17 +195,21 @@ def _blocks(scenario: Scenario, names: list[str], points: list[Cell], catalog: C
     return found
 
 
-def _at_another_term(block: Block) -> list[int]:
-    """The alternatives of a block whose size tells another term than the one that it was planned at."""
-    plan = block.case.hosted
-    if plan is None or block.case.reason or not block.axes or plan.fleet.terms.small is None:
-        return []
-    gpus = block.at(sampling.central(block.numbers)).get("gpus")
-    if gpus is None:
-        return []
-    every = np.ravel(np.broadcast_to(is_cluster(gpus), (len(block.names), 1)))
-    planned_at = plan.fleet.terms.usd_per_hour == plan.fleet.terms.large
-    return [int(i) for i in np.flatnonzero(every != planned_at)]
+def _at_another_rate(block: Block) -> dict[int, tuple[float, ...]]:
+    """The alternatives of a block whose size tells other rates than those that it was planned at [USD/h]."""
+    case = block.case
+    if case.reason or not block.axes:
+        return {}
+    out = block.at(sampling.central(block.numbers))
+    jobs: list[tuple[rent.Terms, rent.Job]] = []
+    if case.hosted is not None and "gpus" in out:
+        jobs.append((case.hosted.fleet.terms, rent.Job(out["gpus"])))
+    if case.run is not None:
+        jobs.append((case.run.bill.terms, rent.Job(case.run.gpus, out["gpu_hours"])))
+    told = [(terms.by_size.rate(job), terms.planned) for terms, job in jobs if terms.by_size is not None]
+    rates = [np.ravel(np.broadcast_to(rate, (len(block.names), 1))) for rate, _ in told]
+    every = {i: tuple(float(of[i]) for of in rates) for i in range(len(block.names))}
+    return {i: found for i, found in every.items() if found != tuple(planned for _, planned in told)}
 
 
 def _of_plans(scenario: Scenario, names: list[str], points: list[Cell], catalog: Catalog, sided: bool) -> list[Block]:
@@ -220,11 +224,10 @@ def _of_plans(scenario: Scenario, names: list[str], points: list[Cell], catalog:
         case = cases.read_case(scenario.over(points[by_length[0]]), catalog, sided)
     chosen = None if case.reason else replicas.chosen(case, columns)
     if chosen is None:
-        return _one_by_one(
-            scenario, Block(case, names, columns, {}, []), list(range(len(names))), points, catalog, sided
-        )
+        every = dict.fromkeys(range(len(names)), ())
+        return _one_by_one(scenario, Block(case, names, columns, {}, []), every, points, catalog, sided)
     whole = Block(chosen.case, names, columns, chosen.picked, [reason or "" for reason in chosen.reasons])
-    apart = [i for i, reason in enumerate(chosen.reasons) if reason is None]
+    apart = {i: () for i, reason in enumerate(chosen.reasons) if reason is None}
     if not apart:
         return [whole]
     kept = [i for i, reason in enumerate(chosen.reasons) if reason is not None]
@@ -233,15 +236,16 @@ def _of_plans(scenario: Scenario, names: list[str], points: list[Cell], catalog:
 
 
 def _one_by_one(
-    scenario: Scenario, whole: Block, index: list[int], points: list[Cell], catalog: Catalog, sided: bool
-) -> list[Block]:
-    """A block for each length of some alternatives, planned by itself."""
+    scenario: Scenario, whole: Block, apart: Mapping[int, tuple[float, ...]], points: list[Cell], catalog: Catalog,
+    sided: bool,
+) -> list[Block]:  # fmt: skip
+    """A block for each length of some alternatives, and for each rate that they go by, planned by itself."""
     varied = [key for key in replicas.LENGTHS if key in whole.axes]
-    by_length: dict[tuple[float, ...], list[int]] = {}
-    for i in index:
-        by_length.setdefault(tuple(float(whole.axes[k][i]) for k in varied), []).append(i)
+    alike: dict[tuple[float, ...], list[int]] = {}
+    for i, rates in apart.items():
+        alike.setdefault((*rates, *(float(whole.axes[k][i]) for k in varied)), []).append(i)
     found = []
-    for at in by_length.values():
+    for at in alike.values():
         case = cases.read_case(scenario.over(points[at[0]]), catalog, sided)
         axes = {k: v[at] for k, v in whole.axes.items()}
         found.append(_sized(case, [whole.names[i] for i in at], axes))

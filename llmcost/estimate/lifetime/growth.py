@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -42,6 +43,7 @@ class _Pools(NamedTuple):
     pools: list[demand.Pool]
     usd_per_hour: list[Num]
     paid: list[Num]
+    hours: int = 1  # of the day, whose pools change their size one after the other
 
 
 def follow(
@@ -53,7 +55,8 @@ def follow(
     if service.fleet.follows or service.fleet.mixed:
         found = _by_the_hour(service, kinds, load, s, exact)
     else:
-        found = _level(service, kinds, own["planned_utilization"], s["price"])
+        floors = service.fleet.terms.floors(s["price"])
+        found = _level(service, kinds, own["planned_utilization"], floors, demand.most(traffic, end))
     standing, each = bill.standing_usd(s) / DAYS_PER_MONTH, bill.per_request(s)
     each = each + served.get("beside_usd_per_request", 0.0)
     wanted = [demand.Measure([24.0 * price for price in found.usd_per_hour], standing, each)]
@@ -66,7 +69,7 @@ def follow(
         worked = sum(kind.share * kind.seconds for kind in kinds) / SECONDS_PER_HOUR * (busy - idle)
         launch = 24.0 * served["gpus_mean"] * idle + worked * s["requests"] if known else None
         wanted.append(demand.Measure([24.0 * idle * paid for paid in found.paid], 0.0, worked, launch))
-    spent = demand.measures(traffic, found.pools, wanted, end, max(exact * len(kinds) // len(found.pools), 1))
+    spent = demand.measures(traffic, found.pools, wanted, end, max(exact // found.hours, 1))
     most = None if service.fleet_gpus is None else _busiest(service, kinds, s, traffic, end, exact)
     return Growing(spent[0], spent[1] if len(spent) > 1 else None, most)
 
@@ -82,7 +85,7 @@ def _busiest(
     service: Hosted, kinds: list[_Kind], s: ServingNumbers, traffic: demand.Traffic, end: float, exact: int
 ) -> Segments:
     load = service.fleet.load(service.applied.reaching(s), service.bound)
-    return demand.fleet(traffic, _level(service, kinds, load / service.fleet.peak(s), 0.0).pools, end, exact)
+    return demand.fleet(traffic, _level(service, kinds, load / service.fleet.peak(s)).pools, end, exact)
 
 
 def _kinds(service: Hosted, s: ServingNumbers, served: ServingFigures) -> list[_Kind]:
@@ -104,10 +107,26 @@ def _pool(service: Hosted, kind: _Kind, load: Num) -> demand.Pool:
     return demand.Pool(capacity, fleet.regions * np.asarray(kind.gpus, dtype=float), fleet.spares, least)
 
 
-def _level(service: Hosted, kinds: list[_Kind], load: Num, price: Num) -> _Pools:
-    """A fleet that is held day and night."""
+def _level(
+    service: Hosted, kinds: list[_Kind], load: Num, floors: Sequence[tuple[Num, float]] = ((0.0, 0.0),),
+    most: Num = 0.0,
+) -> _Pools:  # fmt: skip
+    """A fleet that is held day and night, at what it costs by its size (`floors_of_size`).
+
+    Kinds of replica grow alike: each has the part of a floor that it has of the accelerator time. Where the `most`
+    requests per day reach none, the floors cancel each other.
+    """
     pools = [_pool(service, kind, load) for kind in kinds]
-    return _Pools(pools, [pool.size * price for pool in pools], [pool.size for pool in pools])
+    held = sum(p.size * (np.maximum(most / p.capacity + 1.0, p.least) + p.spares) for p in pools)
+    reached = [(rate, floor) for rate, floor in floors if floor == 0.0 or np.any(held >= floors[1][1])]
+    found, every = _Pools([], [], []), sum(kind.seconds * kind.share for kind in kinds)
+    for kind, pool in zip(kinds, pools, strict=True):
+        for rate, floor in reached:
+            least = floor * kind.seconds * kind.share / every / pool.size - pool.spares
+            found.pools.append(pool._replace(least=np.maximum(pool.least, least)) if floor else pool)
+            found.usd_per_hour.append(pool.size * rate)
+            found.paid.append(pool.size if not floor else 0.0)
+    return found
 
 
 def _by_the_hour(service: Hosted, kinds: list[_Kind], load: Num, s: ServingNumbers, exact: int) -> _Pools:
@@ -125,7 +144,7 @@ def _by_the_hour(service: Hosted, kinds: list[_Kind], load: Num, s: ServingNumbe
     else:
         usd, paid = share * np.asarray(s["price"], dtype=float)[..., None], share
     hours = _merged(rates, usd, paid, max(GROUPS, exact // TOLD_APART))
-    found = _Pools([], [], [])
+    found = _Pools([], [], [], len(hours))
     for kind in kinds:
         for rate, price, held in hours:
             pool = _pool(service, kind, load / rate)

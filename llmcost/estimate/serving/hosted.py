@@ -19,6 +19,7 @@ from llmcost.estimate.fleet import bill
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.fleet.sizing import Fleet
 from llmcost.estimate.money.place import Place
+from llmcost.estimate.money.rent import Job
 from llmcost.estimate.serving.replicas import load as serving_load
 from llmcost.estimate.serving.replicas.load import Sizing
 from llmcost.estimate.serving.replicas.replica import Replica
@@ -57,17 +58,20 @@ class Hosted(NamedTuple):
             return float(self.fleet_gpus or 0)
         return float(self.figures(serving_numbers(sampling.central(self.question.numbers)))["gpus"])
 
-    def at_its_term(self, p: ServingNumbers, gpus: Num) -> ServingNumbers:
-        """The numbers with the rate that fleets of so many accelerators go by, where their size tells."""
-        rate = self.fleet.terms.of_size(gpus)
-        return p if rate is None else serving_numbers({**p, "price": rate})
-
     def central(self, values: Mapping[str, Num] | None = None) -> ServingNumbers:
         """Every number at its median, some with other `values`, as the replicas of the model see it."""
         return self.applied.reaching(serving_numbers({**sampling.central(self.question.numbers), **(values or {})}))
 
     def figures(self, p: ServingNumbers) -> ServingFigures:
-        """Every figure of the answer from the numbers `p`, floats or samples alike."""
+        """Every figure of the answer from the numbers `p`, floats or samples alike; each fleet at its own rate."""
+        out = self._at_price(p)
+        if not self.requests or self.fleet.terms.by_size is None:
+            return out
+        price = self.fleet.terms.price_of(Job(out["gpus"]), p["price"])
+        return out if np.all(price == p["price"]) else self._at_price(serving_numbers({**p, "price": price}))
+
+    def _at_price(self, p: ServingNumbers) -> ServingFigures:
+        """Every figure at the price among the numbers, whatever the size of the fleet."""
         small = None
         if self.small is not None:
             small = self.small._replace(requests=self.requests, fleet=self.fleet).of_one_fleet

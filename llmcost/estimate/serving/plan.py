@@ -45,7 +45,7 @@ MANY = (
 def read_service(question: Question, days: Any = None) -> Hosted | NoFit:
     """Read every value the figures need and choose the replica, for the traffic of `days` over that at launch.
 
-    A fleet that turns out to be a cluster is read again at the term of clusters, where nobody said another.
+    A fleet whose size tells another rate than that by the hour is read again at its own.
 
     Raises
     ------
@@ -54,14 +54,16 @@ def read_service(question: Question, days: Any = None) -> Hosted | NoFit:
     """
     before = question.aside()
     found = _read(question, days)
-    gpus = 0.0 if isinstance(found, NoFit) or found.fleet.terms.small is None else found.size
-    if not rent.is_cluster(gpus):
+    if isinstance(found, NoFit) or found.fleet.terms.by_size is None:
+        return found
+    job = rent.Job(found.size)
+    if found.fleet.terms.by_size.rate(job) == found.fleet.terms.planned:
         return found
     question.restore(before)
-    return _read(question, days, gpus)
+    return _read(question, days, job)
 
 
-def _read(question: Question, days: Any, size: float | None = None) -> Hosted | NoFit:
+def _read(question: Question, days: Any, job: rent.Job | None = None) -> Hosted | NoFit:
     question, applied = techniques.read_techniques(question)
     small = _small(question, applied)
     phase = _phase(question)
@@ -75,7 +77,7 @@ def _read(question: Question, days: Any, size: float | None = None) -> Hosted | 
     fleet = fleets.read_fleet(question, requests, applied.waits)
     gpus = question.stated("gpus")
     name = device.found.name if device else None
-    fleet = fleets.read_mix(question, fleet, name, rent.read_terms(question, name, size))
+    fleet = fleets.read_mix(question, fleet, name, rent.read_terms(question, name, job))
     bill.read_other_costs(question, requests, applied.sent)
     demand = _demand(question, applied, fleet, days, requests)
     if shared is not None:

@@ -104,9 +104,6 @@ def _figures(plan: Hosted, values: Mapping[str, Array]) -> dict[str, Any]:
     p = serving_numbers({**sampling.central(plan.question.numbers), **values})
     with np.errstate(all="ignore"):  # loads without a replica
         out = plan.figures(p)
-        if plan.requests:
-            p = plan.at_its_term(p, out["gpus"])
-            out = plan.figures(p)
         return {**out, **plan.latencies(p, out, quantiles=False)}
 
 

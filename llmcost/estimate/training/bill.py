@@ -44,7 +44,8 @@ class Bill(NamedTuple):
     def run_rows(self, p: TrainingNumbers, figures: TrainingFigures) -> list[Charge]:
         """The final run alone."""
         if self.definition == RENTAL:
-            return [Charge(self._hour(), figures["gpu_hours"], "GPU-hour", p["price"])]
+            price = self.terms.price_of(self.job(figures), p["price"])
+            return [Charge(self._hour(), figures["gpu_hours"], "GPU-hour", price)]
         if self.definition == ACQUISITION:
             assert self.gpus is not None  # asked for, where a cluster is bought
             return _hardware(p, p["purchase_price"], self.gpus, "GPU")
@@ -53,6 +54,10 @@ class Bill(NamedTuple):
         rate = money.consumed_usd_per_hour(value, p["hardware_price_decline"])
         electricity = Charge("electricity", figures["energy_kwh"], "kWh", p["electricity_price"])
         return [*_hardware(p, rate, figures["gpu_hours"], "GPU-hour"), electricity]
+
+    def job(self, figures: TrainingFigures) -> prices.Job:
+        """What is rented for the run: its accelerators where they are counted, else its hours."""
+        return prices.Job(self.gpus, figures["gpu_hours"])
 
     def _hour(self) -> str:
         """What an accelerator-hour is: rented, owned, or the electricity of machines that are there."""
@@ -152,8 +157,8 @@ def around(p: TrainingNumbers, run_usd: Num) -> list[Charge]:
     return found + [Charge(cost.name, 1.0, cost.unit, named(p, cost.key.name)) for cost in given]
 
 
-def read_bill(question: Question, device: Chip | None, where: Place | None, gpus: float | None) -> Bill:
-    """Read what a bill needs: the definition, the scope, prices, and the programme's shares.
+def read_bill(question: Question, device: Chip | None, where: Place | None, job: prices.Job) -> Bill:
+    """Read what a bill needs: the definition, the scope, prices at the size of the job, and the programme's shares.
 
     Raises
     ------
@@ -164,12 +169,12 @@ def read_bill(question: Question, device: Chip | None, where: Place | None, gpus
     scope = _choice(question, "scope", RUN)
     terms = prices.Terms()
     if definition == RENTAL:
-        terms = prices.read_terms(question, device.found.name if device else None)
+        terms = prices.read_terms(question, device.found.name if device else None, job)
     else:
         _read_hardware(question, device, definition)
     if definition == AMORTISED:
         _read_decline(question, where)
-    if definition == ACQUISITION and gpus is None:
+    if definition == ACQUISITION and job.gpus is None:
         raise question.need("gpus", "the cost of a cluster follows from the number of accelerators")
     if definition == ACQUISITION and scope == PROGRAM:
         raise LlmcostError(
@@ -180,7 +185,7 @@ def read_bill(question: Question, device: Chip | None, where: Place | None, gpus
         read_programme(question, scope)
     if where is not None:
         _read_surroundings(question)
-    return Bill(definition, scope, where, gpus, terms)
+    return Bill(definition, scope, where, None if job.gpus is None else float(job.gpus), terms)
 
 
 def _choice(question: Question, key: str, default: str) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from llmcost import units
 from llmcost.catalog import source_of
 from llmcost.engine.money import energy
-from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR
+from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR, Num
 from llmcost.errors import Missing
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Origin
@@ -18,6 +18,7 @@ from llmcost.estimate.asking.subject import Chip, Subject, chip, counted, subjec
 from llmcost.estimate.asking.values import TrainingFigures, TrainingNumbers, training_figures, training_numbers
 from llmcost.estimate.money.charge import rows
 from llmcost.estimate.money.place import Place, place
+from llmcost.estimate.money.rent import Job
 from llmcost.estimate.training import bill as billing
 from llmcost.estimate.training import methods, throughput
 from llmcost.estimate.training import step as steps
@@ -58,13 +59,13 @@ class Run(NamedTuple):
                 out["duration_seconds"] = p["gpu_hours"] * SECONDS_PER_HOUR / self.gpus
         else:
             assert self.work is not None
+            chip_seconds, gpu_hours = _hours(self.work, p)
             out["goodput"] = throughput.goodput_of(p)
-            chip_seconds = sum(phase.seconds(p) for phase in self.work.phases)
             out["mfu"] = p["mfu"] * self.work.phases[0].pace
             if len(self.work.phases) > 1:
                 out["run_mfu"] = out["training_flops"] / (p["peak_flops"] * chip_seconds)
             out["compute_gpu_hours"] = chip_seconds / SECONDS_PER_HOUR
-            out["gpu_hours"] = out["compute_gpu_hours"] / out["goodput"] * p["overhead"]
+            out["gpu_hours"] = gpu_hours
             if self.gpus:
                 out["compute_seconds"] = chip_seconds / self.gpus
                 out["duration_seconds"] = out["compute_seconds"] / out["goodput"] * p["overhead"]
@@ -107,11 +108,21 @@ def read_run(question: Question) -> Run | NoFit:
     if device is None:
         question.warn("W030", "energy and carbon are not known without an accelerator", "--hardware h100-sxm")
     count = None if gpus is None else float(gpus)
-    bill = billing.read_bill(question, device, where, count)
+    billed: Num = 0.0
+    if timed.misfit is None:
+        p = training_numbers(sampling.central(question.numbers))
+        billed = p["gpu_hours"] if timed.work is None or hours is not None else _hours(timed.work, p)[1]
+    bill = billing.read_bill(question, device, where, Job(count, billed))
     if timed.misfit is not None:
         return _no_fit(method, model, device, timed.misfit)
     known = (hours is not None, count, bill, timed.predicted, timed.peak_format)
     return Run(question, model, device, where, method, timed.work, *known)
+
+
+def _hours(work: methods.Work, p: TrainingNumbers) -> tuple[Num, Num]:
+    """Accelerator time of the work [s], and accelerator-hours that are paid for it [h]."""
+    seconds = sum(phase.seconds(p) for phase in work.phases)
+    return seconds, seconds / SECONDS_PER_HOUR / throughput.goodput_of(p) * p["overhead"]
 
 
 def _tuned_on(question: Question, model: Subject, device: Chip, method: methods.Method) -> int | None:
