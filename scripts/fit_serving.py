@@ -28,7 +28,7 @@ from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.serving.inputs import Calibration
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.software import LIMITS, stack
-from llmcost.estimate.validate.serving_points import MEASURED_SLACK, fastest, points, weights_fit
+from llmcost.estimate.validate.serving_points import MEASURED_SLACK, calibrations, fastest, points, weights_fit
 from llmcost.estimate.validate.serving_rows import Case, Cases, Lookup, cases_of_row, gather
 from scripts import serving_ranges
 from scripts.serving_constants import FORMATS, NOTES, OWN, SOFTWARE, SOURCED, Constant, fitted
@@ -42,10 +42,10 @@ QUANTITIES = ("tpot", "ttft", "throughput")
 COLUMNS = {"tpot": ("tpot_ms", 1e-3), "ttft": ("ttft_ms", 1e-3), "throughput": ("output_tokens_per_s", 1.0)}
 FIELDS = {"tpot": "tpot_seconds", "ttft": "ttft_seconds", "throughput": "output_tokens_per_second"}
 # TTFT depends on what a benchmark client does at its start, which no input column tells: it counts for less.
-WEIGHTS = {"tpot": 1.0, "ttft": 0.4, "throughput": 0.64}
+WEIGHTS = {"tpot": 1.0, "ttft": 0.4, "throughput": 1.0}
 SOFT = {"tpot": 0.12, "ttft": 0.3, "throughput": 0.12}  # residuals beyond count linearly, then less
-FAR = 1.2  # residuals about this large hardly count: what happened there is not modelled
-EVIDENCE = 80.0  # of a source's rows together, over one standard deviation of a constant
+FAR = 0.8  # residuals about this large hardly count: what happened there is not modelled
+EVIDENCE = 160.0  # of a source's rows together, over one standard deviation of a constant
 OLD = 2025  # year of software where neither model nor accelerator has a date
 # Why a row is scored but not fitted.
 EXCLUDED = ("MTP speculative decoding", "record concurrency", "SUSPECT")
@@ -56,6 +56,7 @@ RESPREAD = tuple(f"{quantity}_log_spread" for quantity in SPREAD)
 TRIVIAL = 0.02  # ratios nearer one are not written
 Array = np.ndarray[Any, np.dtype[np.float64]]
 Mask = np.ndarray[Any, np.dtype[np.bool_]]
+Names = np.ndarray[Any, Any]
 
 
 class Data(NamedTuple):
@@ -69,6 +70,7 @@ class Data(NamedTuple):
     use: Mask  # fitted
     scored: Mask
     source: np.ndarray[Any, Any]
+    held: dict[str, Any]  # constants of memory, as they are
 
 
 class Model(NamedTuple):
@@ -113,7 +115,10 @@ def load() -> Data:
         scored = weights_fit(cases, Calibration(), MEASURED_SLACK)
     noted = np.array([any(note in r["check_note"] for note in EXCLUDED) for r in kept])
     source = np.array([r["source_group"] for r in kept])
-    return Data(kept, cases, known, measured, _weights(kept), scored & ~noted, scored, source)
+    as_now = calibrations(cases, known.catalog)._asdict()
+    names = {row["name"] for row in known.catalog.factors("memory")} & set(as_now) | {"fit_margin"}
+    held = {name: as_now[name] for name in names}
+    return Data(kept, cases, known, measured, _weights(kept), scored & ~noted, scored, source, held)
 
 
 def _number(row: Mapping[str, str], column: str) -> float:
@@ -144,29 +149,34 @@ def model(data: Data) -> Model:
     pairs = sorted({(e, g) for e, g in zip(engine, generation, strict=True) if e in many})
     constants, masks = [], []
     for constant in fitted(sorted(set(engine) - {"any"}), sorted(set(generation)), pairs):
-        here = np.ones(len(engine), dtype=bool)
-        here &= (constant.framework == "any") | (engine == constant.framework)
-        here &= (constant.generation == "any") | (generation == constant.generation)
-        here &= (constant.until == 0) | (year <= constant.until)
+        here = applies(constant, engine, generation) & ((constant.until == 0) | (year <= constant.until))
+        if constant.framework == constant.generation == "any":  # what a source says of some counts there in its place
+            for known in (c for c in SOURCED if c.name == constant.name and c.framework != "any"):
+                here &= ~applies(known, engine, generation)
         if here.any():
             constants.append(constant)
             masks.append(here)
     return Model(data, constants, masks)
 
 
+def applies(c: Constant, engine: Names, generation: Names) -> Mask:
+    """Where a constant of an engine or a generation counts."""
+    here = (c.framework in ("any", NAMED)) | (engine == c.framework)
+    return np.asarray(here & ((c.generation == "any") | (generation == c.generation)))
+
+
 def calibration(of: Model, values: Array) -> Calibration:
     """Constants of every row: sourced ones and the fitted ones at `values` (logarithms)."""
-    cases, columns = of.data.cases, dict(Calibration()._asdict())
+    cases, columns = of.data.cases, Calibration()._asdict() | of.data.held
     engine, generation = np.array(cases.framework), np.array(cases.generation)
 
     def put(name: str, here: Mask, value: float) -> None:
         columns[name] = value if here.all() else np.where(here, value, columns[name])
 
-    for c in sorted(SOURCED, key=lambda c: 2 * (c.framework != "any") + (c.generation != "any")):
-        here = ((c.framework == "any") | (engine == c.framework)) & (
-            (c.generation == "any") | (generation == c.generation)
-        )
-        put(c.name, here, c.start)
+    sourced = sorted(SOURCED, key=lambda c: 2 * (c.framework != "any") + (c.generation != "any"))
+    for c in sourced:
+        if c.framework == "any":
+            put(c.name, applies(c, engine, generation), c.start)
     limits = [stack(of.data.known.catalog, name) for name in sorted(set(engine))]
     for name, found in zip(sorted(set(engine)), limits, strict=True):
         for key, own in LIMITS.items():
@@ -178,6 +188,9 @@ def calibration(of: Model, values: Array) -> Calibration:
             ratios[c.name] = ratios.get(c.name, 0.0) + here * value
         elif c.framework == c.generation == "any":
             put(c.name, here, float(np.exp(value)))
+    for c in sourced:
+        if c.framework != "any":  # counts before what is fitted to all that are named
+            put(c.name, applies(c, engine, generation), c.start)
     for c, here, value in zip(of.constants, of.masks, values, strict=True):
         if not c.ratio and not c.framework == c.generation == "any":
             put(c.name, here, float(np.exp(value)))
@@ -405,6 +418,7 @@ def toml(at: Solved, ends: tuple[Array, Array], ranges: list[dict[str, Any]], sp
 def _kept() -> list[str]:
     """Rows of the preset that this fit leaves alone: sourced ones, and those of a tuned stack that nobody names."""
     found: dict[str, str] = {}
+    there: set[tuple[str, str, str]] = set()
     fitted_here = {(c.name, c.framework) for c in OWN}
     for block in TARGET.read_text(encoding="utf-8").split("\n\n"):
         if "[[factors]]" not in block:
@@ -419,7 +433,10 @@ def _kept() -> list[str]:
         ):
             continue
         found[block.strip()] = block
-    return [line for block in found for line in (*block.splitlines(), "")]
+        there.add((row["name"], row["generation"], row["framework"]))
+    new = [c for c in SOURCED if (c.name, c.generation, c.framework) not in there]
+    made = [line for c in new if c.name not in SOFTWARE for line in _table(c, c.start, c.address, c.confidence)]
+    return made + [line for block in found for line in (*block.splitlines(), "")]
 
 
 def _table(constant: Constant, value: float, address: str, confidence: str) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from llmcost.engine.machine.factors import NAMED
+
 
 class Constant(NamedTuple):
     """A constant of the engine for a hardware generation and a serving framework."""
@@ -63,7 +65,7 @@ BASE: dict[str, tuple[float, float, float, float, str, str]] = {
     "burst_share": (0.06, 0.005, 0.9, 0.3, "share", "of other requests' prefill met before the first token"),
     "open_steps": (1.5, 0.5, 6.0, 0.3, "ratio", "iterations before the first token of random arrivals"),
     "burst_fill": (0.8, 0.3, 1.0, 0.48, "share", "of a burst that decodes on average, over its most"),
-    "burst_tail": (1.0, 0.05, 5.0, 1.1, "ratio", "length of a burst's last answers beyond the mean one"),
+    "burst_tail": (1.0, 0.2, 5.0, 0.5, "ratio", "steps of a burst's last answers alone, over those of one request"),
     "burst_between": (0.7, 0.05, 1.5, 0.8, "share", "of the prompts behind it that a burst's request meets"),
     "turn_seconds": (3e-3, 1e-5, 0.1, 1.0, "s", "of a burst's request in the front end, one after another"),
     "token_seconds": (2e-5, 1e-6, 3e-5, 0.8, "s", "of a burst's token in the front end, one after another"),
@@ -101,6 +103,10 @@ OWN = [  # what one engine alone has
     Constant(
         "score_bytes", "any", "llama.cpp", 30.0, 1.0, 200.0, "bytes",
         "without fused attention a score in 32 bits is written, scaled, normalised, read", until=2024, pull=0.8,
+    ),
+    Constant(
+        "kv_again", "any", "tensorrt-llm", 0.5, 0.01, 1.0, "share",
+        "query heads that read the keys of their group again, before kernels for groups (XQA)", until=2023, pull=0.8,
     ),
     Constant(
         "rank_seconds", "any", "tensorrt-llm", 1e-2, 1e-4, 0.1, "s",
@@ -161,6 +167,7 @@ def _known(name: str, framework: str, value: float, unit: str, address: str, con
     return Constant(name, "any", framework, value, value, value, unit, note, address, confidence)
 
 
+TPUS = ("tpu-v4", "tpu-v5", "tpu-v6", "tpu-v7")
 SOURCED = [
     *[_known(n, "any", 1.0, "ratio", "scripts/serving_constants.py", "assumed", NOTES[n]) for n in SOFTWARE],
     _known(
@@ -206,7 +213,7 @@ SOURCED = [
             "https://arxiv.org/abs/2211.05102",
             "vendor",
         )
-        for generation in ("tpu-v4", "tpu-v5", "tpu-v6", "tpu-v7")
+        for generation in TPUS
     ],
     _known(
         "network_efficiency",
@@ -225,6 +232,40 @@ SOURCED = [
         "https://lmsys.org/blog/2025-05-05-large-scale-ep/",
         "third-party",
         "two-batch overlap raises prefill by 27 to 35 % where exchange and work take about the same time",
+    ),
+    _known(
+        "hop_seconds",
+        "any",
+        1e-6,
+        "s",
+        "https://jax-ml.github.io/scaling-book/sharding/",
+        "third-party",
+        "about a microsecond a hop between neighbours of a torus",
+    ),
+    *[
+        Constant(
+            "link_seconds",
+            generation,
+            framework,
+            1e-6,
+            1e-6,
+            1e-6,
+            "s",
+            "collectives are part of the compiled program: what they wait for is the hops",
+            "https://jax-ml.github.io/scaling-book/sharding/",
+            "third-party",
+        )
+        for generation in TPUS
+        for framework in ("any", NAMED)
+    ],
+    _known(
+        "context_share",
+        "neuron",
+        1.0,
+        "share",
+        "https://awsdocs-neuron.readthedocs-hosted.com/en/latest/vllm-neuron/docs/design/vllm/decode-context-length-bucketing.html",
+        "vendor",
+        "a compiled step reads the cache up to the longest request it was compiled for",
     ),
     _known(
         "chunk_tokens",

@@ -110,6 +110,30 @@ def test_two_all_reduces_a_layer() -> None:
     assert float(reduction_seconds(DENSE, Layout(tp=4.0), RATE, 0.0, late)) == pytest.approx(2 * 2 * 2e-6)
 
 
+def test_a_message_on_a_ring_passes_every_neighbour() -> None:
+    """Four chips at 1 us a hop: 3 hops to add up and 3 to hand out, twice a layer; 2 x 2: 1 along each side, twice."""
+    slow = IDEAL._replace(hop_seconds=1e-6)
+    for torus, hops in ((1.0, 3.0), (2.0, 2.0), (np.nan, 0.0)):
+        rate = rates(MACHINE._replace(torus=torus), Precision(), slow)
+        assert float(reduction_seconds(DENSE, Layout(tp=4.0), rate, 0.0, slow)) == pytest.approx(4 * 2 * hops * 1e-6)
+
+
+def test_kernels_of_before_read_the_keys_of_a_group_again() -> None:
+    """8 query and 2 KV heads: a group of 4; half of its other heads read its keys again, 2.5 times in all."""
+    again = IDEAL._replace(kv_again=0.5)
+    rate = rates(MACHINE, Precision(), again)._replace(attention_flops=np.inf)
+    found = iteration(DENSE, ALONE, Precision(), rate, 4.0, 500.0, 0.0, 500.0, again)
+    assert float(found.attention) == pytest.approx(2.5 * 4 * 2 * KV * 500 / HBM)
+
+
+def test_a_step_of_static_shapes_reads_the_whole_answer() -> None:
+    """Prompt 400, answer 200: a step reads 500 tokens in the mean, and 600 where it was compiled for them."""
+    args = DENSE, MACHINE, ALONE, Precision(), Load(400.0, 200.0, batch=4.0)
+    for share, seen in ((0.5, 500.0), (1.0, 600.0)):
+        found = static_point(*args, IDEAL._replace(context_share=share))
+        assert float(found.attention_row) == pytest.approx(float(once(4.0, seen).attention))
+
+
 def test_experts_are_read_once_each_and_padded_to_tiles() -> None:
     """10 tokens x 2 copies on 8 experts: 2 + 6 (1 - exp(-9 x 2/8)) visited; each product padded by 16 rows (arXiv 2211.15841)."""
     visited = 2 + 6 * (1 - np.exp(-9 * 2 / 8))

@@ -17,12 +17,13 @@ ISL, OSL, CHUNK = 1000, 100, 8000
 PREFILL = ISL * PROMPT
 
 
-def simulate(arrivals: list[float], slots: int) -> tuple[float, float, float]:
+def simulate(arrivals: list[float], slots: int, answers: list[int] | None = None) -> tuple[float, float, float]:
     """Mean TTFT and TPOT [s] and tokens per second of a replica whose iterations carry prompts beside decoding."""
     waiting = sorted(arrivals)
-    running: list[Any] = []  # [arrival, first token, tokens left]
+    lengths = iter(answers or [OSL] * len(arrivals))
+    running: list[Any] = []  # [arrival, first token, tokens left, tokens]
     now = 0.0
-    done: list[tuple[float, float, float]] = []
+    done: list[tuple[float, float, float, int]] = []
     while waiting or running:
         if not running and waiting[0] > now:
             now = waiting[0]
@@ -32,12 +33,12 @@ def simulate(arrivals: list[float], slots: int) -> tuple[float, float, float]:
         now += STEP + TOKEN * len(running) + PREFILL * len(admitted)
         for request in running:
             request[2] -= 1
-        done += [(now, *request[:2]) for request in running if not request[2]]
+        done += [(now, *request[:2], request[3]) for request in running if not request[2]]
         running = [request for request in running if request[2]]
-        running += [[arrival, now, OSL - 1] for arrival in admitted]
-    ttft = sum(first - arrival for _, arrival, first in done) / len(done)
-    tpot = sum((end - first) / (OSL - 1) for end, _, first in done) / len(done)
-    return ttft, tpot, len(done) * OSL / (max(end for end, *_ in done) - min(arrivals))
+        running += [[arrival, now, tokens - 1, tokens] for arrival, tokens in zip(admitted, lengths, strict=False)]
+    ttft = sum(first - arrival for _, arrival, first, _ in done) / len(done)
+    tpot = sum((end - first) / (tokens - 1) for end, _, first, tokens in done) / len(done)
+    return ttft, tpot, sum(tokens for *_, tokens in done) / (max(end for end, *_ in done) - min(arrivals))
 
 
 def served(batch: float, offered: float) -> Served:
@@ -66,6 +67,21 @@ def test_a_burst_passes_in_waves(sent: int, slots: int) -> None:
     assert met.ttft_seconds == pytest.approx(ttft, rel=0.25)
     assert met.tpot_seconds == pytest.approx(tpot, rel=0.15)
     assert met.tokens_per_second == pytest.approx(speed, rel=0.15)
+
+
+@pytest.mark.parametrize(("sent", "slots"), [(200, 200), (1000, 1000), (1000, 250)])
+def test_a_burst_of_mixed_answers_ends_with_its_longest(sent: int, slots: int) -> None:
+    """Answers of exponential length: the longest run on alone, and short ones meet prompts at most of their tokens."""
+    draw = random.Random(11)
+    answers = [max(round(draw.expovariate(1.0 / OSL)), 2) for _ in range(sent)]
+    ttft, tpot, speed = simulate([0.0] * sent, slots, answers)
+    whole = Front(0.0, 0.0, STEP + TOKEN * slots + CHUNK * PROMPT, 1.0, STEP + TOKEN, CHUNK / ISL)
+    args = served(slots, 0.0), whole, float(slots), float(sent), sum(answers) / sent
+    mixed, alike = burst(*args, spread=1.0), burst(*args)
+    assert mixed.ttft_seconds == pytest.approx(ttft, rel=0.35)
+    assert mixed.tpot_seconds == pytest.approx(tpot, rel=0.25)
+    assert mixed.tokens_per_second == pytest.approx(speed, rel=0.2)
+    assert alike.tokens_per_second > 1.15 * speed
 
 
 def test_a_slow_front_end_sets_the_pace_of_a_burst() -> None:

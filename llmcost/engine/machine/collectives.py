@@ -44,6 +44,29 @@ def group(ranks: Num, stride: Num, domain: Num) -> Group:
     return Group(inside, np.divide(ranks, inside))
 
 
+def hops(ranks: Num, torus: Num) -> Num:
+    """Neighbours that a message passes on its way through all ranks of a torus [-]; 0 where links go through switches.
+
+    A ring in each dimension, one after another: d (n^(1/d) - 1).
+
+    Parameters
+    ----------
+    ranks, torus : float or array
+        Ranks n, and dimensions d of the torus they form (nan: switches) [-].
+
+    Source: definition; Chan et al. 2007, doi:10.1002/cpe.1206, section 4.2.
+
+    Examples
+    --------
+    Sixteen chips: a ring passes fifteen neighbours, a torus of 4 by 4 passes six, a switch none.
+
+    >>> [float(hops(16.0, d)) for d in (1.0, 2.0, np.nan)]
+    [15.0, 6.0, 0.0]
+    """
+    dimensions = np.where(np.isnan(torus), 1.0, torus)
+    return np.where(np.isnan(torus), 0.0, dimensions * (np.power(ranks, 1.0 / dimensions) - 1.0))
+
+
 def gather_seconds(size_bytes: Num, where: Group, link: Num, network: Num, latency: Num = 0.0) -> Num:
     r"""All-gather (or reduce-scatter) that leaves every rank with (or starts from) `size_bytes` [s].
 

@@ -23,6 +23,7 @@ class Machine(NamedTuple):
     network_bytes_per_second: Num  # per accelerator and direction, across domains
     tdp_watts: Num
     process_bytes: Num = np.nan  # memory that a process may take [bytes]; nan: all of memory_bytes
+    torus: Num = np.nan  # dimensions of the torus that the link forms [-], 1 a ring; nan: through switches
 
     @property
     def shown_bytes(self) -> Num:

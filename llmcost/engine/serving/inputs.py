@@ -41,6 +41,7 @@ class Load(NamedTuple):
     cached_isl: Num = 0.0  # prompt tokens found in the prefix cache [tokens]
     batch: Num = 1.0  # requests in flight on the replica (or in the static batch), or in a burst: sent at once [-]
     arrivals: Num = 0.0  # how requests come: CLOSED, OPEN or BURST of `arrivals` [-]
+    spread: Num = 0.0  # standard deviation of answers over their mean, of a burst [-]
 
 
 class Calibration(NamedTuple):
@@ -55,6 +56,7 @@ class Calibration(NamedTuple):
     score_bytes: Num = 0.0  # memory traffic per attention score of a prompt; fused attention has none [bytes]
     bandwidth_efficiency: Num = 0.8  # reading weights, share of datasheet bandwidth [-]
     kv_by_batch: Num = 0.0  # 1: tensor-parallel ranks beyond the KV heads take sequences of their own [-]
+    kv_again: Num = 0.0  # share of query heads that read the keys of their group once more: kernels of before [-]
     kv_efficiency: Num = 0.6  # reading the KV cache, share of datasheet bandwidth [-]
     link_efficiency: Num = 0.6  # collectives, share of link bandwidth [-]
     network_efficiency: Num = 0.85  # messages across domains, share of network bandwidth [-]
@@ -71,6 +73,7 @@ class Calibration(NamedTuple):
     step_seconds: Num = 1e-3  # scheduling and sampling per iteration [s]
     sequence_seconds: Num = 5e-6  # scheduling, sampling and text per sequence and iteration [s]
     link_seconds: Num = 6e-6  # start-up of one collective per doubling of ranks [s]
+    hop_seconds: Num = 0.0  # of a message from a chip to its neighbour, on links without switches [s]
     compute_factor: Num = 1.0  # what the software reaches of the arithmetic rate, over the fitted share [-]
     memory_factor: Num = 1.0  # the same of the memory rate [-]
     fixed_factor: Num = 1.0  # its launches, scheduling and collective start-ups, over the fitted times [-]
@@ -97,6 +100,7 @@ class Calibration(NamedTuple):
     gather_steps: Num = 0.0  # iterations a dense model's server waits to gather prompts [-]
     balance_steps: Num = 0.0  # iterations attention groups that share experts wait for one another's prompts [-]
     chunk_tokens: Num = 8192.0  # prompt tokens an iteration may carry [tokens]
+    context_share: Num = 0.5  # of an answer that a decoding step reads, on average; 1: of static shapes, all [-]
     static_tokens: Num = np.inf  # prompt tokens of one pass of a static batch [tokens]
     pipeline_tokens: Num = 2048.0  # prompt tokens of one micro-batch on its way through pipeline stages [tokens]
     batch_limit: Num = 2048.0  # sequences an engine runs at once [-]

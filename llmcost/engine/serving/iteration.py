@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from llmcost.engine.machine import roofline
-from llmcost.engine.machine.collectives import gather_seconds, group
+from llmcost.engine.machine.collectives import gather_seconds, group, hops
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape, blocks_of, kv_elements_read
 from llmcost.engine.numeric.kinds import Num
@@ -27,6 +27,7 @@ class Rates(NamedTuple):
     link: Num  # collectives inside the scale-up domain [bytes/s]
     network: Num  # collectives across domains, per accelerator [bytes/s]
     domain: Num  # accelerators in a scale-up domain [-]
+    torus: Num  # dimensions of the torus that links form [-]; nan: switches
     operand_bytes: Num  # a number that a matrix product takes in [bytes]
     peak_flops: Num  # dense peak of the format in use, before efficiency [FLOP/s]
 
@@ -105,6 +106,7 @@ def rates(machine: Machine, precision: Precision, calibration: Calibration) -> R
         link=link,
         network=network,
         domain=domain,
+        torus=machine.torus,
         operand_bytes=np.where(widened, 2.0, bits / 8.0),
         peak_flops=peak,
     )
@@ -225,7 +227,9 @@ def reduction_seconds(shape: Shape, layout: Layout, rate: Rates, tokens: Num, ca
     # an all-reduce is a reduce-scatter and a gather, which start up once
     each, start = group(layout.tp, 1.0, rate.domain), calibration.fixed_factor * calibration.link_seconds / 2.0
     across = calibration.network_seconds * (each.outside > 1.0)
-    reduce = 2.0 * blocks_of(shape) * (2.0 * gather_seconds(hidden, each, rate.link, rate.network, start) + across)
+    passing = calibration.hop_seconds * hops(each.inside, rate.torus)
+    half = gather_seconds(hidden, each, rate.link, rate.network, start) + passing
+    reduce = 2.0 * blocks_of(shape) * (2.0 * half + across)
     apart = np.ceil(layout.pp / np.maximum(np.floor(rate.domain / layout.tp), 1.0)) - 1.0  # hand-overs across domains
     apart = np.where(np.asarray(rate.domain) > 1.0, apart, 0.0)
     handed = hidden * ((layout.pp - 1.0 - apart) / rate.link + apart / rate.network)
@@ -338,6 +342,8 @@ def _decoded(
     """What prompts do not change: attention to the cache, the head, and what a pass costs whatever it carries [s]."""
     cached = kv_elements_read(shape, context) * precision.kv_bytes
     read = cached / rate.kv / kv_ranks(shape, layout, calibration.kv_by_batch, decoding)
+    if np.any(calibration.kv_again):
+        read = read * (1.0 + calibration.kv_again * (shape.n_heads / np.maximum(shape.n_kv_heads, 1.0) - 1.0))
     scores = shape.attention_flops_absorbed * context + shape.window_flops_absorbed * np.minimum(context, shape.window)
     attend = (scores + shape.linear_flops) / layout.tp / rate.attention_flops
     # one kernel computes on what it reads: the longer counts, rounded where both are alike (FlashMLA on an H800 reads

@@ -113,7 +113,7 @@ def _prepare(
         rates(machine, precision, calibration),
         new_tokens=new,
         prompt_context=load.cached_isl + new / 2.0,
-        context=load.isl + np.asarray(load.osl) / 2.0,
+        context=load.isl + calibration.context_share * np.asarray(load.osl),
     )
 
 
@@ -224,12 +224,11 @@ def _arriving(state: _State, served: Served, load: Load, group: Num, sent: Num, 
     known, osl = state.calibration, np.maximum(load.osl, 1.0)
     random = open_loop(served, group, osl, known.open_steps)
     fill = np.where(group > 1.0, np.maximum(known.burst_fill * group, 1.0), 1.0)
-    last = known.burst_tail * osl * state.work(np.maximum(group / 8.0, 1.0), 0.0).total
     whole = state.work(fill, np.minimum(known.chunk_tokens, sent * state.new_tokens)).total
     together = np.maximum(known.chunk_tokens / state.new_tokens, 1.0)
     turn, token = known.turn_seconds * slots, known.token_seconds * slots
-    front = Front(turn, token, whole, known.burst_between, last, together)
-    at_once = burst(served._replace(step_seconds=state.work(fill, 0.0).total), front, group, sent, osl)
+    front = Front(turn, token, whole, known.burst_between, state.work(1.0, 0.0).total, together, known.burst_tail)
+    at_once = burst(served._replace(step_seconds=state.work(fill, 0.0).total), front, group, sent, osl, load.spread)
     # of random arrivals fewer than one may be in flight; a burst sends one at least
     busy = np.minimum(slots, load.batch)
     return _of_replica(random, busy), _of_replica(at_once, np.maximum(busy, 1.0))

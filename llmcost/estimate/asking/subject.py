@@ -177,6 +177,7 @@ def machine_of(preset: spec.Accelerator) -> Machine:
         network_bytes_per_second=known(preset.network_bytes_per_second),
         tdp_watts=known(preset.tdp_watts),
         process_bytes=known(preset.process_memory_bytes),
+        torus=known(preset.link_torus),
     )
 
 

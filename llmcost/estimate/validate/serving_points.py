@@ -78,7 +78,7 @@ def points(cases: Cases, calibration: Calibration) -> Point:
         limit = max_batch(*args, Load(cases.isl, cases.osl), calibration)
     limit = np.maximum(limit, 1.0)
     batch = np.where(np.isnan(cases.batch), limit, cases.batch)
-    load = Load(cases.isl, cases.osl, cases.cached_isl, batch, cases.arrivals)
+    load = Load(cases.isl, cases.osl, cases.cached_isl, batch, cases.arrivals, cases.spread)
     still, moving = static_point(*args, load, calibration), operating_point(*args, load, calibration)
     if np.any(cases.apart):
         moving = _apart(cases, moving, args, load, calibration)

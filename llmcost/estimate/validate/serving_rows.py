@@ -35,6 +35,8 @@ QUANT_SCALES = 0.5  # a 16-bit scale per block of 32 weights (llama.cpp Q4_0, Q5
 # Rows of a text-generation test at an unstated length: llama-bench style tests generate up to 512 tokens.
 UNSTATED_OSL = 512.0
 UNSTATED_HIT = 0.5  # of the rows that state one the middle
+SET = 3e-3  # of a length that a benchmark sets: how far its prompts are off
+MIXED = 1.0  # spread of the answers of a data set
 OLD = 2023  # year of an engine that a row calls old: the one before the present scheduler
 
 
@@ -59,6 +61,7 @@ class Case(NamedTuple):
     apart: bool = False  # prompts run on accelerators of their own
     prefill_groups: float = math.nan  # groups that take prompts there, where told [-]
     year: int | None = None
+    spread: float = 0.0  # standard deviation of answers over their mean [-]
 
 
 class Cases(NamedTuple):
@@ -84,6 +87,7 @@ class Cases(NamedTuple):
     apart: np.ndarray[Any, np.dtype[np.bool_]]
     prefill_groups: Array
     year: list[int | None]
+    spread: Array
 
 
 def shape_of_row(row: Mapping[str, str], catalog: Catalog) -> Shape:
@@ -231,6 +235,7 @@ def cases_of_row(row: Mapping[str, str], known: Lookup) -> list[Case]:
         cells.text(row, "kind").lower() == "disaggregated",
         positive(row, "prefill_groups") or math.nan,
         year_of_row(row, known),
+        spread_of_row(isl, osl),
     )
     return [stated._replace(layout=layout) for layout in layouts]
 
@@ -248,6 +253,17 @@ def cached_of_row(row: Mapping[str, str]) -> float:
     if stated is None:
         return UNSTATED_HIT if cells.text(row, "kind").lower() == "prefix-cache" else 0.0
     return min(stated, 100.0) / 100.0
+
+
+def spread_of_row(isl: float, osl: float | None) -> float:
+    """Spread of the answers of a row: of a data set where its lengths are means, with a fraction; else none.
+
+    A benchmark sets powers of two or multiples of 50; its prompts may be a token or two beside, and answers end early.
+    """
+    whole = osl is None or (isl == round(isl) and osl == round(osl))
+    prompt = any(abs(isl - n) <= SET * n for n in (2.0 ** round(math.log2(max(isl, 1.0))), 50.0 * round(isl / 50.0)))
+    answer = osl is not None and (osl % 50 == 0 or math.log2(max(osl, 1.0)).is_integer())
+    return 0.0 if whole or prompt or answer else MIXED
 
 
 def year_of_row(row: Mapping[str, str], known: Lookup) -> int | None:
@@ -288,4 +304,5 @@ def gather(cases: list[Case]) -> Cases:
         np.array([c.apart for c in cases]),
         np.array([c.prefill_groups for c in cases]),
         [c.year for c in cases],
+        np.array([c.spread for c in cases]),
     )
