@@ -30,8 +30,9 @@ def read_both(scenario: Scenario, catalog: Catalog) -> tuple[Case, Question]:
         raise Missing("nothing to serve: give --cost-per-request, or a model, --isl and --osl", EXAMPLE)
     training = Question(scenario, catalog, TRAIN, alone=False)
     serving = Question(scenario, catalog, SERVE, alone=False)
-    for key in (*GIVEN, "isl", "osl"):  # what is given tells no lengths, and tokens are counted all the same
-        serving.number(key)
+    if scenario.has(*GIVEN):  # what is given tells no lengths, and tokens are counted all the same
+        for key in (*GIVEN, "isl", "osl"):
+            serving.number(key)
     case = cases.read_sides(training, serving)
     if case.run is None and "train_cost" in training.numbers:
         billing.read_programme(training, case.scope)  # the crossing is told for both scopes

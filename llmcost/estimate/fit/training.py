@@ -55,8 +55,7 @@ class Trial(NamedTuple):
     @property
     def fixed(self) -> dict[str, float]:
         """Degrees that are asked for, or that the stack does not have."""
-        own = keeping.restricted(self.question, self.method, self.predicted.software)
-        return own | steps.fixed_by(self.question)
+        return dict(self.predicted.fixed)
 
     def held(self, layout: Layout, run: Run | None = None) -> Memory:
         """What layouts of the run hold."""
@@ -171,7 +170,9 @@ def remedies(trial: Trial) -> list[dict[str, Any]]:
             tried.append((f"--optimizer {name}", _with(trial, optimizer=name), fixed, "fewer bytes of states fit"))
         if gpus > 1 and trial.predicted.software.name == ACCUMULATES and question.stated("framework") is None:
             other = software(question.catalog, SHARES_OUT)
-            one = run._replace(memory=keeping.changed(question, trial.method, other, {"framework": SHARES_OUT}))
+            one = run._replace(
+                memory=keeping.changed(question, trial.method, other, trial.fixed, {"framework": SHARES_OUT})
+            )
             tried.append((f"--framework {SHARES_OUT}", one, fixed, "gradients that are shared out at once fit"))
     for what in ("optimizer", "activations") if question.stated("offload") is None else ():
         tried.append((f"--offload {what}", _with(trial, offload=what), fixed, "with the host's memory it fits"))
@@ -227,7 +228,7 @@ def _more(trial: Trial, fixed: dict[str, float]) -> int | None:
 
 def _with(trial: Trial, **said: str) -> Run:
     """The run with something else said of what it keeps."""
-    habits = keeping.changed(trial.question, trial.method, trial.predicted.software, said)
+    habits = keeping.changed(trial.question, trial.method, trial.predicted.software, trial.fixed, said)
     return trial.run._replace(memory=habits)
 
 
@@ -236,7 +237,7 @@ def _by(trial: Trial, name: str, loss: str) -> Run:
     said = {"method": name} | ({"loss_kernel": loss} if loss else {})
     other = trial.question.aside().over({key: Setting(value, "flag") for key, value in said.items()})
     method = read_method(other, trial.model)
-    habits = keeping.take(other, method, trial.predicted.software).habits
+    habits = keeping.take(other, method, trial.predicted.software, trial.fixed).habits
     return method.run(trial.run)._replace(memory=habits)
 
 

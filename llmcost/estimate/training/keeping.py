@@ -41,13 +41,13 @@ class Kept(NamedTuple):
     shards: str  # where ZeRO-3 shards them
 
 
-def take(question: Question, method: Method, used: Software) -> Kept:
-    """What the run keeps, with its weights replicated and sharded.
+def take(question: Question, method: Method, used: Software, fixed: Mapping[str, float]) -> Kept:
+    """What the run keeps, with its weights replicated and sharded; `fixed` are the degrees that were asked for.
 
     By the stack that was named. Where none is, replicated weights of a stack that shards are taken to be Megatron's;
     adapters are those of Hugging Face's trainer, unless a kind of parallelism is asked for that it does not have.
     """
-    whole, shards = _stacks(question.catalog, used, _parallel(question))
+    whole, shards = _stacks(question.catalog, used, _parallel(fixed))
     both = (_kept(question, method, whole, False), _kept(question, method, shards, True))
     usual_one = TRIED if method.declared.pretrains else CONFIDENCE
     return Kept(Habits(*both, NormalDist().inv_cdf(confidence(question, METHOD, usual_one))), whole, shards)
@@ -70,9 +70,9 @@ def _stacks(catalog: Catalog, used: Software, parallel: bool) -> tuple[str, str]
     return stack_of(catalog, whole), stack_of(catalog, shards)
 
 
-def _parallel(question: Question) -> bool:
+def _parallel(fixed: Mapping[str, float]) -> bool:
     """Whether a kind of parallelism is asked for that plain trainers do not have."""
-    return any((question.stated(name) or 1) > 1 for name in ONLY_TUNED)
+    return any(fixed.get(name, 1.0) > 1.0 for name in ONLY_TUNED)
 
 
 def _kept(question: Question, method: Method, stack: str, sharded: bool) -> Keeping:
@@ -138,11 +138,12 @@ def tight(question: Question, why: str) -> None:
     question.warn("W083", f"it is tight: {why}", hint)
 
 
-def changed(question: Question, method: Method, used: Software, said: Mapping[str, str]) -> Habits:
+def changed(
+    question: Question, method: Method, used: Software, fixed: Mapping[str, float], said: Mapping[str, str]
+) -> Habits:
     """What the run would keep with something else said."""
-    return take(
-        question.aside().over({key: Setting(value, "flag") for key, value in said.items()}), method, used
-    ).habits
+    other = question.aside().over({key: Setting(value, "flag") for key, value in said.items()})
+    return take(other, method, used, fixed).habits
 
 
 def _fused(catalog: Catalog, kept: Kept) -> Habits:
@@ -152,8 +153,8 @@ def _fused(catalog: Catalog, kept: Kept) -> Habits:
     return kept.habits._replace(replicated=whole, sharded=shards)
 
 
-def restricted(question: Question, method: Method, used: Software) -> dict[str, float]:
-    """Degrees that the stack does not have, held at one.
+def restricted(question: Question, method: Method, used: Software, asked: Mapping[str, float]) -> dict[str, float]:
+    """Degrees that the stack does not have, held at one, beside those `asked` for.
 
     Raises
     ------
@@ -168,7 +169,7 @@ def restricted(question: Question, method: Method, used: Software) -> dict[str, 
         ("cp", preset.context_parallel, "context"),
         ("ep", preset.expert_parallel, "expert"),
     ):
-        said = question.stated(name)
+        said = asked.get(name)
         if has:
             continue
         if said is None:
@@ -176,6 +177,6 @@ def restricted(question: Question, method: Method, used: Software) -> dict[str, 
         elif said > 1 and used.stated:
             lacks = f"--{name}: {used.name} has no {words} parallelism"
             raise LlmcostError(lacks, f"leave --{name} out, or --framework megatron")
-    if used.family == "trainer" and not _parallel(question):  # they shard weights, and split no model
+    if used.family == "trainer" and not _parallel(asked):  # they shard weights, and split no model
         fixed |= dict.fromkeys(("tp", "pp", "vpp"), 1.0)
     return fixed

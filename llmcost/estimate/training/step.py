@@ -70,6 +70,7 @@ class Predicted(NamedTuple):
     fits_probability: float = 1.0
     run: Run = Run(0.0, 0.0, 0.0)  # as the step takes it
     shape: Shape | None = None
+    fixed: Mapping[str, float] = {}  # degrees that were asked for, or that the stack does not have
 
     @property
     def overhead(self) -> float:
@@ -192,8 +193,9 @@ def predict(
     wanted, source = batch.sequences(question, published, shape, seq_len, gpus, tokens)
     run = method.run(Run(seq_len, wanted, float(PRECISIONS[PRECISION[dtype]])))
     run = run._replace(unfused=float(build.unfused), filled=build.packing)
-    _refuse(question, shape)
-    fixed = keeping.restricted(question, method, used) | fixed_by(question)
+    said = fixed_by(question)
+    _refuse(question, shape, said)
+    fixed = keeping.restricted(question, method, used, said) | said
     if fixed.get("micro_batch", run.together) % run.together:
         raise LlmcostError(
             f"--micro-batch {fixed['micro_batch']:g}: a preferred and a rejected answer stay in one micro-batch",
@@ -209,7 +211,7 @@ def predict(
         fed = feed(search, gpus, wanted / float(run.together))
         return fed._replace(batch=fed.batch * float(run.together))
 
-    kept = keeping.take(question, method, used)
+    kept = keeping.take(question, method, used, fixed)
     try:
         fed, habits = keeping.settled(question, kept, attempt, lambda fed: fed.found.fitting > 0)
     except ValueError:
@@ -241,7 +243,7 @@ def predict(
     share = Spread(mfu * math.exp(-high), mfu, min(mfu * math.exp(low), 0.99))
     chance = NormalDist().cdf(room)
     known = (fed.batch, seq_len, gpus, fed.working, used, build, float(calibration.host), smallest, chance, run, shape)
-    return Predicted(widened(share, method.spread), found, *known)
+    return Predicted(widened(share, method.spread), found, *known, fixed)
 
 
 def _of_many(
@@ -359,24 +361,24 @@ def _counted(model: Subject, shape: Shape, seq_len: float, method: Method) -> fl
     return float(method.flops(median(model.params_active)).model) / whole
 
 
-def _refuse(question: Question, shape: Shape) -> None:
+def _refuse(question: Question, shape: Shape, said: Mapping[str, float]) -> None:
     """Degrees that no layout of this model can have."""
     layers, experts = float(shape.n_layers), float(shape.n_experts)
-    stages = (question.stated("pp") or 1) * (question.stated("vpp") or 1)
+    stages, ranks = said.get("pp", 1.0) * said.get("vpp", 1.0), said.get("ep")
     if stages > layers + par.SPARE_LAYERS:
-        raise LlmcostError(f"--pp x --vpp is {stages:,} stages, the model has {layers:.0f} layers", "leave --vpp open")
+        raise LlmcostError(
+            f"--pp x --vpp is {stages:,.0f} stages, the model has {layers:.0f} layers", "leave --vpp open"
+        )
     if question.stated("expert_kernels") is not None and not experts:
         raise LlmcostError("--expert-kernels: this model has no experts", "leave --expert-kernels out")
-    if question.stated("ep") is not None and not experts:
+    if ranks is not None and not experts:
         raise LlmcostError("--ep: this model has no experts to spread", "leave --ep out")
-    if experts and (question.stated("ep") or 1) > experts:
+    if ranks is not None and ranks > experts:
         raise LlmcostError(
-            f"--ep {question.stated('ep'):,} is more than the {experts:.0f} experts of the model",
-            f"--ep {experts:.0f} at most",
+            f"--ep {ranks:,.0f} is more than the {experts:.0f} experts of the model", f"--ep {experts:.0f} at most"
         )
-    if experts and experts % (question.stated("ep") or 1):
-        whole = max(d for d in par.divisors(experts) if d <= question.stated("ep"))
+    if ranks is not None and experts % ranks:
+        whole = max(d for d in par.divisors(experts) if d <= ranks)
         raise LlmcostError(
-            f"--ep {question.stated('ep'):,}: {experts:.0f} experts do not split evenly over that many ranks",
-            f"--ep {whole}",
+            f"--ep {ranks:,.0f}: {experts:.0f} experts do not split evenly over that many ranks", f"--ep {whole}"
         )
