@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmcost.engine.serving import sizes
-from llmcost.engine.serving.operating_point import Load, Precision
+from llmcost.engine.serving import at_a_load, sizes
+from llmcost.engine.serving.operating_point import Layout, Load, Precision, operating_point
 from llmcost.engine.serving.search import BATCHES, Targets, layouts, search
 from tests.conftest import examples
 from tests.properties.test_serving import BASE, KNOWN, SHAPES
@@ -74,3 +74,24 @@ def test_a_batch_of_its_own_counts_where_it_fits_whole(
         np.testing.assert_array_equal(found.gpus[found.output_tokens_per_second[i] > 0.0], mine.gpus)
         at = np.isin(found.gpus, mine.gpus)
         np.testing.assert_allclose(found.output_tokens_per_second[i, at], mine.output_tokens_per_second, rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["dense", "gqa", "moe"])
+@pytest.mark.parametrize("stages", [1.0, 4.0])
+def test_a_load_meets_the_same_where_few_batches_are_tried(
+    monkeypatch: pytest.MonkeyPatch, name: str, stages: float
+) -> None:
+    draw = np.random.default_rng(1)
+    many = at_a_load.MANY * 5
+    isl, osl = np.exp(draw.uniform(1.0, 10.5, many)), np.exp(draw.uniform(0.0, 8.0, many))
+    batch, share = np.floor(np.exp(draw.uniform(0.0, 7.0, many))), draw.uniform(0.001, 1.05, many)
+    layout = Layout(draw.choice([1.0, 2.0, 8.0], many), stages)
+    load = Load(isl, osl, isl * draw.choice([0.0, 0.5, 1.0], many), batch)
+    chip = BASE._replace(memory_bytes=4e12)
+    found = []
+    for most in (at_a_load.MANY, many + 1):
+        monkeypatch.setattr(at_a_load, "MANY", most)
+        at = at_a_load.loaded(operating_point, MODELS[name], chip, layout, FORMATS[0], load, KNOWN, share)
+        found.append((at.at.batch, at.at.tpot_seconds, at.at.ttft_seconds, at.half.tpot_seconds, at.prompt_seconds))
+    for few, every in zip(*found, strict=True):
+        np.testing.assert_allclose(few, every, rtol=1e-12)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import Array, Num
+from llmcost.engine.numeric.kinds import Array, Flags, Num
 from llmcost.engine.serving import queueing
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.operating_point import Point
@@ -21,6 +22,8 @@ Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point]
 BATCHES = 64  # tried between one request and the full batch
 BEYOND = 1.0 + 1e-9  # of a lane: there its next request begins to wait for iterations
 PLACES = 64  # equally likely places in an iteration at which a request arrives
+STRIDE = 8  # of the batches, where few are tried first
+MANY = 64  # replicas from which on few are
 GOLDEN = 0.6180339887498949
 
 
@@ -63,28 +66,57 @@ def loaded(
     def at(batch: Num) -> Point:
         return mode(shape, machine, layout, precision, load._replace(batch=batch), calibration)
 
+    def tried(batch: Array) -> _Tried:
+        point = at(batch)
+        life = batch * np.maximum(load.osl, 1.0) / point.output_tokens_per_second
+        passes = _empty(point) * np.maximum(_part(load, calibration), 1.0) + point.prefill_seconds
+        return _Tried(*np.broadcast_arrays(batch, life, passes))
+
     full = at(load.batch)
-    most = np.asarray(full.batch, dtype=float)
-    batch = _batches(most, np.multiply(layout.dp, layout.pp))
-    # along a new first axis, whatever the others are
-    batch = batch.reshape(len(batch), *(1,) * (np.ndim(share) - most.ndim), *most.shape)
-    tried = at(batch)
-    lives = batch * np.maximum(load.osl, 1.0) / tried.output_tokens_per_second
-    reached = np.maximum.accumulate(batch / lives)  # a second request may slow the first by more than it adds
+    most, lanes = np.asarray(full.batch, dtype=float), np.multiply(layout.dp, layout.pp)
+    batches = _batches(most, lanes)
+    # with experts the passes of a prompt, which are read once for several, need not grow with the batch
+    few = most.size >= MANY and np.size(share) < STRIDE * most.size and not np.any(shape.n_experts)
+    wide = (1,) * (np.ndim(share) - most.ndim)  # along a new first axis, whatever the others are
+    index = _first_tried(batches, lanes, few).reshape(-1, *wide, *most.shape)
+    batches = batches.reshape(-1, *wide, *most.shape)
+    known = tried(np.take_along_axis(batches, index, 0))
+    known = known._replace(passes=np.maximum.accumulate(known.passes))
 
-    def flight(share: Num) -> Num:
-        rate = np.asarray(share * batch[-1] / lives[-1])
-        (low, high), (first, last) = (_around(reached, rate, values) for values in (batch, lives))
-        slope = (last - first) / np.maximum(high - low, 1e-300)
-        found = rate * (first - slope * low) / np.maximum(1.0 - rate * slope, 1e-300)
-        return np.where(np.asarray(share) >= 1.0, most, np.clip(found, low, high))
+    def flight(share: Num) -> tuple[Num, Num]:
+        """Requests in flight, and the passes of a prompt there [s]."""
+        rate = np.asarray(share * known.batch[-1] / known.life[-1])
+        low, high = _around(tried, batches, index, known, rate)
+        over = np.maximum(high.batch - low.batch, 1e-300)
+        slope = (high.life - low.life) / over
+        found = rate * (low.life - slope * low.batch) / np.maximum(1.0 - rate * slope, 1e-300)
+        found = np.clip(found, low.batch, high.batch)
+        passes = low.passes + (high.passes - low.passes) * (found - low.batch) / over
+        whole = np.asarray(share) >= 1.0
+        return np.where(whole, most, found), np.where(whole, known.passes[-1], passes)
 
-    here = flight(share)
-    passes = _empty(tried) * np.maximum(_part(load, calibration), 1.0) + tried.prefill_seconds
-    low, high = _around(batch, here, batch)
-    least, longest = _around(batch, here, np.maximum.accumulate(passes))
-    passes = least + (longest - least) * (here - low) / np.maximum(high - low, 1e-300)
-    return Loaded(at(here), at(np.ones(most.shape)), at(flight(0.5)), full, passes)
+    here, passes = flight(share)
+    return Loaded(at(here), at(np.ones(most.shape)), at(flight(0.5)[0]), full, passes)
+
+
+class _Tried(NamedTuple):
+    """Batches that were tried: a request from first to last [s], and the longest passes of a prompt up to them [s]."""
+
+    batch: Array
+    life: Array
+    passes: Array
+
+    def at(self, index: npt.NDArray[np.intp]) -> _Tried:
+        """One of the first axis."""
+        return _Tried(*(np.take_along_axis(_as_wide(values, index), index, 0)[0] for values in self))
+
+    def where(self, those: Flags, other: _Tried) -> _Tried:
+        """Those of it, else the other."""
+        return _Tried(*(np.where(those, mine, its) for mine, its in zip(self, other, strict=True)))
+
+
+def _as_wide(values: npt.NDArray[Any], index: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    return np.broadcast_to(values, (len(values), *index.shape[1:]))
 
 
 def _batches(most: Array, lanes: Num) -> Array:
@@ -94,11 +126,35 @@ def _batches(most: Array, lanes: Num) -> Array:
     return np.sort(np.concatenate([even, step]), axis=0)
 
 
-def _around(rising: Array, wanted: Num, values: Num) -> tuple[Num, Num]:
-    """Values at both ends of the first interval of a rising first axis that reaches what is wanted."""
-    index = np.clip(np.sum(rising < wanted, axis=0), 1, len(rising) - 1)[None]
-    whole = np.broadcast_to(values, (len(rising), *index.shape[1:]))
-    return np.take_along_axis(whole, index - 1, 0)[0], np.take_along_axis(whole, index, 0)[0]
+def _first_tried(batches: Array, lanes: Num, few: bool) -> npt.NDArray[np.intp]:
+    """Which batches are tried for every load: all, or a `few` that rates rise between, and both sides of the step."""
+    last = len(batches) - 1
+    if not few:
+        return np.broadcast_to(np.arange(last + 1).reshape(-1, *(1,) * (batches.ndim - 1)), batches.shape)
+    even = np.append(np.arange(0, last, STRIDE), last)
+    step = np.sum(batches < np.minimum(lanes, batches[-1]), axis=0)
+    each = [*(np.full(step.shape, i) for i in even), step, np.minimum(step + 1, last)]
+    return np.sort(np.stack(each), axis=0)
+
+
+def _around(
+    tried: Callable[[Array], _Tried], batches: Array, index: npt.NDArray[np.intp], known: _Tried, rate: Array
+) -> tuple[_Tried, _Tried]:
+    """Both ends of the first interval between batches that reaches a rate: among those known, then by halves."""
+    reached = np.maximum.accumulate(
+        known.batch / known.life
+    )  # a second request may slow the first by more than it adds
+    at = np.clip(np.sum(reached < rate, axis=0), 1, len(index) - 1)[None]
+    low, high = known.at(at - 1), known.at(at)
+    first, last = (np.take_along_axis(_as_wide(index, at), i, 0)[0] for i in (at - 1, at))
+    while np.any(last - first > 1):
+        middle = (first + last) // 2
+        here = tried(np.take_along_axis(_as_wide(batches, middle[None]), middle[None], 0)[0])
+        here = here._replace(passes=np.maximum(low.passes, here.passes))
+        over = here.batch / here.life >= rate
+        first, last = np.where(over, first, middle), np.where(over, middle, last)
+        low, high = low.where(over, here), here.where(over, high)
+    return low, high
 
 
 def _part(load: Load, calibration: Calibration) -> Num:

@@ -129,7 +129,11 @@ def binding_part(work: Work, extra_compute: Num = 0.0) -> Num:
     """
     passed = work.linear + work.experts + work.attention + work.prefill_attention + work.head - work.compute
     parts = (np.maximum(passed, 0.0), work.compute + extra_compute, work.communication, work.fixed)
-    return np.asarray(np.argmax(np.stack(np.broadcast_arrays(*parts)), axis=0))
+    longest, index = np.asarray(parts[0]), np.asarray(0)
+    for i, part in enumerate(parts[1:], 1):  # an argmax over a stack takes several times as long
+        index = np.where(part > longest, i, index)
+        longest = np.maximum(longest, part)
+    return index
 
 
 def _binding(work: Work, extra_compute: Num, run: Num, asked: Num) -> Num:

@@ -42,11 +42,15 @@ def erlang_b(servers: Num, offered: Num) -> Num:
     servers, offered = np.broadcast_arrays(np.floor(servers), np.asarray(offered, dtype=float))
     if servers.size == 1:
         return np.full(servers.shape, _erlang_b_of_one(int(servers.item()), float(offered.item())))
-    blocked, answer = np.ones(offered.shape), np.ones(offered.shape)
+    order = np.argsort(-servers, axis=None)
+    most, load, blocked = servers.ravel()[order], offered.ravel()[order], np.ones(servers.size)
     for n in range(1, int(np.max(servers, initial=0.0)) + 1):
-        blocked = offered * blocked / (n + offered * blocked)
-        answer = np.where(servers == n, blocked, answer)
-    return answer
+        those = slice(np.searchsorted(-most, -n, "right"))  # with so many servers or more
+        carried = load[those] * blocked[those]
+        blocked[those] = carried / (n + carried)
+    answer = np.empty(servers.size)
+    answer[order] = blocked
+    return answer.reshape(servers.shape)
 
 
 def _erlang_b_of_one(servers: int, offered: float) -> float:
@@ -81,7 +85,8 @@ def erlang_c(servers: Num, offered: Num) -> Num:
     """
     servers = np.maximum(np.floor(servers), 1.0)
     rho = np.divide(offered, servers)
-    blocked = erlang_b(np.minimum(servers, MANY), np.minimum(rho, 1.0) * np.minimum(servers, MANY))
+    few = np.where(servers > MANY, 1.0, servers)
+    blocked = erlang_b(few, np.minimum(rho, 1.0) * few)
     exact = blocked / np.maximum(1.0 - rho * (1.0 - blocked), 1e-300)
     beta = np.clip((1.0 - rho) * np.sqrt(servers), 0.0, 37.0)
     density = np.exp(-(beta**2) / 2.0) / np.sqrt(2.0 * np.pi)
