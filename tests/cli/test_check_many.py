@@ -132,3 +132,19 @@ def test_a_scenario_of_many_budgets_is_read_once(cli: Cli, tmp_path: Path, monke
     run = cli("check", str(tmp_path / "b.toml"), "--json")
     assert len(run.json["rows"]) == 40, run.err
     assert len(read) == 1
+
+
+def test_a_table_draws_the_worst_and_counts_the_others(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "s.toml").write_text(_scenario("train", random.Random(8)))
+    limit = '[[budget]]\nname = "b{}"\nscenario = "s.toml"\nmax_total_usd = {}\n'
+    (tmp_path / "llmcost.toml").write_text("".join(limit.format(i, 10 if i == 7 else 1e12) for i in range(205)))
+    text = cli("check").out
+    assert text.count("max_total_usd") == 202  # 200 rows, the sentence that leads, the reason of the worst
+    assert "and 5 that are less bad (5 ok): --json has all" in text
+    assert "b7: " in text
+    assert len(cli("check", "--json").json["rows"]) == 205
+    (tmp_path / "llmcost.toml").write_text("".join(limit.format(i, 1e12) for i in range(200)))
+    assert "less bad" not in cli("check").out
