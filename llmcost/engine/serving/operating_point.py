@@ -287,15 +287,11 @@ def times(
         return at.ttft_seconds, at.tpot_seconds, at.output_tokens_per_second
 
     found, partly = figures(load), _partly(load)
+    ttft, tpot, rate = map(np.asarray, found)
     if np.any(partly):
         again = figures(load._replace(cached_isl=0.0))
-        faster = partly & np.greater(again[-1], found[-1])
-        found = (
-            np.where(faster, again[0], found[0]),
-            np.where(faster, again[1], found[1]),
-            np.where(faster, again[2], found[2]),
-        )
-    ttft, tpot, rate = map(np.asarray, found)
+        faster = partly & (again[-1] > rate)
+        ttft, tpot, rate = (np.where(faster, a, b) for a, b in zip(again, found, strict=True))
     return ttft, tpot, rate
 
 
