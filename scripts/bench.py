@@ -10,6 +10,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 from collections.abc import Callable
@@ -154,7 +155,10 @@ def engine() -> None:
 
 
 def main() -> None:
-    commands("--store" in sys.argv)
+    with tempfile.TemporaryDirectory() as compiled:  # as installed: modules are compiled once
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = compiled
+        commands("--store" in sys.argv)
     engine()
 
 

@@ -39,7 +39,7 @@ heavy, commands = json.loads(sys.argv[1])
 asked = []
 class Seen:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in heavy:
+        if name.partition(".")[0] in heavy or name in heavy:
             asked.append(name)
 sys.meta_path.insert(0, Seen())
 from llmcost.cli import main
@@ -77,11 +77,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def imported(folder: Path, commands: object) -> list[tuple[int, list[str], str]]:
-    said = json.dumps([EXTRAS, commands])
+def imported(folder: Path, commands: object, heavy: tuple[str, ...] = EXTRAS) -> list[tuple[int, list[str], str]]:
+    said = json.dumps([heavy, commands])
     done = subprocess.run([sys.executable, "-c", PROGRAM, said], cwd=folder, capture_output=True, text=True, check=True)
     found: list[tuple[int, list[str], str]] = [tuple(row) for row in json.loads(done.stdout)]
     return found
+
+
+def test_masked_arrays_are_not_imported_for_an_answer(folder: Path) -> None:
+    growing = ("crossover", *GIVEN, "--growth", "5%/mo")
+    commands = [growing, *(words for words in COMMANDS if words[0] in ("train", "serve", "fit", "crossover", "check"))]
+    for words, (code, names, told) in zip(commands, imported(folder, commands, ("numpy.ma",)), strict=True):
+        assert (code, names) == (0, []), (words, told)
 
 
 def test_no_extra_is_imported_unless_asked(folder: Path) -> None:

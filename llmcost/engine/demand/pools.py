@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from llmcost.engine.demand.segments import Segments, cumulative, segments
-from llmcost.engine.numeric.kinds import Array, Num
+from llmcost.engine.numeric.kinds import Array, Num, distinct
 
 SPANS = 128  # of a long series, for samples
 ROWS = 2048  # of it whose replicas are counted, for all pools of samples together
@@ -53,11 +53,11 @@ def capacities(pools: Sequence[Pool]) -> list[Num]:
 def spans(base: Segments, pools: Sequence[Pool], wanted: Sequence[Measure], end: float) -> list[Segments]:
     """Measures of a long series for samples: of spans of its rows the mean of what each row takes."""
     inside = np.flatnonzero(base.start < end)
-    edges = np.unique(np.linspace(0, len(inside), max(ROWS // len(capacities(pools)), SPANS) + 1).astype(int))[:-1]
+    edges = distinct(np.linspace(0, len(inside), max(ROWS // len(capacities(pools)), SPANS) + 1).astype(int))[:-1]
     start = base.start[inside][edges]
     lengths = np.diff(np.append(start, end))
     total = np.diff(np.append(cumulative(base, start), cumulative(base, end)))
-    group = np.unique(np.linspace(0, len(start), SPANS + 1).astype(int))[:-1]
+    group = distinct(np.linspace(0, len(start), SPANS + 1).astype(int))[:-1]
     whole = np.add.reduceat(lengths, group)
     held = [_mean_held(pool, total / lengths, lengths / np.repeat(whole, np.diff([*group, len(start)])), group)
             for pool in pools]  # fmt: skip

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ Array: TypeAlias = npt.NDArray[np.float64]
 Num: TypeAlias = float | Array  # one value, or samples or alternatives: everything broadcasts
 Flags: TypeAlias = bool | npt.NDArray[np.bool_]
 Places: TypeAlias = npt.NDArray[np.intp]
+Kind = TypeVar("Kind", bound=np.generic)
 Index: TypeAlias = int | Places
 
 HOURS_PER_DAY = 24
@@ -34,3 +35,13 @@ def finite(value: Num | None) -> float | None:
     (None, 2.0)
     """
     return None if value is None or not math.isfinite(value) else float(value)
+
+
+def distinct(rising: npt.NDArray[Kind]) -> npt.NDArray[Kind]:
+    """Values that never fall, each once: `np.unique` imports numpy.ma, which takes a tenth of a command's start-up.
+
+    >>> distinct(np.array([0, 0, 1, 3, 3])).tolist()
+    [0, 1, 3]
+    """
+    kept: npt.NDArray[Kind] = rising[np.append(True, np.diff(rising) > 0)]
+    return kept

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.kinds import Array, distinct
 
 
 class Past(NamedTuple):
@@ -26,6 +26,6 @@ def blocks(values: Sequence[float] | Array, most: int) -> tuple[Array, Array]:
     [[0.0, 2.0], [2.0, 6.0]]
     """
     count = min(most, len(values))
-    edges = np.unique(np.linspace(0, len(values), count + 1).round().astype(int))
+    edges = distinct(np.linspace(0, len(values), count + 1).round().astype(int))
     total = np.concatenate([[0.0], np.cumsum(values)])
     return edges[:-1].astype(float), np.diff(total[edges]) / np.diff(edges)

@@ -12,7 +12,7 @@ import numpy as np
 from llmcost.engine.demand import crossover as engine
 from llmcost.engine.demand.segments import cumulative
 from llmcost.engine.numeric import spread as sp
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Num
+from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Num, distinct
 from llmcost.estimate.lifetime.curves import BASES, USD, Curves
 from llmcost.estimate.training import bill as billing
 from llmcost.result import Scalar
@@ -75,7 +75,7 @@ def _training_ratios(both: Curves, centre: Curves, basis: str, scope: str, days:
     """Quantiles of training over the centre on some days; between `NODES` of many steps they are interpolated."""
     plan = both.plans[basis]
     last = int(np.searchsorted(plan.days, days[-1], side="right"))
-    nodes = np.unique(np.linspace(0, last - 1, min(last, NODES + 1)).round().astype(int))
+    nodes = distinct(np.linspace(0, last - 1, min(last, NODES + 1)).round().astype(int))
     trained, middle = (np.asarray(w.trained(basis, scope), dtype=float) for w in (both, centre))
     steps = centre.plans[basis]
     if not plan.sampled:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.numeric.kinds import Num, distinct
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.arrivals import Met, Tail, waiting_users
 from llmcost.engine.serving.inputs import Layout, Load
@@ -86,7 +86,7 @@ def most(at: Any, layout: Layout, load: Load, targets: Targets, spread: float) -
         found = tail(at(asked), layout, asked, spread)
         return (found.ttft_seconds <= targets.ttft_seconds) & (found.tpot_seconds <= targets.tpot_seconds)
 
-    few = np.unique(np.geomspace(1, MOST, 200).round())
+    few = distinct(np.geomspace(1, MOST, 200).round())
     fine = np.asarray(keeps(few))
     if not fine[0]:
         alone = tail(at(load._replace(batch=1.0)), layout, load._replace(batch=1.0), spread)
