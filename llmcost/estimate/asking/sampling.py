@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from llmcost.engine.numeric import spread as sp
-from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.numeric.spread import Spread
 from llmcost.estimate.asking import market
 from llmcost.estimate.asking.ledger import Number
@@ -41,7 +41,7 @@ def central(numbers: Mapping[str, float | Spread]) -> dict[str, float]:
 
 def draws(
     numbers: Mapping[str, float | Spread], samples: int, seed: int, streams: Mapping[str, str] | None = None
-) -> dict[str, Any]:
+) -> dict[str, Num]:
     """Every number as samples where it is uncertain, as itself where it is not.
 
     `streams` renames the random stream of a number: two sides that share a price share its draws.
@@ -59,7 +59,7 @@ def uncertain(numbers: Mapping[str, float | Spread]) -> bool:
     return any(isinstance(value, Spread) for value in numbers.values())
 
 
-def ranges(centre: Mapping[str, Any], sampled: Mapping[str, Any]) -> dict[str, Range]:
+def ranges(centre: Mapping[str, object], sampled: Mapping[str, object]) -> dict[str, Range]:
     """The 90 % interval of each figure that varies: the quantiles of its samples, around the answer at the centre.
 
     The centre is the answer with every input at its median, which is the median of any figure monotone in one
@@ -89,13 +89,13 @@ def evaluate(model: Callable[[Numbers], Figures], question: Question) -> tuple[F
     """A model at its centre, and the ranges its spreads give: the same code for a point and for samples."""
     numbers = question.numbers
     centre = model(cast(Numbers, central(numbers)))
-    known = cast(Mapping[str, Any], centre)
+    known = cast(Mapping[str, object], centre)
     samples, seed = settings(question)
 
     def drawn(some: Mapping[str, Number]) -> dict[str, Range]:
         if not uncertain(some):
             return {}
-        return ranges(known, cast(Mapping[str, Any], model(cast(Numbers, draws(some, samples, seed)))))
+        return ranges(known, cast(Mapping[str, object], model(cast(Numbers, draws(some, samples, seed)))))
 
     return centre, apart(numbers, market.of(question), drawn)
 

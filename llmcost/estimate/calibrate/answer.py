@@ -19,7 +19,7 @@ from llmcost.estimate.calibrate.fit import Fitted, fit
 from llmcost.estimate.validate.measured import Measured, measured
 from llmcost.estimate.validate.score import UNITS
 from llmcost.estimate.validate.scored import Scored, statistics
-from llmcost.result import Estimate, Warning
+from llmcost.result import Estimate, Scalar, Warning
 
 UNTOLD = 0.8  # of the spread beforehand: a constant still so uncertain was not told by the data
 Z95 = 1.6448536269514722
@@ -77,10 +77,10 @@ def _rows(read: Sequence[Measured], side: str) -> list[dict[str, str]]:
     return [{**row, "id": f"{n}.{i}" if several else str(i)} for n, i, row in rows]
 
 
-def _compared(one: Fitted | memory.Fitted) -> list[dict[str, Any]]:
-    rows = []
+def _compared(one: Fitted | memory.Fitted) -> list[dict[str, Scalar]]:
+    rows: list[dict[str, Scalar]] = []
     for a, b in zip(one.before, one.after, strict=True):
-        first = {
+        first: dict[str, Scalar] = {
             "id": a.id,
             "quantity": a.quantity,
             "unit": UNITS.get(a.quantity, ""),
@@ -92,7 +92,7 @@ def _compared(one: Fitted | memory.Fitted) -> list[dict[str, Any]]:
     return rows
 
 
-def _constants(side: str, one: Fitted, catalog: Catalog) -> list[dict[str, Any]]:
+def _constants(side: str, one: Fitted, catalog: Catalog) -> list[dict[str, Scalar]]:
     """What each group of constants is multiplied by, its 90 % range, and whether the data tell it."""
     prior = next(float(r["value"]) for r in catalog.factors("update") if r["name"] == f"{side}_prior_log_spread")
     names = tuple(known.GROUPS[side])
@@ -108,15 +108,15 @@ def _constants(side: str, one: Fitted, catalog: Catalog) -> list[dict[str, Any]]
     return rows
 
 
-def _amounts(side: str, one: memory.Fitted, catalog: Catalog) -> list[dict[str, Any]]:
+def _amounts(side: str, one: memory.Fitted, catalog: Catalog) -> list[dict[str, Scalar]]:
     """The same of memory."""
     names = tuple(group.name for group in memory.GROUPS[side])
     return _moved(side, names, one.posterior, memory.priors(side, catalog))
 
 
-def _moved(side: str, names: Sequence[str], posterior: Posterior, prior: Array) -> list[dict[str, Any]]:
+def _moved(side: str, names: Sequence[str], posterior: Posterior, prior: Array) -> list[dict[str, Scalar]]:
     """What each group is multiplied by, its 90 % range, and whether it is surer than it was."""
-    rows = []
+    rows: list[dict[str, Scalar]] = []
     for name, log_factor, spread, first in zip(names, posterior.log_factor, posterior.spread, prior, strict=True):
         half = Z95 * float(spread)
         rows.append({
@@ -127,7 +127,7 @@ def _moved(side: str, names: Sequence[str], posterior: Posterior, prior: Array) 
     return rows
 
 
-def _result(found: Mapping[str, Fitted | memory.Fitted]) -> dict[str, Any]:
+def _result(found: Mapping[str, Fitted | memory.Fitted]) -> dict[str, Scalar]:
     before = statistics([s for one in found.values() for s in one.before])
     after = statistics([s for one in found.values() for s in one.after])
     names = {"median_ape_pct": "median_ape_after_pct", "median_range_ratio": "median_range_ratio_after"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.numeric.update import Posterior, update
 from llmcost.estimate.asking.own import SHARES, Kin, Place, kin
 from llmcost.estimate.calibrate import stack as known
+from llmcost.estimate.calibrate.stack import Point
 from llmcost.estimate.calibrate.used import used as chosen
 from llmcost.estimate.validate.near import generations, place_of_row, software
 from llmcost.estimate.validate.score import SUBJECTS, scores
@@ -104,12 +105,10 @@ def _lost(own: Kin, places: list[Place]) -> float:
     return float(np.median(1.0 - common.max(axis=1) / whole))
 
 
-def _points(used: Sequence[Scored], places: Mapping[str, Place], weights: Array) -> list[dict[str, Any]]:
+def _points(used: Sequence[Scored], places: Mapping[str, Place], weights: Array) -> list[Point]:
     """Each place with its weight in what is shared."""
-    found: dict[str, dict[str, Any]] = {
-        key: {"model": p.model, "hardware": p.hardware, **p.at} for key, p in places.items()
-    }
+    shares: dict[str, dict[str, float]] = {key: {} for key in places}
     for one, weight in zip(used, weights, strict=True):
         share, sign = SHARES[one.quantity]
-        found[one.id][share] = found[one.id].get(share, 0.0) + sign * float(weight)
-    return list(found.values())
+        shares[one.id][share] = shares[one.id].get(share, 0.0) + sign * float(weight)
+    return [{"model": p.model, "hardware": p.hardware, **p.at, **shares[key]} for key, p in places.items()]

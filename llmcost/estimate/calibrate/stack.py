@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError, shown
@@ -41,6 +41,9 @@ STACKS = "stacks"  # table of training constants that belong to software
 SOFTWARE = ("host", "gather", "expert_loop")  # columns of it that move
 
 
+Point: TypeAlias = dict[str, str | float]
+
+
 class Stack(NamedTuple):
     """What was learnt of one side of a stack."""
 
@@ -50,7 +53,7 @@ class Stack(NamedTuple):
     factors: dict[str, float]  # constant -> what it is multiplied by [-]
     near: dict[str, float]  # figure -> standard deviation of ln of another one among those measured [-]
     lost: float  # of what places have in common: what the other measurements do not tell of one [-]
-    points: tuple[dict[str, Any], ...]  # model, hardware, where along each axis, and its weight in what is shared
+    points: tuple[Point, ...]  # model, hardware, where along each axis, and its weight in what is shared
 
 
 class Learnt(NamedTuple):
@@ -128,7 +131,8 @@ def applied(catalog: Catalog, stacks: Mapping[str, Stack]) -> Catalog:
 def own_of(catalog: Catalog, side: str, stack: Stack) -> Own:
     """What was measured, as questions look it up."""
     places = tuple(
-        Place(str(p["model"]), str(p["hardware"]), {k: p[k] for k in ALONG[side] if k in p}) for p in stack.points
+        Place(str(p["model"]), str(p["hardware"]), {k: float(p[k]) for k in ALONG[side] if k in p})
+        for p in stack.points
     )
     shares = {share for share, _ in SHARES.values()}
     shares = {share for share in shares if any(share in p for p in stack.points)}
@@ -144,7 +148,7 @@ def scaled(
     known = {row["name"] for row in rows}
     plain = _defaults(side)
     software = framework if side == "serving" else "any"  # constants of training are those of the machine
-    added: list[dict[str, Any]] = [
+    added: list[dict[str, object]] = [
         {"name": name, "value": plain[name], "generation": "any"} for name in factors if name in plain.keys() - known
     ]
     for generation in generations:

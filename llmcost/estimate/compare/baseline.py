@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 import msgspec
 
@@ -24,6 +24,17 @@ TOTALS = {
     "compare": ("total_usd_horizon", "usd_per_month", "usd_per_request", "usd_per_mtok_output", "upfront_usd"),
 }
 SAME = 1e-12  # relative difference that is rounding
+
+
+class Change(TypedDict):
+    """A figure, or an input, that is another one in the second answer."""
+
+    key: str
+    before: object
+    after: object
+    delta: NotRequired[float | None]
+    delta_pct: NotRequired[float | None]
+    unit: NotRequired[str]
 
 
 def command_of(document: Document, where: str) -> str:
@@ -99,12 +110,12 @@ def diff(old: Document, new: Document, names: tuple[str, str], catalog: Catalog)
     inputs = _inputs(old, new)
     total = next((k for k in TOTALS[command] if _number(old["result"].get(k)) or _number(new["result"].get(k))), None)
     before, after = (None if total is None else _number(d["result"].get(total)) for d in (old, new))
-    change = _change(before, after)
+    delta, share = _change(before, after)
     return Estimate(
         command="compare",
         headline=_headline(total, before, after, inputs, len(figures)),
         result={
-            **change, "subject": command, "total": total, "before": before, "after": after,
+            "delta": delta, "delta_pct": share, "subject": command, "total": total, "before": before, "after": after,
             "count": len(figures), "changed_inputs_count": len(inputs),
             "presets_before": old.get("presets"), "presets_after": new.get("presets"),
         },
@@ -113,7 +124,7 @@ def diff(old: Document, new: Document, names: tuple[str, str], catalog: Catalog)
     )  # fmt: skip
 
 
-def _figures(answer: Document) -> dict[str, Any]:
+def _figures(answer: Document) -> dict[str, object]:
     """Every number of an answer by a name of its own: results, rows of the bill, figures of alternatives."""
     found = {k: v for k, v in answer["result"].items() if _number(v) is not None}
     found |= {f"{row['name']}: cost_usd": row.get("cost_usd") for row in _rows(answer, "breakdown")}
@@ -131,36 +142,38 @@ def _rows(answer: Document, name: str) -> list[Mapping[str, Any]]:
     return [r for r in rows if isinstance(r, dict) and isinstance(r.get("name"), str)] if isinstance(rows, list) else []
 
 
-def _changed(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:
-    found = []
+def _changed(old: Mapping[str, object], new: Mapping[str, object]) -> list[Change]:
+    found: list[Change] = []
     for key in dict.fromkeys([*old, *new]):
         before, after = _number(old.get(key)), _number(new.get(key))
         if not _same(before, after):
-            found.append({"key": key, "before": before, "after": after, **_change(before, after)})
+            delta, share = _change(before, after)
+            found.append({"key": key, "before": before, "after": after, "delta": delta, "delta_pct": share})
     return found
 
 
-def _change(before: float | None, after: float | None) -> dict[str, float | None]:
+def _change(before: float | None, after: float | None) -> tuple[float | None, float | None]:
+    """The difference, and in per cent of what was before."""
     if before is None or after is None:
-        return {"delta": None, "delta_pct": None}
+        return None, None
     delta = after - before
-    return {"delta": delta, "delta_pct": 100.0 * delta / abs(before) if before else None}
+    return delta, 100.0 * delta / abs(before) if before else None
 
 
-def _same(a: Any, b: Any) -> bool:
+def _same(a: object, b: object) -> bool:
     if isinstance(a, float) and isinstance(b, float):
         return abs(a - b) <= SAME * max(abs(a), abs(b))
     return bool(a == b)
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _inputs(old: Document, new: Document) -> list[dict[str, Any]]:
+def _inputs(old: Document, new: Document) -> list[Change]:
     """Inputs whose value is another one, or that only one answer has."""
     before, after = _of_all(old), _of_all(new)
-    found = []
+    found: list[Change] = []
     for key in dict.fromkeys([*before, *after]):
         (a, unit), (b, other) = before.get(key, (None, "")), after.get(key, (None, ""))
         if not _same(_as_float(a), _as_float(b)):
@@ -168,7 +181,7 @@ def _inputs(old: Document, new: Document) -> list[dict[str, Any]]:
     return found
 
 
-def _of_all(answer: Document) -> dict[str, tuple[Any, str]]:
+def _of_all(answer: Document) -> dict[str, tuple[object, str]]:
     found = {k: (v.get("value"), str(v.get("unit") or "")) for k, v in answer["inputs"].items() if isinstance(v, dict)}
     for row in _rows(answer, "alternatives"):
         given = row.get("inputs")
@@ -176,13 +189,13 @@ def _of_all(answer: Document) -> dict[str, tuple[Any, str]]:
     return found
 
 
-def _as_float(value: Any) -> Any:
+def _as_float(value: object) -> object:
     number = _number(value)
     return value if number is None else number
 
 
 def _headline(
-    total: str | None, before: float | None, after: float | None, inputs: Iterable[Mapping[str, Any]], changes: int
+    total: str | None, before: float | None, after: float | None, inputs: Iterable[Change], changes: int
 ) -> str:
     names = [str(row["key"]).replace("_", " ") for row in inputs]
     why = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class Block(NamedTuple):
     case: Case
     names: list[str]
     axes: dict[str, Array]
-    picked: dict[str, Any]  # what was chosen for each, where that differs
+    picked: replicas.Picked  # what was chosen for each, where that differs
     reasons: list[str]  # why each is not feasible; empty where it is
 
     def some(self, index: list[int]) -> Block:

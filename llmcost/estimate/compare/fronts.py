@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from llmcost.estimate.compare.blocks import Block
+from llmcost.estimate.serving.replicas.replica import FrontRow
 
 MOST = 12  # alternatives whose fronts are kept: more cannot be told apart in a picture
-COST, SPEED = "usd_per_mtok_output", "tokens_per_second_per_user_full"
 
 
-def fronts(blocks: list[Block]) -> list[dict[str, Any]]:
+def fronts(blocks: list[Block]) -> list[dict[str, object]]:
     """Operating points of self-hosted alternatives that none of their own beats, each with a price and a speed."""
     rows = [
-        {"name": name, **point}
+        (name, point)
         for block in blocks
         for name in block.names
         if not block.case.reason and block.case.hosted is not None
         for point in block.case.hosted.replica.front
-        if SPEED in point
+        if "tokens_per_second_per_user_full" in point
     ]
-    if not 0 < len({row["name"] for row in rows}) <= MOST:
+    if not 0 < len({name for name, _ in rows}) <= MOST:
         return []
-    return [row | {"efficient": not any(_beats(other, row) for other in rows)} for row in rows]
+    points = [point for _, point in rows]
+    return [
+        {"name": name, **point, "efficient": not any(_beats(other, point) for other in points)} for name, point in rows
+    ]
 
 
-def _beats(a: dict[str, Any], b: dict[str, Any]) -> bool:
+def _beats(a: FrontRow, b: FrontRow) -> bool:
     """Whether one point is as cheap and as fast as another, and better in one of both."""
-    return bool(a[COST] <= b[COST] and a[SPEED] >= b[SPEED] and (a[COST] < b[COST] or a[SPEED] > b[SPEED]))
+    cost, other_cost = a["usd_per_mtok_output"], b["usd_per_mtok_output"]
+    speed, other_speed = a["tokens_per_second_per_user_full"], b["tokens_per_second_per_user_full"]
+    return cost <= other_cost and speed >= other_speed and (cost < other_cost or speed > other_speed)

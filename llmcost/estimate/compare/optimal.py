@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.engine.model import scaling
 from llmcost.engine.model.scaling import Law, Optimum
-from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, finite
+from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, Array, finite
 from llmcost.engine.numeric.roots import minimum
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError, did_you_mean
@@ -20,13 +20,32 @@ from llmcost.estimate.asking.question import Question, labelled
 from llmcost.estimate.lifetime import case as cases
 from llmcost.estimate.lifetime.figures import figures
 from llmcost.keys import SERVE
-from llmcost.result import Estimate
+from llmcost.result import Estimate, Input, Warning, cells
 from llmcost.scenario import Scenario, Setting
 
 DEFAULT_LAW = "hoffmann"
 SIZES, ROUNDS = 9, 4  # sizes whose cost is asked of the engines at a time, and how often the range is narrowed
 CHINCHILLA, FLOPS, COST = "least training", "least FLOPs", "least cost"
 SIZED = ("model", "params", "params_active", "tokens", "train_cost", "gpu_hours", "training_flops", "api")
+
+
+class Best(TypedDict):
+    """The best size by a law, for one aim; dollars where machines were named."""
+
+    law: str
+    point: str
+    params_total: float
+    tokens: float
+    loss: float
+    training_flops: float
+    inference_flops: float
+    total_flops: float
+    saved_flops: float
+    saved_share: float
+    training_usd: NotRequired[float | None]
+    inference_usd: NotRequired[float | None]
+    total_usd: NotRequired[float | None]
+    saved_usd: NotRequired[float | None]
 
 
 class Quality(NamedTuple):
@@ -94,7 +113,7 @@ def optimal(
         command="compare",
         headline=_headline(found, chosen, quality, served),
         result={
-            **{k: v for k, v in best.items() if k not in ("law", "point")},
+            **{k: v for k, v in cells(best).items() if k not in ("law", "point")},
             "law": chosen,
             "inference_tokens": served,
         },
@@ -141,8 +160,8 @@ class Dollars:
 
     def __init__(self, scenario: Scenario, catalog: Catalog) -> None:
         self.scenario, self.catalog = scenario, catalog
-        self.inputs: dict[str, Any] = {}
-        self.warnings: list[Any] = []
+        self.inputs: dict[str, Input] = {}
+        self.warnings: list[Warning] = []
 
     def spend(self, params: float, tokens: float, served: float) -> tuple[float, float]:
         """Dollars of training, and of serving a number of tokens."""
@@ -170,7 +189,7 @@ def _dollars(scenario: Scenario, catalog: Catalog) -> Dollars | None:
     return Dollars(scenario, catalog)
 
 
-def _rows(name: str, law: Law, quality: Quality, served: float, dollars: Dollars | None) -> list[dict[str, Any]]:
+def _rows(name: str, law: Law, quality: Quality, served: float, dollars: Dollars | None) -> list[Best]:
     """The least training, the least FLOPs and (with machines) the least money, of one law."""
     target = quality.target(law)
     if target <= law.floor:
@@ -192,7 +211,7 @@ def _rows(name: str, law: Law, quality: Quality, served: float, dollars: Dollars
 def _cheapest(law: Law, target: float, served: float, dollars: Dollars) -> Optimum:
     """The size of least spend: a grid of sizes asked of the engines, narrowed around the cheapest."""
 
-    def spend(sizes: Any) -> Any:
+    def spend(sizes: Array) -> Array:
         tokens = scaling.tokens_for_loss(law, sizes, target)
         return np.array(
             [
@@ -209,22 +228,22 @@ def _cheapest(law: Law, target: float, served: float, dollars: Dollars) -> Optim
 def _row(
     law: str, point: str, target: float, at: Optimum, plain: Optimum,
     spent: tuple[float, float] | None, plain_spent: tuple[float, float] | None,
-) -> dict[str, Any]:  # fmt: skip
+) -> Best:  # fmt: skip
     saved = float(plain.total_flops - at.total_flops)
-    row: dict[str, Any] = {
+    row: Best = {
         "law": law, "point": point, "params_total": float(at.params), "tokens": float(at.tokens), "loss": target,
         "training_flops": float(at.training_flops), "inference_flops": float(at.inference_flops),
         "total_flops": float(at.total_flops), "saved_flops": saved, "saved_share": saved / float(plain.total_flops),
     }  # fmt: skip
     if spent is not None and plain_spent is not None:
-        row |= {
-            "training_usd": finite(spent[0]), "inference_usd": finite(spent[1]), "total_usd": finite(sum(spent)),
+        row = {
+            **row, "training_usd": finite(spent[0]), "inference_usd": finite(spent[1]), "total_usd": finite(sum(spent)),
             "saved_usd": finite(sum(plain_spent) - sum(spent)),
         }  # fmt: skip
     return row
 
 
-def _headline(rows: list[dict[str, Any]], law: str, quality: Quality, served: float) -> str:
+def _headline(rows: list[Best], law: str, quality: Quality, served: float) -> str:
     held = (
         f"The quality of a {units.format('count', quality.size)} model"
         if quality.size
@@ -234,12 +253,14 @@ def _headline(rows: list[dict[str, Any]], law: str, quality: Quality, served: fl
     parts = []
     for name in sorted({row["law"] for row in rows}, key=lambda n: n != law):
         best = next(r for r in rows if r["law"] == name and r["point"] == FLOPS)
-        size, data, flops = (units.format("count", best[k]) for k in ("params_total", "tokens", "saved_flops"))
+        size, data, flops = (
+            units.format("count", v) for v in (best["params_total"], best["tokens"], best["saved_flops"])
+        )
         saved = f"{100 * best['saved_share']:.0f} % less"
         said = f"{size} trained on {data} tokens takes {saved} compute ({flops} FLOPs)"
         parts.append(said if name == law else f"{name} says {size} on {data}, {saved}")
     cost = next((r for r in rows if r["law"] == law and r["point"] == COST), None)
-    if cost is not None and cost["total_usd"] is not None:
+    if cost is not None and cost.get("total_usd") is not None:
         parts.append(
             f"in dollars {units.format('count', cost['params_total'])}, {units.format('usd', cost['total_usd'])} and "
             f"{units.format('usd', cost['saved_usd'])} saved"

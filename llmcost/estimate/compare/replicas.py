@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.serving import sizes as serving_choice
@@ -36,11 +37,14 @@ def together(alternative: Alternative) -> bool:
     return scenario.get("api") is not None or not scenario.has(*APART)
 
 
+Picked: TypeAlias = dict[str, npt.NDArray[Any]]  # what was chosen for each alternative: numbers, or names of formats
+
+
 class Chosen(NamedTuple):
     """A case with a replica per alternative, what was chosen, and why each is not feasible (None: ask its own plan)."""
 
     case: Case
-    picked: dict[str, Any]
+    picked: Picked
     reasons: list[str | None]
 
 
@@ -75,7 +79,7 @@ def chosen(case: Case, axes: Mapping[str, Array]) -> Chosen | None:
     return Chosen(case._replace(service=changed), picked, [_reason(found, i, plan) for i in at])
 
 
-def sized(case: Case, axes: Mapping[str, Num], days: Array | None = None) -> tuple[Case, dict[str, Any]]:
+def sized(case: Case, axes: Mapping[str, Num], days: Array | None = None) -> tuple[Case, Picked]:
     """A case with the size of replica that every traffic asks for, and what was chosen; its lengths are the plan's.
 
     As it is where the traffic does not decide. Values of `axes` may have any shape; `days` is the traffic of days to
@@ -107,7 +111,7 @@ def _best(plan: Hosted, sizes: Sizes, axes: Mapping[str, Num]) -> Any:
     return serving_sizes.cheapest(plan.fleet, plan.central(values), sizes)
 
 
-def _with(plan: Hosted, sizes: Sizes, index: Any, formats: tuple[str, ...]) -> tuple[Hosted, dict[str, Any]]:
+def _with(plan: Hosted, sizes: Sizes, index: Any, formats: tuple[str, ...]) -> tuple[Hosted, Picked]:
     """A plan with a replica for every index, and what differs among them."""
     assert isinstance(plan.replica, Together)
     best: Any = sizes.pick(index)  # a replica with an array in place of each number

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
@@ -18,11 +17,11 @@ from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, machine_of
 from llmcost.estimate.fit.held import lengths, usual_lengths
-from llmcost.estimate.fit.verdict import NOT, tokens, verdict
+from llmcost.estimate.fit.verdict import NOT, MachineRow, tokens, verdict
 from llmcost.estimate.serving.replicas.engines import constants, engine, share_of
 from llmcost.estimate.serving.replicas.formats import dtypes, held_once, precision
 from llmcost.estimate.serving.replicas.options import shape_of
-from llmcost.result import Estimate
+from llmcost.result import Estimate, cells
 
 MOST, SHOWN = 64.0, 12  # accelerators of one machine that are tried, and machines that are listed
 CARDS = 8.0  # accelerators that a desktop or workstation holds
@@ -50,7 +49,7 @@ def serving(question: Question, model: Subject) -> Estimate:
         result={
             "verdict": verdict(chance),
             "fits_probability": chance,
-            **{k: first[k] for k in KEYS},
+            **{k: v for k, v in cells(first).items() if k in KEYS},
             "dtype": format_,
             **model.sizes(),
             "weight_bytes": held_once(shape, narrow),
@@ -77,7 +76,7 @@ def most(preset: spec.Accelerator) -> float:
     return CARDS if preset.system_watts is None else 1.0
 
 
-def _headline(model: Subject, dtype: str, length: str, first: dict[str, Any]) -> str:
+def _headline(model: Subject, dtype: str, length: str, first: MachineRow) -> str:
     name = f"{model.name[:1].upper()}{model.name[1:]} in {dtype}"
     return f"{name} holds a request of {length} tokens on {first['gpus']} x {first['hardware']}, and on those below it."
 
@@ -93,7 +92,7 @@ KEYS = (
 )
 
 
-def _on(question: Question, name: str, shape: Shape, narrow: Precision) -> dict[str, Any] | None:
+def _on(question: Question, name: str, shape: Shape, narrow: Precision) -> MachineRow | None:
     """The fewest accelerators of a kind that hold one request; None where none do or its rates are not known."""
     preset, found = question.catalog.load(spec.Accelerator, name)
     device = Chip(machine_of(preset), preset, found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -17,11 +17,11 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.fit import remedies as cures
 from llmcost.estimate.fit.held import Held, longest, read_held
-from llmcost.estimate.fit.verdict import NOT, gib, machine, said, tokens, verdict
+from llmcost.estimate.fit.verdict import NOT, Remedy, gib, machine, said, tokens, verdict
 from llmcost.estimate.serving.replicas import memory_parts
 from llmcost.estimate.serving.replicas.formats import held_once
 from llmcost.estimate.serving.replicas.replica import degrees, ranks
-from llmcost.result import Estimate, cells
+from llmcost.result import Estimate, Scalar, cells
 
 
 def answer(question: Question, model: Subject, device: Chip) -> Estimate:
@@ -33,15 +33,15 @@ def answer(question: Question, model: Subject, device: Chip) -> Estimate:
     found = cures.serving(question, held) if verdict(chance) != "fits" else []
     known = asked.calibration
     parts = memory_parts.parts(asked.shape, device, *held.args[2:], asked.load, known, held.batch, held.memory)
-    result: dict[str, Any] = {
-        "verdict": verdict(chance), "fits_probability": chance, **figures, "gpus": held.gpus,
+    result: dict[str, Scalar] = {
+        "verdict": verdict(chance), "fits_probability": chance, **cells(figures), "gpus": held.gpus,
         **cells(degrees(held.layout)), "dtype": held.dtype, "missing_bytes": _missing(held, chance),
         **model.sizes(), "weight_bytes": held_once(asked.shape, held.precision),
         "weight_bytes_per_gpu": float(held.memory.weights_bytes),
     }  # fmt: skip
     return Estimate(
         command="fit",
-        headline=_headline(held, model, chance, result, found, question.stated("gpus") or held.gpus),
+        headline=_headline(held, model, chance, figures, found, question.stated("gpus") or held.gpus),
         result=result,
         inputs=question.inputs,
         warnings=[w for w in question.warnings if w.code != "W083"],
@@ -51,7 +51,21 @@ def answer(question: Question, model: Subject, device: Chip) -> Estimate:
     )
 
 
-def _figures(held: Held, chance: float) -> dict[str, Any]:
+class Figures(TypedDict):
+    """What a fit answers of memory, requests and speed."""
+
+    peak_bytes: float
+    usable_bytes: float
+    driver_bytes: float
+    kv_tokens: int
+    concurrency: int
+    longest_context_tokens: int
+    output_tokens_per_second_per_user: float | None
+    output_tokens_per_second: float | None
+    kv_bytes_per_token: float
+
+
+def _figures(held: Held, chance: float) -> Figures:
     """Memory, tokens of cache, requests, the longest, and speeds."""
     asked, at = held.asked, held.memory
     known, load = asked.calibration, asked.load
@@ -60,7 +74,7 @@ def _figures(held: Held, chance: float) -> dict[str, Any]:
     )
     share = share_taken(asked.shape, asked.device.machine, held.layout, known)
     usable = float(asked.device.machine.shown_bytes * (1.0 if float(known.share_of_free) else share))
-    figures: dict[str, Any] = {
+    figures: Figures = {
         "peak_bytes": peak, "usable_bytes": usable, "driver_bytes": driver_bytes(asked.device),
         "kv_tokens": pool_tokens(held), "concurrency": 0, "longest_context_tokens": longest(held),
         "output_tokens_per_second_per_user": None, "output_tokens_per_second": None,
@@ -101,7 +115,7 @@ def _missing(held: Held, chance: float) -> float | None:
     return max(float(need - at.usable_bytes), 0.0)
 
 
-def _headline(held: Held, model: Subject, chance: float, r: dict[str, Any], found: list[Any], given: int) -> str:
+def _headline(held: Held, model: Subject, chance: float, r: Figures, found: list[Remedy], given: int) -> str:
     device = held.asked.device
     few = f"{held.gpus:,} of the {given:,} {device.found.name}"
     where = f"{model.name} in {held.dtype} on {few if given > held.gpus else machine(held.gpus, device)}"
@@ -117,8 +131,9 @@ def _headline(held: Held, model: Subject, chance: float, r: dict[str, Any], foun
         f"one request of {length} tokens at a time"
     )  # fmt: skip
     text = f"{first}; {users}, {tokens(r['longest_context_tokens'])} tokens at most for one"
-    if r["output_tokens_per_second_per_user"]:
-        text += f", {r['output_tokens_per_second_per_user']:,.0f} tokens/s for one user"
-        if r["output_tokens_per_second"] > r["output_tokens_per_second_per_user"]:  # else prompts take all the time
-            text += f" and {r['output_tokens_per_second']:,.0f} for all"
+    alone, full = r["output_tokens_per_second_per_user"], r["output_tokens_per_second"]
+    if alone:
+        text += f", {alone:,.0f} tokens/s for one user"
+        if full is not None and full > alone:  # else prompts take all the time
+            text += f" and {full:,.0f} for all"
     return text + (f" ({ranks(held.layout)})." if held.gpus > 1 else ".")

@@ -18,13 +18,13 @@ from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.asking.memory_parts import driver_bytes, memory_rows
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, counted
-from llmcost.estimate.fit.verdict import FITS, NOT, gib, machine, said, tokens, verdict
+from llmcost.estimate.fit.verdict import FITS, NOT, Remedy, gib, machine, said, tokens, verdict
 from llmcost.estimate.training import keeping
 from llmcost.estimate.training import step as steps
 from llmcost.estimate.training.methods import Method, read_method
 from llmcost.estimate.training.stack import software
 from llmcost.estimate.training.throughput import ANY_TOKENS, fewest, training_dtype
-from llmcost.result import Estimate
+from llmcost.result import Estimate, Scalar
 from llmcost.scenario import Setting
 
 MICRO_BATCHES = np.arange(1.0, 513.0)
@@ -74,8 +74,8 @@ def answer(question: Question, model: Subject, device: Chip) -> Estimate:
     best = found.best
     micro, length = _largest(trial), _longest(trial)
     cures = [] if verdict(chance) == FITS else remedies(trial)
-    result: dict[str, Any] = {
-        "verdict": verdict(chance), "fits_probability": chance, "peak_bytes": best.memory.total_bytes,
+    result: dict[str, Scalar] = {
+        "verdict": verdict(chance), "fits_probability": chance, "peak_bytes": float(best.memory.total_bytes),
         "usable_bytes": float(device.machine.shown_bytes), "driver_bytes": driver_bytes(device),
         "largest_micro_batch": micro, "longest_sequence_tokens": length, "gpus": trial.predicted.gpus,
         **{name: int(getattr(best.layout, name)) for name in DEGREES},
@@ -83,11 +83,14 @@ def answer(question: Question, model: Subject, device: Chip) -> Estimate:
     }  # fmt: skip
     return Estimate(
         command="fit",
-        headline=_headline(trial, chance, result, cures),
+        headline=_headline(trial, (micro, length), cures),
         result=result,
         inputs=question.inputs,
         warnings=[w for w in question.warnings if w.code != "W083"],
-        arrays={"memory": memory_rows(device, predicted.memory(trial.method)), "remedies": cures},
+        arrays={
+            "memory": memory_rows(device, predicted.memory(trial.method)),
+            "remedies": [cure.row() for cure in cures],
+        },
         presets=presets_date(question.catalog),
         exit_code=int(Exit.NO if verdict(chance) == NOT else Exit.OK),
     )
@@ -148,7 +151,7 @@ def _missing(trial: Trial, chance: float) -> float | None:
     return max(float(needed - trial.free.shown_bytes), 0.0)
 
 
-def remedies(trial: Trial) -> list[dict[str, Any]]:
+def remedies(trial: Trial) -> list[Remedy]:
     """Changes that reach the confidence asked for, the mildest first."""
     question, run = trial.question, trial.run
     fixed = trial.fixed
@@ -180,7 +183,7 @@ def remedies(trial: Trial) -> list[dict[str, Any]]:
     for change, one, layout, note in tried:
         chance = _best(trial, gpus, one, layout)
         if chance >= sure:
-            found.append({"change": change, "fits_probability": chance, "note": note})
+            found.append(Remedy(change, chance, note))
     cheaper = _adapters(trial, fixed)
     if cheaper is not None:
         found.append(cheaper)
@@ -188,17 +191,17 @@ def remedies(trial: Trial) -> list[dict[str, Any]]:
     if length >= 512 and length < float(run.seq_len):
         chance = trial.chance(_wide(trial), run._replace(seq_len=float(length)))
         note = f"sequences of {tokens(length)} tokens fit"
-        found.append({"change": f"--seq-len {length}", "fits_probability": chance, "note": note})
+        found.append(Remedy(f"--seq-len {length}", chance, note))
     more = _more(trial, fixed)
     if more is not None:
         on_more = question.aside().over({"gpus": Setting(more, "flag")})
         chance = read(on_more, trial.model, trial.device).predicted.fits_probability
         if chance >= sure:  # another stack may be usual there, and its layout may hold with even odds alone
-            found.append({"change": f"--gpus {more}", "fits_probability": chance, "note": f"it fits on {more}"})
+            found.append(Remedy(f"--gpus {more}", chance, f"it fits on {more}"))
     return found[:SHOWN]
 
 
-def _adapters(trial: Trial, fixed: dict[str, float]) -> dict[str, Any] | None:
+def _adapters(trial: Trial, fixed: dict[str, float]) -> Remedy | None:
     """Adapters in place of all weights, with a smaller loss and then shorter sequences where they alone do not fit."""
     least, gpus = NormalDist().cdf(trial.run.memory.margin), float(trial.predicted.gpus)
     names, length = trial.method.declared.lighter, float(trial.run.seq_len)
@@ -210,11 +213,7 @@ def _adapters(trial: Trial, fixed: dict[str, float]) -> dict[str, Any] | None:
                 chance = _best(trial, gpus, run, fixed)
                 if chance >= least:
                     kernel = f" --loss-kernel {loss}" if loss else ""
-                    return {
-                        "change": f"--method {name}{kernel}{extra}",
-                        "fits_probability": chance,
-                        "note": "adapters alone fit",
-                    }
+                    return Remedy(f"--method {name}{kernel}{extra}", chance, "adapters alone fit")
     return None
 
 
@@ -249,21 +248,22 @@ def _best(trial: Trial, gpus: float, run: Run, fixed: dict[str, float]) -> float
     return trial.chance(par.settle(trial.shape, trial.free, every, run), run)
 
 
-def _headline(trial: Trial, chance: float, r: dict[str, Any], cures: list[dict[str, Any]]) -> str:
-    each = " on each" if r["gpus"] > 1 else ""
-    used = f"{gib(r['peak_bytes'])} of {gib(r['driver_bytes'])} GiB{each}"
-    doing = f"{trial.method.verb} {trial.model.name} on {machine(r['gpus'], trial.device)}"
+def _headline(trial: Trial, most: tuple[int, int], cures: list[Remedy]) -> str:
+    predicted, (micro, longest_tokens) = trial.predicted, most
+    gpus, chance, peak = predicted.gpus, predicted.fits_probability, float(predicted.found.best.memory.total_bytes)
+    each = " on each" if gpus > 1 else ""
+    used = f"{gib(peak)} of {gib(driver_bytes(trial.device))} GiB{each}"
+    doing = f"{trial.method.verb} {trial.model.name} on {machine(gpus, trial.device)}"
     first = f"{doing[:1].upper()}{doing[1:]} {said(chance)}: {used}"
-    cure = f"; {cures[0]['note']} with {cures[0]['change']}" if cures else ""
+    cure = f"; {cures[0].note} with {cures[0].change}" if cures else ""
     if verdict(chance) == NOT:
         return f"{first}{cure}."
-    longest = f"at most {tokens(r['longest_sequence_tokens'])} tokens a sequence"
-    if not r["longest_sequence_tokens"]:
+    longest = f"at most {tokens(longest_tokens)} tokens a sequence"
+    if not longest_tokens:
         return f"{first}; no length fits with the confidence asked for{cure}."
-    if not r["largest_micro_batch"]:
+    if not micro:
         return f"{first}; {longest} with the confidence asked for{cure}."
     length = tokens(float(trial.run.seq_len))
-    most = r["largest_micro_batch"]
-    several = f"at most {most:,} sequences of {length} tokens a micro-batch"
-    many = several if most > 1 else f"one sequence of {length} tokens at a time"
+    several = f"at most {micro:,} sequences of {length} tokens a micro-batch"
+    many = several if micro > 1 else f"one sequence of {length} tokens at a time"
     return f"{first}; {many}, {longest}{cure}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,13 +19,13 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Subject, machine_of
 from llmcost.estimate.fit.machines import SHOWN, most, offered
-from llmcost.estimate.fit.verdict import tokens, verdict
+from llmcost.estimate.fit.verdict import MachineRow, tokens, verdict
 from llmcost.estimate.training import keeping, stack
 from llmcost.estimate.training import step as steps
 from llmcost.estimate.training.methods import Method, assumed_shape, read_method
 from llmcost.estimate.training.stack import Software, take_software
 from llmcost.estimate.training.throughput import training_dtype
-from llmcost.result import Estimate
+from llmcost.result import Estimate, cells
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64)  # accelerators of one kind that are tried
 JOINED = 8.0  # accelerators that have a fast link among them, where they have one
@@ -64,10 +64,9 @@ def answer(question: Question, model: Subject) -> Estimate:
         kind = (unfused, bool(machine.scale_up_domain > 1))
         if kind not in known:
             known[kind] = _least(shape, run._replace(unfused=float(unfused)), fixed, kind[1])
-        row = _on(machine, [one for one in known[kind] if one.gpus <= most(preset)], method)
+        row = _on(found.name, preset, machine, [one for one in known[kind] if one.gpus <= most(preset)], method)
         if row is not None:
-            driver = float(preset.driver_memory_bytes or machine.shown_bytes)
-            rows.append({"hardware": found.name, **row, "driver_bytes": driver})
+            rows.append(row)
     rows.sort(key=lambda row: (row["gpus"] * row["driver_bytes"], row["gpus"]))
     if not rows:
         raise LlmcostError(f"no machine of the presets holds {method.verb} {model.name}", "--method qlora")
@@ -77,7 +76,7 @@ def answer(question: Question, model: Subject) -> Estimate:
         command="fit",
         headline=f"{doing} with sequences of {tokens(length)} tokens fits on {first['gpus']} x {first['hardware']}, "
         "and on those below it.",
-        result={"verdict": verdict(first["fits_probability"]), **first},
+        result={"verdict": verdict(first["fits_probability"]), **cells(first)},
         inputs=question.inputs,
         warnings=question.warnings,
         arrays={"machines": rows[:SHOWN]},
@@ -108,7 +107,7 @@ def _least(shape: Shape, run: Run, fixed: dict[str, float], joined: bool) -> lis
     return found
 
 
-def _on(machine: Machine, least: list[Least], method: Method) -> dict[str, Any] | None:
+def _on(name: str, preset: spec.Accelerator, machine: Machine, least: list[Least], method: Method) -> MachineRow | None:
     """The fewest accelerators of a kind that hold the run; None where none do."""
     for one in least:
         beside = method.resident_bytes / one.gpus
@@ -117,7 +116,8 @@ def _on(machine: Machine, least: list[Least], method: Method) -> dict[str, Any] 
             chance = NormalDist().cdf(float(one.held.deviations(room)))
             peak = float(one.held.within(room).total_bytes) + beside
             return {
-                "gpus": one.gpus, "fits_probability": chance, "peak_bytes": peak,
+                "hardware": name, "gpus": one.gpus, "fits_probability": chance, "peak_bytes": peak,
                 "usable_bytes": float(machine.shown_bytes),
+                "driver_bytes": float(preset.driver_memory_bytes or machine.shown_bytes),
             }  # fmt: skip
     return None

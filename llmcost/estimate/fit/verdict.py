@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, NotRequired, TypedDict
 
 from llmcost import units
 from llmcost.estimate.asking.subject import Chip
+from llmcost.result import Scalar
 
 FITS, TIGHT, NOT = "fits", "tight", "does-not-fit"
 SURE, NEVER = 0.9, 0.1  # chances from which a model fits, and below which it does not
 GIB = 2.0**30
+
+
+class MachineRow(TypedDict):
+    """The fewest accelerators of a kind that hold what was asked for; requests and speed where it serves."""
+
+    hardware: str
+    gpus: int
+    fits_probability: float
+    peak_bytes: float
+    usable_bytes: float
+    driver_bytes: float
+    concurrency: NotRequired[int]
+    output_tokens_per_second_per_user: NotRequired[float]
 
 
 class Remedy(NamedTuple):
@@ -19,7 +33,7 @@ class Remedy(NamedTuple):
     probability: float
     note: str
 
-    def row(self) -> dict[str, Any]:
+    def row(self) -> dict[str, Scalar]:
         """The remedy for the answer."""
         return {"change": self.change, "fits_probability": self.probability, "note": self.note}
 

@@ -63,7 +63,7 @@ class Curves(NamedTuple):
         return engine.first(self.spends[basis], trained, self.plans[basis], end)
 
 
-def streams(numbers: Mapping[str, Any]) -> dict[str, str]:
+def streams(numbers: Mapping[str, object]) -> dict[str, str]:
     """A number that both sides take from one place is one number: same draws."""
     shared = {}
     for tag, value in numbers.items():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from llmcost.catalog import Catalog, presets_date
 from llmcost.estimate.trace import profile as known
 from llmcost.estimate.trace.layer import NODE_TOKENS, keys
-from llmcost.result import Estimate, Range, Warning
+from llmcost.result import Estimate, Range, Scalar, Warning
 
 NOT_TOLD = {
     "lengths": "the log tells no lengths: --isl and --osl are still to be said",
@@ -40,7 +40,7 @@ def trace(catalog: Catalog, file: str) -> Estimate:
     found = known.profile(Path(file))
     correlation, joint = known.joint(found.trace)
     lengths, reuse = known.lengths(found.trace), known.reuse(found.trace)
-    result = {
+    result: dict[str, Scalar] = {
         "file": found.name,
         "format": found.format,
         **_counts(found),
@@ -54,7 +54,7 @@ def trace(catalog: Catalog, file: str) -> Estimate:
     for name in ("mean_isl", "mean_osl"):
         result.setdefault(name, None)
     grown = found.growth
-    arrays = {
+    arrays: dict[str, Sequence[object]] = {
         "lengths": lengths,
         "joint": joint,
         "bursts": [_finite(burst._asdict()) for burst in found.bursts],
@@ -88,7 +88,7 @@ def scenario_file(file: str) -> str:
     return "\n".join(said) + "\n" + tomli_w.dumps(values)
 
 
-def _counts(found: known.Profile) -> dict[str, Any]:
+def _counts(found: known.Profile) -> dict[str, Scalar]:
     trace = found.trace
     return {
         "requests_seen": trace.total if trace.rates is None else None,
@@ -102,7 +102,7 @@ def _counts(found: known.Profile) -> dict[str, Any]:
     }
 
 
-def _grown(found: known.Profile) -> dict[str, Any]:
+def _grown(found: known.Profile) -> dict[str, Scalar]:
     grown = found.growth
     if grown is None:
         return {"growth_per_month": None}
@@ -131,7 +131,7 @@ def _missing(found: known.Profile) -> list[str]:
     return missing if trace.blocks is not None or trace.cached is not None else [*missing, "prefix"]
 
 
-def _headline(found: known.Profile, lengths: list[dict[str, Any]]) -> str:
+def _headline(found: known.Profile, lengths: list[known.LengthRow]) -> str:
     trace = found.trace
     parts = []
     if trace.rates is None and trace.lengths is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY
 from llmcost.estimate.trace import profile as known
@@ -11,6 +11,7 @@ from llmcost.scenario import Scenario, Setting, layer
 
 NODE_TOKENS = 5e6  # KV cache of a node of eight accelerators: what of a prompt's prefix it may hold [tokens]
 MOST_HIT, MOST_PEAK, MOST_SPREAD = 0.999, 20.0, 10.0  # what the keys take
+Said: TypeAlias = str | float  # a value as a file would say it
 LENGTHS = ("isl", "osl", "lengths", "length_spread")
 CACHE = ("cache_hit", "cache_curve", "shared_prompt", "session_share")
 PEAKS = ("peak_to_average", "weekend", "hourly")
@@ -36,26 +37,26 @@ def with_trace(scenario: Scenario) -> Scenario:
     return scenario._replace(layers=(*scenario.layers, added))
 
 
-def keys(found: known.Profile, path: Path) -> dict[str, Any]:
+def keys(found: known.Profile, path: Path) -> dict[str, Said]:
     """Keys of a scenario that the log tells: lengths, traffic, its peak, weekend, growth and reused prefix."""
     return {**_lengths(found, path), **_traffic(found), **_cache(found)}
 
 
-def _lengths(found: known.Profile, path: Path) -> dict[str, Any]:
+def _lengths(found: known.Profile, path: Path) -> dict[str, Said]:
     trace = found.trace
     if trace.isl is not None and trace.osl is not None:
         return {"lengths": str(path)}
     rows = {row["quantity"]: row for row in known.lengths(trace)}
-    values: dict[str, Any] = {name: row["mean_tokens"] for name, row in rows.items()}
+    values: dict[str, Said] = {name: row["mean_tokens"] for name, row in rows.items()}
     if len(rows) == 2:
         values["length_spread"] = min(max(row["cv"] for row in rows.values()), MOST_SPREAD)
     return values
 
 
-def _traffic(found: known.Profile) -> dict[str, Any]:
+def _traffic(found: known.Profile) -> dict[str, Said]:
     if not found.per_second:
         return {}
-    values: dict[str, Any] = {"requests": f"{found.per_second * SECONDS_PER_DAY:.6g}/day"}
+    values: dict[str, Said] = {"requests": f"{found.per_second * SECONDS_PER_DAY:.6g}/day"}
     peak, weekend, grown = found.peak_to_average, found.weekend, found.growth
     if peak is not None:
         values["peak_to_average"] = min(max(peak, 1.0), MOST_PEAK)
@@ -66,12 +67,12 @@ def _traffic(found: known.Profile) -> dict[str, Any]:
     return values
 
 
-def _cache(found: known.Profile) -> dict[str, Any]:
+def _cache(found: known.Profile) -> dict[str, Said]:
     share = known.cached_share(found.trace)
     if share is not None:
         return {"cache_hit": min(share, MOST_HIT)} if share else {}
     rows = known.reuse_by_size(found.trace)
-    at = {row["cache_tokens"]: row["reused_share"] for row in rows if row["cache_tokens"]}
+    at = {size: row["reused_share"] for row in rows if (size := row.get("cache_tokens"))}
     share = at.get(NODE_TOKENS)
     curve = ",".join(f"{size:.0f}:{100 * min(at[size], MOST_HIT):.4g}%" for size in sorted(at))
     return {} if not share else {"cache_hit": min(share, MOST_HIT), "cache_curve": curve}

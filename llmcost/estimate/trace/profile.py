@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired, TypedDict
 
 import numpy as np
 
@@ -22,6 +22,26 @@ BANDS = 5  # of prompts by length, whose answers are told apart
 LEAST_PEAK = 60.0  # shorter windows are bursts, which queue [s]
 MOST_BLOCKS = 3_000_000  # that are looked up; a longer log by its first requests
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+class LengthRow(TypedDict):
+    """How long prompts or answers are [tokens]."""
+
+    quantity: str
+    mean_tokens: float
+    p50_tokens: float
+    p95_tokens: float
+    p99_tokens: float
+    max_tokens: float
+    cv: float
+
+
+class ReuseRow(TypedDict):
+    """Share of prompt tokens that a prefix cache of a size holds, or one that keeps blocks so long."""
+
+    cache_tokens: NotRequired[float | None]  # None: without end
+    expiry_seconds: NotRequired[float]
+    reused_share: float
 
 
 class Profile(NamedTuple):
@@ -112,30 +132,31 @@ def _relative(counts: Array, hours: Array) -> list[float]:
     return [float(r / mean) for r in rate]
 
 
-def lengths(trace: Trace) -> list[dict[str, Any]]:
+def lengths(trace: Trace) -> list[LengthRow]:
     """Mean, quantiles and spread of prompts and answers [tokens]."""
-    rows = []
+    rows: list[LengthRow] = []
     for name in ("isl", "osl"):
         column = getattr(trace, name)
         if column is not None:
             mean = float(column.mean(dtype=float))
-            quantiles = {k: float(np.quantile(column, q)) for k, q in QUANTILES.items()}
+            at = [float(np.quantile(column, q)) for q in QUANTILES.values()]
             top, cv = float(column.max()), float(column.std(dtype=float)) / mean
         elif trace.lengths is not None:
             values, shares = getattr(trace.lengths, name), getattr(trace.lengths, f"{name}_share")
             mean = float(values @ shares)
             below = np.cumsum(shares)
-            quantiles = {
-                k: float(values[min(np.searchsorted(below, q), len(values) - 1)]) for k, q in QUANTILES.items()
-            }
+            at = [float(values[min(np.searchsorted(below, q), len(values) - 1)]) for q in QUANTILES.values()]
             top, cv = float(values[-1]), float(np.sqrt((values - mean) ** 2 @ shares)) / mean
         else:
             continue
-        rows.append({"quantity": name, "mean_tokens": mean, **quantiles, "max_tokens": top, "cv": cv})
+        rows.append({
+            "quantity": name, "mean_tokens": mean, "p50_tokens": at[0], "p95_tokens": at[1], "p99_tokens": at[2],
+            "max_tokens": top, "cv": cv,
+        })  # fmt: skip
     return rows
 
 
-def joint(trace: Trace) -> tuple[float | None, list[dict[str, Any]]]:
+def joint(trace: Trace) -> tuple[float | None, list[dict[str, float]]]:
     """Correlation of prompt and answer, and answers by prompt: a row for each fifth of the prompts by length."""
     if trace.isl is None or trace.osl is None or len(trace.isl) < BANDS:
         return None, []
@@ -152,17 +173,19 @@ def joint(trace: Trace) -> tuple[float | None, list[dict[str, Any]]]:
     return (float(np.corrcoef(trace.isl, trace.osl)[0, 1]) if varies else None), rows
 
 
-def reuse(trace: Trace) -> list[dict[str, Any]]:
+def reuse(trace: Trace) -> list[ReuseRow]:
     """Share of prompt tokens found in a prefix cache, by its size and by how long it keeps a block."""
     args = _blocks(trace)
     if args is None or trace.seconds is None:
         return []
     seconds = trace.seconds[: len(args[2])]
-    shares = [{"expiry_seconds": e, "reused_share": arrivals.reused_within(*args, seconds, e)} for e in EXPIRIES]
+    shares: list[ReuseRow] = [
+        {"expiry_seconds": e, "reused_share": arrivals.reused_within(*args, seconds, e)} for e in EXPIRIES
+    ]
     return [*reuse_by_size(trace), *shares]
 
 
-def reuse_by_size(trace: Trace) -> list[dict[str, Any]]:
+def reuse_by_size(trace: Trace) -> list[ReuseRow]:
     """Share of prompt tokens found in a prefix cache by its size; nothing where the log has no blocks."""
     args = _blocks(trace)
     if args is None:
@@ -189,7 +212,7 @@ def cached_share(trace: Trace) -> float | None:
     return min(float(trace.cached.sum(dtype=float)) / float(trace.isl.sum(dtype=float)), 1.0)
 
 
-def users(trace: Trace) -> dict[str, Any]:
+def users(trace: Trace) -> dict[str, float]:
     """How many users there are and what the most active make of all requests."""
     if trace.user is None:
         return {}
