@@ -28,6 +28,7 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.training.kept import SHARDED
 from llmcost.estimate.validate.memory_score import LIKELY, TRAINING, ran, reported
 from llmcost.estimate.validate.memory_training_rows import Case, case, optimizer_of
+from scripts import tables
 from scripts.fit_memory_priors import FAMILIES, MORE, priors
 from scripts.fit_memory_spread import Errors, by_stack, scatter
 
@@ -388,10 +389,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if said.dry:
         return
     FILE.write_text(written(thetas, spreads, FILE.read_text("utf-8")), "utf-8")
-    with TABLE.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    tables.write(TABLE, rows)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from llmcost.engine.serving.memory import Memory, cache_spread, memory, workspac
 from llmcost.errors import LlmcostError
 from llmcost.estimate.validate.memory_score import LIKELY, SERVING, ran, reported
 from llmcost.estimate.validate.memory_serving_rows import UNSTATED_LENGTH, Started, engine_of, needed, pool, started
+from scripts import tables
 from scripts.fit_memory_priors import Prior
 
 ROOT = Path(__file__).parent.parent
@@ -331,10 +332,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     values["any"] |= spreads | {"untold_share_spread": share}
     values["sglang"]["share_spread"] = share
     FILE.write_text(written(values, FILE.read_text("utf-8")), "utf-8")
-    with TABLE.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
+    tables.write(TABLE, lines)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -22,6 +21,7 @@ from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.validate import training_rows as tr
 from llmcost.estimate.validate import training_runs as runs
 from llmcost.estimate.validate.cells import number as number_in
+from scripts import tables
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "presets" / "calibration"
@@ -48,10 +48,7 @@ def write(name: str, tables: dict[str, list[Row]]) -> None:
 
 def write_left_out(name: str, rows: list[Row]) -> None:
     """`validation/NAME_cross_validation.csv`: errors of rows that the fit did not see."""
-    with (ROOT / "validation" / f"{name}_cross_validation.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    tables.write(ROOT / "validation" / f"{name}_cross_validation.csv", rows)
 
 
 def write_calibration(rows: list[Row], stacks: list[Row]) -> None:

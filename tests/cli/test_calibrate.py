@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,27 @@ SERVE = ("serve", "--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--framew
          "--batch", "32", "--json")  # fmt: skip
 
 
+def measured(cli: Cli, path: Path, kind: str, head: str, lines: list[str], told: Callable[[int, float], float]) -> Path:
+    """A table of measurements whose last column is told from what is predicted of each line."""
+
+    def write(values: list[float]) -> None:
+        path.write_text("\n".join([head, *(f"{line}{v:.6g}" for line, v in zip(lines, values, strict=True))]) + "\n")
+
+    write([10.0] * len(lines))
+    found = [r["predicted"] for r in cli("validate", kind, "--data", str(path), "--json").json["rows"]]
+    write([told(i, predicted) for i, predicted in enumerate(found)])
+    return path
+
+
 def rows(cli: Cli, folder: Path, times: float, outlier: float = 1.0) -> Path:
     """Eight points whose TPOT is so many times what the engine predicts, the last of them further off."""
     points = [(b, i) for b in (1, 8, 32, 128) for i in (500, 2000)]
     lines = [f"llama-3.1-8b,h100-sxm,1,1,{i},500,{b},bf16,closed-loop,vllm," for b, i in points]
-    path = folder / "rows.csv"
-    path.write_text("\n".join([HEAD, *(line + "10" for line in lines)]) + "\n")
-    found = [r["predicted"] for r in cli("validate", "serving", "--data", str(path), "--json").json["rows"]]
-    assert len(found) == len(points)
-    told = [f"{line}{1e3 * p * times:.6g}" for line, p in zip(lines, found, strict=True)]
-    told[-1] = f"{lines[-1]}{1e3 * found[-1] * times * outlier:.6g}"
-    path.write_text("\n".join([HEAD, *told]) + "\n")
-    return path
+
+    def told(i: int, predicted: float) -> float:
+        return 1e3 * predicted * times * (outlier if i == len(lines) - 1 else 1.0)
+
+    return measured(cli, folder / "rows.csv", "serving", HEAD, lines, told)
 
 
 def test_a_slower_stack_is_learnt_and_used(cli: Cli, tmp_path: Path) -> None:
@@ -158,10 +168,8 @@ RUN = ("train", "--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--gpus", "
 def test_a_slower_training_stack_is_learnt_and_used(cli: Cli, tmp_path: Path) -> None:
     points = [(gpus, seqs) for gpus in (32, 64, 128) for seqs in (256, 512)]
     lines = [f"llama-3.1-8b,h100-sxm,{gpus},4096,{seqs},2,1,1,bf16,megatron," for gpus, seqs in points]
-    path, made = tmp_path / "steps.csv", tmp_path / "mystack.toml"
-    path.write_text("\n".join([TRAINING, *(f"{line}1" for line in lines)]) + "\n")
-    found = [r["predicted"] for r in cli("validate", "training", "--data", str(path), "--json").json["rows"]]
-    path.write_text("\n".join([TRAINING, *(f"{a}{1.3 * p}" for a, p in zip(lines, found, strict=True))]) + "\n")
+    made = tmp_path / "mystack.toml"
+    path = measured(cli, tmp_path / "steps.csv", "training", TRAINING, lines, lambda _, predicted: 1.3 * predicted)
     answer = cli("calibrate", str(path), "-o", str(made), "--json").json
     assert answer["result"]["median_ape_after_pct"] < 5.0
     before, after = cli(*RUN).json, cli(*RUN, "--calibration", str(made)).json
@@ -179,13 +187,11 @@ def peaks(cli: Cli, folder: Path, more_gib: float, outlier: float = 1.0) -> Path
     """Eight runs with adapters that hold so much more than is predicted, the last of them further off."""
     points = [(model, b) for model in ("qwen2.5-7b", "llama-3.1-8b") for b in (1, 2, 4, 8)]
     lines = [f"{model},a100-80gb-sxm,1,lora,hf-trainer,1024,{b},full,16,adamw," for model, b in points]
-    path = folder / "peaks.csv"
-    path.write_text("\n".join([PEAKS, *(line + "10" for line in lines)]) + "\n")
-    found = [r["predicted"] / 2**30 for r in cli("validate", "memory", "--data", str(path), "--json").json["rows"]]
-    told = [f"{line}{p + more_gib:.4f}" for line, p in zip(lines, found, strict=True)]
-    told[-1] = f"{lines[-1]}{(found[-1] + more_gib) * outlier:.4f}"
-    path.write_text("\n".join([PEAKS, *told]) + "\n")
-    return path
+
+    def told(i: int, predicted: float) -> float:
+        return (predicted / 2**30 + more_gib) * (outlier if i == len(lines) - 1 else 1.0)
+
+    return measured(cli, folder / "peaks.csv", "memory", PEAKS, lines, told)
 
 
 def test_a_process_that_holds_more_is_learnt_and_used(cli: Cli, tmp_path: Path) -> None:
@@ -219,15 +225,13 @@ POOL = ("fit", "--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--memory-fr
 def pools(cli: Cli, folder: Path, less_gib: float) -> Path:
     """Six starts of vLLM whose pools lack so much memory of a 128 KiB token, as if the engine held more."""
     models = [("llama-3.1-8b", 131072.0), ("qwen3-8b", 147456.0), ("qwen3-14b", 163840.0)]
-    lines = [
-        (f"vllm,0.30,{model},h100-sxm,bf16,1,1,{share},8192,", each) for model, each in models for share in (0.8, 0.9)
-    ]
-    path = folder / "pools.csv"
-    path.write_text("\n".join([POOLS, *(line + "1000" for line, _ in lines)]) + "\n")
-    found = [r["predicted"] for r in cli("validate", "memory", "--data", str(path), "--json").json["rows"]]
-    told = [f"{line}{p - less_gib * 2**30 / each:.0f}" for (line, each), p in zip(lines, found, strict=True)]
-    path.write_text("\n".join([POOLS, *told]) + "\n")
-    return path
+    every = [(model, each, share) for model, each in models for share in (0.8, 0.9)]
+    lines = [f"vllm,0.30,{model},h100-sxm,bf16,1,1,{share},8192," for model, _, share in every]
+
+    def told(i: int, predicted: float) -> float:
+        return round(predicted - less_gib * 2**30 / every[i][1])
+
+    return measured(cli, folder / "pools.csv", "memory", POOLS, lines, told)
 
 
 def test_an_engine_that_holds_more_is_learnt_and_used(cli: Cli, tmp_path: Path) -> None:

@@ -161,6 +161,12 @@ def test_nothing_is_beyond_what_a_cap_allows() -> None:
     assert float(mean_revenue(Tariff(3.0, overage=1.0, included=10.0, cap=20.0), users)) == pytest.approx(4.25)
 
 
+def test_what_requests_pay_counts_before_overage_does() -> None:
+    """E min(X, 20) = 8.75 requests at $0.50, of which $0.10 each and $3 are paid: $0.50 is missing, over 1.25 beyond 10."""
+    tariff = Tariff(3.0, per_request=0.1, included=10.0, cap=20.0)
+    assert breakeven_overage(tariff, Users("pareto", 10.0, 2.0), 0.5) == pytest.approx(0.5 / 1.25)
+
+
 def test_training_again_costs_less_every_year() -> None:
     """Prices fall 30 % a year: 1 + 0.7 + 0.49 + 0.343 in year three; a discount of 25 % divides them by 1.25 a year."""
     course = Course("constant", None, retrain_days=365.25)

@@ -5,24 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from llmcost.catalog import Catalog, presets_date
-from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.kinds import Z95, Array
 from llmcost.engine.numeric.update import Posterior
 from llmcost.errors import LlmcostError
 from llmcost.estimate.calibrate import memory
 from llmcost.estimate.calibrate import stack as known
-from llmcost.estimate.calibrate.fit import Fitted, fit
+from llmcost.estimate.calibrate.fit import fit
+from llmcost.estimate.calibrate.used import Fitted
 from llmcost.estimate.validate.measured import Measured, measured
 from llmcost.estimate.validate.score import UNITS
 from llmcost.estimate.validate.scored import Scored, statistics
 from llmcost.result import Estimate, Scalar, Warning
 
 UNTOLD = 0.8  # of the spread beforehand: a constant still so uncertain was not told by the data
-Z95 = 1.6448536269514722
+Either: TypeAlias = Fitted[known.Stack] | Fitted[memory.Learnt]
 
 
 def calibrate(catalog: Catalog, files: Sequence[str], given: Mapping[str, Any]) -> tuple[Estimate, str]:
@@ -55,7 +56,7 @@ def calibrate(catalog: Catalog, files: Sequence[str], given: Mapping[str, Any]) 
         raise LlmcostError("nothing to learn from: whole runs say too little of constants", "serving or training rows")
     speeds = {side: fit(side, rows, catalog) for side, rows in sides.items()}
     amounts = {side: memory.fit(side, rows, catalog) for side, rows in memories.items() if rows}
-    found: dict[str, Fitted | memory.Fitted] = {**speeds, **amounts}
+    found: dict[str, Either] = {**speeds, **amounts}
     constants = [row for side, one in speeds.items() for row in _constants(side, one, catalog)]
     constants += [row for side, amount in amounts.items() for row in _amounts(side, amount, catalog)]
     estimate = Estimate(
@@ -77,7 +78,7 @@ def _rows(read: Sequence[Measured], side: str) -> list[dict[str, str]]:
     return [{**row, "id": f"{n}.{i}" if several else str(i)} for n, i, row in rows]
 
 
-def _compared(one: Fitted | memory.Fitted) -> list[dict[str, Scalar]]:
+def _compared(one: Either) -> list[dict[str, Scalar]]:
     rows: list[dict[str, Scalar]] = []
     for a, b in zip(one.before, one.after, strict=True):
         first: dict[str, Scalar] = {
@@ -92,7 +93,7 @@ def _compared(one: Fitted | memory.Fitted) -> list[dict[str, Scalar]]:
     return rows
 
 
-def _constants(side: str, one: Fitted, catalog: Catalog) -> list[dict[str, Scalar]]:
+def _constants(side: str, one: Fitted[known.Stack], catalog: Catalog) -> list[dict[str, Scalar]]:
     """What each group of constants is multiplied by, its 90 % range, and whether the data tell it."""
     prior = next(float(r["value"]) for r in catalog.factors("update") if r["name"] == f"{side}_prior_log_spread")
     names = tuple(known.GROUPS[side])
@@ -108,7 +109,7 @@ def _constants(side: str, one: Fitted, catalog: Catalog) -> list[dict[str, Scala
     return rows
 
 
-def _amounts(side: str, one: memory.Fitted, catalog: Catalog) -> list[dict[str, Scalar]]:
+def _amounts(side: str, one: Fitted[memory.Learnt], catalog: Catalog) -> list[dict[str, Scalar]]:
     """The same of memory."""
     names = tuple(group.name for group in memory.GROUPS[side])
     return _moved(side, names, one.posterior, memory.priors(side, catalog))
@@ -127,7 +128,7 @@ def _moved(side: str, names: Sequence[str], posterior: Posterior, prior: Array) 
     return rows
 
 
-def _result(found: Mapping[str, Fitted | memory.Fitted]) -> dict[str, Scalar]:
+def _result(found: Mapping[str, Either]) -> dict[str, Scalar]:
     before = statistics([s for one in found.values() for s in one.before])
     after = statistics([s for one in found.values() for s in one.after])
     names = {"median_ape_pct": "median_ape_after_pct", "median_range_ratio": "median_range_ratio_after"}
@@ -142,7 +143,7 @@ def _width(side: str, scored: Sequence[Scored], of: Mapping[str, Any]) -> float:
     return float(np.log(of["median_range_ratio"]))
 
 
-def _headline(found: Mapping[str, Fitted | memory.Fitted]) -> str:
+def _headline(found: Mapping[str, Either]) -> str:
     parts = []
     for side, one in found.items():
         a, b = statistics(one.before), statistics(one.after)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Array
-from llmcost.engine.numeric.update import Posterior, update
+from llmcost.engine.numeric.update import update
 from llmcost.estimate.asking.own import SHARES, Kin, Place, kin
 from llmcost.estimate.calibrate import stack as known
 from llmcost.estimate.calibrate.stack import Point
+from llmcost.estimate.calibrate.used import Fitted
 from llmcost.estimate.calibrate.used import used as chosen
 from llmcost.estimate.validate.near import generations, place_of_row, software
 from llmcost.estimate.validate.score import SUBJECTS, scores
@@ -21,16 +21,7 @@ from llmcost.estimate.validate.scored import Scored
 Row = Mapping[str, str]
 
 
-class Fitted(NamedTuple):
-    """A side of a stack after its measurements."""
-
-    stack: known.Stack
-    posterior: Posterior
-    before: list[Scored]
-    after: list[Scored]
-
-
-def fit(side: str, rows: Sequence[Row], catalog: Catalog) -> Fitted:
+def fit(side: str, rows: Sequence[Row], catalog: Catalog) -> Fitted[known.Stack]:
     """The constants of a stack by its measured rows.
 
     Parameters

@@ -9,7 +9,8 @@ import numpy as np
 
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Z95, Array
-from llmcost.engine.numeric.update import Posterior, update
+from llmcost.engine.numeric.update import update
+from llmcost.estimate.calibrate.used import Fitted
 from llmcost.estimate.calibrate.used import used as chosen
 from llmcost.estimate.validate.memory_score import ENGINE, FITS, scored_row
 from llmcost.estimate.validate.memory_serving_rows import engine_of
@@ -64,21 +65,12 @@ class Learnt(NamedTuple):
     near: dict[str, float]  # figure -> standard deviation of ln of another one of this stack [-]
 
 
-class Fitted(NamedTuple):
-    """The memory of a stack after its measurements."""
-
-    stack: Learnt
-    posterior: Posterior
-    before: list[Scored]
-    after: list[Scored]
-
-
 def side_of(row: Row) -> str:
     """Whether a row is of an engine that serves or of a stack that trains."""
     return SERVED if ENGINE in row else TRAINED
 
 
-def fit(side: str, rows: Sequence[Row], catalog: Catalog) -> Fitted:
+def fit(side: str, rows: Sequence[Row], catalog: Catalog) -> Fitted[Learnt]:
     """The constants of a stack by its measured rows.
 
     Parameters
@@ -151,15 +143,7 @@ def _scope(side: str, rows: Sequence[Row], catalog: Catalog) -> tuple[tuple[str,
 
 
 def applied(catalog: Catalog, stacks: Mapping[str, Learnt]) -> Catalog:
-    """Presets with the memory of the stack on its machines.
-
-    Parameters
-    ----------
-    catalog : Catalog
-        The presets.
-    stacks : mapping
-        By side.
-    """
+    """Presets with the memory of the stacks, by side, on their machines."""
     for side, stack in stacks.items():
         spreads = dict.fromkeys(SPREADS[side], stack.spread)
         catalog = _scaled(catalog, side, stack.generations, stack.framework, stack.factors | spreads)

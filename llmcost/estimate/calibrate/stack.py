@@ -113,15 +113,7 @@ def written(title: str, stacks: Mapping[str, Stack | memory.Learnt]) -> str:
 
 
 def applied(catalog: Catalog, stacks: Mapping[str, Stack]) -> Catalog:
-    """Presets with the constants of the stack on its machines, and what was measured near a question.
-
-    Parameters
-    ----------
-    catalog : Catalog
-        The presets.
-    stacks : mapping
-        By side.
-    """
+    """Presets with the constants of the stacks, by side, on their machines, and what was measured near a question."""
     for side, stack in stacks.items():
         catalog = scaled(catalog, side, stack.factors, stack.generations, stack.framework)
         catalog = catalog.with_rows({(side, TABLE): [{"own": own_of(catalog, side, stack)}]})

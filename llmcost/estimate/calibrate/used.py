@@ -1,14 +1,28 @@
-"""Which measured figures constants are learnt from."""
+"""Which measured figures constants are learnt from, and what a side of a stack is after them."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Generic, NamedTuple, TypeVar
 
+from llmcost.engine.numeric.update import Posterior
 from llmcost.errors import LlmcostError
 from llmcost.estimate.validate.scored import Scored
 
 LEAST, MOST = 2, 400  # figures from which anything is learnt, and that are looked at one by one
+
+
+Stack = TypeVar("Stack")
+
+
+class Fitted(NamedTuple, Generic[Stack]):
+    """A side of a stack, its speed or its memory, after its measurements."""
+
+    stack: Stack
+    posterior: Posterior
+    before: list[Scored]
+    after: list[Scored]
 
 
 def used(every: Sequence[Scored], ranged: bool = False) -> list[Scored]:

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from llmcost import units
 from llmcost.engine.demand.segments import cumulative
-from llmcost.engine.numeric.kinds import Array, Num
+from llmcost.engine.numeric.kinds import Z95, Array, Num
 from llmcost.engine.numeric.spread import Spread, interval
 from llmcost.errors import Missing
 from llmcost.estimate.actuals.lines import FILTERS
@@ -28,7 +28,6 @@ from llmcost.keys import KEYS, SERVE
 from llmcost.result import Estimate, Warning
 from llmcost.scenario import Scenario, Setting
 
-Z95 = 1.6448536269514722
 FAR = 2.0  # over plan: beyond it a multiple is told
 SLIGHT = 0.02  # of ln: a difference that needs no explanation
 SERVED = (*GIVEN, "api", "model", "params")
