@@ -112,13 +112,10 @@ def _exchanged(side: str, rows: Rows, rng: np.random.Generator) -> Rows:
 
 def _figures(scored: list[Scored]) -> dict[str, float]:
     found = statistics(scored)
-    if found["median_ape_pct"] is None:
+    error, inside, ratio = found["median_ape_pct"], found["coverage_90_pct"], found["median_range_ratio"]
+    if error is None or inside is None or ratio is None:
         return {}
-    return {
-        "error": found["median_ape_pct"],
-        "inside": found["coverage_90_pct"],
-        "range": float(np.log(found["median_range_ratio"])),
-    }
+    return {"error": error, "inside": inside, "range": float(np.log(ratio))}
 
 
 def table(side: str, trials: Sequence[Trial]) -> list[str]:

@@ -19,7 +19,7 @@ from llmcost.estimate.calibrate.fit import fit
 from llmcost.estimate.calibrate.used import Fitted
 from llmcost.estimate.validate.measured import Measured, measured
 from llmcost.estimate.validate.score import UNITS
-from llmcost.estimate.validate.scored import Scored, statistics
+from llmcost.estimate.validate.scored import Errors, Scored, statistics
 from llmcost.result import Estimate, Scalar, Warning
 
 UNTOLD = 0.8  # of the spread beforehand: a constant still so uncertain was not told by the data
@@ -131,16 +131,21 @@ def _moved(side: str, names: Sequence[str], posterior: Posterior, prior: Array) 
 def _result(found: Mapping[str, Either]) -> dict[str, Scalar]:
     before = statistics([s for one in found.values() for s in one.before])
     after = statistics([s for one in found.values() for s in one.after])
-    names = {"median_ape_pct": "median_ape_after_pct", "median_range_ratio": "median_range_ratio_after"}
-    kept = {k: before[k] for k in ("n", "skipped", "median_ape_pct", "median_range_ratio")}
-    return {**kept, **{new: after[old] for old, new in names.items()}}
+    return {
+        "n": before["n"],
+        "skipped": before["skipped"],
+        "median_ape_pct": before["median_ape_pct"],
+        "median_range_ratio": before["median_range_ratio"],
+        "median_ape_after_pct": after["median_ape_pct"],
+        "median_range_ratio_after": after["median_range_ratio"],
+    }
 
 
-def _width(side: str, scored: Sequence[Scored], of: Mapping[str, Any]) -> float:
+def _width(side: str, scored: Sequence[Scored], of: Errors) -> float:
     """How wide ranges are: of amounts over their medians, else the logarithm of their ends' ratio [-]."""
     if side in memory.GROUPS:
         return float(np.median([memory.wide(s) for s in scored if s.predicted is not None]))
-    return float(np.log(of["median_range_ratio"]))
+    return float(np.log(of["median_range_ratio"] or np.nan))
 
 
 def _headline(found: Mapping[str, Either]) -> str:

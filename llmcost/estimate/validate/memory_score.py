@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
+import numpy.typing as npt
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
@@ -16,7 +17,8 @@ from llmcost.estimate.validate.memory_serving_rows import predict as predict_ser
 from llmcost.estimate.validate.memory_training_rows import predict as predict_training
 from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, statistics
 from llmcost.files import shipped_folder
-from llmcost.result import Estimate, Warning
+from llmcost.result import Estimate, Scalar, Warning
+from llmcost.result import cells as cells_of
 from llmcost.terms.validate import COLUMNS
 
 FILES = "memory_serving.csv, memory_training.csv, memory_finetune.csv"
@@ -105,16 +107,17 @@ def report(catalog: Catalog, read: Measured, name: str | None) -> Estimate:
     )  # fmt: skip
 
 
-def _left_out() -> list[dict[str, Any]]:
+def _left_out() -> list[dict[str, Scalar]]:
     """Errors of shipped rows by constants that never saw their publisher, as the fitting scripts wrote them."""
-    found = []
+    found: list[dict[str, Scalar]] = []
     for kind, file in (("serving", "memory_serving"), ("training", "memory")):
         for row in read_rows(shipped_folder("validation") / f"{file}_cross_validation.csv"):
             if row["test"] == NEVER_FITTED:
                 told = {key: text for key, text in row.items() if key not in ("test", "by", "name")}
-                of = {"by": row["by"], "name": row["name"], "subject": kind, "fit": "without its publisher"}
                 figures = {key: float(text) if text else None for key, text in told.items()}
-                found.append(of | {k: int(v) if k in COUNTS and v is not None else v for k, v in figures.items()})
+                counted = {k: int(v) if k in COUNTS and v is not None else v for k, v in figures.items()}
+                of = {"by": row["by"], "name": row["name"], "subject": kind, "fit": "without its publisher"}
+                found.append({**of, **counted})
     return found
 
 
@@ -157,19 +160,31 @@ def ran(row: Row, columns: Iterable[str]) -> float | None:
     return 1.0 if said.startswith(RAN) else None
 
 
-def figures(scored: list[Scored]) -> dict[str, Any]:
+def figures(scored: list[Scored]) -> dict[str, Scalar]:
     """Errors of amounts, and how often what was said of fitting came true."""
-    return statistics([s for s in scored if s.quantity != FITS or s.measured is None]) | verdicts(scored)
+    errors = statistics([s for s in scored if s.quantity != FITS or s.measured is None])
+    return cells_of(errors) | cells_of(verdicts(scored))
 
 
-def verdicts(scored: Iterable[Scored]) -> dict[str, Any]:
+class Verdicts(TypedDict):
+    """What was said of fitting against what ran."""
+
+    oom_rows: int
+    oom_called_fitting_pct: float | None
+    ran_rows: int
+    ran_refused_pct: float | None
+    likely_rows: int
+    likely_ran_pct: float | None
+
+
+def verdicts(scored: Iterable[Scored]) -> Verdicts:
     """Of what failed the share that was said to fit, of what ran the share that was refused, of the likely what ran."""
     known = [(s.measured, s.predicted) for s in scored if s.quantity == FITS]
     done = np.array([pair for pair in known if None not in pair], dtype=float).reshape(-1, 2)
     did, chance = done[:, 0] > 0, done[:, 1]
     likely = (chance >= LIKELY[0]) & (chance < LIKELY[1])
 
-    def share(of: Any, wanted: Any) -> float | None:
+    def share(of: npt.NDArray[np.bool_], wanted: npt.NDArray[np.bool_]) -> float | None:
         return float(100.0 * np.mean(wanted[of])) if of.any() else None
 
     return {
@@ -179,7 +194,7 @@ def verdicts(scored: Iterable[Scored]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def reliability(scored: Iterable[Scored]) -> list[dict[str, Any]]:
+def reliability(scored: Iterable[Scored]) -> list[dict[str, float]]:
     """Of rows that were said to fit with about the same probability, how many ran; no range without a row."""
     known = [(s.measured, s.predicted) for s in scored if s.quantity == FITS]
     done = np.array([pair for pair in known if None not in pair], dtype=float).reshape(-1, 2)
@@ -200,7 +215,7 @@ def within(scored: Iterable[Scored], percent: float) -> float | None:
     return 100.0 * sum(e <= percent for e in errors) / len(errors) if errors else None
 
 
-def _groups(scored: list[Scored], origins: list[tuple[Kind, Row]]) -> list[dict[str, Any]]:
+def _groups(scored: list[Scored], origins: list[tuple[Kind, Row]]) -> list[dict[str, Scalar]]:
     members: dict[tuple[str, str, str], list[Scored]] = {}
     for s, (kind, row) in zip(scored, origins, strict=True):
         if s.measured is None:
@@ -216,12 +231,12 @@ def _groups(scored: list[Scored], origins: list[tuple[Kind, Row]]) -> list[dict[
             members.setdefault((by, group, s.quantity), []).append(s)
     found = []
     for (by, name, quantity), mine in sorted(members.items()):
-        done: dict[str, Any] = {"by": by, "name": name, "quantity": quantity}
+        done: dict[str, Scalar] = {"by": by, "name": name, "quantity": quantity}
         if quantity == FITS:
             known = sum(s.predicted is not None for s in mine)
-            done |= {"n": len(mine), "skipped": len(mine) - known, **verdicts(mine)}
+            done |= {"n": len(mine), "skipped": len(mine) - known, **cells_of(verdicts(mine))}
         else:
-            done |= {k: v for k, v in statistics(mine).items() if k != "unmeasured"}
+            done |= {k: v for k, v in cells_of(statistics(mine)).items() if k != "unmeasured"}
             done |= {"within_10_pct": within(mine, 10.0), "within_15_pct": within(mine, 15.0)}
         found.append(done)
     return found

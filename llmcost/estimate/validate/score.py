@@ -18,7 +18,8 @@ from llmcost.estimate.validate.near import near
 from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, statistics
 from llmcost.files import shipped_folder
 from llmcost.keys.methods import SPELLINGS
-from llmcost.result import Estimate, Warning
+from llmcost.result import Estimate, Scalar, Warning
+from llmcost.result import cells as cells_of
 from llmcost.terms.validate import COLUMNS
 
 Row = Mapping[str, str]
@@ -110,7 +111,7 @@ def validate(
     scored, origins = _score(read.subject, what, read.rows, catalog)
     if all(s.measured is None for s in scored) and not read.figures:
         raise LlmcostError(f"{units.shown(name)}: no row has a measurement")
-    summary = statistics(scored)
+    summary = cells_of(statistics(scored))
     shown = {key: value for key, value in summary.items() if key != "unmeasured" or value}
     said = {"bias_means": meaning(scored)} if data is not None else {}
     return Estimate(
@@ -183,7 +184,7 @@ def _rows(subject: str | None, data: str | None, given: Mapping[str, Any]) -> Me
     return Measured(str(subject), rows, [])
 
 
-def _told(scored: Scored, row: Row) -> dict[str, Any]:
+def _told(scored: Scored, row: Row) -> dict[str, Scalar]:
     """One scored figure, with what its file left to be worked out."""
     notes = {"taken_from": row.get(BASIS) or None, "notes": row.get(NOTES) or None}
     unit = UNITS.get(scored.quantity, "")
@@ -295,8 +296,8 @@ def _answer(p: Any) -> Answer:
     return p.seconds, p.p5, p.p95, p.reason
 
 
-def _groups(what: Subject, scored: list[Scored], origins: list[Row], catalog: Catalog) -> list[dict[str, Any]]:
-    found = []
+def _groups(what: Subject, scored: list[Scored], origins: list[Row], catalog: Catalog) -> list[dict[str, Scalar]]:
+    found: list[dict[str, Scalar]] = []
     measured = [(s, row) for s, row in zip(scored, origins, strict=True) if s.measured is not None]
     scored, origins = [s for s, _ in measured], [row for _, row in measured]
     classes = _classes(origins, catalog)
@@ -308,7 +309,7 @@ def _groups(what: Subject, scored: list[Scored], origins: list[Row], catalog: Ca
         if by != "quantity" and len({name for name, _ in members}) < 2:
             continue  # one group is the whole, told already
         for (name, quantity), rows in sorted(members.items()):
-            errors = {k: v for k, v in statistics(rows).items() if k != "unmeasured"}
+            errors = {k: v for k, v in cells_of(statistics(rows)).items() if k != "unmeasured"}
             found.append({"by": by, "name": name, "quantity": quantity, **errors})
     return found
 

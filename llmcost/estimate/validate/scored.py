@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
@@ -32,28 +32,43 @@ class Scored(NamedTuple):
         return 100.0 * (self.predicted / self.measured - 1.0)
 
 
-def statistics(scored: list[Scored]) -> dict[str, Any]:
+class Errors(TypedDict):
+    """How far predictions are from measurements; None where nothing was predicted."""
+
+    n: int
+    skipped: int
+    unmeasured: int
+    median_ape_pct: float | None
+    mape_pct: float | None
+    p90_ape_pct: float | None
+    bias_pct: float | None
+    coverage_90_pct: float | None
+    median_range_ratio: float | None
+
+
+def statistics(scored: list[Scored]) -> Errors:
     """Errors of predicted rows; `n` counts the measured ones, `skipped` those of them without a prediction.
 
     A row with nothing to compare with is no failure of the prediction: it counts as `unmeasured` alone.
     """
     done = [s for s in scored if s.predicted is not None and s.p5 is not None and s.p95 is not None]
     n = sum(s.measured is not None for s in scored)
-    out: dict[str, Any] = {"n": n, "skipped": n - len(done), "unmeasured": len(scored) - n}
-    keys = ("median_ape_pct", "mape_pct", "p90_ape_pct", "bias_pct", "coverage_90_pct", "median_range_ratio")
+    out: Errors = {
+        "n": n, "skipped": n - len(done), "unmeasured": len(scored) - n, "median_ape_pct": None, "mape_pct": None,
+        "p90_ape_pct": None, "bias_pct": None, "coverage_90_pct": None, "median_range_ratio": None,
+    }  # fmt: skip
     if not done:
-        return out | dict.fromkeys(keys)
+        return out
     measured, predicted, p5, p95 = (
         np.array([float(getattr(s, k)) for s in done]) for k in ("measured", "predicted", "p5", "p95")
     )
     error = np.abs(predicted / measured - 1.0) * 100.0
     inside = (p5 <= measured) & (measured <= p95)
-    values = (
-        np.median(error),
-        np.mean(error),
-        np.quantile(error, 0.9),
-        100.0 * np.expm1(np.mean(np.log(predicted / measured))),
-        100.0 * np.mean(inside),
-        np.median(p95 / p5),
-    )
-    return out | {k: float(v) for k, v in zip(keys, values, strict=True)}
+    return out | {
+        "median_ape_pct": float(np.median(error)),
+        "mape_pct": float(np.mean(error)),
+        "p90_ape_pct": float(np.quantile(error, 0.9)),
+        "bias_pct": float(100.0 * np.expm1(np.mean(np.log(predicted / measured)))),
+        "coverage_90_pct": float(100.0 * np.mean(inside)),
+        "median_range_ratio": float(np.median(p95 / p5)),
+    }
