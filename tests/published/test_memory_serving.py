@@ -64,6 +64,15 @@ def test_a_state_keeps_its_bits_whatever_the_cache_has() -> None:
     assert (long - float(state_bytes(model))) / GIB == pytest.approx(16.0, rel=1e-6)
 
 
+def test_ranks_share_out_the_heads_of_a_state() -> None:
+    """48 layers of 48 heads of 128 x 128 in 32 bits, and 3 inputs of 10,240 channels in 16: half of each on two ranks."""
+    whole = 48 * (48 * 128 * 128 * 4 + 3 * 10_240 * 2)
+    known = constants("hopper", "llama.cpp")
+    for ranks in (1.0, 2.0):
+        held = float(cache_bytes(shape("qwen3.5-27b"), Layout(tp=ranks), Precision(), 0.0, known))
+        assert held == pytest.approx(whole / ranks, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("length", "tp", "requests"),
     [
