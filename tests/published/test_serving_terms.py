@@ -267,6 +267,16 @@ def test_prompts_share_full_iterations() -> None:
     assert float(at.alone_seconds) == pytest.approx(float(once(0.0, 1024.0, 2048.0).total))
 
 
+def test_new_tokens_see_the_cached_ones_before_them() -> None:
+    """1,024 tokens behind as many cached ones: each sees 1,024 more, 4 d FLOPs a pair in each of 2 layers."""
+    bare, behind = (
+        prefill_point(DENSE, MACHINE, ALONE, Precision(), Load(1024.0 + cached, 1.0, cached), IDEAL)
+        for cached in (0.0, 1024.0)
+    )
+    more = 1024 * 1024 * 4 * D * L / PEAK
+    assert float(behind.prompt_seconds - bare.prompt_seconds) == pytest.approx(more)
+
+
 def test_a_draft_reads_the_prompt_as_well() -> None:
     """Half the arithmetic of the model: half of its prompt pass before the first token (arXiv 2211.17192, section 3.4).
 

@@ -119,6 +119,14 @@ def test_evenly_spaced_arrivals_wait_for_the_iteration_under_way_alone(rate: flo
     assert even.mean_seconds < random_ones.mean_seconds
 
 
+def test_an_idle_replica_has_no_iteration_under_way() -> None:
+    """A request a day: its first token takes the iteration of its own prompt, and waits for no other."""
+    points, share = loaded(1.0 / 86_400.0)
+    load, known = Load(float(ISL), float(OSL), 0.0, 200.0), Calibration(chunk_tokens=float(CHUNK))
+    found = first_token(points, Layout(), load, known, share)
+    assert float(found.mean_seconds) == pytest.approx(STEP + PREFILL, rel=1e-3)
+
+
 @pytest.mark.parametrize("rate", [5.0, 12.0, 18.0])
 def test_groups_wait_for_the_prompts_in_front_of_them(rate: float) -> None:
     points, share = loaded(rate)
