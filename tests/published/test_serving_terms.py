@@ -182,6 +182,14 @@ def test_fixed_costs_of_an_iteration() -> None:
     assert float(sparse.fixed - dense.fixed) == pytest.approx(4e-4)
 
 
+def test_a_stage_among_several_schedules_for_itself() -> None:
+    """Two stages at 1 ms each; one stage hides its scheduling."""
+    for stages, seconds in ((1.0, 0.0), (2.0, 2e-3), (4.0, 4e-3)):
+        args = DENSE, Layout(pp=stages), Precision(), RATE, 4.0, 500.0, 0.0, 500.0
+        found = iteration(*args, IDEAL._replace(stage_seconds=1e-3))
+        assert float(found.fixed) == pytest.approx(seconds)
+
+
 def test_a_static_batch_by_hand() -> None:
     """Prompts together, then 3 further tokens; 4 requests, prompts of 100, answers of 4."""
     at = static_point(DENSE, MACHINE, Layout(), Precision(), Load(100.0, 4.0, 0.0, 4.0), IDEAL)

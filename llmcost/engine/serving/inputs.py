@@ -71,6 +71,7 @@ class Calibration(NamedTuple):
     layer_seconds: Num = 12e-6  # launches and tails per layer and iteration [s]
     moe_layer_seconds: Num = 20e-6  # routing and permutation per MoE layer and iteration [s]
     step_seconds: Num = 1e-3  # scheduling and sampling per iteration [s]
+    stage_seconds: Num = 0.0  # scheduling of a pipeline stage that nothing hides, of each of several [s]
     sequence_seconds: Num = 5e-6  # scheduling, sampling and text per sequence and iteration [s]
     link_seconds: Num = 6e-6  # start-up of one collective per doubling of ranks [s]
     hop_seconds: Num = 0.0  # of a message from a chip to its neighbour, on links without switches [s]

@@ -364,4 +364,5 @@ def _decoded(
         + calibration.narrow_seconds * np.where(np.asarray(precision.compute_bits) <= 8, blocks, 0.0)
         + calibration.sequence_seconds * decoding
     )
+    fixed = fixed + calibration.stage_seconds * np.where(np.asarray(layout.pp) > 1, layout.pp, 0.0)
     return attention, head, fixed
