@@ -25,15 +25,9 @@ def stack(catalog: Catalog, name: str) -> ServingStack | None:
         return None
 
 
-def usual(catalog: Catalog, chip: Accelerator, others: frozenset[str] = frozenset()) -> str:
-    """The engine that is taken where none is named: the one people use on such a machine, or a tuned one.
-
-    Beside machines that `others` run on, a machine on which one of those runs as well goes by it: on one basis.
-    """
-    if chip.setting != "server":
-        return TUNED
-    beside = (row for row in catalog.table("defaults", "beside") if row["framework"] in others)
-    rows = [*catalog.table("defaults", "engines"), *beside]
+def usual(catalog: Catalog, chip: Accelerator) -> str:
+    """The engine that is taken where none is named: the one people use on such a machine, or a tuned one."""
+    rows = catalog.table("defaults", "engines") if chip.setting == "server" else []
     return next((str(row["framework"]) for row in rows if row["vendor"] == chip.vendor), TUNED)
 
 

@@ -58,7 +58,7 @@ def compare(
     LlmcostError
         Unknown keys or values (all at once), fewer than two alternatives, or a question none can answer.
     """
-    asked = alternatives.on_one_engine(alternatives.every(bases, vary or [], against or []), catalog)
+    asked = alternatives.every(bases, vary or [], against or [])
     found = planned(asked, catalog, workers)
     alternatives.refuse_unread(asked)
     table = answer.tabulated(found)

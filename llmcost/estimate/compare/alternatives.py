@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Mapping
 from itertools import product
 from typing import Any, NamedTuple
 
 from llmcost import scenario as sc
 from llmcost import units
-from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
-from llmcost.estimate.asking.software import TUNED, usual
 from llmcost.keys import all_keys, buying
 from llmcost.scenario import Scenario, Setting
-from llmcost.spec import Accelerator
 
 MAX_ALTERNATIVES = 10_000
 AN_ALTERNATIVE = '[[alternative]], and below it name = "ours" and the keys that differ'
@@ -25,7 +21,6 @@ BARE = ("model", "hardware", "provider", "region", "api")  # values that say whi
 # What a provider of tokens bills by: no other key makes a difference to bought tokens.
 BOUGHT = (*(key.name for key in buying.KEYS), "isl", "osl", "cache_hit", "requests", "train_cost", "horizon", "as_of")
 
-ENGINE = "serve_framework"
 Cell = Mapping[str, Setting]
 
 
@@ -74,41 +69,6 @@ def every(bases: list[Alternative], vary: list[str], against: list[str]) -> list
             "llmcost sweep writes any number of points to a file",
         )
     return pairs
-
-
-def on_one_engine(
-    asked: list[tuple[Alternative, list[Axis]]], catalog: Catalog
-) -> list[tuple[Alternative, list[Axis]]]:
-    """The same questions, with one engine on machines that each have another one as a rule, where nobody named any."""
-    chips = [[] if _names_engine(a, axes) else _chips(a, axes, catalog) for a, axes in asked]
-    others = frozenset(usual(catalog, chip) for each in chips for chip in each) - {TUNED}
-    found = []
-    for (alternative, axes), each in zip(asked, chips, strict=True):
-        engines = {usual(catalog, chip, others) for chip in each}
-        if len(engines) == 1 and any(usual(catalog, chip) not in engines for chip in each):
-            layer = {ENGINE: Setting(engines.pop(), "default")}
-            scenario = alternative.scenario._replace(layers=(*alternative.scenario.layers, layer))
-            alternative = alternative._replace(scenario=scenario)
-        found.append((alternative, axes))
-    return found
-
-
-def _names_engine(alternative: Alternative, axes: list[Axis]) -> bool:
-    """Whether a question says what serves, or buys tokens."""
-    said = {"framework", ENGINE, "api"}
-    return alternative.scenario.has("framework", "api") or any(axis.key in said for axis in axes)
-
-
-def _chips(alternative: Alternative, axes: list[Axis], catalog: Catalog) -> list[Accelerator]:
-    """The accelerators that a question serves with, as far as they are presets."""
-    varied = [s for axis in axes if axis.key in ("hardware", "serve_hardware") for s in axis.values]
-    alone = alternative.scenario.peek("hardware", "serve")
-    names = [s.value for s in varied or ([] if alone is None else [alone])]
-    found = []
-    for name in names:
-        with contextlib.suppress(LlmcostError):
-            found.append(catalog.load(Accelerator, str(name))[0])
-    return found
 
 
 def _size(axes: Iterable[Axis]) -> int:

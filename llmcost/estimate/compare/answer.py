@@ -12,6 +12,7 @@ from llmcost.catalog import Catalog, presets_date
 from llmcost.engine.numeric.kinds import Array, Num, finite
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Number
+from llmcost.estimate.asking.software import TUNED
 from llmcost.estimate.compare.blocks import Block, Streams, centre
 from llmcost.estimate.compare.ranked import Ranked, chosen, ordered
 from llmcost.estimate.lifetime.curves import EXACT_SAMPLED
@@ -231,7 +232,7 @@ def _warnings(blocks: list[Block]) -> list[Warning]:
     for block in blocks:
         for warning in block.case.warnings:
             seen.setdefault((warning.code, warning.message), warning)
-    return [*seen.values(), *_unlike_days(blocks)]
+    return [*seen.values(), *_unlike_days(blocks), *_unlike_engines(blocks)]
 
 
 def _unlike_days(blocks: list[Block]) -> list[Warning]:
@@ -251,3 +252,15 @@ def _unlike_days(blocks: list[Block]) -> list[Warning]:
 
 def _assumes_peak(inputs: Mapping[str, Input]) -> bool:
     return "peak_to_average" in inputs and inputs["peak_to_average"].origin == "default"
+
+
+def _unlike_engines(blocks: list[Block]) -> list[Warning]:
+    """Machines whose usual engines differ, side by side: a difference of software that nobody asked for."""
+    served = [block.case.serving.inputs for block in blocks if block.case.serving is not None]
+    usual = [i["framework"].value for i in served if "framework" in i and i["framework"].origin == "default"]
+    names = list(dict.fromkeys(str(name) for name in usual))
+    if len(names) < 2:
+        return []
+    message = f"not like for like: the engines that are usual on these machines differ ({', '.join(names)})"
+    one = next((name for name in names if name != TUNED), TUNED)
+    return [Warning("W087", message, f"--framework {one} puts all on one engine where it runs on all")]

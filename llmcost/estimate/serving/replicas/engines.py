@@ -56,9 +56,7 @@ def engine(question: Question, chip: Accelerator) -> Engine:
     framework, where = found
     if framework.serving is None:
         raise LlmcostError(f"{where.name} serves no models: it trains them", "llmcost presets list frameworks")
-    given = question.given("framework")
-    named = given is None or given.origin != "default"  # else a comparison took it for all of its machines
-    return Engine(stated=named) if where.name == TUNED else Engine(str(where.name), framework.serving, named)
+    return Engine() if where.name == TUNED else Engine(str(where.name), framework.serving)
 
 
 def constants(question: Question, machine: Machine, generation: str, used: Engine) -> Calibration:
