@@ -14,6 +14,7 @@ import pytest
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.request import request_flops
 from llmcost.engine.model.transformer import Shape, shape_of
+from llmcost.engine.serving.arrivals import Served, open_loop
 from llmcost.engine.serving.at_a_load import loaded
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.iteration import (
@@ -162,6 +163,24 @@ def test_exchange_dispatches_in_eight_bits_and_combines_in_sixteen() -> None:
     apart = Layout(dp=8.0, ep=8.0, attention_dp=1.0)
     assert float(exchange_seconds(MOE, apart, RATE, 10.0, IDEAL)) == pytest.approx(2 * 3 * 2 * 10 * D * 7 / 8 / LINK)
     assert float(exchange_seconds(MOE, apart._replace(attention_dp=0.0), RATE, 10.0, IDEAL)) == 0.0
+    # 6 experts a token on 4 ranks: a copy for each rank, 1.5 x 4, three quarters of them to others
+    few = Layout(1.0, 1.0, 4.0, 4.0, 1.0)
+    sent = 2 * 6 * 2 * 10 * D * 3 / 4
+    assert float(exchange_seconds(MOE._replace(topk=6.0), few, RATE, 10.0, IDEAL)) == pytest.approx(sent / LINK)
+
+
+def test_stages_share_out_the_experts() -> None:
+    """Two stages hold a layer each: half of attention and of 2 x 8 experts, 2 bytes a parameter; the ends are on both."""
+    one, two = (float(weights_bytes(MOE, Layout(pp=stages), Precision())) for stages in (1.0, 2.0))
+    inside = float(MOE.attention_params + MOE.dense_ffn_params) + 2 * 8 * EXPERT
+    assert one - two == pytest.approx(2 * inside / 2)
+
+
+def test_a_prompt_waits_for_those_in_front_as_at_a_server_of_fixed_times() -> None:
+    """Half of the time is prompts': rho = 0.5 x 20 / 20 ms, so M/D/1 waits 0.5 / (2 x 0.5) of the 30 ms a prompt takes."""
+    met = open_loop(Served(0.010, 0.030, 0.5, 0.020, 1.0, 0.0), 1.0, 1.0, 1.5)
+    assert float(met.tpot_seconds) == pytest.approx(0.020)
+    assert float(met.ttft_seconds) == pytest.approx(1.5 * 0.020 + 0.030 + 0.015)
 
 
 def test_prompts_attend_to_what_stands_before_them() -> None:
