@@ -26,7 +26,7 @@ from llmcost.engine.serving.iteration import (
     rates,
     reduction_seconds,
 )
-from llmcost.engine.serving.memory import max_batch, memory, weights_bytes
+from llmcost.engine.serving.memory import Memory, max_batch, memory, weights_bytes
 from llmcost.engine.serving.operating_point import operating_point, static_point
 from llmcost.engine.serving.pools import prefill_point
 from llmcost.engine.serving.speculation import Draft, speculative_point
@@ -167,6 +167,12 @@ def test_exchange_dispatches_in_eight_bits_and_combines_in_sixteen() -> None:
     few = Layout(1.0, 1.0, 4.0, 4.0, 1.0)
     sent = 2 * 6 * 2 * 10 * D * 3 / 4
     assert float(exchange_seconds(MOE._replace(topk=6.0), few, RATE, 10.0, IDEAL)) == pytest.approx(sent / LINK)
+
+
+def test_errors_that_know_nothing_of_each_other_add_as_squares() -> None:
+    """3 GB of one, and a tenth of 40 GB of another: 5 GB, twice that at two deviations."""
+    held = Memory(*[0.0] * len(Memory._fields))._replace(others_bytes=3e9, working_bytes=40e9, less_spread=0.1)
+    assert float(held.above(2.0)) == pytest.approx(10e9)
 
 
 def test_stages_share_out_the_experts() -> None:
