@@ -322,6 +322,12 @@ def test_a_draft_reads_the_prompt_as_well() -> None:
     assert float(found.ttft_seconds - plain.ttft_seconds) == pytest.approx(0.5 * float(plain.prefill_seconds))
     assert float(found.tokens_per_step) == pytest.approx(2.952)
     assert float(found.draft_row) == pytest.approx(3 * 0.5 * float(plain.tpot_seconds) / 2.952)
+    busy = load._replace(batch=8.0)  # prompts of others take half as long again out of every token
+    alone = operating_point(DENSE, MACHINE, Layout(), Precision(), busy, IDEAL)
+    beside = speculative_point(operating_point, drafted, MACHINE, Layout(), Precision(), busy, IDEAL)
+    assert float(alone.prefill_row) > 0.0
+    assert sum(map(float, beside.rows().values())) == pytest.approx(float(beside.tpot_seconds))
+    assert float(beside.prefill_row) == pytest.approx(1.5 * float(alone.prefill_row))
 
 
 def test_a_request_computes_two_flops_a_parameter_and_its_attention() -> None:
