@@ -274,6 +274,8 @@ class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     aliases: list[Name] = field(default_factory=list)
     # A hyperscaler's list price is two to three times that of clouds that rent accelerators alone: asked for by name.
     tier: Literal["cloud", "hyperscaler"] = "cloud"
+    billing: Literal["second", "minute", "hour"] | None = None  # the time that is billed at least, and in multiples
+    sources: list[Source] = field(default_factory=list)
     prices: list[RentalPrice] = field(default_factory=list)
 
 

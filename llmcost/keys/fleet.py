@@ -5,6 +5,7 @@ from __future__ import annotations
 from llmcost.keys import charges
 from llmcost.keys.key import BOTH, CROSSOVER, SERVE, Key
 
+BILLING = ("second", "minute", "hour")
 SCALING = ("fixed", "autoscale")
 RESERVED = ("1-year", "3-year", "owned")
 USAGES = ("lognormal", "pareto")
@@ -23,11 +24,17 @@ KEYS = (
     Key("serve_regions", "whole", "Fleet", "regions served, each with its own fleet and an equal share of the traffic",
         _SERVED),
     Key("min_replicas", "whole_or_zero", "Fleet",
-        "minimum number of replicas in a region; 0 turns the last one off in hours without requests", _SERVED),
+        "minimum number of replicas in a region; 0 turns the last one off while nobody asks", _SERVED),
     Key("scaling", "choice", "Fleet", "whether the number of replicas is fixed or follows the traffic", _SERVED,
         choices=SCALING),
     Key("reaction_time", "seconds", "Fleet", "time from adding a replica to its first request: 10min", _SERVED,
         most=86_400.0),
+    Key("cold_start", "seconds", "Fleet", "time from a request to a fleet that is off to its answer: 90s", _SERVED,
+        ranged=True, most=86_400.0),
+    Key("idle_timeout", "seconds", "Fleet", "time without requests after which the last replica is turned off: 5min",
+        _SERVED, ranged=True, most=86_400.0),
+    Key("billing", "choice", "Fleet", "unit in which started time is billed, where a fleet follows its traffic", _SERVED,
+        choices=BILLING),
     Key("reserved", "choice", "Fleet", "term of the base of --commitment mix", _SERVED, choices=RESERVED),
     Key("reserve", "share", "Fleet", "share of the busiest hour's accelerators to commit to, in place of the cheapest",
         _SERVED),

@@ -11,6 +11,7 @@ TERMS = (
     Term("gpus_spot_mean", "GPUs on spot", "count", "Spot accelerators above the base, mean over time", "GPUs", answers=(SERVE,), asked=True, mixes=SUM),
     Term("reserve_share", "base", "share", "Committed accelerators over those of the busiest hour", answers=(SERVE,), asked=True, short={SERVE: 490}),
     Term("breakeven_utilization_reserved", "break-even of the base", "share", "Share of hours from which a committed accelerator is cheaper than one by the hour: ratio of their prices", symbol="c/d", answers=(SERVE,), asked=True, short={SERVE: 500}),
+    Term("cold_start_share", "cold starts", "share", "Share of requests that meet a fleet that is off, or one that is starting", answers=(SERVE,), asked=True, short={SERVE: 312}, mixes=MEAN),
     Term("own_usd_per_hour", "owned", "usd_per_hour", "What an owned accelerator costs per hour in use: capital, building, electricity, upkeep, staff", also="TCO per GPU-hour", short={SERVE: 240}),
     Term("breakeven_utilization_on_demand", "beats on-demand from", "share", "Share of hours in use from which owning costs less than renting those hours on demand; null where it never does", symbol="u*", short={SERVE: 250}),
     Term("breakeven_utilization_1_year", "beats 1-year from", "share", "Share of hours in use from which owning costs less than those hours at the 1-year rate; null where it never does", symbol="u*", short={SERVE: 260}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -404,7 +405,8 @@ def test_closed_hours_cost_nothing_but_the_start(cli: Cli, tmp_path: Path) -> No
     office = tmp_path / "office.csv"
     office.write_text("requests\n" + "0\n" * 8 + "100\n" * 10 + "0\n" * 6)
     day = (*SERVE, "--price", "2/h", "--requests", "1k/day", "--hourly", str(office))
-    off = result(cli, *day, "--scaling", "autoscale", "--min-replicas", "0")
+    # 100 requests an hour, and a machine that waits an hour for the next: never off while it is open
+    off = result(cli, *day, "--scaling", "autoscale", "--min-replicas", "0", "--idle-timeout", "1h")
     assert off["gpus_mean"] == pytest.approx((10 + 1 / 6) / 24)
     assert off["usd_per_month"] == pytest.approx((10 + 1 / 6) / 24 * 730.5 * 2)
     assert off["replicas"] == 1
@@ -420,3 +422,54 @@ def test_a_night_without_a_fleet_has_no_load(cli: Cli, tmp_path: Path) -> None:
     hours = cli(*SERVE, "--requests", "1k/day", *said).json["hours"]
     assert [h["gpus"] for h in hours if h["requests_per_second"] == 0 and h["hour"] != 7] == [0.0] * 13
     assert all(h["utilization"] == 0 for h in hours if h["gpus"] == 0)
+
+
+SELDOM = (*SERVE, "--price", "2/h", "--scaling", "autoscale", "--min-replicas", "0", "--peak-to-average", "1",
+          "--requests", "240/day")  # fmt: skip
+
+
+def test_a_fleet_that_is_off_while_nobody_asks_starts_for_who_comes(cli: Cli) -> None:
+    """Ten an hour at random, 60 s to start, off after 300 s and the second of an answer.
+
+    By hand, with H = 300 s + s: 1 + rate T = rate C + e^(rate H), paid (rate T) / (1 + rate T), and a request meets a
+    start with (1 + rate C) / (1 + rate T); half a second of every start is billed beyond it.
+    """
+    said = (*SELDOM, "--cold-start", "60s", "--idle-timeout", "300s", "--billing", "second")
+    found = result(cli, *said)
+    rate = 10 / 3600
+    held = (
+        300 + found["ttft_idle_seconds"] + 200 * found["tpot_full_seconds"] if "ttft_idle_seconds" in found else 316.6
+    )
+    whole = rate * 60.5 + math.exp(rate * held)
+    assert found["gpus_mean"] == pytest.approx((whole - 1) / whole, rel=0.01)
+    assert found["usd_per_month"] == pytest.approx(found["gpus_mean"] * 730.5 * 2)
+    assert found["cold_start_share"] == pytest.approx((1 + rate * 60) / whole, rel=0.02)
+    assert found["ttft_p99_seconds"] == pytest.approx(60, rel=0.02)
+    assert found["ttft_p50_seconds"] < 1
+    run = cli(*said)
+    assert "W055" in run.err
+
+
+def test_the_start_of_a_machine_is_its_engine_and_its_weights(cli: Cli) -> None:
+    """16.06 GB of weights at 0.6 GB/s after 45 s: 71.8 s; 15 s and 1 GB/s, 320 s and 0.38 GB/s at the ends."""
+    start = cli(*[x.replace("fp8", "bf16") for x in SELDOM], "--json").json["inputs"]["cold_start"]
+    assert start["value"] == pytest.approx(45 + 16.06 / 0.6, rel=1e-3)
+    assert (start["p5"], start["p95"]) == pytest.approx((15 + 16.06, 320 + 16.06 / 0.38), rel=1e-3)
+    given = cli("serve", "--tokens-per-second", "1000/s", "--price", "2/h", "--isl", "100", "--osl", "100",
+                "--requests", "240/day", "--scaling", "autoscale", "--min-replicas", "0")  # fmt: skip
+    assert (given.code, "--cold-start" in given.err) == (2, True)
+
+
+def test_started_units_are_billed(cli: Cli) -> None:
+    paid = {unit: result(cli, *SELDOM, "--billing", unit)["gpus_mean"] for unit in ("second", "minute", "hour")}
+    assert paid["second"] < paid["minute"] < paid["hour"] <= 1
+    assert cli(*SELDOM, "--commitment", "on-demand", "--provider", "runpod").code == 2  # --price says what is paid
+    lambdas = [x for x in SELDOM if x not in ("--price", "2/h")]
+    billed = cli(*lambdas, "--provider", "lambda", "--json").json["inputs"]["billing"]
+    assert (billed["value"], billed["source"]) == ("minute", "https://docs.lambda.ai/public-cloud/billing")
+
+
+@pytest.mark.parametrize("said", [("--spares", "1"), ("--commitment", "mix")])
+def test_a_cold_start_belongs_to_a_fleet_that_is_off(cli: Cli, said: tuple[str, ...]) -> None:
+    run = cli(*SELDOM, *said, "--cold-start", "60s")
+    assert (run.code, "--min-replicas 0" in run.err) == (2, True)

@@ -53,7 +53,8 @@ DEFAULTS = {
     "goodput": "goodput_unknown_size gpu_hours_per_failure checkpoint_seconds restart_seconds",
     "equivalents": "home_electricity_kwh_per_year car_kg_per_year",
     "ownership": "cost_of_capital residual_value facility_usd_per_mw facility_life_years maintenance operations_staff",
-    "fleet": "peak_to_average peak_load reaction_time usage_spread usage_tail bytes_per_token",
+    "fleet": "peak_to_average peak_load reaction_time usage_spread usage_tail bytes_per_token "
+    "engine_start weight_load idle_timeout billing_unit",
     "published": "price tokens mfu",
     "programme": "experiments_multiple share_hardware share_staff share_energy",
 }

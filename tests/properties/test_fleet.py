@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmcost.engine.demand import fleet, margin, traffic, usage, week
+from llmcost.engine.demand import fleet, idle, margin, traffic, usage, week
 from llmcost.engine.demand.margin import Tariff, Users
 from llmcost.engine.demand.segments import cumulative
 from llmcost.engine.money import owning as ownership
@@ -147,3 +147,29 @@ def test_money_with_a_floor_is_the_same_counted_one_by_one_or_in_the_mean(pace: 
     by_hand = float(np.mean(np.minimum(4.0 * gpus, 4.0 * rate * np.maximum(gpus, 256.0))) * 720.0)
     assert exact == pytest.approx(by_hand, rel=1e-3)
     assert mean == pytest.approx(by_hand, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("rate", "start", "unit"), [(0.5, 0.2, 0.01), (2.0, 0.2, 0.1), (1.0, 1.5, 0.02), (0.3, 0.2, 6.0), (1.0, 0.5, 2.0)]
+)
+def test_a_machine_that_is_off_is_that_of_a_simulation(rate: float, start: float, unit: float) -> None:
+    # times in units of the hold; the machine is looked at when a unit that is paid ends
+    rng, cycles = np.random.default_rng(1), 3000
+    on = cold = requests = 0.0
+    for _ in range(cycles):
+        now, last, met = 0.0, start, 1  # the request that starts it is served after the start
+        ahead = rng.exponential(1.0 / rate)
+        while True:
+            end = max(last + 1.0, now)
+            end = math.ceil(end / unit - 1e-9) * unit
+            while ahead < end:
+                met += ahead < start
+                requests += 1
+                last, ahead = max(ahead, start), ahead + rng.exponential(1.0 / rate)
+            if last + 1.0 <= end:
+                break
+            now = end
+        requests, on, cold = requests + 1, on + end, cold + met
+    found = idle.random(rate, start, 1.0, unit)
+    assert float(found.paid) == pytest.approx(on / (on + cycles / rate), rel=0.08)
+    assert float(found.cold) == pytest.approx(cold / requests, rel=0.12)

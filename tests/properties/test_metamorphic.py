@@ -39,6 +39,8 @@ BASES = {
     "fleet": "serve model=llama-3.1-8b hardware=h100-sxm isl=1000 osl=200 price=2/h requests=10M/day",
     "day": "serve model=llama-3.1-8b hardware=h100-sxm isl=1000 osl=200 price=2/h requests=30M/day peak_to_average=2x "
     "scaling=autoscale reaction_time=10min",
+    "seldom": "serve model=llama-3.1-8b hardware=h100-sxm isl=1000 osl=200 price=2/h requests=240/day "
+    "scaling=autoscale min_replicas=0",
     "mix": "serve model=llama-3.1-8b hardware=h100-sxm isl=1000 osl=200 price=2/h requests=30M/day peak_to_average=2x "
     "commitment=mix reserved_price=1/h spot_share=20% spot_price=0.8/h",
     "owned": "serve model=llama-3.1-8b hardware=h100-sxm isl=1000 osl=200 requests=10M/day commitment=owned "
@@ -153,6 +155,9 @@ ROWS: dict[str, Row | str] = {
     "spares": Row("day", "0", "2", "gpus_mean", UP),
     "serve_regions": Row("day", "1", "3", "gpus_mean", UP),
     "min_replicas": Row("day", "1", "20", "gpus_mean", UP),
+    "cold_start": Row("seldom", "30s", "300s", "gpus_mean", UP),
+    "idle_timeout": Row("seldom", "60s", "600s", "gpus_mean", UP),
+    "billing": "no order: a choice",
     "reaction_time": Row("day", "10min", "2h", "gpus_mean", UP),
     "reserve": Row("mix", "20%", "60%", "gpus_reserved", UP),
     "reserved_price": Row("mix", "1/h", "1.5/h", "usd_per_request", UP),

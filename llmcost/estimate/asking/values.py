@@ -175,6 +175,8 @@ class ServingNumbers(OwningNumbers, TimeNumbers, total=False):
     ttft_error: Num
     throughput_error: Num
     peak_to_average: Num
+    cold_start: Num
+    idle_timeout: Num
     weekend: Num
     peak_load: Num
     price: Num
@@ -236,6 +238,7 @@ class ServingFigures(PlanFigures, total=False):
     small_gpus: Num
     prefill_gpus: Num
     decode_gpus: Num
+    cold_start_share: Num
     gpus_mean: Num
     gpus_reserved: Num
     gpus_on_demand_mean: Num

@@ -10,6 +10,7 @@ import numpy as np
 
 from llmcost import units
 from llmcost.engine.demand import fleet as engine
+from llmcost.engine.demand import idle as idle_engine
 from llmcost.engine.demand import week
 from llmcost.engine.numeric.kinds import DAYS_PER_WEEK, HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR, Array, Num
 from llmcost.engine.numeric.spread import median
@@ -17,13 +18,15 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import csv_file, sampling
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, serving_figures, serving_numbers
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named, serving_figures, serving_numbers
+from llmcost.estimate.fleet import idle as idles
 from llmcost.estimate.money import rent as prices
 
 SOURCE = "docs/method-fleet.md, fleet"
 DAY_OR_WEEK = (HOURS_PER_DAY, HOURS_PER_DAY * DAYS_PER_WEEK)
 SHAPING = ("peak_to_average", "weekend", "hourly", "peak_load")
 REQUESTS = ("a number of requests", "zero or a positive number", 1e18)  # a cell of traffic
+FOLLOWING = ("scaling", "reaction_time", "billing")
 COUNTED = ("spares", "serve_regions", "min_replicas")
 # Kinds of replica: name, accelerators, accelerator time of one request at full load [s].
 Kinds = Sequence[tuple[str, Num, Num]]
@@ -43,6 +46,7 @@ class Fleet(NamedTuple):
     reserved: str = ""
     reserve: float | None = None
     terms: prices.Terms = prices.Terms()
+    idle: idles.Idle | None = None  # where the last replica is off while nobody asks
     days: Array | None = None  # traffic of days to come over that at launch, where they differ
 
     def added(self) -> str:
@@ -70,8 +74,10 @@ class Fleet(NamedTuple):
         return self.load(p, bound) / week.over_time(*week.held(np.asarray(self.rates(p)), self.reaction_hours))
 
 
-def read_fleet(question: Question, requests: bool, waits: bool) -> Fleet:
+def read_fleet(question: Question, requests: bool, waits: bool, moves: bool = False) -> Fleet:
     """Read what is said of the fleet, and the mean load where no peak is; part of the work `waits` for a quiet hour.
+
+    Where traffic `moves` from day to day, only hours without requests turn it off.
 
     Raises
     ------
@@ -80,7 +86,7 @@ def read_fleet(question: Question, requests: bool, waits: bool) -> Fleet:
     """
     mixed = _commitment(question) == "mix"
     if not requests and question.alone:
-        for key in (*COUNTED, "scaling", "reaction_time"):
+        for key in (*COUNTED, *FOLLOWING):
             if question.scenario.peek(key, question.side) is not None:
                 raise question.need("requests", f"--{key.replace('_', '-')} is about the fleet that serves the traffic")
     follows = question.stated("scaling") == "autoscale" if requests else False
@@ -92,6 +98,7 @@ def read_fleet(question: Question, requests: bool, waits: bool) -> Fleet:
     peaked = mixed or follows or question.scenario.has(*SHAPING)
     if not peaked:
         question.number("utilization", question.factor("defaults", "utilization"))
+        idles.refuse(question, False)
         return _counted(question, requests)
     if mixed and not requests:
         raise question.need("requests", "a mix of commitments follows from the traffic through the day")
@@ -112,7 +119,12 @@ def read_fleet(question: Question, requests: bool, waits: bool) -> Fleet:
     fleet = counted._replace(peaked=True, hourly=hourly, follows=follows, mixed=mixed)
     if follows or mixed:
         seconds = question.quantity("reaction_time", question.factor("fleet", "reaction_time"))
-        fleet = fleet._replace(reaction_hours=median(seconds or 0.0) / SECONDS_PER_HOUR)
+        unit = idles.unit_seconds(question)
+        ahead = math.ceil(median(seconds or 0.0) / unit - engine.ROUNDING) * unit
+        fleet = fleet._replace(reaction_hours=ahead / SECONDS_PER_HOUR)
+        if fleet.least == 0 and not (mixed or moves or fleet.spares):
+            fleet = fleet._replace(idle=idles.read(question, unit))
+    idles.refuse(question, fleet.idle is not None)
     planned = float(fleet.planned(serving_numbers(sampling.central(question.numbers))))
     question.sample("utilization", planned, Origin("computed", SOURCE))
     return fleet
@@ -214,8 +226,11 @@ def _over_demand(question: Question, hardware: str | None, term: str, name: str,
     return median(prices.quoted(question, hardware, term, name)) / terms.usd_per_hour
 
 
-def size(fleet: Fleet, kinds: Kinds, p: ServingNumbers, bound: Num = math.inf) -> ServingFigures:
-    """Replicas, accelerators, and what they cost an hour, for the traffic `requests` of the numbers `p`."""
+def size(fleet: Fleet, kinds: Kinds, p: ServingNumbers, bound: Num = math.inf, served: Num = 0.0) -> ServingFigures:
+    """Replicas, accelerators, and what they cost an hour, for the traffic `requests` of the numbers `p`.
+
+    `served` is how long a request is [s].
+    """
     demand = p["requests"] / SECONDS_PER_DAY
     each, load = demand / fleet.regions, fleet.load(p, bound)
     whole = {}
@@ -228,7 +243,7 @@ def size(fleet: Fleet, kinds: Kinds, p: ServingNumbers, bound: Num = math.inf) -
         found |= serving_figures({f"{name}_gpus": held[name] for name in held})
     found["requests_per_second_peak"] = demand * fleet.peak(p)
     if fleet.follows or fleet.mixed:
-        found |= _through_the_day(fleet, kinds, each, load, p)
+        found |= _through_the_day(fleet, kinds, each, load, p, served)
     else:
         found |= {"gpus_mean": found["gpus"], "usd_per_hour_fleet": found["gpus"] * p["price"]}
     busy = demand * sum(seconds for _, _, seconds in kinds)
@@ -242,12 +257,16 @@ def gpu_seconds(kinds: Kinds) -> Num:
     return sum(seconds for _, _, seconds in kinds)
 
 
-def _through_the_day(fleet: Fleet, kinds: Kinds, each: Num, load: Num, p: ServingNumbers) -> ServingFigures:
-    """Accelerators paid for in the mean, and by which terms."""
-    counts, share = curve(fleet, kinds, each, load, p)
+def _through_the_day(
+    fleet: Fleet, kinds: Kinds, each: Num, load: Num, p: ServingNumbers, served: Num
+) -> ServingFigures:
+    """Accelerators paid for in the mean, and by which terms; and who meets a cold start."""
+    counts, share = curve(fleet, kinds, each, load, p, served)
     if not fleet.mixed:
         mean = week.over_time(counts, share)
-        return {"gpus_mean": mean, "usd_per_hour_fleet": mean * p["price"]}
+        found: ServingFigures = {"gpus_mean": mean, "usd_per_hour_fleet": mean * p["price"]}
+        cycle = starts(fleet, p, served)
+        return found if cycle is None else found | {"cold_start_share": cycle.cold}
     spot = p.get("spot_share", 0.0)
     committed = fleet.terms.reserved_price(p)
     peak_price = (1.0 - spot) * p["price"] + spot * fleet.terms.spot_price(p)
@@ -267,26 +286,52 @@ def _through_the_day(fleet: Fleet, kinds: Kinds, each: Num, load: Num, p: Servin
     }
 
 
-def curve(fleet: Fleet, kinds: Kinds, each: Num, load: Num, p: ServingNumbers) -> tuple[Array, Array]:
-    """Accelerators held through the day, and the share of the time of each count [-]."""
+def starts(fleet: Fleet, p: ServingNumbers, served: Num) -> idle_engine.Cycle | None:
+    """Who waits for a machine that is off: over the requests of the day; None where none ever is."""
+    if fleet.idle is None or "cold_start" not in p:
+        return None
+    rates = np.asarray(fleet.rates(p))
+    cycle = _cycle(fleet, p, np.asarray(p["requests"] / SECONDS_PER_DAY / fleet.regions)[..., None] * rates, served)
+    weight = rates / rates.sum(axis=-1, keepdims=True)
+    return idle_engine.Cycle(*((weight * of).sum(axis=-1) for of in cycle))
+
+
+def _cycle(fleet: Fleet, p: ServingNumbers, hourly: Num, served: Num) -> idle_engine.Cycle:
+    """The cycle of every hour, along the last axis."""
+    assert fleet.idle is not None
+    times = {key: np.asarray(named(p, key))[..., None] for key in idles.KEYS}
+    return fleet.idle.cycle(hourly, serving_numbers(times), np.asarray(served)[..., None])
+
+
+def curve(
+    fleet: Fleet, kinds: Kinds, each: Num, load: Num, p: ServingNumbers, served: Num = 0.0
+) -> tuple[Array, Array]:
+    """Accelerators held through the day, and the share of the time of each count [-].
+
+    The last replica counts by the share of its hour in which it is not off.
+    """
     rates, total, share = fleet.rates(p), 0.0, np.ones(1)
     for _, gpus, seconds in kinds:
         capacity = np.asarray(gpus / seconds)[..., None]
         hourly = np.asarray(each)[..., None] * rates
         needed = engine.whole_replicas(hourly, capacity, np.asarray(load)[..., None], fleet.least)
+        if fleet.idle is not None and "cold_start" in p:
+            needed = np.maximum(needed - 1.0 + _cycle(fleet, p, hourly, served).paid, 0.0)
         counts, share = week.held(np.asarray(needed), fleet.reaction_hours)
         total = total + (counts + fleet.spares) * fleet.regions * np.asarray(gpus)[..., None]
     return np.asarray(total), share
 
 
-def hours(fleet: Fleet, kinds: Kinds, out: ServingFigures, p: ServingNumbers, bound: float) -> list[dict[str, float]]:
+def hours(
+    fleet: Fleet, kinds: Kinds, out: ServingFigures, p: ServingNumbers, bound: float, served: float
+) -> list[dict[str, float]]:
     """The day, or the week, hour by hour: traffic, accelerators, load; empty where no shape was asked for."""
     if not fleet.peaked:
         return []
     demand, rates = p["requests"] / SECONDS_PER_DAY, np.asarray(fleet.rates(p))
     if fleet.follows:
         whole = fleet._replace(reaction_hours=float(math.ceil(fleet.reaction_hours)))
-        gpus, _ = curve(whole, kinds, demand / fleet.regions, fleet.load(p, bound), p)
+        gpus, _ = curve(whole, kinds, demand / fleet.regions, fleet.load(p, bound), p, served)
     else:
         gpus = np.full(rates.shape, float(out["gpus"]))
     busy = demand * rates * sum(float(seconds) for _, _, seconds in kinds)

@@ -166,7 +166,11 @@ def _rented(service: Hosted) -> dict[str, float | None]:
 
 def _hours(service: Hosted, c: ServingFigures, p: ServingNumbers) -> dict[str, Sequence[object]]:
     """The day of the fleet, with its power beside the even power of a training run of the same energy."""
-    rows = fleets.hours(service.fleet, service.replica.kinds(c), c, p, service.bound) if service.requests else []
+    rows = (
+        fleets.hours(service.fleet, service.replica.kinds(c), c, p, service.bound, float(service.seconds(p, c)))
+        if service.requests
+        else []
+    )
     if rows and service.place is not None:
         for row in rows:
             row["power_watts"] = 1000.0 * float(service.place.energy_kwh(row["gpus"], p, min(row["utilization"], 1.0)))

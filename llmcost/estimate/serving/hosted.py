@@ -82,7 +82,7 @@ class Hosted(NamedTuple):
         """Figures of a request that one fleet serves."""
         out = self.replica.speed(p)
         if self.requests:
-            out |= fleets.size(self.fleet, self.replica.kinds(out), p, self.bound)
+            out |= fleets.size(self.fleet, self.replica.kinds(out), p, self.bound, self.seconds(p, out))
             out["usd_per_hour_fleet"] = out["usd_per_hour_fleet"] + out["gpus_mean"] * self._less_used(p, out)
             out["usd_per_month"] = out["usd_per_hour_fleet"] * HOURS_PER_MONTH
             out["usd_per_day"] = out["usd_per_hour_fleet"] * HOURS_PER_DAY
@@ -133,7 +133,13 @@ class Hosted(NamedTuple):
             speed = {"tokens_per_second_per_user": 1.0 / found["tpot_seconds"]} if "tpot_seconds" in found else {}
             return serving_figures({**found, **speed})
         p = self.applied.reaching(p)
-        return serving_load.latencies(server, p, *self.load(p, out), quantiles)
+        warm = serving_load.latencies(server, p, *self.load(p, out), quantiles)
+        cycle = fleets.starts(self.fleet, p, self.seconds(p, out)) if self.requests else None
+        return warm if cycle is None else serving_load.started(warm, cycle, p["cold_start"])
+
+    def seconds(self, p: ServingNumbers, out: ServingFigures) -> Num:
+        """How long a request holds a machine, its batch full [s]; 0 where only its rate is known."""
+        return out.get("ttft_idle_seconds", 0.0) + p.get("osl", 0.0) * out.get("tpot_full_seconds", 0.0)
 
     def flops(self, s: ServingNumbers) -> Num | None:
         """Arithmetic of a mean request [FLOP]; None where the model is not known."""

@@ -8,8 +8,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from llmcost import units
+from llmcost.engine.numeric.spread import Spread, interval, median
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named, serving_figures, serving_numbers
+from llmcost.estimate.fleet import idle
 from llmcost.estimate.serving.hosted import Hosted
 from llmcost.result import Range
 
@@ -33,6 +35,8 @@ def at_load(service: Hosted, c: ServingFigures, spread: Mapping[str, Range]) -> 
             "leave room: --utilization 90%",
         )
     _warn_of_target(service, known.get("ttft_seconds"))
+    if "cold_start_share" in c:
+        idle.warn(question, c["cold_start_share"], sampling.central(question.numbers)["cold_start"])
     ranges = {
         name: Range(at * of.p5 / of.p50, at, at * of.p95 / of.p50)
         for name, fulls in RANGED.items()
@@ -40,8 +44,27 @@ def at_load(service: Hosted, c: ServingFigures, spread: Mapping[str, Range]) -> 
         for of in (spread[k] for k in fulls if k in spread)
         if of.p5 and of.p50 and of.p95
     }
+    if service.fleet.idle is not None:
+        ranges |= _of_starts(service, c, known, ranges)
     own = {"own": {**c["own"], **known}} if "own" in c else {}
     return serving_figures({**c, **known, **own}), {**spread, **ranges}
+
+
+def _of_starts(
+    service: Hosted, c: ServingFigures, known: Mapping[str, float | None], ranges: Mapping[str, Range]
+) -> dict[str, Range]:
+    """Ranges of times to first token whose wait for a start is as uncertain as the start."""
+    numbers = service.question.numbers
+    start = numbers["cold_start"]
+    low, high = (end / median(start) for end in interval(start)) if isinstance(start, Spread) else (1.0, 1.0)
+    on = service._replace(fleet=service.fleet._replace(idle=None))
+    warm, found = on.latencies(serving_numbers(sampling.central(numbers)), c), {}
+    for name, of in ranges.items():
+        at = known.get(name)
+        if at is not None and name in warm and of.p5 and of.p50 and of.p95:
+            own = float(named(warm, name))
+            found[name] = Range(own * of.p5 / of.p50 + (at - own) * low, at, own * of.p95 / of.p50 + (at - own) * high)
+    return found
 
 
 def _warn_of_target(service: Hosted, ttft: float | None) -> None:

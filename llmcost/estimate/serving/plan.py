@@ -12,7 +12,7 @@ from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, chip, subject
-from llmcost.estimate.fleet import bill, plans
+from llmcost.estimate.fleet import bill, idle, plans
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.money import rent
 from llmcost.estimate.money.place import at_home, place
@@ -74,7 +74,7 @@ def _read(question: Question, days: Any, job: rent.Job | None = None) -> Hosted 
     shared = None if phase or given else prefix.read(question)
     _read_cache_hit(question, phase, given, shared)
     requests = plans.read_users(question)
-    fleet = fleets.read_fleet(question, requests, applied.waits)
+    fleet = fleets.read_fleet(question, requests, applied.waits, days is not None)
     gpus = question.stated("gpus")
     name = device.found.name if device else None
     fleet = fleets.read_mix(question, fleet, name, rent.read_terms(question, name, job))
@@ -97,6 +97,8 @@ def _read(question: Question, days: Any, job: rent.Job | None = None) -> Hosted 
         return replica._replace(sizes=_sizes(question, model))
     if isinstance(sizing, NoFit):
         return sizing
+    if fleet.idle is not None:
+        idle.read_start(question, replica.facts().get("weight_bytes"))
     applied.refuse_unread(question.scenario)
     if small is not None:
         for number, value in small.question.numbers.items():

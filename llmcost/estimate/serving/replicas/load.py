@@ -8,13 +8,14 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from llmcost.engine.demand import idle
 from llmcost.engine.numeric import roots
 from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.serving.operating_point import Point
 from llmcost.engine.serving.queueing import Latency
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, serving_figures, serving_numbers
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named, serving_figures, serving_numbers
 from llmcost.estimate.fleet.sizing import Fleet
 from llmcost.estimate.money.rent import Terms
 
@@ -98,6 +99,19 @@ def latencies(server: Server, p: ServingNumbers, share: Num, replicas: Num, quan
         each = np.ravel(at.first_token.quantile(np.array(list(QUANTILES.values()))))
         found |= serving_figures({k: float(v) * p["ttft_error"] for k, v in zip(QUANTILES, each, strict=True)})
     return found
+
+
+def started(found: ServingFigures, cycle: idle.Cycle, start: Num) -> ServingFigures:
+    """Times to first token with the waits for a machine that is off; who meets one waits for it, and then as others."""
+    if "ttft_seconds" not in found:
+        return found
+    mean = found["ttft_seconds"]
+    later: dict[str, Num] = {"ttft_seconds": mean + idle.mean_wait(cycle, start)}
+    for name, share in QUANTILES.items():
+        if name in found:
+            cold, warm = idle.wait(cycle, start, share), named(found, name)
+            later[name] = np.where(cold > 0.0, np.maximum(warm, mean + cold), warm)
+    return found | serving_figures(later)
 
 
 def _p95(server: Server, p: ServingNumbers, share: Num, replicas: float) -> Array:
