@@ -39,6 +39,9 @@ COMMON = {
     "group_bytes": Prior(0.8e9, 0.4),
     # temporaries of a step over all tensors at once
     "update": Prior(4.0, 0.4),
+    # frozen weights need no inputs, adapters those of the products they are beside; those of 4 bits in bitsandbytes
+    # (`MatMul4Bit`) keep theirs, those of GPTQ do not
+    "tuned_input": Prior(1.0, 0.4), "narrow_input": Prior(2.0, 0.4),
     # adapters in 32 bits with gradients and two moments; trainers keep some in 16
     "adapter": Prior(12.0, 0.3),
 }  # fmt: skip
@@ -62,6 +65,10 @@ OWN = {
         "sharded_accumulated": Prior(2.0, 0.2),
         # inputs of layers that adapters make differentiable, in 32 bits
         "sharded_tuned_checkpoint": Prior(4.0, 0.2),
+        # PEFT casts them to the 32 bits of its adapters, for each product of its own, and drops some of a copy
+        "tuned_input": Prior(2.0, 0.4),
+        # rows of either kind: 2 of bitsandbytes', 0 of GPTQ's
+        "narrow_input": Prior(1.0, 0.2),
     },
     # compiled: elementwise operations are fused
     "torchtune": {
@@ -71,8 +78,9 @@ OWN = {
 }  # fmt: skip
 EVERYWHERE = ("logit", "cached", "working", "reserve_more", "context_bytes", "group_bytes", "adapter")
 HAS = {  # fields of COMMON that a family has beside those that all have
-    "tuned": ("dispatched",), "sharded": ("selective", "dispatched"), "trainer": ("kept", "dispatched", "update"),
-    "torchtune": ("kept", "update"), "litgpt": ("kept", "update"),
+    "tuned": ("dispatched",), "sharded": ("selective", "dispatched"),
+    "trainer": ("kept", "dispatched", "update", "tuned_input", "narrow_input"),
+    "torchtune": ("kept", "update"), "litgpt": ("kept", "update", "tuned_input", "narrow_input"),
 }  # fmt: skip
 
 

@@ -157,7 +157,7 @@ def test_hugging_face_splits_no_model_unless_asked(cli: Cli) -> None:
 @pytest.mark.parametrize(
     ("model", "method", "hardware", "gpus"),
     [
-        ("llama-3.1-8b", "full", "h100-sxm", "4"),
+        ("qwen3-8b", "full", "h100-sxm", "4"),
         ("llama-3.1-70b", "full", "h100-sxm", "8"),
         ("llama-3.1-70b", "qlora", "l40s", "8"),  # on 64 it holds with even odds alone: no remedy
     ],

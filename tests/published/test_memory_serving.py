@@ -14,7 +14,14 @@ from llmcost.engine.model.published import class_bytes, published_in
 from llmcost.engine.model.transformer import Shape, shape_of
 from llmcost.engine.serving.cache import cache_bytes, state_bytes
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
-from llmcost.engine.serving.memory import max_batch, memory, share_taken, weights_bytes
+from llmcost.engine.serving.memory import (
+    max_batch,
+    memory,
+    share_taken,
+    under_way_bytes,
+    weights_bytes,
+    workspace_bytes,
+)
 from llmcost.estimate.asking.subject import machine_of
 
 GIB = 2.0**30
@@ -50,6 +57,42 @@ def test_gpt_oss_at_full_length_in_vllm() -> None:
     known = constants("hopper", "vllm")._replace(profiled=1024.0)
     held = float(cache_bytes(shape("gpt-oss-120b"), Layout(), Precision(), 131072.0, known))
     assert held / GIB == pytest.approx(4.54, rel=0.005)
+
+
+@pytest.mark.parametrize(("length", "needed"), [(30000.0, 6.66), (13528.0, 5.44)])
+def test_deepseek_v4_keeps_the_tokens_under_way_in_32_bits(length: float, needed: float) -> None:
+    # vllm-project/vllm#44376, 8-bit cache on two GPUs, offline, so chunks of 16,384 tokens: GiB of one request
+    known, flash = constants("hopper", "vllm")._replace(profiled=16384.0), shape("deepseek-v4-flash")
+    cached = float(cache_bytes(flash, Layout(tp=2.0), FP8._replace(kv_bytes=1.0), length, known))
+    assert (cached + float(under_way_bytes(flash, Layout(tp=2.0), known, length))) / GIB == pytest.approx(
+        needed, rel=0.01
+    )
+    # held once, whatever the requests: what is left to them is less by the states of a whole chunk
+    bare = flash._replace(compressor_elements=0.0)
+    card, load = machine("h200-sxm"), Load(4000.0, 500.0)
+    held, less = (memory(one, card, Layout(tp=2.0), FP8, load, known) for one in (flash, bare))
+    states = 74240.0 * 4.0 * 16384.0 * 1.29  # 21 x 2 x 2 x (512 + 128) + 20 x 2 x 512 elements
+    assert float(less.usable_bytes - held.usable_bytes) == pytest.approx(states)
+    assert float(held.kv_bytes_per_request) == float(less.kv_bytes_per_request)
+
+
+def test_experts_work_on_the_tokens_of_all_attention_groups() -> None:
+    # vLLM 0.10, `fused_experts_impl`: chunks of 32,768 tokens x 8 choices, 16-bit products of 6,144 and 2,560 channels,
+    # beside 8 x 8,192 tokens gathered and their outputs
+    known = constants("hopper", "vllm", machine("h200-sxm"), 10.0)._replace(logit_bytes=0.0, sorted_logit_bytes=0.0)
+    model, load, card = shape("qwen3-coder-480b-a35b"), Load(4000.0, 500.0), machine("h200-sxm")
+    alone = float(workspace_bytes(model, card, Layout(dp=8.0, ep=8.0), load, known))
+    shared = float(workspace_bytes(model, card, Layout(dp=8.0, ep=8.0, attention_dp=1.0), load, known))
+    gathered = 2.0 * 32768.0 * 8.0 * (6144.0 + 2560.0) + 2.0 * 2.0 * 65536.0 * 6144.0
+    own = 2.0 * 8192.0 * (3.0 * 6144.0 + max(8.0 * 6144.0, 3.0 * 8.0 * 2560.0))
+    assert shared - alone == pytest.approx(gathered - own, rel=1e-6)
+
+
+def test_sglang_on_amd_leaves_a_share_to_the_workspace_of_attention() -> None:
+    # sgl-project/sglang#37242: the share x 0.85, said or derived, on AMD's servers; not before AITER was usual there
+    for generation, release, share in (("cdna4", None, 0.85), ("blackwell", None, 1.0), ("cdna4", 4.8, 1.0)):
+        known = constants(generation, "sglang", release=release)._replace(memory_share=0.9, left_bytes=0.0)
+        assert float(share_taken(shape("qwen3-8b"), machine("mi355x"), Layout(), known)) == pytest.approx(0.9 * share)
 
 
 def test_a_state_keeps_its_bits_whatever_the_cache_has() -> None:

@@ -277,6 +277,31 @@ def test_frozen_weights_of_few_bits_and_adapters() -> None:
     assert float(found.gradients_bytes) == 0.0
 
 
+def test_products_of_few_bits_keep_what_they_read() -> None:
+    """Inputs of products beside adapters: as many bytes as adapters keep, more where the products keep theirs too.
+
+    bitsandbytes, `MatMul4Bit`: `ctx.tensors = (A, B)`. A block reads 2 d of norms, d of attention, and of the 8 d that
+    its FFN's weights stand for the third that a gated one reads.
+    """
+    inputs = L * (2 + 1 + 8 / 3) * D * S
+    keeping = BARE._replace(tuned_input=1.0, narrow_input=2.0)
+    wide, narrow = (float(peak(keeping, Trained(adapters=1e5, frozen=b)).activations_bytes) for b in (2.0, 0.5))
+    assert narrow - wide == pytest.approx(2.0 * inputs)
+    more = float(peak(keeping._replace(tuned_input=3.0), Trained(adapters=1e5)).activations_bytes)
+    assert more - wide == pytest.approx(2.0 * inputs)
+    every = float(peak(keeping).activations_bytes)  # weights that are trained need them in 16 bits
+    assert every - wide == pytest.approx(inputs)
+
+
+def test_a_head_of_its_own_where_the_stack_unties_it() -> None:
+    """LitGPT, convert_hf_checkpoint.py: a checkpoint without `lm_head.weight` gets a copy of the embedding."""
+    tied = DENSE._replace(params_total=LAYERS + V * D)
+    lay, own = ONE._replace(recompute=0.0), BARE._replace(untied=1.0)
+    for shape, more in ((tied, V * D), (DENSE, 0.0)):
+        held = [float(training_memory(shape, lay, S, 1.0, k, Trained(adapters=1e5)).weights_bytes) for k in (BARE, own)]
+        assert held[1] - held[0] == pytest.approx(2.0 * more)
+
+
 def test_a_fit_is_a_chance() -> None:
     """States 5 % uncertain, the rest 30 %: a total one standard deviation below the memory fits with 84 %."""
     found = peak(BARE)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from llmcost.engine.model.parameters import layers_of, uniform_group
 from llmcost.spec import AttentionGroup, Indexer, LinearMixer, Model
 
+OVERLAPPING = 4  # positions an entry of DeepSeek-V4's finer compression stands for: its blocks overlap
+
 
 class Attention(NamedTuple):
     """Attention summed over layers: per token and cached position, and per token and position inside the window."""
@@ -76,10 +78,44 @@ def kept_of(model: Model, seen: Attention) -> dict[str, float]:
         "local_kv_elements": seen.local_elements,
         "local_layers": float(sliding),
         "mixed_cache": float(any(g.kv_compression > 1 for g in model.attention_groups)),
+        "compressor_elements": compressor_elements(model),
         "state_layers": float(model.linear.layers) if model.linear else 0.0,
         "vision_params": float(model.vision_params or 0.0),
         "conv_elements": conv_elements(model.linear) if model.linear else 0.0,
     }
+
+
+def compressor_elements(model: Model) -> float:
+    """What compressing the cache keeps of a token whose block is not full yet, all layers [-].
+
+    A value and a score of every channel; twice where blocks of four overlap. An indexer compresses its own keys too.
+
+    Parameters
+    ----------
+    model : Model
+        A complete architecture.
+
+    Source: DeepSeek-V4, inference/model.py, `Compressor`: 32-bit `kv_state` and `score_state`, `coff = 1 + overlap`.
+
+    Examples
+    --------
+    DeepSeek-V4-Flash: 21 x 2 x 2 x (512 + 128) + 20 x 2 x 512.
+
+    >>> from llmcost.spec import AttentionGroup, Indexer
+    >>> wide = {"n_heads": 64, "n_kv_heads": 1, "d_head": 512, "d_head_v": 512, "sliding_window": 128}
+    >>> four = AttentionGroup(layers=21, kv_compression=4, **wide,
+    ...     indexer=Indexer(layers=21, sparse_layers=21, heads=64, dim=128, tokens=2048))
+    >>> many = AttentionGroup(layers=20, kv_compression=128, **wide)
+    >>> compressor_elements(Model(title="m", attention_groups=[AttentionGroup(layers=2, **wide), four, many]))
+    74240.0
+    """
+    found = 0.0
+    for group in model.attention_groups:
+        if group.kv_compression > 1:
+            overlap = 2.0 if group.kv_compression == OVERLAPPING else 1.0
+            width = group.layers * group.d_head + (group.indexer.layers * group.indexer.dim if group.indexer else 0)
+            found += 2.0 * overlap * width
+    return found
 
 
 def _to_window(kind: Attention, share: float) -> Attention:

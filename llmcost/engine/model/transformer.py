@@ -61,6 +61,7 @@ class Shape(NamedTuple):
     local_kv_elements: Num = 0.0  # sliding layers: cached elements per token inside that window
     local_layers: Num = 0.0  # sliding layers: `attention_layers` counts them too
     mixed_cache: Num = 0.0  # 1: layers keep a window beside a compressed cache (DeepSeek-V4)
+    compressor_elements: Num = 0.0  # of a token under way, kept in 32 bits until its block is compressed
     state_layers: Num = 0.0  # linear layers
     vision_params: Num = 0.0  # beside the language model, in 16 bits; not in params_total
     conv_elements: Num = 0.0  # of state_elements: tails of convolutions, which stay in 16 bits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
-from llmcost.engine.serving.cache import cache_bytes, even_stages, kv_ranks
+from llmcost.engine.serving.cache import STATE_BYTES, cache_bytes, even_stages, kv_ranks
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "kv_ranks",
     "max_batch",
     "memory",
+    "under_way_bytes",
     "weights_bytes",
     "workspace_bytes",
 ]
@@ -129,19 +131,25 @@ def _padding(width: Num, unit: Num) -> Num:
 def workspace_bytes(shape: Shape, machine: Machine, layout: Layout, load: Load, calibration: Calibration) -> Num:
     r"""Memory that is neither weights nor cache on one accelerator [bytes].
 
-    .. math:: c + g [n > 1] + \max(2 T (3 d + \max(3 f / t, k d)),\; l\, s\, V,\; 4 u h S,\; pictures)
+    .. math:: c + g [n > 1] + 4 T z +
+        \max(2 T (3 d + \max(3 f / t, k d)),\; gathered,\; l\, s\, V,\; 4 u h S,\; pictures)
+
+    .. math:: gathered = 2 \min(G T, C) (\max(2 f, k d) + f) + 4 G T d
 
     The engine measures its own peak before it sizes the cache: a pass of as many prompt tokens T as it lets into one
     iteration (gate, up and their product beside the hidden state; of a mixture of experts the k copies of every
     token), or the sampler with all s sequences, l bytes a logit, whichever is larger. Where attention is not fused, the
     scores of u tokens with a context of S stand beside. A vision tower is measured on the most pictures that it takes.
+    Of G attention groups that share experts each gathers the tokens of all, and works on C of them at a time. A
+    compressed cache keeps z elements of the tokens under way in 32 bits.
 
     Parameters
     ----------
     shape, machine, layout, load, calibration
         The point.
 
-    Source: `profile_run` of vLLM; constants fitted to what engines reported, presets/calibration/memory.toml.
+    Source: `profile_run` of vLLM, its `fused_experts_impl` (inputs and outputs of both products, in chunks of
+    `VLLM_FUSED_MOE_CHUNK_SIZE` tokens); constants fitted to what engines reported, presets/calibration/memory.toml.
     """
     cal = calibration
     copies: Num = np.where(np.asarray(shape.n_experts) > 0, shape.topk * shape.d_model, 0.0)
@@ -156,8 +164,45 @@ def workspace_bytes(shape: Shape, machine: Machine, layout: Layout, load: Load, 
     group = np.where(layout.tp * layout.pp * layout.dp > 1, buffers, 0.0)
     seen = (np.asarray(shape.vision_params) > 0) & (np.asarray(cal.loads_vision) > 0)
     pictures = np.where(seen, cal.pictures_bytes / layout.tp, 0.0)
-    widest = np.maximum(np.maximum(2.0 * cal.profiled * wide, sampler), np.maximum(scores, pictures))
-    return cal.context_bytes + group + widest
+    forward = np.maximum(2.0 * cal.profiled * wide, _gathered_bytes(shape, layout, cal))
+    widest = np.maximum(np.maximum(forward, sampler), np.maximum(scores, pictures))
+    return cal.context_bytes + group + widest + under_way_bytes(shape, layout, cal)
+
+
+def _gathered_bytes(shape: Shape, layout: Layout, calibration: Calibration) -> Num:
+    """Experts that work on the tokens of every attention group [bytes]; 0 where tokens are sent, not gathered."""
+    tokens = calibration.profiled * layout.dp
+    inside = shape.ffn_width  # of all choices of a token
+    each = np.maximum(2.0 * inside, shape.topk * shape.d_model) + inside
+    held = 2.0 * np.minimum(tokens, calibration.gathered_most) * each + 4.0 * tokens * shape.d_model
+    shared = (np.asarray(layout.attention_dp) > 0) & (np.asarray(shape.n_experts) > 0)
+    return np.where(shared & (np.asarray(calibration.gathered_most) > 0), held, 0.0)
+
+
+def under_way_bytes(shape: Shape, layout: Layout, calibration: Calibration, most: float = math.inf) -> Num:
+    """States of the tokens of an iteration that a compressed cache has not compressed yet, in pages [bytes].
+
+    Parameters
+    ----------
+    shape, layout, calibration
+        The point; an engine without one pool of pages keeps those of the last block alone.
+    most : float
+        Tokens that there are [tokens].
+
+    Source: `attention.compressor_elements`; vllm-project/vllm#44376.
+
+    Examples
+    --------
+    DeepSeek-V4-Flash: 74,240 elements a token, chunks of 16,384 tokens: 5.85 of the 6.66 GiB that one request takes.
+
+    >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
+    >>> flash, known = zero._replace(compressor_elements=74240.0), Calibration(profiled=16384.0)
+    >>> round(float(under_way_bytes(flash, Layout(), known)) / 2**30, 2)
+    5.85
+    """
+    cal = calibration
+    held = STATE_BYTES * cal.compressor_padding * np.minimum(cal.profiled, most) * shape.compressor_elements
+    return np.where(np.asarray(cal.paged_groups) > 0, held / even_stages(shape, layout), 0.0)
 
 
 def share_taken(shape: Shape, machine: Machine, layout: Layout, calibration: Calibration) -> Num:
@@ -183,11 +228,11 @@ def share_taken(shape: Shape, machine: Machine, layout: Layout, calibration: Cal
     """
     cal = calibration
     if not np.any(np.asarray(cal.left_bytes) > 0):
-        return cal.memory_share
+        return cal.memory_share * cal.left_long_share
     left = cal.left_bytes + cal.left_rank_bytes * np.asarray(layout.tp) * layout.pp
     pictures = np.where(np.asarray(shape.vision_params) > 0, cal.left_pictures_share, 1.0)
     share = (1.0 - left / np.asarray(machine.shown_bytes, dtype=float)) * pictures
-    return np.where(np.asarray(cal.left_bytes) > 0, share, cal.memory_share)
+    return np.where(np.asarray(cal.left_bytes) > 0, share, cal.memory_share) * cal.left_long_share
 
 
 def request_bytes(shape: Shape, layout: Layout, precision: Precision, load: Load, calibration: Calibration) -> Num:

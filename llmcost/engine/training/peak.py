@@ -36,6 +36,10 @@ class Keeping(NamedTuple):
     tuned_checkpoint: Num = 2.0  # the same where adapters are trained [bytes]
     kept: Num = 1.0  # activations kept without recomputation, over the papers' count with fused kernels [-]
     selective: Num = 1.0  # those kept with selective recomputation, over the papers' count [-]
+    tuned_input: Num = (
+        2.0  # per element that feeds products of frozen weights, kept by the adapters beside them [bytes]
+    )
+    narrow_input: Num = 0.0  # more of it where those weights have fewer than 16 bits, kept by their products [bytes]
     narrow: Num = 0.0  # 1: FP8 runs keep the inputs of products in one byte [-]
     working: Num = 2.0  # activations of one layer while it is recomputed and differentiated [-]
     cached: Num = 0.0  # of what is freed before the peak, the part that the allocator still holds at it [-]
@@ -44,6 +48,7 @@ class Keeping(NamedTuple):
     block_gradient: Num = 2.0  # per parameter of a block whose gradient is not reduced yet [bytes]
     accumulated: Num = 0.0  # per parameter whose gradient ZeRO-3 reduces at the last micro-batch alone [bytes]
     transient: Num = 0.0  # 1: gradients are made in the backward pass and freed after the step [-]
+    untied: Num = 0.0  # 1: a head that shares the embedding's weights has a copy of its own [-]
     loading: Num = 0.0  # 1: every rank builds the whole model before it keeps its shard [-]
     whole_stage: Num = 0.0  # 1: with a pipeline, ZeRO-3 keeps weights and gradients of the stage whole [-]
     on_host: Num = 0.0  # 1: the optimizer is offloaded; 2: the weights and gradients too [-]
@@ -133,10 +138,12 @@ class _Parts(NamedTuple):
     ends: Num  # embedding and head, divided by tp
 
 
-def _parts(shape: Shape, lay: Layout) -> _Parts:
+def _parts(shape: Shape, lay: Layout, keeping: Keeping) -> _Parts:
     layers = shape.attention_params + shape.dense_ffn_params
     experts = shape.expert_params * shape.n_experts * shape.moe_layers
     ends = shape.params_total - layers - experts
+    shared = (np.asarray(keeping.untied) > 0) & (ends < 1.5 * np.asarray(shape.embedding_params))
+    ends = ends + np.where(shared, shape.embedding_params, 0.0)
     one_end = np.where(np.asarray(lay.pp) > 1, np.maximum(shape.embedding_params, 0.0), ends)
     expert = experts / (lay.ep * lay.etp * lay.pp)
     block = layers / shape.n_layers / lay.tp + expert * lay.pp / np.maximum(shape.moe_layers, 1.0)
@@ -201,13 +208,17 @@ def _activations(
     inputs = np.where((np.asarray(trained.fp8) > 0) & (np.asarray(k.narrow) > 0), 1.0, 2.0)
     level = np.asarray(lay.recompute, dtype=float)
     share = np.clip(level - SELECTIVE, 0.0, 1.0)
+    beside = k.tuned_input + np.where(np.asarray(trained.frozen) < 2.0, k.narrow_input, 0.0)
+    tuned = np.asarray(trained.adapters) > 0
+    inputs = np.where(tuned, beside, inputs)
     each = per_token(shape, lay.recompute, seq_len, fused, 0.0, inputs)
     in_full = per_token(shape, float(FULL), seq_len, fused)
     one = lay._replace(pp=1.0, vpp=1.0)
-    layer = bytes_in_flight(per_token(shape, float(NONE), seq_len, fused), one, seq_len, 1.0) / shape.n_layers
+    whole = per_token(shape, float(NONE), seq_len, fused, 0.0, np.where(tuned, beside, 2.0))
+    layer = bytes_in_flight(whole, one, seq_len, 1.0) / shape.n_layers
     worked_on, part = np.where(share > 0, layer, 0.0), np.where(level < SELECTIVE, k.kept, k.selective)
     tokens = lay.micro_batch * seq_len / lay.cp
-    element = np.where(np.asarray(trained.adapters) > 0, k.tuned_checkpoint, k.checkpoint)
+    element = np.where(tuned, k.tuned_checkpoint, k.checkpoint)
     wider = (element - 2.0) * share * shape.d_model * shape.n_layers * tokens / lay.tp / lay.pp
 
     def kept(at: Layout, begun: Num) -> Num:
@@ -277,7 +288,7 @@ def training_memory(
     True
     """
     lay, k = layout, keeping
-    parts = _parts(shape, lay)
+    parts = _parts(shape, lay, k)
     weights, gradients, optimizer = _held(parts, lay, _states(shape, k, trained), k)
     gathered = _gathered(parts, lay, micro_batches, k, trained)
     every, kept, layer = _activations(shape, lay, seq_len, micro_batches, k, trained)

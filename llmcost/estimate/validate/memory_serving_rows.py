@@ -15,7 +15,7 @@ from llmcost.engine.model.published import ClassBytes, class_bytes, published_in
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.serving.cache import cache_bytes, printed_tokens, state_page_bytes
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
-from llmcost.engine.serving.memory import Memory, cache_spread, memory
+from llmcost.engine.serving.memory import Memory, cache_spread, memory, under_way_bytes
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.validate import cells
@@ -62,12 +62,21 @@ class Started(NamedTuple):
 
 
 def engine_of(catalog: Catalog, name: str) -> str:
-    """The framework of a row as calibrations name it; "any" where none is known."""
+    """The framework of a row as calibrations name it; "any" where none is known.
+
+    Raises
+    ------
+    LlmcostError
+        It only trains: what an engine inside a trainer may take follows from the run.
+    """
     try:
-        return str(catalog.load(Framework, re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-"))[1].name)
+        preset, found = catalog.load(Framework, re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-"))
     except LlmcostError:
         known = (engine for engine in ("vllm-metal", "vllm", "mlx", "llama.cpp", "sglang") if engine in name.lower())
         return next(known, "any")
+    if preset.serving is None and preset.training is not None:
+        raise LlmcostError(f"{found.name} trains models: what an engine inside it may take follows from the run")
+    return str(found.name)
 
 
 def version_of(text: str) -> float:
@@ -220,7 +229,7 @@ def _as_published(row: Mapping[str, str], catalog: Catalog, name: str) -> ClassB
 
 def _with_draft(row: Mapping[str, str], shape: Shape, known: Calibration) -> tuple[Shape, Calibration]:
     """A draft head or a multi-token-prediction layer is one more layer of attention, a draft of blocks has several."""
-    words = (row.get("model") or "") + (row.get("quant_note") or "")
+    words = " ".join(row.get(column) or "" for column in ("model", "quant_note", "note"))
     if not DRAFTS.search(words):
         return shape, known
     more = BLOCK_LAYERS if BLOCKS.search(words) else 1.0
@@ -285,8 +294,10 @@ def pool(at: Started, held: Memory) -> Answer:
     if at.as_asked:
         return (at.length, at.length, at.length, "") if at.length else (None, None, None, "max_model_len is blank")
     longest = at.length or UNSTATED_POOL
+    of_point = (at.shape, at.layout, at.calibration)
     one = float(cache_bytes(at.shape, at.layout, at.precision, longest, at.calibration)) / at.split
-    usable = float(held.usable_bytes)
+    one += float(under_way_bytes(*of_point, longest))  # the engine counts it with every request
+    usable = float(held.usable_bytes) + float(under_way_bytes(*of_point))
     middle = _tokens(at, usable, longest, one)
     if middle <= 0:
         return None, None, None, "no memory is left for a cache"
