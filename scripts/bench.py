@@ -42,6 +42,7 @@ COMMANDS = {  # name -> words, and what they may take [ms]
     "train --json": (f"train {RUN} --json", 250),
     "train": (f"train {RUN}", 300),
     "serve --json": ("serve llama-3.1-70b-chat --json", None),
+    "serve --json, 20B requests a day": ("serve llama-3.1-70b-chat --requests 20B/day --ttft-p95 1s --json", None),
     "crossover --json, figures given": (f"crossover {GIVEN} --json", None),
     "crossover --json": ("crossover llama-3.1-70b-chat --json", None),
     "check --json, 4 answers": ("check examples/ci/llmcost.toml --json", None),

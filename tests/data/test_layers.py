@@ -241,3 +241,11 @@ sys.exit("not completed")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=env)
     assert "llama-3.1-70b" in done.stdout
     assert done.returncode == 0, done.stderr
+
+
+def test_no_test_reads_a_clock() -> None:
+    """A busy machine fails no test: `make bench` keeps times."""
+    clocks = {"perf_counter", "process_time", "monotonic", "perf_counter_ns", "process_time_ns", "monotonic_ns"}
+    for path in (PACKAGE.parent / "tests").rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text("utf-8")))
+        assert not {n.attr for n in nodes if isinstance(n, ast.Attribute)} & clocks, path.name
