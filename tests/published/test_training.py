@@ -23,6 +23,7 @@ from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.training.stack import software
 from llmcost.estimate.validate import training_rows as tr
 from llmcost.estimate.validate import training_runs as runs
+from llmcost.estimate.validate.measured import Row
 
 VALIDATION = Path(__file__).parent.parent.parent / "validation"
 INPUTS = {
@@ -140,10 +141,16 @@ def test_impossible_degrees_are_refused(catalog: Catalog) -> None:
         par.search(shape, machine, 8, Run(8192.0, 8.0, 0), constants, {"tp": 8.0, "pp": 3.0})
 
 
-def test_measured_rows(catalog: Catalog) -> None:
-    """The error on the rows of validation/ stays what docs/accuracy.md says (fitted rows: a regression guard)."""
+@pytest.fixture(scope="module")
+def shipped(catalog: Catalog) -> tuple[list[Row], list[tr.Prediction]]:
+    """The shipped rows of steps, and what is predicted of each."""
     rows = tr.read_rows(VALIDATION / "training_measured.csv")
-    found = tr.predict(rows, catalog)
+    return rows, tr.predict(rows, catalog)
+
+
+def test_measured_rows(shipped: tuple[list[Row], list[tr.Prediction]]) -> None:
+    """The error on the rows of validation/ stays what docs/accuracy.md says (fitted rows: a regression guard)."""
+    rows, found = shipped
     skipped = [f for f in found if f.seconds is None]
     assert len(skipped) <= 0.05 * len(rows)
     assert all(f.reason for f in skipped)
@@ -155,8 +162,8 @@ def test_measured_rows(catalog: Catalog) -> None:
 
 
 @pytest.mark.xfail(reason="torchtitan with experts has 3.3: few sources", strict=True)
-def test_no_range_of_a_measured_row_is_wide(catalog: Catalog) -> None:
-    found = tr.predict(tr.read_rows(VALIDATION / "training_measured.csv"), catalog)
+def test_no_range_of_a_measured_row_is_wide(shipped: tuple[list[Row], list[tr.Prediction]]) -> None:
+    _, found = shipped
     assert max(_width(f) for f in found if f.seconds is not None) <= 3.0
 
 
