@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from llmcost import api
+from llmcost.errors import LlmcostError
 
 ASKED: dict[str, Any] = {"params": "405B", "tokens": "15.6T", "hardware": "h100-sxm", "gpus": 16384, "mfu": "40%"}
 
@@ -46,3 +47,11 @@ def test_a_spot_price_comes_with_preemption_or_says_why_not() -> None:
     assert [w.message for w in given.warnings if w.code == "W046"] == [
         "spot: the goodput is given, so nothing is added for machines that are taken away"
     ]
+
+
+@pytest.mark.parametrize("given", [{"mtbf": "3h"}, {"mtbf": "1s", "restart_time": "30d"}])
+def test_a_run_that_never_ends_is_refused_with_what_was_meant(given: dict[str, str]) -> None:
+    # 3 h / 16,384 = 0.66 s between failures, and 10 min for a restart: e^-910 of the time is useful
+    with pytest.raises(LlmcostError, match="the run would never end: 16,384 accelerators fail every") as error:
+        result(**given)
+    assert "--mtbf 49152h" in error.value.hint  # 3 x 16,384

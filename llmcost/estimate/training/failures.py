@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from llmcost import units
-from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR
+from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR, Num
 from llmcost.engine.numeric.spread import median, product
+from llmcost.engine.training import goodput
+from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.question import Factor, Question, as_factor
 from llmcost.estimate.asking.values import TrainingNumbers
 
+LEAST = 0.01  # goodput at which anybody stops a job: figures go no further
+SHORTEST = 30.0  # between stops of a job on spot machines, beyond which nothing is computed [s]
+BEYOND = 100.0  # restarts in the time between two failures are taken to be no more: e^-100 is useful
 MACHINE = 8  # accelerators that are taken away together
 SPOT = "spot"
 # key -> the number it stands for, and its unit over that of the number
@@ -29,12 +35,15 @@ def read(question: Question, gpus: int | None, generation: str) -> None:
         question.sample("goodput", factor.value, factor.origin, "share")
         question.warn("W031", "the run's duration and failures depend on the number of accelerators", "--gpus 1024")
         return
+    middle: dict[str, float] = {}
     for key, (name, unit) in STOPS.items():
         factor = question.factor("goodput", name)
         value = question.quantity(key, Factor(product(factor.value, unit), factor.origin))
         assert value is not None
         question.keep(name, product(value, 1.0 / unit))
+        middle[key] = median(value)
     question.keep("gpus", float(gpus))
+    _refuse_endless(gpus, middle)
     if on_spot(question):
         _read_preemption(question, gpus, generation)
 
@@ -66,6 +75,34 @@ def warn_of_given(question: Question) -> None:
     """Say where a goodput is given and spot machines would change it."""
     if on_spot(question):
         question.warn("W046", "spot: the goodput is given, so nothing is added for machines that are taken away", "")
+
+
+def _refuse_endless(gpus: int, middle: Mapping[str, float]) -> None:
+    """Raise for a job that fails so often that next to nothing of its time is useful.
+
+    Raises
+    ------
+    LlmcostError
+        With the job's own time between failures, which is often what was meant.
+    """
+    every, restart = middle["mtbf"] / gpus, middle["restart_time"]
+    if float(_useful(every, middle["checkpoint_time"], restart)) > LEAST:
+        return
+    fail = f"accelerator{'s fail' if gpus > 1 else ' fails'} every {units.format('seconds', every)}"
+    raise LlmcostError(
+        f"the run would never end: {gpus:,} {fail}, and a restart takes {units.format('seconds', restart)}",
+        f"--mtbf is of one accelerator: a job that fails every 3 h has --mtbf {3 * gpus:,.0f}h".replace(",", ""),
+    )
+
+
+def useful(p: TrainingNumbers) -> Num:
+    """Useful time over billed time, from failures, checkpoints and restarts [-]."""
+    every = np.maximum(between(p), SHORTEST) if "preemption" in p else between(p)
+    return np.maximum(_useful(every, p["checkpoint_seconds"], p["restart_seconds"]), LEAST)
+
+
+def _useful(every: Num, checkpoint: Num, restart: Num) -> Num:
+    return goodput.goodput(np.maximum(every, np.add(checkpoint, restart) / BEYOND), checkpoint, restart)
 
 
 def between(p: TrainingNumbers) -> Any:

@@ -6,12 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from llmcost import units
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.spread import Spread
-from llmcost.engine.training import goodput
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Origin
@@ -23,8 +20,6 @@ from llmcost.estimate.training import step as steps
 from llmcost.keys.training import CONVENTIONS
 
 CAUSAL, FULL = CONVENTIONS
-LEAST = 0.01  # goodput at which anybody stops a job on spot machines: figures go no further
-SHORTEST = 30.0  # between stops of a job on them, beyond which nothing is computed [s]
 BLOCKS, SCALED = "mxfp8", ("blackwell", "rubin", "cdna4", "cdna5")  # generations whose units scale blocks of 32
 TELLING = 1.1  # full over causal FLOPs from which on the convention of a stated MFU is said
 ANY_TOKENS = 1e9  # of a run whose length is not asked: its batch follows from it
@@ -211,9 +206,4 @@ def goodput_formula(p: TrainingNumbers) -> str:
 
 def goodput_of(p: TrainingNumbers) -> Any:
     """Useful time over billed time, given or from failures."""
-    if "goodput" in p:
-        return p["goodput"]
-    stops = (p["checkpoint_seconds"], p["restart_seconds"])
-    if "preemption" not in p:
-        return goodput.goodput(failures.between(p), *stops)
-    return np.maximum(goodput.goodput(np.maximum(failures.between(p), SHORTEST), *stops), LEAST)
+    return p["goodput"] if "goodput" in p else failures.useful(p)
