@@ -115,7 +115,7 @@ _ROWS = (
            "From the day in the message, the number you fixed cannot answer every request. Cost after that day is too low.",
            "Raise `--serve-gpus`, or leave it out so that the fleet grows."),
     Caveat("W055", "Requests meet a cold start",
-           "With `--min-replicas 0` the last machine is off while nobody asks. The first request after that, and those that come while it starts, wait for it: times to first token hold that.",
+           "With `--min-replicas 0` the last machine is off while idle. The first request after that, and those that come while it starts, wait for it: times to first token hold that.",
            "`--min-replicas 1` keeps a machine on. A longer `--idle-timeout` turns it off less often."),
     Caveat("W080", "The latency of bought tokens is not known",
            "Providers do not publish it per model, so latency targets are checked for your own machines only.",

@@ -24,7 +24,7 @@ KEYS = (
     Key("serve_regions", "whole", "Fleet", "regions served, each with its own fleet and an equal share of the traffic",
         _SERVED),
     Key("min_replicas", "whole_or_zero", "Fleet",
-        "minimum number of replicas in a region; 0 turns the last one off while nobody asks", _SERVED),
+        "minimum number of replicas in a region; 0 lets it scale to zero while idle", _SERVED),
     Key("scaling", "choice", "Fleet", "whether the number of replicas is fixed or follows the traffic", _SERVED,
         choices=SCALING),
     Key("reaction_time", "seconds", "Fleet", "time from adding a replica to its first request: 10min", _SERVED,

@@ -55,3 +55,10 @@ def test_a_run_that_never_ends_is_refused_with_what_was_meant(given: dict[str, s
     with pytest.raises(LlmcostError, match="the run would never end: 16,384 accelerators fail every") as error:
         result(**given)
     assert "--mtbf 49152h" in error.value.hint  # 3 x 16,384
+
+
+def test_samples_of_a_run_that_would_never_end_stop_at_one_percent() -> None:
+    # 500 h / 16,384 = 110 s between failures, 10 min for a restart: e^-5.5 of the time at most, under 1 %
+    told = api.train(**ASKED, mtbf="500h..500000h", samples=400)
+    assert told.ranges["goodput"].p5 == 0.01
+    assert told.result["goodput"] != 0.01

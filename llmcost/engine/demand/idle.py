@@ -1,4 +1,4 @@
-"""Machines that are off while nobody asks: how long they are paid for, and who waits for them to start."""
+"""Machines that scale to zero: how long they are paid for, and who waits for them to start."""
 
 from __future__ import annotations
 

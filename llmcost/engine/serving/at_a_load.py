@@ -141,9 +141,8 @@ def _around(
     tried: Callable[[Array], _Tried], batches: Array, index: npt.NDArray[np.intp], known: _Tried, rate: Array
 ) -> tuple[_Tried, _Tried]:
     """Both ends of the first interval between batches that reaches a rate: among those known, then by halves."""
-    reached = np.maximum.accumulate(
-        known.batch / known.life
-    )  # a second request may slow the first by more than it adds
+    # a second request may slow the first by more than it adds
+    reached = np.maximum.accumulate(known.batch / known.life)
     at = np.clip(np.sum(reached < rate, axis=0), 1, len(index) - 1)[None]
     low, high = known.at(at - 1), known.at(at)
     first, last = (np.take_along_axis(_as_wide(index, at), i, 0)[0] for i in (at - 1, at))

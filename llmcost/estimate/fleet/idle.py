@@ -1,4 +1,4 @@
-"""A fleet that is off while nobody asks: what a cold start takes, and what its requests wait for."""
+"""A fleet that scales to zero: what a cold start takes, and what its requests wait for."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from llmcost.estimate.asking.ledger import Number, Origin
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.values import ServingNumbers
 
-SOURCE = "docs/method-fleet.md, off while nobody asks"
+SOURCE = "docs/method-fleet.md, scale to zero"
 KEYS = ("cold_start", "idle_timeout")
 UNITS = {"second": 1.0, "minute": 60.0, "hour": SECONDS_PER_HOUR}
 MANY = 0.01  # share of requests from which on a p99 waits for a start
@@ -57,7 +57,7 @@ def refuse(question: Question, off: bool) -> None:
     for key in () if off else KEYS:
         if question.scenario.peek(key, question.side) is not None:
             raise LlmcostError(
-                f"--{key.replace('_', '-')} is about a fleet that is off while nobody asks",
+                f"--{key.replace('_', '-')} applies only to a fleet that scales to zero",
                 "--scaling autoscale --min-replicas 0, without spares, a mix of terms or traffic that grows",
             )
 

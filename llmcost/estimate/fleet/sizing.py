@@ -46,7 +46,7 @@ class Fleet(NamedTuple):
     reserved: str = ""
     reserve: float | None = None
     terms: prices.Terms = prices.Terms()
-    idle: idles.Idle | None = None  # where the last replica is off while nobody asks
+    idle: idles.Idle | None = None  # where it scales to zero
     days: Array | None = None  # traffic of days to come over that at launch, where they differ
 
     def added(self) -> str:
@@ -142,8 +142,8 @@ def _counted(question: Question, requests: bool, varies: bool = False) -> Fleet:
     spares, regions, least = (question.stated(key) for key in COUNTED)
     if least == 0 and not varies:
         raise LlmcostError(
-            "--min-replicas 0: a fleet that is fixed is never off",
-            "--scaling autoscale, and --hourly FILE with the hours in which nobody asks",
+            "--min-replicas 0: a fixed fleet never scales to zero",
+            "--scaling autoscale",
         )
     return Fleet(spares=int(spares or 0), regions=int(regions or 1), least=1 if least is None else int(least))
 
