@@ -222,6 +222,13 @@ def test_solved_price(cli: Cli) -> None:
     assert said["solved_usd_per_request"] == pytest.approx(0.05, rel=1e-9)
 
 
+def test_solved_price_has_the_range_of_what_it_follows_from(cli: Cli) -> None:
+    """A quarter or the whole of $400M over 100 days of 10M requests: $0.1 to 0.4."""
+    args = ("crossover", "--train-cost", "100M..400M", "--cost-per-request", "0.05", "--requests", "10M/day")
+    of = cli(*args, "--solve", "price", "--at", "100d", "--json").json["ranges"]["solved_usd_per_request"]
+    assert (of["p5"], of["p95"]) == pytest.approx((0.1, 0.4), rel=1e-3)
+
+
 def test_solved_traffic_and_price_of_a_fleet_answer_each_other(cli: Cli) -> None:
     args = ("crossover", "--train-cost", "5M", "--params", "8B", "--hardware", "h100-sxm", "--isl", "1000", "--osl", "200",
             "--growth", "4%/mo", "--samples", "100", "--serve-commitment", "on-demand")  # fmt: skip

@@ -51,6 +51,17 @@ def test_a_flat_series_is_constant_traffic(cli: Cli, tmp_path: Path, fleet: tupl
         assert series[key] == pytest.approx(constant[key])
 
 
+def test_traffic_that_rises_at_once_draws_what_it_draws_from_launch_on(cli: Cli, tmp_path: Path) -> None:
+    """Ten times the traffic from the first minutes on; each model draws for its share of the requests."""
+    path = tmp_path / "up.csv"
+    path.write_text("day,requests\n0,4000000\n0.01,40000000\n4000,40000000\n")
+    asked = ("crossover", "--train-cost", "300k", "--train-energy", "300MWh", *FLEET[:-2], "--samples", "1",
+             "--technique", "routing=40%:llama-3.2-1b", "--serve-commitment", "on-demand")  # fmt: skip
+    rising, constant = (result(cli, *asked, *t) for t in (("--traffic", str(path)), ("--requests", "40M/day")))
+    for key in ("crossover_days", "energy_crossover_days"):
+        assert rising[key] == pytest.approx(constant[key], abs=0.01)
+
+
 FLEET = ("--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--isl", "800", "--osl", "200", "--requests", "5M/day")
 
 

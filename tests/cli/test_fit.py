@@ -93,6 +93,15 @@ def test_without_hardware_it_lists_the_smallest_machines(cli: Cli) -> None:
     assert all(row["fits_probability"] >= 0.9 for row in machines)
 
 
+def test_the_list_counts_requests_as_each_machine_does(cli: Cli) -> None:
+    """Also where attention stands whole on each accelerator and their caches add up."""
+    asked = ("-m", "gpt-oss-120b", "--isl", "4000", "--osl", "500")
+    row = next(row for row in answer(cli, *asked).json["machines"] if row["hardware"] == "l40s")
+    alone = answer(cli, *asked, "-H", "l40s", "--gpus", str(row["gpus"])).json["result"]
+    assert alone["dp"] == row["gpus"] == 2
+    assert alone["concurrency"] == row["concurrency"]
+
+
 @pytest.mark.parametrize(
     ("args", "verdict"),
     [

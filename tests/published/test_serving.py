@@ -258,6 +258,15 @@ def test_search_finds_what_plain_enumeration_finds() -> None:
     assert answer.front[-1] == answer.fastest
 
 
+def test_accelerators_that_no_replica_uses_are_paid() -> None:
+    """Seven hold three replicas of two: 7 x $2 an hour over three times the tokens."""
+    args = (shape("llama-3.1-70b"), machine("h100-sxm"), Layout(*[np.array([v]) for v in (2.0, 1.0, 1.0, 1.0, 0.0)]))
+    found = search(*args, [FP8], Load(1000.0, 1000.0), constants(), Targets(), 2.0, gpus=7.0)
+    one = operating_point(*args, FP8, Load(1000.0, 1000.0, batch=found.grid.point.batch), constants())
+    by_hand = 7 * 2.0 / 3600 / (3 * one.output_tokens_per_second) * 1e6
+    assert found.grid.usd_per_mtok == pytest.approx(by_hand, rel=1e-12)
+
+
 def test_what_binds_is_named() -> None:
     args = (shape("llama-3.1-70b"), machine("h100-sxm"))
     candidates, known, load = (

@@ -189,6 +189,21 @@ def test_a_prompt_waits_for_those_in_front_as_at_a_server_of_fixed_times() -> No
     assert float(met.ttft_seconds) == pytest.approx(1.5 * 0.020 + 0.030 + 0.015)
 
 
+def test_of_others_prompts_the_one_in_the_own_pass_is_not_waited_for() -> None:
+    """Eight in flight, each alive for OSL + 20 passes, one of which carries its own prompt and 20 of which it waits.
+
+    Others' prompts of W met before the first token: all but those of that pass, 7 W (1 - 1 / (OSL + 20)), and nothing
+    between tokens. Met evenly: those of the 20 passes, 7 W x 20 / (OSL + 20). Apart they are 7 W (OSL - 1) / (OSL + 20).
+    """
+    load = Load(100.0, np.array([20.0, 200.0]), batch=8.0)
+    even, met = (
+        operating_point(DENSE, MACHINE, ALONE, Precision(), load, IDEAL._replace(first_steps=20.0, burst_share=share))
+        for share in (0.0, 1.0)
+    )
+    few, many = np.asarray(met.ttft_seconds - even.ttft_seconds)
+    assert float(few / many) == pytest.approx((19 / 40) / (199 / 220), rel=1e-3)
+
+
 def test_prompts_attend_to_what_stands_before_them() -> None:
     """4 h e FLOPs a layer and earlier token (arXiv 2205.14135): 100 tokens, 50 before each in the mean."""
     found = prompt_attention_seconds(DENSE, Layout(tp=2.0), RATE, 100.0, 50.0, IDEAL)

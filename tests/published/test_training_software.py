@@ -146,6 +146,8 @@ def test_places_exchange_every_so_many_steps() -> None:
     rare, often = (result(**asked, network_bandwidth="1Gbit/s", sync_every=n) for n in (500, 50))
     exchange = 4 * 8_030_261_248 / 125e6
     assert often["step_seconds"] - rare["step_seconds"] == pytest.approx(exchange * (1 / 50 - 1 / 500), rel=1e-6)
+    for share in ("mfu", "hfu"):  # the same work in more time
+        assert often[share] / rare[share] == pytest.approx(rare["step_seconds"] / often["step_seconds"], rel=1e-6)
     told = api.train(**asked, network_bandwidth="1Gbit/s", sync_every=5000, samples=1)
     assert any("no penalty in tokens or loss is published" in w.message for w in told.warnings)
     assert sum(row["seconds"] for row in told.arrays["step"]) == pytest.approx(told.result["step_seconds"], rel=1e-9)

@@ -12,6 +12,8 @@ import pytest
 from llmcost import api
 from llmcost.cli.app import run
 from llmcost.errors import LlmcostError
+from llmcost.estimate.actuals.spent import spent
+from llmcost.scenario import Scenario, Setting
 from tests.conftest import Cli
 
 PLAN: dict[str, Any] = {
@@ -104,6 +106,15 @@ def test_few_scattered_days_leave_the_pace_uncertain(tmp_path: Path) -> None:
     assert ends.p5 is not None
     assert ends.p95 is not None
     assert ends.p95 / ends.p5 > 1.5
+
+
+def test_the_pace_is_known_by_the_root_of_its_days(tmp_path: Path) -> None:
+    """10, 30, 20 and again: mean 20, standard deviation sqrt(400 / 5), of a mean of six days a sixth of its square."""
+    path = tmp_path / "bill.csv"
+    path.write_text("date,cost_usd\n" + "".join(f"2026-01-0{i + 1},{usd}\n" for i, usd in enumerate([10, 30, 20] * 2)))
+    found = spent(Scenario(({"actuals": Setting((str(path),), "flag")},), set()))
+    assert found is not None
+    assert found.pace_spread == pytest.approx((400 / 5 / 6) ** 0.5 / 20)
 
 
 def test_months_are_spread_over_their_days(tmp_path: Path) -> None:

@@ -37,3 +37,9 @@ def test_more_hours_of_steps_never_bill_less() -> None:
     hours = np.logspace(1, 8, 300)
     billed = hours * overhead(PLAIN, exponents(hours, 40e9, 312e12, 1e9, True))
     assert (np.diff(billed) > 0).all()
+
+
+def test_a_model_between_small_and_large_has_half_of_what_tight_memory_costs() -> None:
+    """The root of 7B x 21B is half way on a scale of logs, and 40 of 80 GB are one halving."""
+    at = exponents(1e5, 40e9, 312e12, np.sqrt(7e9 * 2.1e10), False)
+    assert float(at[2]) == pytest.approx(0.5)
