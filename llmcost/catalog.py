@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import copy
 from functools import cache
 from pathlib import Path
@@ -68,26 +68,36 @@ class Catalog:
     def __init__(self, folders: list[Path] | None = None) -> None:
         self.user_folders = [Path(f) for f in folders or []]
         self._loaded: dict[tuple[str, str], Any] = {}
-        self._files: dict[str, dict[str, Found]] = {}
+        self._places: dict[str, dict[str, tuple[str, bool]]] = {}
+        self._found: dict[tuple[str, str], Found] = {}
         self._extra: dict[tuple[str, str], list[dict[str, Any]]] = {}
         self.notes: list[str] = []
         self._aliases: dict[str, dict[str, str]] = {}
         self._spellings: dict[tuple[str, ...], str] | None = None
         self._chips: dict[tuple[str, ...], str] | None = None
 
-    def _folders(self) -> Iterator[tuple[Path, bool]]:
-        yield from ((f, True) for f in self.user_folders)
-        yield shipped_folder(), False
+    def names(self, kind: str) -> dict[str, tuple[str, bool]]:
+        """Every preset of a kind in the order of names, user presets hiding shipped ones: its file, and whose it is."""
+        if kind not in self._places:
+            found: dict[str, tuple[str, bool]] = {}
+            for folder in self.user_folders:
+                for stem, path in _stems(folder / kind).items():
+                    found.setdefault(stem, (path, True))
+            for stem, path in _stems(shipped_folder() / kind).items():
+                found.setdefault(stem, (path, False))
+            self._places[kind] = dict(sorted(found.items()))
+        return self._places[kind]
 
     def files(self, kind: str) -> dict[str, Found]:
-        """Every preset of a kind by file name, user presets hiding shipped ones of the same name."""
-        if kind not in self._files:
-            found: dict[str, Found] = {}
-            for folder, user in self._folders():
-                for stem, path in _stems(folder / kind).items():
-                    found.setdefault(stem, Found(kind, stem, path, user))
-            self._files[kind] = dict(sorted(found.items()))
-        return self._files[kind]
+        """Every preset of a kind by name."""
+        return {name: Found(kind, name, Path(path), user) for name, (path, user) in self.names(kind).items()}
+
+    def _named_so(self, kind: str, name: str) -> Found | None:
+        """The preset of exactly that name."""
+        place = self.names(kind).get(name)
+        if place is not None and (kind, name) not in self._found:
+            self._found[kind, name] = Found(kind, name, Path(place[0]), place[1])
+        return self._found.get((kind, name))
 
     def find(self, kind: str, name: str) -> Found:
         """The preset of that name or alias, a `.toml` path, or a model or accelerator by any common spelling.
@@ -124,15 +134,14 @@ class Catalog:
         """The accelerator that a name as people and drivers write it means for certain."""
         from llmcost.names import chips
 
-        files = self.files("hardware")
         if self._chips is None:
             self._chips = chips.index(self._named("hardware"))
-        return files.get(self._chips.get(chips.key(name), ""))
+        return self._named_so("hardware", self._chips.get(chips.key(name), ""))
 
     def _known(self, kind: str, name: str) -> Found | None:
         """The preset whose name or alias is exactly that, in any case."""
-        files, wanted = self.files(kind), name.strip().lower()
-        return files.get(wanted) or files.get(self.aliases(kind).get(wanted, ""))
+        wanted = name.strip().lower()
+        return self._named_so(kind, wanted) or self._named_so(kind, self.aliases(kind).get(wanted, ""))
 
     def _unknown(self, kind: str, name: str) -> LlmcostError:
         wanted = name.strip().lower()
@@ -143,7 +152,7 @@ class Catalog:
                 pass
             else:
                 return LlmcostError(f"unknown scenario {shown(name)}: it is a model", f"--model {model.name}")
-        near = self._each_of(kind, name) or did_you_mean(wanted, [*self.files(kind), *self.aliases(kind)])
+        near = self._each_of(kind, name) or did_you_mean(wanted, [*self.names(kind), *self.aliases(kind)])
         if kind == "hardware":
             from llmcost.names import chips
 
@@ -175,17 +184,17 @@ class Catalog:
         from llmcost.names import models
         from llmcost.result import Warning
 
-        files = self.files("models")
         if self._spellings is None:
             self._spellings = models.index(self._named("models"))
         sizes = {row["name"]: row["size"] for row in self.table("tags", "latest")} if ":" in name else {}
         preset = models.resolve(models.pulled(name, self._named("models"), sizes), self._spellings)
-        if not preset:
+        found = self._named_so("models", preset) if preset else None
+        if found is None:
             return None
         asked = models.read(name)
         note = f"{shown(name)} is read as {preset}{f' stored as {asked.scheme}' if asked.scheme else ''}"
         hint = f"llmcost presets show {preset}"
-        if ":" in name and not asked.scheme and 'native_dtype = "bf16"' in files[preset].path.read_text("utf-8"):
+        if ":" in name and not asked.scheme and 'native_dtype = "bf16"' in found.path.read_text("utf-8"):
             hint = f"weights as published; what a runtime pulls under a tag is often 4-bit: --model {name}-q4_K_M"
         said = [Warning("W023", note, hint)]
         if asked.unclear:
@@ -193,22 +202,22 @@ class Catalog:
                 Warning("W024", f"{shown(name)}: {asked.unclear!r} does not say which format: weights as published",
                         "--dtype int4")
             )  # fmt: skip
-        return files[preset]._replace(warnings=tuple(said), scheme=asked.scheme)
+        return found._replace(warnings=tuple(said), scheme=asked.scheme)
 
     def _named(self, kind: str) -> dict[str, str]:
         """Every name and alias, with its preset."""
-        return {**self.aliases(kind), **{file: file for file in self.files(kind)}}
+        return {**self.aliases(kind), **{file: file for file in self.names(kind)}}
 
     def aliases(self, kind: str) -> dict[str, str]:
         """Alias to file name. Read as text, so that completion and look-up parse no TOML."""
         if kind in self._aliases:
             return self._aliases[kind]
         table = self._aliases.setdefault(kind, {})
-        for found in self.files(kind).values():
-            match = _ALIASES.search(found.path.read_text(encoding="utf-8", errors="replace")[:4000])
+        for name, (path, _) in self.names(kind).items():
+            match = _ALIASES.search(Path(path).read_text(encoding="utf-8", errors="replace")[:4000])
             if match:
                 for alias in re.findall(r'"([^"]*)"', match.group(1)):
-                    table.setdefault(alias, found.name)
+                    table.setdefault(alias, name)
         return table
 
     def load(self, struct: type[T], name: str) -> tuple[T, Found]:
@@ -269,31 +278,35 @@ class Catalog:
         from llmcost import spec
         from llmcost.decode import decode
 
-        found = self.find("prices", name)
-        key = (f"quotes of {hardware} {terms}", str(found.path))
+        path = self.find("prices", name).path
+        data, key = self._read(path), ("quotes", str(path))
+        rows = data.get("prices", [])
         if key not in self._loaded:
-            data = read_toml(found.path)
-            rows = data.get("prices")
-            if isinstance(rows, list):
-                data["prices"] = [r for r in rows if not isinstance(r, dict) or _asked(r, hardware, terms)]
-            self._loaded[key] = decode(spec.Provider, data, found.path.name).prices
-        return list(self._loaded[key])
+            plain = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
+            decode(spec.Provider, {**data, "prices": []} if plain else data, path.name)
+            self._loaded[key] = {}
+        known: dict[int, spec.RentalPrice] = self._loaded[key]
+        asked = [i for i, row in enumerate(rows) if _asked(row, hardware, terms)]
+        if missing := [i for i in asked if i not in known]:
+            found = decode(spec.Provider, {**data, "prices": [rows[i] for i in missing]}, path.name).prices
+            known.update(zip(missing, found, strict=True))
+        return [known[i] for i in asked]
 
     def tier(self, name: str) -> str:
         """What kind of provider it is, without decoding its prices."""
-        path = self.find("prices", name).path
-        key = ("tier", str(path))
+        return str(self._read(self.find("prices", name).path).get("tier", "cloud"))
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        """A file as parsed TOML, read once."""
+        key = ("parsed", str(path))
         if key not in self._loaded:
-            self._loaded[key] = read_toml(path).get("tier", "cloud")
-        return str(self._loaded[key])
+            self._loaded[key] = read_toml(path)
+        found: dict[str, Any] = self._loaded[key]
+        return found
 
     def table(self, name: str, table: str) -> list[dict[str, Any]]:
         """The rows of a table of a calibration preset, as parsed TOML, then those added to it."""
-        found = self.find("calibration", name)
-        key = ("calibration", str(found.path))
-        if key not in self._loaded:
-            self._loaded[key] = read_toml(found.path)
-        return [*self._loaded[key].get(table, []), *self.added(name, table)]
+        return [*self._read(self.find("calibration", name).path).get(table, []), *self.added(name, table)]
 
     def factors(self, *names: str) -> list[dict[str, Any]]:
         """The `[[factors]]` rows of calibration presets."""
@@ -354,12 +367,12 @@ def _label(path: Path) -> str:
     ) or (path.resolve().name or "model")
 
 
-def _stems(folder: Path) -> dict[str, Path]:
+def _stems(folder: Path) -> dict[str, str]:
     try:
-        entries = sorted(os.scandir(folder), key=lambda e: e.name)
+        with os.scandir(folder) as entries:
+            return {e.name[:-5]: e.path for e in entries if e.name.endswith(".toml")}
     except OSError:
         return {}
-    return {e.name[:-5]: Path(e.path) for e in entries if e.name.endswith(".toml")}
 
 
 def source_of(preset: Any, key: str) -> spec.Source | None:

@@ -51,10 +51,46 @@ def _fields(struct: type) -> dict[str, Field]:
 
 def decode(struct: type[T], data: dict[str, Any], where: str) -> T:
     """A TOML table as a struct; all findings at once, each with file and key."""
+    try:
+        return msgspec.convert(_in_units(struct, data), struct)
+    except (msgspec.ValidationError, LlmcostError):
+        pass  # read again, key by key, for every finding
     findings: list[LlmcostError] = []
     value = _decode(struct, data, where, findings)
     raise_all(findings)
     return cast(T, value)
+
+
+@cache
+def _measured(struct: type) -> dict[str, Field]:
+    """The keys of a struct that may be texts with a unit, or have some inside."""
+    return {
+        name: field
+        for name, field in _fields(struct).items()
+        if field.kind is not None or (field.struct is not None and _measured(field.struct))
+    }
+
+
+def _in_units(struct: type, data: dict[str, Any]) -> dict[str, Any]:
+    """The same table with its quantities as numbers; what is no table or text is left as it is."""
+    read = {name: _measure(field, data[name]) for name, field in _measured(struct).items() if name in data}
+    return {**data, **read} if read else data
+
+
+def _measure(field: Field, raw: Any) -> Any:
+    if field.struct is None:
+        return _number(field, raw)
+    if isinstance(raw, list):
+        return [_measure(field, item) for item in raw]
+    return _in_units(field.struct, raw) if isinstance(raw, dict) else raw
+
+
+def _number(field: Field, raw: Any) -> Any:
+    """A text with a unit as a number in the base unit of the key; anything else as it is."""
+    if field.kind is None or not isinstance(raw, str):
+        return raw
+    value = units.parse(field.kind, raw)
+    return int(value) if field.kind == "whole" else value
 
 
 def _decode(struct: type, data: dict[str, Any], where: str, findings: list[LlmcostError]) -> Any:
@@ -83,10 +119,7 @@ def _decode_value(field: Field, raw: Any, where: str, findings: list[LlmcostErro
         findings.append(LlmcostError(f"{where}: {units.shown(raw)} is not one of {', '.join(field.choices)}", near))
         return None
     try:
-        if field.kind is not None and isinstance(raw, str):
-            raw = units.parse(field.kind, raw)
-            raw = int(raw) if field.kind == "whole" else raw
-        return msgspec.convert(raw, field.annotation)
+        return msgspec.convert(_number(field, raw), field.annotation)
     except msgspec.ValidationError as error:
         findings.append(LlmcostError(f"{where}: {_plain(error)}, got {units.shown(raw)}"))
     except LlmcostError as error:

@@ -79,9 +79,9 @@ def _only(scenario: Scenario, side: str, gpus: Setting, name: str) -> Setting:
 def find(catalog: Catalog, name: str) -> tuple[spec.Instance, Found] | None:
     """The instance type of that name, whatever its case; None for a preset of hardware, a file or an unknown name."""
     wanted = name.strip().lower()
-    if is_path(name) or wanted in catalog.files(HARDWARE) or wanted in catalog.aliases(HARDWARE):
+    if is_path(name) or wanted in catalog.names(HARDWARE) or wanted in catalog.aliases(HARDWARE):
         return None
-    for provider in catalog.files("instances"):
+    for provider in catalog.names("instances"):
         listed, found = catalog.load(spec.Instances, provider)
         for kind in listed.instances:
             if _plain(kind.name) == _plain(name):
@@ -105,6 +105,6 @@ def _brings(scenario: Scenario, catalog: Catalog, side: str, kind: spec.Instance
         return brought
     if kind.usd_per_hour is not None:
         return brought | {"price": Setting(kind.usd_per_hour / kind.accelerators, where.origin, source)}
-    if where.name in catalog.files("prices") and catalog.quotes(where.name, kind.hardware):
+    if where.name in catalog.names("prices") and catalog.quotes(where.name, kind.hardware):
         return brought | {"provider": Setting(where.name, where.origin, source)}
     return brought

@@ -173,7 +173,7 @@ def run_rows(catalog: Catalog) -> list[Row]:
 def known_links(catalog: Catalog) -> tuple[float, float]:
     """Medians of link over memory bandwidth and of network over link, where accelerators state both."""
     machines: list[Machine] = []
-    for name in catalog.files("hardware"):
+    for name in catalog.names("hardware"):
         machines.append(machine_of(catalog.load(spec.Accelerator, name)[0]))
     column = {f: np.array([getattr(m, f) for m in machines]) for f in Machine._fields}
     inside = column["scale_up_domain"] > 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import Any
 
 import typer
@@ -43,8 +44,8 @@ COMMANDS = (
 )
 
 
-def build(named: str | None) -> typer.Typer:
-    """The application; `named` is the command whose options are needed (None: every one)."""
+def build(named: str | None, names: tuple[str, ...] = COMMANDS) -> typer.Typer:
+    """The application with the commands of these names; `named` is the one whose options are needed (None: all)."""
     app = typer.Typer(
         name="llmcost",
         help=HELP,
@@ -54,7 +55,7 @@ def build(named: str | None) -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(_root)
-    for name in COMMANDS:
+    for name in names:
         _module(name).register(app, full=named in (None, name))
     return app
 
@@ -96,9 +97,9 @@ def _root(
 def run(args: list[str]) -> int:
     """Parse and run; usage errors become `LlmcostError`."""
     args = _several(args)
-    words = os.environ.get("COMP_WORDS", "").split() or args
+    words = os.environ.get("COMP_WORDS", "").split()[1:] or args
     named = next((w for w in words if w in COMMANDS), "")
-    root = typer.main.get_command(build(named))
+    root = _tree(named, bool(named) and words[0] == named)
     path = _path(root, args)
     output.TYPED.set(tuple(args))
     try:
@@ -116,6 +117,12 @@ def run(args: list[str]) -> int:
     except typer.Abort:
         return Exit.INTERRUPTED
     return int(code or 0)
+
+
+@cache
+def _tree(named: str, first: bool) -> Any:
+    """The commands that may be run: one alone where it is the first word, since nothing then asks for the others."""
+    return typer.main.get_command(build(named, (named,) if first else COMMANDS))
 
 
 def _several(args: list[str]) -> list[str]:

@@ -27,7 +27,7 @@ def complete_preset(kind: str) -> Callable[[str], list[str]]:
     def complete(incomplete: str) -> list[str]:
         from llmcost.cli.output import catalog
 
-        return [name for name in catalog(None).files(kind) if name.startswith(incomplete)]
+        return [name for name in catalog(None).names(kind) if name.startswith(incomplete)]
 
     return complete
 
@@ -38,7 +38,7 @@ def complete_any(incomplete: str) -> list[str]:
     from llmcost.cli.output import catalog
 
     names = catalog(None)
-    return sorted({name for kind in KINDS for name in names.files(kind) if name.startswith(incomplete)})
+    return sorted({name for kind in KINDS for name in names.names(kind) if name.startswith(incomplete)})
 
 
 def options_of(name: str) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def search(catalog: Catalog, words: str) -> Estimate:
         for f, aliases in model_presets.matching(catalog, words, titles)
     ]
     if not rows:
-        known = [n for k in KINDS for n in (*catalog.files(k), *catalog.aliases(k))]
+        known = [n for k in KINDS for n in (*catalog.names(k), *catalog.aliases(k))]
         raise LlmcostError(f"no preset has {units.shown(words)}", did_you_mean(words, known) or "llmcost presets list")
     return _answer(catalog, f"{len(rows)} presets have {units.shown(words)}.", rows, {"count": len(rows)})
 
@@ -206,13 +206,13 @@ def _find(catalog: Catalog, name: str, kind: str | None) -> Found:
         except LlmcostError:
             continue
     if not matches:
-        known = [n for k in KINDS for n in (*catalog.files(k), *catalog.aliases(k))]
+        known = [n for k in KINDS for n in (*catalog.names(k), *catalog.aliases(k))]
         raise LlmcostError(f"unknown preset {units.shown(name)}", did_you_mean(name, known) or "llmcost presets list")
     return matches[0]
 
 
 def _hides(found: Found) -> bool:
-    return found.user and found.name in Catalog([]).files(found.kind)
+    return found.user and found.name in Catalog([]).names(found.kind)
 
 
 def _value_rows(preset: Any, today: dt.date, table: Any = None, prefix: str = "") -> list[dict[str, Any]]:

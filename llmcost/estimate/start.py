@@ -158,7 +158,7 @@ def _accelerator(name: str, catalog: Catalog) -> dict[str, str]:
     kind, where = found
     if kind.usd_per_hour is not None:
         return {"hardware": kind.hardware, "price": f"{kind.usd_per_hour / kind.accelerators:.4g}/h"}
-    quoted = where.name in catalog.files("prices") and catalog.quotes(where.name, kind.hardware)
+    quoted = where.name in catalog.names("prices") and catalog.quotes(where.name, kind.hardware)
     return {"hardware": kind.hardware, **({"provider": where.name} if quoted else {})}
 
 

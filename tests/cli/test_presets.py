@@ -15,7 +15,7 @@ from tests.conftest import Cli
 CATALOG = Catalog([])
 
 
-@pytest.mark.parametrize("name", CATALOG.files("scenarios"))
+@pytest.mark.parametrize("name", CATALOG.names("scenarios"))
 def test_a_scenario_shows_its_values_and_where_each_is_from(name: str) -> None:
     said = read_toml(CATALOG.find("scenarios", name).path)
     rows = {row["key"]: row for row in show(CATALOG, name, "scenarios").arrays["rows"]}

@@ -54,5 +54,5 @@ def test_a_name_that_several_have_is_not_guessed(name: str, hint: str) -> None:
 
 
 def test_no_two_presets_are_told_apart_by_idle_words_alone() -> None:
-    for name in CATALOG.files("hardware"):
+    for name in CATALOG.names("hardware"):
         assert CATALOG.find("hardware", name.upper().replace("-", " ")).name == name

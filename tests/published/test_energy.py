@@ -119,7 +119,7 @@ def test_a_machine_that_is_sold_as_one_has_no_accelerator_apart() -> None:
 
 def test_no_accelerator_draws_more_than_its_server() -> None:
     catalog = Catalog()
-    for name in catalog.files("hardware"):
+    for name in catalog.names("hardware"):
         preset, _ = catalog.load(spec.Accelerator, name)
         if preset.tdp_watts is None or preset.system_watts is not None:
             continue

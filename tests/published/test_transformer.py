@@ -25,7 +25,7 @@ def shape(name: str) -> Shape:
     return tf.shape_of(model(name))
 
 
-ARCHITECTURES = [name for name in CATALOG.files("models") if model(name).n_layers is not None]
+ARCHITECTURES = [name for name in CATALOG.names("models") if model(name).n_layers is not None]
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -184,7 +184,7 @@ def test_written_preset_reads_back_the_same(name: str) -> None:
 
 def test_shipped_presets_survive_writing_and_reading() -> None:
     catalog = Catalog()
-    for name in catalog.files("models"):
+    for name in catalog.names("models"):
         model, _ = catalog.load(spec.Model, name)
         assert decode(spec.Model, parse_toml(model_to_toml(model).encode(), name), name) == model
 

@@ -32,7 +32,7 @@ def test_without_a_checkpoint_every_class_is_in_the_native_format() -> None:
 
 
 def test_classes_cover_every_parameter() -> None:
-    for name in CATALOG.files("models"):
+    for name in CATALOG.names("models"):
         if model(name).n_layers is not None:
             bits = StoredBytes(*(8.0 * x / 16.0 for x in stored_bytes(_wide(model(name)))))
             assert sum(bits) == pytest.approx(count(model(name)).total, rel=1e-12)

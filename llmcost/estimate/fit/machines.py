@@ -64,8 +64,8 @@ def serving(question: Question, model: Subject) -> Estimate:
 
 def offered(catalog: Catalog) -> list[str]:
     """Accelerators that have a price, for rent or for sale."""
-    rented = {quote.hardware for name in catalog.files("prices") for quote in catalog.quotes(name, None)}
-    return [name for name in catalog.files("hardware")
+    rented = {quote.hardware for name in catalog.names("prices") for quote in catalog.quotes(name, None)}
+    return [name for name in catalog.names("hardware")
             if name in rented or catalog.load(spec.Accelerator, name)[0].purchase_usd is not None]  # fmt: skip
 
 

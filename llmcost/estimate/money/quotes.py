@@ -51,7 +51,7 @@ def price_table(
     """
     table: Table = defaultdict(dict)
     terms = (ON_DEMAND, term) if term else ()
-    for name in catalog.files("prices"):
+    for name in catalog.names("prices"):
         if term and not catalog.quotes(name, hardware, (term,)):
             continue
         newest: dict[tuple[str, str, str, str], spec.RentalPrice] = {}

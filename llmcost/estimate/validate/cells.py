@@ -127,7 +127,7 @@ def _accelerator(catalog: Catalog, name: str) -> spec.Accelerator:
         wanted, memory = _words(name)
         if wanted == {""}:
             raise
-        for known, file in [*((n, n) for n in catalog.files("hardware")), *catalog.aliases("hardware").items()]:
+        for known, file in [*((n, n) for n in catalog.names("hardware")), *catalog.aliases("hardware").items()]:
             words, own = _words(known)
             if words != wanted and "".join(sorted(words)) != "".join(sorted(wanted)):
                 continue
@@ -171,7 +171,7 @@ def _model(catalog: Catalog, name: str) -> spec.Model:
         tries = [short]
         while VARIANT.search(tries[-1]):
             tries.append(VARIANT.sub("", tries[-1]))
-        known = {**{n: n for n in catalog.files("models")}, **catalog.aliases("models")}
+        known = {**{n: n for n in catalog.names("models")}, **catalog.aliases("models")}
         for each in (variant for base in tries for variant in (base, base.removeprefix("meta-"))):
             if each in known:
                 return catalog.load(spec.Model, known[each])[0]
