@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent.parent / "llmcost"
 Graph = dict[str, set[str]]
 
 
+@cache
 def modules() -> Graph:
     """Which module imports which; imports inside functions and for the type checker count."""
     paths = {_name(path): path for path in PACKAGE.rglob("*.py")}

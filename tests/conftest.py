@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jsonschema
 import pytest
 from hypothesis import HealthCheck, settings
 
-from llmcost import files
+from llmcost import files, schemas
 
 ROOT = Path(__file__).parent.parent
 CLEAN = {"COLUMNS": "100", "NO_COLOR": "1", "_TYPER_FORCE_DISABLE_TERMINAL": "1", "PYTHONUTF8": "1"}
@@ -68,9 +71,21 @@ class Run(NamedTuple):
 Cli = Callable[..., Run]
 
 
+@cache
+def schema(name: str) -> jsonschema.Draft202012Validator:
+    """The schema of an answer or of a file. Whether it is one takes half a second to check: `test_contract` does."""
+    return jsonschema.Draft202012Validator(schemas.build(name))
+
+
 def pytest_sessionstart() -> None:
     """Presets as an installation has them, before any test module reads one."""
     files.parse_ahead(ROOT / "presets")
+
+
+def pytest_collection_finish() -> None:
+    """Ten thousand collected tests stay until the end: looking for garbage among them again and again takes time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from llmcost import schemas
-from tests.conftest import Cli
+from tests.conftest import Cli, schema
 
 HEAD = "model_id,hardware_id,n_gpus,tp,isl_eff,osl_eff,concurrency_or_batch,weight_precision,load,framework_id,tpot_ms"
 SERVE = ("serve", "--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--framework", "vllm", "--isl", "1000", "--osl", "500",
@@ -46,7 +44,7 @@ def test_a_slower_stack_is_learnt_and_used(cli: Cli, tmp_path: Path) -> None:
     made = tmp_path / "mystack.toml"
     run = cli("calibrate", str(rows(cli, tmp_path, 1.5)), "-o", str(made), "--json")
     assert run.code == 0, run.err
-    jsonschema.validate(run.json, schemas.build("calibrate"))
+    schema("calibrate").validate(run.json)
     assert run.json["result"]["median_ape_pct"] == pytest.approx(100 / 3, abs=0.1)
     assert run.json["result"]["median_ape_after_pct"] < 12
     before, after = cli(*SERVE), cli(*SERVE, "--calibration", str(made))
@@ -199,7 +197,7 @@ def test_a_process_that_holds_more_is_learnt_and_used(cli: Cli, tmp_path: Path) 
     made = tmp_path / "mystack.toml"
     run = cli("calibrate", str(peaks(cli, tmp_path, 0.8)), "-o", str(made), "--json")
     assert run.code == 0, run.err
-    jsonschema.validate(run.json, schemas.build("calibrate"))
+    schema("calibrate").validate(run.json)
     assert run.json["result"]["median_ape_after_pct"] < 0.4 * run.json["result"]["median_ape_pct"]
     told = {row["constant"]: row for row in run.json["constants"]}
     assert told["process"]["multiplier"] > 1.0  # frozen weights of two sizes alone tell it from states

@@ -13,8 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from llmcost import schemas
-from tests.conftest import ROOT, Cli, Run
+from tests.conftest import ROOT, Cli, Run, schema
 
 EXAMPLE = ROOT / "examples" / "ci"
 GIVEN = 'train_cost = "150M"\ncost_per_request = 0.05\nrequests = "10M/day"\n'  # crosses after 300 days
@@ -37,7 +36,7 @@ def budget(*lines: str, scenario: str = "run.toml") -> str:
 
 def rows(run: Run) -> list[dict[str, Any]]:
     """The rows of a JSON answer, which follows its schema."""
-    jsonschema.validate(run.json, schemas.build("check"))
+    schema("check").validate(run.json)
     found: list[dict[str, Any]] = run.json["rows"]
     return found
 
@@ -342,7 +341,7 @@ def test_baseline_there_and_back(cli: Cli, repo: Path) -> None:
     assert "no such baseline" in cli("check").err
     run = cli("check", "--update-baseline")
     assert (run.code, "wrote 'b.json'" in run.err) == (0, True)
-    jsonschema.validate(json.loads((repo / "b.json").read_text()), schemas.build("check"))
+    schema("check").validate(json.loads((repo / "b.json").read_text()))
     before = (repo / "b.json").read_bytes()
     assert cli("check", "--update-baseline").code == 0
     assert (repo / "b.json").read_bytes() == before
@@ -407,14 +406,13 @@ def test_what_does_not_fit_fails_with_its_reason(cli: Cli, repo: Path) -> None:
 def test_examples_follow_the_schema_of_budgets() -> None:
     import tomllib
 
-    schema = schemas.build("budget")
     for name in ("llmcost.toml", "growth.toml"):
         data = tomllib.loads((EXAMPLE / name).read_text("utf-8"))
-        jsonschema.validate(json.loads(json.dumps(data, default=str)), schema)
+        schema("budget").validate(json.loads(json.dumps(data, default=str)))
     budgets: list[Any] = [[{"scenario": "x", "max_totl_usd": 1}], [{"max_total_usd": 1}], [], {}, 1]
     for wrong in ({"budget": said} for said in budgets):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(wrong, schema)
+            schema("budget").validate(wrong)
 
 
 def test_a_hostile_file_name_stays_on_its_line(cli: Cli, repo: Path) -> None:

@@ -6,14 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from llmcost import schemas
-from tests.conftest import Cli
+from tests.conftest import Cli, schema
 
 OWN = "tests/data/own-or-buy.toml"
-SCHEMA = schemas.build("compare")
 ASKED: dict[str, list[str]] = {
     "pairs": [OWN],
     "cross": [OWN, "--cross", "requests"],
@@ -28,7 +25,7 @@ ASKED: dict[str, list[str]] = {
 def test_json_is_what_the_schema_says(cli: Cli, name: str) -> None:
     run = cli("compare", *ASKED[name], "--json")
     assert run.code == 0, run.err
-    jsonschema.validate(json.loads(run.out), SCHEMA)
+    schema("compare").validate(json.loads(run.out))
     assert cli("compare", *ASKED[name], "--format", "markdown" if name == "cross" else "csv").code == 0
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 import tomllib
 from typing import Any
 
-import jsonschema
 import pytest
 
-from llmcost import schemas
-from tests.conftest import ROOT, Cli
+from tests.conftest import ROOT, Cli, schema
 
 GIB = 2.0**30
 
 
 def answer(cli: Cli, *args: str) -> Any:
     run = cli("fit", *args, "--json")
-    jsonschema.validate(run.json, schemas.build("fit"))
+    schema("fit").validate(run.json)
     return run
 
 

@@ -6,16 +6,14 @@ import math
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from llmcost import schemas
 from llmcost.catalog import Catalog
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.training.plan import Run, read_run
 from llmcost.keys import TRAIN
 from llmcost.scenario import resolve
-from tests.conftest import Cli
+from tests.conftest import Cli, schema
 
 GIB = 2.0**30
 QLORA = ("-m", "llama-3.1-8b", "--method", "qlora", "-H", "rtx4090", "--gpus", "1", "--seq-len", "4096")
@@ -23,7 +21,7 @@ QLORA = ("-m", "llama-3.1-8b", "--method", "qlora", "-H", "rtx4090", "--gpus", "
 
 def answer(cli: Cli, *args: str) -> Any:
     run = cli("fit", *args, "--json")
-    jsonschema.validate(run.json, schemas.build("fit"))
+    schema("fit").validate(run.json)
     return run
 
 

@@ -6,17 +6,15 @@ import math
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import numpy as np
 import pytest
 
-from llmcost import schemas
 from llmcost.engine.serving.operating_point import Layout, Precision
 from llmcost.engine.serving.sizes import Sizes
 from llmcost.estimate.asking.values import ServingNumbers
 from llmcost.estimate.fleet.sizing import Fleet
 from llmcost.estimate.serving.replicas.sizes import cheapest
-from tests.conftest import Cli
+from tests.conftest import Cli, schema
 
 SERVE = (
     *("serve", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--dtype", "fp8", "--isl", "1000", "--osl", "300"),
@@ -28,7 +26,7 @@ BUSY = (*SERVE, "--requests", "50M/day", "--price", "2/h")
 def asked(cli: Cli, *args: str) -> dict[str, Any]:
     run = cli(*args, "--json")
     assert run.code == 0, run.err
-    jsonschema.validate(run.json, schemas.build(args[0]))
+    schema(args[0]).validate(run.json)
     found: dict[str, Any] = run.json
     return found
 

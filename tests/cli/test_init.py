@@ -50,7 +50,7 @@ def test_editors_find_the_schemas_and_the_files_follow_them(goal: str, cli: Cli)
         first = path.read_text("utf-8").splitlines()[0]
         schema = json.loads((path.parent / first.removeprefix("#:schema ")).read_text("utf-8"))
         said = tomllib.loads(path.read_text("utf-8"))
-        jsonschema.validate(json.loads(json.dumps(said, default=str)), schema)
+        jsonschema.Draft202012Validator(schema).validate(json.loads(json.dumps(said, default=str)))
 
 
 def test_answers_come_from_a_pipe_and_what_ends_early_takes_the_usual(cli: Cli) -> None:

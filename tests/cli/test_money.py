@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import jsonschema
 import pytest
 
-from llmcost import schemas
-from tests.conftest import Cli
+from tests.conftest import Cli, schema
 
 RUN = ("train", "--gpu-hours", "1M", "--gpus", "1024", "--hardware", "h100-sxm", "--price", "2/h")
 BOUGHT = ("train", "--gpu-hours", "1M", "--gpus", "1024", "--hardware", "h100-sxm")
@@ -17,7 +15,7 @@ SIDES = ("--cost-per-request", "0.05", "--requests", "10M/day")
 @pytest.mark.parametrize("definition", ["rental", "amortised"])
 def test_definition_and_scope_are_always_told(cli: Cli, definition: str, scope: str) -> None:
     run = cli(*BOUGHT, "--cost-definition", definition, "--scope", scope, "--json")
-    jsonschema.validate(run.json, schemas.build("train"))
+    schema("train").validate(run.json)
     result = run.json["result"]
     assert (result["cost_definition"], result["scope"]) == (definition, scope)
     assert result["total_usd"] == result["run_usd" if scope == "run" else "program_usd"]

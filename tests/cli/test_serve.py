@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from llmcost import schemas
-from tests.conftest import Cli
+from tests.conftest import Cli, schema
 
 FIXED = ("serve", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "1000", "--osl", "200")
 OPEN = FIXED[:5]
@@ -19,7 +17,7 @@ LOAD = ("--requests", "20M/day", "--tpot", "50ms")
 def result(cli: Cli, *args: str) -> dict[str, Any]:
     run = cli(*args, "--json")
     assert run.code == 0, run.err
-    jsonschema.validate(run.json, schemas.build("serve"))
+    schema("serve").validate(run.json)
     found: dict[str, Any] = run.json["result"]
     return found
 

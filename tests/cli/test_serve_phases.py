@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import jsonschema
 import pytest
 
-from llmcost import schemas
-from tests.conftest import Cli
+from tests.conftest import Cli, schema
 
 LLAMA = ("serve", "-m", "llama-3.1-70b", "-H", "h100-sxm", "--dtype", "fp8")
 LENGTHS = ("--isl", "1000", "--osl", "500")
@@ -18,7 +16,7 @@ DEEPSEEK = ("serve", "-m", "deepseek-v3", "-H", "h100-sxm")
 def answer(cli: Cli, *args: str) -> dict[str, Any]:
     run = cli(*args, "--json")
     assert run.code == 0, run.err
-    jsonschema.validate(run.json, schemas.build("serve"))
+    schema("serve").validate(run.json)
     found: dict[str, Any] = run.json
     return found
 

@@ -14,18 +14,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pyarrow.parquet as pq
 import pytest
 
-from llmcost import schemas
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
 from llmcost.estimate.sweep import grid as grids
 from llmcost.estimate.sweep import places, sweep
 from llmcost.estimate.sweep.work import Made, Work, here
 from llmcost.scenario import resolve
-from tests.conftest import Cli
+from tests.conftest import Cli, schema
 
 BASE = "--model llama-3.1-8b --hardware h100-sxm"
 QUESTIONS = [
@@ -61,7 +59,7 @@ def test_a_row_is_what_the_command_answers(cli: Cli, tmp_path: Path, engine: str
     path = tmp_path / "grid.parquet"
     done = cli("sweep", *words(text, varied), "--engine", engine, "-o", str(path), "--json")
     assert done.code == 0, done.err
-    jsonschema.validate(done.json, schemas.build("sweep"))
+    schema("sweep").validate(done.json)
     points = rows(path)
     keys = [axis.name for axis in grids.axes(varied.split())]
     assert len(points) == math.prod(len(axis.values) for axis in grids.axes(varied.split()))

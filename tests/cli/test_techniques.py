@@ -7,13 +7,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from llmcost import api, schemas
+from llmcost import api
 from llmcost.catalog import Catalog
 from llmcost.keys.techniques import TECHNIQUES
-from tests.conftest import Cli
+from tests.conftest import Cli, schema
 
 BASE = ("--model", "llama-3.1-70b", "--hardware", "h100-sxm", "--isl", "1000", "--osl", "500")
 TRAFFIC = ("--requests", "1M/day")
@@ -26,7 +25,7 @@ STEPS = [
 def answer(cli: Cli, *args: str) -> Any:
     run = cli("serve", *args, "--json")
     assert run.code == 0, run.err
-    jsonschema.validate(run.json, schemas.build("serve"))
+    schema("serve").validate(run.json)
     return run.json
 
 

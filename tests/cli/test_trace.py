@@ -5,12 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import jsonschema
 import numpy as np
 import pytest
 
-from llmcost import schemas
-from tests.conftest import Cli
+from tests.conftest import Cli, schema
 
 SERVE = ("serve", "--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--json")
 
@@ -32,7 +30,7 @@ def week(folder: Path) -> Path:
 def test_a_log_of_weeks(cli: Cli, tmp_path: Path) -> None:
     run = cli("trace", str(week(tmp_path)), "--json")
     assert run.code == 0, run.err
-    jsonschema.validate(run.json, schemas.build("trace"))
+    schema("trace").validate(run.json)
     result, arrays = run.json["result"], run.json
     assert result["requests_seen"] == 3 * (6 * 250 + 125)
     assert result["peak_to_average_seen"] == pytest.approx(20 / (250 / 24), rel=0.01)

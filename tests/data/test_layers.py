@@ -184,7 +184,9 @@ def test_only_the_command_line_prints_exits_or_reads_the_environment(path: Path)
     nodes = list(ast.walk(ast.parse(path.read_text("utf-8"))))
     used = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}  # not a field of that name
     assert not used & {"print", "input", "exit", "quit"}
-    attributes = {ast.unparse(n) for n in nodes if isinstance(n, ast.Attribute)}
+    attributes = {
+        f"{n.value.id}.{n.attr}" for n in nodes if isinstance(n, ast.Attribute) and isinstance(n.value, ast.Name)
+    }
     assert not attributes & {"os.environ", "sys.exit", "sys.stdout", "sys.stderr", "sys.argv"}
 
 

@@ -11,20 +11,16 @@ import json
 import os
 import tempfile
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
-from typing import Any
 
-import jsonschema
 import pytest
 from hypothesis import given, note
 from hypothesis import strategies as st
 
-from llmcost import schemas
 from llmcost.cli import main
 from llmcost.keys import COMPARE, CROSSOVER, FIT, KEYS, Key, all_keys
 from llmcost.keys.memory import FITTING
-from tests.conftest import ROOT, examples
+from tests.conftest import ROOT, examples, schema
 
 FEW = examples(2)
 SUBJECTS = {
@@ -51,11 +47,6 @@ SUPPLY = ["", "--commitment owned", "--commitment electricity", "--commitment sp
           "--energy-per-request 3Wh", "--tokens-per-second 2000/s", "--price 2/h"]  # fmt: skip
 ODD = ["", " ", "0", "-1", "1", "1e-300", "1e300", "nan", "inf", "none", "1..2", "2..1", "0..0", "50%", "101%", "1.5", "8x7B",
        "70GB", "5m", "2026-02-30", "a,b", "=1+1", "\u202e", "\ufffe", "\U000e0041", "'", '"', "[x]", "../..", "1/0", "9" * 400]  # fmt: skip
-
-
-@cache
-def schema(command: str) -> Any:
-    return jsonschema.Draft202012Validator(schemas.build(command))
 
 
 def ran(words: list[str]) -> tuple[int, str, str]:
