@@ -336,6 +336,9 @@ class TrainingStack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     kin: Name | None = None  # the framework whose constants it is drawn toward
     year: Whole | None = None  # of the release that these defaults describe
     context_parallel: bool = False
+    # PyTorch's caching allocator, its expandable segments, or a compiler's or a vendor's own
+    segments: Literal["fixed", "expandable", "none"] = "fixed"
+    ulysses: bool = False  # sequence parallelism by all-to-alls: each rank attends to whole sequences of some heads
     expert_parallel: bool = False
 
 

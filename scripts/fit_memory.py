@@ -12,6 +12,7 @@ import argparse
 import csv
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.peak import Keeping, Memory, Trained, training_memory
 from llmcost.errors import LlmcostError
-from llmcost.estimate.training.kept import SHARDED
+from llmcost.estimate.training.kept import POOL, SHARDED, kept_by
 from llmcost.estimate.validate.memory_score import LIKELY, TRAINING, ran, reported
 from llmcost.estimate.validate.memory_training_rows import Case, case, optimizer_of
 from scripts import tables
@@ -57,6 +58,7 @@ class Known(NamedTuple):
     micro_batches: Array
     shown: Array
     told: Array  # 0 allocated, 1 reserved, 2 of the driver
+    own_segments: Array  # 1 where the stack's constants are of expandable segments
     own_step: Array  # whether the optimizer's step is the stack's own: a row that names an optimizer has another
 
     def some(self, rows: Array) -> Known:
@@ -69,7 +71,8 @@ class Known(NamedTuple):
         return Known(
             [self.cases[i] for i in chosen], [self.sources[i] for i in chosen], self.peak[rows], self.ran[rows],
             of(Shape, self.shape), of(Layout, self.layout), of(Trained, self.trained), of(Keeping, self.keeping),
-            self.seq_len[rows], self.micro_batches[rows], self.shown[rows], self.told[rows], self.own_step[rows],
+            self.seq_len[rows], self.micro_batches[rows], self.shown[rows], self.told[rows], self.own_segments[rows],
+            self.own_step[rows],
         )  # fmt: skip
 
     def memory(self, keeping: Keeping) -> Memory:
@@ -114,7 +117,8 @@ def known(paths: Sequence[Path]) -> Known:
         stacked(Layout, [c.layout for c in cases]), stacked(Trained, [c.trained for c in cases]),
         stacked(Keeping, [c.keeping for c in cases]), np.array([c.seq_len for c in cases]),
         np.array([c.micro_batches for c in cases]), np.array([float(c.machine.shown_bytes) for c in cases]),
-        np.array(told), np.array(own, dtype=float),
+        np.array(told), np.array([float(kept_by(catalog, c.stack, False).expandable) for c in cases]),
+        np.array(own, dtype=float),
     )  # fmt: skip
 
 
@@ -156,7 +160,18 @@ def keeping_at(at: Known, what: Model, theta: Array) -> Keeping:
             fields[field.removeprefix(SHARDED)][sharded] = value
         else:
             fields[field][:] = min(value, 1.0) if field == "cached" else value
+    for name, (least, most) in pool_limits().items():
+        more = np.asarray(at.keeping.expandable) - at.own_segments
+        fields[name] = np.where(more > 0, np.minimum(fields[name], most), fields[name])
+        fields[name] = np.where(more < 0, np.maximum(fields[name], least), fields[name])
     return Keeping(**fields)
+
+
+@cache
+def pool_limits() -> dict[str, tuple[float, float]]:
+    """The least of fixed segments and the most of expandable ones, for runs whose stack starts with the other kind."""
+    rows = {row["name"]: row for row in Catalog().table("memory", "allocators")}
+    return {name: (float(rows["fixed"][name]), float(rows["expandable"][name])) for name in POOL}
 
 
 def fitted(at: Known, what: Model, weights: Array) -> Array:

@@ -15,5 +15,6 @@ FITTING = (  # keys of `llmcost fit`: they change what has to fit, or how fast i
     "tp", "pp", "dp", "ep", "memory_fraction", "fit_confidence", "memory_scale", "calibration",
     # of training, with a method
     "method", "lora_rank", "adapted", "teacher", "reward_model", "seq_len", "global_batch_tokens", "micro_batch", "vpp",
-    "cp", "zero", "recompute", "optimizer", "loss_kernel", "offload", "attention",
+    "cp", "sp", "zero", "recompute", "optimizer", "loss_kernel", "offload", "expandable_segments",
+    "attention",
 )  # fmt: skip

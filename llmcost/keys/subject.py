@@ -32,6 +32,7 @@ KEYS = (
         (SERVE, CROSSOVER)),
     Key("vpp", "whole", "Layout", "virtual stages per pipeline stage", (TRAIN, CROSSOVER)),
     Key("cp", "whole", "Layout", "context-parallel ranks", (TRAIN, CROSSOVER)),
+    Key("sp", "whole", "Layout", "ranks that split sequences by Ulysses (sequence_parallel_size)", (TRAIN, CROSSOVER)),
     Key("zero", "choice", "Layout", "ZeRO stage", (TRAIN, CROSSOVER), choices=ZERO),
     Key("micro_batch", "whole", "Layout", "sequences per micro-batch", (TRAIN, CROSSOVER)),
     Key("recompute", "choice", "Layout", "activation recomputation", (TRAIN, CROSSOVER), choices=RECOMPUTE),

@@ -14,6 +14,7 @@ OPTIMIZERS = (
     "adamw", "adamw-bf16", "adamw-8bit", "paged-8bit", "adafactor", "muon", "sgd", "in-backward",
 )  # fmt: skip
 LOSSES = ("plain", "chunked", "fused")
+SEGMENTS = ("no", "yes")
 OFFLOADS = ("none", "activations", "optimizer", "weights")
 ADAPTED = ("q,v", "attention", "all-linear", "+embeddings")
 FP8_RECIPES = ("tensorwise", "rowwise")
@@ -30,6 +31,8 @@ KEYS = (
     Key("optimizer", "choice", "Training", "whose states are held", (TRAIN, CROSSOVER), choices=OPTIMIZERS),
     Key("loss_kernel", "choice", "Training", "how the loss holds its logits", (TRAIN, CROSSOVER), choices=LOSSES),
     Key("offload", "choice", "Training", "what the host holds", (TRAIN, CROSSOVER), choices=OFFLOADS),
+    Key("expandable_segments", "choice", "Training", "whether PyTorch's allocator keeps expandable segments "
+        "(PYTORCH_CUDA_ALLOC_CONF)", (TRAIN, CROSSOVER), choices=SEGMENTS),
     Key("teacher", "models", "Training", "model that is distilled (distill)", (TRAIN, CROSSOVER)),
     Key("rollout_tokens", "count", "Training", "tokens generated (rl): 2B", (TRAIN, CROSSOVER), ranged=True),
     Key("reward_model", "models", "Training", "model that scores rollouts (rl)", (TRAIN, CROSSOVER)),

@@ -56,7 +56,7 @@ UNLABELLED = (
     "p95_at_price",
 )  # columns whose unit depends on the question: JSON and CSV only
 NOT_RENTED = ("owned", "electricity")  # commitments under which nothing is rented
-RANKS = ("tp", "pp", "vpp", "dp", "cp", "ep")
+RANKS = ("tp", "pp", "vpp", "dp", "cp", "sp", "ep")
 
 
 class Figure(NamedTuple):

@@ -48,6 +48,7 @@ TERMS = (
     Term("pp", "pipeline parallel", "whole", "Stages that split the layers", "stages", also="PP"),
     Term("dp", "data parallel", "whole", "Replicas that split the batch", "ranks", also="DP"),
     Term("cp", "context parallel", "whole", "Ranks that split the sequence", "ranks", also="CP, ring attention"),
+    Term("sp", "sequence parallel", "whole", "Ranks that split the sequence by Ulysses: attention works on whole sequences of some heads", "ranks", also="SP, Ulysses, sequence_parallel_size"),
     Term("ep", "expert parallel", "whole", "Ranks that split the experts", "ranks", also="EP"),
     Term("vpp", "virtual stages", "whole", "Virtual stages of each pipeline rank", "stages", "v", "interleaved pipeline"),
     Term("recompute", "recomputation", "text", "Activations computed again in the backward pass: none, selective (attention) or full", also="activation checkpointing"),

@@ -28,7 +28,7 @@ COLUMNS = {
     "training": Columns(
         ("measured_step_s",),
         (_MODEL, "hardware_id", "n_gpus", "seq_len", "global_batch_seqs"),
-        ("precision_id", "micro_batch", "tp", "pp", "dp", "cp", "ep", "vpp", "zero", "recompute_id", "framework_id",
+        ("precision_id", "micro_batch", "tp", "pp", "dp", "cp", "sp", "ep", "vpp", "zero", "recompute_id", "framework_id",
          "year", "method", "lora_rank", "adapted", "weight_bits", "packed", "compiled", "offload", "optimizer",
          "expert_kernels"),
     ),
@@ -43,8 +43,8 @@ COLUMNS = {
         ("kv_tokens", "weights_gib", "peak_gib", "peak_memory_gb", "verdict", "fits"),
         (_MODEL, "hardware_id", "engine and weight_precision, or method and seq_len"),
         ("hardware", "engine_version", "kv_dtype", "mem_fraction", "max_model_len", "max_num_seqs", "max_batched_tokens", "n_gpus", "tp",
-         "pp", "dp", "ep", "cp", "vpp", "framework", "micro_batch", "recompute", "zero", "precision", "optimizer", "loss",
-         "offload", "lora_rank", "how_measured"),
+         "pp", "dp", "ep", "cp", "sp", "vpp", "framework", "micro_batch", "recompute", "zero", "precision", "optimizer", "loss",
+         "offload", "lora_rank", "expandable_segments", "how_measured"),
     ),
 }  # fmt: skip
 

@@ -16,15 +16,15 @@ from tests.conftest import Cli, validation_rows, written
 INPUTS = {
     "training": (
         "id model_id n_params_total n_params_active n_layers d_model n_heads n_kv_heads d_head d_ff ffn_gated vocab "
-        "moe_experts moe_topk hardware_id n_gpus precision_id seq_len global_batch_seqs micro_batch tp pp dp cp ep vpp "
+        "moe_experts moe_topk hardware_id n_gpus precision_id seq_len global_batch_seqs micro_batch tp pp dp cp sp ep vpp "
         "recompute_id zero zero_shard_group framework_id year method lora_rank adapted weight_bits packed compiled "
         "offload optimizer expert_kernels measured_step_s"
     ),
     "memory": (
-        "id model_id n_layers d_model n_heads n_kv_heads d_ff vocab hardware_id hardware n_gpus tp pp dp ep cp vpp engine "
+        "id model_id n_layers d_model n_heads n_kv_heads d_ff vocab hardware_id hardware n_gpus tp pp dp ep cp sp vpp engine "
         "engine_version weight_precision kv_dtype mem_fraction max_model_len max_num_seqs max_batched_tokens framework "
-        "method seq_len micro_batch recompute zero precision optimizer loss offload lora_rank how_measured "
-        "kv_tokens weights_gib peak_gib peak_memory_gb verdict fits and"
+        "method seq_len micro_batch recompute zero precision optimizer loss offload lora_rank expandable_segments "
+        "how_measured kv_tokens weights_gib peak_gib peak_memory_gb verdict fits and"
     ),
     "runs": "id model_id params_total params_active tokens hardware_id n_gpus precision seq_len gpu_hours",
     "serving": (

@@ -40,6 +40,16 @@ def test_lora_is_4n_and_6n_with_full_recomputation(cli: Cli) -> None:
     assert result["hardware_flops"] == pytest.approx(1e9 * (model + again), rel=1e-9)
 
 
+def test_embedding_and_head_are_trained_whole_beside_adapters(cli: Cli) -> None:
+    """2 x 128,256 x 8,192 more parameters with gradients and states; the head adds the gradient of its weights, 2 FLOPs each."""
+    asked = (*SEVENTY, "--method", "lora", "--recompute", "full")
+    plain, more = (cli(*asked, "--adapted", where, "--json") for where in ("all-linear", "+embeddings"))
+    assert plain.code == more.code == 0, more.err
+    added = more.json["result"]["flops_per_token"] - plain.json["result"]["flops_per_token"]
+    assert added == pytest.approx(2 * HEAD, rel=1e-6)
+    assert more.json["inputs"]["trained_embedding_params"]["value"] == 2 * 128_256 * 8_192
+
+
 @pytest.mark.parametrize(("method", "model", "hardware"), [("full", 6.0, 8.0), ("lora", 4.0, 6.0), ("qlora", 4.0, 6.0)])
 def test_counts_alone_give_the_rules(cli: Cli, method: str, model: float, hardware: float) -> None:
     # adapters of rank 16 are 0.3 % of 70B: 6 of them add 0.02 to 4N

@@ -15,9 +15,11 @@ from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape, shape_of
 from llmcost.engine.training.calibration import SHARED, Calibration
 from llmcost.engine.training.campaign import Campaign, exponents, overhead
+from llmcost.engine.training.flops import training_flops_of
 from llmcost.engine.training.goodput import goodput
 from llmcost.engine.training.layouts import footprint
 from llmcost.engine.training.memory import Layout, activation_bytes
+from llmcost.engine.training.methods import trained_ends
 from llmcost.engine.training.micro_batch import BF16, Run, Work, per_micro_batch
 from llmcost.engine.training.peak import Habits, Keeping, Memory, Trained, training_memory
 from llmcost.engine.training.step import Step, step
@@ -113,6 +115,42 @@ def test_context_parallel_rings_pass_keys_and_values_three_times() -> None:
     """
     passed = 3 * 0.75 * 2 * (2 * 256 * 2) * 8192 / LINK
     assert float(work(seq_len=8192.0, cp=4.0).context_parallel) == pytest.approx(passed)
+
+
+def test_ulysses_swaps_queries_keys_values_and_outputs_forward_and_backward() -> None:
+    """Arxiv 2309.14509, section 3.2: all-to-alls of queries, keys, values before attention and of outputs after it.
+
+    A rank of four has 2,048 of 8,192 tokens. Of a token 1,024 each of queries and outputs, and 2 x 256 of keys and values
+    to two ranks that share each of two heads (arXiv 2506.13996, section 3.2.1); 2 bytes, 2 layers, 3/4 pass the link.
+    """
+    passed = 2 * 0.75 * 2 * 2048 * 2 * (2 * 1024 + 2 * (2 * 256)) / LINK
+    assert float(work(seq_len=8192.0, sp=4.0).context_parallel) == pytest.approx(passed)
+    # of two ranks each keeps a head of its own: 4,096 tokens, half of them pass
+    alone = 2 * 0.5 * 2 * 4096 * 2 * (2 * 1024 + 2 * 256) / LINK
+    assert float(work(seq_len=8192.0, sp=2.0).context_parallel) == pytest.approx(alone)
+
+
+def test_ulysses_shares_out_activations_logits_and_states() -> None:
+    """Four ranks hold a quarter of the tokens, and as ZeRO-3 a quarter of the weights."""
+    whole, split = held(), held(sp=4.0, zero=3.0)
+    for part in ("activations_bytes", "logits_bytes", "weights_bytes", "optimizer_bytes"):
+        assert float(getattr(split, part)) == pytest.approx(float(getattr(whole, part)) / 4)
+
+
+def test_trained_ends_have_states_and_the_gradient_of_a_head() -> None:
+    """A copy of embedding and of head, 2 x 1,000 x 1,024, at 16 bytes beside 5,000 adapter parameters; 2 FLOPs a weight.
+
+    PEFT copies both, also where they are tied (huggingface/peft#1750): `modules_to_save`.
+    """
+    ends = 2 * V * D
+    assert float(trained_ends(DENSE)) == float(trained_ends(DENSE._replace(params_total=LAYERS + V * D))) == ends
+    run = Run(S, 8.0, BF16, adapters=5000.0, ends=ends, memory=Habits(BARE, BARE))
+    assert float(footprint(DENSE, MACHINE, ONE, run).optimizer_bytes) == pytest.approx(16 * (5000 + ends))
+    more = training_flops_of(DENSE, S, 0.0, 5000.0, ends).model - training_flops_of(DENSE, S, 0.0, 5000.0).model
+    assert float(more) == pytest.approx(2 * V * D)
+    reduced = [step(DENSE, MACHINE, ONE._replace(dp=8.0), run._replace(ends=e), IDEAL) for e in (0.0, ends)]
+    shares = [float(s.optimizer_seconds) for s in reduced]
+    assert shares[1] / shares[0] == pytest.approx((5000 + ends) / 5000)
 
 
 def test_elementwise_traffic_by_hand() -> None:

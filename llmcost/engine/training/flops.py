@@ -67,7 +67,9 @@ def training_flops(params: Num, attention: Num = 0.0, recomputed: Num = 0.0, hea
     return TokenFlops(model, model + recomputed * forward_flops(params - head, attention))
 
 
-def training_flops_of(shape: Shape, seq_len: Num, recomputed: Num = 0.0, adapters: Num = 0.0) -> TokenFlops:
+def training_flops_of(
+    shape: Shape, seq_len: Num, recomputed: Num = 0.0, adapters: Num = 0.0, ends: Num = 0.0
+) -> TokenFlops:
     """`training_flops` of an architecture, with attention over causal sequences [FLOP].
 
     Parameters
@@ -80,6 +82,8 @@ def training_flops_of(shape: Shape, seq_len: Num, recomputed: Num = 0.0, adapter
         As in `training_flops`.
     adapters : float or array
         Adapter parameters beside frozen weights; 0: every weight is trained [-].
+    ends : float or array
+        Parameters of embedding and head that are trained whole beside the adapters, half of them in the head [-].
 
     Source: as `training_flops` and `adapter_training_flops`.
 
@@ -96,21 +100,22 @@ def training_flops_of(shape: Shape, seq_len: Num, recomputed: Num = 0.0, adapter
     given = (attention, recomputed, np.nan_to_num(shape.head_params))
     full, beside = (
         training_flops(shape.params_matmul, *given),
-        adapter_training_flops(shape.params_matmul, adapters, *given),
+        adapter_training_flops(shape.params_matmul, adapters, *given, ends / 2.0),
     )
     frozen = np.asarray(adapters) > 0
     return TokenFlops(*[np.where(frozen, b, f) for b, f in zip(beside, full, strict=True)])
 
 
 def adapter_training_flops(
-    params: Num, adapters: Num, attention: Num = 0.0, recomputed: Num = 0.0, head: Num = 0.0
+    params: Num, adapters: Num, attention: Num = 0.0, recomputed: Num = 0.0, head: Num = 0.0, trained_head: Num = 0.0
 ) -> TokenFlops:
     r"""LoRA and QLoRA, per token: frozen weights have no weight gradient [FLOP].
 
-    .. math:: F = 4N + 6 N_a + 3A,\quad H = F + r(2(N - N_{head}) + 2N_a + A)
+    .. math:: F = 4N + 6 N_a + 2 N_h + 3A,\quad H = F + r(2(N - N_{head}) + 2N_a + A)
 
     Forward 2N, gradient of the activations 2N; only the adapters add the 2 N_a of their own gradients. QLoRA adds the
-    conversion of 4-bit weights, elementwise work that is not counted in FLOPs.
+    conversion of 4-bit weights, elementwise work that is not counted in FLOPs. A head that is trained whole adds the
+    gradient of its weights, an embedding only writes rows.
 
     Parameters
     ----------
@@ -118,6 +123,8 @@ def adapter_training_flops(
         Frozen parameters N and adapter parameters N_a per token [-].
     attention, recomputed, head
         As in `training_flops`.
+    trained_head : float or array
+        Parameters N_h of a head that is trained whole [-].
 
     Source: Hu et al. 2021, "LoRA", arXiv 2106.09685, section 4.2; Dettmers et al. 2023, "QLoRA", arXiv 2305.14314.
 
@@ -128,5 +135,5 @@ def adapter_training_flops(
     >>> [float(x) / 1e9 for x in adapter_training_flops(70e9, 0.0, recomputed=1.0)]
     [280.0, 420.0]
     """
-    model = 4.0 * params + 6.0 * adapters + 3.0 * attention
+    model = 4.0 * params + 6.0 * adapters + 2.0 * trained_head + 3.0 * attention
     return TokenFlops(model, model + recomputed * (2.0 * (params - head) + 2.0 * adapters + attention))

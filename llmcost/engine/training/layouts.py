@@ -69,7 +69,7 @@ def divisors(n: float, most: float = np.inf) -> list[int]:
 
 
 def _options(shape: Shape, machine: Machine, n: float, run: Run, fixed: Mapping[str, float]) -> list[list[float]]:
-    """Values to try for tp, pp, vpp, cp, ep, etp, zero, micro_batch and recompute."""
+    """Values to try for tp, pp, vpp, cp, ep, etp, zero, micro_batch, recompute and sp."""
     domain = float(np.nan_to_num(machine.scale_up_domain, nan=8.0))
     moe = float(shape.n_experts) > 0
     free: dict[str, list[float]] = {
@@ -82,6 +82,7 @@ def _options(shape: Shape, machine: Machine, n: float, run: Run, fixed: Mapping[
         "zero": [0.0, 1.0, 3.0],
         "micro_batch": [float(b) for b in MICRO_BATCHES if b % run.together == 0],
         "recompute": [float(NONE), float(SELECTIVE), PARTIAL],
+        "sp": [1.0],  # a choice of the user's, as people make it
     }
     return [[float(fixed[name])] if name in fixed else values for name, values in free.items()]
 
@@ -95,10 +96,10 @@ def layouts(
 ) -> Layout:
     """All valid layouts on `n_gpus` accelerators, as arrays.
 
-    Valid: tp x pp x dp x cp = n; heads divide by tp, experts by ep; the batch divides into replicas and micro-batches;
-    virtual stages hold whole layers (up to three may be missing at the ends, for embedding and head) and need
-    micro-batches in rounds of pp, or at least two rounds. `recompute` 1.5 stands for as many fully recomputed layers
-    as memory asks for.
+    Valid: tp x pp x dp x cp x sp = n; heads divide by tp x sp, experts by ep; the batch divides into replicas and
+    micro-batches; virtual stages hold whole layers (up to three may be missing at the ends, for embedding and head) and
+    need micro-batches in rounds of pp, or at least two rounds. `recompute` 1.5 stands for as many fully recomputed
+    layers as memory asks for.
 
     Parameters
     ----------
@@ -123,26 +124,30 @@ def layouts(
     given = dict(fixed or {})
     options = _options(shape, machine, n_gpus, run, given)
 
-    def whole(tp: Array, pp: Array, cp: Array, etp: Array) -> tuple[Array, Array]:
-        dp = np.full_like(tp, given["dp"]) if "dp" in given else n_gpus / (tp * pp * cp)
+    def whole(tp: Array, pp: Array, sequence: Array, etp: Array) -> tuple[Array, Array]:
+        dp = np.full_like(tp, given["dp"]) if "dp" in given else n_gpus / (tp * pp * sequence)
         return dp, np.where(etp == 0, tp, etp)
 
     # an open grid: each test works on the few axes it names, not on every combination of all nine
-    tp, pp, vpp, cp, ep, etp, zero, micro, recompute = grid = np.ix_(*options)
-    dp, wide = whole(tp, pp, cp, etp)
+    tp, pp, vpp, cp, ep, etp, zero, micro, recompute, sp = grid = np.ix_(*options)
+    split = cp * sp
+    dp, wide = whole(tp, pp, split, etp)
     rounds = run.global_batch / (dp * micro)
     good = np.asarray((dp == np.floor(dp)) & (dp >= 1))
-    good = good & ((tp * pp * cp * dp == n_gpus) | ({"tp", "pp", "cp", "dp"} <= set(given)))
+    good = good & ((tp * pp * split * dp == n_gpus) | ({"tp", "pp", "cp", "dp"} <= set(given)))
+    good = good & ((sp == 1) | (shape.n_heads % (tp * sp) == 0))
     good = good & ((rounds >= 1) & (rounds == np.floor(rounds)) | ("micro_batch" in given))
-    good = good & (("ep" in given) | ((tp * cp * dp) % (ep * wide) == 0))
-    good = good & (("etp" in given) | (wide == 1) | ((ep * wide <= tp * cp * dp) & (tp > 1) & (etp == 0)))
+    good = good & (("ep" in given) | ((tp * split * dp) % (ep * wide) == 0))
+    good = good & (("etp" in given) | (wide == 1) | ((ep * wide <= tp * split * dp) & (tp > 1) & (etp == 0)))
     good = good & (("zero" in given) | (zero < 3) | (pp == 1))
     good = good & (("vpp" in given) | _interleaves(shape, pp, vpp, rounds))
     found = np.nonzero(np.broadcast_to(good, [len(values) for values in options]))
-    tp, pp, vpp, cp, ep, etp, zero, micro, recompute = (axis.ravel()[at] for axis, at in zip(grid, found, strict=True))
-    dp, wide = whole(tp, pp, cp, etp)
+    tp, pp, vpp, cp, ep, etp, zero, micro, recompute, sp = (
+        axis.ravel()[at] for axis, at in zip(grid, found, strict=True)
+    )
+    dp, wide = whole(tp, pp, cp * sp, etp)
     shard = np.full_like(tp, given.get("shard", 0.0))
-    return Layout(tp, pp, vpp, dp, cp, ep, wide, zero, shard, micro, recompute)
+    return Layout(tp, pp, vpp, dp, cp, ep, wide, zero, shard, micro, recompute, sp)
 
 
 def _interleaves(shape: Shape, pp: Array, vpp: Array, rounds: Array) -> npt.NDArray[np.bool_]:
@@ -171,7 +176,7 @@ def footprint(shape: Shape, machine: Machine, layout: Layout, run: Run) -> Memor
     lay = layout
     micro = np.maximum(1.0, run.global_batch / (lay.dp * lay.micro_batch))
     narrow = ((np.asarray(run.precision) >= FP8) & ~np.isnan(machine.fp8_flops)).astype(float)
-    trained = Trained(run.adapters, np.asarray(run.weight_bits) / 8.0, 1.0 - np.asarray(run.unfused), narrow)
+    trained = Trained(run.adapters + run.ends, np.asarray(run.weight_bits) / 8.0, 1.0 - np.asarray(run.unfused), narrow)
     held = training_memory(shape, lay, run.seq_len, micro, run.memory.of(lay.zero), trained)
     return held.within(machine.shown_bytes)
 

@@ -20,12 +20,18 @@ class Layout(NamedTuple):
     vpp: Num  # virtual stages per device
     dp: Num  # data parallel replicas of the attention part
     cp: Num  # context parallel
-    ep: Num  # expert parallel, inside tp x cp x dp
+    ep: Num  # expert parallel, inside tp x cp x sp x dp
     etp: Num  # tensor parallel inside one expert
     zero: Num  # 0..3: what the data-parallel ranks share
-    shard: Num  # ranks that share it (0: all data and context parallel ranks)
+    shard: Num  # ranks that share it (0: all that hold the same weights)
     micro_batch: Num  # sequences
     recompute: Num  # NONE, SELECTIVE, FULL; in between, the share of layers fully recomputed is recompute - SELECTIVE
+    sp: Num = 1.0  # Ulysses: sequences are split, and attention works on whole ones of some heads
+
+    @property
+    def sequence_ranks(self) -> Num:
+        """Ranks that share a sequence [-]."""
+        return self.cp * self.sp
 
 
 class States(NamedTuple):
@@ -73,8 +79,8 @@ def zero_bytes(params: Num, ranks: Num, zero: Num, states: States) -> tuple[Num,
 def shard_ranks(layout: Layout) -> tuple[Num, Num]:
     """Ranks that share states under ZeRO: of the dense part, and of the experts [-].
 
-    Dense weights repeat on dp x cp ranks, those of an expert on tp x cp x dp / (ep x etp). `shard`, where positive,
-    caps both: hybrid sharding inside groups of that many ranks.
+    Dense weights repeat on dp x cp x sp ranks, those of an expert on tp x cp x sp x dp / (ep x etp). `shard`, where
+    positive, caps both: hybrid sharding inside groups of that many ranks.
 
     Parameters
     ----------
@@ -90,7 +96,7 @@ def shard_ranks(layout: Layout) -> tuple[Num, Num]:
     [32.0, 1.0]
     """
     cap = np.where(np.asarray(layout.shard) > 0, layout.shard, np.inf)
-    dense = np.multiply(layout.dp, layout.cp)
+    dense = np.multiply(layout.dp, layout.sequence_ranks)
     expert = np.maximum(1.0, layout.tp * dense / (layout.ep * layout.etp))
     return np.minimum(dense, cap), np.minimum(expert, cap)
 
@@ -290,7 +296,7 @@ def bytes_in_flight(each: PerToken, layout: Layout, seq_len: Num, micro_batches:
     16.0
     """
     lay = layout
-    tokens = lay.micro_batch * seq_len / lay.cp / lay.tp
+    tokens = lay.micro_batch * seq_len / lay.sequence_ranks / lay.tp
     interleaved = np.where(np.asarray(lay.vpp) > 1, 1.0 + (lay.pp - 1.0) / (lay.pp * lay.vpp), 1.0)
     in_flight = np.minimum(micro_batches, lay.pp) * interleaved
     found: Num = tokens * (each.kept * in_flight / lay.pp + each.working)

@@ -9,9 +9,33 @@ from llmcost.engine.numeric.kinds import Num
 
 ALL_LINEAR, QUERY_VALUE, ATTENTION = 0, 1, 2  # where adapters sit: every linear layer, two projections, all four
 ADAPTED = {"all-linear": ALL_LINEAR, "q,v": QUERY_VALUE, "attention": ATTENTION, "+embeddings": ALL_LINEAR}
+WITH_ENDS = "+embeddings"  # of ADAPTED: embedding and head are trained too, whole
 
 
-def adapter_params(shape: Shape, rank: Num, where: Num = ALL_LINEAR, embeddings: Num = 0.0) -> Num:
+def trained_ends(shape: Shape) -> Num:
+    """Parameters of embedding and head that are trained whole beside adapters [-].
+
+    Each is a copy of its own, also where the head shares the weights of the embedding.
+
+    Parameters
+    ----------
+    shape : Shape
+        Architecture.
+
+    Source: PEFT, `modules_to_save` copies every module that it names (huggingface/peft#1750, #2777).
+
+    Examples
+    --------
+    Qwen 1.8B: 151,936 entries of 2,048, twice.
+
+    >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
+    >>> float(trained_ends(zero._replace(embedding_params=151936 * 2048.0, head_params=151936 * 2048.0)))
+    622329856.0
+    """
+    return shape.embedding_params + shape.head_params
+
+
+def adapter_params(shape: Shape, rank: Num, where: Num = ALL_LINEAR) -> Num:
     r"""Parameters of LoRA adapters on the linear layers of the blocks [-].
 
     .. math:: r \sum (d_{in} + d_{out})
@@ -27,8 +51,6 @@ def adapter_params(shape: Shape, rank: Num, where: Num = ALL_LINEAR, embeddings:
         r [-].
     where : int or array
         ALL_LINEAR: attention, and the FFNs of dense models; QUERY_VALUE: the original choice; ATTENTION: all of it.
-    embeddings : float or array
-        1: adapters on the embedding and the head too.
 
     Source: Hu et al. 2021, arXiv 2106.09685, section 4.1; every layer: Dettmers et al. 2023, arXiv 2305.14314,
     section 4.
@@ -51,6 +73,5 @@ def adapter_params(shape: Shape, rank: Num, where: Num = ALL_LINEAR, embeddings:
     attention = np.where(mla, 2.0 * shape.attention_params / d, shape.attention_layers * np.where(few, some, every))
     matrices = shape.dense_ffn_params / np.maximum(shape.dense_layers * d * shape.ffn_width, 1.0)
     ffn = shape.dense_layers * np.rint(matrices) * (d + shape.ffn_width)
-    ends = 2.0 * np.asarray(embeddings) * (shape.vocab_size + d)
     ffn = np.where((np.asarray(where) != ALL_LINEAR) | (np.asarray(shape.n_experts) > 0), 0.0, ffn)
-    return rank * (attention + ffn + ends)
+    return rank * (attention + ffn)

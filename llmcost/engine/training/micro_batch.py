@@ -30,6 +30,7 @@ class Run(NamedTuple):
     precision: Num  # code of PRECISIONS: the format of the linear layers
     adapters: Num = 0.0  # adapter parameters beside frozen weights; 0: every weight is trained [-]
     rank: Num = 16.0  # of the adapters [-]
+    ends: Num = 0.0  # parameters of embedding and head that are trained whole beside the adapters [-]
     weight_bits: Num = 16.0  # as frozen weights are kept and travel: 16, 8, 4 [bits]
     unfused: Num = 0.0  # 1: attention without a fused kernel, every score passes memory [-]
     filled: Num = 1.0  # share of the tokens computed that are not padding [-]
@@ -111,7 +112,7 @@ class Work(NamedTuple):
     attention: Num
     elementwise: Num
     tensor_parallel: Num
-    context_parallel: Num
+    context_parallel: Num  # and the exchange of Ulysses
     expert_parallel: Num
     launch: Num  # host time of launches, beside the device
     waited: Num  # nothing hides it: host time of the stack and of expert layers, conversion of 4-bit weights
@@ -131,7 +132,7 @@ def _product(flops: Num, rows: Num, inner: Num, columns: Num, rate: Num, second_
 
 def _gemm(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> tuple[Num, Num]:
     """Matrix products of the layers and of the head, forward and backward: seconds per micro-batch."""
-    tokens = lay.micro_batch * run.seq_len / lay.cp
+    tokens = lay.micro_batch * run.seq_len / lay.sequence_ranks
     rate, rate16 = _gemm_rate(machine, run.precision, cal)
     held_in = peak_flops(machine, bits_of(run.precision))[1] / 16.0
     edge = cal.gemm_edge / machine.memory_bytes_per_second
@@ -157,7 +158,7 @@ def _gemm(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibratio
 
 def _attention(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
     """Attention and mixer states, forward and backward (fused kernels recompute scores): seconds per micro-batch."""
-    tokens = lay.micro_batch * run.seq_len / lay.cp / lay.tp
+    tokens = lay.micro_batch * run.seq_len / lay.sequence_ranks / lay.tp
     passes = 3.0 + _repeated(lay, cal)
     share = cal.attention * run.seq_len / (run.seq_len + cal.attention_ramp) * _head_size_factor(shape)
     share = share * cal.attention_kernel
@@ -186,7 +187,7 @@ def _head_size_factor(shape: Shape) -> Num:
 
 def _elementwise(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> tuple[Num, Num]:
     """Norms, activations, residuals, casts, token permutation; and the loss: seconds per micro-batch."""
-    tokens = lay.micro_batch * run.seq_len / lay.cp / lay.tp
+    tokens = lay.micro_batch * run.seq_len / lay.sequence_ranks / lay.tp
     rate = machine.memory_bytes_per_second * cal.memory
     passes = 1.0 + 0.1 * (np.asarray(lay.recompute) >= SELECTIVE) + 0.23 * _repeated(lay, cal)
     reads = expert_input_width(shape)
@@ -214,7 +215,7 @@ def _dequantised(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Cal
 
 def _tensor_parallel(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
     """Gathers and scatters of activations, two of each per block forward and backward: seconds per micro-batch."""
-    tokens = lay.micro_batch * run.seq_len / lay.cp
+    tokens = lay.micro_batch * run.seq_len / lay.sequence_ranks
     again = 1.0 + 0.5 * _repeated(lay, cal)
     pace = (machine.link_bytes_per_second * cal.link, machine.network_bytes_per_second * cal.network, cal.latency)
     one = gather_seconds(2.0 * tokens * shape.d_model, group(lay.tp, 1.0, machine.scale_up_domain), *pace)
@@ -224,15 +225,39 @@ def _tensor_parallel(shape: Shape, machine: Machine, lay: Layout, run: Run, cal:
     return blocks + np.where(np.asarray(lay.etp) > 1, 4.0 * again * inner * shape.moe_layers, 0.0)
 
 
+def _keys_and_values(shape: Shape, lay: Layout) -> Num:
+    """Elements of keys and values of a token on one tensor-parallel rank, all layers together [-]."""
+    mla = np.asarray(shape.is_mla) > 0
+    expanded = shape.attention_flops / 2.0  # 2 h (d_qk + d_v) over 2: MLA sends expanded keys and values
+    heads = np.minimum(lay.tp, np.where(mla, shape.n_heads, np.maximum(shape.n_kv_heads, 1.0)))
+    return np.where(mla, expanded, shape.kv_elements + shape.window_kv_elements) / heads
+
+
+def _sequence_parallel(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
+    """Ulysses: queries, keys, values to ranks by head, outputs back by token; forward and backward: seconds.
+
+    A rank sends its tokens once, with every key and value head as often as ranks share it; nothing is hidden.
+    """
+    tokens = lay.micro_batch * run.seq_len / lay.sequence_ranks
+    queries = (shape.attention_flops + shape.window_flops) / 2.0  # queries and outputs: h (d_qk + d_v)
+    own = np.maximum(np.where(np.asarray(shape.is_mla) > 0, shape.n_heads, shape.n_kv_heads) / lay.tp, 1.0)
+    shared = _keys_and_values(shape, lay) * np.maximum(lay.sp / own, 1.0)
+    swap = all_to_all_seconds(
+        2.0 * tokens * (queries / lay.tp + shared),
+        group(lay.sp, lay.tp, machine.scale_up_domain),
+        machine.link_bytes_per_second * cal.link,
+        machine.network_bytes_per_second * cal.network,
+        2.0 * cal.latency * shape.attention_layers,
+    )
+    return np.where(np.asarray(lay.sp) > 1, (2.0 + _repeated(lay, cal)) * swap, 0.0)
+
+
 def _context_parallel(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
     """Rings that pass keys and values forward and their gradients back: seconds per micro-batch, nothing hidden."""
-    expanded = shape.attention_flops / 2.0  # 2 h (d_qk + d_v) over 2: MLA sends expanded keys and values
-    cached = shape.kv_elements + shape.window_kv_elements
-    heads = np.minimum(lay.tp, np.where(np.asarray(shape.is_mla) > 0, shape.n_heads, np.maximum(shape.n_kv_heads, 1.0)))
-    sent = 2.0 * lay.micro_batch * run.seq_len * np.where(np.asarray(shape.is_mla) > 0, expanded, cached) / heads
+    sent = 2.0 * lay.micro_batch * run.seq_len / lay.sp * _keys_and_values(shape, lay)
     ring = gather_seconds(
         sent,
-        group(lay.cp, lay.tp, machine.scale_up_domain),
+        group(lay.cp, lay.tp * lay.sp, machine.scale_up_domain),
         machine.link_bytes_per_second * cal.link,
         machine.network_bytes_per_second * cal.network,
         cal.latency * shape.attention_layers,
@@ -242,7 +267,7 @@ def _context_parallel(shape: Shape, machine: Machine, lay: Layout, run: Run, cal
 
 def _expert_parallel(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Calibration) -> Num:
     """Dispatch and combine, forward and backward: seconds per micro-batch, nothing hidden."""
-    tokens = lay.micro_batch * run.seq_len / lay.cp / lay.tp
+    tokens = lay.micro_batch * run.seq_len / lay.sequence_ranks / lay.tp
     where = group(lay.ep, lay.etp, machine.scale_up_domain)
     # a token goes once to each domain that holds one of its experts
     k = np.maximum(shape.topk, 1.0)
@@ -277,7 +302,7 @@ def per_micro_batch(shape: Shape, machine: Machine, layout: Layout, run: Run, ca
     attention = _attention(*args)
     elementwise, loss = _elementwise(*args)
     tensor = _tensor_parallel(*args)
-    context = join(attention, _context_parallel(*args), calibration.overlap) - attention
+    context = join(attention, _context_parallel(*args), calibration.overlap) - attention + _sequence_parallel(*args)
     compute = gemm + attention + elementwise
     expert = join(compute, _expert_parallel(*args), calibration.expert_join) - compute
     again = 1.0 + _repeated(layout, calibration) / 3.0

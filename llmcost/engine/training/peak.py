@@ -58,6 +58,7 @@ class Keeping(NamedTuple):
     padding: Num = 1.0  # what states take of the process, buckets and pools rounded up, over their bytes [-]
     reserve: Num = 1.06  # the allocator's pool over what is allocated at the peak, beside states [-]
     interleaved: Num = 0.0  # more of it where stages are interleaved: blocks of many sizes come and go [-]
+    expandable: Num = 0.0  # 1: these three are of PyTorch's expandable segments [-]
     held_spread: Num = 0.05  # standard deviation of ln(measured / predicted) of states [-]
     spread: Num = 0.3  # of the rest [-]
 
@@ -195,7 +196,7 @@ def _gathered(parts: _Parts, lay: Layout, micro_batches: Num, keeping: Keeping, 
     weights = k.gathered * np.where(tuned, np.minimum(trained.frozen, 2.0), 2.0) * parts.block + 2.0 * parts.ends
     waiting = np.where(np.asarray(micro_batches) > 1, k.accumulated * (parts.dense + parts.expert), 0.0)
     gradients = np.where(tuned, 0.0, np.maximum(k.block_gradient * (parts.block + parts.ends), waiting))
-    several = np.multiply(lay.dp, lay.cp) > 1
+    several = np.multiply(lay.dp, lay.sequence_ranks) > 1
     used = ((np.asarray(lay.zero) >= 3) & (np.asarray(lay.pp) == 1) & several) | (np.asarray(k.on_host) >= 2)
     return np.where(used, weights + gradients, 0.0)
 
@@ -217,7 +218,7 @@ def _activations(
     whole = per_token(shape, float(NONE), seq_len, fused, 0.0, np.where(tuned, beside, 2.0))
     layer = bytes_in_flight(whole, one, seq_len, 1.0) / shape.n_layers
     worked_on, part = np.where(share > 0, layer, 0.0), np.where(level < SELECTIVE, k.kept, k.selective)
-    tokens = lay.micro_batch * seq_len / lay.cp
+    tokens = lay.micro_batch * seq_len / lay.sequence_ranks
     element = np.where(tuned, k.tuned_checkpoint, k.checkpoint)
     wider = (element - 2.0) * share * shape.d_model * shape.n_layers * tokens / lay.tp / lay.pp
 
@@ -293,7 +294,7 @@ def training_memory(
     gathered = _gathered(parts, lay, micro_batches, k, trained)
     every, kept, layer = _activations(shape, lay, seq_len, micro_batches, k, trained)
     first = every + layer
-    loss = k.logit * shape.vocab_size * lay.micro_batch * seq_len / (lay.cp * lay.tp)
+    loss = k.logit * shape.vocab_size * lay.micro_batch * seq_len / (lay.sequence_ranks * lay.tp)
     at_end = np.where(np.asarray(lay.pp) > 1, kept + np.maximum(layer, loss) > first, True)
     # logits are gone when the backward pass reaches a layer, and activations when the optimizer steps
     activations = np.where(at_end, kept + np.where(layer >= loss, layer, 0.0), first)
@@ -309,7 +310,7 @@ def training_memory(
     update = np.maximum(stepping - passing, 0.0)
     freed = np.where(update > 0, passing, np.maximum(np.where(after, 0.0, freed), stepping))
     pool = k.reserve - 1.0 + np.where(np.asarray(lay.vpp) > 1, k.interleaved, 0.0)
-    several = np.multiply(lay.tp * lay.pp, np.multiply(lay.dp, lay.cp)) > 1
+    several = np.multiply(lay.tp * lay.pp, np.multiply(lay.dp, lay.sequence_ranks)) > 1
     context = k.context_bytes + np.where(several, k.group_bytes, 0.0)
     moving, states, cached = passing + update, weights + gradients + optimizer, (1.0 + pool) * k.cached * freed
     margin = pool * moving + (k.padding - 1.0) * states + context + cached

@@ -94,7 +94,7 @@ def _reductions(shape: Shape, machine: Machine, lay: Layout, run: Run, cal: Cali
 def _share(shape: Shape, run: Run) -> Num:
     """Parameters that are trained over all: only those are reduced and updated [-]."""
     own = np.asarray(run.adapters)
-    return np.where(own > 0, own / shape.params_total, 1.0)
+    return np.where(own > 0, (own + run.ends) / shape.params_total, 1.0)
 
 
 def _slowest_stage(average: Num, head: Num, lay: Layout, shape: Shape) -> Num:
@@ -127,8 +127,8 @@ def _optimizer_seconds(shape: Shape, machine: Machine, lay: Layout, run: Run, ca
 
 def _handover(shape: Shape, machine: Machine, lay: Layout, seq_len: Num, cal: Calibration) -> Num:
     """Activations to the next stage and gradients back, per micro-batch and chunk, over the slowest boundary [s]."""
-    size = 2.0 * lay.micro_batch * seq_len / lay.cp / lay.tp * shape.d_model
-    crosses = group(lay.pp, lay.tp * lay.cp * lay.dp, machine.scale_up_domain).outside > 1
+    size = 2.0 * lay.micro_batch * seq_len / lay.sequence_ranks / lay.tp * shape.d_model
+    crosses = group(lay.pp, lay.tp * lay.sequence_ranks * lay.dp, machine.scale_up_domain).outside > 1
     rate = np.where(crosses, machine.network_bytes_per_second, machine.link_bytes_per_second) * cal.network
     return np.where(np.asarray(lay.pp) > 1, 2.0 * lay.vpp * size / rate, 0.0)
 
@@ -163,7 +163,7 @@ def step(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: 
     shape : Shape
         Architecture.
     machine : Machine
-        Accelerator; the run uses tp x pp x dp x cp of them.
+        Accelerator; the run uses tp x pp x dp x cp x sp of them.
     layout : Layout
         Degrees of parallelism.
     run : Run
@@ -179,7 +179,7 @@ def step(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: 
     """
     lay, cal = layout, calibration
     known = filled(machine, cal)
-    accelerators = lay.tp * lay.pp * lay.dp * lay.cp
+    accelerators = lay.tp * lay.pp * lay.dp * lay.sequence_ranks
     micro = np.maximum(1.0, run.global_batch / (lay.dp * lay.micro_batch))
     work = per_micro_batch(shape, known, lay, run, cal)
     rows = [cal.practice * row for row in _rows(work, shape, known, lay, micro, run, cal)]
@@ -187,7 +187,7 @@ def step(shape: Shape, machine: Machine, layout: Layout, run: Run, calibration: 
     straggler = cal.straggler * np.log2(accelerators) * body
     total = body + straggler + cal.step
     tokens = run.global_batch * run.seq_len * run.filled  # padding is computed like any token, and is no work
-    flops = training_flops_of(shape, run.seq_len, recomputed_share(lay, cal.selective), run.adapters)
+    flops = training_flops_of(shape, run.seq_len, recomputed_share(lay, cal.selective), run.adapters, run.ends)
     model, hardware = flops.model * tokens, flops.hardware * tokens
     peak = accelerators * peak_flops(known, bits_of(run.precision))[0]
     fixed = cal.step + 0.0 * total

@@ -126,6 +126,7 @@ class StepFacts(TypedDict):
     vpp: int
     dp: int
     cp: int
+    sp: int
     ep: int
     zero: int
     micro_batch: int

@@ -21,9 +21,11 @@ from llmcost.estimate.asking.subject import Chip, Subject, counted
 from llmcost.estimate.fit.verdict import FITS, NOT, Remedy, gib, machine, said, tokens, verdict
 from llmcost.estimate.training import keeping
 from llmcost.estimate.training import step as steps
+from llmcost.estimate.training.kept import expands
 from llmcost.estimate.training.methods import Method, read_method
 from llmcost.estimate.training.stack import software
 from llmcost.estimate.training.throughput import ANY_TOKENS, fewest, training_dtype
+from llmcost.keys.training import SEGMENTS
 from llmcost.result import Estimate, Scalar
 from llmcost.scenario import Setting
 
@@ -32,7 +34,7 @@ LENGTHS = np.arange(128.0, 2.0**20 + 1.0, 128.0)
 SHOWN = 4  # remedies
 ACCUMULATES, SHARES_OUT = "hf-trainer", "deepspeed"  # the usual stack of full fine-tuning, and the one that needs less
 MOST = 64  # times as many accelerators that are still proposed
-DEGREES = ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
+DEGREES = ("tp", "pp", "vpp", "dp", "cp", "sp", "ep", "zero", "micro_batch")
 
 
 class Trial(NamedTuple):
@@ -158,6 +160,12 @@ def remedies(trial: Trial) -> list[Remedy]:
     gpus = float(trial.predicted.gpus)
     tried: list[tuple[str, Run, dict[str, float], str]] = []
     least = float(run.together)
+    if (
+        expands(question.catalog, trial.predicted.software.name) is False
+        and question.stated("expandable_segments") is None
+    ):
+        one = _with(trial, expandable_segments=SEGMENTS[True])
+        tried.append((f"--expandable-segments {SEGMENTS[True]}", one, fixed, "an allocator that fragments less fits"))
     if fixed.get("micro_batch", least) > least:
         fewer = "one sequence at a time fits" if least == 1.0 else "one pair at a time fits"
         tried.append((f"--micro-batch {least:g}", run, fixed | {"micro_batch": least}, fewer))

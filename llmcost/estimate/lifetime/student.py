@@ -21,7 +21,7 @@ TAG = "distill."
 TEACHERS = (
     "train_cost", "train_energy", "gpu_hours", "training_flops", "params", "params_active", "mfu", "seq_len", "epochs",
     "long_tokens", "long_seq_len", "global_batch_tokens", "gpus", "train_gpus", "tp", "pp", "ep", "train_tp",
-    "train_pp", "train_ep", "vpp", "cp", "zero", "micro_batch", "recompute", "technique",
+    "train_pp", "train_ep", "vpp", "cp", "sp", "zero", "micro_batch", "recompute", "technique",
 )  # fmt: skip
 
 

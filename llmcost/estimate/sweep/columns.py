@@ -35,7 +35,7 @@ FIGURES = {
     TRAIN: (
         "total_usd", "run_usd", "program_usd", "gpu_hours", "compute_gpu_hours", "duration_seconds", "training_flops",
         "hardware_flops", "tokens", "mfu", "goodput", "energy_kwh", "server_kwh", "accelerator_kwh",
-        "electricity_usd", "co2e_kg", "gpus", "tp", "pp", "dp", "cp", "ep",
+        "electricity_usd", "co2e_kg", "gpus", "tp", "pp", "dp", "cp", "sp", "ep",
     ),
     CROSSOVER: (
         "crossover_days", "upfront_usd", "total_usd_horizon", "usd_per_month", "usd_per_request",

@@ -17,7 +17,7 @@ COST = {
     SERVE: "usd_per_mtok_output", TRAIN: "total_usd", CROSSOVER: "total_usd_horizon", FIT: "missing_bytes",
 }  # fmt: skip
 AGAINST = {SERVE: "tpot_seconds", TRAIN: "duration_seconds", CROSSOVER: "usd_per_request"}
-RANKS = ("tp", "pp", "vpp", "dp", "cp", "ep")
+RANKS = ("tp", "pp", "vpp", "dp", "cp", "sp", "ep")
 MOST_FRONT = 1000  # points of a front that are kept
 MOST_REASONS = 20
 Row = dict[str, Any]

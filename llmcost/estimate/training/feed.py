@@ -17,7 +17,7 @@ LEADING = 3  # binary digits after the first that a count of many factors of two
 
 # Accelerators, sequences of a step, and degrees that are kept.
 Search = Callable[[int, float, Mapping[str, float]], par.Found]
-DEGREES = ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch")
+DEGREES = ("tp", "pp", "vpp", "cp", "sp", "ep", "zero", "micro_batch")
 
 
 class Fed(NamedTuple):

@@ -15,15 +15,18 @@ from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.no_fit import CONFIDENCE, confidence
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.training.kept import (
+    expands,
     fuses_loss,
     kept_by,
     offloaded,
     stack_of,
     with_loss,
     with_optimizer,
+    with_segments,
 )
 from llmcost.estimate.training.methods import Method
 from llmcost.estimate.training.stack import Software
+from llmcost.keys.training import SEGMENTS
 from llmcost.scenario import Setting
 
 TRIED = 0.5  # chance with which a layout has to fit in pre-training, where layouts are tried until one does
@@ -48,7 +51,8 @@ def take(question: Question, method: Method, used: Software, fixed: Mapping[str,
     adapters are those of Hugging Face's trainer, unless a kind of parallelism is asked for that it does not have.
     """
     whole, shards = _stacks(question.catalog, used, _parallel(fixed))
-    both = (_kept(question, method, whole, False), _kept(question, method, shards, True))
+    segments = _segments(question, used)
+    both = (_kept(question, method, whole, False, segments), _kept(question, method, shards, True, segments))
     usual_one = TRIED if method.declared.pretrains else CONFIDENCE
     return Kept(Habits(*both, NormalDist().inv_cdf(confidence(question, METHOD, usual_one))), whole, shards)
 
@@ -56,8 +60,10 @@ def take(question: Question, method: Method, used: Software, fixed: Mapping[str,
 def usual(catalog: Catalog, used: Software) -> Kept:
     """What a pre-training run keeps of which nothing else is said."""
     whole, shards = _stacks(catalog, used, False)
-    both = (kept_by(catalog, whole, False), kept_by(catalog, shards, True))
-    return Kept(Habits(*both, NormalDist().inv_cdf(TRIED)), whole, shards)
+    segments = expands(catalog, used.name)
+    whole_kept, shards_kept = kept_by(catalog, whole, False), kept_by(catalog, shards, True)
+    habits = Habits(with_segments(catalog, whole_kept, segments), with_segments(catalog, shards_kept, segments))
+    return Kept(habits._replace(margin=NormalDist().inv_cdf(TRIED)), whole, shards)
 
 
 def _stacks(catalog: Catalog, used: Software, parallel: bool) -> tuple[str, str]:
@@ -75,9 +81,28 @@ def _parallel(fixed: Mapping[str, float]) -> bool:
     return any(fixed.get(name, 1.0) > 1.0 for name in ONLY_TUNED)
 
 
-def _kept(question: Question, method: Method, stack: str, sharded: bool) -> Keeping:
+def _segments(question: Question, used: Software) -> bool | None:
+    """Whether PyTorch's allocator has expandable segments: said, or as the stack starts it; recorded where known.
+
+    Raises
+    ------
+    LlmcostError
+        It was said of a stack whose allocator is not PyTorch's.
+    """
+    said, usual_one = question.stated("expandable_segments"), expands(question.catalog, used.name)
+    if said is not None and usual_one is None:
+        raise LlmcostError(
+            f"--expandable-segments: {used.name} does not use PyTorch's allocator", "leave --expandable-segments out"
+        )
+    if said is None and usual_one is not None:
+        origin = Origin("default", f"presets/frameworks/{used.name}.toml")
+        question.record("expandable_segments", SEGMENTS[usual_one], origin)
+    return usual_one if said is None else said == SEGMENTS[True]
+
+
+def _kept(question: Question, method: Method, stack: str, sharded: bool, segments: bool | None) -> Keeping:
     catalog = question.catalog
-    keeping = kept_by(catalog, stack, sharded)
+    keeping = with_segments(catalog, kept_by(catalog, stack, sharded), segments)
     optimizer, loss, offload = (question.stated(key) for key in ("optimizer", "loss_kernel", "offload"))
     if optimizer is not None and not method.declared.adapters:
         keeping = with_optimizer(catalog, keeping, str(optimizer))
@@ -165,9 +190,10 @@ def restricted(question: Question, method: Method, used: Software, asked: Mappin
     if preset is None or (method.declared.pretrains and not used.stated):
         return {}
     fixed = {}
-    for name, has, words in (
-        ("cp", preset.context_parallel, "context"),
-        ("ep", preset.expert_parallel, "expert"),
+    for name, has, words, other in (
+        ("cp", preset.context_parallel, "context", WHOLE),
+        ("sp", preset.ulysses, "Ulysses sequence", "deepspeed"),
+        ("ep", preset.expert_parallel, "expert", WHOLE),
     ):
         said = asked.get(name)
         if has:
@@ -176,7 +202,7 @@ def restricted(question: Question, method: Method, used: Software, asked: Mappin
             fixed[name] = 1.0
         elif said > 1 and used.stated:
             lacks = f"--{name}: {used.name} has no {words} parallelism"
-            raise LlmcostError(lacks, f"leave --{name} out, or --framework megatron")
+            raise LlmcostError(lacks, f"leave --{name} out, or --framework {other}")
     if used.family == "trainer" and not _parallel(asked):  # they shard weights, and split no model
         fixed |= dict.fromkeys(("tp", "pp", "vpp"), 1.0)
     return fixed

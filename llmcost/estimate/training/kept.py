@@ -13,6 +13,7 @@ from llmcost.errors import LlmcostError
 FAMILIES = {"tuned": "megatron", "sharded": "fsdp", "trainer": "hf-trainer"}  # whose row counts for a family
 FOUR_BITS = 0.53  # a 4-bit weight with its scales, second ones included [bytes]
 EIGHT_BITS = 1.05  # an 8-bit weight with its outliers in 16 [bytes]
+POOL = ("reserve", "cached", "interleaved")  # what an allocator holds beyond what is in use
 SHARDED = "sharded_"  # before a field: where ZeRO-3 shards the weights
 
 
@@ -56,8 +57,12 @@ def kept_by(catalog: Catalog, stack: str, sharded: bool) -> Keeping:
 def habits_of(catalog: Catalog, framework: str, optimizer: str = "adamw") -> Habits:
     """What a framework keeps, its weights sharded or not, with an optimizer."""
     stack = stack_of(catalog, framework)
-    whole, shards = (with_optimizer(catalog, kept_by(catalog, stack, sharded), optimizer) for sharded in (False, True))
-    return Habits(whole, shards)
+    segments = expands(catalog, framework)
+
+    def keeping(sharded: bool) -> Keeping:
+        return with_optimizer(catalog, with_segments(catalog, kept_by(catalog, stack, sharded), segments), optimizer)
+
+    return Habits(keeping(False), keeping(True))
 
 
 def with_optimizer(catalog: Catalog, keeping: Keeping, name: str) -> Keeping:
@@ -72,6 +77,23 @@ def with_loss(catalog: Catalog, keeping: Keeping, name: str) -> Keeping:
     """The logits that another loss kernel holds; a plain loss holds those of the stack's own plain one."""
     row = _row(catalog, "loss_kernels", name)
     return keeping if row is None else keeping._replace(logit=float(row["logit"]))
+
+
+def expands(catalog: Catalog, framework: str) -> bool | None:
+    """Whether a framework starts with PyTorch's expandable segments; None: its allocator is not PyTorch's."""
+    preset = catalog.load(spec.Framework, framework)[0].training
+    return None if preset is None or preset.segments == "none" else preset.segments == "expandable"
+
+
+def with_segments(catalog: Catalog, keeping: Keeping, expandable: bool | None) -> Keeping:
+    """The pool of the allocator under expandable or fixed segments, where the stack's constants are of the other."""
+    if expandable is None or expandable == bool(keeping.expandable):
+        return keeping
+    row = _row(catalog, "allocators", "expandable" if expandable else "fixed")
+    assert row is not None
+    closer = min if expandable else max
+    pool = {name: closer(float(getattr(keeping, name)), float(row[name])) for name in POOL}
+    return keeping._replace(expandable=float(expandable), **pool)
 
 
 def fuses_loss(catalog: Catalog, stack: str) -> bool:

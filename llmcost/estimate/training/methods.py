@@ -27,6 +27,7 @@ from llmcost.keys.methods import DEFAULT, REFERENCE, TEACHER
 
 FROZEN = {"int8": EIGHT_BITS, "int4": FOUR_BITS}  # formats that weights beside adapters are kept in [bytes]
 ADAPTER_FORMULA = "4 x matmul parameters + 6 x adapters + 3 x attention: frozen weights have no weight gradient"
+ENDS_SOURCE = "a copy of embedding and of head, also where they are tied (PEFT, modules_to_save)"
 FULL_FORMULA = "6 x matmul parameters + 3 x attention at the mean causal context"
 
 
@@ -49,6 +50,7 @@ class Method(NamedTuple):
     name: str = DEFAULT
     adapters: float = 0.0  # adapter parameters; 0 where every weight is trained
     rank: float = 16.0  # of the adapters
+    ends: float = 0.0  # parameters of embedding and head that are trained whole beside them
     frozen_bytes: float = 2.0  # bytes per parameter of frozen linear layers
     residents: tuple[Resident, ...] = ()
     resident_bytes: float = 0.0  # of their weights, all accelerators together
@@ -69,7 +71,7 @@ class Method(NamedTuple):
     def flops(self, params: Num, attention: Num = 0.0, recomputed: Num = 0.0, head: Num = 0.0) -> TokenFlops:
         """FLOPs per token of the model that is trained."""
         if self.declared.adapters:
-            return adapter_training_flops(params, self.adapters, attention, recomputed, head)
+            return adapter_training_flops(params, self.adapters, attention, recomputed, head, self.ends / 2.0)
         return training_flops(params, attention, recomputed, head)
 
     def run(self, full: Run) -> Run:
@@ -77,7 +79,8 @@ class Method(NamedTuple):
         full = full._replace(together=2.0 if self.declared.pairs else 1.0)
         if not self.declared.adapters:
             return full
-        return full._replace(adapters=self.adapters, rank=self.rank, weight_bits=8.0 * self.frozen_bytes)
+        bits = 8.0 * self.frozen_bytes
+        return full._replace(adapters=self.adapters, rank=self.rank, ends=self.ends, weight_bits=bits)
 
 
 class Phase(NamedTuple):
@@ -205,11 +208,14 @@ def _adapters(question: Question, model: Subject, method: Method) -> Method:
     where = str(question.stated("adapted") or stack.adapts(question))
     if question.scenario.get("adapted", question.side) is None:
         question.record("adapted", where, Origin("default", "docs/method-training.md, software: as the software does"))
-    ends = float(where == "+embeddings")
-    count = float(engine.adapter_params(assumed_shape(question, model), float(rank), engine.ADAPTED[where], ends))
+    shape = assumed_shape(question, model)
+    count = float(engine.adapter_params(shape, float(rank), engine.ADAPTED[where]))
     source = Origin("computed", f"{declared.LORA_SOURCE}: rank {rank} on {where}")
     question.record("adapter_params", count, source, "count")
     method = method._replace(adapters=count, rank=float(rank))
+    if where == engine.WITH_ENDS:
+        method = method._replace(ends=float(engine.trained_ends(shape)))
+        question.record("trained_embedding_params", method.ends, Origin("computed", ENDS_SOURCE), "count")
     said = question.stated("dtype")
     if said in FROZEN:
         return method._replace(frozen_bytes=FROZEN[said])

@@ -78,7 +78,7 @@ def predict(
     whole = found.sequences * sites.places * seq_len
     origin = Origin("default", f"{METHOD}: each place has a batch of its own") if batch is None else Origin("flag")
     question.record("global_batch_tokens", float(batch or whole), origin)
-    trained = method.adapters or float(model.shape.params_total)
+    trained = method.adapters + method.ends or float(model.shape.params_total)
     added = float(exchange_seconds(trained, sites.places, sites.bytes_per_second, sites.every))
     _tell(question, sites, trained, added)
     return _joined(found, sites, added)

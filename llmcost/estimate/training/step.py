@@ -42,12 +42,12 @@ from llmcost.estimate.training.stack import (
 )
 
 SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
-ASKED = ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch")
+ASKED = ("tp", "pp", "vpp", "cp", "sp", "ep", "zero", "micro_batch")
 PRECISION = {name: dtype.recipe for name, dtype in DTYPES.items() if dtype.recipe}  # of the linear layers
 RECOMPUTE = {"none": 0.0, "selective": 1.0, "full": 2.0}
 ROW_NAMES = {
     "gemm_seconds": "matrix products", "attention_seconds": "attention", "elementwise_seconds": "memory traffic",
-    "tensor_parallel_seconds": "tensor parallel", "context_parallel_seconds": "context parallel",
+    "tensor_parallel_seconds": "tensor parallel", "context_parallel_seconds": "context and sequence parallel",
     "expert_parallel_seconds": "expert parallel", "launch_seconds": "launches", "sharding_seconds": "ZeRO gathers",
     "pipeline_seconds": "pipeline bubble", "gradient_seconds": "gradient reduction", "optimizer_seconds": "optimizer",
     "straggler_seconds": "stragglers", "fixed_seconds": "fixed per step",
@@ -93,7 +93,7 @@ class Predicted(NamedTuple):
             "fits_probability": self.fits_probability,
             "binds": self.found.binds,
             "tp": int(layout.tp), "pp": int(layout.pp), "vpp": int(layout.vpp), "dp": int(layout.dp),
-            "cp": int(layout.cp), "ep": int(layout.ep), "zero": int(layout.zero),
+            "cp": int(layout.cp), "sp": int(layout.sp), "ep": int(layout.ep), "zero": int(layout.zero),
             "micro_batch": int(layout.micro_batch), "recompute": recomputed(layout.recompute),
         }  # fmt: skip
         runner = self.found.runner_up
@@ -156,7 +156,7 @@ def recomputed(level: Num) -> str:
 
 
 def _degrees(layout: Layout) -> str:
-    names = ("tp", "pp", "vpp", "dp", "cp", "ep")
+    names = ("tp", "pp", "vpp", "dp", "cp", "sp", "ep")
     return " ".join(f"{n} {int(getattr(layout, n))}" for n in names if int(getattr(layout, n)) > 1) or "dp 1"
 
 
@@ -361,6 +361,19 @@ def _counted(model: Subject, shape: Shape, seq_len: float, method: Method) -> fl
     return float(method.flops(median(model.params_active)).model) / whole
 
 
+def _refuse_split(shape: Shape, ranks: float) -> None:
+    """Ranks of Ulysses over which heads do not split evenly."""
+    heads, cached = float(shape.n_heads), float(shape.n_heads if float(shape.is_mla) else shape.n_kv_heads)
+    if not (heads % ranks or (cached % ranks and ranks % cached)):
+        return
+    whole = [d for d in par.divisors(heads, ranks) if cached % d == 0 or d % cached == 0]
+    kept = f" and {cached:.0f} of keys and values" if cached != heads else ""
+    raise LlmcostError(
+        f"--sp {ranks:.0f}: {heads:.0f} attention heads{kept} do not split evenly over that many ranks",
+        f"--sp {max(whole)}",
+    )
+
+
 def _refuse(question: Question, shape: Shape, said: Mapping[str, float]) -> None:
     """Degrees that no layout of this model can have."""
     layers, experts = float(shape.n_layers), float(shape.n_experts)
@@ -369,6 +382,7 @@ def _refuse(question: Question, shape: Shape, said: Mapping[str, float]) -> None
         raise LlmcostError(
             f"--pp x --vpp is {stages:,.0f} stages, the model has {layers:.0f} layers", "leave --vpp open"
         )
+    _refuse_split(shape, said.get("sp", 1.0))
     if question.stated("expert_kernels") is not None and not experts:
         raise LlmcostError("--expert-kernels: this model has no experts", "leave --expert-kernels out")
     if ranks is not None and not experts:

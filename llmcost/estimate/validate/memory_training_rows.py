@@ -13,24 +13,27 @@ from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.training.memory import Layout
-from llmcost.engine.training.methods import adapter_params
+from llmcost.engine.training.methods import adapter_params, trained_ends
 from llmcost.engine.training.micro_batch import UNFUSED
 from llmcost.engine.training.peak import Keeping, Memory, Trained, training_memory
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.training.kept import (
     bits_held,
+    expands,
     kept_by,
     offloaded,
     stack_of,
     with_loss,
     with_optimizer,
+    with_segments,
 )
 from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import number, positive
 from llmcost.estimate.validate.described import shape_of_row
 from llmcost.estimate.validate.training_rows import where_adapted
 from llmcost.keys.methods import DEFAULT, METHODS, SPELLINGS
+from llmcost.keys.training import SEGMENTS
 
 GIB = 2.0**30
 QUANTITIES = ("peak_bytes", "fits")
@@ -72,17 +75,24 @@ def _named(text: str, table: tuple[tuple[str, str], ...], otherwise: str) -> str
 
 
 def stack_named(catalog: Catalog, row: Mapping[str, str]) -> str:
-    """The stack that a row names, in the words of its source; the usual one where it names none that is known.
+    """The stack whose constants a row has."""
+    return stack_of(catalog, framework_named(catalog, row))
+
+
+def framework_named(catalog: Catalog, row: Mapping[str, str]) -> str:
+    """The framework that a row names, in the words of its source; the usual one where it names none that is known.
 
     `megatron (ms-swift)` is Megatron, run by ms-swift; `hf-fsdp` is Hugging Face's trainer.
     """
     said = (cells.text(row, "framework") or cells.text(row, "framework_id")).lower()
     words = [said, *re.split(r"[\s/(),+]+", said), *re.split(r"[^a-z0-9]+", said)]
     for word in filter(None, words):
+        name = "hf-trainer" if word in ("hf", "transformers", "huggingface") else word
         try:
-            return stack_of(catalog, "hf-trainer" if word in ("hf", "transformers", "huggingface") else word)
+            stack_of(catalog, name)
         except LlmcostError:
             continue
+        return name
     return "megatron" if any((positive(row, name) or 1.0) > 1.0 for name in ("tp", "pp", "ep")) else "hf-trainer"
 
 
@@ -98,12 +108,14 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     said = cells.text(row, "method").lower()
     method = SPELLINGS.get(said, said) if SPELLINGS.get(said, said) in METHODS else "full" if said else DEFAULT
     tuned = METHODS[method].adapters
-    stack = stack_named(catalog, row)
+    framework = framework_named(catalog, row)
+    stack = stack_of(catalog, framework)
     layout = _layout(row, stack, tuned)
     if number(row, "zero") is None and _crowded(shape, accelerator.memory_bytes, layout, method):
         layout = layout._replace(zero=3.0)
     precision = (cells.text(row, "precision") or cells.text(row, "precision_id")).lower()
     keeping = kept_by(catalog, stack, float(layout.zero) >= 3)
+    keeping = with_segments(catalog, keeping, _segments(row, expands(catalog, framework)))
     keeping = keeping if tuned else _optimizer(row, catalog, keeping)
     loss = _named(cells.text(row, "loss"), LOSSES, "")
     keeping = offloaded(with_loss(catalog, keeping, loss), cells.text(row, "offload").lower())
@@ -121,6 +133,14 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
         shape, _machine(row, machine_of(accelerator)), layout, _longest(seq_len, row, float(layout.micro_batch)), micro,
         keeping, trained, stack, loss, cells.text(row, "how_measured").lower() or TOLD.get(stack, ""),
     )  # fmt: skip
+
+
+def _segments(row: Mapping[str, str], usual: bool | None) -> bool | None:
+    """Whether the allocator had expandable segments: by a column or a note, else as the framework starts it."""
+    said = cells.text(row, "expandable_segments").lower()
+    if said in SEGMENTS:
+        return said == SEGMENTS[True]
+    return True if re.search(r"expandable.segments(?::true|=true| on)", (row.get("note") or "").lower()) else usual
 
 
 def _longest(seq_len: float, row: Mapping[str, str], sequences: float) -> float:
@@ -155,8 +175,8 @@ def _machine(row: Mapping[str, str], usual: Machine) -> Machine:
 
 def _layout(row: Mapping[str, str], stack: str, tuned: bool) -> Layout:
     count = positive(row, "n_gpus") or 1.0
-    tp, pp, cp, ep, vpp = (positive(row, name) or 1.0 for name in ("tp", "pp", "cp", "ep", "vpp"))
-    dp = positive(row, "dp") or max(count / (tp * pp * cp), 1.0)
+    tp, pp, cp, sp, ep, vpp = (positive(row, name) or 1.0 for name in ("tp", "pp", "cp", "sp", "ep", "vpp"))
+    dp = positive(row, "dp") or max(count / (tp * pp * cp * sp), 1.0)
     zero = number(row, "zero")
     if zero is None:
         zero = 1.0 if stack in ("megatron", "nemo") else 0.0 if tuned else 3.0
@@ -165,7 +185,7 @@ def _layout(row: Mapping[str, str], stack: str, tuned: bool) -> Layout:
     if count == 1:
         zero = 0.0
     return Layout(
-        tp, pp, vpp, dp, cp, ep, 1.0, zero, 0.0, positive(row, "micro_batch") or 1.0, _recompute(row, stack, tuned)
+        tp, pp, vpp, dp, cp, ep, 1.0, zero, 0.0, positive(row, "micro_batch") or 1.0, _recompute(row, stack, tuned), sp
     )
 
 
@@ -196,8 +216,8 @@ def _adapters(
     rank = positive(row, "lora_rank") or 16.0
     where, ends = where_adapted(cells.text(row, "adapted").lower(), "all-linear")
     count = float(adapter_params(shape, rank, where))
-    if ends:  # saved whole beside the adapters: a copy of each with gradients and states of its own
-        count += float(shape.embedding_params + shape.head_params)
+    if ends:  # a copy of each with gradients and states of its own
+        count += float(trained_ends(shape))
     bits = positive(row, "weight_bits") or (4.0 if method == "qlora" else 16.0)
     return trained._replace(adapters=count, frozen=bits_held(bits)), keeping
 

@@ -23,6 +23,7 @@ from llmcost.engine.training.methods import (
     ATTENTION,
     QUERY_VALUE,
     adapter_params,
+    trained_ends,
 )
 from llmcost.engine.training.micro_batch import FP8, PRECISIONS, Run
 from llmcost.engine.training.peak import Habits
@@ -46,7 +47,7 @@ from llmcost.estimate.validate.described import shape_of_row
 from llmcost.keys.methods import DEFAULT, METHODS, SPELLINGS
 from llmcost.keys.training import EXPERT_KERNELS, GROUPED
 
-LAYOUT = ("tp", "pp", "vpp", "dp", "cp", "ep", "zero", "micro_batch")
+LAYOUT = ("tp", "pp", "vpp", "dp", "cp", "sp", "ep", "zero", "micro_batch")
 RECOMPUTE = {"none": 0.0, "selective": 1.0, "full": 2.0}
 # A measured run did fit: "80 GB" on a box are 80 GiB, 7 % more than the preset says.
 MEASURED_SLACK = 1.15
@@ -101,7 +102,7 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     fixed = _stated_layout(row)
     needed = {name: positive(row, name) for name in ("n_gpus", "seq_len", "global_batch_seqs")}
     if needed["n_gpus"] is None and {"tp", "pp", "dp"} <= set(fixed):
-        needed["n_gpus"] = fixed["tp"] * fixed["pp"] * fixed["dp"] * fixed.get("cp", 1.0)
+        needed["n_gpus"] = fixed["tp"] * fixed["pp"] * fixed["dp"] * fixed.get("cp", 1.0) * fixed.get("sp", 1.0)
     if None in needed.values():
         raise LlmcostError("missing " + ", ".join(k for k, v in needed.items() if v is None))
     values = {name: value for name, value in needed.items() if value is not None}
@@ -153,21 +154,21 @@ def _adapted(row: Mapping[str, str], shape: Shape, run: Run, method: str, stack:
         return run
     rank = positive(row, "lora_rank") or 16.0
     where, ends = where_adapted(cells.text(row, "adapted").lower(), stack.adapted)
-    count = float(adapter_params(shape, rank, where, ends))
+    count = float(adapter_params(shape, rank, where))
     bits = positive(row, "weight_bits") or (4.0 if method == "qlora" else 16.0)
-    return run._replace(adapters=count, rank=rank, weight_bits=bits)
+    return run._replace(adapters=count, rank=rank, ends=float(trained_ends(shape)) if ends else 0.0, weight_bits=bits)
 
 
-def where_adapted(said: str, usual: str) -> tuple[int, float]:
-    """Where adapters sit, as sources say it (`q v`, `qkv proj`, `all linear`), and whether at the ends too."""
+def where_adapted(said: str, usual: str) -> tuple[int, bool]:
+    """Where adapters sit, as sources say it (`q v`, `qkv proj`, `all linear`), and whether the ends are trained too."""
     if not said:
-        return ADAPTED[usual], 0.0
+        return ADAPTED[usual], False
     words = set(re.findall(r"[a-z]+", said)) - {"proj", "recipe"}
     if words <= {"q", "v"}:
-        return QUERY_VALUE, 0.0
+        return QUERY_VALUE, False
     if words <= {"q", "k", "v", "o", "qkv", "attention"}:
-        return ATTENTION, 0.0
-    return ALL_LINEAR, float("embedding" in said)
+        return ATTENTION, False
+    return ALL_LINEAR, "embedding" in said
 
 
 def _stated_layout(row: Mapping[str, str]) -> dict[str, float]:
@@ -215,8 +216,8 @@ def _multiplied(todo: Case) -> dict[str, float]:
 
     Data-parallel ranks are those stated, or as many as there are accelerators for; some stay idle.
     """
-    degrees = {name: todo.fixed.get(name, 1.0) for name in ("tp", "pp", "cp", "ep")}
-    used = degrees["tp"] * degrees["pp"] * degrees["cp"]
+    degrees = {name: todo.fixed.get(name, 1.0) for name in ("tp", "pp", "cp", "sp", "ep")}
+    used = degrees["tp"] * degrees["pp"] * degrees["cp"] * degrees["sp"]
     return degrees | {"dp": todo.fixed.get("dp", max(1.0, todo.n_gpus // used))}
 
 
