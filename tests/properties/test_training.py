@@ -54,10 +54,12 @@ layouts = st.builds(
     Layout, tp=power, pp=power, vpp=st.sampled_from([1.0, 2.0]), dp=power, cp=st.sampled_from([1.0, 2.0]),
     ep=st.just(1.0), etp=st.just(1.0), zero=st.sampled_from([0.0, 1.0, 3.0]), shard=st.just(0.0),
     micro_batch=st.sampled_from([1.0, 2.0]), recompute=st.sampled_from([0.0, 1.0, 1.5, 2.0]),
+    sp=st.sampled_from([1.0, 2.0]),
 )  # fmt: skip
 runs = st.builds(
     Run, seq_len=st.sampled_from([2048.0, 8192.0]), global_batch=st.sampled_from([64.0, 256.0]),
     precision=st.sampled_from([BF16, FP8, NVFP4]), adapters=st.sampled_from([0.0, 4e7]), rank=st.just(16.0),
+    ends=st.just(0.0),
     weight_bits=st.sampled_from([4.0, 16.0]), unfused=st.sampled_from([0.0, 1.0]), filled=st.sampled_from([0.8, 1.0]),
     memory=st.sampled_from([Habits(), Habits(LEAN, LEAN._replace(weight=4.0))]),
 )  # fmt: skip
