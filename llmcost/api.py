@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
+from llmcost import units
 from llmcost.answer import Answer, Columns
 from llmcost.catalog import Catalog, is_path
 from llmcost.errors import LlmcostError, shown
 from llmcost.files import read_toml
 from llmcost.result import Estimate
-from llmcost.scenario import Scenario, refuse_unread, resolve
+from llmcost.scenario import Said, Scenario, currency, refuse_unread, resolve
 
 Presets = str | PathLike[str] | None
 
@@ -21,7 +22,7 @@ def _question(scenario: str | None, catalog: Catalog, keys: Mapping[str, Any]) -
         return resolve(keys)
     found = catalog.find("scenarios", scenario)
     origin = f"file:{found.path.name}" if is_path(scenario) else found.origin
-    return resolve(keys, read_toml(found.path), origin, found.path.name)
+    return resolve(keys, Said(read_toml(found.path), origin, found.path.name))
 
 
 def _prepared(scenarios: Sequence[Scenario], catalog: Catalog) -> tuple[list[Scenario], Catalog]:
@@ -48,11 +49,13 @@ def _catalog(presets: Presets) -> Catalog:
 def _answered(answer: Callable[[Scenario, Catalog], Estimate], name: str | None, presets: Presets, keys: Any) -> Answer:
     catalog = _catalog(presets)
     question = _question(name, catalog, keys)
-    (question,), catalog = _prepared([question], catalog)
-    estimate = _noted(answer(question, catalog), catalog)
+    stated = currency([question])
+    with units.amounts_in(stated.value):
+        (question,), catalog = _prepared([question], catalog)
+        estimate = _noted(answer(question, catalog), catalog)
     if not estimate.exit_code:
         refuse_unread([question])
-    return Answer.of(estimate)
+    return Answer.of(estimate.shown_in(stated.value, stated.origin))
 
 
 def train(
@@ -187,10 +190,13 @@ def compare(
 
     catalog = _catalog(presets)
     asked = [Alternative(name or "", _question(name, catalog, keys)) for name in scenarios or (None,)]
-    questions, catalog = _prepared([one.scenario for one in asked], catalog)
-    asked = [one._replace(scenario=question) for one, question in zip(asked, questions, strict=True)]
+    stated = currency(one.scenario for one in asked)
     axes = [f"{key}={','.join(str(v) for v in values)}" for key, values in (vary or {}).items()]
-    return Answer.of(answer(asked, catalog, axes, list(against), cross, by=by))
+    with units.amounts_in(stated.value):
+        questions, catalog = _prepared([one.scenario for one in asked], catalog)
+        asked = [one._replace(scenario=question) for one, question in zip(asked, questions, strict=True)]
+        estimate = answer(asked, catalog, axes, list(against), cross, by=by)
+    return Answer.of(estimate.shown_in(stated.value, stated.origin))
 
 
 def sweep(
@@ -247,7 +253,8 @@ def sweep(
     catalog = _catalog(presets)
     (question,), catalog = _prepared([_question(scenario, catalog, keys)], catalog)
     wanted = None if columns is None else ",".join(columns)
-    return Columns(points(question, catalog, axes_of(vary), engine, wanted))
+    with units.amounts_in(currency([question]).value):
+        return Columns(points(question, catalog, axes_of(vary), engine, wanted))
 
 
 def check(*files: str, baseline: str | None = None, as_of: str | None = None, presets: Presets = None) -> Answer:
@@ -280,7 +287,6 @@ def check(*files: str, baseline: str | None = None, as_of: str | None = None, pr
     >>> check(str(folder / "llmcost.toml"))["failed"]
     0
     """
-    from llmcost import units
     from llmcost.estimate.check import Asked
     from llmcost.estimate.check import check as answer
     from llmcost.estimate.check import files as budgets

@@ -6,9 +6,11 @@ Everything on screen is in this tree, so everything on screen is in the JSON.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Self, cast
 
-from msgspec import Struct, field
+from msgspec import Struct, field, structs
+
+from llmcost.units.currency import DOLLARS, Currency
 
 Scalar = float | int | str | bool | None
 
@@ -76,7 +78,8 @@ class Estimate(Struct, frozen=True, kw_only=True):
 
     `headline` is the answer in one sentence; `result` scalars by glossary name; `ranges` the 90 % interval of some of
     them; `ranges_at_price` of those that prices widen, with prices that nobody stated at their medians; `arrays` the
-    command's own lists (curve, ladder, alternatives, crossings, rows, groups, summary).
+    command's own lists (curve, ladder, alternatives, crossings, rows, groups, summary). Amounts are in US dollars;
+    `currency` is the one that text shows them in.
     """
 
     command: str
@@ -90,10 +93,19 @@ class Estimate(Struct, frozen=True, kw_only=True):
     steps: list[Step] = field(default_factory=list)
     arrays: dict[str, Any] = field(default_factory=dict)
     presets: str = ""
-    currency: str = "USD"
+    currency: Currency = DOLLARS
     exit_code: int = 0
 
     @property
     def engineering(self) -> dict[str, Range]:
         """The 90 % intervals at held prices: what tables print."""
         return {**self.ranges, **self.ranges_at_price}
+
+    def shown_in(self, currency: Currency, origin: str) -> Self:
+        """The same answer, which says what its amounts are in."""
+        if currency == DOLLARS:
+            return self
+        day = None if currency.date is None else currency.date.isoformat()
+        rate = Input(currency.usd, f"USD per {currency.code}", origin, date=day)
+        headline, inputs = f"{self.headline} {currency.told}", {**self.inputs, "currency": rate}
+        return structs.replace(self, headline=headline, inputs=inputs, currency=currency)

@@ -128,6 +128,8 @@ def parse_value(key: Key, raw: object) -> Value:
         raise LlmcostError(f"{units.shown(raw)} is not a preset name or file", f"llmcost presets list {key.kind}")
     if key.kind == "date":
         return units.parse_date(raw)
+    if key.kind == "currency":
+        return units.parse_currency(raw)
     if key.none and raw == "none":
         return "none"
     value = units.parse_quantity(key.kind, raw) if key.ranged else units.parse(key.kind, raw)
@@ -192,6 +194,32 @@ def layer(values: Mapping[str, object], origin: str, where: str = "") -> dict[st
     return found
 
 
+def _currency(layers: Iterable[Mapping[str, object]]) -> units.Currency:
+    """What amounts may be written in, by the strongest layer that says; where that is wrong, `layer` refuses it."""
+    raw = next((values["currency"] for values in layers if values.get("currency") is not None), None)
+    if raw is None:
+        return units.current()
+    try:
+        return units.parse_currency(raw)
+    except LlmcostError:
+        return units.current()
+
+
+def currency(scenarios: Iterable[Scenario]) -> Setting:
+    """The one currency that an answer is in, as its questions say; the one under way where none does.
+
+    Raises
+    ------
+    LlmcostError
+        They differ.
+    """
+    said = {s.value: s for one in scenarios if (s := one.get("currency")) is not None}
+    if len(said) > 1:
+        rates = " and ".join(f"{value.code} at {value.usd:g} USD" for value in said)
+        raise LlmcostError(f"one answer is in one currency, and the scenarios say {rates}", "--currency EUR=1.08")
+    return next(iter(said.values()), Setting(units.current(), "default"))
+
+
 def _several(key: Key, raw: object) -> str:
     """What to type where a list stands for one value; empty where its parts are no values, or digits of one number."""
     parts = raw.split(",") if isinstance(raw, str) else []
@@ -222,10 +250,16 @@ def unknown_key(name: str, where: str, known: Iterable[str]) -> LlmcostError:
     )
 
 
-def resolve(
-    flags: Mapping[str, object], file: Mapping[str, object] | None = None, origin: str = "", where: str = ""
-) -> Scenario:
-    """A question from what was typed and what a scenario file says.
+class Said(NamedTuple):
+    """Raw values with their origin, and the file to name in messages; options have none."""
+
+    values: Mapping[str, object]
+    origin: str = "flag"
+    where: str = ""
+
+
+def resolve(flags: Mapping[str, object], *files: Said) -> Scenario:
+    """A question from what was typed, over what a scenario file says, over other files.
 
     Raises
     ------
@@ -234,12 +268,15 @@ def resolve(
     """
     findings: list[LlmcostError] = []
     layers: list[dict[str, Setting]] = []
-    for values, kind, place in ((flags, "flag", ""), (file or {}, origin, where)):
-        try:
-            layers.append(layer(values, kind, place))
-        except LlmcostError as error:
-            findings.extend(getattr(error, "findings", [error]))
+    said = (Said(flags), *(files or (Said({}),)))
+    with units.amounts_in(_currency(each.values for each in said)):
+        for each in said:
+            try:
+                layers.append(layer(*each))
+            except LlmcostError as error:
+                findings.extend(getattr(error, "findings", [error]))
     raise_all(findings)
-    title = (file or {}).get("title", "")
-    tables = {t: (file or {})[t] for t in TABLES if t in (file or {})}
+    file = said[1].values
+    title = file.get("title", "")
+    tables = {t: file[t] for t in TABLES if t in file}
     return Scenario(tuple(layers), set(), title if isinstance(title, str) else "", tables)

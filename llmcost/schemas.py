@@ -96,6 +96,7 @@ def _budget_file() -> dict[str, Any]:
     """A file of budgets: `llmcost.toml`."""
     text = {"type": "string"}
     properties = {"title": text, "description": text, "baseline": text, "as_of": {**text, "format": "date"}}
+    properties |= {"currency": {"description": all_keys()["currency"].help, **text}}
     return {
         "$schema": DRAFT,
         "title": "llmcost budgets",
@@ -158,7 +159,7 @@ def _key_type(key: Key) -> dict[str, Any]:
         return {"anyOf": [{"type": "string"}, {"type": "array", "items": {"enum": list(key.choices)}}]}
     if key.choices:
         return {"enum": list(key.choices)}
-    if key.kind in ("models", "hardware", "prices", "regions", "frameworks", "file"):
+    if key.kind in ("models", "hardware", "prices", "regions", "frameworks", "file", "currency"):
         return {"type": "string"}
     if key.kind == "date":
         return {"type": "string", "format": "date"}

@@ -100,6 +100,7 @@ class BudgetFile(Struct, frozen=True, kw_only=True):
     scenario: Mapping[str, Any] | None = None
     as_of: dt.date | None = None
     baseline: str | None = None
+    currency: units.Currency | None = None  # that amounts are written and shown in
 
 
 def amount(term: Term, raw: object) -> float:

@@ -29,7 +29,7 @@ from llmcost.errors import LlmcostError, did_you_mean, nearest, raise_all
 from llmcost.keys import BOTH, NOTES, TABLES, all_keys
 from llmcost.terms import TERMS
 
-FILE_KEYS = ("baseline", "as_of", PRICE_AGE, "budget", "title", "description")
+FILE_KEYS = ("baseline", "as_of", "currency", PRICE_AGE, "budget", "title", "description")
 BUDGET_KEYS = ("name", "scenario", "scenarios", *NOTED, INCREASE, DECREASE, PRICE_AGE)
 SIDES = ("max", "min")
 Parse = Callable[[Any], Any]
@@ -104,17 +104,20 @@ def read(label: str, text: str, data: Mapping[str, Any]) -> BudgetFile:
         if key not in known:
             file.refuse(key, f"unknown key {units.shown(key)}", did_you_mean(key, known))
     title = data["title"] if isinstance(data.get("title"), str) else label
-    budgets = [_budget(table, title, alone) for table in _budgets(file)]
+    currency = file.take("currency", units.parse_currency)
+    with units.amounts_in(currency or units.current()):
+        budgets = tuple(_budget(table, title, alone) for table in _budgets(file))
     if not alone:
         raise_all(findings)
         own = {k: v for k, v in data.items() if k != "budget"}
-        return BudgetFile(label=label, budgets=tuple(budgets), scenario=own)
+        return BudgetFile(label=label, budgets=budgets, scenario=own, currency=currency)
     as_of, baseline = file.take("as_of", units.parse_date), file.take("baseline", _text)
     age = _price_age(file, {"budget": title, "file": label})
     raise_all(findings)
     return BudgetFile(
-        label=label, budgets=tuple(budgets), price_age=next(iter(age), None), as_of=as_of, baseline=baseline
-    )
+        label=label, budgets=budgets, price_age=next(iter(age), None), as_of=as_of, baseline=baseline,
+        currency=currency,
+    )  # fmt: skip
 
 
 def _budgets(file: Table) -> list[Table]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -14,6 +14,12 @@ from llmcost.errors import Exit, LlmcostError
 from llmcost.keys import COMPARE, CROSSOVER, FIT, KEYS, SWEEP, Key, all_keys
 from llmcost.keys.memory import FITTING
 from llmcost.render import formats
+
+if TYPE_CHECKING:
+    from llmcost.catalog import Catalog
+    from llmcost.cli.output import Shown
+    from llmcost.result import Estimate
+    from llmcost.scenario import Scenario
 
 OWN_FILES = ("trace", "calibration")  # keys that name files which answer in place of what was not said
 SEVERAL = ("techniques", "files")  # kinds of keys that are said more than once
@@ -131,8 +137,9 @@ def add(
     output = {name: one for name, one in of_answers(known).items() if name not in {*own, *hidden}}
 
     def body(**said: Any) -> int:
+        from llmcost import units
         from llmcost.cli import output as out
-        from llmcost.scenario import refuse_unread
+        from llmcost.scenario import currency
 
         flags = {k: said[k] for k in keys if said[k] not in (None, [])}
         shown = out.options(
@@ -143,14 +150,23 @@ def add(
         answers = [n for n in names if many and n.endswith(".json")]
         names = [n for n in names if n not in answers]
         asked = [(name or "", out.question(name, said["config"], flags, catalog)) for name in names or [None]]
+        mine = {k: said[k] for k in own if k not in out.PICTURE} | ({"answers": answers} if many else {})
+        stated = currency(scenario for _, scenario in asked)
+        with units.amounts_in(stated.value):
+            estimate = answered(asked, catalog, mine, shown)
+        return out.deliver(estimate.shown_in(stated.value, stated.origin), shown)
+
+    def answered(asked: list[tuple[str, Scenario]], catalog: Catalog, mine: dict[str, Any], shown: Shown) -> Estimate:
+        from llmcost.cli import output as out
+        from llmcost.scenario import refuse_unread
+
         if any(scenario.has(*OWN_FILES) for _, scenario in asked):
             from llmcost.estimate.prepared import prepared
 
             said_of, catalog = prepared([scenario for _, scenario in asked], catalog)
             asked = [(name, scenario) for (name, _), scenario in zip(asked, said_of, strict=True)]
-        mine = {k: said[k] for k in own if k not in out.PICTURE} | ({"answers": answers} if many else {})
         try:
-            estimate = run(asked if many else asked[0][1], catalog, **mine)
+            estimate: Estimate = run(asked if many else asked[0][1], catalog, **mine)
         except LlmcostError as error:
             if error.code != Exit.NO or shown.format != "json":
                 raise
@@ -163,7 +179,7 @@ def add(
             refuse_unread(scenario for _, scenario in asked)
             if beside is not None and shown.format == "html":
                 estimate = beside(asked[0][1], catalog, estimate)
-        return out.deliver(estimate, shown)
+        return estimate
 
     scenario = argument(
         [] if many else None,

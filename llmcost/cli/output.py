@@ -110,18 +110,17 @@ def check_plot(plot: str | None, kind: str | None) -> None:
 
 def question(name: str | None, config: str | None, flags: dict[str, Any], presets: Catalog) -> Scenario:
     """The question: options over the scenario over `--config`."""
-    from llmcost.scenario import layer, resolve
+    from llmcost.scenario import Said, resolve
 
-    said = resolve(flags, *_scenario_file(name, presets))
+    file = Said(*_scenario_file(name, presets))
     if config is None:
-        return said
+        return resolve(flags, file)
     path = Path(config)
     try:
-        data = read_toml(path)
+        below = Said(read_toml(path), f"file:{path.name}", path.name)
     except LlmcostError as error:
         raise LlmcostError(f"--config: {error.message}", error.hint) from None
-    below = layer(data, f"file:{path.name}", path.name)
-    return said._replace(layers=(*said.layers, below))
+    return resolve(flags, file, below)
 
 
 def _scenario_file(name: str | None, presets: Catalog) -> tuple[dict[str, Any], str, str]:

@@ -14,7 +14,7 @@ from llmcost.catalog import Catalog, presets_date
 from llmcost.errors import LlmcostError
 from llmcost.keys import CROSSOVER, KEYS, SERVE, TRAIN, all_keys
 from llmcost.result import Estimate
-from llmcost.scenario import Scenario, layer, resolve
+from llmcost.scenario import Said, Scenario, layer, resolve
 
 ROOM = 1.25  # the default limit is that much above the estimate
 SOONEST = 0.8  # and a crossing may come that much sooner
@@ -144,7 +144,7 @@ def answered(goal: str, said: Mapping[str, str], catalog: Catalog) -> tuple[Esti
     if goal in (TRAIN, CROSSOVER):
         values |= {"gpus" if goal == TRAIN else "train_gpus": str(times) if times else _gpus(values, catalog)}
     values |= {key: value for key, value, _ in GOALS[goal].beside}
-    answer = _asker(goal)(resolve({}, {k: _typed(v) for k, v in values.items()}, "file:scenario"), catalog)
+    answer = _asker(goal)(resolve({}, Said({k: _typed(v) for k, v in values.items()}, "file:scenario")), catalog)
     if answer.exit_code:
         raise LlmcostError(answer.headline.rstrip("."), "llmcost init with a smaller --model, or more --hardware")
     return answer, values

@@ -28,6 +28,8 @@ KEYS = (
         (TRAIN, CROSSOVER), ranged=True),
     Key("staff", "ratio", "Money", "staff cost over all compute cost of the programme: 0.64", (TRAIN, CROSSOVER), ranged=True),
     *charges.keys(charges.PROGRAMME),
+    Key("currency", "currency", "Money",
+        "show amounts in another currency, at the dollars for one unit of it, stated for a day: EUR=1.08@2026-11-28"),
     Key("as_of", "date", "Money", "use prices up to this date: 2026-11-23"),
     Key("region", "regions", "Place", "grid carbon and electricity price of this place", sided=True),
     Key("pue", "ratio", "Place", "facility energy over IT energy: 1.2", sided=True, ranged=True, least=1.0, most=5.0),

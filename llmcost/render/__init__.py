@@ -60,5 +60,8 @@ def render(format_name: str, estimate: Estimate, options: Options) -> str:
     known = formats(estimate.command)
     if format_name not in known:
         raise ValueError(f"no renderer for {format_name!r}: one of {', '.join(known)}")
-    text: str = import_module(f"llmcost.render.{format_name}").render(estimate, options)
+    from llmcost.units import amounts_in
+
+    with amounts_in(estimate.currency):
+        text: str = import_module(f"llmcost.render.{format_name}").render(estimate, options)
     return text

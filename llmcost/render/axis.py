@@ -24,36 +24,41 @@ def tick_label(kind: str, value: float) -> str:
     return _ZEROS.sub(lambda found: found.group(1).rstrip("."), units.format(kind, value))
 
 
-def ticks(top: float, count: int) -> list[float]:
-    """Round steps of 1, 2 or 5 from zero up to `top`, at most `count` (three or more) of them after zero.
+def ticks(top: float, count: int, kind: str = "") -> list[float]:
+    """Steps of 1, 2 or 5 from zero up to `top`, at most `count` (three or more) of them after zero; round as shown.
 
     >>> ticks(11.9e6, 4), ticks(1.0, 5)
     ([0.0, 5000000.0, 10000000.0], [0.0, 0.2, 0.4, 0.6, 0.8, 1.0])
     """
+    unit = units.shown_unit(kind)
+    top /= unit
     power = 10.0 ** math.floor(math.log10(top / count))
     step = next(m * power for m in (1, 2, 5, 10, 20) if m * power * count >= top * (1 - 1e-9))
-    return [float(f"{i * step:.12g}") for i in range(int(top / step + 1e-9) + 1)]
+    return [float(f"{i * step:.12g}") * unit for i in range(int(top / step + 1e-9) + 1)]
 
 
-def log_ticks(low: float, high: float) -> list[float]:
-    """Steps of 1, 2 and 5 from low to high.
+def log_ticks(low: float, high: float, kind: str = "") -> list[float]:
+    """Steps of 1, 2 and 5 from low to high, round as shown.
 
     >>> log_ticks(0.2, 10.0)
     [0.2, 0.5, 1.0, 2.0, 5.0, 10.0]
     """
+    unit = units.shown_unit(kind)
+    low, high = low / unit, high / unit
     found = [
         m * 10.0**e for e in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1) for m in (1, 2, 5)
     ]
-    return [float(f"{v:.12g}") for v in found if low * (1 - 1e-9) <= v <= high * (1 + 1e-9)]
+    return [float(f"{v:.12g}") * unit for v in found if low * (1 - 1e-9) <= v <= high * (1 + 1e-9)]
 
 
-def bounds(values: Sequence[float]) -> tuple[float, float]:
-    """A logarithmic range of whole steps of 1, 2 or 5 around values.
+def bounds(values: Sequence[float], kind: str = "") -> tuple[float, float]:
+    """A logarithmic range of whole steps of 1, 2 or 5 around values, round as shown.
 
     >>> bounds([0.3, 7.0])
     (0.2, 10.0)
     """
-    return _step(min(values), -1), _step(max(values), 1)
+    unit = units.shown_unit(kind)
+    return _step(min(values) / unit, -1) * unit, _step(max(values) / unit, 1) * unit
 
 
 def _step(value: float, side: int) -> float:

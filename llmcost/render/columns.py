@@ -12,7 +12,7 @@ from llmcost.terms import TERMS, Term
 
 ENDS = (  # columns in the unit that the row names
     "low", "high", "planned", "actual", "measured", "predicted", "p5", "p95", "p5_at_price", "p95_at_price",
-    "predicted_after",
+    "predicted_after", "least", "most",
 )  # fmt: skip
 VALUES = ("value", "before", "after", "delta")  # columns whose unit is that of the row's key
 RANGE = "90 % range"

@@ -12,6 +12,7 @@ import msgspec
 
 from llmcost.render import Options
 from llmcost.result import Estimate
+from llmcost.units.currency import DOLLAR
 from llmcost.version import __version__
 
 EXACT_INT = 2**53  # beyond it a reader that has only doubles would change the digits
@@ -43,7 +44,7 @@ def document(estimate: Estimate, explain: bool, curve: bool = False) -> dict[str
         "schema": f"llmcost/{estimate.command}/1",
         "llmcost": __version__,
         "presets": estimate.presets,
-        "currency": estimate.currency,
+        "currency": DOLLAR,
         "headline": estimate.headline,
         "inputs": estimate.inputs,
         "result": estimate.result,

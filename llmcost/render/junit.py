@@ -41,7 +41,8 @@ def _suite(root: ET.Element, number: int, name: str, rows: Sequence[verdicts.Row
         tests=str(len(rows)), failures=str(len(failures)), errors=str(len(errors)),
     )  # fmt: skip
     known = ET.SubElement(suite, "properties")
-    for key, value in (("llmcost", __version__), ("presets", estimate.presets)):
+    said = [("llmcost", __version__), ("presets", estimate.presets)]
+    for key, value in [*said, *([("currency", estimate.currency.told)] if estimate.currency.told else [])]:
         ET.SubElement(known, "property", name=key, value=value)
     for row in rows:
         _case(suite, row)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from llmcost import units
 from llmcost.render import text as words
 from llmcost.result import Estimate
 
@@ -12,6 +13,11 @@ MOST_ROWS = 50  # of an answer that is a table
 
 def table(estimate: Estimate) -> str:
     """The answer as HTML; every text of it is escaped."""
+    with units.amounts_in(estimate.currency):
+        return _table(estimate)
+
+
+def _table(estimate: Estimate) -> str:
     parts = [Markup("<p><strong>{}</strong></p>").format(words.clean(estimate.headline))]
     parts += [Markup("<p>{}</p>").format(line) for line in words.remarks(estimate)]
     figures = words.figures(estimate)

@@ -93,6 +93,8 @@ def ascii_only(text: str) -> str:
 def term_of(key: str) -> Term:
     """The term of a key; a key without one (of a preset) is shown as it is, in the unit that its name ends in."""
     kind = next((kind for ending, kind in _ENDINGS.items() if key.endswith(ending)), "text")
+    if key in KEYS and KEYS[key].kind in units.KINDS and units.KINDS[KEYS[key].kind].money:
+        kind = KEYS[key].kind
     return TERMS.get(key) or Term(key, clean(key).replace("_", " "), kind, "")
 
 
@@ -200,7 +202,8 @@ def between(low: str, high: str) -> str:
 
 def split_unit(text: str) -> tuple[str, str]:
     """A printed quantity as its number and its unit: the unit starts at a space or a slash."""
-    at = min((i for i in (text.find(" "), text.find("/")) if i >= 0), default=len(text))
+    code = units.current().sign  # of some currencies a word: `CHF 2.00/h`
+    at = min((i for i in (text.find(c, text.startswith(code) * len(code)) for c in " /") if i >= 0), default=len(text))
     return text[:at], text[at:]
 
 

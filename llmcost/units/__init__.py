@@ -3,32 +3,49 @@
 from __future__ import annotations
 
 from llmcost.errors import shown
-from llmcost.units.formatting import NOT_KNOWN, format, format_money, format_range, number
+from llmcost.units.currency import DOLLARS, Currency, amounts_in, current
+from llmcost.units.formatting import (
+    NOT_KNOWN,
+    format,
+    format_money,
+    format_range,
+    number,
+    shown_unit,
+    worded_money,
+)
 from llmcost.units.kinds import DAY, HOUR, KINDS, MONTH, YEAR, Kind
 from llmcost.units.parsing import at, base_value, parse, parse_date
 from llmcost.units.payments import parse_payments
 from llmcost.units.ranges import Between, Quantity, Triangle, parse_quantity
+from llmcost.units.rates import parse_currency
 
 __all__ = [
     "DAY",
+    "DOLLARS",
     "HOUR",
     "KINDS",
     "MONTH",
     "NOT_KNOWN",
     "YEAR",
     "Between",
+    "Currency",
     "Kind",
     "Quantity",
     "Triangle",
+    "amounts_in",
     "at",
     "base_value",
+    "current",
     "format",
     "format_money",
     "format_range",
     "number",
     "parse",
+    "parse_currency",
     "parse_date",
     "parse_payments",
     "parse_quantity",
     "shown",
+    "shown_unit",
+    "worded_money",
 ]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TypeGuard
+from typing import SupportsFloat, TypeGuard
 
+from llmcost.units.currency import current
 from llmcost.units.kinds import COUNT_RUNGS, KINDS, Rungs
 
 NOT_KNOWN = "not known"
@@ -55,20 +56,35 @@ def format_range(kind: str, p5: float | None, p95: float | None, digits: int = 3
 
 
 def format_money(value: float | None, digits: int = 3) -> str:
-    """USD: at least cents below 1,000, three significant digits below a cent.
+    """Dollars in the currency of the answer: at least cents below 1,000, three significant digits below a cent.
 
     >>> format_money(2.5), format_money(0.00123), format_money(-1234567.0), format_money(999.999)
     ('$2.50', '$0.00123', '-$1.23M', '$1.00k')
     """
     if not _printable(value):
         return NOT_KNOWN
-    sign, size = ("-" if value < 0 else ""), abs(value)
+    shown = current()
+    sign, size = ("-" if value < 0 else "") + shown.sign, abs(value) / shown.usd
     if size < 1e-6 or round(size, 2) >= 1000:
-        text = "0.00" if size == 0 else _on_rung(size, COUNT_RUNGS, digits)
-        return f"{sign}${text}"
+        return sign + ("0.00" if size == 0 else _on_rung(size, COUNT_RUNGS, digits))
     decimals = max(2, digits - 1 - _exponent(size, digits))
     whole, _, cents = f"{size:.{decimals}f}".partition(".")
-    return f"{sign}${whole}.{cents.rstrip('0').ljust(2, '0')}"
+    return f"{sign}{whole}.{cents.rstrip('0').ljust(2, '0')}"
+
+
+def worded_money(value: SupportsFloat, spec: str = ".4g") -> str:
+    """Dollars inside a formula, in the currency of the answer by its code.
+
+    >>> worded_money(2.5)
+    '2.5 USD'
+    """
+    shown = current()
+    return f"{float(value) / shown.usd:{spec}} {shown.code}"
+
+
+def shown_unit(kind: str) -> float:
+    """How many base units make one of what is shown: dollars in the currency of the answer; 1 of all else."""
+    return current().usd if kind in KINDS and KINDS[kind].money else 1.0
 
 
 def number(value: float | None, digits: int = 3) -> str:

@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 from llmcost.errors import LlmcostError, shown
+from llmcost.units.currency import DOLLAR, SIGNS, current
 from llmcost.units.formatting import format as formatted
 from llmcost.units.kinds import COMPOUNDING, KINDS, Kind
 
@@ -73,7 +74,8 @@ def parse(kind: str, text: object) -> float:
     if of.name == "date":
         return float(parse_date(text).toordinal())
     if isinstance(text, str):
-        return value_of(of, text, read(of, text))
+        plain, rate = in_dollars(of, text)
+        return value_of(of, text, read(of, plain)) * rate
     value = base_value(of, text)
     if of.bare:
         raise _without_unit(of, text, f"{value:.10g}")
@@ -111,6 +113,11 @@ def parse_date(text: object) -> dt.date:
     return day
 
 
+def in_dollars(kind: Kind, text: str) -> tuple[str, float]:
+    """A text with dollars in place of the currency of the answer, and how many of them one unit of that is."""
+    return current().dollars(text) if kind.money else (text, 1.0)
+
+
 def read(kind: Kind, text: str) -> Reading:
     """Take a text apart; refuse what is no quantity of any unit."""
     plain = text.translate(_TYPOGRAPHY)
@@ -119,8 +126,12 @@ def read(kind: Kind, text: str) -> Reading:
     if not plain.isprintable():
         raise refuse(kind, text, "it holds a control or invisible character")
     plain = " ".join(plain.split())
-    if kind.money and re.search(_FOREIGN, plain):
-        raise refuse(kind, text, "amounts are in USD", "convert it to USD and state the rate you used")
+    foreign = re.search(_FOREIGN, plain) if kind.money else None
+    if foreign is not None:
+        code = next((code for code, sign in SIGNS.items() if sign == foreign[0]), foreign[0].upper())
+        known = " or ".join(dict.fromkeys((DOLLAR, current().code)))
+        state = f", or state the rate: --currency {code}=RATE@DATE" if code.isalpha() else ""
+        raise refuse(kind, text, f"amounts are in {known}", f"write it in {known}{state if known == DOLLAR else ''}")
     if re.search(r"[0-9],[0-9]", plain):
         whole = re.fullmatch(r"[^0-9]{0,4}[0-9]{1,3}(,[0-9]{3})+[^0-9,.]*", plain)
         digits = re.sub(r"[^0-9,]", "", plain)

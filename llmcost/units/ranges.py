@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from llmcost.errors import LlmcostError, did_you_mean, shown
 from llmcost.units.kinds import KINDS, SUFFIX, Kind
-from llmcost.units.parsing import base_value, no_number, parse, read, refuse, split_unit
+from llmcost.units.parsing import base_value, in_dollars, no_number, parse, read, refuse, split_unit
 
 COMPOUNDED = ("%", "x")  # of growth without its period: `8%..12%/mo`
 
@@ -61,7 +61,9 @@ def parse_quantity(kind: str, value: object) -> Quantity:
     if isinstance(value, Triangle):
         return _triangle(of, value, *(base_value(of, end) for end in (value.low, value.mode, value.high)))
     if isinstance(value, str) and ".." in value:
-        return _two_dots(of, value)
+        plain, rate = in_dollars(of, value)
+        found = _two_dots(of, plain)
+        return Between(found.low * rate, found.high * rate)
     return parse(kind, value)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import llmcost
-from llmcost.scenario import Scenario, resolve
+from llmcost.scenario import Said, Scenario, resolve
 from tests.conftest import Cli
 
 SIDES = {
@@ -121,9 +121,9 @@ def test_a_scenario_of_many_budgets_is_read_once(cli: Cli, tmp_path: Path, monke
     """Thousands of budgets about one scenario: its values are parsed once, and every verdict is still given."""
     read: list[str] = []
 
-    def counted(flags: Mapping[str, object], said: Mapping[str, object], origin: str, where: str) -> Scenario:
-        read.append(where)
-        return resolve(flags, said, origin, where)
+    def counted(flags: Mapping[str, object], *files: Said) -> Scenario:
+        read.extend(file.where for file in files)
+        return resolve(flags, *files)
 
     monkeypatch.setattr("llmcost.estimate.check.answers.resolve", counted)
     (tmp_path / "s.toml").write_text(_scenario("train", random.Random(8)))

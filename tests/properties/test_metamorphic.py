@@ -100,6 +100,7 @@ ROWS: dict[str, Row | str] = {
     "cost_definition": "no order: a choice",
     "scope": "no order: a choice",
     "as_of": "no order: prices of a day",
+    "currency": "no order: it only shows amounts (tests/cli/test_currency.py)",
     "region": "no order: a place",
     # serving
     "isl": Row("serve", "1000", "2000", "usd_per_request", UP),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
@@ -25,6 +26,7 @@ llmcost check --as-of 2026-11-23 --format junit -o llmcost.xml
 
 Exit codes: 0 every limit holds (a warning does not count), 1 a limit does not hold, 2 the question is wrong.
 """
+Value = TypeVar("Value")
 FORMATS = formats("check")
 SUMMARY_FILE = "GITHUB_STEP_SUMMARY"
 
@@ -38,6 +40,9 @@ FILES = argument(
 BASELINE = option(None, "--baseline", metavar="FILE", help="Answers of an earlier check, for max_increase and changes.")
 UPDATE = option(False, "--update-baseline", help="Write the answers of this check to the baseline.")
 AS_OF = option(None, "--as-of", metavar="DATE", help="Use prices dated up to this day, and take it for today.")
+CURRENCY = option(
+    None, "--currency", metavar="CODE=RATE", help="Show amounts in another currency, at the dollars for one unit of it."
+)
 EXIT_ZERO = option(False, "--exit-zero", help="Exit with 0 where a limit does not hold.")
 STEP_SUMMARY = option(False, "--step-summary", help=f"Append the Markdown report to ${SUMMARY_FILE}.")
 FORMAT = printed(FORMATS)
@@ -55,6 +60,7 @@ def run(
     baseline: str | None = BASELINE,
     update_baseline: bool = UPDATE,
     as_of: str | None = AS_OF,
+    currency: str | None = CURRENCY,
     exit_zero: bool = EXIT_ZERO,
     step_summary: bool = STEP_SUMMARY,
     presets_dir: str | None = FOLDER,
@@ -67,20 +73,24 @@ def run(
     plot_kind: str | None = PLOT_KIND,
 ) -> int:
     """Check budgets."""
+    from llmcost import units
     from llmcost.cli import output as out
     from llmcost.estimate.check import Asked, check
     from llmcost.estimate.check import files as budgets
 
+    shown_in = units.DOLLARS if currency is None else _said("--currency", units.parse_currency, currency)
     drawn = {"plot": plot, "plot_kind": plot_kind}
     shown = out.options(format_, json_, output, False, quiet=quiet, no_color=no_color, formats=FORMATS, **drawn)
     summary = _summary_file() if step_summary else None
-    day = None if as_of is None else _date(as_of)
+    day = None if as_of is None else _said("--as-of", units.parse_date, as_of)
     catalog = out.catalog(presets_dir)
-    read = budgets.read(files or [budgets.DEFAULT], catalog, out.stdin)
+    with units.amounts_in(shown_in):
+        read = budgets.read(files or [budgets.DEFAULT], catalog, out.stdin)
     target = budgets.target(read, baseline) if update_baseline else None
     known = [None] * len(read) if update_baseline else budgets.baselines(read, baseline)
     asked = [Asked(file, answers) for file, answers in zip(read, known, strict=True)]
-    estimate = check(asked, catalog, as_of=day, clock=_today, renew=update_baseline)
+    with units.amounts_in(shown_in):
+        estimate = check(asked, catalog, as_of=day, clock=_today, renew=update_baseline)
     if target is not None:
         out.write(target, _as("json", estimate).encode())
     if summary is not None:
@@ -95,13 +105,14 @@ def _today() -> Any:
     return dt.date.today()
 
 
-def _date(text: str) -> Any:
+def _said(option: str, parse: Callable[[str], Value], text: str) -> Value:
+    """The value of an option, or its error with the option in front."""
     from llmcost import units
 
     try:
-        return units.parse_date(text)
+        return parse(text)
     except LlmcostError as error:
-        raise units.at("--as-of", error) from None
+        raise units.at(option, error) from None
 
 
 def _summary_file() -> str:

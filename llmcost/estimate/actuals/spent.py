@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from llmcost import units
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array
 from llmcost.errors import LlmcostError
 from llmcost.estimate.actuals import lines
@@ -99,14 +100,23 @@ def spent(scenario: Scenario) -> Spent | None:
         return None
     said = [scenario.peek(name) for name in lines.FILTERS]
     found = lines.read(files.value, Wanted(*(None if one is None else str(one.value) for one in said)))
-    rate = scenario.peek("exchange_rate")
-    if found.currency != lines.USD and rate is None:
-        total = math.fsum(row.amount for row in found.rows if row.amount is not None)
-        raise LlmcostError(
-            f"{', '.join(found.names)}: {total:,.2f} {found.currency} in all, and the plan is in USD",
-            f"--exchange-rate 1.08, USD for one {found.currency}",
-        )
-    return by_day(found, 1.0 if found.currency == lines.USD or rate is None else float(rate.value))
+    return by_day(found, _rate(found, scenario))
+
+
+def _rate(found: Lines, scenario: Scenario) -> float:
+    """Dollars for one unit of the currency of the bills: as said for them, else for all amounts."""
+    stated, shown = scenario.peek("exchange_rate"), units.current()
+    if found.currency == lines.USD:
+        return 1.0
+    if stated is not None:
+        return float(stated.value)
+    if shown.code == found.currency:
+        return shown.usd
+    total = math.fsum(row.amount for row in found.rows if row.amount is not None)
+    raise LlmcostError(
+        f"{', '.join(found.names)}: {total:,.2f} {found.currency} in all, and the plan is in USD",
+        f"--currency {found.currency}=1.08, USD for one {found.currency}; for the bills alone --exchange-rate 1.08",
+    )
 
 
 def figures(found: Spent) -> dict[str, Scalar]:

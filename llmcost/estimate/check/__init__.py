@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from msgspec import structs
 
+from llmcost import units
 from llmcost.budget import baseline as earlier
 from llmcost.budget.limits import AGE, Budget, BudgetFile, Limit
 from llmcost.budget.verdicts import FAIL, OK, RANK, WARN, Measure, Verdict, beyond_sight, change, judge, measure
@@ -87,7 +88,14 @@ def check(
         Wrong questions, all of them at once: unknown presets, values that are wrong, a relative limit without a
         baseline. A limit that cannot be computed is a verdict.
     """
-    answers, day = Answers(catalog), Day(as_of, clock)
+    said = _one_currency(asked)
+    with units.amounts_in(said):
+        found = _judged(asked, catalog, Day(as_of, clock), renew)
+    return found.shown_in(said, "flag" if said == units.current() else "file")
+
+
+def _judged(asked: Sequence[Asked], catalog: Catalog, day: Day, renew: bool) -> Estimate:
+    answers, as_of = Answers(catalog), day.as_of
     findings: list[LlmcostError] = []
     judged: list[made.Judged] = []
     subjects = Subjects(catalog, as_of, _usual(asked, as_of))
@@ -105,6 +113,17 @@ def check(
             judged.append(_oldest(one.file.price_age, benches, judged))
     raise_all(_once([*findings, *answers.wrong]))
     return _estimate(judged, answers, asked, day, catalog, renew)
+
+
+def _one_currency(asked: Sequence[Asked]) -> units.Currency:
+    """What amounts are shown in: as was said for all, else as the files say, which agree."""
+    said = {one.file.currency: one.file.label for one in asked if one.file.currency is not None}
+    if units.current() != units.DOLLARS or not said:
+        return units.current()
+    if len(said) > 1:
+        rates = " and ".join(f"{label} says {each.code} at {each.usd:g} USD" for each, label in said.items())
+        raise LlmcostError(f"one check is in one currency, and {rates}", "--currency EUR=1.08")
+    return next(iter(said))
 
 
 def _usual(asked: Sequence[Asked], as_of: dt.date | None) -> dt.date | None:

@@ -22,7 +22,7 @@ from llmcost.estimate.training.answer import train
 from llmcost.files import read_toml
 from llmcost.keys import CROSSOVER, SERVE, TRAIN
 from llmcost.result import Estimate
-from llmcost.scenario import Scenario, layer, resolve
+from llmcost.scenario import Said, Scenario, layer, resolve
 from llmcost.terms import SECTIONS
 
 SPENDING = "spending"  # of scenarios that train nothing
@@ -62,7 +62,7 @@ class Subject(NamedTuple):
         if self.resolved is not None:
             return self.resolved._replace(read=set())
         flags = {} if self.as_of is None else {"as_of": self.as_of}
-        found = resolve(flags, self.said, self.origin, self.label)
+        found = resolve(flags, Said(self.said, self.origin, self.label))
         if self.usual_as_of is None:
             return found
         return found._replace(layers=(*found.layers, layer({"as_of": self.usual_as_of}, "file:budget")))

@@ -46,12 +46,13 @@ class _Attempt:
     """A job made where it lands; an error travels as a value."""
 
     def __init__(self, make: Callable[[Any], Any], scenario: Callable[[Any], Scenario]) -> None:
-        self.make, self.scenario = make, scenario
+        self.make, self.scenario, self.currency = make, scenario, units.current()
 
     def __call__(self, job: Any) -> Outcome:
         read = self.scenario(job).read
         try:
-            return Outcome(self.make(job), frozenset(read))
+            with units.amounts_in(self.currency):
+                return Outcome(self.make(job), frozenset(read))
         except LlmcostError as error:
             return Outcome(None, frozenset(read), error)
 

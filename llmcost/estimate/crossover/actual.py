@@ -27,6 +27,7 @@ from llmcost.estimate.serving.service import GIVEN
 from llmcost.keys import KEYS, SERVE
 from llmcost.result import Estimate, Warning
 from llmcost.scenario import Scenario, Setting
+from llmcost.units.currency import DOLLAR
 
 FAR = 2.0  # over plan: beyond it a multiple is told
 SLIGHT = 0.02  # of ln: a difference that needs no explanation
@@ -271,7 +272,8 @@ def _shown(row: Explained, value: float) -> str:
 
 def _sentence(found: Spent, plan: float | None, apart: float | None, explained: str | None) -> str:
     """What was spent, beside the plan."""
-    other = "" if found.rate == 1.0 else f" ({found.amount:,.2f} {found.lines.currency})"
+    told = found.lines.currency in (DOLLAR, units.current().code)
+    other = "" if told else f" ({found.amount:,.2f} {found.lines.currency})"
     when = f" from {found.first} to {found.last}" if found.first else ""
     text = f"{_usd(found.total_usd)}{other} was spent{when}"
     if apart is None or plan is None:

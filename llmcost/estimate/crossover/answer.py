@@ -236,11 +236,15 @@ def _told(
     return sentence.Facts(result, held or of, asked.horizon, what, named, again, at_launch, held is not None)
 
 
+def _worded(basis: str, value: float, spec: str = ".4g") -> str:
+    """An amount of a measure inside a formula."""
+    return units.worded_money(value, spec) if basis == USD else f"{value:{spec}} {UNITS[basis]}"
+
+
 def _explain(asked: Evaluated, result: CrossoverResult) -> None:
     q, basis, both = asked.serving, asked.basis, asked.curves
-    unit, trained = UNITS[basis], float(both.trained(basis, asked.scope))
-    each = float(both.figures[f"{basis}_per_request"])
-    parity = f"training {trained:.6g} {unit} / {each:.6g} {unit} per request at launch"
+    trained, each = float(both.trained(basis, asked.scope)), float(both.figures[f"{basis}_per_request"])
+    parity = f"training {_worded(basis, trained, '.6g')} / {_worded(basis, each, '.6g')} per request at launch"
     luccioni = "Luccioni et al. 2024, arXiv:2311.16863, section 4.3.2"
     q.step("requests to parity", parity, trained / each, "requests", luccioni)
     if both.requests is None:
@@ -254,6 +258,6 @@ def _explain(asked: Evaluated, result: CrossoverResult) -> None:
         requests = finite(asked.outcome.get(f"{word}_crossover_requests"))
         if requests is None or other == basis:
             continue
-        trained, each, unit = float(both.trained(other)), float(both.figures[f"{other}_per_request"]), UNITS[other]
-        text = f"training {trained:.4g} {unit}, {each:.4g} {unit} per request at launch"
+        trained, each = float(both.trained(other)), float(both.figures[f"{other}_per_request"])
+        text = f"training {_worded(other, trained)}, {_worded(other, each)} per request at launch"
         q.step(f"{word} parity", text, requests, "requests", f"{METHOD}, measures")

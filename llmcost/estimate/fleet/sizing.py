@@ -351,7 +351,7 @@ def explain(question: Question, fleet: Fleet, c: ServingFigures, p: ServingNumbe
     question.step("busiest hour", text, float(c["requests_per_second_peak"]), "1/s", SOURCE)
     question.step("mean load", "busy time over time paid for", float(c["utilization"]), "share", SOURCE)
     if fleet.mixed:
-        formula = f"{float(fleet.terms.reserved_price(p)):.4g} USD/h committed over the hour by demand"
+        formula = f"{units.worded_money(fleet.terms.reserved_price(p))}/h committed over the hour by demand"
         question.step(
             "break-even utilisation of the base", formula, float(c["breakeven_utilization_reserved"]), "share", SOURCE
         )

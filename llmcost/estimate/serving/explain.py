@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmcost import units
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.serving.hosted import Hosted
@@ -68,7 +69,7 @@ def _fleet(service: Hosted, c: ServingFigures, p: ServingNumbers) -> None:
         q.step("replicas", formula, float(c["replicas"]), "replicas", SOURCE)
         q.step(
             "cost per request",
-            f"{float(c['usd_per_month']):,.0f} USD a month / 30.44 days / requests per day",
+            f"{units.worded_money(c['usd_per_month'], ',.0f')} a month / 30.44 days / requests per day",
             float(c["usd_per_request"]),
             "USD",
             "docs/method.md, prices",
@@ -76,8 +77,8 @@ def _fleet(service: Hosted, c: ServingFigures, p: ServingNumbers) -> None:
     else:
         q.step(
             "cost per request",
-            f"{float(fleets.gpu_seconds(replica.kinds(c))):.4g} accelerator-seconds / 3600 x {p['price']:.4g} USD/h"
-            f" / utilisation {float(c['utilization']):.2f}",
+            f"{float(fleets.gpu_seconds(replica.kinds(c))):.4g} accelerator-seconds / 3600"
+            f" x {units.worded_money(p['price'])}/h / utilisation {float(c['utilization']):.2f}",
             float(c["usd_per_request"]),
             "USD",
             "docs/method.md, prices",

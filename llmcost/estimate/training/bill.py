@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from llmcost import units
 from llmcost.engine.money import energy
 from llmcost.engine.money import hardware as money
 from llmcost.engine.numeric.kinds import SECONDS_PER_YEAR, Num
@@ -102,9 +103,11 @@ class Bill(NamedTuple):
 
     def _formula(self, p: TrainingNumbers) -> str:
         if self.definition == RENTAL:
-            return f"billed GPU-hours x {p['price']:.4g} USD/h"
+            return f"billed GPU-hours x {units.worded_money(p['price'])}/h"
         server = f" x server {p['server_over_chip']:.3g}" if "server_over_chip" in p else ""
-        cluster = f"{p['purchase_price']:,.0f} USD{server} / (1 - network {p['interconnect_share']:.3g})"
+        cluster = (
+            f"{units.worded_money(p['purchase_price'], ',.0f')}{server} / (1 - network {p['interconnect_share']:.3g})"
+        )
         if self.definition == ACQUISITION:
             return f"{self.gpus:,.0f} accelerators x {cluster}"
         years = p["hardware_age"] / SECONDS_PER_YEAR

@@ -150,7 +150,17 @@ def cost_against_speed(estimate: Estimate) -> Lines | None:
     marks = [m for r in [_chosen(estimate, rows)] if r is not None for m in [_mark(r, SPEED)]]
     chosen = "; the ring is the one chosen" if marks else ""
     title = f"Cost against speed with full batches: every point that no other beats{chosen}"
-    return Lines(title, series, "tokens/s of one user", "$/Mtok of output", "count", "usd", True, True, marks)
+    return Lines(
+        title,
+        series,
+        "tokens/s of one user",
+        f"{units.current().sign}/Mtok of output",
+        "count",
+        "usd",
+        True,
+        True,
+        marks,
+    )
 
 
 def cost_over_batch(estimate: Estimate) -> Lines | None:
@@ -169,7 +179,15 @@ def cost_over_batch(estimate: Estimate) -> Lines | None:
         "; the ring is the one chosen" if marks else ""
     )
     return Lines(
-        title, series, "requests in flight on a replica", "$/Mtok of output", "count", "usd", True, True, marks
+        title,
+        series,
+        "requests in flight on a replica",
+        f"{units.current().sign}/Mtok of output",
+        "count",
+        "usd",
+        True,
+        True,
+        marks,
     )
 
 
@@ -201,7 +219,7 @@ def cost_over_load(estimate: Estimate) -> Lines | None:
     series = [Series("output", [(share, paid / share) for share in LOADS])]
     title = "Cost of output over how busy accelerators are, whose hours are paid either way; the ring is this answer"
     mark = Mark(load, cost, label)
-    return Lines(title, series, "utilization", "$/Mtok of output", "share", "usd", marks=[mark])
+    return Lines(title, series, "utilization", f"{units.current().sign}/Mtok of output", "share", "usd", marks=[mark])
 
 
 AMORTISED = {"mtok": "million tokens", "request": "request"}

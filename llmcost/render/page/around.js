@@ -70,7 +70,7 @@ const shown = (slider) => {
   if (slider.kind === "days") return Number((value / 365.25).toPrecision(3)) + " y";
   if (slider.kind === "growth") return percent() + "/mo";
   if (slider.kind === "share") return percent();
-  if (slider.kind.startsWith("usd")) return "$" + short(value) + (slider.kind === "usd_per_hour" ? "/h" : "");
+  if (slider.kind.startsWith("usd")) return money(value) + (slider.kind === "usd_per_hour" ? "/h" : "");
   return short(value) + (slider.kind === "per_day" ? "/day" : "");
 };
 

@@ -9,6 +9,9 @@ const short = (value) => {
   return Number((value / rung[0]).toPrecision(3)) + rung[1];
 };
 
+// What the engine wrote, in the currency of the answer.
+const money = (usd) => data.money.sign + short(usd / data.money.usd);
+
 // Requests served by day t at one request a day at launch: (e^kt - 1) / k, or t where nothing grows.
 const served = (t, growth) => {
   const k = Math.log1p(growth) / MONTH;
@@ -43,9 +46,9 @@ function curves({ day, training, inference, bands, days, level }) {
     return power * [1, 2, 5, 10, 20].find((m) => most / (power * m) < 5);
   };
   const nodes = [make("title", {}, document.getElementById("live-answer").textContent)];
-  for (let v = 0, s = step(top); v <= top; v += s) {
+  for (let v = 0, s = step(top / data.money.usd) * data.money.usd; v <= top; v += s) {
     nodes.push(make("path", { class: "grid", d: `M${L} ${y(v)}H${W - R}` }));
-    nodes.push(make("text", { x: L - 6, y: Number(y(v)) + 4, "text-anchor": "end", class: "dim" }, "$" + short(v)));
+    nodes.push(make("text", { x: L - 6, y: Number(y(v)) + 4, "text-anchor": "end", class: "dim" }, money(v)));
   }
   for (let m = 0, s = step(last / MONTH); m <= last / MONTH; m += s)
     nodes.push(make("text", { x: x(m * MONTH), y: H - 30, "text-anchor": "middle", class: "dim" }, short(m)));
@@ -64,7 +67,7 @@ function curves({ day, training, inference, bands, days, level }) {
   const highest = Math.max(...ends.map(([, , value]) => value));
   for (const [style, name, value] of ends) {
     const shift = value === highest ? -10 : 22;
-    nodes.push(make("text", { x: W - R, y: Number(y(value)) + shift, "text-anchor": "end", class: style }, `${name} $${short(value)}`));
+    nodes.push(make("text", { x: W - R, y: Number(y(value)) + shift, "text-anchor": "end", class: style }, `${name} ${money(value)}`));
   }
   if (days.centre !== null && level !== null) nodes.push(make("circle", { class: "meet", cx: x(days.centre), cy: y(level), r: 5 }));
   if (days.p5 !== null) {

@@ -168,8 +168,13 @@ def _place(told: Key, chart: Lines, value: float, found: list[tuple[float, str]]
 
 
 def _json(found: Mapping[str, Any]) -> Markup:
-    """Data for a script; no text in it ends the element that holds it."""
-    return Markup(json.dumps(found, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"))
+    """Data for a script, with the currency that it shows; no text in it ends the element that holds it."""
+    shown = units.current()
+    return Markup(
+        json.dumps(
+            {**found, "money": {"sign": shown.sign, "usd": shown.usd}}, allow_nan=False, separators=(",", ":")
+        ).replace("<", "\\u003c")
+    )
 
 
 def _given(value: Input | None) -> bool:

@@ -19,7 +19,7 @@ function answer() {
 }
 
 const show = (slider, value) => {
-  if (slider.kind === "usd") return "$" + short(value);
+  if (slider.kind === "usd") return money(value);
   if (slider.kind === "growth") return Number((100 * value).toPrecision(3)) + "%/mo";
   if (slider.kind === "days") return Number((value / 365.25).toPrecision(3)) + " y";
   return short(value) + "/day";

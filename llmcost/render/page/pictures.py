@@ -25,9 +25,10 @@ def pictures(estimate: Estimate) -> list[tuple[str, Markup]]:
 
 def by_name(estimate: Estimate) -> dict[str, tuple[str, Markup]]:
     """The same by the names that --plot-kind takes."""
-    own = {"curve": (SPEND, spend(estimate)), "tornado": (TORNADO, _tornado(estimate))}
-    found = {name: (title, picture) for name, (title, picture) in own.items() if picture is not None}
-    return found | {name: (chart.title, svg.draw(chart)) for name, chart in charts(estimate).items()}
+    with units.amounts_in(estimate.currency):
+        own = {"curve": (SPEND, spend(estimate)), "tornado": (TORNADO, _tornado(estimate))}
+        found = {name: (title, picture) for name, (title, picture) in own.items() if picture is not None}
+        return found | {name: (chart.title, svg.draw(chart)) for name, chart in charts(estimate).items()}
 
 
 def spend(estimate: Estimate) -> Markup | None:

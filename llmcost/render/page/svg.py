@@ -109,8 +109,8 @@ def lines(chart: Lines) -> Markup:
     names = [one.name for one in chart.series] if len(chart.series) > 1 else []
     beside = 2 if all(len(name) <= SHORT for name in names) else 1
     top = TOP + LINE * math.ceil(len(names) / beside) + 22
-    x = scale(min(xs), max(xs), chart.x_log, LEFT, WIDTH - RIGHT)
-    y = scale(min(ys), max(ys), chart.y_log, HEIGHT - BOTTOM, top)
+    x = scale(min(xs), max(xs), chart.x_log, LEFT, WIDTH - RIGHT, chart.x_kind)
+    y = scale(min(ys), max(ys), chart.y_log, HEIGHT - BOTTOM, top, chart.y_kind)
     parts = [
         *_names(names, beside),
         *(_level(y.at(value), _label(chart.y_kind, value), value in y.ticks) for value in y.ticks),
@@ -144,7 +144,7 @@ class Scale(NamedTuple):
     ticks: Sequence[float]
 
 
-def scale(low: float, high: float, log: bool, start: float, end: float) -> Scale:
+def scale(low: float, high: float, log: bool, start: float, end: float, kind: str = "") -> Scale:
     """An axis from one place to another: linear from zero, or logarithmic between round steps.
 
     >>> round(scale(1.0, 100.0, True, 0.0, 200.0).at(10.0)), scale(1.0, 100.0, True, 0.0, 200.0).ticks
@@ -152,11 +152,11 @@ def scale(low: float, high: float, log: bool, start: float, end: float) -> Scale
     """
     if not log or low <= 0:
         top = high or 1.0
-        return Scale(lambda value: start + value / (1.04 * top) * (end - start), ticks(top))
-    left, right = bounds([low, high])
-    wide = math.log(right / left)
-    steps = [v for v in log_ticks(left, right)]
-    few = steps if len(steps) <= 8 else [v for v in steps if f"{v:e}"[0] == "1"]
+        return Scale(lambda value: start + value / (1.04 * top) * (end - start), ticks(top, kind=kind))
+    left, right = bounds([low, high], kind)
+    wide, unit = math.log(right / left), units.shown_unit(kind)
+    steps = log_ticks(left, right, kind)
+    few = steps if len(steps) <= 8 else [v for v in steps if f"{v / unit:e}"[0] == "1"]
     return Scale(lambda value: start + math.log(value / left) / wide * (end - start), few)
 
 
@@ -181,9 +181,11 @@ def _names(names: Sequence[str], beside: int) -> list[str]:
 
 def _axes(last: float, top: float, x: Place, y: Place) -> list[str]:
     parts = []
-    for value in ticks(top):
+    for value in ticks(top, kind="usd"):
         parts.append(f'<path class="grid" d="M{LEFT} {y(value):.1f}H{WIDTH - RIGHT}"/>')
-        parts.append(_text(LEFT - 6, y(value) + 4, units.format("usd", value) if value else "$0", "end", "dim"))
+        parts.append(
+            _text(LEFT - 6, y(value) + 4, units.format("usd", value) if value else tick_label("usd", 0.0), "end", "dim")
+        )
     month = 365.25 / 12
     for value in ticks(last / month):
         parts.append(_text(x(value * month), HEIGHT - TICKS, f"{value:g}", "middle", "dim"))
@@ -192,16 +194,18 @@ def _axes(last: float, top: float, x: Place, y: Place) -> list[str]:
     return parts
 
 
-def ticks(top: float, most: int = 6) -> list[float]:
-    """Round numbers from zero to below `top`, at most `most` of them.
+def ticks(top: float, most: int = 6, kind: str = "") -> list[float]:
+    """Numbers from zero to below `top`, at most `most` of them; round as shown.
 
     >>> ticks(61.0), ticks(3.4)
     ([0.0, 20.0, 40.0, 60.0], [0.0, 1.0, 2.0, 3.0])
     """
+    unit = units.shown_unit(kind)
+    top /= unit
     rough = top / (most - 1)
     power = 10.0 ** math.floor(math.log10(rough)) if rough > 0 else 1.0
     step = next(power * m for m in (1, 2, 5, 10, 20) if top / (power * m) < most - 1)
-    return [step * i for i in range(int(top / step) + 1)]
+    return [step * i * unit for i in range(int(top / step) + 1)]
 
 
 def _thin(count: int) -> list[int]:

@@ -79,7 +79,11 @@ def plot(estimate: Estimate, path_suffix: str, kind: str | None = None) -> bytes
     without = missing()
     if without is not None:
         raise without
-    drawing, caption = _drawing(estimate, kind)
+    with units.amounts_in(estimate.currency):
+        return _file(estimate, path_suffix, *_drawing(estimate, kind))
+
+
+def _file(estimate: Estimate, path_suffix: str, drawing: Drawing, caption: str) -> bytes:
     import matplotlib
     from matplotlib.figure import Figure
 
@@ -177,7 +181,7 @@ def _draw(axes: Axes, curve: chart.Curve) -> None:
     axes.set_xlim(0, curve.end)
     axes.set_ylim(0, top)
     _mark(axes, curve, kind)
-    levels = ticks(top, 5)
+    levels = ticks(top, 5, kind)
     axes.set_yticks(levels, [tick_label(kind, y) for y in levels])
     at, labels, word = time_axis(curve.end, 10)
     axes.set_xticks(at, labels)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from llmcost import units
 from llmcost.render.axis import log_ticks, tick_label
 from llmcost.render.charts import Bars, Chart, Lines
 
@@ -63,9 +64,10 @@ def _lines(axes: Axes, chart: Lines, palette: tuple[str, ...]) -> None:
     for axis, kind, log in ((axes.xaxis, chart.x_kind, chart.x_log), (axes.yaxis, chart.y_kind, chart.y_log)):
         axis.set_major_formatter(partial(_label, kind))
         if log:
+            unit = units.shown_unit(kind)
             low, high = sorted(float(end) for end in axis.get_view_interval())
-            steps = log_ticks(low, high)
-            axis.set_ticks(steps if len(steps) <= MOST_TICKS else [v for v in steps if f"{v:e}"[0] == "1"])
+            steps = log_ticks(low, high, kind)
+            axis.set_ticks(steps if len(steps) <= MOST_TICKS else [v for v in steps if f"{v / unit:e}"[0] == "1"])
             axis.set_ticks([], minor=True)
     for mark in chart.marks:
         axes.plot([mark.x], [mark.y], marker="o", markersize=11, markerfacecolor="none", markeredgecolor=INK)

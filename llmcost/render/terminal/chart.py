@@ -146,7 +146,7 @@ class Canvas:
         self.width = width
         self.unicode = unicode
         self.kind, self.noun = BASES[what.basis]
-        self.levels = ticks(what.top, 5)
+        self.levels = ticks(what.top, 5, self.kind)
         self.y_labels = [tick_label(self.kind, v) for v in self.levels]
         self.ends = [
             (name, f"{name} {units.format(self.kind, what.points(name)[-1][1])}") for name in ("training", "inference")

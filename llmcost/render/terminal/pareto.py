@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from llmcost import units
 from llmcost.render import Options
 from llmcost.render.axis import bounds, log_ticks, tick_label
 from llmcost.render.text import clean, trimmed
@@ -39,8 +40,11 @@ def render(estimate: Estimate, options: Options) -> str:
     width = min(options.width or WIDTH, WIDEST)
     if not found or width < NARROWEST:
         return ""
-    speeds, costs = bounds([p[0] for f in found for p in f.points]), bounds([p[1] for f in found for p in f.points])
-    rows = {HEIGHT - 1 - _place(v, costs, HEIGHT): tick_label("usd", v) for v in log_ticks(*costs)}
+    speeds, costs = (
+        bounds([p[0] for f in found for p in f.points]),
+        bounds([p[1] for f in found for p in f.points], "usd"),
+    )
+    rows = {HEIGHT - 1 - _place(v, costs, HEIGHT): tick_label("usd", v) for v in log_ticks(*costs, "usd")}
     left = max(len(label) for label in rows.values()) + 2
     columns = width - left - 1
     cells = [[" "] * columns for _ in range(HEIGHT)]
@@ -51,7 +55,7 @@ def render(estimate: Estimate, options: Options) -> str:
                 cells[y][x] = mark if efficient else mark.lower()
     bar, tick, corner, flat, down = "│┤└─┬" if options.unicode else "|++-+"
     lines = [
-        " " * left + " $/Mtok out against tokens/s a user",
+        " " * left + f" {units.current().sign}/Mtok out against tokens/s a user",
         " " * left + " batches full; capitals: unbeaten",
     ]
     lines += [

@@ -47,7 +47,7 @@ def render(estimate: Estimate, options: Options) -> str:
 def _picture(found: Sequence[Line], key: str, title: str, width: int, unicode: bool) -> list[str]:
     top = max(value for line in found for _, value in line.points[key]) or 1.0
     last = found[0].points[key][-1][0]
-    levels = {HEIGHT - 1 - _row(v, top): tick_label("usd", v) for v in ticks(top, 4)}
+    levels = {HEIGHT - 1 - _row(v, top): tick_label("usd", v) for v in ticks(top, 4, "usd")}
     left = max(len(label) for label in levels.values()) + 2
     columns = width - left - 1
     cells = [[" "] * columns for _ in range(HEIGHT)]

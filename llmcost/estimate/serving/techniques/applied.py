@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypedDict
 
-from llmcost import spec, technique
+from llmcost import spec, technique, units
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH
 from llmcost.engine.serving import speculation as engine
@@ -260,8 +260,8 @@ def _explain(ledger: Ledger, applied: Applied, c: ServingFigures) -> None:
     """The steps from the cost of the model to the cost of a request."""
     if not applied.mixes:
         return
-    terms = [f"{applied.reach * applied.shares[0]:.3g} x {float(c['model_usd_per_request']):.4g} USD"]
+    terms = [f"{applied.reach * applied.shares[0]:.3g} x {units.worded_money(c['model_usd_per_request'])}"]
     if "small_usd_per_request" in c:
-        terms.append(f"{applied.reach * applied.shares[1]:.3g} x {float(c['small_usd_per_request']):.4g} USD")
-    terms.append(f"{float(c['beside_usd_per_request']):.4g} USD beside accelerators")
+        terms.append(f"{applied.reach * applied.shares[1]:.3g} x {units.worded_money(c['small_usd_per_request'])}")
+    terms.append(f"{units.worded_money(c['beside_usd_per_request'])} beside accelerators")
     ledger.step("cost of a mean request", " + ".join(terms), float(c["usd_per_request"]), "USD", METHOD)
