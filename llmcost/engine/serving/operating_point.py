@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from llmcost.engine.machine import roofline
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape, blocks_of
-from llmcost.engine.numeric.kinds import Array, Flags, Num
+from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.serving.arrivals import BURST, OPEN, Front, Met, Served, burst, open_loop
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
 from llmcost.engine.serving.iteration import Rates, Work, iteration, rates
@@ -99,6 +100,19 @@ class Steady(NamedTuple):
     tpot_seconds: Num
     ttft_seconds: Num
     output_tokens_per_second: Num
+    never_idle: Num  # requests from which on the replica never is; more than there are where it is at times
+
+
+class Times(NamedTuple):
+    """What a load is served with on a replica."""
+
+    ttft_seconds: Array
+    tpot_seconds: Array
+    output_tokens_per_second: Array
+    never_idle: Array  # as in `Steady`
+
+
+Found = TypeVar("Found", Point, Times)
 
 
 def _prepare(
@@ -134,10 +148,6 @@ def binding_part(work: Work, extra_compute: Num = 0.0) -> Num:
         index = np.where(part > longest, i, index)
         longest = np.maximum(longest, part)
     return index
-
-
-def _binding(work: Work, extra_compute: Num, run: Num, asked: Num) -> Num:
-    return np.where(np.asarray(asked) > run, 4, binding_part(work, extra_compute))
 
 
 def _point(plain: Work, held: Memory, **figures: Num) -> Point:
@@ -209,18 +219,18 @@ def operating_point(
 
     Source: docs/method.md, "serving"; Little 1961, doi:10.1287/opre.9.3.383; Agrawal et al. 2024, arXiv 2403.02310.
     """
-    found = _continuous(shape, machine, layout, precision, load, calibration)
-    partly = _partly(load)
+    return _sooner(load, lambda load: _continuous(shape, machine, layout, precision, load, calibration))
+
+
+def _sooner(load: Load, of: Callable[[Load], Found]) -> Found:
+    """What is found where the cache is read, or part of a prompt computed again if that is faster."""
+    found, partly = of(load), np.greater(load.cached_isl, 0.0) & np.less(load.cached_isl, load.isl)
     if not np.any(partly):
         return found
-    again = _continuous(shape, machine, layout, precision, load._replace(cached_isl=0.0), calibration)
+    again = of(load._replace(cached_isl=0.0))
     faster = partly & (again.output_tokens_per_second > found.output_tokens_per_second)
-    return Point(*(np.where(faster, a, b) for a, b in zip(again, found, strict=True))) if np.any(faster) else found
-
-
-def _partly(load: Load) -> Flags:
-    """Whether part of a prompt is in the cache; all of it: from another pool."""
-    return np.greater(load.cached_isl, 0.0) & np.less(load.cached_isl, load.isl)
+    kept = (np.where(faster, a, b) for a, b in zip(again, found, strict=True))
+    return type(found)(*kept) if np.any(faster) else found
 
 
 def _arriving(state: _State, served: Served, load: Load, group: Num, sent: Num, slots: Num) -> tuple[Met, Met]:
@@ -235,11 +245,8 @@ def _arriving(state: _State, served: Served, load: Load, group: Num, sent: Num, 
     at_once = burst(served._replace(step_seconds=state.work(fill, 0.0).total), front, group, sent, osl, load.spread)
     # of random arrivals fewer than one may be in flight; a burst sends one at least
     busy = np.minimum(slots, load.batch)
-    return _of_replica(random, busy), _of_replica(at_once, np.maximum(busy, 1.0))
-
-
-def _of_replica(met: Met, groups: Num) -> Met:
-    return met._replace(tokens_per_second=met.tokens_per_second * groups)
+    random = random._replace(tokens_per_second=random.tokens_per_second * busy)
+    return random, at_once._replace(tokens_per_second=at_once.tokens_per_second * np.maximum(busy, 1.0))
 
 
 def _continuous(
@@ -262,7 +269,7 @@ def _continuous(
         batch=run,
         max_batch=limit,
         prefill_share=share * found.extra / (plain.total + share * found.extra),
-        binds=_binding(plain, share * (found.mixed.compute - plain.compute), run, asked),
+        binds=np.where(asked > run, 4, binding_part(plain, share * (found.mixed.compute - plain.compute))),
         prefill_row=found.between,
         front_seconds=found.front,
         first_steps=found.steps,
@@ -271,7 +278,7 @@ def _continuous(
 
 def times(
     shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration
-) -> tuple[Array, Array, Array]:
+) -> Times:
     """TTFT [s], TPOT [s] and output tokens per second [1/s] of `operating_point`, where memory holds the batch.
 
     Parameters
@@ -282,17 +289,11 @@ def times(
     Source: as `operating_point`.
     """
 
-    def figures(load: Load) -> tuple[Num, Num, Num]:
+    def figures(load: Load) -> Times:
         at = _steady(shape, machine, layout, precision, load, calibration, load.batch)
-        return at.ttft_seconds, at.tpot_seconds, at.output_tokens_per_second
+        return Times(*map(np.asarray, (at.ttft_seconds, at.tpot_seconds, at.output_tokens_per_second, at.never_idle)))
 
-    found, partly = figures(load), _partly(load)
-    ttft, tpot, rate = map(np.asarray, found)
-    if np.any(partly):
-        again = figures(load._replace(cached_isl=0.0))
-        faster = partly & (again[-1] > rate)
-        ttft, tpot, rate = (np.where(faster, a, b) for a, b in zip(again, found, strict=True))
-    return ttft, tpot, rate
+    return _sooner(load, figures)
 
 
 def _steady(
@@ -333,7 +334,9 @@ def _steady(
     service = front + passes * (alone + extra) + waiting + np.where(group > 1.0, steps, 0.0) * tpot
     # a replica that is never idle finishes no more than its time allows: the others' share of it is waited for
     rest = (osl - 1.0) * tpot
-    service = np.maximum(service, group * (prefill + osl * alone / decoding) - rest)
+    busy = prefill + osl * alone / decoding  # of the machine, by a request of one group
+    never_idle = slots * np.maximum(decoding, (service + rest) / busy)
+    service = np.maximum(service, group * busy - rest)
     throughput = run * osl / (service + rest)
     queued = np.maximum(load.batch - run, 0.0) * osl / throughput if load.batch is not run else 0.0
     ttft = service + queued
@@ -346,7 +349,7 @@ def _steady(
         tpot, ttft, throughput = (
             np.where(kind == OPEN, a, np.where(kind == BURST, b, c)) for c, a, b in zip(*each, strict=True)
         )
-    return Steady(plain, mixed, share, extra, between, prefill, front, steps, tpot, ttft, throughput)
+    return Steady(plain, mixed, share, extra, between, prefill, front, steps, tpot, ttft, throughput, never_idle)
 
 
 def static_point(
@@ -392,6 +395,6 @@ def static_point(
         batch=batch,
         max_batch=limit,
         prefill_share=prefill / total,
-        binds=_binding(plain, 0.0, batch, batch),
+        binds=binding_part(plain),
         prefill_row=np.zeros_like(plain.total),
     )
