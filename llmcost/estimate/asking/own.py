@@ -8,11 +8,18 @@ from typing import NamedTuple
 
 import numpy as np
 
+from llmcost import technique
 from llmcost.catalog import Catalog
-from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.kinds import Z95, Array
+from llmcost.engine.numeric.spread import median
+from llmcost.estimate.asking.ledger import as_number
+from llmcost.keys import KEYS, TRAIN
+from llmcost.keys.methods import DEFAULT, SPELLINGS
+from llmcost.scenario import Scenario
 
 TABLE = "own"  # of a calibration preset, where a calibration of one's own adds its rows
-ALONG = {"serving": ("isl", "osl", "batch", "gpus"), "training": ("seq_len", "sequences", "gpus")}
+ALONG = {"serving": ("isl", "osl", "batch", "gpus", "tp"), "training": ("seq_len", "sequences", "gpus")}
+NAMED = ("model", "hardware", "way")  # what of a place is a name
 SHARES = {  # figure -> what it has in common with others, and with which sign
     "tpot": ("speed", 1.0), "output_tokens_per_s": ("speed", -1.0), "ttft": ("first_token", 1.0),
     "step_seconds": ("speed", 1.0),
@@ -24,6 +31,7 @@ class Place(NamedTuple):
 
     model: str
     hardware: str
+    way: str  # what is done beside: a kind of rows as speculative, a method of training; nothing in particular
     at: Mapping[str, float]
 
 
@@ -33,21 +41,28 @@ class Kin(NamedTuple):
     model: float
     machine: float
     near: float
+    same: float  # of places alike along each axis, where model, machine and way are the same too
     first_token: float  # of first tokens over those of speeds
     lengths: Mapping[str, float]
 
     def common(self, a: Sequence[Place], b: Sequence[Place], share: str) -> Array:
-        """Covariance of what constants leave of a figure, a row a place of `a`."""
+        """Covariance of what constants leave of a figure, a row a place of `a`.
+
+        Where a place is along an axis may not be told: it then stands in the middle of those of `b`.
+        """
         square = np.zeros((len(a), len(b)))
         for name, length in self.lengths.items():
             one, other = (np.log([p.at.get(name) or np.nan for p in places]) for places in (a, b))
-            apart = np.subtract.outer(one, other) / length
-            square += np.nan_to_num(apart, nan=0.0) ** 2
-        model, machine = (
+            known = other[np.isfinite(other)]
+            middle = 0.5 * (known.min() + known.max()) if known.size else np.nan
+            one, other = (np.where(np.isfinite(v), v, middle) for v in (one, other))
+            square += np.nan_to_num(np.subtract.outer(one, other) / length, nan=0.0) ** 2
+        model, machine, way = (
             np.equal.outer(np.array([getattr(p, name) for p in a], dtype=object), [getattr(p, name) for p in b])
-            for name in ("model", "hardware")
+            for name in NAMED
         )
-        found = self.model**2 * model + self.machine**2 * machine + self.near**2 * np.exp(-0.5 * square)
+        alike = self.near**2 + self.same**2 * (model & machine & way)
+        found = self.model**2 * model + self.machine**2 * machine + alike * np.exp(-0.5 * square)
         return np.asarray(found * (self.first_token**2 if share == "first_token" else 1.0), dtype=float)
 
 
@@ -55,8 +70,8 @@ def kin(catalog: Catalog, side: str) -> Kin:
     """How alike places of a side are, as calibration/update.toml has it."""
     known = {row["name"]: float(row["value"]) for row in catalog.factors("update")}
     lengths = {name: known[f"{name}_length"] for name in ALONG[side]}
-    model, machine, near = (known[f"{side}_{name}_log_spread"] for name in ("model", "machine", "near"))
-    return Kin(model, machine, near, known["first_token_ratio"], lengths)
+    model, machine, near, same = (known[f"{side}_{name}_log_spread"] for name in ("model", "machine", "near", "same"))
+    return Kin(model, machine, near, same, known["first_token_ratio"], lengths)
 
 
 class Own(NamedTuple):
@@ -88,16 +103,30 @@ class Own(NamedTuple):
         left = 1.0 - float(common.max()) / float(self.kin.common([place], [place], "speed")[0, 0])
         return min(max((left - self.lost) / max(1.0 - self.lost, 1e-9), 0.0), 1.0)
 
-    def widths(self, quantity: str, place: Place, low: float, high: float, z: float) -> tuple[float, float]:
-        r"""Half-widths of a range near what was measured, given those without it [-].
+    def told(self, quantity: str, place: Place, low: float, high: float) -> tuple[float, float, float]:
+        r"""Half-widths of a range near what was measured, given those without it, and the shift of its middle [-].
 
         .. math:: w' = \sqrt{(z s)^2 (1 - l) + \max(w, z s)^2 l}
         """
         if quantity not in self.near:
-            return low, high
-        near, lost = z * self.near[quantity], self.unknown(place)
+            return low, high, self.shift(quantity, place)
+        near, lost = Z95 * self.near[quantity], self.unknown(place)
         ends = [math.sqrt(near**2 * (1.0 - lost) + max(w, near) ** 2 * lost) for w in (low, high)]
-        return ends[0], ends[1]
+        return ends[0], ends[1], self.shift(quantity, place)
+
+
+def way(scenario: Scenario, side: str) -> str:
+    """What a question does beside, as measured rows call it (`kind`, `method`); nothing where it does nothing."""
+    method, pools, hit, said = (scenario.peek(key, side) for key in ("method", "pools", "cache_hit", "technique"))
+    if side == TRAIN:
+        return DEFAULT if method is None else SPELLINGS.get(str(method.value), str(method.value))
+    done = {one.technique.name for one in technique.parse(said.value)} if said is not None and said.value else set()
+    if pools is not None and pools.value == "disaggregated":
+        return "disaggregated"
+    if "speculation" in done:
+        return "speculative"
+    cached = "prefix-cache" in done or (hit is not None and bool(median(as_number(hit.value, KEYS["cache_hit"].kind))))
+    return "prefix-cache" if cached else ""
 
 
 def own(catalog: Catalog, side: str) -> Own | None:

@@ -102,4 +102,6 @@ def _points(used: Sequence[Scored], places: Mapping[str, Place], weights: Array)
     for one, weight in zip(used, weights, strict=True):
         share, sign = SHARES[one.quantity]
         shares[one.id][share] = shares[one.id].get(share, 0.0) + sign * float(weight)
-    return [{"model": p.model, "hardware": p.hardware, **p.at, **shares[key]} for key, p in places.items()]
+    return [
+        {"model": p.model, "hardware": p.hardware, "way": p.way, **p.at, **shares[key]} for key, p in places.items()
+    ]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError, shown
-from llmcost.estimate.asking.own import ALONG, SHARES, TABLE, Own, Place, kin
+from llmcost.estimate.asking.own import ALONG, NAMED, SHARES, TABLE, Own, Place, kin
 from llmcost.estimate.calibrate import memory
 from llmcost.files import read_toml
 
@@ -53,7 +53,7 @@ class Stack(NamedTuple):
     factors: dict[str, float]  # constant -> what it is multiplied by [-]
     near: dict[str, float]  # figure -> standard deviation of ln of another one among those measured [-]
     lost: float  # of what places have in common: what the other measurements do not tell of one [-]
-    points: tuple[Point, ...]  # model, hardware, where along each axis, and its weight in what is shared
+    points: tuple[Point, ...]  # model, hardware, way, where along each axis, and its weight in what is shared
 
 
 class Learnt(NamedTuple):
@@ -96,7 +96,9 @@ def _stack(data: Mapping[str, Any]) -> Stack:
     near = {str(k): float(v) for k, v in data["near"].items()}
     if not all(0.001 < v < 1000.0 for v in factors.values()) or not all(0.0 < v < 10.0 for v in near.values()):
         raise ValueError
-    points = tuple({k: v if k in ("model", "hardware") else float(v) for k, v in one.items()} for one in data["points"])
+    points = tuple({k: v if k in NAMED else float(v) for k, v in one.items()} for one in data["points"])
+    if any(not isinstance(one[name], str) for one in points for name in NAMED):
+        raise ValueError
     machines = tuple(map(str, data["generations"]))
     return Stack(int(data["rows"]), machines, str(data["framework"]), factors, near, float(data["lost"]), points)
 
@@ -123,7 +125,7 @@ def applied(catalog: Catalog, stacks: Mapping[str, Stack]) -> Catalog:
 def own_of(catalog: Catalog, side: str, stack: Stack) -> Own:
     """What was measured, as questions look it up."""
     places = tuple(
-        Place(str(p["model"]), str(p["hardware"]), {k: float(p[k]) for k in ALONG[side] if k in p})
+        Place(str(p["model"]), str(p["hardware"]), str(p["way"]), {k: float(p[k]) for k in ALONG[side] if k in p})
         for p in stack.points
     )
     shares = {share for share, _ in SHARES.values()}

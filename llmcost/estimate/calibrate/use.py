@@ -9,7 +9,7 @@ from llmcost.catalog import Catalog
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import as_number
-from llmcost.estimate.asking.own import ALONG, Place
+from llmcost.estimate.asking.own import ALONG, Place, way
 from llmcost.estimate.calibrate import stack as known
 from llmcost.keys import KEYS, SERVE, TRAIN
 from llmcost.scenario import Scenario, Setting
@@ -92,7 +92,7 @@ def _of(side: str, scenario: Scenario) -> Place:
     said = {name: scenario.peek(name, SIDE[side]) for name in ("model", "hardware")}
     words = {name: "" if one is None else str(one.value) for name, one in said.items()}
     at = {name: v for name in ALONG[side] if name in KEYS and (v := _number(scenario, name, SIDE[side])) is not None}
-    return Place(words["model"], words["hardware"], at)
+    return Place(words["model"], words["hardware"], way(scenario, SIDE[side]), at)
 
 
 def _number(scenario: Scenario, key: str, side: str) -> float | None:

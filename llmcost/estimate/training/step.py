@@ -13,7 +13,7 @@ from llmcost.dtypes import DTYPES
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import Z95, Num
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.calibration import Calibration, calibration_from_factors, half_width
@@ -23,7 +23,7 @@ from llmcost.engine.training.peak import Habits
 from llmcost.engine.training.step import ROWS, overhead_share, step
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.memory_parts import Part
-from llmcost.estimate.asking.own import ALONG, Place, own
+from llmcost.estimate.asking.own import ALONG, Place, own, way
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.asking.values import StepFacts, StepRow
@@ -266,9 +266,10 @@ def _near(
     stack = own(question.catalog, "training")
     if stack is None or not stack.of(device.preset.generation, used.name):
         return width, width, mfu
-    place = Place(model.name, device.found.name, dict(zip(ALONG["training"], at, strict=True)))
-    low, high = stack.widths("step_seconds", place, width, width, Z95)
-    return low, high, mfu * math.exp(-stack.shift("step_seconds", place))
+    along = dict(zip(ALONG["training"], at, strict=True))
+    place = Place(model.name, device.found.name, way(question.scenario, question.side), along)
+    low, high, shift = stack.told("step_seconds", place, width, width)
+    return low, high, mfu * math.exp(-shift)
 
 
 def sequence_length(question: Question, model: Subject, method: Method) -> float:

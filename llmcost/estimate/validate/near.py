@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
-from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.serving.inputs import generation_of
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import software as serving
@@ -19,9 +18,11 @@ from llmcost.estimate.validate import cells
 Row = Mapping[str, str]
 Answer = tuple[float | None, float | None, float | None, str]  # predicted, p5, p95, why not
 COLUMNS = {  # axis -> column of measured rows
-    "serving": {"isl": "isl_eff", "osl": "osl_eff", "batch": "concurrency_or_batch", "gpus": "n_gpus"},
+    "serving": {"isl": "isl_eff", "osl": "osl_eff", "batch": "concurrency_or_batch", "gpus": "n_gpus", "tp": "tp"},
     "training": {"seq_len": "seq_len", "sequences": "global_batch_seqs", "gpus": "n_gpus"},
 }
+WAY = {"serving": "kind", "training": "method"}  # column of what is done beside
+PLAIN = "plain"
 SIZES = ("n_layers", "d_model", "n_heads", "d_ff", "vocab")  # what a model without a name is called by
 
 
@@ -37,7 +38,8 @@ def place_of_row(side: str, row: Row, catalog: Catalog) -> Place:
             continue
         if value is not None:
             at[name] = value
-    return Place(model, _name(spec.Accelerator, hardware, catalog), at)
+    way = cells.text(row, WAY[side]).lower().removeprefix(PLAIN)
+    return Place(model, _name(spec.Accelerator, hardware, catalog), way, at)
 
 
 def _name(kind: type[spec.Model] | type[spec.Accelerator], said: str, catalog: Catalog) -> str:
@@ -99,8 +101,8 @@ def near(
             if not middle or not p5 or not p95:
                 moved[quantity] = (middle, p5, p95, reason)
                 continue
-            low, high = stack.widths(quantity, place, math.log(middle / p5), math.log(p95 / middle), Z95)
-            centre = middle * math.exp(stack.shift(quantity, place))
+            low, high, shift = stack.told(quantity, place, math.log(middle / p5), math.log(p95 / middle))
+            centre = middle * math.exp(shift)
             moved[quantity] = (centre, centre * math.exp(-low), centre * math.exp(high), reason)
         found.append(moved)
     return found

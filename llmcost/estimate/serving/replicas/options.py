@@ -23,7 +23,7 @@ from llmcost.engine.serving.speculation import Draft, speculative_point
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin, as_number
 from llmcost.estimate.asking.no_fit import NoFit
-from llmcost.estimate.asking.own import Own, Place, own
+from llmcost.estimate.asking.own import Own, Place, own, way
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.software import TUNED, classes_of, kin
 from llmcost.estimate.asking.subject import Chip, Subject
@@ -228,8 +228,8 @@ def _errors(question: Question, half_widths: dict[str, tuple[Num, Num]], stack: 
         low, high, shift, source = float(ends[0]), float(ends[1]), 0.0, RESIDUALS
         if stack is not None:
             figure = "output_tokens_per_s" if name == "throughput" else name
-            low, high = stack.widths(figure, place, low, high, Z95)
-            shift = stack.shift(figure, place) * (-1.0 if name == "throughput" else 1.0)
+            low, high, shift = stack.told(figure, place, low, high)
+            shift *= -1.0 if name == "throughput" else 1.0
             source = OWN
         spread = Spread(math.exp(shift - low), math.exp(shift), math.exp(shift + high))
         question.sample(f"{name}_error", spread, Origin("default", source, None, "measured"), "ratio")
@@ -238,11 +238,11 @@ def _errors(question: Question, half_widths: dict[str, tuple[Num, Num]], stack: 
 def _place(question: Question, model: Subject, device: Chip) -> Place:
     """Where the question is among measurements: what it says of lengths, batch and accelerators."""
     said = {"isl": question.numbers.get("isl"), "osl": question.numbers.get("osl")}
-    for name in ("batch", "gpus"):
+    for name in ("batch", "gpus", "tp"):
         setting = question.scenario.peek(name, question.side)
         said[name] = None if setting is None or isinstance(setting.value, str) else as_number(setting.value, "count")
     at = {name: median(value) for name, value in said.items() if value is not None}
-    return Place(model.name, device.found.name, at)
+    return Place(model.name, device.found.name, way(question.scenario, question.side), at)
 
 
 def _half_widths(
