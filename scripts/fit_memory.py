@@ -26,12 +26,12 @@ from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.peak import Keeping, Memory, Trained, training_memory
 from llmcost.errors import LlmcostError
-from llmcost.estimate.training.kept import POOL, SHARDED, kept_by
+from llmcost.estimate.training.kept import POOL, SHARDED, kept_by, kin
 from llmcost.estimate.validate.memory_score import LIKELY, TRAINING, ran, reported
 from llmcost.estimate.validate.memory_training_rows import Case, case, optimizer_of
 from scripts import tables
 from scripts.fit_memory_priors import FAMILIES, MORE, priors
-from scripts.fit_memory_spread import Errors, by_stack, scatter
+from scripts.fit_memory_spread import Errors, Spreads, scatter, spreads
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "presets" / "calibration" / "memory.toml"
@@ -222,6 +222,7 @@ class Told(NamedTuple):
     """What is said of every row."""
 
     stack: Array
+    method: Array
     publisher: Array
     peak: Array  # measured [bytes]
     ran: Array
@@ -233,11 +234,18 @@ class Told(NamedTuple):
     shown: Array
     free: Array  # False where the pool of the allocator took all there is: the peak says no more than that it ran
 
-    def deviation(self, spreads: Mapping[str, tuple[float, float]]) -> Array:
+    def deviation(self, wide: Spreads) -> Array:
         """Standard deviation of every total [bytes]."""
-        pairs = np.array([spreads[stack] for stack in self.stack])
-        found: Array = np.hypot(pairs[:, 0] * self.states, pairs[:, 1] * self.rest)
+        pairs = np.array([wide.stacks[stack] for stack in self.stack])
+        by = np.array([wide.methods.get(method, 1.0) for method in self.method])
+        found: Array = by * np.hypot(pairs[:, 0] * self.states, pairs[:, 1] * self.rest)
         return found
+
+    def spreads(self, stacks: Sequence[str], use: Array) -> Spreads:
+        """How wide ranges are, from errors of some rows."""
+        errors, rows = self.errors()
+        some = use[rows]
+        return spreads(errors.some(some), self.method[rows][some], self.publisher[rows][some], stacks)
 
     def errors(self) -> tuple[Errors, Array]:
         """Those with a peak that says how much was needed, and which they are."""
@@ -267,7 +275,9 @@ def told(at: Known, thetas: Mapping[str, Array]) -> Told:
         parts["states"][mine], parts["rest"][mine] = states, held.total_bytes - states
     full = (at.told > 0) & (np.maximum(parts["total"], at.peak) > FULL * at.shown)
     return Told(
-        np.array([c.stack for c in at.cases]), np.array([publisher(s) for s in at.sources]), at.peak, at.ran,
+        np.array([c.stack for c in at.cases]),
+        np.array([kin(float(c.trained.adapters), float(c.trained.frozen)) for c in at.cases]),
+        np.array([publisher(s) for s in at.sources]), at.peak, at.ran,
         **parts, shown=at.shown, free=~full,
     )  # fmt: skip
 
@@ -297,25 +307,22 @@ def left_out(at: Known, weights: Array, inside: Mapping[str, Array], groups: Arr
 
 def widths_left_out(every: Told, stacks: Sequence[str]) -> Array:
     """Standard deviation of every total, from errors of other publishers alone [bytes]."""
-    errors, rows = every.errors()
     found = np.full(len(every.peak), np.nan)
     for name in sorted(set(every.publisher)):
-        others = every.publisher[rows] != name
-        found = np.where(every.publisher == name, every.deviation(by_stack(errors.some(others), stacks)), found)
+        mine = every.publisher == name
+        found = np.where(mine, every.deviation(every.spreads(stacks, ~mine)), found)
     return found
 
 
-def wider_unseen(
-    inside: Told, outside: Told, methods: Array, spreads: Mapping[str, tuple[float, float]]
-) -> dict[str, float]:
+def wider_unseen(inside: Told, outside: Told, wide: Spreads) -> dict[str, float]:
     """Errors of every method by constants that never saw it, over those by constants that did."""
 
     def size(of: Told, name: str) -> float:
         errors, rows = of.errors()
-        mine = methods[rows] == name
-        return scatter(errors.some(mine), (of.deviation(spreads) / of.total)[rows][mine])
+        mine = of.method[rows] == name
+        return scatter(errors.some(mine), (of.deviation(wide) / of.total)[rows][mine])
 
-    return {name: size(outside, name) / size(inside, name) for name in sorted(set(methods))}
+    return {name: size(outside, name) / size(inside, name) for name in sorted(set(inside.method))}
 
 
 def figures(every: Told, deviation: Array, rows: Array) -> dict[str, float]:
@@ -356,9 +363,10 @@ def table(inside: tuple[Told, Array], outside: tuple[Told, Array]) -> list[dict[
     return found
 
 
-def written(thetas: Mapping[str, Array], spreads: Mapping[str, tuple[float, float]], text: str) -> str:
-    """The file with the constants in the rows of their stacks."""
-    values = {stack: {"held_spread": a, "spread": b} for stack, (a, b) in spreads.items()}
+def written(thetas: Mapping[str, Array], wide: Spreads, text: str) -> str:
+    """The file with the constants in the rows of their stacks and methods."""
+    values = {stack: {"held_spread": a, "spread": b} for stack, (a, b) in wide.stacks.items()}
+    values |= {method: {"spread": by} for method, by in wide.methods.items()}
     for family, theta in thetas.items():
         for field, log in zip(model(family).names, theta, strict=True):
             value = float(np.exp(log))
@@ -375,7 +383,7 @@ def written(thetas: Mapping[str, Array], spreads: Mapping[str, tuple[float, floa
                 lines = lines.replace("address = ", f"{line}\naddress = ", 1)
         return lines
 
-    return re.sub(r'\[\[stacks\]\]\nname = "([^"]+)"\n[^\[]*', row, text)
+    return re.sub(r'\[\[(?:stacks|methods)\]\]\nname = "([^"]+)"\n[^\[]*', row, text)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -392,18 +400,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(f"{family:10} {field:24} {prior.value:12.4g} -> {np.exp(log):.4g}")
     inside = told(at, thetas)
     outside = left_out(at, weights, thetas, inside.publisher)
-    spreads = by_stack(outside.errors()[0], [*stacks, "maxtext"])
-    for stack, (states, rest) in spreads.items():
+    wide = outside.spreads([*stacks, "maxtext"], np.ones(len(outside.peak), dtype=bool))
+    for stack, (states, rest) in wide.stacks.items():
         print(f"{stack:10} spread of states {states:.3f}, of the rest {rest:.3f}")
-    methods = np.where(at.trained.adapters > 0, np.where(at.trained.frozen < 2.0, "qlora", "lora"), "full")
-    for method, ratio in wider_unseen(inside, left_out(at, weights, thetas, methods), methods, spreads).items():
+    for method, by in wide.methods.items():
+        print(f"{method:10} spread over that of all methods {by:.3f}")
+    for method, ratio in wider_unseen(inside, left_out(at, weights, thetas, inside.method), wide).items():
         print(f"{method:10} errors without its rows over those with them {ratio:.2f}: unmeasured_memory_spread")
-    rows = table((inside, inside.deviation(spreads)), (outside, widths_left_out(outside, stacks)))
+    rows = table((inside, inside.deviation(wide)), (outside, widths_left_out(outside, stacks)))
     for row in rows:
         print(" ".join(f"{key} {value}" for key, value in row.items()))
     if said.dry:
         return
-    FILE.write_text(written(thetas, spreads, FILE.read_text("utf-8")), "utf-8")
+    FILE.write_text(written(thetas, wide, FILE.read_text("utf-8")), "utf-8")
     tables.write(TABLE, rows)
 
 

@@ -46,6 +46,13 @@ COMMON = {
     "adapter": Prior(12.0, 0.3),
 }  # fmt: skip
 OWN = {
+    "sharded": {
+        # logits in 16 bits are kept; log-softmax keeps its output in 32, its gradient comes in and goes out in 32
+        "logit": Prior(14.0, 0.2),
+        # of seven products of a block torchtitan keeps every second, beside the output of attention and the input:
+        # 31.7k of the papers' 47.1k numbers a token of Llama 3 8B (torchtitan, activation_checkpoint.py)
+        "selective": Prior(0.67, 0.2),
+    },
     "tuned": {
         # the loss works on its own 32-bit logits, in place
         "logit": Prior(8.0, 0.25),

@@ -14,7 +14,7 @@ from llmcost.estimate.training import kept
 from llmcost.estimate.validate import memory_training_rows
 from scripts import fit_memory
 from scripts.fit_memory_priors import FAMILIES, MORE, priors
-from scripts.fit_memory_spread import SHARED, Errors, by_stack
+from scripts.fit_memory_spread import SHARED, SOURCES, Errors, by_method, by_stack, spreads
 from tests.conftest import ROOT
 
 
@@ -63,3 +63,22 @@ def test_spreads_are_drawn_to_those_of_all() -> None:
     assert found["sure"][1] < found["new"][1] < found["wide"][1]
     few = by_stack(Errors(stack, zero, one, error, one * SHARED / count), ["sure", "wide", "new"])
     assert found["sure"][1] < few["sure"][1] < few["new"][1]
+
+
+def test_spreads_by_method_count_each_source_once() -> None:
+    """Of `full` one source of errors 0.2, of `lora` one of 0.1, of 100 and of 1 row: mean squares 0.04, 0.01 and 0.025.
+
+    Over their mean 1.6 and 0.4; with two more sources of all methods (1.6 + 2) / 3 = 1.2 and (0.4 + 2) / 3 = 0.8.
+    """
+    error = np.concatenate([np.full(100, 0.2), [0.1]])
+    method, source = np.array(["full"] * 100 + ["lora"]), np.array(["many"] * 100 + ["one"])
+    stack, zero, one = np.array(["fsdp"] * 101), np.zeros(101), np.ones(101)
+    errors = Errors(stack, zero, one, error, one)
+    found = by_method(errors, method, source)
+    assert SOURCES == 2.0
+    assert found["full"] == pytest.approx(1.2**0.5)
+    assert found["lora"] == pytest.approx(0.8**0.5)
+    # a stack is as wide as its errors are beyond what their methods say: 100 rows of 0.2 over sqrt(1.2)
+    wide = spreads(errors, method, source, ["fsdp"])
+    assert wide.stacks["fsdp"][1] == pytest.approx(0.2 / 1.2**0.5, rel=0.05)
+    assert wide.methods == found

@@ -32,6 +32,7 @@ class Keeping(NamedTuple):
     copies: Num = 0.0  # per parameter in FP8 runs: casts and their transposes [bytes]
     adapter: Num = 16.0  # per adapter parameter, with its states [bytes]
     logit: Num = 10.0  # per token and entry of the vocabulary in the loss [bytes]
+    plain: Num = 1.0  # 0: that loss is no plain one, it works on a part of the logits at a time [-]
     checkpoint: Num = 2.0  # per element of a layer's input that full recomputation keeps [bytes]
     tuned_checkpoint: Num = 2.0  # the same where adapters are trained [bytes]
     kept: Num = 1.0  # activations kept without recomputation, over the papers' count with fused kernels [-]
@@ -201,6 +202,12 @@ def _gathered(parts: _Parts, lay: Layout, micro_batches: Num, keeping: Keeping, 
     return np.where(used, weights + gradients, 0.0)
 
 
+def _around(shape: Shape, lay: Layout, seq_len: Num) -> Num:
+    """Sequence parallelism gathers the input of a block or of the head, and the gradient of its output [bytes]."""
+    tokens = lay.micro_batch * seq_len / lay.sequence_ranks
+    return np.where(np.asarray(lay.tp) > 1, 4.0 * shape.d_model * tokens, 0.0)
+
+
 def _activations(
     shape: Shape, lay: Layout, seq_len: Num, micro_batches: Num, keeping: Keeping, trained: Trained
 ) -> tuple[Num, Num, Num]:
@@ -227,11 +234,9 @@ def _activations(
         held = (bytes_in_flight(each, at, seq_len, begun) - worked_on - recomputed) * part + recomputed + wider
         return np.where(np.asarray(k.activations_on_host) > 0, 0.0, held)
 
-    # sequence parallelism gathers the input of a block, and the gradient of its output, on every rank
-    around = np.where(np.asarray(lay.tp) > 1, 4.0 * shape.d_model * tokens, 0.0)
     visits = np.where(np.asarray(shape.moe_layers) > 0, shape.topk * expert_input_width(shape), 0.0)
     routed = 2.0 * k.dispatched * visits * tokens / lay.tp
-    working = np.where(share > 0, k.working * layer, 0.0) + routed + around
+    working = np.where(share > 0, k.working * layer, 0.0) + routed + _around(shape, lay, seq_len)
     return kept(lay, micro_batches), kept(lay._replace(vpp=1.0), np.minimum(micro_batches, 1.0)), working
 
 
@@ -295,6 +300,7 @@ def training_memory(
     every, kept, layer = _activations(shape, lay, seq_len, micro_batches, k, trained)
     first = every + layer
     loss = k.logit * shape.vocab_size * lay.micro_batch * seq_len / (lay.sequence_ranks * lay.tp)
+    loss = loss + _around(shape, lay, seq_len)
     at_end = np.where(np.asarray(lay.pp) > 1, kept + np.maximum(layer, loss) > first, True)
     # logits are gone when the backward pass reaches a layer, and activations when the optimizer steps
     activations = np.where(at_end, kept + np.where(layer >= loss, layer, 0.0), first)

@@ -18,11 +18,13 @@ from llmcost.estimate.training.kept import (
     expands,
     fuses_loss,
     kept_by,
+    kin,
     offloaded,
     stack_of,
     with_loss,
     with_optimizer,
     with_segments,
+    with_spread,
 )
 from llmcost.estimate.training.methods import Method
 from llmcost.estimate.training.stack import Software
@@ -109,8 +111,8 @@ def _kept(question: Question, method: Method, stack: str, sharded: bool, segment
     if loss is not None:
         keeping = with_loss(catalog, keeping, str(loss))
     by = 1.0 if method.declared.measured else _unmeasured(question)
-    wider = keeping._replace(held_spread=by * float(keeping.held_spread), spread=by * float(keeping.spread))
-    return offloaded(wider, str(offload or "none"))
+    wide = with_spread(catalog, keeping, kin(float(method.declared.adapters), method.frozen_bytes), by)
+    return offloaded(wide, str(offload or "none"))
 
 
 def _unmeasured(question: Question) -> float:

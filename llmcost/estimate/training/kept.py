@@ -74,9 +74,10 @@ def with_optimizer(catalog: Catalog, keeping: Keeping, name: str) -> Keeping:
 
 
 def with_loss(catalog: Catalog, keeping: Keeping, name: str) -> Keeping:
-    """The logits that another loss kernel holds; a plain loss holds those of the stack's own plain one."""
+    """The logits that another loss kernel holds; a plain loss those of the stack's own, where that is plain."""
     row = _row(catalog, "loss_kernels", name)
-    return keeping if row is None else keeping._replace(logit=float(row["logit"]))
+    own = name == "plain" and keeping.plain
+    return keeping if row is None or own else keeping._replace(logit=float(row["logit"]))
 
 
 def expands(catalog: Catalog, framework: str) -> bool | None:
@@ -100,6 +101,22 @@ def fuses_loss(catalog: Catalog, stack: str) -> bool:
     """Whether a stack has a loss that never holds its logits whole, and leaves it to the run."""
     row = _row(catalog, "stacks", stack)
     return row is not None and bool(row.get("fused_loss"))
+
+
+def kin(adapters: float, frozen: float) -> str:
+    """The kind of training whose peaks were measured: of every weight, or of adapters beside 16 bits or fewer.
+
+    >>> kin(0.0, 2.0), kin(1e6, 2.0), kin(1e6, FOUR_BITS)
+    ('full', 'lora', 'qlora')
+    """
+    return "full" if not adapters else "lora" if frozen >= 2.0 else "qlora"
+
+
+def with_spread(catalog: Catalog, keeping: Keeping, kind: str, more: float = 1.0) -> Keeping:
+    """The range of a kind of training beside that of its stack, so many times as wide."""
+    row = _row(catalog, "methods", kind)
+    by = more * (1.0 if row is None else float(row["spread"]))
+    return keeping._replace(held_spread=by * float(keeping.held_spread), spread=by * float(keeping.spread))
 
 
 def offloaded(keeping: Keeping, what: str) -> Keeping:

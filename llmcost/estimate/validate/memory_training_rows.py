@@ -22,11 +22,13 @@ from llmcost.estimate.training.kept import (
     bits_held,
     expands,
     kept_by,
+    kin,
     offloaded,
     stack_of,
     with_loss,
     with_optimizer,
     with_segments,
+    with_spread,
 )
 from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import number, positive
@@ -62,7 +64,7 @@ class Case(NamedTuple):
     keeping: Keeping
     trained: Trained
     stack: str  # whose constants these are
-    loss: str  # the kernel that is named; empty: as the stack has it
+    loss: str  # the kernel that is named; empty: the stack's own
     told: str  # what the figure is: of the allocator, reserved, or of the driver
 
     def memory(self) -> Memory:
@@ -118,7 +120,9 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     keeping = with_segments(catalog, keeping, _segments(row, expands(catalog, framework)))
     keeping = keeping if tuned else _optimizer(row, catalog, keeping)
     loss = _named(cells.text(row, "loss"), LOSSES, "")
-    keeping = offloaded(with_loss(catalog, keeping, loss), cells.text(row, "offload").lower())
+    own, keeping = keeping.logit, with_loss(catalog, keeping, loss)
+    loss = "" if keeping.logit == own else loss
+    keeping = offloaded(keeping, cells.text(row, "offload").lower())
     seq_len = positive(row, "seq_len")
     if seq_len is None:
         raise LlmcostError("seq_len is blank: the sequence length is not stated")
@@ -128,7 +132,8 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     unfused = accelerator.generation in UNFUSED or "eager" in (row.get("note") or "").lower()
     trained = Trained(0.0, 2.0, 0.0 if unfused else 1.0, float(precision in ("fp8", "mxfp8", "nvfp4")))
     if tuned:
-        trained, keeping = _adapters(row, shape, trained, keeping, method)
+        trained = _adapters(row, shape, trained, method)
+    keeping = with_spread(catalog, keeping, kin(float(trained.adapters), float(trained.frozen)))
     return Case(
         shape, _machine(row, machine_of(accelerator)), layout, _longest(seq_len, row, float(layout.micro_batch)), micro,
         keeping, trained, stack, loss, cells.text(row, "how_measured").lower() or TOLD.get(stack, ""),
@@ -209,9 +214,7 @@ def _recompute(row: Mapping[str, str], stack: str, tuned: bool) -> float:
     return 1.0 if stack in ("megatron", "nemo", "torchtitan") and not tuned else 2.0
 
 
-def _adapters(
-    row: Mapping[str, str], shape: Shape, trained: Trained, keeping: Keeping, method: str
-) -> tuple[Trained, Keeping]:
+def _adapters(row: Mapping[str, str], shape: Shape, trained: Trained, method: str) -> Trained:
     """The adapters of a row, the bits of the weights beside them, and embedding and head where they are trained too."""
     rank = positive(row, "lora_rank") or 16.0
     where, ends = where_adapted(cells.text(row, "adapted").lower(), "all-linear")
@@ -219,7 +222,7 @@ def _adapters(
     if ends:  # a copy of each with gradients and states of its own
         count += float(trained_ends(shape))
     bits = positive(row, "weight_bits") or (4.0 if method == "qlora" else 16.0)
-    return trained._replace(adapters=count, frozen=bits_held(bits)), keeping
+    return trained._replace(adapters=count, frozen=bits_held(bits))
 
 
 def predict(row: Mapping[str, str], catalog: Catalog) -> dict[str, Answer]:
