@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import copy
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 from llmcost.errors import LlmcostError, did_you_mean, one_each, shown
 from llmcost.files import beside, read_toml, shipped_folder
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from llmcost.result import Warning
 
 T = TypeVar("T", bound="msgspec.Struct")
+V = TypeVar("V")
 
 SINGULAR = {
     "hardware": "hardware",
@@ -36,6 +37,7 @@ SINGULAR = {
     "calibration": "calibration",
 }
 KINDS = tuple(SINGULAR)
+_SHIPPED: dict[tuple[str, str], tuple[int, int, Any]] = {}  # what was made of shipped files, with their time and size
 _DATES = re.compile(r"^date = (\d{4}-\d{2}-\d{2})", re.MULTILINE)
 _ALIASES = re.compile(r"^aliases\s*=\s*\[(.*?)\]", re.MULTILINE | re.DOTALL)
 
@@ -80,11 +82,8 @@ class Catalog:
         """Every preset of a kind in the order of names, user presets hiding shipped ones: its file, and whose it is."""
         if kind not in self._places:
             found: dict[str, tuple[str, bool]] = {}
-            for folder in self.user_folders:
-                for stem, path in _stems(folder / kind).items():
-                    found.setdefault(stem, (path, True))
-            for stem, path in _stems(shipped_folder() / kind).items():
-                found.setdefault(stem, (path, False))
+            for folder, user in ((shipped_folder(), False), *((f, True) for f in reversed(self.user_folders))):
+                found |= {stem: (path, user) for stem, path in _stems(folder / kind).items()}
             self._places[kind] = dict(sorted(found.items()))
         return self._places[kind]
 
@@ -228,16 +227,13 @@ class Catalog:
         LlmcostError
             Unknown name, broken TOML, unknown keys, wrong types or impossible values; each names file and key.
         """
-        from llmcost.decode import STRUCTS, decode
+        from llmcost.decode import STRUCTS
 
         kind = next(k for k, s in STRUCTS.items() if s is struct)
         found = self.find(kind, name)
         if kind == "models" and found.path.suffix != ".toml":
             return self._imported(found)
-        key = (kind, str(found.path))
-        if key not in self._loaded:
-            self._loaded[key] = decode(struct, read_toml(found.path), str(found.path.name))
-        return self._stored(self._loaded[key], found.scheme), found
+        return self._stored(self._decoded(kind, found), found.scheme), found
 
     def stored_in(self, model: spec.Model, scheme: str) -> tuple[spec.Model, str]:
         """A model in a format of calibration/checkpoints.toml, and how that stores it."""
@@ -246,12 +242,14 @@ class Catalog:
 
     def held(self, found: Found) -> Any:
         """The model of what was found: in the format that its name says, or as its own files have it."""
-        from llmcost import spec
-        from llmcost.decode import decode
+        own = found.path.suffix != ".toml"
+        return self._imported(found)[0] if own else self._stored(self._decoded("models", found), found.scheme)
 
-        if found.path.suffix != ".toml":
-            return self._imported(found)[0]
-        return self._stored(decode(spec.Model, read_toml(found.path), found.path.name), found.scheme)
+    def _decoded(self, kind: str, found: Found) -> Any:
+        """A preset as the struct of its kind."""
+        from llmcost.decode import STRUCTS, decode
+
+        return self._once(kind, found, lambda: decode(STRUCTS[kind], read_toml(found.path), found.path.name))
 
     def _stored(self, preset: Any, scheme: str) -> Any:
         """A model in the format that its name says."""
@@ -278,35 +276,38 @@ class Catalog:
         from llmcost import spec
         from llmcost.decode import decode
 
-        path = self.find("prices", name).path
-        data, key = self._read(path), ("quotes", str(path))
-        rows = data.get("prices", [])
-        if key not in self._loaded:
-            plain = isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
-            decode(spec.Provider, {**data, "prices": []} if plain else data, path.name)
-            self._loaded[key] = {}
-        known: dict[int, spec.RentalPrice] = self._loaded[key]
+        found = self.find("prices", name)
+        data, known = self._read(found), self._once("quotes", found, dict[int, "spec.RentalPrice"])
+        rows = listed if isinstance(listed := data.get("prices", []), list) else [listed]
         asked = [i for i, row in enumerate(rows) if _asked(row, hardware, terms)]
-        if missing := [i for i in asked if i not in known]:
-            found = decode(spec.Provider, {**data, "prices": [rows[i] for i in missing]}, path.name).prices
-            known.update(zip(missing, found, strict=True))
+        if (missing := [i for i in asked if i not in known]) or found.user:
+            more = decode(spec.Provider, {**data, "prices": [rows[i] for i in missing]}, found.path.name).prices
+            known.update(zip(missing, more, strict=True))
         return [known[i] for i in asked]
 
     def tier(self, name: str) -> str:
         """What kind of provider it is, without decoding its prices."""
-        return str(self._read(self.find("prices", name).path).get("tier", "cloud"))
+        return str(self._read(self.find("prices", name)).get("tier", "cloud"))
 
-    def _read(self, path: Path) -> dict[str, Any]:
-        """A file as parsed TOML, read once."""
-        key = ("parsed", str(path))
-        if key not in self._loaded:
-            self._loaded[key] = read_toml(path)
-        found: dict[str, Any] = self._loaded[key]
-        return found
+    def _read(self, found: Found) -> dict[str, Any]:
+        """A file as parsed TOML."""
+        return self._once("parsed", found, lambda: read_toml(found.path))
+
+    def _once(self, what: str, found: Found, make: Callable[[], V]) -> V:
+        """What is made of a file, once: a user's by each catalog, a shipped one in this process until it changes."""
+        key = (what, str(found.path))
+        if key not in self._loaded and found.user:
+            self._loaded[key] = make()
+        elif key not in self._loaded:
+            at = os.stat(found.path)
+            if _SHIPPED.get(key, (0, 0))[:2] != (at.st_mtime_ns, at.st_size):
+                _SHIPPED[key] = (at.st_mtime_ns, at.st_size, make())
+            self._loaded[key] = _SHIPPED[key][2]
+        return cast(V, self._loaded[key])
 
     def table(self, name: str, table: str) -> list[dict[str, Any]]:
         """The rows of a table of a calibration preset, as parsed TOML, then those added to it."""
-        return [*self._read(self.find("calibration", name).path).get(table, []), *self.added(name, table)]
+        return [*self._read(self.find("calibration", name)).get(table, []), *self.added(name, table)]
 
     def factors(self, *names: str) -> list[dict[str, Any]]:
         """The `[[factors]]` rows of calibration presets."""
@@ -329,8 +330,10 @@ class Catalog:
         return new
 
 
-def _asked(row: Mapping[str, object], hardware: str | None, terms: tuple[str, ...]) -> bool:
-    """Whether a price is of an accelerator and of one of some terms."""
+def _asked(row: Any, hardware: str | None, terms: tuple[str, ...]) -> bool:
+    """Whether a price is of an accelerator and of one of some terms; what is no price is asked for, to be refused."""
+    if not isinstance(row, dict):
+        return True
     return (hardware is None or row.get("hardware") == hardware) and (not terms or row.get("commitment") in terms)
 
 
@@ -388,10 +391,10 @@ def source_for(sources: list[spec.Source], key: str) -> spec.Source | None:
 
 def presets_date(catalog: Catalog) -> str:
     """The newest date in the shipped prices and calibrations: the presets' identity in every answer."""
-    shipped = [f.path for kind in ("prices", "calibration") for f in catalog.files(kind).values() if not f.user]
+    shipped = (path for kind in ("prices", "calibration") for path, user in catalog.names(kind).values() if not user)
     return _newest_date(tuple(shipped))
 
 
 @cache
-def _newest_date(paths: tuple[Path, ...]) -> str:
-    return max((date for path in paths for date in _DATES.findall(path.read_text("utf-8"))), default="")
+def _newest_date(paths: tuple[str, ...]) -> str:
+    return max((date for path in paths for date in _DATES.findall(Path(path).read_text("utf-8"))), default="")
