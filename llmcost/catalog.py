@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llmcost.errors import LlmcostError, did_you_mean, one_each, shown
 from llmcost.files import beside, read_toml, shipped_folder
+from llmcost.records import NamedTuple
 
 if TYPE_CHECKING:
     import msgspec
@@ -110,9 +111,7 @@ class Catalog:
             return self._model(name)
         if is_path(name):
             return _file(kind, name)
-        found = self._known(kind, name)
-        if found is None and kind == "hardware":
-            found = self._chip(name)
+        found = self._known(kind, name) or (self._chip(name) if kind == "hardware" else None)
         if found is None:
             raise self._unknown(kind, name)
         return found

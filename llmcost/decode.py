@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, Literal, NamedTuple, TypeVar, cast, get_args, get_origin
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
 from llmcost import spec, units
 from llmcost.errors import LlmcostError, did_you_mean, plainly, raise_all
+from llmcost.records import NamedTuple
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -29,7 +30,6 @@ class Field(NamedTuple):
     """One key of a struct, its type looked at once: a quantity of some kind, a struct, or a list of structs."""
 
     annotation: Any
-    required: bool
     kind: str | None
     struct: type | None
     many: bool
@@ -39,13 +39,13 @@ class Field(NamedTuple):
 @cache
 def _fields(struct: type) -> dict[str, Field]:
     fields = {}
-    for field in msgspec.structs.fields(struct):
-        inner, kind = unwrapped(field.type)
+    for name, annotation in struct.__annotations__.items():
+        inner, kind = unwrapped(annotation)
         many = get_origin(inner) is list
         item = get_args(inner)[0] if many else inner
         known = item if isinstance(item, type) and issubclass(item, msgspec.Struct) else None
         choices = get_args(inner) if get_origin(inner) is Literal else ()
-        fields[field.name] = Field(field.type, field.required, kind, known, many, choices)
+        fields[name] = Field(annotation, kind, known, many, choices)
     return fields
 
 
@@ -102,9 +102,9 @@ def _decode(struct: type, data: dict[str, Any], where: str, findings: list[Llmco
             findings.append(LlmcostError(f"{where}: unknown key {units.shown(key)}", did_you_mean(key, fields)))
             continue
         values[key] = _decode_value(fields[key], raw, f"{where}: {key}", findings)
-    for name, field in fields.items():
-        if field.required and name not in data:
-            findings.append(LlmcostError(f"{where}: missing key {name!r}", f"add a line: {name} = ..."))
+    for field in msgspec.structs.fields(struct):
+        if field.required and field.name not in data:
+            findings.append(LlmcostError(f"{where}: missing key {field.name!r}", f"add a line: {field.name} = ..."))
     return struct(**values) if len(findings) == before else None
 
 

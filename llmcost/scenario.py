@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from llmcost import spec, technique, units
 from llmcost.catalog import source_for
 from llmcost.errors import LlmcostError, did_you_mean, one_each, plainly, raise_all
 from llmcost.keys import ELSEWHERE, NOTES, SERVE, TABLES, TRAIN, Key, all_keys
+from llmcost.records import NamedTuple
 
 Value = Any  # float, int, str, date, units.Between or units.Triangle
 

@@ -4,8 +4,6 @@ Field names are the keys of preset files; the unit is in the name. In a file a v
 unit or a quantity with its unit (`memory_bytes = "80 GB"`). `None` means not known, never zero.
 """
 
-from __future__ import annotations
-
 import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost import units
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
 from llmcost.keys.techniques import NONE, TECHNIQUES, Technique, Value
+from llmcost.records import NamedTuple
 
 MOST = 50  # techniques of one question
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 from msgspec import Struct, field
 
 from llmcost import units
 from llmcost.errors import LlmcostError
+from llmcost.records import NamedTuple
 from llmcost.result import Input, Range
 
 SCHEMA = "llmcost/check/1"

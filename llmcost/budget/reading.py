@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost import units
 from llmcost.budget.limits import (
@@ -27,6 +27,7 @@ from llmcost.budget.limits import (
 from llmcost.budget.lines import Path, key_lines
 from llmcost.errors import LlmcostError, did_you_mean, nearest, raise_all
 from llmcost.keys import BOTH, NOTES, TABLES, all_keys
+from llmcost.records import NamedTuple
 from llmcost.terms import TERMS
 
 FILE_KEYS = ("baseline", "as_of", "currency", PRICE_AGE, "budget", "title", "description")

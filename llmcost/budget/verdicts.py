@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost import units
 from llmcost.budget.limits import DECREASE, MEDIAN, Limit, shown
+from llmcost.records import NamedTuple
 from llmcost.result import Range
 from llmcost.terms import TERMS, Term
 

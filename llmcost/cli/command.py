@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,8 @@ def _takes(name: str, key: Key) -> bool:
 
 
 def _completion(key: Key) -> Callable[[str], list[str]] | None:
+    if "_LLMCOST_COMPLETE" not in os.environ:  # nobody asks, and typer reads the signature of each
+        return None
     if key.kind == "techniques":
         return complete_technique
     return complete_preset(key.kind) if key.kind in PRESET_KINDS else None

@@ -6,12 +6,13 @@ import os
 import sys
 from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from llmcost.catalog import Catalog, is_path, presets_date
 from llmcost.cli import messages
 from llmcost.errors import Exit, LlmcostError, did_you_mean, plainly, shown
 from llmcost.files import BOM, MAX_FILE_BYTES, parse_toml, read_bytes, read_toml
+from llmcost.records import NamedTuple
 from llmcost.version import __version__
 
 if TYPE_CHECKING:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import tomli_w
 
@@ -13,6 +12,7 @@ from llmcost import instances, units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.errors import LlmcostError
 from llmcost.keys import CROSSOVER, KEYS, SERVE, TRAIN, all_keys
+from llmcost.records import NamedTuple
 from llmcost.result import Estimate
 from llmcost.scenario import Said, Scenario, layer, resolve
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from llmcost.hf_config.quantization import quantised
 from llmcost.hf_config.reader import Reader
 from llmcost.hf_config.refusals import experts_left, refuse_other_files, unknown
 from llmcost.names.others import MEASURE
+from llmcost.records import NamedTuple
 from llmcost.result import Warning
 from llmcost.units import shown
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from llmcost.engine.model.stored import class_counts
 from llmcost.errors import LlmcostError, shown
 from llmcost.hf_config import Imported
 from llmcost.hf_config.schemes import nearest_dtype
+from llmcost.records import NamedTuple
 from llmcost.result import Warning
 
 CLASSES = ("attention", "ffn", "experts", "embedding", "head", "rest")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
 from llmcost import spec
 from llmcost.engine.model.parameters import count
 from llmcost.errors import LlmcostError, plainly, shown
+from llmcost.records import NamedTuple
 
 NEWER = "pip install --upgrade transformers"
 LENGTHS = (512, 1024)  # tokens of the two passes that are counted

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost.hf_config.tensors import Patterns, patterns
+from llmcost.records import NamedTuple
 from llmcost.spec import Stored
 
 INTEGERS = {1: "int1", 2: "int2", 3: "int3", 4: "int4", 5: "int5", 6: "int6", 8: "int8"}

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterable
 from fnmatch import translate
 from functools import cache
-from typing import NamedTuple
 
 from llmcost.engine.model import parameters
+from llmcost.records import NamedTuple
 from llmcost.spec import Model
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from llmcost.keys.key import CROSSOVER, SERVE, TRAIN, Key
+from llmcost.records import NamedTuple
 
 GB = 1e9  # bytes
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from llmcost.records import NamedTuple
 
 TRAIN, SERVE, CROSSOVER = "train", "serve", "crossover"
 COMPARE = "compare"  # takes the keys of a crossover, and its own

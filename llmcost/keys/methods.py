@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from llmcost.records import NamedTuple
 
 KAPLAN = "Kaplan et al. 2020, arXiv:2001.08361, section 2.1"
 LORA_SOURCE = "Hu et al. 2021, arXiv:2106.09685, section 4.2"

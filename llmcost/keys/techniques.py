@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from llmcost.dtypes import ALL as ALL_DTYPES
 from llmcost.keys.key import CROSSOVER, SERVE, Key
 from llmcost.keys.money import COMMITMENTS
+from llmcost.records import NamedTuple
 
 NONE = "none"  # no technique at all, beside others in a comparison
 CACHED = tuple(dtype.name for dtype in ALL_DTYPES if dtype.caches and not dtype.gguf)

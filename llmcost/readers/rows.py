@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost.readers.content import Content
+from llmcost.records import NamedTuple
 
 SERVING, TRAINING, TRACE, BILL = "serving", "training", "trace", "bill"
 

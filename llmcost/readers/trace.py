@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost.errors import LlmcostError
+from llmcost.records import NamedTuple
 
 Array = Any  # numpy array
 

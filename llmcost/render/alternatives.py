@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost import units
 from llmcost.keys import KEYS
 from llmcost.keys.charges import PROGRAMME
+from llmcost.records import NamedTuple
 from llmcost.render import text as words
 from llmcost.render.columns import RANGE, Column, cell, columns
 from llmcost.terms import TERMS

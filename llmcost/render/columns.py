@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost import units
+from llmcost.records import NamedTuple
 from llmcost.render.text import bare, between, clean, figure, in_unit, needless, suffix, term_of
 from llmcost.result import Estimate
 from llmcost.terms import TERMS, Term

@@ -13,11 +13,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
 from llmcost.caveats import CAVEATS
+from llmcost.records import NamedTuple
 from llmcost.render import Options
 from llmcost.render import text as words
 from llmcost.render.columns import BILL, bill, cell, columns

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost import units
 from llmcost.keys import KEYS, SIDES
+from llmcost.records import NamedTuple
 from llmcost.result import Estimate, Input, Range, Scalar
 from llmcost.terms import TERMS, Term, short
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from typing import NamedTuple
 
 from llmcost.errors import LlmcostError, shown
+from llmcost.records import NamedTuple
 from llmcost.units.currency import DOLLAR, SIGNS, current
 from llmcost.units.formatting import format as formatted
 from llmcost.units.kinds import COMPOUNDING, KINDS, Kind
@@ -17,6 +17,7 @@ _TEXT = re.compile(
     r"(?P<number>(?:(?:[0-9]+(?:_[0-9]+)*(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)?)"
     r" ?(?P<unit>.*)"
 )
+_PLAIN = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,20})?)([A-Za-z/%]*)")  # most quantities: nothing to clean or to refuse
 # patterns of rare paths are text: `re` compiles them on first use, which keeps the import fast
 _FOREIGN = r"(?i:[€£¥₹₩]|(?<![A-Za-z])(?:EUR|GBP|CHF|JPY|CNY|RMB|INR|KRW|CAD|AUD)(?![A-Za-z]))"
 _TYPOGRAPHY = {0xA0: " ", 0x2009: " ", 0x202F: " ", 0x2212: "-", 0xB5: "u", 0x3BC: "u"}
@@ -120,6 +121,9 @@ def in_dollars(kind: Kind, text: str) -> tuple[str, float]:
 
 def read(kind: Kind, text: str) -> Reading:
     """Take a text apart; refuse what is no quantity of any unit."""
+    match = _PLAIN.fullmatch(text)
+    if match and split_unit(kind, match[2]):
+        return Reading(match[1], match[2], False)
     plain = text.translate(_TYPOGRAPHY)
     if len(plain) > _LONGEST:
         raise refuse(kind, text, "too long for a quantity")

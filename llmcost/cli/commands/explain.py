@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import NamedTuple
 
 import typer
 
 from llmcost.cli.options import argument, option
 from llmcost.errors import LlmcostError, did_you_mean, raise_all, shown
+from llmcost.records import NamedTuple
 
 SUMMARY = "What a warning, an exit code, an option or a figure means, and what to do."
 EXAMPLES = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Z95, Array
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY as DAY
 from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR as HOUR
+from llmcost.records import NamedTuple
 
 LEAST_WINDOWS = 3  # windows of a length from which a peak over a mean says something
 WEEK_HOURS = 168

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.demand.schedule import Schedule, schedule
 from llmcost.engine.demand.segments import Segments, cumulative, when
 from llmcost.engine.numeric.kinds import Array, Num
+from llmcost.records import NamedTuple
 
 __all__ = ["Crossing", "Schedule", "Spend", "crossings", "first", "parity_requests", "schedule"]
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from llmcost.engine.numeric.kinds import Num
+from llmcost.records import NamedTuple
 
 MOST = 50.0  # arrivals while a machine is held, from which on it is never off
 ROUNDING = 1e-9

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.demand import usage
 from llmcost.engine.numeric.kinds import Num
+from llmcost.records import NamedTuple
 
 
 class Tariff(NamedTuple):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from llmcost.engine.demand.segments import Segments, cumulative, segments
 from llmcost.engine.numeric.kinds import Array, Num, distinct
+from llmcost.records import NamedTuple
 
 SPANS = 128  # of a long series, for samples
 ROWS = 2048  # of it whose replicas are counted, for all pools of samples together

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from llmcost.engine.numeric.kinds import Array, Index, Num
+from llmcost.records import NamedTuple
 
 TINY = 1e-12  # an exponent per repetition that changes no digit
 

@@ -7,12 +7,13 @@ so one integral and one inverse serve them all. Leading axes are samples.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from llmcost.engine.numeric.kinds import Array, Flags, Num
 from llmcost.engine.numeric.roots import newton
+from llmcost.records import NamedTuple
 
 CLOSE = 1e-11  # of a day, relative
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from llmcost.engine.demand.pools import Measure as Measure
 from llmcost.engine.demand.pools import Pool as Pool
 from llmcost.engine.demand.segments import Segments, segments
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Flags, Num
+from llmcost.records import NamedTuple
 
 CONSTANT, LINEAR, COMPOUND, LOGISTIC, SERIES = "constant", "linear", "compound", "logistic", "series"
 MOST_STEPS = 1_000_000  # of the replicas of one pool over a series

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost.errors import LlmcostError
+from llmcost.records import NamedTuple
 
 GIB = 2.0**30
 NAMED = "named"  # framework of rows that count for every framework that is named

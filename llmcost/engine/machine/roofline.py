@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from llmcost.engine.numeric.kinds import Num
+from llmcost.records import NamedTuple
 
 
 class Machine(NamedTuple):

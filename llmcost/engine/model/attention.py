@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from llmcost.engine.model.parameters import layers_of, uniform_group
+from llmcost.records import NamedTuple
 from llmcost.spec import AttentionGroup, Indexer, LinearMixer, Model
 
 OVERLAPPING = 4  # positions an entry of DeepSeek-V4's finer compression stands for: its blocks overlap

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+from llmcost.records import NamedTuple
 from llmcost.spec import AttentionGroup, Indexer, LinearMixer, Model
 
 

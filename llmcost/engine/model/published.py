@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from msgspec import structs
 
 from llmcost.engine.model.stored import stored_bytes
+from llmcost.records import NamedTuple
 from llmcost.spec import Checkpoint, Model, Stored
 
 ALIKE = {"nvfp4": "fp4", "fp4": "fp4"}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.numeric.roots import minimum
+from llmcost.records import NamedTuple
 
 TRAIN_FLOPS, INFER_FLOPS = 6.0, 2.0  # per parameter and token
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from llmcost.dtypes import DTYPES
 from llmcost.engine.model.parameters import Counts, count
+from llmcost.records import NamedTuple
 from llmcost.spec import Checkpoint, Dtype, Model, Stored
 
 UNSTATED: Dtype = "bf16"  # how weights are published where nobody says otherwise

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from llmcost.engine.model.attention import attention_of, kept_of, mixer_elements, mixer_flops
 from llmcost.engine.model.parameters import count, layers_of
 from llmcost.engine.numeric.kinds import Num
+from llmcost.records import NamedTuple
 from llmcost.spec import Model
 
 # The Llama 3 family: parameters, layers, width (Llama 3.2 1B and 3B, Llama 3.1 8B, 70B and 405B: the published

@@ -6,13 +6,14 @@ import math
 import zlib
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from llmcost.engine.numeric.kinds import Z95, Array, Num
 from llmcost.engine.numeric.normal import normal_quantile
+from llmcost.records import NamedTuple
 
 
 class Spread(NamedTuple):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.numeric.kinds import Z95, Array
+from llmcost.records import NamedTuple
 
 NU = 4.0  # degrees of freedom of the noise: heavy tails, so that an outlier does not pull
 BEFORE = 4.0  # measurements that the scatter known beforehand counts for

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from llmcost.engine.machine.factors import picked
 from llmcost.engine.numeric.kinds import Flags, Index, Num
+from llmcost.records import NamedTuple
 
 FULL = 0.5  # share of the requests that memory holds, beyond which one may wait for a place [-]
 MANY = 32.0  # requests per attention group beyond which bursts and the front end count [-]

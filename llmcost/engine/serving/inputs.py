@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from llmcost.engine.machine.factors import NOTHING, Told, picked
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.kinds import Num
+from llmcost.records import NamedTuple
 
 
 class Layout(NamedTuple):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from llmcost.engine.machine import roofline
@@ -13,6 +11,7 @@ from llmcost.engine.model.transformer import Shape, blocks_of, kv_elements_read
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Precision
 from llmcost.engine.serving.memory import expert_ranks, kv_ranks
+from llmcost.records import NamedTuple
 
 MOST = 1.0  # of a datasheet peak: ratios of software and machines multiply, and no product of them passes it [-]
 

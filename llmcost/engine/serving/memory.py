@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.cache import STATE_BYTES, cache_bytes, even_stages, kv_ranks
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
+from llmcost.records import NamedTuple
 
 __all__ = [
     "Memory",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
@@ -15,6 +13,7 @@ from llmcost.engine.serving.iteration import iteration, rates
 from llmcost.engine.serving.memory import memory
 from llmcost.engine.serving.operating_point import Point, binding_part, operating_point
 from llmcost.engine.serving.queueing import tail_batch
+from llmcost.records import NamedTuple
 
 
 class PrefillPoint(NamedTuple):

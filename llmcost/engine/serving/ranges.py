@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from llmcost.engine.machine.factors import NAMED
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Array, Flags, Num
+from llmcost.records import NamedTuple
 
 QUANTITIES = ("tpot", "ttft", "throughput")
 MANY = 64.0  # requests in flight beyond which front ends and balance count [-]

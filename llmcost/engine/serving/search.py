@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,7 @@ from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.memory import max_batch, weights_bytes
 from llmcost.engine.serving.operating_point import BINDS, Point, operating_point
 from llmcost.engine.serving.pools import tail_max_batch
+from llmcost.records import NamedTuple
 
 Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.iteration import Work, iteration, rates
 from llmcost.engine.serving.memory import memory
 from llmcost.engine.serving.operating_point import Point
+from llmcost.records import NamedTuple
 
 Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point]
 

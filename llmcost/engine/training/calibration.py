@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from llmcost.engine.machine.factors import values_of
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.kinds import Num
+from llmcost.records import NamedTuple
 
 FASTEST_BUS = 1.3e11  # bytes/s and direction: PCIe 6 x16 carries 121 GB/s; faster links are scale-up links
 BOX = 8.0  # accelerators in a box, where a preset does not say

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from llmcost.engine.machine.factors import values_of
 from llmcost.engine.numeric.kinds import Array, Num
+from llmcost.records import NamedTuple
 
 # Units of the exponents below; where they are cut off, nothing is measured beyond.
 A100_FLOPS, H100_FLOPS = 312e12, 989e12  # dense 16-bit peaks

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from llmcost.engine.model.transformer import Shape, causal_attention_flops_per_token
 from llmcost.engine.numeric.kinds import Num
+from llmcost.records import NamedTuple
 
 
 class TokenFlops(NamedTuple):

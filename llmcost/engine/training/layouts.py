@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from llmcost.engine.training.memory import FULL, NONE, SELECTIVE, Layout
 from llmcost.engine.training.micro_batch import FP8, Run
 from llmcost.engine.training.peak import Memory, Trained, training_memory
 from llmcost.engine.training.step import Step, step
+from llmcost.records import NamedTuple
 
 TENSOR = (1, 2, 4, 8, 16)
 CONTEXT = (1, 2, 4, 8, 16, 32)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from llmcost.engine.model.transformer import Shape, blocks_of
 from llmcost.engine.numeric.kinds import Num
+from llmcost.records import NamedTuple
 
 NONE, SELECTIVE, FULL = 0, 1, 2  # recomputation; 1.25: a quarter of the layers in full, the others selectively
 

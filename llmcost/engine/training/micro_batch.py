@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from llmcost.engine.machine.collectives import all_to_all_seconds, gather_seconds, group
@@ -14,6 +12,7 @@ from llmcost.engine.training.calibration import Calibration
 from llmcost.engine.training.memory import SELECTIVE, Layout, expert_input_width
 from llmcost.engine.training.methods import adapter_params
 from llmcost.engine.training.peak import Habits
+from llmcost.records import NamedTuple
 
 BF16, FP16, FP8, MXFP8, NVFP4 = 0, 1, 2, 3, 4  # precision codes
 UNFUSED = ("volta", "turing", "pascal")  # generations before Ampere: FlashAttention does not run on them

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from llmcost.engine.machine.collectives import gather_seconds, group
@@ -20,6 +18,7 @@ from llmcost.engine.training.micro_batch import (
     per_micro_batch,
     recomputed_share,
 )
+from llmcost.records import NamedTuple
 
 
 class Step(NamedTuple):

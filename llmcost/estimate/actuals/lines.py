@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from llmcost.errors import LlmcostError, shown
 from llmcost.estimate.money.api_prices import quote
 from llmcost.readers import registry
 from llmcost.readers.rows import BILL, BillRow
+from llmcost.records import NamedTuple
 
 USD = "USD"
 PROVIDERS = {"OpenAI usage": "openai", "Anthropic usage": "anthropic"}  # of usage that is not yet priced

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from llmcost.engine.numeric.kinds import Array, distinct
+from llmcost.records import NamedTuple
 
 
 class Past(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.actuals import lines
 from llmcost.estimate.actuals.lines import Lines, Wanted
 from llmcost.readers.rows import BillRow
+from llmcost.records import NamedTuple
 from llmcost.result import Scalar
 from llmcost.scenario import Scenario
 

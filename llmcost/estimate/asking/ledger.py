@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost import units
 from llmcost.engine.numeric import spread as sp
 from llmcost.engine.numeric.spread import Spread
 from llmcost.keys import KEYS
+from llmcost.records import NamedTuple
 from llmcost.result import Input, Step, Warning
 
 Number = float | Spread

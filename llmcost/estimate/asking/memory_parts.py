@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import NamedTuple, TypedDict
 
 from llmcost.engine.numeric.kinds import Z95
 from llmcost.estimate.asking.subject import Chip
+from llmcost.records import NamedTuple, TypedDict
 
 
 class MemoryRow(TypedDict):

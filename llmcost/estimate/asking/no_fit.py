@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from llmcost.catalog import presets_date
 from llmcost.errors import Exit
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
+from llmcost.records import NamedTuple
 from llmcost.result import Estimate
 
 CONFIDENCE = 0.9  # chance with which a layout has to fit, unless told

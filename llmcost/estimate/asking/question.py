@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost import spec, units
 from llmcost.catalog import Catalog, Found, source_of
@@ -13,6 +13,7 @@ from llmcost.errors import LlmcostError, Missing
 from llmcost.estimate.asking.ledger import Ledger, Number, Origin, as_number
 from llmcost.instances import expanded
 from llmcost.keys import KEYS, SERVE, TRAIN
+from llmcost.records import NamedTuple
 from llmcost.result import Input
 from llmcost.scenario import Scenario, Setting
 

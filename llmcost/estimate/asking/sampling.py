@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import NamedTuple, TypeVar, cast
+from typing import TypeVar, cast
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from llmcost.engine.numeric.spread import Spread
 from llmcost.estimate.asking import market
 from llmcost.estimate.asking.ledger import Number
 from llmcost.estimate.asking.question import Question
+from llmcost.records import NamedTuple
 from llmcost.result import Range
 
 SAMPLES, SEED = 10_000, 1

@@ -6,9 +6,10 @@ Floats, samples or an axis of alternatives alike; a name that a question does no
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NotRequired, TypedDict, cast
+from typing import NotRequired, cast
 
 from llmcost.engine.numeric.kinds import Num
+from llmcost.records import TypedDict
 
 
 class PlaceNumbers(TypedDict, total=False):

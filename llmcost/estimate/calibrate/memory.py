@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from llmcost.estimate.validate.memory_serving_rows import engine_of
 from llmcost.estimate.validate.memory_training_rows import stack_named
 from llmcost.estimate.validate.near import generations
 from llmcost.estimate.validate.scored import Scored
+from llmcost.records import NamedTuple
 
 Row = Mapping[str, str]
 SERVED, TRAINED = "memory_serving", "memory_training"  # tables of the file

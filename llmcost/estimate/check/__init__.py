@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import structs
 
@@ -18,6 +18,7 @@ from llmcost.errors import Exit, LlmcostError, raise_all
 from llmcost.estimate.check import rows as made
 from llmcost.estimate.check import together
 from llmcost.estimate.check.answers import Answers, Subject, Subjects
+from llmcost.records import NamedTuple
 from llmcost.result import Estimate, Input, Warning
 
 __all__ = ["Asked", "check"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import os.path
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import structs
 
@@ -21,6 +21,7 @@ from llmcost.estimate.serving.answer import serve
 from llmcost.estimate.training.answer import train
 from llmcost.files import read_toml
 from llmcost.keys import CROSSOVER, SERVE, TRAIN
+from llmcost.records import NamedTuple
 from llmcost.result import Estimate
 from llmcost.scenario import Said, Scenario, layer, resolve
 from llmcost.terms import SECTIONS

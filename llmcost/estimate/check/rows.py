@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost.budget import baseline as earlier
 from llmcost.budget.limits import LIMITED, Limit
@@ -13,6 +13,7 @@ from llmcost.engine.numeric.kinds import finite
 from llmcost.errors import LlmcostError
 from llmcost.estimate.check.spending import SPENT, ends
 from llmcost.keys import SERVE, TRAIN
+from llmcost.records import NamedTuple
 from llmcost.result import CostRow, Estimate
 
 SIDES = {"training_usd": "training", "inference_usd_at_horizon": "inference to the horizon"}

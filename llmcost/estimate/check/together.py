@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from msgspec import structs
 
@@ -12,6 +11,7 @@ from llmcost.budget.limits import TOGETHER, Limit
 from llmcost.budget.verdicts import OK, Measure, measure
 from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.check.answers import Answers, Subject
+from llmcost.records import NamedTuple
 from llmcost.result import CostRow, Estimate
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from msgspec import structs
 
@@ -16,6 +15,7 @@ from llmcost.estimate.compare.answer import Table
 from llmcost.estimate.compare.blocks import Block, planned, singles
 from llmcost.estimate.compare.ranked import Beside
 from llmcost.estimate.compare.sentence import Told
+from llmcost.records import NamedTuple
 from llmcost.result import Estimate, Scalar
 
 __all__ = ["Alternative", "compare"]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost import scenario as sc
 from llmcost import units
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
 from llmcost.keys import all_keys, buying
+from llmcost.records import NamedTuple
 from llmcost.scenario import Scenario, Setting
 
 MAX_ALTERNATIVES = 10_000

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from llmcost.estimate.compare.blocks import Block, Streams, centre
 from llmcost.estimate.compare.ranked import Ranked, chosen, ordered
 from llmcost.estimate.lifetime.curves import EXACT_SAMPLED
 from llmcost.keys import KEYS
+from llmcost.records import NamedTuple
 from llmcost.result import Estimate, Input, Range, Scalar, Warning
 from llmcost.terms import compared
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Any, NotRequired
 
 import msgspec
 
@@ -11,6 +11,7 @@ from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.errors import LlmcostError
 from llmcost.estimate.compare.sentence import kind_of
+from llmcost.records import TypedDict
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario
 

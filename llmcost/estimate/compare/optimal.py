@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import NotRequired
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from llmcost.estimate.asking.question import Question, labelled
 from llmcost.estimate.lifetime import case as cases
 from llmcost.estimate.lifetime.figures import figures
 from llmcost.keys import SERVE
+from llmcost.records import NamedTuple, TypedDict
 from llmcost.result import Estimate, Input, Warning, cells
 from llmcost.scenario import Scenario, Setting
 

@@ -6,7 +6,6 @@ import datetime as dt
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from llmcost.estimate.crossover.timeline import PERIODS, date
 from llmcost.estimate.lifetime import growth
 from llmcost.estimate.lifetime.curves import EXACT, EXACT_SAMPLED, USD, Curves, curves
 from llmcost.estimate.serving.bought import Bought
+from llmcost.records import NamedTuple
 from llmcost.result import Range, Scalar
 
 SAMPLES = 500  # behind the range of a month

@@ -6,7 +6,6 @@ import datetime as dt
 import math
 from collections.abc import Mapping
 from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from llmcost.estimate.compare.ranked import Beside, Ranked
 from llmcost.estimate.crossover.timeline import date
 from llmcost.estimate.lifetime.curves import EXACT, EXACT_SAMPLED
 from llmcost.estimate.lifetime.figures import figures
+from llmcost.records import NamedTuple
 
 MOST = 8  # alternatives of which every pair is shown; of more, each beside the cheapest
 MOST_BESIDE = 24

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypedDict
+from typing import NotRequired
 
 from msgspec import Struct
 
 from llmcost import units
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
+from llmcost.records import TypedDict
 from llmcost.result import Range
 
 Shown = dict[str, object]  # a row as the answer lists it, its inputs as a table of their own

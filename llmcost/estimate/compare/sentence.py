@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from llmcost import units
 from llmcost.estimate.compare.answer import Table
 from llmcost.estimate.compare.ranked import Beside, Ranked
+from llmcost.records import NamedTuple
 from llmcost.result import Range, Scalar
 
 EQUAL, CLOSE = 1e-9, 0.02  # ratios that are one cost; chances that are told apart

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from llmcost import units
 from llmcost.errors import LlmcostError
+from llmcost.records import NamedTuple
 from llmcost.scenario import Scenario
 
 Job = TypeVar("Job")

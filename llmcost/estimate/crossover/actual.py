@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping
-from typing import NamedTuple, TypedDict
 
 import numpy as np
 from msgspec import structs
@@ -25,6 +24,7 @@ from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.curves import USD, Curves, curves
 from llmcost.estimate.serving.service import GIVEN
 from llmcost.keys import KEYS, SERVE
+from llmcost.records import NamedTuple, TypedDict
 from llmcost.result import Estimate, Warning
 from llmcost.scenario import Scenario, Setting
 from llmcost.units.currency import DOLLAR

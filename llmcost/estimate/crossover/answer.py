@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, cast
+from typing import cast
 
 import numpy as np
 from msgspec import structs
@@ -25,6 +25,7 @@ from llmcost.estimate.crossover.timeline import Meeting
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.curves import BASES, USD, WORDS, Curves
 from llmcost.estimate.training import bill as billing
+from llmcost.records import NamedTuple
 from llmcost.result import Estimate, Range, Scalar, Warning
 
 EVER = 1e6  # days: beyond it nothing is said to come

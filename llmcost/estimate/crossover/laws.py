@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, NotRequired, TypedDict
+from typing import Literal, NotRequired
 
+from llmcost.records import NamedTuple, TypedDict
 from llmcost.units import DAY, MONTH
 
 PROBES = (0.371, 2.93)  # of a value: no round ratio, at which whole accelerators might agree by chance

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import NotRequired
+
+from llmcost.records import TypedDict
 
 
 class CrossoverResult(TypedDict):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from itertools import pairwise
-from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +13,7 @@ from llmcost.engine.numeric.spread import Spread
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.lifetime.curves import EXACT_SAMPLED, Curves, streams
 from llmcost.keys import KEYS
+from llmcost.records import NamedTuple
 from llmcost.result import Input, Range, Scalar
 
 CHUNK = 32_768  # samples answered at once: what bounds the memory of a million

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from llmcost import units
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY
 from llmcost.estimate.crossover.result import CrossoverResult
 from llmcost.estimate.crossover.samples import Swing
+from llmcost.records import NamedTuple
 from llmcost.result import Range
 
 NO_TRAFFIC, CROSSES, BACK, ALREADY, NEVER = (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from msgspec import structs
@@ -24,6 +24,7 @@ from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.course import horizon_days
 from llmcost.estimate.lifetime.curves import EXACT, EXACT_SAMPLED, USD, curves, streams
 from llmcost.keys import SERVE
+from llmcost.records import NamedTuple
 from llmcost.result import Estimate, Range
 from llmcost.scenario import Scenario, Setting
 

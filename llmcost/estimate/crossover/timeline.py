@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
-from typing import NotRequired, TypeAlias, TypedDict
+from typing import NotRequired, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from llmcost.engine.numeric import spread as sp
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Num, distinct
 from llmcost.estimate.lifetime.curves import BASES, USD, Curves
 from llmcost.estimate.training import bill as billing
+from llmcost.records import TypedDict
 from llmcost.result import Scalar
 
 POINTS, NODES = 120, 20  # of a curve that is drawn, and of the quantiles around it

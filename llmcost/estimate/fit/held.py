@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from llmcost.estimate.asking.no_fit import confidence
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, counted
 from llmcost.estimate.serving.replicas.options import Options, options
+from llmcost.records import NamedTuple
 
 ISL, OSL = 4000.0, 500.0  # a request where no lengths are said [tokens]
 

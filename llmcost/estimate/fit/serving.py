@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TypedDict
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from llmcost.estimate.fit.verdict import NOT, Remedy, gib, machine, said, tokens
 from llmcost.estimate.serving.replicas import memory_parts
 from llmcost.estimate.serving.replicas.formats import held_once
 from llmcost.estimate.serving.replicas.replica import degrees, ranks
+from llmcost.records import TypedDict
 from llmcost.result import Estimate, Scalar, cells
 
 

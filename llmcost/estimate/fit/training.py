@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from llmcost.estimate.training.methods import Method, read_method
 from llmcost.estimate.training.stack import software
 from llmcost.estimate.training.throughput import ANY_TOKENS, fewest, training_dtype
 from llmcost.keys.training import SEGMENTS
+from llmcost.records import NamedTuple
 from llmcost.result import Estimate, Scalar
 from llmcost.scenario import Setting
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from llmcost.estimate.training import step as steps
 from llmcost.estimate.training.methods import Method, assumed_shape, read_method
 from llmcost.estimate.training.stack import Software, take_software
 from llmcost.estimate.training.throughput import training_dtype
+from llmcost.records import NamedTuple
 from llmcost.result import Estimate, cells
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64)  # accelerators of one kind that are tried

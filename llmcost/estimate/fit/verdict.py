@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import NotRequired
 
 from llmcost import units
 from llmcost.estimate.asking.subject import Chip
+from llmcost.records import NamedTuple, TypedDict
 from llmcost.result import Scalar
 
 FITS, TIGHT, NOT = "fits", "tight", "does-not-fit"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from llmcost import spec, units
 from llmcost.catalog import source_of
 from llmcost.engine.demand import idle as engine
@@ -13,6 +11,7 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Number, Origin
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.values import ServingNumbers
+from llmcost.records import NamedTuple
 
 SOURCE = "docs/method-fleet.md, scale to zero"
 KEYS = ("cold_start", "idle_timeout")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, TypedDict, cast
+from typing import cast
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import PlanFigures, ServingFigures, ServingNumbers, named
 from llmcost.files import read_toml
 from llmcost.keys import plan as keys
+from llmcost.records import NamedTuple, TypedDict
 from llmcost.result import Scalar, cells
 
 SOURCE = "docs/method-fleet.md, users"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named, serving_figures, serving_numbers
 from llmcost.estimate.fleet import idle as idles
 from llmcost.estimate.money import rent as prices
+from llmcost.records import NamedTuple
 
 SOURCE = "docs/method-fleet.md, fleet"
 DAY_OR_WEEK = (HOURS_PER_DAY, HOURS_PER_DAY * DAYS_PER_WEEK)

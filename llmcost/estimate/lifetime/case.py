@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Num
@@ -32,6 +31,7 @@ from llmcost.estimate.training import plan as training
 from llmcost.estimate.training.plan import Run
 from llmcost.keys import SERVE, TRAIN, Key
 from llmcost.keys.demand import KEYS as OVER_TIME
+from llmcost.records import NamedTuple
 from llmcost.result import Input, Step, Warning
 from llmcost.scenario import Scenario
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.money.charge import total_usd
 from llmcost.estimate.training import bill as billing
 from llmcost.keys import SERVE, TRAIN
+from llmcost.records import NamedTuple
 
 USD, KWH, CO2E, FLOPS = "usd", "kwh", "co2e_kg", "flops"
 BASES = {USD: "dollars", KWH: "electricity", CO2E: "carbon", FLOPS: "compute"}

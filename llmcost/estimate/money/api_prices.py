@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost import units
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.keys.buying import CACHE_LIVES
+from llmcost.records import NamedTuple
 
 # How the package names the tiers that a request may ask for: any one of these words.
 TIERS: dict[str, tuple[dict[str, str], ...]] = {

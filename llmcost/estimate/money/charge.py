@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from llmcost.engine.numeric.kinds import Num
+from llmcost.records import NamedTuple
 from llmcost.result import CostRow
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +19,7 @@ from llmcost.estimate.asking.values import OwningNumbers, owning_numbers
 from llmcost.estimate.money.place import Place, at_home, place
 from llmcost.estimate.money.purchase import read_purchase
 from llmcost.keys import SERVE
+from llmcost.records import NamedTuple
 
 SOURCE = "docs/method-fleet.md, owned accelerator"
 SHARED = ("tdp_watts", "server_factor", "average_load", "idle_load", "pue", "electricity_price", "utilization")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import NotRequired
 
 from llmcost import spec
 from llmcost.catalog import source_of
@@ -14,6 +14,7 @@ from llmcost.estimate.asking.question import Factor, Question, origin_of
 from llmcost.estimate.asking.subject import Chip
 from llmcost.estimate.asking.values import PlaceNumbers
 from llmcost.keys import SERVE
+from llmcost.records import NamedTuple, TypedDict
 
 
 class Scopes(TypedDict):

@@ -9,13 +9,13 @@ import datetime as dt
 from collections import defaultdict
 from functools import lru_cache
 from statistics import median
-from typing import NamedTuple
 
 from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.spread import Spread, quantiles
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Number, Origin
+from llmcost.records import NamedTuple
 
 ON_DEMAND, HYPERSCALER = "on-demand", "hyperscaler"
 MIN_PROVIDERS = 3  # fewer quotes than this do not make a market

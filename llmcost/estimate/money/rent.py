@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from llmcost.estimate.asking.values import ServingNumbers
 from llmcost.estimate.money import unpriced
 from llmcost.estimate.money.quotes import ON_DEMAND, NoQuote, Quote, rental_quote
 from llmcost.keys import TRAIN
+from llmcost.records import NamedTuple
 
 if TYPE_CHECKING:
     from llmcost.estimate.money.owning import Owned

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import NamedTuple
 
 from llmcost.catalog import presets_date
 from llmcost.engine.money import tokens as engine
@@ -18,6 +17,7 @@ from llmcost.estimate.fleet.sizing import read_hours
 from llmcost.estimate.money import api_prices
 from llmcost.estimate.money.charge import Charge
 from llmcost.keys.buying import CACHE_LIVES
+from llmcost.records import NamedTuple
 
 LATENCIES = ("ttft", "tpot", "ttft_p95")
 UNKNOWN_WRITES = Spread(0.0, 0.5, 1.0, "triangular")  # of what is read from a cache somebody wrote: who knows how much

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from llmcost.estimate.serving.replicas.load import Sizing
 from llmcost.estimate.serving.replicas.replica import Replica
 from llmcost.estimate.serving.replicas.together import Together
 from llmcost.estimate.serving.techniques.applied import NONE, Applied
+from llmcost.records import NamedTuple
 
 STANDING = {"tpot_seconds": "tpot_full_seconds", "ttft_seconds": "ttft_full_seconds"}
 

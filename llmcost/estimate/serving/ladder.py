@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import NotRequired
 
 from msgspec import structs
 
@@ -19,6 +19,7 @@ from llmcost.estimate.serving.latency import at_load
 from llmcost.estimate.serving.plan import read_service
 from llmcost.estimate.serving.techniques.applied import METHOD, caveats
 from llmcost.estimate.serving.techniques.keys import LADDER
+from llmcost.records import NamedTuple, TypedDict
 from llmcost.result import Estimate, Scalar
 from llmcost.scenario import Scenario, Setting
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Num
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.money.charge import Charge
+from llmcost.records import NamedTuple
 
 GIVEN = ("cost_per_request", "energy_per_request")
 

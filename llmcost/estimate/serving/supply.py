@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.no_fit import NoFit
@@ -13,6 +13,7 @@ from llmcost.estimate.serving.hosted import Hosted
 from llmcost.estimate.serving.plan import read_service
 from llmcost.estimate.serving.service import Priced, read_given
 from llmcost.keys import KEYS
+from llmcost.records import NamedTuple
 from llmcost.scenario import Scenario
 
 

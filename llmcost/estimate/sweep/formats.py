@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 from llmcost.errors import LlmcostError, shown
 from llmcost.estimate.sweep import parquet
 from llmcost.estimate.sweep.columns import BOOL, TEXT, WHOLE, Column, Table
+from llmcost.records import NamedTuple
 
 
 class Format(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from llmcost import units
 from llmcost.engine.numeric.kinds import Array
 from llmcost.errors import LlmcostError, raise_all
 from llmcost.keys import Key, all_keys
+from llmcost.records import NamedTuple
 from llmcost.scenario import Setting
 
 ROWS = 1 << 17  # of a part at most: its arrays stay in the cache, its bytes in memory

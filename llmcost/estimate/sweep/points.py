@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
+
+from llmcost.records import NamedTuple
 
 MEMORY, TARGETS, TRAFFIC_LIMIT, OTHER = 1, 2, 3, 4
 # Why a point is not feasible, by number; from `OTHER` on each part has its own.

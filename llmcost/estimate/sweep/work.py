@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
 
 from llmcost import __version__
 from llmcost.catalog import Catalog, presets_date
@@ -13,6 +12,7 @@ from llmcost.estimate.sweep.columns import Column
 from llmcost.estimate.sweep.engines import ENGINES
 from llmcost.estimate.sweep.formats import FORMATS
 from llmcost.estimate.sweep.grid import Grid
+from llmcost.records import NamedTuple
 from llmcost.scenario import Scenario
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Any, NamedTuple, NotRequired, TypedDict
+from typing import Any, NotRequired
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from llmcost.engine.demand import arrivals
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.readers import registry
 from llmcost.readers.trace import Trace
+from llmcost.records import NamedTuple, TypedDict
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 WINDOWS = (1.0, 10.0, 60.0, 300.0, 3600.0)  # [s]

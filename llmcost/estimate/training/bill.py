@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from llmcost import units
 from llmcost.engine.money import energy
 from llmcost.engine.money import hardware as money
@@ -20,6 +18,7 @@ from llmcost.estimate.money.owning import ELECTRICITY
 from llmcost.estimate.money.place import Place
 from llmcost.estimate.money.purchase import read_purchase
 from llmcost.keys.charges import PROGRAMME
+from llmcost.records import NamedTuple
 
 RENTAL, AMORTISED, ACQUISITION = "rental", "amortised", "acquisition"
 RUN, PROGRAM = "run", "program"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.training import campaign as cp
+from llmcost.records import NamedTuple
 
 # Stacks of earlier models had neither FlashAttention (arXiv 2205.14135, May 2022) nor selective recomputation (arXiv
 # 2205.05198, May 2022): attention kept every score, every layer was recomputed, many trained in fp16.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 from msgspec import structs
@@ -21,6 +20,7 @@ from llmcost.estimate.asking.values import training_numbers
 from llmcost.estimate.training.plan import read_run
 from llmcost.instances import counted
 from llmcost.keys import TRAIN
+from llmcost.records import NamedTuple
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, Setting
 

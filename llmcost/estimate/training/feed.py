@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
 
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.step import Step
+from llmcost.records import NamedTuple
 
 NEAR = 0.05  # a batch no further off than this stands for the one that was wanted
 FED = 0.5  # matrix products take less of the step: on half the accelerators it may be no longer

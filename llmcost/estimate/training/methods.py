@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, TypedDict
 
 import numpy as np
 
@@ -24,6 +23,7 @@ from llmcost.estimate.training import stack
 from llmcost.estimate.training.kept import EIGHT_BITS, FOUR_BITS
 from llmcost.keys import methods as declared
 from llmcost.keys.methods import DEFAULT, REFERENCE, TEACHER
+from llmcost.records import NamedTuple, TypedDict
 
 FROZEN = {"int8": EIGHT_BITS, "int4": FOUR_BITS}  # formats that weights beside adapters are kept in [bytes]
 ADAPTER_FORMULA = "4 x matmul parameters + 6 x adapters + 3 x attention: frozen weights have no weight gradient"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from llmcost import units
 from llmcost.catalog import source_of
@@ -23,6 +22,7 @@ from llmcost.estimate.training import bill as billing
 from llmcost.estimate.training import methods, throughput
 from llmcost.estimate.training import step as steps
 from llmcost.keys.methods import DEFAULT
+from llmcost.records import NamedTuple
 from llmcost.result import CostRow
 
 TOKENS = ("tokens", "rollout_tokens")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from llmcost import units
 from llmcost.engine.numeric.spread import Spread
 from llmcost.engine.training import layouts as par
@@ -14,6 +12,7 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.training import step as steps
 from llmcost.estimate.training.methods import Method
+from llmcost.records import NamedTuple
 from llmcost.scenario import Setting
 
 KEYS = ("sites", "sync_every", "network_bandwidth")

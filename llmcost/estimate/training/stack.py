@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost import spec
 from llmcost.catalog import Catalog
@@ -16,6 +16,7 @@ from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.keys.methods import METHODS
 from llmcost.keys.training import EXPERT_KERNELS, FP8_RECIPES, GROUPED
+from llmcost.records import NamedTuple
 
 TABLE = "stacks"  # of presets/calibration/training.toml: measured stacks, and each family as a whole
 LARGE = 64  # accelerators from which on pre-training is run on a stack made for it

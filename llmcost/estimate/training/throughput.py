@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost import units
 from llmcost.catalog import Catalog
@@ -18,6 +18,7 @@ from llmcost.estimate.asking.values import TrainingNumbers, training_numbers
 from llmcost.estimate.training import failures, methods, scattered
 from llmcost.estimate.training import step as steps
 from llmcost.keys.training import CONVENTIONS
+from llmcost.records import NamedTuple
 
 CAUSAL, FULL = CONVENTIONS
 BLOCKS, SCALED = "mxfp8", ("blackwell", "rubin", "cdna4", "cdna5")  # generations whose units scale blocks of 32

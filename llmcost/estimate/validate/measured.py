@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost import units
 from llmcost.errors import LlmcostError, plainly, raise_all
@@ -16,6 +16,7 @@ from llmcost.readers import registry
 from llmcost.readers.content import Content
 from llmcost.readers.fill import filled
 from llmcost.readers.rows import SERVING, TRAINING, Reading
+from llmcost.records import NamedTuple
 from llmcost.terms.validate import COLUMNS
 
 Row = dict[str, str]

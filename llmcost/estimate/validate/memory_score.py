@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +16,7 @@ from llmcost.estimate.validate.memory_serving_rows import predict as predict_ser
 from llmcost.estimate.validate.memory_training_rows import predict as predict_training
 from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, statistics
 from llmcost.files import shipped_folder
+from llmcost.records import NamedTuple, TypedDict
 from llmcost.result import Estimate, Scalar, Warning
 from llmcost.result import cells as cells_of
 from llmcost.terms.validate import COLUMNS

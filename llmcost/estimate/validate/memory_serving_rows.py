@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.factors import Told
@@ -22,6 +22,7 @@ from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import positive
 from llmcost.estimate.validate.described import shape_of_row
 from llmcost.estimate.validate.serving_rows import unwindowed
+from llmcost.records import NamedTuple
 from llmcost.spec import Framework
 
 GIB = 2.0**30

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from llmcost.estimate.validate.near import near
 from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, statistics
 from llmcost.files import shipped_folder
 from llmcost.keys.methods import SPELLINGS
+from llmcost.records import NamedTuple
 from llmcost.result import Estimate, Scalar, Warning
 from llmcost.result import cells as cells_of
 from llmcost.terms.validate import COLUMNS

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypedDict
-
 import numpy as np
+
+from llmcost.records import NamedTuple, TypedDict
 
 FITTED = "yes: docs/accuracy.md has the errors on rows left out of it"
 UNFITTED = "no, unless it holds rows of the shipped files"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from llmcost.engine.serving.speculation import Draft, acceptance_of, speculative
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.software import of_software
 from llmcost.estimate.validate.serving_rows import Case, Cases, Lookup, cases_of_row, gather
+from llmcost.records import NamedTuple
 
 QUANTITIES = ("tpot", "ttft", "output_tokens_per_s")
 # Measured rows did fit: our count of what an engine holds may be this much too high.

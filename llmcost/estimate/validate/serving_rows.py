@@ -6,7 +6,7 @@ import contextlib
 import math
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.validate import cells, described
 from llmcost.estimate.validate.cells import number, positive
 from llmcost.estimate.validate.serving_row_layouts import layouts_of_row
+from llmcost.records import NamedTuple
 
 STATIC = ("static-batch", "interactive", "prefill-only")
 LOADS = (*STATIC, "closed-loop", "offline", "server", "decode-only")

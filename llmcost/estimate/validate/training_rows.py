@@ -6,7 +6,6 @@ import csv
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
@@ -46,6 +45,7 @@ from llmcost.estimate.validate.cells import number, positive
 from llmcost.estimate.validate.described import shape_of_row
 from llmcost.keys.methods import DEFAULT, METHODS, SPELLINGS
 from llmcost.keys.training import EXPERT_KERNELS, GROUPED
+from llmcost.records import NamedTuple
 
 LAYOUT = ("tp", "pp", "vpp", "dp", "cp", "sp", "ep", "zero", "micro_batch")
 RECOMPUTE = {"none": 0.0, "selective": 1.0, "full": 2.0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -29,6 +29,7 @@ from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import positive
 from llmcost.estimate.validate.described import shape_of_row
 from llmcost.estimate.validate.training_rows import LEAN, Prediction
+from llmcost.records import NamedTuple
 
 DEFAULT_SEQ_LEN = {"volta": 2048.0, "ampere": 2048.0, "tpu-v3": 2048.0, "tpu-v4": 2048.0}
 LATER_SEQ_LEN, MODERN_SEQ_LEN = 4096.0, 8192.0  # of models that nobody names, and of named ones: as `train` takes it

@@ -6,12 +6,12 @@ import datetime as dt
 import json
 import re
 from collections.abc import Callable
-from typing import NamedTuple
 
 from llmcost.errors import LlmcostError, shown
 from llmcost.readers.content import Content
 from llmcost.readers.record import Record
 from llmcost.readers.rows import BILL, BillRow, Reader, Reading
+from llmcost.records import NamedTuple
 
 LLM = re.compile(
     r"bedrock|openai|foundry models|vertex ai|gemini|claude|anthropic|\bgpt|\bllama|mistral|deepseek|qwen|\btokens?\b"

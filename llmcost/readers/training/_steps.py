@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
-from typing import NamedTuple
+
+from llmcost.records import NamedTuple
 
 ODD = 1.5  # a leading step this many times longer or shorter than the median is start-up, not training
 FIRST = 1  # steps numbered 0 or 1 compile, allocate and connect

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, TypeGuard
 
+from llmcost.records import NamedTuple
 from llmcost.result import Estimate
 
 Row = Mapping[str, Any]

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from markupsafe import Markup
 
 from llmcost import units
 from llmcost.keys import KEYS, Key, all_keys
+from llmcost.records import NamedTuple
 from llmcost.render import text as words
 from llmcost.render.charts import Lines, charts
 from llmcost.render.page import svg

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 from markupsafe import Markup, escape
 
 from llmcost import units
+from llmcost.records import NamedTuple
 from llmcost.render.axis import bounds, log_ticks, tick_label
 from llmcost.render.charts import Bar, Bars, Chart, Lines
 

@@ -6,9 +6,10 @@ import datetime as dt
 import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost import units
+from llmcost.records import NamedTuple
 from llmcost.render import Options
 from llmcost.render.axis import SOON, day_text, tick_label, ticks, time_axis
 from llmcost.render.text import trimmed

@@ -7,7 +7,7 @@ which, or it is stacked, one value a line.
 from __future__ import annotations
 
 import io
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleRenderable
@@ -15,6 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from llmcost.records import NamedTuple
 from llmcost.render import Options
 
 NARROWEST_WORDS = 16  # columns of words fold down to this

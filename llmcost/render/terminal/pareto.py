@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from llmcost import units
+from llmcost.records import NamedTuple
 from llmcost.render import Options
 from llmcost.render.axis import bounds, log_ticks, tick_label
 from llmcost.render.text import clean, trimmed

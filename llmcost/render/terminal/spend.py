@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from llmcost.records import NamedTuple
 from llmcost.render import Options
 from llmcost.render.axis import tick_label, ticks
 from llmcost.render.text import clean, trimmed

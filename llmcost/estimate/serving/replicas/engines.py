@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from llmcost.estimate.asking.no_fit import confidence
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.software import TUNED, of_software, stack, usual
 from llmcost.estimate.asking.subject import Chip
+from llmcost.records import NamedTuple
 from llmcost.spec import Accelerator, Framework, ServingStack
 
 LIKELY = 0.5  # a layout that fits with less is not taken

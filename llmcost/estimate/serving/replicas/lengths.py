@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from llmcost.estimate.asking.question import Question, origin_from
 from llmcost.readers import registry
 from llmcost.readers.content import Content
 from llmcost.readers.rows import TRACE
+from llmcost.records import NamedTuple
 
 COLUMNS = ("isl", "osl")
 MOST_PAIRS = 50_000  # of a log

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -29,6 +28,7 @@ from llmcost.estimate.serving.replicas.options import SOURCE, Options, no_fit, r
 from llmcost.estimate.serving.replicas.prompts import Tried, cheapest, size_of, too_late, tried
 from llmcost.estimate.serving.replicas.replica import Facts, FrontRow, cache_of_a_request, degrees, ranks
 from llmcost.estimate.serving.replicas.together import front_rows, stated
+from llmcost.records import NamedTuple
 
 
 class Pools(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingNumbers
 from llmcost.estimate.serving.replicas.load import Demand
 from llmcost.estimate.serving.replicas.together import Together
+from llmcost.records import NamedTuple
 
 SOURCE = "docs/method-serving.md, Prefix cache"
 

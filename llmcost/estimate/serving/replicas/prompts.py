@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from llmcost.estimate.serving.replicas.formats import held_once
 from llmcost.estimate.serving.replicas.load import Arrivals, Demand, Server, Under
 from llmcost.estimate.serving.replicas.options import SOURCE, Options, no_fit, record
 from llmcost.estimate.serving.replicas.replica import Facts, FrontRow, degrees, one_kind, ranks
+from llmcost.records import NamedTuple
 
 
 class Prompts(NamedTuple):

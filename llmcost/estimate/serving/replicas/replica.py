@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol, TypedDict
+from typing import Protocol
 
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.serving.cache import kv_ranks
@@ -13,6 +13,7 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet.sizing import Kinds
 from llmcost.estimate.serving.replicas.load import Server
+from llmcost.records import NamedTuple, TypedDict
 
 
 class Facts(TypedDict, total=False):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
@@ -42,6 +41,7 @@ from llmcost.estimate.serving.replicas.options import (
 )
 from llmcost.estimate.serving.replicas.replica import Facts, FrontRow, cache_of_a_request, degrees, one_kind, ranks
 from llmcost.estimate.serving.replicas.users import ALIKE, Users, kept, most, read_users, spread_of, tail
+from llmcost.records import NamedTuple
 
 FRONT_ROWS = 12
 # What takes the time of one iteration of T tokens, b of them decoded: symbols of docs/method-serving.md.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from llmcost.engine.serving.search import Targets
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
+from llmcost.records import NamedTuple
 
 SHARE = 0.99
 ALIKE = 0.3  # standard deviation of answers over their mean, where it is not told: uniform from half to one and a half

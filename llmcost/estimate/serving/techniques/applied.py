@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypedDict
 
 from llmcost import spec, technique, units
 from llmcost.engine.model import transformer as tf
@@ -25,6 +24,7 @@ from llmcost.estimate.serving.techniques import effects, keys
 from llmcost.estimate.serving.techniques.effects import Effect, Given
 from llmcost.estimate.serving.techniques.keys import FILE, factor
 from llmcost.keys.techniques import LONGEST_DRAFT
+from llmcost.records import NamedTuple, TypedDict
 from llmcost.result import CostRow, Scalar
 from llmcost.scenario import Scenario
 from llmcost.technique import Said

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from llmcost.engine.numeric.kinds import Num
 from llmcost.estimate.asking.question import Question
@@ -12,6 +12,7 @@ from llmcost.estimate.asking.values import ServingNumbers
 from llmcost.estimate.money.charge import Charge
 from llmcost.estimate.serving.techniques.keys import factor
 from llmcost.keys.techniques import TECHNIQUES, Beside
+from llmcost.records import NamedTuple
 from llmcost.technique import Said
 
 Given = Mapping[str, Any]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from llmcost.errors import LlmcostError
+from llmcost.records import NamedTuple
 
 
 class Table(NamedTuple):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
 
 from llmcost.errors import LlmcostError, shown
 from llmcost.readers.content import Content
 from llmcost.readers.record import number_of
+from llmcost.records import NamedTuple
 
 PAIR = r"{name}\s*[:=]\s*([-+]?[\d.,_]+(?:[eE][-+]?\d+)?[KMGBT%]?)"
 
