@@ -185,15 +185,19 @@ class Catalog:
         if self._spellings is None:
             self._spellings = models.index(self._named("models"))
         sizes = {row["name"]: row["size"] for row in self.table("tags", "latest")} if ":" in name else {}
-        preset = models.resolve(models.pulled(name, self._named("models"), sizes), self._spellings)
+        preset, why = models.resolve(models.pulled(name, self._named("models"), sizes), self._spellings), ""
+        if not preset:
+            preset, why = models.listed(name, self.table("hub", "same")), ": the same class and count of parameters"
         found = self._named_so("models", preset) if preset else None
         if found is None:
             return None
         asked = models.read(name)
-        note = f"{shown(name)} is read as {preset}{f' stored as {asked.scheme}' if asked.scheme else ''}"
+        note = f"{shown(name)} is read as {preset}{f' stored as {asked.scheme}' if asked.scheme else ''}{why}"
         hint = f"llmcost presets show {preset}"
         if ":" in name and not asked.scheme and 'native_dtype = "bf16"' in found.path.read_text("utf-8"):
-            hint = f"weights as published; what a runtime pulls under a tag is often 4-bit: --model {name}-q4_K_M"
+            hint = (
+                f"weights as published; 4-bit ones as Ollama pulls them: --framework ollama, or --model {name}-q4_K_M"
+            )
         said = [Warning("W023", note, hint)]
         if asked.unclear:
             said.append(

@@ -322,6 +322,7 @@ class ServingStack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     attention_dp: bool = False  # data-parallel attention groups that share the experts
     max_num_seqs: Whole | None = None  # sequences it runs at once
     chunk_tokens: Whole | None = None  # prompt tokens of one iteration
+    pulls: Name | None = None  # format of calibration/checkpoints.toml that it takes where no other is said
 
 
 class TrainingStack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 # Words that publishers add to a model of the same shape: who it was tuned for, not what it is.
 _SAME_SHAPE = """
@@ -210,6 +210,34 @@ def resolve(typed: str, known: Mapping[tuple[str, ...], str]) -> str:
     if not asked.words:
         return ""
     return next((known[key] for key in (*keys(asked.full), *keys(asked.words)) if known.get(key)), "")
+
+
+def listed(typed: str, rows: Iterable[Mapping[str, Any]]) -> str:
+    """The preset that a checkpoint with a name of its own has the shape of, or nothing.
+
+    Parameters
+    ----------
+    typed : str
+        Any name; one word alone (`lift`) is taken from its owner only.
+    rows : iterable of mapping
+        `[[same]]` of presets/calibration/hub.toml: `preset` and its `names`.
+
+    Examples
+    --------
+    >>> rows = [{"preset": "qwen3.5-9b", "names": ["ornith-ai/Ornith-1.5-9B", "datalab-to/lift"]}]
+    >>> [listed(n, rows) for n in ("Ornith-1.5-9B-FP8", "datalab-to/lift", "lift", "ornith-1.5")]
+    ['qwen3.5-9b', 'qwen3.5-9b', '', '']
+    """
+    words, owner = read(typed).full, _owner(typed)
+    for row in rows:
+        for name in row["names"]:
+            if read(name).full == words and (len(words) > 1 or _owner(name) == owner):
+                return str(row["preset"])
+    return ""
+
+
+def _owner(typed: str) -> str:
+    return typed.strip().lower().rpartition("/")[0].rpartition("/")[2]
 
 
 LATEST = ":latest"  # the tag of a runtime that says nothing of size

@@ -115,6 +115,19 @@ def test_reports_of_what_ran_and_what_did_not(cli: Cli, args: tuple[str, ...], v
     assert answer(cli, *args).json["result"]["verdict"] == verdict
 
 
+@pytest.mark.parametrize(("tag", "gigabytes"), [("phi4:14b", 9.1), ("llama3.3:70b", 43.0)])
+def test_ollama_holds_what_it_pulls(cli: Cli, tag: str, gigabytes: float) -> None:
+    """Sizes of the README of Ollama, "Model library"; `--dtype` and a format in the name are somebody's own choice."""
+    asked = ("-m", tag, "-H", "h100-sxm", "--gpus", "2", "--framework", "ollama")
+    pulled = answer(cli, *asked)
+    assert pulled.json["result"]["weight_bytes"] == pytest.approx(gigabytes * 1e9, rel=0.03)
+    assert any("pulls" in warning["message"] for warning in pulled.json["warnings"])
+    published = answer(cli, *asked, "--dtype", "bf16").json["result"]
+    assert published["weight_bytes"] == pytest.approx(2 * published["params_total"], rel=0.01)
+    named = answer(cli, "-m", f"{tag}-q8_0", *asked[2:]).json["result"]
+    assert named["weight_bytes"] == pytest.approx(8.5 / 8 * named["params_total"], rel=0.02)
+
+
 def test_no_model_is_a_wrong_question(cli: Cli) -> None:
     run = cli("fit", "-H", "t4")
     assert run.code == 2

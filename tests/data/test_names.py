@@ -352,6 +352,29 @@ def test_the_tag_latest_is_what_a_runtime_pulls(typed: str, preset: str) -> None
     assert typed in found.warnings[0].message
 
 
+@pytest.mark.parametrize(
+    ("typed", "preset", "scheme"),
+    # model cards: fine-tunes of Mistral Small 24B, Phi-3 mini, Qwen2.5-VL 7B and Qwen3.5 35B-A3B
+    [("sarvamai/sarvam-m", "mistral-small-3", ""), ("microsoft/Phi-3-mini-128k-instruct", "phi-3-mini", ""),
+     ("allenai/olmOCR-2-7B-1025-FP8", "qwen2.5-vl-7b", "fp8"), ("ornith-1.5-35b-a3b", "qwen3.5-35b-a3b", "")],
+)  # fmt: skip
+def test_a_fine_tune_of_a_name_of_its_own_has_the_shape_of_what_it_was_tuned_from(
+    typed: str, preset: str, scheme: str
+) -> None:
+    found = CATALOG.find("models", typed)
+    assert (found.name, found.scheme) == (preset, scheme)
+    assert "the same class and count of parameters" in found.warnings[0].message
+
+
+def test_every_listed_checkpoint_is_of_a_preset_that_there_is() -> None:
+    rows = CATALOG.table("hub", "same")
+    assert {row["preset"] for row in rows} <= set(CATALOG.names("models"))
+    names = [name for row in rows for name in row["names"]]
+    assert len(names) == len(set(names)) > 300
+    with pytest.raises(LlmcostError, match="unknown model"):
+        CATALOG.find("models", "lift")  # one word without its owner says too little
+
+
 @pytest.mark.parametrize("typed", ["deepseek-r1:latest", "mixtral:latest", "llama3:latest"])
 def test_the_tag_latest_is_not_guessed_where_it_moved_or_no_list_has_it(typed: str) -> None:
     with pytest.raises(LlmcostError, match="unknown model") as error:

@@ -68,7 +68,7 @@ def subject(question: Question) -> Subject | None:
         total = params if params is not None else active
         assert total is not None
         return _from_counts(question, total, active)
-    preset, found = loaded
+    preset, found = _as_pulled(question, *loaded)
     if params is not None or active is not None:
         raise LlmcostError(
             "--params and --model are two answers to one question: give one",
@@ -76,12 +76,12 @@ def subject(question: Question) -> Subject | None:
         )
     if preset.n_layers is not None:
         return Subject(architecture(preset, found), preset, found, None, None)
-    if preset.params_total is None and preset.params_active is None:
+    total = preset.params_total or preset.params_active
+    if total is None:
         raise LlmcostError(
             f"{found.name} has no published architecture or size",
             "give --params and, for a mixture of experts, --params-active",
         )
-    total = preset.params_total or preset.params_active
     if preset.licence == "closed":
         question.warn(
             "W010",
@@ -89,6 +89,23 @@ def subject(question: Question) -> Subject | None:
             f"llmcost presets show {found.name}",
         )
     return _from_counts(question, total, preset.params_active)._replace(preset=preset, found=found)
+
+
+def _as_pulled(question: Question, preset: spec.Model, found: Found) -> tuple[spec.Model, Found]:
+    """A shipped model of 16 bits in the format that its engine pulls, where neither name nor `--dtype` says one."""
+    engine, dtype = (question.scenario.peek(key, question.side) for key in ("framework", "dtype"))
+    shipped = found.path.suffix == ".toml" and not found.user and not found.scheme
+    if engine is None or dtype is not None or not shipped or preset.native_dtype not in ("bf16", "fp16"):
+        return preset, found
+    try:
+        has = question.catalog.load(spec.Framework, engine.value)[0].serving
+    except LlmcostError:  # an unknown one is refused where it is asked
+        return preset, found
+    if has is None or has.pulls is None:
+        return preset, found
+    note = f"{engine.value} pulls {found.name} as {has.pulls} where no other format is said"
+    question.warn("W023", note, "--dtype bf16, for the weights as published")
+    return question.catalog.stored_in(preset, has.pulls)[0], found._replace(scheme=has.pulls)
 
 
 def architecture(preset: spec.Model, found: Found) -> Shape:
