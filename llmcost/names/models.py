@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 _SAME_SHAPE = """
 instruct instruction it chat base hf thinking think reasoning reasoner pt sft dpo grpo rl rlhf latest text preview
 release official exp experimental gguf mlx onnx pytorch bnb unsloth abliterated uncensored heretic
-qat imatrix i1 ud dynamic quantized static cloud free nitro versatile instant
+deduped qat imatrix i1 ud dynamic quantized static cloud free nitro versatile instant
 """
 SAME_SHAPE = frozenset(_SAME_SHAPE.split())
 _BRANDS = """
@@ -106,6 +106,7 @@ def read(typed: str) -> Name:
     name, scheme, unclear = _scheme(name, owner)
     if not scheme and name.endswith("-qat"):  # trained for Q4_0, and stored so where a tag of a runtime says it
         scheme, unclear = ("q4_0", "") if tagged else ("", "qat")
+    name = re.sub(r"(?<=-\d)_(?=\d-)", ".", name)  # llama-3_1-nemotron
     parts = [part for part in re.split(r"[-_/]+", name) if part]
     words = [word for part in parts for word in _split(part)]
     while len(words) > 1 and words[0] in BRANDS:

@@ -115,7 +115,8 @@ def _parts(asked: Name, own: list[tuple[Name, str]]) -> list[str]:
         (len(other.words), label)
         for other, label in own
         if other.size and other.words[0] in FAMILIES and set(other.words) < set(asked.words)
-    ]
+        and (other.words[0] != asked.words[0] or other.version == asked.version)
+    ]  # fmt: skip
     return [max(inside)[1]] if inside else []
 
 
