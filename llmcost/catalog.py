@@ -179,32 +179,19 @@ class Catalog:
 
     def _spelled(self, name: str) -> Found | None:
         """The model that a name as people type it means for certain, with a note of how it was read."""
-        from llmcost.names import models
-        from llmcost.result import Warning
+        from llmcost.names import models, reading
 
         if self._spellings is None:
             self._spellings = models.index(self._named("models"))
         sizes = {row["name"]: row["size"] for row in self.table("tags", "latest")} if ":" in name else {}
-        preset, why = models.resolve(models.pulled(name, self._named("models"), sizes), self._spellings), ""
-        if not preset:
-            preset, why = models.listed(name, self.table("hub", "same")), ": the same class and count of parameters"
-        found = self._named_so("models", preset) if preset else None
+        preset = models.resolve(models.pulled(name, self._named("models"), sizes), self._spellings)
+        same = preset or models.listed(name, self.table("hub", "same"))
+        found = self._named_so("models", same) if same else None
         if found is None:
             return None
-        asked = models.read(name)
-        note = f"{shown(name)} is read as {preset}{f' stored as {asked.scheme}' if asked.scheme else ''}{why}"
-        hint = f"llmcost presets show {preset}"
-        if ":" in name and not asked.scheme and 'native_dtype = "bf16"' in found.path.read_text("utf-8"):
-            hint = (
-                f"weights as published; 4-bit ones as Ollama pulls them: --framework ollama, or --model {name}-q4_K_M"
-            )
-        said = [Warning("W023", note, hint)]
-        if asked.unclear:
-            said.append(
-                Warning("W024", f"{shown(name)}: {asked.unclear!r} does not say which format: weights as published",
-                        "--dtype int4")
-            )  # fmt: skip
-        return found._replace(warnings=tuple(said), scheme=asked.scheme)
+        wide = 'native_dtype = "bf16"' in found.path.read_text("utf-8")
+        said = reading.notes(name, same, listed=not preset, wide=wide)
+        return found._replace(warnings=said, scheme=models.read(name).scheme)
 
     def _named(self, kind: str) -> dict[str, str]:
         """Every name and alias, with its preset."""

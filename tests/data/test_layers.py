@@ -29,7 +29,7 @@ ALLOWED = {
     "engine": {"errors", "units", "spec", "dtypes"},
     "files": {"errors"},
     "decode": {"errors", "units", "spec"},
-    "names": {"errors"},
+    "names": {"errors", "result"},
     "hf_config": {"errors", "units", "spec", "engine", "result", "files", "names"},
     "catalog": {"errors", "spec", "files", "decode", "names", "hf_config", "result"},
     "scenario": {"errors", "units", "spec", "catalog", "keys", "technique"},
