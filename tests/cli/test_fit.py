@@ -50,6 +50,15 @@ def test_a_longer_request_takes_more_and_the_longest_fits(cli: Cli) -> None:
     assert answer(cli, *fixed, "--isl", str(int(most * 1.05))).json["result"]["fits_probability"] < 0.9
 
 
+def test_the_longest_is_what_the_model_takes_or_said_to_be_unknown(cli: Cli) -> None:
+    """Pythia was trained on sequences of 2,048 tokens (arXiv 2304.01373, section 2.1)."""
+    known = answer(cli, "-m", "pythia-160m", "-H", "t4", "--isl", "1000", "--osl", "100").json
+    assert known["result"]["longest_context_tokens"] == 2048
+    assert "W013" not in {warning["code"] for warning in known["warnings"]}
+    unknown = answer(cli, "-m", "trinity-nano", "-H", "h100-sxm", "--gpus", "1").json
+    assert [w["message"] for w in unknown["warnings"] if "is not known" in w["message"]]
+
+
 def test_a_larger_share_of_the_memory_holds_more(cli: Cli) -> None:
     fixed = ("-m", "llama-3.1-8b", "-H", "rtx3090", "--gpus", "1", "--framework", "vllm")
     few, many = (answer(cli, *fixed, "--memory-fraction", f).json["result"]["kv_tokens"] for f in ("85%", "95%"))

@@ -46,6 +46,11 @@ def fit(scenario: Scenario, catalog: Catalog) -> Estimate:
         from llmcost.estimate.fit import machines
 
         return machines.serving(question, model)
+    if model.preset is not None and model.preset.max_context is None:
+        note = f"how many tokens {model.name} takes is not known: the longest is what memory holds"
+        question.warn(
+            "W013", note, "a preset of your own with max_context: llmcost presets new models NAME --from NAME"
+        )
     if trains:
         from llmcost.estimate.fit import training
 
