@@ -24,6 +24,13 @@ def main(argv: list[str] | None = None) -> int:
 
             print(citation(), end="")
             return _flushed(Exit.OK)
+        if "_LLMCOST_COMPLETE" in os.environ:  # likewise: a key was pressed
+            from llmcost.cli.complete import at_once
+
+            names = at_once(os.environ)
+            if names is not None:
+                print("\n".join(names))
+                return _flushed(Exit.OK)
         from llmcost.cli.app import run
 
         return _flushed(run([arg for arg in args if arg != "--debug"]))

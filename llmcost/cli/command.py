@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from llmcost.cli import complete
 from llmcost.cli import help as shown_help
 from llmcost.cli.options import argument, of_answers, option
 from llmcost.errors import Exit, LlmcostError
-from llmcost.keys import COMPARE, CROSSOVER, FIT, KEYS, SWEEP, Key, all_keys
-from llmcost.keys.memory import FITTING
+from llmcost.keys import KEYS, Key, all_keys
 from llmcost.render import formats
 
 if TYPE_CHECKING:
@@ -24,35 +24,14 @@ if TYPE_CHECKING:
 
 OWN_FILES = ("trace", "calibration")  # keys that name files which answer in place of what was not said
 SEVERAL = ("techniques", "files")  # kinds of keys that are said more than once
-PRESET_KINDS = ("models", "hardware", "prices", "regions", "frameworks")
 Runner = Callable[..., Any]
-
-
-def complete_preset(kind: str) -> Callable[[str], list[str]]:
-    """Completion of preset names: file stems and nothing else, so that a TAB parses no TOML."""
-
-    def complete(incomplete: str) -> list[str]:
-        from llmcost.cli.output import catalog
-
-        return [name for name in catalog(None).names(kind) if name.startswith(incomplete)]
-
-    return complete
-
-
-def complete_any(incomplete: str) -> list[str]:
-    """Completion of preset names of every kind."""
-    from llmcost.catalog import KINDS
-    from llmcost.cli.output import catalog
-
-    names = catalog(None)
-    return sorted({name for kind in KINDS for name in names.names(kind) if name.startswith(incomplete)})
 
 
 def options_of(name: str) -> dict[str, Any]:
     """Every option of a command but its scenario argument, in the order of the help."""
     options: dict[str, Any] = {}
     for key in all_keys().values():
-        if not _takes(name, key):
+        if not complete.takes(name, key):
             continue
         sided = key.name.startswith(("train_", "serve_")) and key.name not in KEYS
         options[key.name] = option(
@@ -67,26 +46,10 @@ def options_of(name: str) -> dict[str, Any]:
     return options
 
 
-def _takes(name: str, key: Key) -> bool:
-    if name == FIT:
-        return key.name in FITTING
-    many = name in (COMPARE, SWEEP)
-    return name in key.commands or (many and CROSSOVER in key.commands and not key.alone)
-
-
 def _completion(key: Key) -> Callable[[str], list[str]] | None:
     if "_LLMCOST_COMPLETE" not in os.environ:  # nobody asks, and typer reads the signature of each
         return None
-    if key.kind == "techniques":
-        return complete_technique
-    return complete_preset(key.kind) if key.kind in PRESET_KINDS else None
-
-
-def complete_technique(incomplete: str) -> list[str]:
-    """Completion of technique names."""
-    from llmcost.keys.techniques import TECHNIQUES
-
-    return [name for name in TECHNIQUES if name.startswith(incomplete)]
+    return complete.of(key)
 
 
 def _help(key: Key) -> str:
@@ -97,7 +60,7 @@ def _help(key: Key) -> str:
 
 
 def _metavar(key: Key) -> str:
-    if key.kind in PRESET_KINDS or key.choices:
+    if key.kind in complete.PRESET_KINDS or key.choices:
         return "NAME"
     return {
         "techniques": "NAME",
@@ -188,7 +151,7 @@ def add(
         [] if many else None,
         metavar="[SCENARIO]..." if many else "[SCENARIO]",
         help="Scenario preset, file.toml, or - for standard input.",
-        autocompletion=complete_preset("scenarios"),
+        autocompletion=complete.preset("scenarios"),
     )
     body.__name__ = name
     typed(body, {"scenario": scenario, "help_all": shown_help.help_all(), **keys, **own, **output})

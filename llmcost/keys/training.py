@@ -5,6 +5,8 @@ from __future__ import annotations
 from llmcost.keys.key import CROSSOVER, TRAIN, Key
 from llmcost.keys.methods import METHODS
 
+TOKENS = ("tokens", "rollout_tokens")
+GIVEN_WORK = ("gpu_hours", "training_flops", *TOKENS, "model", "params", "params_active")  # any of them: a run is asked
 ATTENTION = ("fused", "unfused")
 COMPILED = ("no", "yes")
 GROUPED = "grouped"

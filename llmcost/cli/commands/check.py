@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
-from llmcost.cli.command import complete_preset
+from llmcost.cli import complete
 from llmcost.cli.help import examples
 from llmcost.cli.options import FOLDER, JSON, NO_COLOR, OUTPUT, PLOT, PLOT_KIND, argument, option, printed
 from llmcost.errors import Exit, LlmcostError, shown
@@ -35,7 +35,7 @@ FILES = argument(
     [],
     metavar="[FILES]...",
     help="Budget files, scenarios with a budget table, or - for standard input; llmcost.toml when none is named.",
-    autocompletion=complete_preset("scenarios"),
+    autocompletion=complete.preset("scenarios"),
 )
 BASELINE = option(None, "--baseline", metavar="FILE", help="Answers of an earlier check, for max_increase and changes.")
 UPDATE = option(False, "--update-baseline", help="Write the answers of this check to the baseline.")

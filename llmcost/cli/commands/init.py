@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from llmcost.cli import messages
-from llmcost.cli.command import complete_preset
+from llmcost.cli import complete, messages
 from llmcost.cli.help import examples
 from llmcost.cli.options import FOLDER, argument, option
 from llmcost.errors import LlmcostError, did_you_mean, shown
@@ -30,14 +29,14 @@ MOST_TRIES, MOST_CHARACTERS = 5, 1000
 
 PLACE = argument(".", metavar="[FOLDER]", help="Where to write; this folder when none is named.")
 GOAL = option(None, "--goal", metavar="NAME", help="What you want to know: serve, train or crossover.")
-MODEL = option(None, "--model", "-m", metavar="NAME", help="Which model.", autocompletion=complete_preset("models"))
+MODEL = option(None, "--model", "-m", metavar="NAME", help="Which model.", autocompletion=complete.preset("models"))
 HARDWARE = option(
     None,
     "--hardware",
     "-H",
     metavar="NAME",
     help="Which accelerator or cloud instance.",
-    autocompletion=complete_preset("hardware"),
+    autocompletion=complete.preset("hardware"),
 )
 REQUESTS = option(None, "--requests", metavar="QUANTITY", help="Traffic: 1M/day.")
 TOKENS = option(None, "--tokens", metavar="QUANTITY", help="Training tokens: 1T.")

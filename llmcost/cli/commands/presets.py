@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from llmcost.cli import command
+from llmcost.cli import complete
 from llmcost.cli.options import FOLDER, FORMAT, JSON, NO_COLOR, OUTPUT, argument, deliver, option
 
 SUMMARY = "What is known, from where, and how old it is."
@@ -20,7 +20,7 @@ NAME = argument(
     ...,
     metavar="NAME",
     help="Preset name, KIND/NAME, file.toml, or a model's files.",
-    autocompletion=command.complete_any,
+    autocompletion=complete.anything,
 )
 
 

@@ -35,7 +35,7 @@ def even_stages(shape: Shape, layout: Layout) -> Num:
     >>> float(even_stages(zero._replace(n_layers=126.0), Layout(pp=4.0)))
     3.9375
     """
-    layers = np.nan_to_num(np.asarray(shape.n_layers, dtype=float))
+    layers = np.asarray(shape.n_layers, dtype=float)  # not a number where unknown, which is above nothing
     return np.where(layers > 0, layers / np.maximum(np.ceil(layers / layout.pp), 1.0), layout.pp)
 
 

@@ -159,7 +159,7 @@ def workspace_bytes(shape: Shape, machine: Machine, layout: Layout, load: Load, 
     sampler = each * cal.sampled * shape.vocab_size
     unfused = np.maximum(cal.unfused_tokens, np.where(np.asarray(shape.d_head) > WIDE, cal.unfused_wide, 0.0))
     scores = 4.0 * unfused * shape.n_heads * (load.isl + load.osl)
-    linked = np.nan_to_num(np.asarray(machine.scale_up_domain, dtype=float)) > PAIR
+    linked = np.asarray(machine.scale_up_domain, dtype=float) > PAIR
     buffers = np.where(linked, cal.group_bytes, np.minimum(cal.group_bytes, cal.group_pcie_bytes))
     group = np.where(layout.tp * layout.pp * layout.dp > 1, buffers, 0.0)
     seen = (np.asarray(shape.vision_params) > 0) & (np.asarray(cal.loads_vision) > 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import structs
@@ -14,14 +15,19 @@ from llmcost.errors import LlmcostError, Missing, did_you_mean
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import refusal
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.crossover import actual as actuals
 from llmcost.estimate.crossover import answer, reading, samples, timeline
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.course import horizon_days
 from llmcost.estimate.lifetime.curves import BASES, USD, Curves, curves, outcome
 from llmcost.estimate.training import bill as billing
+from llmcost.keys.actuals import KEYS as ABOUT_ACTUALS
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario
+
+if TYPE_CHECKING:
+    from llmcost.estimate.crossover.actual import Actual
+
+ACTUALS = tuple(key.name for key in ABOUT_ACTUALS)
 
 __all__ = ["crossover"]
 
@@ -65,15 +71,26 @@ def crossover(
         return turned.solve(scenario, catalog, solve, at, lambda one: crossover(one, catalog, by, daily))
     if at is not None:
         raise LlmcostError("--at without --solve: what is to be found?", "--solve traffic --at 12mo")
-    actual = actuals.asked(scenario)
+    actual = _actual(scenario)
     case, serving = reading.read_both(scenario if actual is None else actual.scenario, catalog)
     if case.refused is not None:
         return structs.replace(refusal(*case.refused, "crossover"), inputs=case.inputs)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # unbounded growth leaves the range of floats
         if actual is None:
             return _answered(case, serving, by, daily)
+        from llmcost.estimate.crossover import actual as actuals
+
         case = actuals.with_past(case, serving, actual)
         return actuals.added(_answered(case, serving, by, daily), case, actual, horizon_days(serving))
+
+
+def _actual(scenario: Scenario) -> Actual | None:
+    """What was spent, where bills are given; without any, no reader of bills is imported."""
+    if not scenario.has(*ACTUALS):
+        return None
+    from llmcost.estimate.crossover.actual import asked
+
+    return asked(scenario)
 
 
 def _answered(case: Case, serving: Question, by: str | None, daily: bool) -> Estimate:

@@ -9,8 +9,8 @@ from llmcost.estimate.lifetime import case as cases
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.serving.service import GIVEN
 from llmcost.estimate.training import bill as billing
-from llmcost.estimate.training.plan import GIVEN_WORK
 from llmcost.keys import SERVE, TRAIN
+from llmcost.keys.training import GIVEN_WORK
 from llmcost.scenario import Scenario
 
 EXAMPLE = "llmcost crossover --train-cost 150M --cost-per-request 0.05 --requests 10M/day"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Num
@@ -20,20 +21,20 @@ from llmcost.estimate.asking.values import (
     training_numbers,
 )
 from llmcost.estimate.lifetime import course as courses
-from llmcost.estimate.lifetime import student as students
 from llmcost.estimate.lifetime.course import Course
 from llmcost.estimate.money.owning import Owned
-from llmcost.estimate.serving.hosted import Hosted
-from llmcost.estimate.serving.service import Service
+from llmcost.estimate.serving.service import Given, Service
 from llmcost.estimate.serving.supply import read_supply
 from llmcost.estimate.training import bill as billing
-from llmcost.estimate.training import plan as training
-from llmcost.estimate.training.plan import Run
 from llmcost.keys import SERVE, TRAIN, Key
 from llmcost.keys.demand import KEYS as OVER_TIME
 from llmcost.records import NamedTuple
 from llmcost.result import Input, Step, Warning
 from llmcost.scenario import Scenario
+
+if TYPE_CHECKING:  # what is given needs no engine: they are imported where something is planned
+    from llmcost.estimate.serving.hosted import Hosted
+    from llmcost.estimate.training.plan import Run
 
 TRAIN_SAID = ("tokens", "rollout_tokens", "gpu_hours", "training_flops", "train_cost", "train_energy", "mfu")
 RUN_SAID = ("gpus", "hardware")  # said for the training side alone: there is a run
@@ -72,6 +73,10 @@ class Case(NamedTuple):
     @property
     def hosted(self) -> Hosted | None:
         """The service, where it runs on accelerators."""
+        if self.service is None or isinstance(self.service, Given):
+            return None
+        from llmcost.estimate.serving.hosted import Hosted
+
         return self.service if isinstance(self.service, Hosted) else None
 
     @property
@@ -242,7 +247,9 @@ def _trained(case: Case, question: Question) -> Case:
     given = [question.number(key) for key in ("train_cost", "train_energy")]
     if any(v is not None for v in given):
         return case._replace(scope=_scope_of_given(question))
-    run = training.read_run(question)
+    from llmcost.estimate.training.plan import read_run
+
+    run = read_run(question)
     if isinstance(run, NoFit):
         return case._replace(refused=(run, question))
     if not question.priced:
@@ -269,9 +276,12 @@ def _served(case: Case, question: Question) -> Case:
         return case._replace(refused=case.refused or (service, question))
     if not question.priced:
         return case._replace(refused=case.refused or (UNPRICED, question))
-    if isinstance(service, Hosted) and case.training is not None:
-        student = students.read_student(case.training, service.applied)
+    case = case._replace(service=service)
+    if case.hosted is not None and case.training is not None:
+        from llmcost.estimate.lifetime.student import read_student
+
+        student = read_student(case.training, case.hosted.applied)
         if isinstance(student, NoFit):
-            return case._replace(refused=case.refused or (student, case.training))
+            return case._replace(service=None, refused=case.refused or (student, case.training))
         case = case._replace(student=student)
-    return case._replace(service=service)
+    return case

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,8 +16,10 @@ from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY, SECOND
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.fleet import bill
 from llmcost.estimate.lifetime.course import Course
-from llmcost.estimate.serving.hosted import Hosted
 from llmcost.records import NamedTuple
+
+if TYPE_CHECKING:
+    from llmcost.estimate.serving.hosted import Hosted
 
 GROUPS, TOLD_APART = 4, 16  # kinds of hours at least, and replicas counted one by one for each where there are more
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from llmcost.engine.numeric.kinds import Num
 from llmcost.errors import LlmcostError
@@ -10,11 +11,12 @@ from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import TrainingNumbers, named, training_numbers
-from llmcost.estimate.serving.techniques.applied import Applied
-from llmcost.estimate.serving.techniques.keys import FILE
-from llmcost.estimate.training.plan import Run, read_run
 from llmcost.keys import TRAIN
 from llmcost.scenario import Setting
+
+if TYPE_CHECKING:
+    from llmcost.estimate.serving.techniques.applied import Applied
+    from llmcost.estimate.training.plan import Run
 
 TAG = "distill."
 # What is said of the training of the teacher and says nothing about that of the student.
@@ -33,6 +35,9 @@ def read_student(training: Question, applied: Applied) -> Run | NoFit | None:
     LlmcostError
         No teacher, or too little said to price the run.
     """
+    from llmcost.estimate.serving.techniques.keys import FILE
+    from llmcost.estimate.training.plan import read_run
+
     given = next((s.values for s in applied.said if s.name == "distill"), None)
     if given is None:
         return None

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.serving.bought import read_bought
-from llmcost.estimate.serving.hosted import Hosted
-from llmcost.estimate.serving.plan import read_service
 from llmcost.estimate.serving.service import Priced, read_given
 from llmcost.keys import KEYS
 from llmcost.records import NamedTuple
 from llmcost.scenario import Scenario
+
+if TYPE_CHECKING:
+    from llmcost.estimate.serving.hosted import Hosted
 
 
 class Supply(NamedTuple):
@@ -24,8 +24,14 @@ class Supply(NamedTuple):
     read: Callable[[Question], Priced | None]
 
 
+def _read_bought(question: Question) -> Priced:
+    from llmcost.estimate.serving.bought import read_bought
+
+    return read_bought(question)
+
+
 # Adding one: a module that reads it, its keys in `keys/buying.py`, and a row here.
-SUPPLIES = (Supply("cost_per_request", read_given), Supply("api", read_bought))
+SUPPLIES = (Supply("cost_per_request", read_given), Supply("api", _read_bought))
 
 
 def read_supply(question: Question, days: Any = None) -> Priced | Hosted | NoFit:
@@ -38,7 +44,11 @@ def read_supply(question: Question, days: Any = None) -> Priced | Hosted | NoFit
     """
     asked = supply(question.scenario)
     found = read_given(question) if asked is None else asked.read(question)
-    return found or read_service(question, days)
+    if found:
+        return found
+    from llmcost.estimate.serving.plan import read_service
+
+    return read_service(question, days)
 
 
 def supply(scenario: Scenario) -> Supply | None:

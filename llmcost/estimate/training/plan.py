@@ -22,11 +22,9 @@ from llmcost.estimate.training import bill as billing
 from llmcost.estimate.training import methods, throughput
 from llmcost.estimate.training import step as steps
 from llmcost.keys.methods import DEFAULT
+from llmcost.keys.training import GIVEN_WORK, TOKENS
 from llmcost.records import NamedTuple
 from llmcost.result import CostRow
-
-TOKENS = ("tokens", "rollout_tokens")
-GIVEN_WORK = ("gpu_hours", "training_flops", *TOKENS, "model", "params", "params_active")
 
 
 class Run(NamedTuple):
