@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcost import api
-from llmcost.engine.numeric import roots
+from llmcost.engine.numeric import meetings, roots
 from llmcost.errors import LlmcostError
 from tests.conftest import examples
 
@@ -132,11 +132,11 @@ def test_every_meeting_of_a_staircase_and_a_line(steps: list[float], slope: floa
     """A staircase that rises by 10 at each step against slope x: meetings worked out step by step."""
     edges = np.array(sorted(steps))
 
-    def curves(x: np.ndarray) -> roots.Sampled:
+    def curves(x: np.ndarray) -> meetings.Sampled:
         level = np.searchsorted(edges, x, side="left").astype(float)
-        return roots.Sampled(x, 10.0 + 10.0 * level, slope * x, level[:, None])
+        return meetings.Sampled(x, 10.0 + 10.0 * level, slope * x, level[:, None])
 
-    found, whole = roots.meetings(curves, roots.spaced(1.0, 1000.0, 257))
+    found, whole = meetings.meetings(curves, roots.spaced(1.0, 1000.0, 257))
     ends = np.array([1.0, *edges, 1000.0])
     expected = []
     for k in range(len(ends) - 1):

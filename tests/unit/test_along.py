@@ -41,6 +41,8 @@ def _alone(asked: dict[str, Any], line: along.Axis, value: float, figure: str) -
         ({**CHAT, "ceiling": "20M/day", "adoption_midpoint": "12mo"}, "requests", 1e5, 5e6),
         ({**CHAT, "train_cost": "1M", "retrain_every": "12mo"}, "retrain_cost", 0.1, 2.0),
         (CHAT, "isl", 100.0, 2e7),
+        # a default TPOT gives way, then the confidence that it fits, then nothing fits
+        ({**CHAT, "model": "mixtral-8x7b", "requests": "1k/day"}, "isl", 2e7, 4e7),
         ({**CHAT, "model": "llama-3.1-70b"}, "requests", 1e6, 6e7),  # a cluster at the end
         (CHAT, "cache_hit", 0.01, 0.95),
     ],

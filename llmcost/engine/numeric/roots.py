@@ -3,38 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from llmcost.engine.numeric.kinds import Array, Flags, Num, Places
 
-MOST_POINTS = 50_000  # evaluations of a range
 ROUNDS = 60  # halvings: 2^-60 of a range is below the spacing of doubles
 NEWTON_STEPS = 80  # at most
 NARROW = 1e-13  # relative width at which an interval is a point
-APART = 1e-7  # relative width at which a change of state is one place: two meetings are not that near
 CLOSE = 1e-12  # relative, of a root that is costly to look for
-EQUAL = 1e-9  # relative difference of curves that meet: well inside what is promised, 1e-6
-
-
-class Sampled(NamedTuple):
-    """Two curves at some points, and a state: within one state both are smooth."""
-
-    x: Array
-    first: Array
-    second: Array
-    state: Array  # whole numbers, (points, states)
-
-
-class Meeting(NamedTuple):
-    """A place where the cheaper of two curves changes; `exact` where both have the same value there."""
-
-    x: float
-    value: float
-    exact: bool
-    first_below: bool  # whether the first curve is the lower one left of it
 
 
 def spaced(low: float, high: float, count: int, straight: bool = False) -> Array:
@@ -52,108 +30,49 @@ def spaced(low: float, high: float, count: int, straight: bool = False) -> Array
     return points
 
 
-def meetings(curves: Callable[[Array], Sampled], x: Array) -> tuple[list[Meeting], bool]:
-    """Every place in a range where the cheaper of two curves changes, and whether all of it could be looked at.
-
-    Intervals whose ends are in different states are halved for as long as the curves may meet inside them, so that a
-    jump is told apart from a crossing; intervals of one state are solved by bisection.
+def crossed(curve: Callable[[Array], Array], low: Array, high: Array, below: Array, above: Array) -> Array:
+    """Where curves are zero, each in its interval: by a parabola through three points, halving where it misleads.
 
     Parameters
     ----------
-    curves : function
-        Both curves and their states at points; infinite where there is no answer.
-    x : array
-        Points to start from, ascending.
+    curve : function
+        From points to values, for the intervals that are still open: any number of them, in any order.
+    low, high : array
+        Intervals, ascending; above zero they are measured by ratios.
+    below, above : array
+        Values at their ends, of unlike sign; infinite where there is no answer.
 
-    Source: bisection; a sign change of a continuous function has a root (Bolzano 1817).
+    Source: Chandrupatla 1997, doi:10.1016/s0965-9978(96)00051-8.
 
     Examples
     --------
-    2x and 8 meet at 4; a step from 6 to 10 at 3 jumps over a level of 8 without meeting it.
-
-    >>> def lines(x):
-    ...     return Sampled(x, 2 * x, np.full(x.shape, 8.0), np.zeros((len(x), 1)))
-    >>> found, whole = meetings(lines, np.array([1.0, 10.0]))
-    >>> [(round(m.x, 9), m.exact) for m in found], whole
-    ([(4.0, True)], True)
-    >>> def steps(x):
-    ...     return Sampled(x, np.where(x < 3, 6.0, 10.0), np.full(x.shape, 8.0), (x >= 3)[:, None] * 1.0)
-    >>> [(round(m.x, 9), m.exact) for m in meetings(steps, np.array([1.0, 10.0]))[0]]
-    [(3.0, False)]
+    >>> ends = np.array([1.0, 1.0]), np.array([2.0, 9.0])
+    >>> crossed(lambda x: x * x - 2.0, *ends, ends[0] ** 2 - 2.0, ends[1] ** 2 - 2.0).round(9).tolist()
+    [1.414213562, 1.414213562]
     """
-    known, whole = _refined(curves, curves(x))
-    with np.errstate(invalid="ignore"):  # where neither has an answer they differ by nan, told apart below
-        rising = known.first - known.second
-    sides = np.sign(np.where(np.isfinite(rising), rising, np.where(np.isinf(known.first), 1.0, -1.0)))
-    sides = np.where(np.isinf(known.first) & np.isinf(known.second), 0.0, sides)
-    at = [i for i in range(len(known.x) - 1) if sides[i] * sides[i + 1] < 0 or (sides[i] == 0 and _touches(known, i))]
-    if not at:
-        return [], whole
-    low, high = known.x[at], known.x[[i + 1 for i in at]]
-    left = np.array([_side(sides, i) for i in at])
-    solved, values, equal = _solved(curves, low, high, left)
-    found = [
-        Meeting(float(root), float(value), bool(same), bool(side < 0))
-        for root, value, same, side in zip(solved, values, equal, left, strict=True)
-    ]
-    return found, whole
-
-
-def _touches(known: Sampled, i: int) -> bool:
-    """Whether curves that are equal at a point (not both without an answer) part ways on its right."""
-    with np.errstate(invalid="ignore"):
-        later = known.first[i + 1] - known.second[i + 1]
-        before = known.first[i - 1] - known.second[i - 1] if i else -later
-    return bool(np.isfinite(known.first[i]) and later * before < 0)
-
-
-def _side(sides: Array, i: int) -> float:
-    return float(sides[i] if sides[i] != 0 else -sides[i + 1])
-
-
-def _refined(curves: Callable[[Array], Sampled], known: Sampled) -> tuple[Sampled, bool]:
-    """More points, until every interval in which the curves may meet is in one state or is a point."""
-    for _ in range(ROUNDS):
-        split = _unsettled(known)
-        if not split.any():
-            return known, True
-        if len(known.x) + split.sum() > MOST_POINTS:
-            return known, False
-        low, high = known.x[:-1][split], known.x[1:][split]
-        known = _merged(known, curves(_between(low, high)))
-    return known, True
-
-
-def _unsettled(known: Sampled) -> npt.NDArray[np.bool_]:
-    low, high = known.x[:-1], known.x[1:]
-    changes = (known.state[:-1] != known.state[1:]).any(axis=1)
-    reach = [(np.minimum(c[:-1], c[1:]), np.maximum(c[:-1], c[1:])) for c in (known.first, known.second)]
-    meet = (reach[0][0] <= reach[1][1]) & (reach[1][0] <= reach[0][1])
-    return np.asarray(changes & meet & _wide(low, high, APART))
-
-
-def _merged(a: Sampled, b: Sampled) -> Sampled:
-    order = np.argsort(np.concatenate([a.x, b.x]), kind="stable")
-    return Sampled(*(np.concatenate([u, v])[order] for u, v in zip(a, b, strict=True)))
-
-
-def _solved(
-    curves: Callable[[Array], Sampled], low: Array, high: Array, left: Array
-) -> tuple[Array, Array, npt.NDArray[np.bool_]]:
-    """Bisection of every interval at once; the end nearer to equality is the answer."""
-    low, high = bisected(lambda x: np.sign(_gap(curves(x))) != left, low, high, by_ratio=True)
-    ends = [curves(low), curves(high)]
-    gaps = [np.abs(_gap(e)) / np.maximum(np.abs(e.second), 1e-300) for e in ends]
-    nearer = gaps[0] <= gaps[1]
-    gap = np.where(nearer, *gaps)
-    values = np.where(nearer, ends[0].second, ends[1].second)
-    return np.where(nearer, low, high), values, gap <= EQUAL
-
-
-def _gap(known: Sampled) -> Array:
-    """First curve less second; infinite where one has no answer."""
-    both = np.isinf(known.first) & np.isinf(known.second)
-    return np.where(both, 0.0, known.first - np.where(both, 0.0, known.second))
+    by_ratio = low > 0
+    a, b = (np.where(by_ratio, np.log(np.where(by_ratio, end, 1.0)), end) for end in (low, high))
+    size = np.where(by_ratio, 1.0, np.maximum(np.abs(low), np.abs(high)))
+    fa, fb, c, fc, share = below, above, a, below, np.full(a.shape, 0.5)
+    with np.errstate(all="ignore"):  # shares of what has no answer are nan, and replaced
+        for _ in range(2 * ROUNDS):
+            least = 0.5 * NARROW * size / np.abs(b - a)
+            going = (least < 0.5) & (fa != 0.0) & (fb != 0.0)
+            if not going.any():
+                break
+            at = np.where(going, a + np.clip(share, least, 1.0 - least) * (b - a), a)
+            value = fa.copy()
+            value[going] = curve(np.where(by_ratio, np.exp(np.where(by_ratio, at, 0.0)), at)[going])
+            same = np.sign(value) == np.sign(fa)
+            c, fc = np.where(same, a, b), np.where(same, fa, fb)
+            b, fb = np.where(same, b, a), np.where(same, fb, fa)
+            a, fa = at, value
+            apart, level = (a - b) / (c - b), (fa - fb) / (fc - fb)
+            fits = (level**2 < apart) & ((1.0 - level) ** 2 < 1.0 - apart)
+            share = fa / (fb - fa) * fc / (fb - fc) + (c - a) / (b - a) * fa / (fc - fa) * fb / (fc - fb)
+            share = np.where(fits & np.isfinite(share), share, 0.5)
+        root = np.where(np.abs(fa) < np.abs(fb), a, b)
+        return np.where(by_ratio, np.exp(np.where(by_ratio, root, 0.0)), root)
 
 
 def last_change(gap: Array, x: Array) -> tuple[Array, Places]:
@@ -213,7 +132,7 @@ def bisected(
     1.414213562
     """
     for _ in range(ROUNDS):
-        if not np.any(_wide(low, high, narrow)):
+        if not np.any(wide(low, high, narrow)):
             break
         middle = _between(low, high) if by_ratio else 0.5 * (low + high)
         past = beyond(middle)
@@ -221,7 +140,8 @@ def bisected(
     return low, high
 
 
-def _wide(low: Num, high: Num, narrow: float) -> Flags:
+def wide(low: Num, high: Num, narrow: float) -> Flags:
+    """Whether intervals are wider than that, relative to their ends."""
     return high - low > narrow * np.maximum(np.abs(low), np.abs(high))
 
 

@@ -18,11 +18,14 @@ from llmcost.estimate.lifetime import case as cases
 from llmcost.estimate.lifetime import course as courses
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.figures import figures
+from llmcost.estimate.serving import many
 from llmcost.keys import Key
 from llmcost.keys.demand import KEYS as OVER_TIME
 from llmcost.scenario import Scenario, Setting
 
 PLAIN_POINTS, PLANNED_POINTS = 2_001, 65
+PARTS, HALVES = 16, 2  # of an interval, where its points are figured at once, and where each is a plan
+NO_REPLICA = (0.0, 1.0, *(0.0,) * 5)  # the state of what has no answer
 AT_ONCE = 128  # points whose fleets are followed over time in one go: each is thousands of steps
 # Traffic whose fleets are the same, digit for digit, whether points are figured one by one or at once.
 ANALYTIC = (demand.CONSTANT, demand.LINEAR, demand.COMPOUND)
@@ -40,6 +43,11 @@ class Axis(NamedTuple):
     def straight(self) -> bool:
         """Shares are looked at in equal steps, anything else in equal ratios."""
         return self.key.kind == "share" or self.low <= 0
+
+    @property
+    def step(self) -> float:
+        """Within which two values are one: tokens are whole."""
+        return 0.5 if self.key.name in ("isl", "osl") else 0.0
 
     @property
     def middle(self) -> float:
@@ -61,6 +69,7 @@ class Curve(NamedTuple):
     at: At
     case: Case
     points: int  # looked at before anything is refined
+    parts: int = PARTS  # into which an interval is divided at a time
 
 
 def curve(alternative: Alternative, line: Axis, figure: str, catalog: Catalog) -> Curve:
@@ -72,8 +81,10 @@ def curve(alternative: Alternative, line: Axis, figure: str, catalog: Catalog) -
     if key in alternative.fixed:
         case = cases.read_case(alternative.scenario, catalog)
         return Curve(alternative.name, _figured(case, "", figure), case, PLAIN_POINTS)
-    case = cases.read_case(_asked(alternative, line, line.middle), catalog)
-    bought = alternative.scenario.get("api") is not None and key in replicas.LENGTHS
+    asked = _asked(alternative, line, line.middle)._replace(read=set())
+    case = cases.read_case(asked, catalog)
+    alternative.scenario.read.update(asked.read)
+    bought = alternative.scenario.get("api") is not None and key in many.LENGTHS
     if bought or blocks.plain(key, alternative):
         return Curve(alternative.name, _figured(case, key, figure), case, PLAIN_POINTS)
     planned = _planned(alternative, line, figure, catalog, case)
@@ -81,10 +92,12 @@ def curve(alternative: Alternative, line: Axis, figure: str, catalog: Catalog) -
         for end in (line.low, line.high):
             cases.read_case(_asked(alternative, line, end), catalog)  # a range that leaves what can be asked is refused
         return Curve(alternative.name, _growing(case, key, figure), case, PLANNED_POINTS)
-    if key in replicas.LENGTHS and not case.moving and replicas.together(alternative):
+    if key in many.LENGTHS and not case.moving and replicas.together(alternative):
         shortest = cases.read_case(_asked(alternative, line, line.low), catalog)
         return Curve(alternative.name, _of_lengths(shortest, key, figure, planned), case, PLANNED_POINTS)
-    return Curve(alternative.name, planned, case, PLANNED_POINTS)
+    if key not in asked.read and len(set(planned(np.array([line.low, line.high]))[0].tolist())) == 1:
+        return Curve(alternative.name, _figured(case, "", figure), case, PLAIN_POINTS)  # nothing reads it
+    return Curve(alternative.name, planned, case, PLANNED_POINTS, HALVES)
 
 
 def _asked(alternative: Alternative, line: Axis, value: float) -> Scenario:
@@ -139,16 +152,15 @@ def _of_lengths(case: Case, key: str, figure: str, planned: At) -> At:
     p = sampling.central(case.numbers)
 
     def at(x: Array) -> tuple[Array, Array]:
-        chosen = None if case.reason else replicas.chosen(case, {key: x})
-        if chosen is None:
+        found = None if case.hosted is None or case.reason else many.replicas(case.hosted, {key: x})
+        if found is None:
             return planned(x)
-        out = figures(chosen.case, blocks.laid(p, {key: x[:, None]}))
-        column = {name: np.ravel(np.broadcast_to(value, (len(x), 1))) for name, value in out.items()}
-        cost, state = _within(case, column, figure, x), _states(chosen.case, column, x)
-        apart = np.array([reason != "" for reason in chosen.reasons])  # a default target may give way: its plan knows
-        if apart.any():
-            cost[apart], state[apart] = planned(x[apart])
-        return cost, state
+        changed = case._replace(service=found.plan)
+        with np.errstate(all="ignore"):  # lengths without a replica
+            out = figures(changed, blocks.laid(p, {key: x}))
+        held = np.asarray(found.held)
+        states = np.where(held[:, None], _states(changed, out, x), NO_REPLICA)
+        return np.where(held, _within(case, out, figure, x), np.inf), states
 
     return at
 
@@ -190,5 +202,5 @@ def _within(case: Case, out: Mapping[str, Num], figure: str, x: Array) -> Array:
 def _states(case: Case, out: Mapping[str, Num], x: Array) -> Array:
     """The fleet, and what was chosen for a question: at other choices its cost is another curve."""
     chosen: tuple[Num, ...] = (0.0,) * 5 if case.hosted is None or case.reason else replicas.choice(case.hosted)
-    state = (out.get("gpus", 0.0), float(bool(case.reason)), *chosen)
+    state = (out.get("gpus", 0.0), NO_REPLICA[1] if case.reason else 0.0, *chosen)
     return np.stack([np.ravel(np.broadcast_to(np.ravel(v), x.shape)).astype(float) for v in state], axis=1)

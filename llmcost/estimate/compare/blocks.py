@@ -21,6 +21,7 @@ from llmcost.estimate.lifetime.case import HORIZON, MOVING, Case
 from llmcost.estimate.lifetime.curves import EXACT
 from llmcost.estimate.lifetime.figures import figures, latencies
 from llmcost.estimate.money import rent
+from llmcost.estimate.serving import many
 from llmcost.estimate.serving.bought import Bought
 from llmcost.keys import SERVE, SIDES, TRAIN
 from llmcost.keys.charges import PROGRAMME
@@ -177,7 +178,7 @@ def _flat(axis: Axis, alternative: Alternative, axes: list[Axis], along: bool) -
     """Whether an axis is figured as an array rather than planned value by value."""
     if not all(isinstance(v.value, float) for v in axis.values):
         return False
-    return plain(axis.key, alternative, axes) or (along and axis.key in replicas.LENGTHS and not _moves(alternative))
+    return plain(axis.key, alternative, axes) or (along and axis.key in many.LENGTHS and not _moves(alternative))
 
 
 def _blocks(scenario: Scenario, names: list[str], points: list[Cell], catalog: Catalog, sided: bool) -> list[Block]:
@@ -215,7 +216,7 @@ def _at_another_rate(block: Block) -> dict[int, tuple[float, ...]]:
 def _of_plans(scenario: Scenario, names: list[str], points: list[Cell], catalog: Catalog, sided: bool) -> list[Block]:
     """One block of all points; a block for each length where one plan does not do for all."""
     columns = {key: np.array([float(point[key].value) for point in points]) for key in points[0]}
-    varied = [key for key in replicas.LENGTHS if key in columns]
+    varied = [key for key in many.LENGTHS if key in columns]
     by_length = sorted(range(len(points)), key=lambda i: tuple(columns[k][i] for k in varied))
     case = cases.read_case(scenario.over(points[by_length[-1]]), catalog, sided)
     if not varied or isinstance(case.service, Bought):
@@ -240,7 +241,7 @@ def _one_by_one(
     sided: bool,
 ) -> list[Block]:  # fmt: skip
     """A block for each length of some alternatives, and for each rate that they go by, planned by itself."""
-    varied = [key for key in replicas.LENGTHS if key in whole.axes]
+    varied = [key for key in many.LENGTHS if key in whole.axes]
     alike: dict[tuple[float, ...], list[int]] = {}
     for i, rates in apart.items():
         alike.setdefault((*rates, *(float(whole.axes[k][i]) for k in varied)), []).append(i)

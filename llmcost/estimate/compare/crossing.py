@@ -10,7 +10,7 @@ import numpy as np
 
 from llmcost import scenario as sc
 from llmcost import units
-from llmcost.engine.numeric import roots
+from llmcost.engine.numeric import meetings, roots
 from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError
@@ -31,7 +31,7 @@ class Crossing(NamedTuple):
 
     first: str
     second: str
-    meeting: roots.Meeting
+    meeting: meetings.Meeting
 
     def row(self, key: str, figure: str) -> dict[str, Scalar]:
         """Its row in the answer."""
@@ -118,12 +118,12 @@ def crossings(curves: list[Curve], line: Axis) -> tuple[list[Crossing], bool]:
     whole = True
     for a, b in combinations(curves, 2):
 
-        def both(x: Array, a: Curve = a, b: Curve = b) -> roots.Sampled:
+        def both(x: Array, a: Curve = a, b: Curve = b) -> meetings.Sampled:
             (first, one_state), (second, other_state) = a.at(x), b.at(x)
-            return roots.Sampled(x, first, second, np.concatenate([one_state, other_state], axis=1))
+            return meetings.Sampled(x, first, second, np.concatenate([one_state, other_state], axis=1))
 
         start = roots.spaced(line.low, line.high, min(a.points, b.points), line.straight)
-        met, all_of_it = roots.meetings(both, start)
+        met, all_of_it = meetings.meetings(both, start, min(a.parts, b.parts), line.step)
         found += [Crossing(a.name, b.name, meeting) for meeting in met]
         whole &= all_of_it
     return found, whole

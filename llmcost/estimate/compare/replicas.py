@@ -15,15 +15,14 @@ from llmcost.engine.serving.sizes import Choice, Sizes
 from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.serving.hosted import Hosted
+from llmcost.estimate.serving.many import LENGTHS, TRAFFIC
 from llmcost.estimate.serving.replicas import sizes as serving_sizes
 from llmcost.estimate.serving.replicas.formats import dtypes
 from llmcost.estimate.serving.replicas.options import missed, options
 from llmcost.estimate.serving.replicas.together import Together
 from llmcost.keys import SERVE
 
-LENGTHS = ("isl", "osl", "cache_hit")
 GAVE_WAY = ("W017", "W083")  # a default TPOT that nothing meets, a confidence that no layout reaches
-TRAFFIC = ("requests", "utilization")
 # What makes a choice depend on more than lengths, or plans another kind of replica.
 APART = (
     "lengths", "length_spread", "ttft_p95", "pools", "batching", "batch", "tokens_per_second", "cost_per_request",

@@ -18,6 +18,7 @@ from llmcost.estimate.compare import blocks, replicas
 from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.compare.alternatives import Axis as Varied
 from llmcost.estimate.lifetime.case import SERVE_SAID, TRAIN_SAID
+from llmcost.estimate.serving import many
 from llmcost.estimate.sweep import grid as grids
 from llmcost.estimate.sweep import serving
 from llmcost.estimate.sweep.grid import Axis, Grid
@@ -90,7 +91,7 @@ def grid(engine: Engine, scenario: Scenario, axes: list[Axis]) -> Grid:
     """
     varied = [Varied(a.name, [], [] if a.numbers else [a.setting(i) for i in range(len(a.values))]) for a in axes]
     arrays = [axis for axis in axes if axis.numbers and engine.flat(axis, scenario, varied)]
-    arrays.sort(key=lambda axis: axis.name not in serving.CHOSEN)
+    arrays.sort(key=lambda axis: axis.name not in many.CHOSEN)
     return Grid(tuple(axis for axis in axes if axis not in arrays), tuple(arrays), grids.ROWS)
 
 
@@ -100,9 +101,9 @@ def _plain(axis: Axis, scenario: Scenario, varied: list[Varied]) -> bool:
 
 def _flat_serve(axis: Axis, scenario: Scenario, varied: list[Varied]) -> bool:
     apart = any(v.key in (*serving.APART, "technique") for v in varied)
-    if axis.name in serving.CHOSEN:
+    if axis.name in many.CHOSEN:
         return serving.together(scenario) and not apart
-    return _plain(axis, scenario, varied) and (axis.name not in serving.TRAFFIC or not apart)
+    return _plain(axis, scenario, varied) and (axis.name not in many.TRAFFIC or not apart)
 
 
 def _flat_train(axis: Axis, scenario: Scenario, varied: list[Varied]) -> bool:
@@ -122,7 +123,7 @@ def _serve(scenario: Scenario, catalog: Catalog, box: Box) -> Answers:
     plan = serving.read(scenario.over(box.corner()), catalog)
     if isinstance(plan, NoFit):
         return _refused(plan.reason)
-    choosing = [a for a in box.axes if a.name in serving.CHOSEN or (a.name in serving.TRAFFIC and plan.requests)]
+    choosing = [a for a in box.axes if a.name in many.CHOSEN or (a.name in many.TRAFFIC and plan.requests)]
     if not choosing:
         found = serving.alone(plan, box.values)
     else:
