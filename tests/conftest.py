@@ -77,9 +77,10 @@ def schema(name: str) -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(schemas.build(name))
 
 
-def pytest_sessionstart() -> None:
-    """Presets as an installation has them, before any test module reads one."""
-    files.parse_ahead(ROOT / "presets")
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Presets as an installation has them, before any test module reads one: once, for every worker."""
+    if not hasattr(session.config, "workerinput"):
+        files.parse_ahead(ROOT / "presets")
 
 
 def pytest_collection_finish() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
+
+from llmcost.records import NamedTuple
 
 # Words that publishers add to a model of the same shape: who it was tuned for, not what it is.
 _SAME_SHAPE = """

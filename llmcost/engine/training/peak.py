@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from llmcost.engine.model.transformer import Shape
@@ -20,6 +18,7 @@ from llmcost.engine.training.memory import (
     shard_ranks,
     zero_bytes,
 )
+from llmcost.records import NamedTuple
 
 
 class Keeping(NamedTuple):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from llmcost.engine.numeric.spread import median
 from llmcost.estimate.asking.ledger import as_number
 from llmcost.keys import KEYS, TRAIN
 from llmcost.keys.methods import DEFAULT, SPELLINGS
+from llmcost.records import NamedTuple
 from llmcost.scenario import Scenario
 
 TABLE = "own"  # of a calibration preset, where a calibration of one's own adds its rows

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 from msgspec import structs
 
@@ -18,6 +17,7 @@ from llmcost.engine.numeric import spread as sp
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
 from llmcost.estimate.asking.ledger import Number, Origin
 from llmcost.estimate.asking.question import Question, origin_of
+from llmcost.records import NamedTuple
 
 
 class Subject(NamedTuple):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError, shown
 from llmcost.estimate.asking.own import ALONG, NAMED, SHARES, TABLE, Own, Place, kin
 from llmcost.estimate.calibrate import memory
 from llmcost.files import read_toml
+from llmcost.records import NamedTuple
 
 SIDES = ("serving", "training")
 WRITE = "llmcost calibrate FILE... -o mystack.toml"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from statistics import NormalDist
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from llmcost import spec
 from llmcost.catalog import Catalog
@@ -29,6 +29,7 @@ from llmcost.estimate.training.kept import (
 from llmcost.estimate.training.methods import Method
 from llmcost.estimate.training.stack import Software
 from llmcost.keys.training import SEGMENTS
+from llmcost.records import NamedTuple
 from llmcost.scenario import Setting
 
 TRIED = 0.5  # chance with which a layout has to fit in pre-training, where layouts are tried until one does

@@ -6,7 +6,6 @@ import contextlib
 import math
 from collections.abc import Mapping
 from statistics import NormalDist
-from typing import NamedTuple
 
 from llmcost.catalog import Catalog, source_of
 from llmcost.dtypes import DTYPES
@@ -40,6 +39,7 @@ from llmcost.estimate.training.stack import (
     take_kernels,
     take_software,
 )
+from llmcost.records import NamedTuple
 
 SOURCE = "presets/calibration/training.toml: fitted to validation/training_measured.csv"
 ASKED = ("tp", "pp", "vpp", "cp", "sp", "ep", "zero", "micro_batch")

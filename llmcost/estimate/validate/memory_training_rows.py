@@ -6,7 +6,6 @@ import math
 import re
 from collections.abc import Mapping
 from statistics import NormalDist
-from typing import NamedTuple
 
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
@@ -36,6 +35,7 @@ from llmcost.estimate.validate.described import shape_of_row
 from llmcost.estimate.validate.training_rows import where_adapted
 from llmcost.keys.methods import DEFAULT, METHODS, SPELLINGS
 from llmcost.keys.training import SEGMENTS
+from llmcost.records import NamedTuple
 
 GIB = 2.0**30
 QUANTITIES = ("peak_bytes", "fits")

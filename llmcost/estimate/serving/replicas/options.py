@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from llmcost.estimate.serving.replicas.engines import Engine, constants, engine,
 from llmcost.estimate.serving.replicas.formats import dtypes, precision, say_arithmetic
 from llmcost.estimate.serving.replicas.lengths import Lengths
 from llmcost.estimate.serving.replicas.targets import targets
+from llmcost.records import NamedTuple
 
 SOURCE = "docs/method.md, serving"
 RESIDUALS = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
