@@ -139,7 +139,7 @@ _ROWS = (
            "Its generation has no row in the fit, or no row has stages between which requests come and go. Shares of its datasheet peaks and fixed times are those of other machines, and the ranges are those of engines and generations left out of the fit.",
            "Learn them from your own measurements: `llmcost calibrate FILE -o mystack.toml`, then `--calibration mystack.toml`."),
     Caveat("W087", "The engines differ between machines",
-           "No engine is named, so each machine goes by the one people use on it (vLLM on AMD, Neuron on AWS, a tuned stack on NVIDIA). Part of the difference is the software's.",
+           "No engine is named, so each machine goes by the one people use on it (vLLM on servers of NVIDIA and AMD, Neuron on AWS, else a tuned stack). Part of the difference is the software's.",
            "Name one that runs on all: `--framework vllm`."),
     Caveat("W090", "A limit is on a quantile of a figure without a range",
            "The budget asks for p5 or p95, but every input is exact, so the quantile equals the value.",

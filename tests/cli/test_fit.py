@@ -102,7 +102,7 @@ def test_without_hardware_it_lists_the_smallest_machines(cli: Cli) -> None:
 
 def test_the_list_counts_requests_as_each_machine_does(cli: Cli) -> None:
     """Also where attention stands whole on each accelerator and their caches add up."""
-    asked = ("-m", "gpt-oss-120b", "--isl", "4000", "--osl", "500")
+    asked = ("-m", "gpt-oss-120b", "--isl", "4000", "--osl", "500", "--framework", "tuned")
     row = next(row for row in answer(cli, *asked).json["machines"] if row["hardware"] == "l40s")
     alone = answer(cli, *asked, "-H", "l40s", "--gpus", str(row["gpus"])).json["result"]
     assert alone["dp"] == row["gpus"] == 2

@@ -366,9 +366,9 @@ def test_a_size_that_is_in_time_is_found_and_none_is_cheaper(cli: Cli) -> None:
         *("serve", "-m", "llama-3.1-70b", "-H", "h100-sxm", "--isl", "100k", "--osl", "1000"),
         *("--requests", "10k/day"),
     )
-    kept = (*asked, "--ttft-p95", "10s", "--samples", "100")
+    kept = (*asked, "--ttft-p95", "15s", "--samples", "100")
     best = result(cli, *kept)
-    assert best["ttft_p95_seconds"] <= 10.0
+    assert best["ttft_p95_seconds"] <= 15.0
     assert cli(*kept, "--tp", "4").code == 1
     assert best["usd_per_month"] <= result(cli, *kept, "--tp", "8")["usd_per_month"]
 

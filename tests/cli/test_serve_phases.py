@@ -118,12 +118,12 @@ def test_arithmetic_may_differ_from_the_weights(cli: Cli) -> None:
 
 
 def test_experts_are_shared_split_or_dealt(cli: Cli) -> None:
-    shared = result(cli, *DEEPSEEK, *LENGTHS, "--dp", "16")
+    shared = result(cli, *DEEPSEEK, *LENGTHS, "--tp", "1", "--dp", "16")
     assert (shared["tp"], shared["dp"], shared["ep"]) == (1, 16, 16)
     dealt = result(cli, *DEEPSEEK, *LENGTHS, "--dtype", "int4", "--tp", "8", "--ep", "8")
     assert (dealt["tp"], dealt["dp"], dealt["ep"]) == (8, 1, 8)
-    even = result(cli, *DEEPSEEK, *LENGTHS, "--dp", "16", "--expert-imbalance", "0")
-    skewed = result(cli, *DEEPSEEK, *LENGTHS, "--dp", "16", "--expert-imbalance", "1")
+    even = result(cli, *DEEPSEEK, *LENGTHS, "--tp", "1", "--dp", "16", "--expert-imbalance", "0")
+    skewed = result(cli, *DEEPSEEK, *LENGTHS, "--tp", "1", "--dp", "16", "--expert-imbalance", "1")
     assert even["usd_per_request"] < shared["usd_per_request"] < skewed["usd_per_request"]
     assert "without experts" in cli(*LLAMA, *LENGTHS, "--dp", "2").err
     assert "--expert-imbalance has no effect" in cli(*LLAMA, *LENGTHS, "--expert-imbalance", "1").err

@@ -49,7 +49,7 @@ def test_they_rise_with_the_stated_utilization(said: dict[str, Any]) -> None:
 def test_they_rise_with_the_traffic_of_a_fleet(fixed: dict[str, Any]) -> None:
     least = fixed.get("min_replicas", 1) * fixed.get("serve_regions", 1)
     answers = [
-        served(**SMALL, **fixed, tp=1, requests=f"{share * least * 2e6:.0f}/day", utilization="99%")
+        served(**SMALL, **fixed, tp=1, requests=f"{share * least * 1.5e6:.0f}/day", utilization="99%")
         for share in (0.001, 0.1, 0.5, 0.8, 0.95)
     ]
     assert len({(r["replicas"], r["usd_per_month"]) for r in answers}) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,8 +48,8 @@ def _served(requests: str) -> tuple[Any, Any]:
 
 
 def test_more_traffic_never_costs_less() -> None:
-    cost = [_served(f"{r}M/day")[0]["usd_per_month"] for r in (10, 13, 14, 18, 21, 22, 30)]
-    assert cost == sorted(cost)
+    cost = [_served(f"{r}M/day")[0]["usd_per_month"] for r in (10, 13, 14, 17, 19, 22, 30)]
+    assert all(more >= less * (1 - 1e-12) for less, more in pairwise(cost))
     assert cost[2] == pytest.approx(cost[3]) == cost[4]  # all of the smallest cluster, whatever part of it is used
 
 

@@ -128,7 +128,9 @@ def test_separate_pools_have_random_arrivals(cli: Cli, key: str) -> None:
     assert option in answer.err
 
 
-@pytest.mark.parametrize(("hardware", "engine"), [("mi300x", "vllm"), ("trainium2", "neuron"), ("h100-sxm", "tuned")])
+@pytest.mark.parametrize(
+    ("hardware", "engine"), [("mi300x", "vllm"), ("trainium2", "neuron"), ("h100-sxm", "vllm"), ("tpu-v6e", "tuned")]
+)
 def test_the_engine_that_nobody_named_is_said_and_given_back_answers_the_same(hardware: str, engine: str) -> None:
     asked: dict[str, Any] = {"model": "llama-3.1-8b", "isl": "500", "osl": "200", "price": "1/h", "hardware": hardware}
     unnamed = api.serve(**asked)
