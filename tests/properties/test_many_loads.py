@@ -32,7 +32,8 @@ def test_every_load_has_the_choice_of_its_own_search(
     isl, osl, hit = map(np.array, zip(*loads, strict=True))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sizes, "CHUNK", width)  # parts of a few loads
-        found = sizes.of_loads(model, BASE, candidates, FORMATS, Load(isl, osl, isl * hit), known, targets)
+        asked = model, BASE, candidates, FORMATS, Load(isl, osl, isl * hit), known, targets
+        found, best = sizes.of_loads(*asked), sizes.of_loads(*asked, every_size=False).sizes
     for i, (length, answer, share) in enumerate(loads):
         load = Load(length, answer, length * share)
         alone = search(model, BASE, candidates, FORMATS, load, known, targets)
@@ -45,10 +46,11 @@ def test_every_load_has_the_choice_of_its_own_search(
         np.testing.assert_array_equal(here.precision_index, mine.precision_index)
         np.testing.assert_array_equal(np.stack(here.layout), np.stack(mine.layout))
         if len(mine.gpus):
+            assert np.asarray(best.gpu_seconds)[i, 0] == pytest.approx(float(np.min(mine.gpu_seconds)), rel=1e-9)
             continue
         points = alone.grid.point
-        best = np.min(points.tpot_seconds, initial=np.inf), np.min(points.ttft_seconds, initial=np.inf)
-        np.testing.assert_allclose((found.best_tpot_seconds[i], found.best_ttft_seconds[i]), best, rtol=1e-12)
+        times = np.min(points.tpot_seconds, initial=np.inf), np.min(points.ttft_seconds, initial=np.inf)
+        np.testing.assert_allclose((found.best_tpot_seconds[i], found.best_ttft_seconds[i]), times, rtol=1e-12)
         kept = np.flatnonzero(points.ttft_seconds <= ttft)
         assert (len(kept) > 0) == (found.fastest.output_tokens_per_second[i, 0] > 0.0)
         if len(kept):

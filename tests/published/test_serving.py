@@ -158,6 +158,10 @@ def test_uniform_routing_meets_the_expected_experts() -> None:
 def test_erlang_tables() -> None:
     # Cooper 1981, table: 10 servers offered 5 erlang: B = 0.01838, C = 0.03610
     assert float(erlang_b(10, 5.0)) == pytest.approx(0.018385, abs=1e-6)
+    # 1 / B = 1 + c/a + c (c - 1)/a^2 + ...: an array sums it, a number recurs from B = 1
+    servers, offered = np.array([0.0, 1.0, 3.0, 400.0, 2000.0]), np.array([0.5, 1e-9, 2.0, 390.0, 1200.0])
+    each = [float(erlang_b(c, a)) for c, a in zip(servers, offered, strict=True)]
+    np.testing.assert_allclose(erlang_b(servers, offered), each, rtol=1e-12, atol=1e-29)
     assert float(erlang_c(10, 5.0)) == pytest.approx(0.036105, abs=1e-6)
 
 

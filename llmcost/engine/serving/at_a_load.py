@@ -13,7 +13,7 @@ from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Array, Flags, Num
 from llmcost.engine.serving import queueing
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
-from llmcost.engine.serving.operating_point import Point
+from llmcost.engine.serving.operating_point import Point, Times, operating_point, times
 from llmcost.engine.serving.pools import PrefillPoint
 from llmcost.engine.serving.queueing import Latency, Wait
 
@@ -62,12 +62,13 @@ def loaded(
 
     Source: Little 1961, doi:10.1287/opre.9.3.383.
     """
+    brief = times if mode is operating_point else mode  # what is less than the full batch fits
 
     def at(batch: Num) -> Point:
         return mode(shape, machine, layout, precision, load._replace(batch=batch), calibration)
 
     def tried(batch: Array) -> _Tried:
-        point = at(batch)
+        point = brief(shape, machine, layout, precision, load._replace(batch=batch), calibration)
         life = batch * np.maximum(load.osl, 1.0) / point.output_tokens_per_second
         passes = _empty(point) * np.maximum(_part(load, calibration), 1.0) + point.prefill_seconds
         return _Tried(*np.broadcast_arrays(batch, life, passes))
@@ -80,7 +81,9 @@ def loaded(
     wide = (1,) * (np.ndim(share) - most.ndim)  # along a new first axis, whatever the others are
     index = _first_tried(batches, lanes, few).reshape(-1, *wide, *most.shape)
     batches = batches.reshape(-1, *wide, *most.shape)
-    known = tried(np.take_along_axis(batches, index, 0))
+    first = np.take_along_axis(batches, index, 0)
+    # of many loads one batch after another: arrays stay in the cache
+    known = tried(first) if most.size < MANY else _Tried(*map(np.stack, zip(*map(tried, first), strict=True)))
     known = known._replace(passes=np.maximum.accumulate(known.passes))
 
     def flight(share: Num) -> tuple[Num, Num]:
@@ -161,7 +164,7 @@ def _part(load: Load, calibration: Calibration) -> Num:
     return np.maximum(np.subtract(load.isl, load.cached_isl), 1.0) / calibration.chunk_tokens
 
 
-def _empty(at: Point) -> Num:
+def _empty(at: Point | Times) -> Num:
     """An iteration without prompts [s]."""
     return at.tpot_seconds - at.prefill_row
 

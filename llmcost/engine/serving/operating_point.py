@@ -110,6 +110,8 @@ class Times(NamedTuple):
     tpot_seconds: Array
     output_tokens_per_second: Array
     never_idle: Array  # as in `Steady`
+    prefill_seconds: Array
+    prefill_row: Array
 
 
 Found = TypeVar("Found", Point, Times)
@@ -164,11 +166,6 @@ def _point(plain: Work, held: Memory, **figures: Num) -> Point:
         fixed_row=plain.fixed,
         **figures,
     )
-
-
-def _front_seconds(layout: Layout, calibration: Calibration) -> Num:
-    """What precedes a prompt's work: the front end, and the ranks it is handed to [s]."""
-    return calibration.request_seconds + calibration.rank_seconds * np.log2(layout.tp)
 
 
 def _pass_seconds(shape: Shape, work: Num, calibration: Calibration) -> Num:
@@ -291,7 +288,8 @@ def times(
 
     def figures(load: Load) -> Times:
         at = _steady(shape, machine, layout, precision, load, calibration, load.batch)
-        return Times(*map(np.asarray, (at.ttft_seconds, at.tpot_seconds, at.output_tokens_per_second, at.never_idle)))
+        found = at.ttft_seconds, at.tpot_seconds, at.output_tokens_per_second, at.never_idle, at.prefill, at.between
+        return Times(*map(np.asarray, found))
 
     return _sooner(load, figures)
 
@@ -330,7 +328,8 @@ def _steady(
     prefill = extra * pieces
     own = 1.0 - 1.0 / alive  # of others' prompts, those in the pass of its own are met there
     waiting = (decoding - 1.0) * (calibration.burst_share * own) * (work * pieces)
-    front = _front_seconds(layout, calibration)
+    # what precedes a prompt's work: the front end, and the ranks it is handed to
+    front = calibration.request_seconds + calibration.rank_seconds * np.log2(layout.tp)
     service = front + passes * (alone + extra) + waiting + np.where(group > 1.0, steps, 0.0) * tpot
     # a replica that is never idle finishes no more than its time allows: the others' share of it is waited for
     rest = (osl - 1.0) * tpot

@@ -24,7 +24,7 @@ NEAR = 0.9  # of the rate of a large batch, from which on few requests are nearl
 class Sizes(NamedTuple):
     """What serves an output token cheapest on every number of accelerators that holds a replica.
 
-    gpus : (sizes,) accelerators of a replica, ascending [-].
+    gpus : (sizes,) accelerators of a replica, ascending [-]; (loads, 1) where there is one of any size for each load.
     layout, precision, precision_index, batch : (..., sizes).
     output_tokens_per_second : (..., sizes) of a full replica [1/s]; zero where no replica of that size is a choice.
     """
@@ -110,33 +110,34 @@ class _Points(NamedTuple):
 
 
 class _Best(NamedTuple):
-    """The best point so far of every load: its row among the layouts, and the point."""
+    """The best point so far of every load: its row among the layouts, and its rate per accelerator."""
 
     row: Places
     point: _Points
+    each: Array  # output tokens per second of an accelerator
 
     @classmethod
     def none(cls, loads: int, row: int) -> _Best:
         """None yet: a row that stands for it."""
-        return cls(np.full(loads, row), _Points.none(loads))
+        return cls(np.full(loads, row), _Points.none(loads), np.zeros(loads))
 
-    def put(self, index: Any, row: int, found: _Points) -> None:
+    def put(self, index: Any, row: int, found: _Points, each: Array) -> None:
         """Take a row's points of some loads."""
-        self.row[index] = row
+        self.row[index], self.each[index] = row, each
         self.point.put(index, found)
 
-    def cheaper(self, index: Places, row: int, found: _Points) -> None:
-        """Take points that serve a token cheaper on as many accelerators, of equals the faster."""
-        known = self.point.of(index)
-        more = found.rate / np.maximum(known.rate, 1e-300)
-        faster = found.tpot_seconds < known.tpot_seconds * (1.0 - EQUAL)
+    def cheaper(self, index: Places, row: int, found: _Points, gpus: float) -> None:
+        """Take points that serve a token cheaper, of equals the faster."""
+        each = found.rate / gpus
+        more = each / np.maximum(self.each[index], 1e-300)
+        faster = found.tpot_seconds < self.point.tpot_seconds[index] * (1.0 - EQUAL)
         better = (more > 1.0 + EQUAL) | ((more > 1.0 - EQUAL) & faster)
-        self.put(index[better], row, found.of(better))
+        self.put(index[better], row, found.of(better), each[better])
 
-    def faster(self, index: Places, row: int, found: _Points) -> None:
+    def faster(self, index: Places, row: int, found: _Points, gpus: float) -> None:
         """Take points whose tokens come faster."""
         better = found.tpot_seconds < self.point.tpot_seconds[index]
-        self.put(index[better], row, found.of(better))
+        self.put(index[better], row, found.of(better), found.rate[better] / gpus)
 
 
 class _Row(NamedTuple):
@@ -166,7 +167,7 @@ class _Row(NamedTuple):
         """The point of a batch of every load."""
         batch = self.batch(index)
         figures = self.point(self.load._replace(batch=batch))
-        return _Points(index, batch, *(np.broadcast_to(v, batch.shape) for v in figures))
+        return _Points(index, batch, *(np.broadcast_to(v, batch.shape) for v in figures[:4]))
 
     def apart(self) -> Places:
         """Index of the largest batch whose requests share no iteration."""
@@ -260,7 +261,7 @@ def _excess(points: _Points, targets: Targets) -> Array:
 
 def of_loads(
     shape: Shape, machine: Machine, candidates: Layout, precisions: list[Precision], load: Load,
-    calibration: Calibration, targets: Targets, batches: Num = BATCHES,
+    calibration: Calibration, targets: Targets, batches: Num = BATCHES, every_size: bool = True,
 ) -> Choice:  # fmt: skip
     """The sizes in `serving_search.search` for every load of an array.
 
@@ -277,6 +278,8 @@ def of_loads(
         Lengths as arrays, one element per load [tokens]; `batch` is ignored.
     batches : array
         As in `serving_search.search`; or (loads, 1), each load with its own: it counts only where it fits whole.
+    every_size : bool
+        Whether the best of every size of replica is wanted, or the best of all.
 
     Source: bisection; the cheapest output token within the targets, the faster of equals.
     """
@@ -289,10 +292,10 @@ def of_loads(
         (Layout(*(float(np.asarray(v)[i]) for v in layout)), Precision(*(float(np.asarray(v)[i]) for v in precision)))
         for i in range(len(row))
     ]
-    sizes = np.array(sorted(set(gpus.tolist())))
+    sizes = np.array(sorted(set(gpus.tolist())) if every_size else [0.0])
     tried = np.asarray(batches, dtype=float)
     isl, osl, cached = (np.asarray(v, dtype=float) for v in np.broadcast_arrays(load.isl, load.osl, load.cached_isl))
-    best = {size: _Best.none(len(isl), int(np.argmax(gpus == size))) for size in sizes.tolist()}
+    best = {size: _Best.none(len(isl), int(np.argmax(gpus == size)) if size else 0) for size in sizes.tolist()}
     quick, (tpot, ttft) = _Best.none(len(isl), 0), np.full((2, len(isl)), np.inf)
 
     def rows(part: Places) -> Iterator[tuple[int, Places, _Row]]:
@@ -314,15 +317,16 @@ def of_loads(
     for start in range(0, len(isl), CHUNK):
         part = np.arange(start, min(start + CHUNK, len(isl)))
         for i, at, of in rows(part):
-            so_far = best[float(gpus[i])]
-            for index, found in of.choices(targets, so_far.point.rate[at]):
-                so_far.cheaper(at[index], i, found)
+            size = float(gpus[i])
+            so_far = best[size if every_size else 0.0]
+            for index, found in of.choices(targets, so_far.each[at] * size):
+                so_far.cheaper(at[index], i, found, size)
         lacking = part[np.all([b.point.rate[part] == 0.0 for b in best.values()], axis=0)]
         for i, at, of in rows(lacking) if lacking.size else ():
             first = of.at(of.apart())
             tpot[at], ttft[at] = np.minimum(tpot[at], first.tpot_seconds), np.minimum(ttft[at], first.ttft_seconds)
             fine = first.ttft_seconds <= targets.ttft_seconds
-            quick.faster(at[fine], i, first.of(fine))
+            quick.faster(at[fine], i, first.of(fine), float(gpus[i]))
 
     def these(size: Array, found: list[_Best]) -> Sizes:
         points = np.stack([one.row for one in found], axis=1)
@@ -333,7 +337,9 @@ def of_loads(
         )
         return Sizes(size, *chosen, form[points], batch, rate)
 
-    return Choice(these(sizes, list(best.values())), tpot, ttft, these(gpus[quick.row][:, None], [quick]))
+    held = list(best.values())
+    wide = sizes if every_size else gpus[held[0].row][:, None]
+    return Choice(these(wide, held), tpot, ttft, these(gpus[quick.row][:, None], [quick]))
 
 
 def _times(

@@ -150,11 +150,12 @@ def _growing(case: Case, key: str, figure: str) -> At:
 def _of_lengths(case: Case, key: str, figure: str, planned: At) -> At:
     """The cost over lengths: layouts and batches chosen for all of them at once, where the plan knows no more."""
     p = sampling.central(case.numbers)
+    choose = None if case.hosted is None or case.reason else many.chooser(case.hosted)
+    if choose is None:
+        return planned
 
     def at(x: Array) -> tuple[Array, Array]:
-        found = None if case.hosted is None or case.reason else many.replicas(case.hosted, {key: x})
-        if found is None:
-            return planned(x)
+        found = choose({key: x})
         changed = case._replace(service=found.plan)
         with np.errstate(all="ignore"):  # lengths without a replica
             out = figures(changed, blocks.laid(p, {key: x}))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from llmcost.engine.numeric.kinds import Array, Flags
+from llmcost.engine.numeric.kinds import Array, Flags, Num
 from llmcost.engine.serving.inputs import Load
 from llmcost.engine.serving.memory import memory
 from llmcost.engine.serving.search import BATCHES
@@ -34,15 +35,18 @@ class Replicas(NamedTuple):
     fits: Flags  # whether memory holds one, if too slow
 
 
-def replicas(plan: Hosted, values: Mapping[str, Array]) -> Replicas | None:
+Choose = Callable[[Mapping[str, Array]], Replicas]
+
+
+def chooser(plan: Hosted) -> Choose | None:
     """The replica that `serve` would choose at every value; None where only its own plan knows.
 
     Parameters
     ----------
     plan : Hosted
         The plan of some point, whose own choice has to come out.
-    values : mapping
-        Lengths, batches, traffic and loads, of one shape.
+
+    Values are lengths, batches, traffic and loads, of one shape or along axes of their own.
     """
     replica = plan.replica
     if not isinstance(replica, Together) or plan.model is None or plan.device is None or replica.draft is not None:
@@ -50,47 +54,36 @@ def replicas(plan: Hosted, values: Mapping[str, Array]) -> Replicas | None:
     if plan.small is not None or plan.sizing is not None or replica.lengths is not None or replica.static:
         return None
     asked = options(plan.question.aside(), plan.model, plan.device, plan.fleet_gpus, None, False)
-    load, known = asked.load, asked.calibration
+    load = asked.load
     own = {"isl": load.isl, "osl": load.osl, "cache_hit": load.cached_isl / load.isl, "batch": replica.batch}
+    choose = partial(_replicas, plan, replica, asked, own)
+    return choose if _same(choose({}), replica) else None
+
+
+def _replicas(
+    plan: Hosted, replica: Together, asked: Options, own: Mapping[str, Num], values: Mapping[str, Array]
+) -> Replicas:
+    """The cheapest replica of every load."""
     axes = np.broadcast_arrays(*(np.asarray(values.get(key, own[key]), dtype=float) for key in CHOSEN))
     shape = axes[0].shape
-    isl, osl, hit, batch = (
-        np.concatenate([np.ravel(axis), [own[key]]]) for axis, key in zip(axes, CHOSEN, strict=True)
-    )
+    isl, osl, hit, batch = map(np.ravel, axes)
     batches = asked.batches if asked.batches is BATCHES else batch[:, None]
-    every = Load(isl, osl, isl * hit, 1.0)
-    margin = _margins(plan, asked, every)
-    found = _of_margins(asked, every, batches, margin)
-    index, sizes = _index(plan, found, values, shape)
-    mine = found.sizes.at(np.array(-1))
-    mine = mine.pick(int(_cheapest(plan, mine, {})))
-    if asked.default_tpot and not mine.output_tokens_per_second:
-        mine = found.fastest.mapped(lambda values: np.asarray(values)[-1, 0])
-    if not _same(mine, replica, asked):
-        return None
-    best: Any = sizes.pick(index[..., None])
-    best = best.mapped(lambda values: np.asarray(values)[..., 0])
-    gpus, held = sizes.gpus[index], best.output_tokens_per_second > 0
-    margins = np.reshape(margin[:-1], shape)
+    found, margins = _of_margins(plan, asked, Load(isl, osl, isl * hit), batches)
+    sizes = found.sizes.mapped(lambda values: np.reshape(values, (*shape, np.shape(found.sizes.batch)[-1])))
+    index = _cheapest(plan, sizes, values)
+    best: Any = sizes.pick(index[..., None]).mapped(lambda values: np.asarray(values)[..., 0])
+    held = best.output_tokens_per_second > 0
     if asked.default_tpot and not np.all(held):
-        quick = found.fastest
-        part = Sizes(quick.gpus[:-1, 0], *(_shaped(v, shape) for v in quick[1:]))
-        best, gpus = _where(held, best, part), np.where(held, gpus, np.reshape(part.gpus, shape))
+        part = found.fastest.mapped(lambda values: np.reshape(values, shape))
+        best = _where(held, best, part)
         held = held | (part.output_tokens_per_second > 0)
-    fits = np.isfinite(np.reshape(found.best_tpot_seconds[:-1], shape))
+    fits = held | np.isfinite(np.reshape(found.best_tpot_seconds, shape))
+    margin = np.reshape(margins, shape) if np.ndim(margins) else margins
     many = replica._replace(
-        gpus=gpus, layout=best.layout, precision=best.precision, batch=best.batch, front=(), sizes=None,
-        calibration=known._replace(fit_margin=margins),
+        gpus=best.layout.tp * best.layout.pp * best.layout.dp, layout=best.layout, precision=best.precision,
+        batch=best.batch, front=(), sizes=None, calibration=asked.calibration._replace(fit_margin=margin),
     )  # fmt: skip
-    formats = np.array(asked.dtypes)[best.precision_index]
-    return Replicas(plan._replace(replica=many), formats, held, fits)
-
-
-def _shaped(values: Any, shape: tuple[int, ...]) -> Any:
-    """The loads of the grid of a field of sizes, in its shape: those of layouts and precisions too."""
-    if isinstance(values, tuple):
-        return type(values)(*(_shaped(v, shape) for v in values))
-    return np.reshape(np.asarray(values)[:-1, 0], shape)
+    return Replicas(plan._replace(replica=many), np.array(asked.dtypes)[best.precision_index], held, fits)
 
 
 def _where(held: Flags, best: Sizes, other: Sizes) -> Sizes:
@@ -100,75 +93,61 @@ def _where(held: Flags, best: Sizes, other: Sizes) -> Sizes:
     return Sizes(best.gpus, *(one(a, b) for a, b in zip(best[1:], other[1:], strict=True)))
 
 
-def _margins(plan: Hosted, asked: Options, load: Load) -> Array:
-    """The confidence that layouts are taken with, for every load: as `engines.settled` has it for one."""
-    assert plan.device is not None
-    wanted = NormalDist().inv_cdf(float(plan.question.inputs["fit_confidence"].value))
-    rooms = np.full(len(np.asarray(load.isl)), -np.inf)
-    column = Load(*(np.asarray(v)[:, None] if np.ndim(v) else v for v in load))
-    for precision in asked.precisions:
-        held = memory(asked.shape, plan.device.machine, asked.candidates, precision, column, asked.calibration)
-        rooms = np.maximum(
-            rooms, np.max(np.broadcast_to(held.room, (len(rooms), np.size(asked.candidates.tp))), axis=1)
+def _of_margins(plan: Hosted, asked: Options, load: Load, batches: Array) -> tuple[Choice, Num]:
+    """The choice of every load, and the confidence that its layouts are taken with: as `engines.settled` has it."""
+
+    def of(load: Load, batches: Array, margin: float) -> Choice:
+        known = asked.calibration._replace(fit_margin=margin)
+        machine, formats = asked.device.machine, list(asked.precisions)
+        return of_loads(
+            asked.shape, machine, asked.candidates, formats, load, known, asked.targets, batches, plan.requests
         )
-    likely = NormalDist().inv_cdf(LIKELY)
-    return np.where((rooms < wanted) & (rooms >= likely), 0.0, wanted)
+
+    wanted = NormalDist().inv_cdf(float(plan.question.inputs["fit_confidence"].value))
+    found = of(load, batches, wanted)
+    none = np.flatnonzero(~np.any(found.sizes.output_tokens_per_second > 0.0, axis=1))
+    some = Load(*(np.asarray(v)[none] for v in load[:3]))
+    tight = none[_tight(asked, some, wanted)] if none.size else none
+    if not tight.size:
+        return found, wanted
+    some = Load(*(np.asarray(v)[tight] for v in load[:3]))
+    even = of(some, batches[tight] if np.ndim(batches) == 2 else batches, 0.0)
+
+    def put(mine: Any, values: Any) -> Any:
+        if isinstance(mine, tuple):
+            return type(mine)(*map(put, mine, values))
+        changed = np.array(mine)
+        changed[tight] = values
+        return changed
+
+    gpus = found.sizes.gpus if plan.requests else put(found.sizes.gpus, even.sizes.gpus)
+    sizes = Sizes(gpus, *map(put, found.sizes[1:], even.sizes[1:]))
+    margins = np.full(len(np.asarray(load.isl)), wanted)
+    margins[tight] = 0.0
+    return Choice(sizes, *map(put, found[1:], even[1:])), margins
 
 
-def _of_margins(asked: Options, load: Load, batches: Array, margin: Array) -> Choice:
-    """The choice of every load, by groups that are taken with the same confidence."""
-    parts, order = [], []
-    for value in sorted(set(margin.tolist())):
-        index = np.flatnonzero(margin == value)
-        some = Load(*(np.asarray(v)[index] if np.ndim(v) else v for v in load))
-        known = asked.calibration._replace(fit_margin=value)
-        tried = batches[index] if np.ndim(batches) == 2 else batches
-        parts.append(
-            of_loads(
-                asked.shape, asked.device.machine, asked.candidates, list(asked.precisions), some, known, asked.targets,
-                tried,
-            )
-        )  # fmt: skip
-        order.append(index)
-    if len(parts) == 1:
-        return parts[0]
-    back = np.argsort(np.concatenate(order))
-
-    def joined(*values: Any) -> Any:
-        if isinstance(values[0], tuple):
-            return type(values[0])(*map(joined, *values))
-        return np.concatenate(values)[back]
-
-    sizes = Sizes(parts[0].sizes.gpus, *(joined(*v) for v in zip(*(p.sizes[1:] for p in parts), strict=True)))
-    return Choice(sizes, *(joined(*v) for v in zip(*(p[1:] for p in parts), strict=True)))
-
-
-def _index(plan: Hosted, found: Choice, values: Mapping[str, Array], shape: tuple[int, ...]) -> tuple[Any, Sizes]:
-    """Index of the size that serves for least at every point, and the sizes in the shape of the loads."""
-    sizes = found.sizes
-
-    def shaped(field: Any) -> Any:
-        if isinstance(field, tuple):
-            return type(field)(*map(shaped, field))
-        return np.reshape(np.asarray(field)[:-1], (*shape, len(sizes.gpus)))
-
-    of = Sizes(sizes.gpus, *map(shaped, sizes[1:]))
-    return _cheapest(plan, of, values), of
+def _tight(asked: Options, load: Load, wanted: float) -> Flags:
+    """Whether no layout holds a request of a load with the confidence wanted, and one may with even odds."""
+    column = Load(*(np.asarray(v)[:, None] for v in load[:3]))
+    rooms = np.full((len(np.asarray(load.isl)), np.size(asked.candidates.tp)), -np.inf)
+    for precision in asked.precisions:
+        held = memory(asked.shape, asked.device.machine, asked.candidates, precision, column, asked.calibration)
+        rooms = np.maximum(rooms, held.room)
+    best = rooms.max(axis=1)
+    return np.asarray((best < wanted) & (best >= NormalDist().inv_cdf(LIKELY)))
 
 
 def _cheapest(plan: Hosted, sizes: Sizes, values: Mapping[str, Array]) -> Any:
     if not plan.requests or len(sizes.gpus) == 1:
-        return np.argmin(sizes.gpu_seconds, axis=-1)
+        return np.argmax(sizes.output_tokens_per_second, axis=-1)  # there is one
     moved = {k: v for k, v in values.items() if k in (*LENGTHS, *TRAFFIC)}
     return serving_sizes.cheapest(plan.fleet, plan.central(moved), sizes)
 
 
-def _same(best: Sizes, replica: Together, asked: Options) -> bool:
+def _same(mine: Replicas, replica: Together) -> bool:
     """Whether the choice for the plan's own numbers is the plan's."""
-    layout = all(float(a) == float(b) for a, b in zip(best.layout, replica.layout, strict=True))
-    return bool(
-        best.output_tokens_per_second > 0.0
-        and layout
-        and float(best.batch) == float(replica.batch)
-        and asked.dtypes[int(best.precision_index)] == replica.dtype
-    )
+    found = mine.plan.replica
+    assert isinstance(found, Together)
+    layout = all(float(a) == float(b) for a, b in zip(found.layout, replica.layout, strict=True))
+    return bool(mine.held) and layout and float(found.batch) == float(replica.batch) and mine.formats == replica.dtype

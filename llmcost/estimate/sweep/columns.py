@@ -11,13 +11,15 @@ import numpy.typing as npt
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Array
 from llmcost.errors import Exit, LlmcostError, did_you_mean, raise_all, shown
-from llmcost.estimate.sweep.engines import Box, Engine
+from llmcost.estimate.sweep import engines
+from llmcost.estimate.sweep.engines import Box, Engine, Plan
 from llmcost.estimate.sweep.grid import Axis, Grid, Part
-from llmcost.estimate.sweep.points import OTHER, REASONS, Answers
+from llmcost.estimate.sweep.points import Answers
 from llmcost.keys.key import CROSSOVER, FIT, SERVE, TRAIN
 from llmcost.scenario import Scenario
 from llmcost.terms import TERMS
 
+TILE = 16_384  # points at a time: arrays stay in the cache
 Words = npt.NDArray[np.int32]
 NUMBER, WHOLE, TEXT, BOOL = "number", "whole", "text", "bool"
 ALWAYS = ("feasible", "reason")
@@ -131,32 +133,34 @@ def table(
     texts = {c.name: np.full(part.rows, -1, dtype=np.int32) for c in shown_columns if c.kind == TEXT}
     for number, index in enumerate(part.cells):
         cell = grid.cell(index)
-        at = slice(number * each, (number + 1) * each)
-        answers = _answers(engine, scenario.over(cell), catalog, box, alone=grid.cells == 1)
-        reason = np.ravel(np.broadcast_to(np.asarray(answers.reason, dtype=int), box.shape))
-        numbers["feasible"][at] = reason == 0
-        _put(texts["reason"], at, words["reason"], answers.reasons, reason, blank=0)
-        for column in shown_columns:
-            if column.key and column.name in cell:
-                value = cell[column.name].value
-                if column.kind == TEXT:
-                    texts[column.name][at] = words[column.name].setdefault(_text(value), len(words[column.name]))
-                else:
-                    numbers[column.name][at] = value
-            elif column.name not in ALWAYS:
-                values = box.values[column.name] if column.key else answers.columns.get(column.source)
-                if column.kind == TEXT:
-                    _text_column(texts[column.name], at, words[column.name], values, box.shape)
-                elif values is not None:
-                    numbers[column.name][at] = np.broadcast_to(np.asarray(values, dtype=float), box.shape).ravel()
-        bad = (reason != 0) & (reason != _TRAFFIC)
-        if np.any(bad):
+        plan = _plan(engine, scenario.over(cell), catalog, grid.arrays, alone=grid.cells == 1)
+        for rows, tile in box.tiles(TILE):
+            at = slice(number * each + rows.start, number * each + rows.stop)
+            answers = plan(tile)
+            reason = np.ravel(np.broadcast_to(np.asarray(answers.reason, dtype=int), tile.shape))
+            numbers["feasible"][at] = reason == 0
+            _put(texts["reason"], at, words["reason"], answers.reasons, reason, blank=0)
             for column in shown_columns:
-                if not column.key and column.name not in ALWAYS:
+                if column.key and column.name in cell:
+                    value = cell[column.name].value
                     if column.kind == TEXT:
-                        texts[column.name][at][bad] = -1
+                        texts[column.name][at] = words[column.name].setdefault(_text(value), len(words[column.name]))
                     else:
-                        numbers[column.name][at][bad] = np.nan
+                        numbers[column.name][at] = value
+                elif column.name not in ALWAYS:
+                    values = tile.values[column.name] if column.key else answers.columns.get(column.source)
+                    if column.kind == TEXT:
+                        _text_column(texts[column.name], at, words[column.name], values, tile.shape)
+                    elif values is not None:
+                        _number_column(numbers[column.name][at], values, tile.shape)
+            bad = (reason != 0) & (reason != _TRAFFIC)
+            if np.any(bad):
+                for column in shown_columns:
+                    if not column.key and column.name not in ALWAYS:
+                        if column.kind == TEXT:
+                            texts[column.name][at][bad] = -1
+                        else:
+                            numbers[column.name][at][bad] = np.nan
     for values in numbers.values():
         values[~np.isfinite(values)] = np.nan
     return Table(tuple(shown_columns), numbers, {n: (v, list(words[n])) for n, v in texts.items()}, part.rows)
@@ -165,13 +169,31 @@ def table(
 _TRAFFIC = 3  # of REASONS: a fleet larger than what is there has figures still
 
 
-def _answers(engine: Engine, scenario: Scenario, catalog: Catalog, box: Box, alone: bool) -> Answers:
-    try:
-        return engine.answer(scenario, catalog, box)
-    except LlmcostError as error:
-        if alone and error.code != Exit.NO:
-            raise
-        return Answers({}, OTHER, (*REASONS, error.message))
+def _plan(engine: Engine, scenario: Scenario, catalog: Catalog, axes: tuple[Axis, ...], alone: bool) -> Plan:
+    """What answers in a cell of the grid; where there are others, what it refuses is the reason of its rows."""
+    if alone:
+        try:
+            return engine.plan(scenario, catalog, axes)
+        except LlmcostError as error:
+            if error.code != Exit.NO:
+                raise
+            return engines.refused(error.message)
+    found: list[Plan] = []
+
+    def answer(box: Box) -> Answers:
+        try:
+            if not found:
+                found.append(engine.plan(scenario, catalog, axes))
+            return found[0](box)
+        except LlmcostError as error:
+            found[:] = [engines.refused(error.message)]
+            return found[0](box)
+
+    return answer
+
+
+def _number_column(into: Array, values: Any, shape: tuple[int, ...]) -> None:
+    into.reshape(shape)[...] = np.asarray(values, dtype=float)
 
 
 def _text(value: Any) -> str:
@@ -193,6 +215,9 @@ def _text_column(into: Words, at: slice, words: dict[str, int], values: Any, sha
             into[at] = words.setdefault(str(values), len(words))
         return
     whole = np.asarray(values)
+    if whole.size and np.all(whole == whole.flat[0]):
+        into[at] = words.setdefault(str(whole.flat[0]), len(words))
+        return
     said, index = np.unique(whole.astype(str), return_inverse=True)
     spread = np.broadcast_to(index.reshape(whole.shape), shape).ravel()
     _put(into, at, words, [str(s) for s in said], spread)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,7 +40,7 @@ class Engine(NamedTuple):
 
     name: str
     flat: Callable[[Axis, Scenario, list[Varied]], bool]  # whether a key is figured as an array
-    answer: Callable[[Scenario, Catalog, Box], Answers]
+    plan: Callable[[Scenario, Catalog, tuple[Axis, ...]], Plan]  # what answers where the other keys say one thing
 
 
 class Box(NamedTuple):
@@ -52,9 +54,26 @@ class Box(NamedTuple):
         """Points along every axis."""
         return np.broadcast_shapes((1,) * len(self.axes), *(np.shape(v) for v in self.values.values()))
 
-    def corner(self) -> dict[str, Setting]:
-        """The point that a plan is made at, for every part the same: shortest, fewest, most in the cache."""
-        return {axis.name: axis.setting(-1 if axis.name == "cache_hit" else 0) for axis in self.axes}
+    def tiles(self, most: int) -> Iterator[tuple[slice, Box]]:
+        """Points in the order of the rows, about so many at a time, and which rows they are."""
+        shape = self.shape
+        along = next((i for i, size in enumerate(shape) if size > 1), 0)
+        below = math.prod(shape[along + 1 :])
+        step = max(most // max(below, 1), 1)
+        for start in range(0, shape[along] if shape else 1, step):
+            cut = {
+                name: v[(slice(None),) * along + (slice(start, start + step),)] if np.shape(v)[along] > 1 else v
+                for name, v in self.values.items()
+            }
+            yield slice(start * below, min(start + step, shape[along] if shape else 1) * below), Box(self.axes, cut)
+
+
+Plan = Callable[[Box], Answers]
+
+
+def corner(axes: tuple[Axis, ...]) -> dict[str, Setting]:
+    """The point that a plan is made at, for every part the same: shortest, fewest, most in the cache."""
+    return {axis.name: axis.setting(-1 if axis.name == "cache_hit" else 0) for axis in axes}
 
 
 def named(said: str | None, scenario: Scenario, axes: list[Axis]) -> Engine:
@@ -119,19 +138,23 @@ def _never(*_: object) -> bool:
     return False
 
 
-def _serve(scenario: Scenario, catalog: Catalog, box: Box) -> Answers:
-    plan = serving.read(scenario.over(box.corner()), catalog)
+def _serve(scenario: Scenario, catalog: Catalog, axes: tuple[Axis, ...]) -> Plan:
+    plan = serving.read(scenario.over(corner(axes)), catalog)
     if isinstance(plan, NoFit):
-        return _refused(plan.reason)
-    choosing = [a for a in box.axes if a.name in many.CHOSEN or (a.name in many.TRAFFIC and plan.requests)]
-    if not choosing:
-        found = serving.alone(plan, box.values)
-    else:
-        found = serving.chosen(plan, box.values) or _apart(scenario, catalog, box, choosing)
-    return found._replace(columns=_priced(found.columns, plan.question.priced))
+        return refused(plan.reason)
+    choosing = [a for a in axes if a.name in many.CHOSEN or (a.name in many.TRAFFIC and plan.requests)]
+    at = serving.chooser(plan) if choosing else partial(serving.alone, plan)
+    if at is None:
+        return partial(_apart, scenario, catalog, choosing)
+
+    def answer(box: Box) -> Answers:
+        found = at(box.values)
+        return found._replace(columns=_priced(found.columns, plan.question.priced))
+
+    return answer
 
 
-def _apart(scenario: Scenario, catalog: Catalog, box: Box, choosing: list[Axis]) -> Answers:
+def _apart(scenario: Scenario, catalog: Catalog, choosing: list[Axis], box: Box) -> Answers:
     """A plan for every combination of some keys; the others are figured as arrays still."""
     mine = {axis.name: np.ravel(box.values[axis.name]) for axis in choosing}
     rest = {name: v for name, v in box.values.items() if name not in mine}
@@ -146,7 +169,7 @@ def _apart(scenario: Scenario, catalog: Catalog, box: Box, choosing: list[Axis])
         said = {name: float(v[i]) for (name, v), i in zip(mine.items(), at, strict=True)}
         whole = {a.name: a.key.kind.startswith("whole") for a in choosing}
         point = {name: Setting(int(v) if whole[name] else v, "flag:--vary") for name, v in said.items()}
-        found = _serve(scenario.over({**box.corner(), **point}), catalog, Box((), rest))
+        found = _serve(scenario.over({**corner(box.axes), **point}), catalog, ())(Box((), rest))
         reason[where] = np.where(np.asarray(found.reason) > 0, len(reasons), 0)
         if np.any(np.asarray(found.reason) > 0):
             reasons.append(found.reasons[int(np.max(found.reason))])
@@ -157,41 +180,51 @@ def _apart(scenario: Scenario, catalog: Catalog, box: Box, choosing: list[Axis])
     return Answers(columns, reason, tuple(reasons))
 
 
-def _train(scenario: Scenario, catalog: Catalog, box: Box) -> Answers:
+def _train(scenario: Scenario, catalog: Catalog, axes: tuple[Axis, ...]) -> Plan:
     from llmcost.estimate.asking.values import training_numbers
     from llmcost.estimate.training.plan import read_run
 
-    question = Question(scenario.over(box.corner()), catalog, TRAIN)
+    question = Question(scenario.over(corner(axes)), catalog, TRAIN)
     run = read_run(question)
     if isinstance(run, NoFit):
-        return _refused(run.reason)
-    found: dict[str, Any] = dict(run.figures(training_numbers({**sampling.central(question.numbers), **box.values})))
-    if run.predicted is not None:
-        found |= run.predicted.facts()
-    if "tokens" in question.numbers:
-        found["tokens"] = box.values.get("tokens", sampling.central(question.numbers)["tokens"])
-    return Answers(_priced({**found, "gpus": run.gpus}, question.priced))
+        return refused(run.reason)
+
+    def answer(box: Box) -> Answers:
+        numbers = sampling.central(question.numbers)
+        found: dict[str, Any] = dict(run.figures(training_numbers({**numbers, **box.values})))
+        if run.predicted is not None:
+            found |= run.predicted.facts()
+        if "tokens" in numbers:
+            found["tokens"] = box.values.get("tokens", numbers["tokens"])
+        return Answers(_priced({**found, "gpus": run.gpus}, question.priced))
+
+    return answer
 
 
-def _crossover(scenario: Scenario, catalog: Catalog, box: Box) -> Answers:
+def _crossover(scenario: Scenario, catalog: Catalog, axes: tuple[Axis, ...]) -> Plan:
     from llmcost.estimate.crossover.reading import read_both
     from llmcost.estimate.lifetime.figures import figures
 
-    case, _ = read_both(scenario.over(box.corner()), catalog)
-    if case.refused is not None:
-        return _refused(case.reason)
-    case, _ = replicas.sized(case, box.values)  # traffic decides on the size of a replica
-    p = blocks.laid(sampling.central(case.numbers), box.values)
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        return Answers(dict(figures(case, p)))
+    read, _ = read_both(scenario.over(corner(axes)), catalog)
+    if read.refused is not None:
+        return refused(read.reason)
+
+    def answer(box: Box) -> Answers:
+        case, _ = replicas.sized(read, box.values)  # traffic decides on the size of a replica
+        p = blocks.laid(sampling.central(case.numbers), box.values)
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            return Answers(dict(figures(case, p)))
+
+    return answer
 
 
-def _fit(scenario: Scenario, catalog: Catalog, _: Box) -> Answers:
+def _fit(scenario: Scenario, catalog: Catalog, _: tuple[Axis, ...]) -> Plan:
     from llmcost.estimate.fit.answer import fit
 
     answer = fit(scenario, catalog)
-    found = {name: value for name, value in answer.result.items() if name != "verdict"}
-    return Answers(found, OTHER if answer.exit_code else 0, (*REASONS, str(answer.result.get("verdict", ""))))
+    columns = {name: value for name, value in answer.result.items() if name != "verdict"}
+    reasons = (*REASONS, str(answer.result.get("verdict", "")))
+    return lambda _: Answers(columns, OTHER if answer.exit_code else 0, reasons)
 
 
 def _priced(found: dict[str, Any], priced: bool) -> dict[str, Any]:
@@ -201,8 +234,9 @@ def _priced(found: dict[str, Any], priced: bool) -> dict[str, Any]:
     return {k: v for k, v in found.items() if k not in TERMS or not TERMS[k].kind.startswith("usd")}
 
 
-def _refused(reason: str) -> Answers:
-    return Answers({}, OTHER, (*REASONS, reason))
+def refused(reason: str) -> Plan:
+    """The plan of what has no answer."""
+    return lambda _: Answers({}, OTHER, (*REASONS, reason))
 
 
 ENGINES = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -57,18 +57,23 @@ def alone(plan: Hosted, values: Mapping[str, Array]) -> Answers:
     return _limited(plan, {**kept, **_figures(plan, values)})
 
 
-def chosen(plan: Hosted, values: Mapping[str, Array]) -> Answers | None:
+def chooser(plan: Hosted) -> Callable[[Mapping[str, Array]], Answers] | None:
     """Figures at every value, each with the replica that `serve` would choose; None where only its own plan knows."""
-    found = many.replicas(plan, values)
-    if found is None:
+    choose = many.chooser(plan)
+    if choose is None:
         return None
-    mine = found.plan.replica
-    assert isinstance(mine, Together)
-    kept: dict[str, Any] = {"gpus_per_replica": mine.gpus, "batch": mine.batch, "dtype": found.formats}
-    kept |= {name: getattr(mine.layout, name) for name in RANKS}
-    answers = _limited(found.plan, {**kept, **_figures(found.plan, values)})
-    lacking = np.where(found.fits, TARGETS, MEMORY)
-    return Answers(answers.columns, np.where(found.held, answers.reason, lacking), answers.reasons)
+
+    def answer(values: Mapping[str, Array]) -> Answers:
+        found = choose(values)
+        mine = found.plan.replica
+        assert isinstance(mine, Together)
+        kept: dict[str, Any] = {"gpus_per_replica": mine.gpus, "batch": mine.batch, "dtype": found.formats}
+        kept |= {name: getattr(mine.layout, name) for name in RANKS}
+        answers = _limited(found.plan, {**kept, **_figures(found.plan, values)})
+        lacking = np.where(found.fits, TARGETS, MEMORY)
+        return Answers(answers.columns, np.where(found.held, answers.reason, lacking), answers.reasons)
+
+    return answer
 
 
 def _figures(plan: Hosted, values: Mapping[str, Array]) -> dict[str, Any]:
