@@ -131,7 +131,9 @@ def test_ollama_holds_what_it_pulls(cli: Cli, tag: str, gigabytes: float) -> Non
     pulled = answer(cli, *asked)
     assert pulled.json["result"]["weight_bytes"] == pytest.approx(gigabytes * 1e9, rel=0.03)
     assert any("pulls" in warning["message"] for warning in pulled.json["warnings"])
-    published = answer(cli, *asked, "--dtype", "bf16").json["result"]
+    run = answer(cli, *asked, "--dtype", "bf16")
+    assert not any("pulls" in warning["message"] for warning in run.json["warnings"])
+    published = run.json["result"]
     assert published["weight_bytes"] == pytest.approx(2 * published["params_total"], rel=0.01)
     named = answer(cli, "-m", f"{tag}-q8_0", *asked[2:]).json["result"]
     assert named["weight_bytes"] == pytest.approx(8.5 / 8 * named["params_total"], rel=0.02)

@@ -128,6 +128,10 @@ def test_ulysses_swaps_queries_keys_values_and_outputs_forward_and_backward() ->
     # of two ranks each keeps a head of its own: 4,096 tokens, half of them pass
     alone = 2 * 0.5 * 2 * 4096 * 2 * (2 * 1024 + 2 * 256) / LINK
     assert float(work(seq_len=8192.0, sp=2.0).context_parallel) == pytest.approx(alone)
+    # of two tensor-parallel ranks each has half of the queries and one of the heads, which two ranks share; a layer that
+    # is recomputed swaps three times
+    both = 3 * 0.5 * 2 * 4096 * 2 * (2 * 1024 / 2 + 2 * (2 * 256 / 2)) / LINK
+    assert float(work(seq_len=8192.0, sp=2.0, tp=2.0, recompute=2.0).context_parallel) == pytest.approx(both)
 
 
 def test_ulysses_shares_out_activations_logits_and_states() -> None:
