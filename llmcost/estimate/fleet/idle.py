@@ -107,13 +107,18 @@ def _ends(value: Number) -> tuple[float, float, float]:
     return low, value.p50, high
 
 
-def warn(question: Question, share: Num, start: Num) -> None:
-    """Say where more than one request in a hundred waits for a machine to start."""
+def warn(question: Question, share: Num, start: Num, ttft_p95: float | None) -> None:
+    """Say where more than one request in a hundred waits for a machine to start, and what target that misses."""
     if float(share) <= MANY:
         return
+    said = question.scenario.peek("ttft_p95", question.side)
+    missed = ""
+    if said is not None and ttft_p95 is not None and ttft_p95 > float(said.value):
+        missed = f": the p95 of TTFT is {units.format('seconds', ttft_p95)}, and the target of"
+        missed += f" {units.format('seconds', float(said.value))} is missed"
     question.warn(
         "W055",
         f"{units.format('share', float(share))} of requests meet a cold start of up to"
-        f" {units.format('seconds', float(start))}",
+        f" {units.format('seconds', float(start))}{missed}",
         "--min-replicas 1, or a longer --idle-timeout",
     )
