@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cache
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 
@@ -51,10 +52,9 @@ def _fields(struct: type) -> dict[str, Field]:
 
 def decode(struct: type[T], data: dict[str, Any], where: str) -> T:
     """A TOML table as a struct; all findings at once, each with file and key."""
-    try:
+    with suppress(msgspec.ValidationError, LlmcostError):
         return msgspec.convert(_in_units(struct, data), struct)
-    except (msgspec.ValidationError, LlmcostError):
-        pass  # read again, key by key, for every finding
+    # what is wrong in it is read again, key by key, for every finding
     findings: list[LlmcostError] = []
     value = _decode(struct, data, where, findings)
     raise_all(findings)

@@ -71,6 +71,7 @@ class Name(NamedTuple):
     scheme: str  # a row of calibration/checkpoints.toml, or nothing
     unclear: str  # a word of a format that does not say which one
     full: tuple[str, ...]  # with the words that change no shape
+    owner: str  # who publishes it, where a hub's id says so
 
     @property
     def size(self) -> str:
@@ -96,7 +97,7 @@ def read(typed: str) -> Name:
     >>> read("meta-llama/Llama-3.3-70B-Instruct").words
     ('llama', '3.3', '70b')
     >>> read("qwen3:30b-a3b-q4_K_M")
-    Name(words=('qwen', '3', '30b', 'a3b'), scheme='q4_k_m', unclear='', full=('qwen', '3', '30b', 'a3b'))
+    Name(words=('qwen', '3', '30b', 'a3b'), scheme='q4_k_m', unclear='', full=('qwen', '3', '30b', 'a3b'), owner='')
     """
     text = re.sub(r"^(?:https?://)?(?:www\.)?(?:huggingface\.co|hf\.co|ollama\.com)/", "", typed.strip().lower())
     text = text.removeprefix("models--").replace("--", "/").rstrip("/")
@@ -113,7 +114,7 @@ def read(typed: str) -> Name:
     words = [word for part in parts for word in _split(part)]
     while len(words) > 1 and words[0] in BRANDS:
         words = words[1:]
-    return Name(tuple(w for w in words if w not in SAME_SHAPE), scheme, unclear, tuple(words))
+    return Name(tuple(w for w in words if w not in SAME_SHAPE), scheme, unclear, tuple(words), owner)
 
 
 def _scheme(name: str, owner: str) -> tuple[str, str, str]:
@@ -231,16 +232,13 @@ def listed(typed: str, rows: Iterable[Mapping[str, Any]]) -> str:
     >>> [listed(n, rows) for n in ("Ornith-1.5-9B-FP8", "datalab-to/lift", "lift", "ornith-1.5")]
     ['qwen3.5-9b', 'qwen3.5-9b', '', '']
     """
-    words, owner = read(typed).full, _owner(typed)
+    asked = read(typed)
     for row in rows:
         for name in row["names"]:
-            if read(name).full == words and (len(words) > 1 or _owner(name) == owner):
+            other = read(name)
+            if other.full == asked.full and (len(asked.full) > 1 or other.owner == asked.owner):
                 return str(row["preset"])
     return ""
-
-
-def _owner(typed: str) -> str:
-    return typed.strip().lower().rpartition("/")[0].rpartition("/")[2]
 
 
 LATEST = ":latest"  # the tag of a runtime that says nothing of size

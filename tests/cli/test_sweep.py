@@ -19,6 +19,7 @@ import pytest
 
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
+from llmcost.estimate.sweep import answer as answers
 from llmcost.estimate.sweep import grid as grids
 from llmcost.estimate.sweep import places, sweep
 from llmcost.estimate.sweep.work import Made, Work, here
@@ -154,6 +155,19 @@ def test_a_journal_of_another_question_is_not_gone_on_with(tmp_path: Path) -> No
         _asked(path)
     _asked(path, restart=True)
     assert path.exists()
+
+
+def test_rows_of_two_versions_never_stand_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A preset of one's own that changes, or the code, makes it another question."""
+    (tmp_path / "mine" / "models").mkdir(parents=True)
+    preset = tmp_path / "mine" / "models" / "small.toml"
+    preset.write_text('title = "small"\n')
+    before = answers._program(Catalog([tmp_path / "mine"]))
+    assert answers._program(Catalog([tmp_path / "mine"])) == before
+    preset.write_text('title = "Small"\n')
+    changed = answers._program(Catalog([tmp_path / "mine"]))
+    monkeypatch.setattr(answers, "PACKAGE", tmp_path)
+    assert len({before, changed, answers._program(Catalog([tmp_path / "mine"]))}) == 3
 
 
 def test_csv_and_parquet_hold_the_same(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def test_a_named_tuple_has_defaults_methods_and_its_name() -> None:
     assert pickle.loads(pickle.dumps(Pair(1))) == Pair(1)
     assert type(pickle.loads(pickle.dumps(Pair(1)))) is Pair
     with pytest.raises(TypeError):
-        Pair()  # type: ignore[call-arg]
+        Pair(*[])
 
 
 def test_a_typed_dictionary_is_a_dictionary() -> None:

@@ -17,6 +17,7 @@ from llmcost.engine.numeric import spread as sp
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
 from llmcost.estimate.asking.ledger import Number, Origin
 from llmcost.estimate.asking.question import Question, origin_of
+from llmcost.keys import TRAIN
 from llmcost.records import NamedTuple
 
 
@@ -95,7 +96,8 @@ def _as_pulled(question: Question, preset: spec.Model, found: Found) -> tuple[sp
     """A shipped model of 16 bits in the format that its engine pulls, where neither name nor `--dtype` says one."""
     engine, dtype = (question.scenario.peek(key, question.side) for key in ("framework", "dtype"))
     shipped = found.path.suffix == ".toml" and not found.user and not found.scheme
-    if engine is None or dtype is not None or not shipped or preset.native_dtype not in ("bf16", "fp16"):
+    plain = shipped and preset.native_dtype in ("bf16", "fp16")
+    if engine is None or dtype is not None or question.side == TRAIN or not plain:
         return preset, found
     try:
         has = question.catalog.load(spec.Framework, engine.value)[0].serving

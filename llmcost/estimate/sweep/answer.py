@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from llmcost import units
-from llmcost.catalog import Catalog, presets_date
+from llmcost.catalog import KINDS, Catalog, presets_date
 from llmcost.errors import Exit, LlmcostError, raise_all
 from llmcost.estimate.sweep import columns as tables
 from llmcost.estimate.sweep import engines, formats, summary
@@ -21,8 +21,8 @@ from llmcost.keys import KEYS
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, refuse_unread
 from llmcost.terms import TERMS
-from llmcost.version import __version__
 
+PACKAGE = Path(__file__).parents[2]
 FRONT_ROWS = 12
 Told = Callable[[int, int, int], None]  # points done, of how many, and those that were there already
 
@@ -100,18 +100,25 @@ def _fill(journal: Journal, task: Work, maker: Maker, told: Told | None) -> None
 
 
 def _identity(task: Work) -> str:
-    """Of a question: what is said, the presets and the release that answer it; files by their content."""
+    """Of a question: what is said, and the code and presets that answer it; files by their content."""
     said = [
         {name: _content(name, setting.value) for name, setting in sorted(layer.items())}
         for layer in task.scenario.layers
     ]
     grid = [(axis.name, hashlib.sha256(repr(list(axis.values)).encode()).hexdigest()) for axis in task.grid.axes]
-    folders = [str(folder) for folder in task.catalog.user_folders]
-    whole = [
-        __version__, presets_date(task.catalog), folders, task.engine, said, grid, [c.name for c in task.columns],
-        task.ending,
-    ]  # fmt: skip
+    program = _program(task.catalog)
+    whole = [program, task.engine, said, grid, [c.name for c in task.columns], task.ending]
     return hashlib.sha256(repr(whole).encode()).hexdigest()
+
+
+def _program(catalog: Catalog) -> str:
+    """Of the code and every preset, by content: what two versions answer never stands in one file."""
+    code = {str(path.relative_to(PACKAGE)): path for path in PACKAGE.rglob("*.py")}
+    presets = {f"{kind}/{name}": Path(path) for kind in KINDS for name, (path, _) in catalog.names(kind).items()}
+    found = hashlib.sha256()
+    for name, path in sorted((code | presets).items()):
+        found.update(name.encode() + b"\0" + path.read_bytes())
+    return found.hexdigest()
 
 
 def _content(name: str, value: Any) -> Any:

@@ -150,17 +150,7 @@ def cost_against_speed(estimate: Estimate) -> Lines | None:
     marks = [m for r in [_chosen(estimate, rows)] if r is not None for m in [_mark(r, SPEED)]]
     chosen = "; the ring is the one chosen" if marks else ""
     title = f"Cost against speed with full batches: every point that no other beats{chosen}"
-    return Lines(
-        title,
-        series,
-        "tokens/s of one user",
-        f"{units.current().sign}/Mtok of output",
-        "count",
-        "usd",
-        True,
-        True,
-        marks,
-    )
+    return _of_output(title, series, "tokens/s of one user", marks)
 
 
 def cost_over_batch(estimate: Estimate) -> Lines | None:
@@ -178,17 +168,12 @@ def cost_over_batch(estimate: Estimate) -> Lines | None:
     title = "Cost of output over requests in flight, a line a layout" + (
         "; the ring is the one chosen" if marks else ""
     )
-    return Lines(
-        title,
-        series,
-        "requests in flight on a replica",
-        f"{units.current().sign}/Mtok of output",
-        "count",
-        "usd",
-        True,
-        True,
-        marks,
-    )
+    return _of_output(title, series, "requests in flight on a replica", marks)
+
+
+def _of_output(title: str, series: list[Series], along: str, marks: list[Mark]) -> Lines:
+    """What a token of output costs along something, both by ratio."""
+    return Lines(title, series, along, f"{units.current().sign}/Mtok of output", "count", "usd", True, True, marks)
 
 
 def _chosen(estimate: Estimate, rows: Sequence[Row]) -> Row | None:
