@@ -383,6 +383,8 @@ def test_every_listed_checkpoint_is_of_a_preset_that_there_is() -> None:
     assert {row["preset"] for row in rows} <= set(CATALOG.names("models"))
     names = [name for row in rows for name in row["names"]]
     assert len(names) == len(set(names)) > 300
+    known = models.index(CATALOG._named("models"))
+    assert not [name for name in names if models.resolve(name, known)]  # what a name says itself needs no list
     with pytest.raises(LlmcostError, match="unknown model"):
         CATALOG.find("models", "lift")  # one word without its owner says too little
 

@@ -115,6 +115,9 @@ def test_context_parallel_rings_pass_keys_and_values_three_times() -> None:
     """
     passed = 3 * 0.75 * 2 * (2 * 256 * 2) * 8192 / LINK
     assert float(work(seq_len=8192.0, cp=4.0).context_parallel) == pytest.approx(passed)
+    # beside Ulysses on two ranks each ring passes half of the heads; a rank of eight swaps 1,024 tokens, half of them
+    swapped = 2 * 0.5 * 2 * 1024 * 2 * (2 * 1024 + 2 * 256) / LINK
+    assert float(work(seq_len=8192.0, cp=4.0, sp=2.0).context_parallel) == pytest.approx(passed / 2 + swapped)
 
 
 def test_ulysses_swaps_queries_keys_values_and_outputs_forward_and_backward() -> None:

@@ -17,7 +17,6 @@ from llmcost.engine.numeric import spread as sp
 from llmcost.errors import LlmcostError, did_you_mean, raise_all
 from llmcost.estimate.asking.ledger import Number, Origin
 from llmcost.estimate.asking.question import Question, origin_of
-from llmcost.keys import TRAIN
 from llmcost.records import NamedTuple
 
 
@@ -97,7 +96,7 @@ def _as_pulled(question: Question, preset: spec.Model, found: Found) -> tuple[sp
     engine, dtype = (question.scenario.peek(key, question.side) for key in ("framework", "dtype"))
     shipped = found.path.suffix == ".toml" and not found.user and not found.scheme
     plain = shipped and preset.native_dtype in ("bf16", "fp16")
-    if engine is None or dtype is not None or question.side == TRAIN or not plain:
+    if engine is None or dtype is not None or not plain:
         return preset, found
     try:
         has = question.catalog.load(spec.Framework, engine.value)[0].serving
