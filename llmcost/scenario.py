@@ -234,6 +234,14 @@ def _several(key: Key, raw: object) -> str:
     return one_each(key.name, parts)
 
 
+def whole_value(name: str, part: object, error: LlmcostError) -> LlmcostError:
+    """The finding for a value that is a part of one with a comma in it: that one goes in quotes."""
+    whole = [choice for choice in all_keys()[name].choices if "," in choice and str(part) in choice.split(",")]
+    if not whole:
+        return error
+    return LlmcostError(error.message, f"a value with a comma goes in quotes: --vary '{name}=\"{whole[0]}\",...'")
+
+
 def _sources(values: Mapping[str, object], where: str, findings: list[LlmcostError]) -> list[spec.Source]:
     try:
         return msgspec.convert(values.get("sources", []), list[spec.Source])

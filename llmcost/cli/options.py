@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from copy import copy
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import typer
 
+from llmcost.errors import LlmcostError
 from llmcost.render import formats
+
+if TYPE_CHECKING:
+    from llmcost.units import Currency
+
+Value = TypeVar("Value")
 
 PANEL, QUESTION = "Output", "Solve for"  # panels of the help
 
@@ -40,6 +47,9 @@ FORMAT = printed(formats("presets"))
 JSON = option(False, "--json", help="Short for --format json.")
 OUTPUT = option(None, "--output", "-o", metavar="FILE", help="Write to a file.")
 NO_COLOR = option(False, "--no-color", help="No colour (NO_COLOR works too).")
+CURRENCY = option(
+    None, "--currency", metavar="CODE=RATE", help="Show amounts in another currency, at the dollars for one unit of it."
+)
 PLOT = option(
     None, "--plot", metavar="FILE", help="Draw it into FILE.svg, .png or .pdf (needs matplotlib).",
     rich_help_panel=PANEL,
@@ -47,6 +57,29 @@ PLOT = option(
 PLOT_KIND = option(
     None, "--plot-kind", metavar="NAME", help="Which chart: a wrong name lists them.", rich_help_panel=PANEL
 )
+
+
+def parsed(option: str, parse: Callable[[str], Value], text: str) -> Value:
+    """The value of an option, or its error with the option in front.
+
+    Raises
+    ------
+    LlmcostError
+        No such value.
+    """
+    from llmcost import units
+
+    try:
+        return parse(text)
+    except LlmcostError as error:
+        raise units.at(option, error) from None
+
+
+def currency(text: str | None) -> Currency:
+    """The currency that `--currency` says amounts are read and shown in; dollars where it says none."""
+    from llmcost import units
+
+    return units.DOLLARS if text is None else parsed("--currency", units.parse_currency, text)
 
 
 def of_answers(known: tuple[str, ...]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ NOTES = {
     "tokens": "training tokens",
     "price": "what the instance rents for, an accelerator",
     "provider": "who rents it",
+    "currency": "dollars for one unit of it; amounts with its sign are in it, others in dollars",
 }
 MORE = (
     ("price", "2.50/h", "what an accelerator-hour costs you", (SERVE, TRAIN, CROSSOVER)),
@@ -140,7 +141,7 @@ def answered(goal: str, said: Mapping[str, str], catalog: Catalog) -> tuple[Esti
         No answer: it does not fit, or the traffic needs more than there is.
     """
     times, chip = instances.counted(catalog, said["hardware"]) or (0, said["hardware"])
-    values = {**said, "hardware": chip, **_accelerator(chip, catalog)}
+    values = {**said, "hardware": chip, **_accelerator(chip, catalog), **_currency()}
     if goal in (TRAIN, CROSSOVER):
         values |= {"gpus" if goal == TRAIN else "train_gpus": str(times) if times else _gpus(values, catalog)}
     values |= {key: value for key, value, _ in GOALS[goal].beside}
@@ -148,6 +149,12 @@ def answered(goal: str, said: Mapping[str, str], catalog: Catalog) -> tuple[Esti
     if answer.exit_code:
         raise LlmcostError(answer.headline.rstrip("."), "llmcost init with a smaller --model, or more --hardware")
     return answer, values
+
+
+def _currency() -> dict[str, str]:
+    """The currency that amounts are shown in, where it is not dollars."""
+    shown = units.current()
+    return {} if shown == units.DOLLARS else {"currency": shown.said}
 
 
 def _accelerator(name: str, catalog: Catalog) -> dict[str, str]:
@@ -169,7 +176,13 @@ def limit(goal: str, answer: Estimate) -> str:
         raise LlmcostError(f"nothing to put a limit on: {answer.headline.rstrip('.')}", "llmcost init --limit VALUE")
     if goal == CROSSOVER:
         return f"{math.floor(found * SOONEST):d}"
-    return units.format("usd", _rounded_up(found * ROOM)).removeprefix("$")
+    return _amount(found * ROOM)
+
+
+def _amount(usd: float) -> str:
+    """An amount rounded up in the currency that it is shown in, as it is typed."""
+    unit = units.current().usd
+    return units.format("usd", _rounded_up(usd / unit) * unit).removeprefix("$")
 
 
 def _rounded_up(value: float) -> float:
@@ -214,7 +227,7 @@ def _limit_value(goal: Goal, said: str) -> float:
 def _limit_text(goal: Goal, value: float) -> str:
     if goal.kind == "whole":
         return f"{value:.0f}"
-    return '"' + units.format("usd", _rounded_up(value)).removeprefix("$") + '"'
+    return f'"{_amount(value)}"'
 
 
 def _gpus(said: Mapping[str, str], catalog: Catalog) -> str:
@@ -278,6 +291,7 @@ def _budget_text(goal: str, name: str, line: str, catalog: Catalog) -> str:
         f"#:schema ./{FOLDER}/budget.json",
         "# What this may cost. `llmcost check` reads this file: exit code 0 when the budget holds, 1 when it does not.",
         f"as_of = {day}  # prices up to this day, so that a build does not turn red by itself",
+        *(tomli_w.dumps({key: said}).strip() for key, said in _currency().items()),
         "",
         "[[budget]]",
         f'name = "{SIDES[goal]}"',

@@ -86,11 +86,10 @@ def cell(key: str, row: Mapping[str, Any]) -> str:
         return ""
     if _ranged(key, row) and row[_twin(key)] is not None:
         return between(bare(term_of(key), value), bare(term_of(key), row[_twin(key)]))
-    if key in ENDS and "unit" in row:
+    if key in (*ENDS, *VALUES) and row.get("unit") is not None:
         return in_unit(str(row["unit"]), value)
     if key in VALUES and isinstance(row.get("key"), str):
-        given = row.get("unit")
-        return figure(term_of(row["key"].rpartition(": ")[2]), value) if given is None else in_unit(given, value)
+        return figure(term_of(row["key"].rpartition(": ")[2]), value)
     return bare(term_of(key), value)
 
 

@@ -22,6 +22,7 @@ from llmcost.records import NamedTuple
 from llmcost.render import Options
 from llmcost.render import text as words
 from llmcost.render.columns import BILL, bill, cell, columns
+from llmcost.render.figures import main_block
 from llmcost.render.page import live, pictures
 from llmcost.result import Estimate, Warning
 from llmcost.version import __version__
@@ -117,7 +118,7 @@ def _hash(text: str) -> str:
 
 
 def _figures(estimate: Estimate) -> Grid | None:
-    found = words.figures(estimate, False)
+    found = main_block(estimate, False)
     if not found:
         return None
     ranged = any(f.interval for f in found)

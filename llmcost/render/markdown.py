@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from llmcost.render import Options
 from llmcost.render import text as words
 from llmcost.render.columns import BILL, bill, cell, columns
+from llmcost.render.figures import main_block
 from llmcost.render.marks import escape, folded, source, table
 from llmcost.result import Estimate
 from llmcost.version import __version__
@@ -24,7 +25,7 @@ def render(estimate: Estimate, options: Options) -> str:
 
         return report.render(estimate, options)
     parts = [f"**{escape(estimate.headline)}**", *map(escape, words.remarks(estimate)), *_caveats(estimate)]
-    figures = words.figures(estimate, options.explain)
+    figures = main_block(estimate, options.explain)
     if figures:
         ranged = any(f.interval for f in figures)
         head = ["", "", "90 % range"] if ranged else ["", ""]

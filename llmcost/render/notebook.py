@@ -6,6 +6,7 @@ from markupsafe import Markup
 
 from llmcost import units
 from llmcost.render import text as words
+from llmcost.render.figures import main_block
 from llmcost.result import Estimate
 
 MOST_ROWS = 50  # of an answer that is a table
@@ -20,7 +21,7 @@ def table(estimate: Estimate) -> str:
 def _table(estimate: Estimate) -> str:
     parts = [Markup("<p><strong>{}</strong></p>").format(words.clean(estimate.headline))]
     parts += [Markup("<p>{}</p>").format(line) for line in words.remarks(estimate)]
-    figures = words.figures(estimate)
+    figures = main_block(estimate)
     ranged = any(figure.interval for figure in figures)
     if figures:
         heads = ["", "", "90 % range"] if ranged else []

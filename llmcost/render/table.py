@@ -18,6 +18,7 @@ from rich.text import Text
 from llmcost.render import Options
 from llmcost.render import text as words
 from llmcost.render.columns import BILL, bill, cell, columns, thinned
+from llmcost.render.figures import main_block
 from llmcost.render.terminal.grid import GAP, INDENT, NARROWEST_TITLE, Head, Page, grid
 from llmcost.result import Estimate
 
@@ -80,7 +81,7 @@ def _finished(text: str, options: Options) -> str:
 
 
 def _figures(page: Page, estimate: Estimate) -> None:
-    found = words.figures(estimate, page.options.explain)
+    found = main_block(estimate, page.options.explain)
     if not found:
         return
     ranged = any(f.interval for f in found)

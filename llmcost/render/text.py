@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from llmcost import units
 from llmcost.keys import KEYS, SIDES
-from llmcost.records import NamedTuple
 from llmcost.result import Estimate, Input, Range, Scalar
-from llmcost.terms import TERMS, Term, short
+from llmcost.terms import TERMS, Term
 
 # Printable by Unicode's classes, yet nothing to see: joiners, fillers, variation selectors.
 _INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {chr(c) for c in range(0xFE00, 0xFE10)}
@@ -26,8 +25,6 @@ _WORDED = ("count", "whole", "ratio")  # kinds whose text has no unit of its own
 
 # Sentences of a crossover, under its headline.
 REMARKS = ("reason", "most_sensitive")
-# Of two crossings in dollars one is the answer, by what training holds.
-ANSWERED = {"run": "run_crossover_days", "program": "program_crossover_days"}
 # What `--solve` found.
 SOLVED = ("solved_requests_per_day", "solved_usd_per_hour", "solved_usd_per_request", "solved_params")
 # What `--quiet` prints: the first of them that the answer has.
@@ -56,16 +53,6 @@ UNLABELLED = (
     "p5_at_price",
     "p95_at_price",
 )  # columns whose unit depends on the question: JSON and CSV only
-NOT_RENTED = ("owned", "electricity")  # commitments under which nothing is rented
-RANKS = ("tp", "pp", "vpp", "dp", "cp", "sp", "ep")
-
-
-class Figure(NamedTuple):
-    """A line of the answer's main block."""
-
-    label: str
-    value: str
-    interval: str
 
 
 def clean(text: object) -> str:
@@ -264,42 +251,6 @@ def input_name(name: str) -> str:
     return clean(name).removesuffix("_seconds").replace("_", " ")
 
 
-def figures(estimate: Estimate, everything: bool = False) -> list[Figure]:
-    """The main block: what is known of the figures that make the answer; with `everything`, all that JSON has."""
-    above = REMARKS if estimate.command == "crossover" else ("bias_means",)  # said under the headline
-    result = {k: v for k, v in estimate.result.items() if k not in above}
-    known = tuple(result) if estimate.command == "validate" else short(estimate.command)
-    keys = [k for k in known if k in result]
-    if everything:
-        keys += [k for k in result if k not in keys]
-    else:
-        told = str(result.get("reason") or "").lower() in estimate.headline.lower()
-        same = ANSWERED.get(str(result.get("scope")))
-        late = ANSWERED.values() if result.get("crossover_days") and result.get("training_usd_program") else ()
-        keys = [k for k in keys if result[k] is not None or k in late]
-        keys = [k for k in keys if not (k == "reason" and told) and k != same]
-    found = [_line(estimate, key) for key in keys]
-    found[1:1] = _price_row(estimate, keys)
-    ranks = [f"{k} {amount('whole', result[k])}" for k in RANKS if result.get(k) not in (None, 1)]
-    if ranks and not everything and "layout" not in result and estimate.command in ("train", "serve", "fit"):
-        found.append(Figure("layout", ", ".join(ranks), ""))
-    return found
-
-
-def _price_row(estimate: Estimate, keys: Sequence[str]) -> list[Figure]:
-    """What the prices are that nobody stated, and the range of the first figure that they widen, with them."""
-    widened = next((key for key in keys if key in estimate.ranges_at_price), None)
-    if widened is None:
-        return []
-    named = [name for name in estimate.inputs if name in PRICED and estimate.inputs[name].p5 is not None]
-    shown = input_text(estimate.inputs[named[0]]) if named else "of the market"
-    term = term_of(widened)
-    return [Figure("price", shown, f"{term.label} {interval(term, estimate.ranges[widened])}")]
-
-
-PRICED = ("price", "train_price", "serve_price", "reserved_price", "purchase_price")  # the first that moves is shown
-
-
 def remarks(estimate: Estimate) -> list[str]:
     """Sentences under the headline: what a bias means; of a crossover why, and what would change it."""
     bias = clean(estimate.result.get("bias_means") or "")
@@ -311,26 +262,6 @@ def remarks(estimate: Estimate) -> list[str]:
     told = reason.lower() in estimate.headline.lower()
     lines = [] if told else [f"{reason[:1].upper()}{reason[1:]}."]
     return [*lines, f"Most sensitive to: {moves}."] if moves else lines
-
-
-def _line(estimate: Estimate, key: str) -> Figure:
-    term = term_of(key)
-    label = term.label
-    if key == "total_usd" and estimate.result.get("cost_definition"):
-        label += f" ({_definition(estimate)})"
-    value = estimate.result[key]
-    if value is None and key in ANSWERED.values():
-        horizon = units.format("seconds", units.DAY * float(estimate.result["horizon_days"] or 0.0))
-        return Figure(label, f"beyond {horizon}", interval(term, estimate.engineering.get(key)))
-    return Figure(label, figure(term, value), interval(term, estimate.engineering.get(key)))
-
-
-def _definition(estimate: Estimate) -> str:
-    """What a cost is; a rental of machines that are not rented is named by what was chosen."""
-    chosen = estimate.inputs.get("commitment")
-    if estimate.result["cost_definition"] == "rental" and chosen is not None and chosen.value in NOT_RENTED:
-        return clean(chosen.value)
-    return clean(estimate.result["cost_definition"])
 
 
 def plain_number(value: Scalar) -> str:

@@ -14,6 +14,7 @@ from llmcost.units.formatting import (
     worded_money,
 )
 from llmcost.units.kinds import DAY, HOUR, KINDS, MONTH, YEAR, Kind
+from llmcost.units.listing import split_values
 from llmcost.units.parsing import at, base_value, parse, parse_date
 from llmcost.units.payments import parse_payments
 from llmcost.units.ranges import Between, Quantity, Triangle, parse_quantity
@@ -47,5 +48,6 @@ __all__ = [
     "parse_quantity",
     "shown",
     "shown_unit",
+    "split_values",
     "worded_money",
 ]

@@ -27,6 +27,15 @@ class Currency(Struct, frozen=True):
         return SIGNS.get(self.code, f"{self.code} ")
 
     @property
+    def said(self) -> str:
+        """How it is said: `EUR=1.08@2026-11-28`.
+
+        >>> Currency("EUR", 1.08, dt.date(2026, 11, 28)).said
+        'EUR=1.08@2026-11-28'
+        """
+        return f"{self.code}={self.usd:.10g}" + ("" if self.date is None else f"@{self.date.isoformat()}")
+
+    @property
     def told(self) -> str:
         """What an answer says of its amounts; nothing where they are dollars.
 

@@ -106,6 +106,26 @@ def test_wrong_tables_are_named(cli: Cli, tmp_path: Path, text: str, says: str) 
     assert "a.toml" in run.err
 
 
+def test_a_value_with_a_comma_goes_in_quotes(cli: Cli, tmp_path: Path) -> None:
+    lora = ("-m", "llama-3.1-8b", "-H", "h100-sxm", "--gpus", "1", "--method", "lora", "--tokens", "1M")
+    run = cli("compare", *lora, "--vary", 'adapted="q,v",all-linear', "--samples", "50", "--json")
+    assert {row["name"] for row in run.json["alternatives"]} == {"adapted q,v", "adapted all-linear"}
+    file = tmp_path / "points.csv"
+    swept = cli("sweep", *lora, "--vary", "adapted='q,v',all-linear", "-o", str(file))
+    assert (swept.code, len(file.read_text("utf-8").splitlines())) == (0, 3)
+    for command in (("compare",), ("sweep", "-o", str(file))):
+        torn = cli(*command, *lora, "--vary", "adapted=q,v")
+        assert (torn.code, """quotes: --vary 'adapted="q,v",...'""" in torn.err) == (2, True)
+
+
+def test_an_engine_in_the_place_of_a_trainer_is_named_for_its_side(cli: Cli) -> None:
+    asked = ("-m", "llama-3.1-8b", "-H", "h100-sxm", "--gpus", "8", "--framework", "ollama", "--tokens", "1B")
+    both = cli("crossover", *asked, "--isl", "1000", "--osl", "300", "--requests", "100/day")
+    assert (both.code, "--serve-framework ollama" in both.err) == (2, True)
+    alone = cli("train", *asked)
+    assert (alone.code, "--serve-framework" in alone.err) == (2, False)
+
+
 def test_a_given_training_cost_beside_traffic_over_time(cli: Cli) -> None:
     said = ("--train-cost", "1M", "--requests", "1M/day", "--growth", "5%/mo", "--isl", "1000", "--osl", "200")
     vary = ("--vary", "model=llama-3.1-8b,llama-3.2-3b")

@@ -125,6 +125,23 @@ def test_what_is_no_currency(cli: Cli, args: tuple[str, ...], message: str) -> N
     assert message in run.err
 
 
+def test_presets_and_first_files_are_in_it_too(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = ("presets", "list", "apis", "openai")
+    held(cli(*listed).out, cli(*listed, *SAID).out)
+    # by hand: 23,238 and 11,700,000 dollars over 1.25; notes quote their sources as they are
+    assert re.search(r"purchase_usd +€18\.6k", cli("presets", "show", "h100-sxm", *SAID).out)
+    assert re.search(r"facility_usd_per_mw +€9\.36M/MW +€7\.44M/MW", cli("presets", "show", "ownership", *SAID).out)
+    monkeypatch.chdir(tmp_path)
+    made = cli("init", "--yes", *SAID)
+    assert (made.code, "$" in made.out) == (0, False)
+    budget = (tmp_path / "llmcost.toml").read_text("utf-8")
+    assert re.search(r'currency = "EUR=1.25@2026-11-28"\n(?s:.*)max_usd_per_month = "€[\d.]+k"', budget)
+    checked = cli("check")
+    assert (checked.code, "$" in checked.out) == (0, False)
+    said = cli("init", "more", "--yes", "--limit", "€9k", *SAID)
+    assert 'max_usd_per_month = "€9k"' in (tmp_path / "more" / "llmcost.toml").read_text("utf-8"), said.err
+
+
 def test_bills_in_the_currency_of_the_answer_need_no_other_rate(tmp_path: Path) -> None:
     path = tmp_path / "focus.csv"
     path.write_text(FOCUS)

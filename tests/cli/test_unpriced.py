@@ -31,7 +31,8 @@ def test_everything_but_dollars_is_answered(cli: Cli, args: list[str]) -> None:
     assert found["breakdown"] == []
     (caveat,) = [w for w in found["warnings"] if w["code"] == "W025"]
     assert "--price" in caveat["hint"]
-    assert "$" not in found["headline"]
+    assert found["headline"].count("of electricity") == 1, "what it draws needs no rent"
+    assert found["headline"].endswith("no price is known for it, so other dollars are not given.")
 
 
 def test_a_row_without_a_price_stays_without_a_rank(cli: Cli) -> None:
@@ -41,6 +42,66 @@ def test_a_row_without_a_price_stays_without_a_rank(cli: Cli) -> None:
     assert rows["gaudi3"]["ratio"] is None
     assert "no price is known" in rows["gaudi3"]["reason"]
     assert rows["h100-sxm"]["ratio"] == 1.0
+
+
+def test_a_term_that_a_provider_does_not_quote_is_a_row_that_says_so(cli: Cli) -> None:
+    asked = ("compare", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "1000", "--osl", "300", "--requests", "9k/day")
+    for more in ((), ("--train-cost", "5M", "--growth", "5%/mo")):
+        run = cli(
+            *asked, *more, "--against", "rent:lambda:spot", "--against", "rent:lambda", "--samples", "50", "--json"
+        )
+        assert run.code == 0, run.err
+        rows = {row["name"]: row for row in run.json["alternatives"]}
+        assert rows["rent:lambda"]["ratio"] == pytest.approx(1.0, abs=0.2)
+        assert rows["rent:lambda:spot"]["ratio"] is None
+        assert (
+            "provider lambda quotes no h100-sxm spot: it has h100-sxm on-demand" in rows["rent:lambda:spot"]["reason"]
+        )
+
+
+def test_a_crossover_without_a_price_is_one_of_electricity(cli: Cli) -> None:
+    asked = (
+        "crossover",
+        "-m",
+        "llama-3.1-8b",
+        "-H",
+        "m4-max",
+        "--method",
+        "lora",
+        "--tokens",
+        "1M",
+        "--seq-len",
+        "1024",
+    )
+    run = cli(*asked, "--isl", "1000", "--osl", "300", "--requests", "100/day", "--samples", "50", "--json")
+    found = run.json["result"]
+    assert (run.code, found["basis"], found["training_usd"]) == (0, "kwh", None)
+    by_hand = found["training_kwh"] / (found["kwh_per_request"] * 100)  # days until serving has drawn as much
+    assert found["crossover_days"] == pytest.approx(by_hand)
+
+
+def test_a_card_at_home_is_on_household_electricity_until_rent_is_said(cli: Cli) -> None:
+    asked = (
+        "serve",
+        "-m",
+        "llama-3.1-8b",
+        "-H",
+        "rtx4090",
+        "--isl",
+        "1000",
+        "--osl",
+        "300",
+        "--samples",
+        "50",
+        "--json",
+    )
+    home, there = (cli(*asked, *more).json for more in ((), ("--commitment", "electricity")))
+    assert home["result"]["wh_per_request"] == there["result"]["wh_per_request"]
+    # Wh of 1,300 tokens at $0.17 a kWh: dollars of a million tokens
+    by_hand = home["result"]["wh_per_request"] / 1300 * 1e6 / 1000 * 0.17
+    assert home["result"]["electricity_usd_per_mtok"] == pytest.approx(by_hand)
+    for rented in (("--price", "0.4/h"), ("--provider", "runpod"), ("--gpus", "2")):
+        assert cli(*asked, *rented).json["inputs"]["pue"]["value"] > 1
 
 
 def test_a_desktop_without_a_price_has_no_rank(cli: Cli) -> None:

@@ -147,7 +147,6 @@ HINTS = [
         ("--method", "rl", "--rollout-tokens", "1B"),
         "--method and --rollout-tokens decide the answer: leave --tokens out",
     ),
-    (("--provider", "aws", "--commitment", "3-year"), "gcp has it, or give --price 2.50/h"),
 ]
 
 
@@ -156,6 +155,12 @@ def test_what_a_newcomer_types_has_a_hint_of_its_own(cli: Cli, args: tuple[str, 
     run = cli(*_said(*TRAIN, *args))
     assert run.code == 2, run
     assert f"hint: {hint}" in run.err
+
+
+def test_a_term_that_is_not_quoted_is_answered_without_dollars(cli: Cli) -> None:
+    run = cli(*_said(*TRAIN, "--provider", "aws", "--commitment", "3-year"))
+    assert run.code == 0, run
+    assert "(gcp has it, or give --price 2.50/h)" in run.err
 
 
 FILES = {

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from llmcost.cli import complete
 from llmcost.cli.help import examples
-from llmcost.cli.options import FOLDER, JSON, NO_COLOR, OUTPUT, PLOT, PLOT_KIND, argument, option, printed
+from llmcost.cli.options import (
+    CURRENCY,
+    FOLDER,
+    JSON,
+    NO_COLOR,
+    OUTPUT,
+    PLOT,
+    PLOT_KIND,
+    argument,
+    option,
+    parsed,
+    printed,
+)
+from llmcost.cli.options import currency as stated_currency
 from llmcost.errors import Exit, LlmcostError, shown
 from llmcost.render import formats
 
@@ -26,7 +38,6 @@ llmcost check --as-of 2026-11-23 --format junit -o llmcost.xml
 
 Exit codes: 0 every limit holds (a warning does not count), 1 a limit does not hold, 2 the question is wrong.
 """
-Value = TypeVar("Value")
 FORMATS = formats("check")
 SUMMARY_FILE = "GITHUB_STEP_SUMMARY"
 
@@ -40,9 +51,6 @@ FILES = argument(
 BASELINE = option(None, "--baseline", metavar="FILE", help="Answers of an earlier check, for max_increase and changes.")
 UPDATE = option(False, "--update-baseline", help="Write the answers of this check to the baseline.")
 AS_OF = option(None, "--as-of", metavar="DATE", help="Use prices dated up to this day, and take it for today.")
-CURRENCY = option(
-    None, "--currency", metavar="CODE=RATE", help="Show amounts in another currency, at the dollars for one unit of it."
-)
 EXIT_ZERO = option(False, "--exit-zero", help="Exit with 0 where a limit does not hold.")
 STEP_SUMMARY = option(False, "--step-summary", help=f"Append the Markdown report to ${SUMMARY_FILE}.")
 FORMAT = printed(FORMATS)
@@ -78,11 +86,11 @@ def run(
     from llmcost.estimate.check import Asked, check
     from llmcost.estimate.check import files as budgets
 
-    shown_in = units.DOLLARS if currency is None else _said("--currency", units.parse_currency, currency)
+    shown_in = stated_currency(currency)
     drawn = {"plot": plot, "plot_kind": plot_kind}
     shown = out.options(format_, json_, output, False, quiet=quiet, no_color=no_color, formats=FORMATS, **drawn)
     summary = _summary_file() if step_summary else None
-    day = None if as_of is None else _said("--as-of", units.parse_date, as_of)
+    day = None if as_of is None else parsed("--as-of", units.parse_date, as_of)
     catalog = out.catalog(presets_dir)
     with units.amounts_in(shown_in):
         read = budgets.read(files or [budgets.DEFAULT], catalog, out.stdin)
@@ -103,16 +111,6 @@ def _today() -> Any:
     import datetime as dt
 
     return dt.date.today()
-
-
-def _said(option: str, parse: Callable[[str], Value], text: str) -> Value:
-    """The value of an option, or its error with the option in front."""
-    from llmcost import units
-
-    try:
-        return parse(text)
-    except LlmcostError as error:
-        raise units.at(option, error) from None
 
 
 def _summary_file() -> str:

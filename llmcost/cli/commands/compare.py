@@ -39,7 +39,11 @@ def _option(panel: str, default: Any, *names: str, **more: Any) -> Any:
 
 OPTIONS: dict[str, Any] = {
     "vary": _option(
-        ALTERNATIVES, [], "--vary", metavar="KEY=A,B,C", help="One alternative per value; several make a grid."
+        ALTERNATIVES,
+        [],
+        "--vary",
+        metavar="KEY=A,B,C",
+        help="One alternative per value; several make a grid. A value with a comma goes in quotes.",
     ),
     "against": _option(
         ALTERNATIVES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,8 @@ import typer
 
 from llmcost.cli import complete, messages
 from llmcost.cli.help import examples
-from llmcost.cli.options import FOLDER, argument, option
+from llmcost.cli.options import CURRENCY, FOLDER, argument, option
+from llmcost.cli.options import currency as stated_currency
 from llmcost.errors import LlmcostError, did_you_mean, shown
 
 if TYPE_CHECKING:
@@ -59,21 +60,32 @@ def run(
     requests: str | None = REQUESTS,
     tokens: str | None = TOKENS,
     limit: str | None = LIMIT,
+    currency: str | None = CURRENCY,
     yes: bool = YES,
     force: bool = FORCE,
     presets_dir: str | None = FOLDER,
 ) -> int:
     """Write the first files."""
+    from llmcost import units
+
+    options = {"model": model, "hardware": hardware, "requests": requests, "tokens": tokens}
+    with units.amounts_in(stated_currency(currency)):
+        return _made(Path(folder), goal, options, limit, _Asker(yes), force, presets_dir)
+
+
+def _made(
+    place: Path, goal: str | None, options: Mapping[str, str | None], limit: str | None, asked: _Asker, force: bool,
+    presets_dir: str | None,
+) -> int:  # fmt: skip
+    """Ask what was not said, and write."""
     from llmcost.cli.output import catalog
     from llmcost.estimate import start
 
-    presets, place = catalog(presets_dir), Path(folder)
-    asked = _Asker(yes)
+    presets = catalog(presets_dir)
     what = asked.choice("What do you want to know?", {name: g.words for name, g in start.GOALS.items()}, goal)
     if not force:
         _refuse_taken(place, [f"{what}.toml", start.BUDGET])
     wanted = start.GOALS[what].asks
-    options = {"model": model, "hardware": hardware, "requests": requests, "tokens": tokens}
     for key in [key for key, value in options.items() if value is not None and key not in [a.key for a in wanted]]:
         raise LlmcostError(f"--{key} is no part of a question about {what}", "leave it out, or --goal crossover")
     said = {ask.key: asked.value(ask, options[ask.key], presets) for ask in wanted}

@@ -8,7 +8,8 @@ from typing import Any
 import typer
 
 from llmcost.cli import complete
-from llmcost.cli.options import FOLDER, FORMAT, JSON, NO_COLOR, OUTPUT, argument, deliver, option
+from llmcost.cli.options import CURRENCY, FOLDER, FORMAT, JSON, NO_COLOR, OUTPUT, argument, deliver, option
+from llmcost.cli.options import currency as stated_currency
 
 SUMMARY = "What is known, from where, and how old it is."
 KIND = argument(
@@ -53,6 +54,7 @@ def list_(
         None, metavar="[PROVIDER]", help="Of apis: whose models to list with their prices."
     ),
     family: str | None = option(None, "--family", metavar="WORD", help="Models of a family: qwen, llama, gemma."),
+    currency: str | None = CURRENCY,
     presets_dir: str | None = FOLDER,
     format_: str = FORMAT,
     json_: bool = JSON,
@@ -63,7 +65,8 @@ def list_(
     from llmcost.cli.output import catalog
     from llmcost.estimate import presets
 
-    return deliver(presets.listing(catalog(presets_dir), kind, family, provider), format_, json_, output, no_color)
+    found = presets.listing(catalog(presets_dir), kind, family, provider)
+    return deliver(found.shown_in(stated_currency(currency), "flag"), format_, json_, output, no_color)
 
 
 def search(
@@ -84,6 +87,7 @@ def search(
 def show(
     name: str = NAME,
     kind: str | None = option(None, "--kind", metavar="KIND", help="Which kind, when a name is of several."),
+    currency: str | None = CURRENCY,
     presets_dir: str | None = FOLDER,
     format_: str = FORMAT,
     json_: bool = JSON,
@@ -94,7 +98,8 @@ def show(
     from llmcost.cli.output import catalog
     from llmcost.estimate import presets
 
-    return deliver(presets.show(catalog(presets_dir), name, kind), format_, json_, output, no_color)
+    found = presets.show(catalog(presets_dir), name, kind)
+    return deliver(found.shown_in(stated_currency(currency), "flag"), format_, json_, output, no_color)
 
 
 def check(

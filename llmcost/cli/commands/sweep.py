@@ -36,7 +36,8 @@ OPTIONS: dict[str, Any] = {
         [],
         "--vary",
         metavar="KEY=VALUES",
-        help="a..b:N for N values evenly apart, a..b:N:log by equal ratios, or A,B,C; several make a grid.",
+        help="a..b:N for N values evenly apart, a..b:N:log by equal ratios, or A,B,C; several make a grid."
+        " A value with a comma goes in quotes.",
     ),
     "output": _option(None, "--output", "-o", metavar="FILE", help="The file of all points: .parquet or .csv."),
     "engine": _option(

@@ -14,6 +14,7 @@ from llmcost.result import Input, Step, Warning
 
 Number = float | Spread
 UNPRICED = "W025"  # the caveat of a rate that nobody quotes
+NO_DOLLARS = ": dollars are not given"  # how its message ends
 
 
 class Origin(NamedTuple):
@@ -52,7 +53,13 @@ class Ledger:
     @property
     def priced(self) -> bool:
         """Whether a rate was found or given; without one dollars are not known."""
-        return all(caveat.code != UNPRICED for caveat in self._warnings)
+        return not self.unpriced
+
+    @property
+    def unpriced(self) -> str:
+        """Why no rate is known; empty where one is."""
+        found = next((caveat.message for caveat in self._warnings if caveat.code == UNPRICED), "")
+        return found.removesuffix(NO_DOLLARS)
 
     @property
     def steps(self) -> list[Step]:

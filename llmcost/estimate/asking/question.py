@@ -30,6 +30,7 @@ class Factor(NamedTuple):
     origin: Origin
 
 
+RENTING = ("commitment", "price", "provider", "region", "as_of")  # what who rents may say
 OWNED, THERE = "owned", "electricity"  # terms of machines that nobody rents: bought for this, or there already
 
 
@@ -117,6 +118,13 @@ class Question(Ledger):
         """Whether the machines are owned."""
         setting = self.scenario.peek("commitment", self.side)
         return setting is not None and setting.value in (OWNED, THERE)
+
+    @property
+    def rents(self) -> bool:
+        """Whether something is said of machines that are rented: of a term, a price, a provider, or of many of them."""
+        gpus = self.scenario.peek("gpus", self.side)
+        many = gpus is not None and gpus.value != 1
+        return many or any(self.scenario.peek(key, self.side) is not None for key in RENTING)
 
     @property
     def there(self) -> bool:

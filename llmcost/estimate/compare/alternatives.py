@@ -123,7 +123,7 @@ def _axes(vary: list[str], findings: list[LlmcostError]) -> list[Axis]:
     for text in vary:
         key, _, values = text.partition("=")
         key = key.strip().replace("-", "_")
-        said = [v.strip() for v in values.split(",") if v.strip()]
+        said = units.split_values(values)
         if not said:
             findings.append(
                 LlmcostError(f"--vary {units.shown(text)}: expected KEY=A,B,C", "--vary hardware=h100-sxm,h200-sxm")
@@ -145,7 +145,7 @@ def _parsed(key: str, said: list[str], findings: list[LlmcostError]) -> list[Set
         try:
             values.append(sc.layer({key: text}, "flag:--vary")[key])
         except LlmcostError as error:
-            findings.append(units.at("--vary", error))
+            findings.append(units.at("--vary", sc.whole_value(key, text, error)))
     return values
 
 

@@ -103,7 +103,7 @@ def _answered(case: Case, serving: Question, by: str | None, daily: bool) -> Est
         return curves(case, p, horizon, exact)
 
     centre = curves(case, sampling.central(numbers), horizon)
-    basis = _basis(centre)
+    basis = _basis(centre, case)
     scope = case.scope if basis == USD else billing.RUN
 
     def read(one: Curves) -> dict[str, Num]:
@@ -120,11 +120,14 @@ def _answered(case: Case, serving: Question, by: str | None, daily: bool) -> Est
     return answer.estimate(asked, moved, by, daily)
 
 
-def _basis(centre: Curves) -> str:
+def _basis(centre: Curves, case: Case) -> str:
     """The measure of the answer: the first one that both sides have."""
     for basis in BASES:
         if f"training_{basis}" in centre.figures and f"{basis}_per_request" in centre.figures:
             return basis
+    why = next((question.unpriced for question in case.questions if question.unpriced), "")
+    if why:
+        raise Missing(f"training and serving share no measure: {why}", "--commitment electricity, or --price 2.50/h")
     raise Missing(
         "training and serving share no measure: one is in dollars, the other in energy",
         "give --train-cost with --cost-per-request",

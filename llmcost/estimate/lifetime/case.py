@@ -42,8 +42,6 @@ SERVE_SAID = ("isl", "osl", "requests", "cost_per_request", "energy_per_request"
 HORIZON = "horizon_days"
 MOVING = tuple(key.name for key in OVER_TIME)  # keys that make one day unlike another
 
-UNPRICED = NoFit("no price is known, so it has no rank in dollars (--price 2.50/h)")
-
 
 class Case(NamedTuple):
     """A run and a service over time; a side that was not asked about has no question, one that is given no run."""
@@ -64,6 +62,11 @@ class Case(NamedTuple):
     def questions(self) -> list[Question]:
         """The sides that were asked about."""
         return [q for q in (self.training, self.serving) if q is not None]
+
+    @property
+    def priced(self) -> bool:
+        """Whether dollars of both sides are known."""
+        return all(q.priced for q in self.questions)
 
     @property
     def reason(self) -> str:
@@ -178,7 +181,15 @@ def read_case(scenario: Scenario, catalog: Catalog, sided: bool = False) -> Case
         )
     train = Question(scenario, catalog, TRAIN, alone=not serves) if trains else None
     serve = Question(scenario, catalog, SERVE, alone=not trains) if serves else None
-    return read_sides(train, serve, sided)
+    return _ranked(read_sides(train, serve, sided))
+
+
+def _ranked(case: Case) -> Case:
+    """The case, refused where no price is known: it has no rank in dollars."""
+    side = next((q for q in case.questions if q.unpriced), None)
+    if side is None or case.refused is not None:
+        return case
+    return case._replace(refused=(NoFit(f"{side.unpriced}, so it has no rank in dollars"), side))
 
 
 class Half(NamedTuple):
@@ -220,9 +231,9 @@ def read_half(known: Half, scenario: Scenario, catalog: Catalog) -> Case:
     theirs = why if why is not None and why[1].side != known.side else None
     if known.side == TRAIN:
         case = _trained(old._replace(training=question, run=None, refused=None), question)
-        return case._replace(refused=case.refused or theirs)
+        return _ranked(case._replace(refused=case.refused or theirs))
     served = old._replace(serving=question, service=None, course=Course(None, None), horizon_days=None, refused=theirs)
-    return _served(served, question)
+    return _ranked(_served(served, question))
 
 
 def read_sides(train: Question | None, serve: Question | None, sided: bool = True) -> Case:
@@ -252,8 +263,6 @@ def _trained(case: Case, question: Question) -> Case:
     run = read_run(question)
     if isinstance(run, NoFit):
         return case._replace(refused=(run, question))
-    if not question.priced:
-        return case._replace(refused=(UNPRICED, question))
     return case._replace(run=run, scope=run.bill.scope)
 
 
@@ -274,8 +283,6 @@ def _served(case: Case, question: Question) -> Case:
     service = read_supply(question, shape)
     if isinstance(service, NoFit):
         return case._replace(refused=case.refused or (service, question))
-    if not question.priced:
-        return case._replace(refused=case.refused or (UNPRICED, question))
     case = case._replace(service=service)
     if case.hosted is not None and case.training is not None:
         from llmcost.estimate.lifetime.student import read_student

@@ -80,6 +80,8 @@ def curves(case: Case, p: Mapping[str, Num], horizon: float, exact: int = EXACT)
     t, s = case.trained(p), case.served(p)
     served = {} if case.service is None else case.service.figures(s)
     figures = trained(case, t, {} if case.run is None else case.run.figures(t)) | _served(case, s, served)
+    if not case.priced:
+        figures = {name: value for name, value in figures.items() if "usd" not in name}
     if case.course.kind is None:
         return Curves(figures, {}, {}, None)
     planned = _planned(case, s, figures, served, horizon, exact)
@@ -101,7 +103,8 @@ def _planned(
     grown = growth.follow(case.hosted, s, served, traffic, horizon, exact)
     efficiency = case.course.efficiency(s)
     usd = declining(grown.usd, efficiency + case.course.decline(s))
-    spends[USD] = spends[USD]._replace(rate=usd, each=1.0)
+    if USD in spends:
+        spends[USD] = spends[USD]._replace(rate=usd, each=1.0)
     if grown.kwh is not None:
         kwh = declining(grown.kwh, efficiency)
         spends[KWH] = spends[KWH]._replace(rate=kwh, each=1.0)

@@ -136,8 +136,10 @@ def question_option(key: str) -> str:
 
 
 def at_home(question: Question, device: Chip) -> bool:
-    """Whether it stands at home: a machine that is sold as one, or a card of one's own for a desktop."""
-    return device.preset.system_watts is not None or (device.preset.setting == "desktop" and question.owns)
+    """Whether it stands at home: a machine that is sold as one, or a card for a desktop that nothing says is rented."""
+    if device.preset.system_watts is not None:
+        return True
+    return device.preset.setting == "desktop" and (question.owns or not question.rents)
 
 
 def _default(question: Question, key: str, home: bool) -> Factor:

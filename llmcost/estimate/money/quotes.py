@@ -108,7 +108,7 @@ def rental_quote(
     discounts = _discounts(price_table(catalog, as_of, None, region, commitment), commitment)
     if not base or not discounts:
         raise NoQuote(
-            f"no price known for {hardware} ({commitment}){f' up to {as_of}' if as_of else ''}",
+            f"no price is known for {hardware} ({commitment}){f' up to {as_of}' if as_of else ''}",
             "--price 2.50/h",
         )
     wide = table if len(base) >= MIN_PROVIDERS else price_table(catalog, as_of, None, region)
@@ -134,7 +134,7 @@ def _of_provider(table: Table, hardware: str, commitment: str, provider: str) ->
             f"{h} {c}" for (h, c), by in table.items() if provider in by and (h == hardware or c == commitment)
         )
         offers = f"it has {', '.join(has[:6])}" if has else "it has neither"
-        raise LlmcostError(
+        raise NoQuote(
             f"provider {provider} quotes no {hardware} {commitment}: {offers}",
             f"{_who_else(table, hardware, commitment)}, or give --price 2.50/h",
         )

@@ -12,7 +12,7 @@ from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR, Num
 from llmcost.engine.numeric.spread import median as median_of
 from llmcost.engine.numeric.spread import product
 from llmcost.errors import LlmcostError, Missing
-from llmcost.estimate.asking.ledger import UNPRICED, Number, Origin
+from llmcost.estimate.asking.ledger import NO_DOLLARS, UNPRICED, Number, Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingNumbers
 from llmcost.estimate.money import unpriced
@@ -122,7 +122,7 @@ def read_terms(question: Question, hardware: str | None, job: Job | None = None)
     try:
         rate = quoted(question, hardware, commitment, "price", times)
     except NoQuote as error:
-        rate = _unpriced(question, error)
+        rate = _unpriced(question, hardware, error)
     question.keep("price", rate)
     return Terms(rate, by_size=by_size, planned=planned)
 
@@ -141,17 +141,21 @@ def _by_size(question: Question, hardware: str) -> BySize | None:
     return BySize(small, large, gpus, seconds / SECONDS_PER_HOUR)
 
 
-def _unpriced(question: Question, error: NoQuote) -> Number:
-    """A stand-in for a rate that nobody quotes: a question that stands alone is answered without dollars.
+OWN_ONE = "--commitment electricity is what it draws, --commitment owned what owning it takes; or --price 0.50/h"
+
+
+def _unpriced(question: Question, hardware: str, error: NoQuote) -> Number:
+    """A stand-in for a rate that nobody quotes: the question is answered without dollars.
 
     Raises
     ------
     NoQuote
-        There is another side to set it against, or the prices of a day were asked for that has none.
+        The prices of a day were asked for that has none.
     """
-    if not question.alone or question.scenario.peek("as_of", question.side) is not None:
+    if question.scenario.peek("as_of", question.side) is not None:
         raise error
-    question.warn(UNPRICED, f"{error.message}: dollars are not given", error.hint)
+    own = question.catalog.load(spec.Accelerator, hardware)[0].setting == "desktop"
+    question.warn(UNPRICED, f"{error.message}{NO_DOLLARS}", OWN_ONE if own else error.hint)
     return unpriced.UNIT_RATE
 
 

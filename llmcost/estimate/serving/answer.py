@@ -59,12 +59,13 @@ def _speed(service: Hosted, answer: Estimate) -> str:
     model = service.model.name if service.model else "this model"
     device = service.device.found.name if service.device else "accelerators"
     parts = [f"Serving {model} on {answer.result.get('gpus_per_replica') or 1} {device}"]
-    tpot, rate = answer.result.get("tpot_seconds"), answer.result.get("output_tokens_per_second")
+    alone, rate = answer.result.get("tokens_per_second_per_user"), answer.result.get("output_tokens_per_second")
+    one = answer.result.get("batch") == 1
     told = [
-        f"TPOT {units.format('seconds', float(tpot))}" if tpot else "",
-        f"{units.format('count', float(rate))} tokens/s a replica" if rate else "",
+        f"{units.format('count', float(alone))} tokens/s for one user" if alone else "",
+        f"{units.format('count', float(rate))} tokens/s a replica" if rate and not one else "",
     ]
-    return ": ".join([*parts, ", ".join(text for text in told if text)]).rstrip(": ")
+    return ": ".join([*parts, ", ".join(filter(None, told))]).rstrip(": ")
 
 
 PRICED = {
@@ -198,6 +199,11 @@ def _headline(
     if "gpus" in c:
         text += f": {float(c['gpus']):,.0f} {chips}, {units.format('usd', float(c['usd_per_month']))} a month"
     text += f", {'a replica ' if 'gpus' in c else ''}on {held}" if held else ""
+    if service.question.there:
+        text += ", for electricity alone"
+    elif c.get("electricity_usd_per_mtok") is not None and not service.question.owns:
+        drawn = units.format("usd_per_mtok", float(c["electricity_usd_per_mtok"]))
+        text += f"; a machine of your own draws {drawn} of electricity"
     text += offers.sentence(sold, c)
     return f"{text}; {short}." if short else f"{text}."
 

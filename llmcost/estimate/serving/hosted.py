@@ -17,7 +17,7 @@ from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named
 from llmcost.estimate.fleet import bill
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.fleet.sizing import Fleet
-from llmcost.estimate.money.place import Place
+from llmcost.estimate.money.place import Place, at_home
 from llmcost.estimate.money.rent import Job
 from llmcost.estimate.serving.replicas import load as serving_load
 from llmcost.estimate.serving.replicas.load import Sizing
@@ -50,6 +50,11 @@ class Hosted(NamedTuple):
     def bound(self) -> float:
         """The load that the p95 of TTFT allows."""
         return math.inf if self.sizing is None else self.sizing.bound
+
+    @property
+    def at_home(self) -> bool:
+        """Whether it stands at home, on household electricity."""
+        return self.device is not None and at_home(self.question, self.device)
 
     @property
     def size(self) -> float:
@@ -162,7 +167,7 @@ class Hosted(NamedTuple):
             "electricity_usd_per_request": kwh * p["electricity_price"],
             "co2e_kg_per_request": energy.co2e_kg(kwh, p["carbon_intensity"]),
         }
-        if self.question.owns or not self.question.priced:
+        if self.question.owns or not self.question.priced or self.at_home:
             found["electricity_usd_per_mtok"] = found["electricity_usd_per_request"] / self._tokens(p) * 1e6
         found["server_wh_per_request"] = scopes["server_kwh"] * 1000.0
         if "accelerator_kwh" in scopes:

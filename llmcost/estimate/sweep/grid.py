@@ -111,7 +111,7 @@ def _axis(text: str) -> Axis:
     key = _key(name)
     if ".." in said:
         return Axis(key, _range(key, said))
-    return _listed(key, [part.strip() for part in said.split(",") if part.strip()])
+    return _listed(key, units.split_values(said))
 
 
 def _key(name: str) -> Key:
@@ -137,7 +137,7 @@ def _value(key: Key, text: Any) -> Any:
     try:
         return sc.layer({key.name: text}, "flag:--vary")[key.name].value
     except LlmcostError as error:
-        raise units.at("--vary", error) from None
+        raise units.at("--vary", sc.whole_value(key.name, text, error)) from None
 
 
 def _range(key: Key, said: str) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.training.peak import Habits, Keeping
-from llmcost.errors import LlmcostError
+from llmcost.estimate.training.stack import serves_alone
 
 FAMILIES = {"tuned": "megatron", "sharded": "fsdp", "trainer": "hf-trainer"}  # whose row counts for a family
 FOUR_BITS = 0.53  # a 4-bit weight with its scales, second ones included [bytes]
@@ -35,7 +35,7 @@ def stack_of(catalog: Catalog, name: str) -> str:
     while name and name not in seen:
         preset, found = catalog.load(spec.Framework, name)
         if preset.training is None:
-            raise LlmcostError(f"{found.name} trains no models: it serves them", "llmcost presets list frameworks")
+            raise serves_alone(found.name)
         if _row(catalog, "stacks", found.name) is not None:
             return str(found.name)
         seen.append(name)

@@ -46,6 +46,11 @@ class Software(NamedTuple):
     kernels_said: bool = False  # that they do, or do not
 
 
+def serves_alone(name: str, hint: str = "llmcost presets list frameworks") -> LlmcostError:
+    """The finding for an engine in the place of a training stack."""
+    return LlmcostError(f"{name} trains no models: it serves them", hint)
+
+
 def software(catalog: Catalog, name: str, stated: bool = True) -> Software:
     """A stack by its name: its own constants, those of its kin, or those of its family.
 
@@ -56,7 +61,7 @@ def software(catalog: Catalog, name: str, stated: bool = True) -> Software:
     """
     preset, found = catalog.load(spec.Framework, name)
     if preset.training is None:
-        raise LlmcostError(f"{found.name} trains no models: it serves them", "llmcost presets list frameworks")
+        raise serves_alone(found.name)
     rows = {row["name"]: row for row in catalog.table("training", TABLE)}
     family = preset.training.family
     drawn = next((one for one in _kin(catalog, found.name) if one in rows), family)
@@ -101,9 +106,9 @@ def _stack(row: Mapping[str, Any], family: str) -> Stack:
 
 def take_software(question: Question, method: str, gpus: float, generation: str, dtype: str) -> Software:
     """The stack that was named, or the usual one, recorded among the inputs."""
-    named = question.preset("framework", spec.Framework)
-    if named is not None:
-        return software(question.catalog, named[1].name)
+    named = _named(question)
+    if named:
+        return software(question.catalog, named)
     # a stated ZeRO stage decides nothing here: the layout that an answer prints, given back, must get that answer again
     found = usual(question.catalog, Asked(method, gpus, generation, dtype in NARROW))
     question.record("framework", found.name, Origin("default", "docs/method-training.md, software: the usual one"))
@@ -191,9 +196,19 @@ def stores_scores(generation: str, year: float | None) -> bool:
 
 def adapts(question: Question) -> str:
     """Where adapters sit unless told: as the stack that is named has them, or the usual one."""
-    named = question.preset("framework", spec.Framework)
+    named = _named(question)
     usual_one = "nemo" if question.stated("dtype") in NARROW else "hf-trainer"
-    return software(question.catalog, named[1].name if named else usual_one).adapted
+    return software(question.catalog, named or usual_one).adapted
+
+
+def _named(question: Question) -> str:
+    """The stack that was named; empty where none was."""
+    named = question.preset("framework", spec.Framework)
+    if named is None:
+        return ""
+    if named[0].training is None and not question.alone:
+        raise serves_alone(named[1].name, f"of the side that serves: --serve-framework {named[1].name}")
+    return str(named[1].name)
 
 
 class Asked(NamedTuple):
