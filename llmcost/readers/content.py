@@ -5,17 +5,25 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from llmcost.errors import LlmcostError, plainly, shown
 from llmcost.files import MAX_DATA_BYTES, read_bytes
+from llmcost.readers import plain
 from llmcost.readers.record import Record
 
-HEAD_BYTES = 65_536
+HEAD_BYTES = 1_000_000  # a launcher's own log may come first
+PREFIXED = 65_536  # characters that tell what launchers put before lines
 DELIMITERS = ("\t", ";", ",", "|")
-MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # spreadsheets save "Unicode text" so
+
+
+DECIMAL = re.compile(r"^[-+(]?\d+(?:\.\d{3})*,\d+\)?$")
+POINT = re.compile(r"^[-+(]?[\d,]*\.(?:\d{1,2}|\d{4,})\)?$")  # a decimal point: not between thousands
+FILLED = re.compile(r"\S")
+RULE = set("-: ")  # of a Markdown table
 
 
 class Content:
@@ -25,6 +33,8 @@ class Content:
     ----------
     path : Path
         The file.
+    held : list, optional
+        Its JSON values where they are not the outermost.
 
     Raises
     ------
@@ -32,13 +42,15 @@ class Content:
         On first use: no such file, empty, larger than `MAX_DATA_BYTES`, or not text.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, held: list[Any] | None = None) -> None:
         self.path = path
+        self.nested = held is not None
+        if held is not None:
+            self.documents = held
         self.name = shown(path.name, 80).strip("'")
 
     @cached_property
-    def head(self) -> str:
-        """The first lines, for recognition; the last may be cut."""
+    def _start(self) -> plain.Decoded:
         try:
             with self.path.open("rb") as file:
                 raw = file.read(HEAD_BYTES)
@@ -46,25 +58,45 @@ class Content:
             raw = read_bytes(self.path)  # says what is wrong
         if not raw.strip():
             raise LlmcostError(f"{self.name}: the file is empty")
-        return raw.decode(MARKS.get(raw[:2], "utf-8-sig"), errors="replace")
+        return plain.decoded(raw, self.name, whole=False)
+
+    @cached_property
+    def _prefix(self) -> re.Pattern[str] | None:
+        """What stands before the lines of a log; a table and an object have nothing there."""
+        return plain.prefixes(plain.cleaned(self._start.text[:PREFIXED], None))
+
+    @cached_property
+    def head(self) -> str:
+        """The first lines, for recognition; the last may be cut."""
+        return plain.cleaned(self._start.text, self._prefix)
+
+    @cached_property
+    def encoding(self) -> str:
+        """What the bytes stand for, as far as the beginning tells."""
+        return self._start.encoding
+
+    @cached_property
+    def _whole(self) -> plain.Decoded:
+        found = plain.decoded(read_bytes(self.path, MAX_DATA_BYTES), self.name)
+        if not found.text.strip():
+            raise LlmcostError(f"{self.name}: the file is empty")
+        return found
 
     @cached_property
     def text(self) -> str:
         """All of the file."""
-        raw = read_bytes(self.path, MAX_DATA_BYTES)
-        try:
-            text = raw.decode(MARKS.get(raw[:2], "utf-8-sig"))
-        except UnicodeDecodeError as error:
-            raise LlmcostError(f"{self.name}: not UTF-8 text (byte {error.start})") from None
-        if not text.strip():
-            raise LlmcostError(f"{self.name}: the file is empty")
-        if "\0" in text:
-            raise LlmcostError(f"{self.name}: not a text file")
-        return text
+        return plain.cleaned(self._whole.text, self._prefix)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was odd about the text, once it was read."""
+        if "_whole" not in self.__dict__ or self._whole.encoding != plain.WESTERN:
+            return ()
+        return (f"{self.name}: not UTF-8 text: read as Windows-1252",)
 
     @cached_property
     def lines(self) -> list[str]:
-        """The lines; a carriage return, as progress bars write, ends one too."""
+        """The lines."""
         return self.text.splitlines()
 
     @cached_property
@@ -85,8 +117,19 @@ class Content:
         try:
             whole = json.loads(self.text)
         except (ValueError, RecursionError) as error:
-            return self._lines_of_json(error)
+            return self._one_by_one() or self._lines_of_json(error)
         return whole if isinstance(whole, list) else [whole]
+
+    def _one_by_one(self) -> list[Any]:
+        """Values of several lines each, as runs appended to a file leave them; none where one is broken."""
+        found, at, decoder = [], 0, json.JSONDecoder()
+        while (start := FILLED.search(self.text, at)) is not None:
+            try:
+                value, at = decoder.raw_decode(self.text, start.start())
+            except (ValueError, RecursionError):
+                return []
+            found.append(value)
+        return found
 
     def _lines_of_json(self, whole: Exception) -> list[Any]:
         found = []
@@ -118,6 +161,17 @@ class Content:
             if isinstance(data, dict)
         ]
 
+    def inside(self) -> Content | None:
+        """The objects that the one of the file holds, in a list or each under a name; None where it holds none."""
+        if len(self.documents) != 1 or not isinstance(self.documents[0], dict):
+            return None
+        held = self.documents[0]
+        lists = [value for value in held.values() if isinstance(value, list) and value]
+        rows = lists[0] if len(lists) == 1 else list(held.values())
+        if not rows or not all(isinstance(row, dict) for row in rows):
+            return None
+        return Content(self.path, rows)
+
     @cached_property
     def delimiter(self) -> str:
         """What parts the cells of the first line."""
@@ -129,12 +183,17 @@ class Content:
         """Names in the first line of a table, lower case; empty where the file is JSON."""
         if self.looks_like_json:
             return []
-        first = self.head.lstrip("\ufeff \r\n").partition("\n")[0].strip()
+        first = self.head.lstrip().partition("\n")[0].strip()
         try:
             cells = next(csv.reader([first], delimiter=self.delimiter), [])
         except csv.Error:
             return []
-        return [cell.strip().lower() for cell in cells]
+        return [cell.lower() for cell in self._filled(cells)]
+
+    def _filled(self, cells: list[str]) -> list[str]:
+        """The cells of a row without what Markdown puts around it."""
+        plain = [cell.strip() for cell in cells]
+        return plain[1:-1] if self.delimiter == "|" and len(plain) > 2 and not plain[0] + plain[-1] else plain
 
     @cached_property
     def cells(self) -> list[tuple[int, list[str]]]:
@@ -147,10 +206,12 @@ class Content:
         """
         try:
             reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=self.delimiter, strict=True)
-            rows = [(reader.line_num, [c.strip() for c in row]) for row in reader if any(c.strip() for c in row)]
+            rows = [(reader.line_num, self._filled(row)) for row in reader if any(c.strip() for c in row)]
         except csv.Error as error:
             raise LlmcostError(f"{self.name}: not a table: {plainly(str(error), 80)}") from None
-        return rows
+        if self.delimiter == "|":
+            return [(n, row) for n, row in rows if not set("".join(row)) <= RULE]
+        return with_points(rows)
 
     @cached_property
     def table(self) -> list[Record]:
@@ -172,3 +233,16 @@ class Content:
                 raise LlmcostError(f"{self.name}: line {n} has {len(row)} cells, the heading has {len(heads)}")
             found.append(Record(dict(zip(heads, row, strict=False)), f"{self.name}: line {n}"))
         return found
+
+
+def with_points(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Rows with decimal points where the file has decimal commas: a comma before other than three digits tells.
+
+    >>> with_points([(1, ["16", "100,5", "1.024,25"])]), with_points([(1, ["1,024", "100.5"])])
+    ([(1, ['16', '100.5', '1024.25'])], [(1, ['1,024', '100.5'])])
+    """
+    cells = [cell for _, row in rows for cell in row]
+    commas = any("," in c and DECIMAL.match(c) and len(c.rpartition(",")[2]) != 3 for c in cells)
+    if not commas or any("." in c and POINT.match(c) for c in cells):
+        return rows
+    return [(n, [c.replace(".", "").replace(",", ".") if DECIMAL.match(c) else c for c in row]) for n, row in rows]

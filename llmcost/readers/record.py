@@ -18,10 +18,13 @@ def number_of(text: str) -> float | None:
 
     >>> number_of("10,050"), number_of("8_606_215"), number_of("11.5K"), number_of(" 1e4 "), number_of("37.5%")
     (10050.0, 8606215.0, 11500.0, 10000.0, 0.375)
-    >>> number_of("fast"), number_of("1,5")
-    (None, None)
+    >>> number_of("fast"), number_of("1,5"), number_of("(1,234.50)")
+    (None, None, -1234.5)
     """
     plain = text.strip().strip("$€£")
+    if re.fullmatch(r"\([$€£]?[\d.,]+\)", plain):  # as accountants write what is paid back
+        inside = number_of(plain[1:-1])
+        return None if inside is None else -inside
     scale = 1.0
     if plain[-1:] in SUFFIXES and plain[:-1].strip()[-1:].isdigit():
         plain, scale = plain[:-1].strip(), SUFFIXES[plain[-1:]]

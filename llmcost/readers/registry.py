@@ -55,6 +55,9 @@ def read(path: Path, kinds: tuple[str, ...] = ()) -> Reading:
     reader = None
     try:
         reader = recognised(content, kinds)
+        if reader is None and (inside := content.inside()) is not None:
+            reader = recognised(inside, kinds)
+            content = content if reader is None else inside
         if reader is None:
             raise _unknown(content, kinds)
         reading = reader.read(content)
@@ -64,7 +67,7 @@ def read(path: Path, kinds: tuple[str, ...] = ()) -> Reading:
         raise LlmcostError(error.message, _instead(reader, kinds), error.code) from None
     if not reading.rows:
         raise LlmcostError(f"{content.name}: a {reader.name} without a measurement in it", _instead(reader, kinds))
-    return reading
+    return reading._replace(notes=(*reading.notes, *content.notes))
 
 
 def _instead(reader: Reader | None, kinds: tuple[str, ...]) -> str:

@@ -69,6 +69,50 @@ def test_a_wrong_value_is_refused_with_its_place(name: str, n: int, tmp_path: Pa
     assert case["file"] in caught.value.message
 
 
+LOGS = [name for name, case in CASES.items() if Path(case["file"]).suffix in (".log", ".txt")]
+WORN = {  # what terminals and launchers put around the lines of a log
+    "colours": lambda line: f"\x1b[32m{line}\x1b[0m", "clock": lambda line: f"2026-01-02T03:04:05.678Z stdout F {line}",
+    "label": lambda line: f" 3: {line}", "rank": lambda line: f"[rank0]:{line}",
+    "worker": lambda line: f"(Worker pid=12, ip=10.0.0.1) {line}", "bar": lambda line: f"\r 50%|##   | 5/10\r{line}",
+    "windows": lambda line: f"{line}\r",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("worn", WORN)
+def test_a_log_of_a_launcher_says_the_same(worn: str, tmp_path: Path) -> None:
+    for name in LOGS:
+        case = CASES[name]
+        if worn == "bar" and "|--" in case["content"] + case["file"].replace("mlperf_log_summary", "|--"):
+            continue  # a table has no bar between its heading and its rule
+        plain = read(written(tmp_path, case), (case["kind"],))
+        lines = "\n".join(WORN[worn](line) if line else "" for line in case["content"].split("\n"))
+        path = tmp_path / case["file"]
+        path.write_bytes(lines.encode())
+        assert read(path, (case["kind"],)).rows == plain.rows, name
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+def test_a_file_of_a_windows_program_is_read(encoding: str, tmp_path: Path) -> None:
+    text = "id,concurrency,isl,osl,mean_ttft_ms,mean_tpot_ms\nMünchen,16,1024,512,100.5,15.25\n"
+    path = tmp_path / "runs.csv"
+    path.write_bytes(text.encode(encoding))
+    reading = read(path, ("serving",))
+    assert reading.rows[0].ttft_seconds == pytest.approx(0.1005)
+    assert reading.rows[0].name == "München"
+    assert any("Windows-1252" in note for note in reading.notes) == (encoding == "cp1252")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("name", ["trace_plain", "trace_mooncake"])
+def test_a_log_of_requests_in_any_encoding(name: str, encoding: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    plain = read(written(tmp_path, case), (case["kind"],)).rows[0]
+    path = tmp_path / case["file"]
+    path.write_bytes(f"\n{case['content']}".encode(encoding))
+    again = read(path, (case["kind"],)).rows[0]
+    assert (again.total, list(again.isl)) == (plain.total, list(plain.isl))
+
+
 def test_every_format_has_a_case() -> None:
     assert {reader.name for reader in readers()} == {case["format"] for case in CASES.values()}
 

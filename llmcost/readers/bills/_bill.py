@@ -20,6 +20,10 @@ LLM = re.compile(
     re.IGNORECASE,
 )
 CURRENCY = re.compile(r"^[A-Z]{3}$")
+TOTALS = ("total", "grand total", "sum", "overall")
+CODES = "usd|eur|gbp|pln|inr|jpy|cny|chf|cad|aud|sek|dkk|nok|brl|krw"
+IN_HEADING = re.compile(rf"^(.*?)[\s(\[]*(\b(?:{CODES})|[$€£])[)\]]*$")
+SIGNS = {"$": "USD", "€": "EUR", "£": "GBP"}
 OLDEST, NEWEST = 1e9, 4e9  # seconds since 1970 that are dates of this century
 
 
@@ -74,7 +78,19 @@ def rows(found: list[Record], names: Names, american: bool = False) -> list[Bill
     LlmcostError
         An amount that is no number, a date that is none, an amount without a currency.
     """
-    return [_row(r, names, american) for r in found]
+    return [_row(r, names, american) for r in charges(found, names)]
+
+
+def charges(found: list[Record], names: Names) -> list[Record]:
+    """The lines that do not sum up others."""
+    return [r for r in found if not _total(r, names)]
+
+
+def _total(r: Record, names: Names) -> bool:
+    """Whether a line sums up the others: it has the word for a day, or no day and the word."""
+    said = r.text(*names.day)
+    cells = [said] if said else [v for v in r.data.values() if isinstance(v, str)]
+    return any(cell.lower().rstrip(":s") in TOTALS for cell in cells)
 
 
 def _row(r: Record, names: Names, american: bool) -> BillRow:
@@ -137,6 +153,8 @@ def day(r: Record, names: tuple[str, ...], american: bool = False) -> str | None
         return _iso(found[1], found[2], found[3] or "01", r, name)
     if found := re.fullmatch(r"(\d{4})(\d{2})(\d{2})?", text):
         return _iso(found[1], found[2], found[3] or "01", r, name)
+    if found := re.fullmatch(r"(\d{1,2})\.(\d{1,2})\.(\d{4})", text):
+        return _iso(found[3], found[2], found[1], r, name)
     if american and (found := re.match(r"(\d{1,2})/(\d{1,2})/(\d{4})", text)):
         return _iso(found[3], found[1], found[2], r, name)
     raise LlmcostError(f"{r.where}: {name} is {shown(raw, 30)}, a day such as 2026-03-31 is wanted")
@@ -181,6 +199,17 @@ def tags(r: Record, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         elif name.endswith(("_", ":")):
             found |= {k[len(name) :]: str(v) for k, v in r.data.items() if k.startswith(name) and v not in (None, "")}
     return tuple(sorted(found.items()))
+
+
+def priced(head: str) -> tuple[str, str | None]:
+    """What a heading names, and the currency in it.
+
+    >>> priced("cost ($)"), priced("amount_eur"), priced("cost")
+    (('cost', 'USD'), ('amount', 'EUR'), ('cost', None))
+    """
+    name = head.replace("_", " ")
+    found = IN_HEADING.match(name)
+    return (found[1].strip(), SIGNS.get(found[2], found[2].upper())) if found else (name, None)
 
 
 def heads(content: Content) -> set[str]:

@@ -16,13 +16,15 @@ from llmcost.readers.rows import BILL, BillRow, Reader, Reading
 
 NAMES = Names(
     day=("day", "date", "usagedate", "usagedatetime", "chargeperiodstart"),
-    amount=("dailycost", "costinbillingcurrency", "pretaxcost", "cost", "costusd"),
+    amount=("dailycost", "costinbillingcurrency", "pretaxcost", "cost"),
     currency=("billingcurrency", "billingcurrencycode", "currency"),
     service=("metercategory", "servicename", "consumedservice"),
-    item=("x_skumetername", "metername", "meter"), project=("resourcegroup", "resourcegroupname", "subscriptionname"),
+    item=("x_skumetername", "metername", "meter", "metersubcategory"),
+    project=("resourcegroup", "resourcegroupname", "subscriptionname"),
     tags=("tags",),
 )  # fmt: skip
 OWN = {"x_skumetername", "metername", "metercategory"}
+ANALYSIS = {"costusd", "currency"}  # beside a cost by whatever it was grouped by
 UNITS = {"1k": 1e3, "1m": 1e6, "1000": 1e3, "1": 1.0, "10k": 1e4, "100k": 1e5}
 CACHED = re.compile(r"\b(cd|cchd|cached)\b.*\binp|\bcached input", re.IGNORECASE)
 OUTPUT = re.compile(r"\b(out\w*|opt)\b", re.IGNORECASE)
@@ -32,6 +34,8 @@ def recognises(content: Content) -> bool:
     """Whether meters are named, beside a cost or a quantity with its unit."""
     found = _bill.heads(content)
     priced = bool(found & set(NAMES.amount)) and bool(found & set(NAMES.currency))
+    if found >= ANALYSIS | {"cost"}:
+        return True
     return bool(found & OWN) and "billedcost" not in found and (priced or {"quantity", "unitofmeasure"} <= found)
 
 
@@ -43,7 +47,8 @@ def read(content: Content) -> Reading:
     LlmcostError
         A line cut off, a number or a date that is none.
     """
-    rows = [_counted(row, r) for row, r in zip(_bill.rows(content.table, NAMES, True), content.table, strict=True)]
+    found = _bill.charges(content.table, NAMES)
+    rows = [_counted(row, r) for row, r in zip(_bill.rows(found, NAMES, True), found, strict=True)]
     notes = () if any(row.amount is not None for row in rows) else ("quantities without amounts",)
     return Reading(BILL, READER.name, rows, notes)
 

@@ -1,6 +1,7 @@
 """Google Cloud billing: rows of the export, and its sums by month or by SKU; credits may cancel the cost.
 
-Source: https://cloud.google.com/billing/docs/how-to/export-data-bigquery-tables/standard-usage. The amount of a Gemini
+Source: https://cloud.google.com/billing/docs/how-to/export-data-bigquery-tables/standard-usage; tables of the console,
+https://cloud.google.com/billing/docs/how-to/cost-table, whose headings name the currency. The amount of a Gemini
 SKU is in tokens, whatever its unit is called.
 """
 
@@ -16,14 +17,17 @@ from llmcost.readers.record import Record
 from llmcost.readers.rows import BILL, BillRow, Reader, Reading
 
 NAMES = Names(
-    day=("usage_start_time", "usage start date", "month", "invoice.month", "date"),
+    day=("usage_start_time", "usage start date", "month", "invoice.month", "invoice_month", "date"),
     until=("usage_end_time", "usage end date"),
-    amount=("net_cost", "subtotal", "cost", "cost ($)"), currency=("currency",), gross=("gross_cost", "cost"),
-    service=("service.description", "service description", "service"),
-    item=("sku.description", "sku description", "sku"), project=("project.id", "project id", "project"),
+    amount=("net_cost", "subtotal", "unrounded cost", "cost"), currency=("currency",), gross=("gross_cost", "cost"),
+    service=("service.description", "service description", "service_description", "service"),
+    item=("sku.description", "sku description", "sku_description", "sku"),
+    project=("project.id", "project id", "project_id", "project"),
     tags=("labels",),
 )  # fmt: skip
-SKU = {"service.description", "sku.description", "service description", "sku description"}
+SKU = {"service.description", "sku.description", "service description", "sku description", "service_description",
+       "sku_description"}  # fmt: skip
+COSTS = {"gross_cost", "cost", "net_cost", "unrounded cost", "subtotal"}
 
 
 def recognises(content: Content) -> bool:
@@ -31,8 +35,9 @@ def recognises(content: Content) -> bool:
     found = _bill.heads(content)
     if content.looks_like_json:
         return bool(content.records) and all(r.has("sku.description", "cost", "currency") for r in content.records)
-    costs = {"gross_cost", "cost", "net_cost", "cost ($)"} & found
-    return bool(costs) and "currency" in found and bool(found & SKU or {"service", "net_cost"} <= found)
+    priced = dict(_bill.priced(head) for head in found if head not in COSTS)
+    stated = (found & COSTS and "currency" in found) or any(priced.get(name) for name in COSTS)
+    return bool(stated) and bool(found & SKU or {"service", "net_cost"} <= found)
 
 
 def read(content: Content) -> Reading:
@@ -43,10 +48,21 @@ def read(content: Content) -> Reading:
     LlmcostError
         A line cut off, a number or a date that is none.
     """
-    found = content.records if content.looks_like_json else content.table
+    lines = content.records if content.looks_like_json else [_plain(r) for r in content.table]
+    found = _bill.charges(lines, NAMES)
     rows = [_after(row, r) for row, r in zip(_bill.rows(found, NAMES), found, strict=True)]
     undated = all(row.day is None for row in rows)
     return Reading(BILL, READER.name, rows, ("no dates in it: a sum, not a course",) if undated else ())
+
+
+def _plain(r: Record) -> Record:
+    """A line of the console's tables, which name the currency in the heading of every amount."""
+    if r.has("currency"):
+        return r
+    named = {head: _bill.priced(head) for head in r.data}
+    codes = [code for _, code in named.values() if code]
+    data = {named[head][0] if named[head][1] else head: value for head, value in r.data.items()}
+    return Record({**data, "currency": codes[0]} if codes else data, r.where)
 
 
 def _after(row: BillRow, r: Record) -> BillRow:
@@ -57,10 +73,13 @@ def _after(row: BillRow, r: Record) -> BillRow:
             credits = json.loads(credits)
         except ValueError:
             credits = None
+    apart = r.number("credits_amount", "credit_amount", signed=True)
+    if apart and row.amount is not None and not r.has("net_cost"):
+        row = row._replace(amount=row.amount + apart, gross=row.amount)
     if isinstance(credits, list) and row.amount is not None and not r.has("net_cost"):
         given = [Record(c, r.where).number("amount", signed=True) or 0.0 for c in credits if isinstance(c, dict)]
         row = row._replace(amount=row.amount + sum(given), gross=row.amount)
-    tokens, item = r.number("usage.amount", "usage amount"), row.item or ""
+    tokens, item = r.number("usage.amount", "usage amount", "usage_amount"), row.item or ""
     if tokens is None or not row.llm:
         return row
     if re.search(r"cach", item, re.IGNORECASE):

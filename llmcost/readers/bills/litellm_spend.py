@@ -1,6 +1,6 @@
 """LiteLLM proxy spend logs: USD and tokens of each call, or of a day.
 
-Source: github BerriAI/litellm, SpendLogs and DailyUserSpend tables.
+Source: github BerriAI/litellm, SpendLogs and DailyUserSpend tables; /user/daily/activity.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ from llmcost.readers.content import Content
 from llmcost.readers.rows import BILL, Reader, Reading
 
 NAMES = Names(
-    day=("startTime", "starttime", "date"), amount=("spend",), currency=("USD",), model=("model",),
+    day=("startTime", "starttime", "date"), amount=("spend", "metrics.spend"), currency=("USD",), model=("model",),
     project=("team_id",),
-    tags=("request_tags",), requests=("api_requests", "successful_requests"), sent=("prompt_tokens",),
-    cached=("cache_read_input_tokens",), written=("completion_tokens",), every=True,
+    tags=("request_tags",), requests=("api_requests", "successful_requests", "metrics.api_requests"),
+    sent=("prompt_tokens", "metrics.prompt_tokens"),
+    cached=("cache_read_input_tokens", "metrics.cache_read_input_tokens"),
+    written=("completion_tokens", "metrics.completion_tokens"), every=True,
 )  # fmt: skip
 
 
 def recognises(content: Content) -> bool:
     """Whether the published names are there."""
     found = content.records if content.looks_like_json else []
-    named = bool(found) and all(r.has("spend", "prompt_tokens") for r in found)
+    named = bool(found) and all(
+        r.has("spend", "prompt_tokens") or r.has("date", "metrics.spend") for r in found
+    )  # fmt: skip
     return named or {"spend", "prompt_tokens", "completion_tokens"} <= _bill.heads(content)
 
 

@@ -1,4 +1,4 @@
-"""OpenRouter activity by day and model: usage in USD, tokens and requests.
+"""OpenRouter activity by day and model, or by generation: cost in USD, tokens and requests.
 
 Source: https://openrouter.ai/docs (activity export).
 """
@@ -10,14 +10,16 @@ from llmcost.readers.bills._bill import Names
 from llmcost.readers.content import Content
 
 NAMES = Names(
-    day=("date",), amount=("usage",), currency=("USD",), model=("slug",), requests=("requests",),
-    sent=("prompt tokens",), written=("completion tokens",), every=True,
+    day=("date", "created_at"), amount=("usage", "cost_total"), currency=("USD",), model=("slug", "model_permaslug"),
+    requests=("requests",), sent=("prompt tokens", "tokens_prompt"), cached=("tokens_cached",),
+    written=("completion tokens", "tokens_completion"), every=True,
 )  # fmt: skip
 
 
 def recognises(content: Content) -> bool:
     """Whether the published names are there."""
-    return {"slug", "usage", "requests", "prompt tokens"} <= _bill.heads(content)
+    found = _bill.heads(content)
+    return {"slug", "usage", "requests", "prompt tokens"} <= found or {"cost_total", "tokens_prompt"} <= found
 
 
 READER = _bill.of_columns("OpenRouter activity", NAMES, recognises)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from llmcost.readers.bills import _bill
 from llmcost.readers.bills._bill import Names
 from llmcost.readers.content import Content
@@ -11,8 +9,6 @@ from llmcost.readers.rows import BILL, Reader, Reading
 
 DAYS = ("date", "day", "usage_date", "usage date", "month", "period", "start", "time", "timestamp")
 AMOUNTS = ("amount", "cost", "spend", "total", "charge", "price", "usd", "eur", "cost per day", "billed")
-CODE = re.compile(r"^(.*?)[\s_(\[]*\b(usd|eur|gbp|pln|inr|jpy|cny|chf|cad|aud|sek|dkk|nok|brl|krw|\$|€|£)[)\]]*$")
-SIGNS = {"$": "USD", "€": "EUR", "£": "GBP"}
 
 
 def recognises(content: Content) -> bool:
@@ -24,10 +20,9 @@ def recognises(content: Content) -> bool:
 def _amount(heads: list[str]) -> tuple[str, str | None] | None:
     """The column of the amount, and the currency that its name tells."""
     for head in heads:
-        code = CODE.match(head.replace("_", " "))
-        name = code[1].strip() if code else head.replace("_", " ")
+        name, code = _bill.priced(head)
         if name in AMOUNTS or (code and not name):
-            return head, SIGNS.get(code[2], code[2].upper()) if code else None
+            return head, code
     return None
 
 

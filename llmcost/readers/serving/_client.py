@@ -47,8 +47,8 @@ def row(r: Record) -> ServingRow:
         osl=total_out / done if total_out and done else r.measured("random_output_len", "output_len"),
         requests=done,
         duration_seconds=r.measured("duration"),
-        ttft_seconds=r.measured("mean_ttft_ms", "median_ttft_ms", scale=MILLI),
-        tpot_seconds=r.measured("mean_tpot_ms", "median_tpot_ms", scale=MILLI),
+        ttft_seconds=r.measured("mean_ttft_ms", "median_ttft_ms", "p50_ttft_ms", scale=MILLI),
+        tpot_seconds=r.measured("mean_tpot_ms", "median_tpot_ms", "p50_tpot_ms", scale=MILLI),
         itl_seconds=r.measured("mean_itl_ms", "median_itl_ms", scale=MILLI),
         latency_seconds=r.measured("mean_e2el_ms", "mean_e2e_latency_ms", scale=MILLI),
         output_tokens_per_second=r.measured("output_throughput"),
@@ -62,5 +62,6 @@ def row(r: Record) -> ServingRow:
 
 
 def _medians(r: Record) -> tuple[str, ...]:
-    names = [n.upper() for n in ("ttft", "tpot") if not r.has(f"mean_{n}_ms") and r.has(f"median_{n}_ms")]
+    middle = {n: r.has(f"median_{n}_ms") or r.has(f"p50_{n}_ms") for n in ("ttft", "tpot")}
+    names = [n.upper() for n, there in middle.items() if there and not r.has(f"mean_{n}_ms")]
     return (f"{' and '.join(names)}: the median, the file has no mean",) if names else ()

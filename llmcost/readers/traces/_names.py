@@ -16,15 +16,21 @@ TIMES = ("timestamp", "time", "ts", "start time", "starttime", "request created 
 FIELDS = {
     "isl": ("contexttokens", "context tokens", "input length", "request tokens", "prompt tokens", "prompttokens",
             "input tokens", "inputtokens", "num prefill tokens", "prompt len", "isl", "prompt length", "input len",
-            "input usage", "inputusage", "usage input", "usagedetails input", "usage prompt tokens",
-            "usage input tokens", "gen ai usage input tokens", "gen ai usage prompt tokens", "prompt token count"),
+            "input usage", "inputusage", "usage input", "usagedetails input", "usage details input",
+            "usage prompt tokens",
+            "usage input tokens", "gen ai usage input tokens", "gen ai usage prompt tokens",
+            "prompt token count", "llm usage prompt tokens", "llm token count prompt", "tokens prompt"),
     "osl": ("generatedtokens", "generated tokens", "output length", "response tokens", "completion tokens",
             "completiontokens", "output tokens", "outputtokens", "num decode tokens", "output len", "osl",
             "response length", "output usage", "outputusage", "usage output", "usagedetails output",
+            "usage details output",
             "usage completion tokens", "usage output tokens", "gen ai usage output tokens",
-            "gen ai usage completion tokens", "completion token count"),
+            "gen ai usage completion tokens", "completion token count", "llm usage completion tokens",
+            "llm token count completion", "tokens completion"),
     "cached": ("prompt cache read tokens", "cached tokens", "cache read input tokens", "input cached tokens",
                "cached input tokens", "usagedetails cache read input tokens", "usagedetails input cached tokens",
+               "usage details cache read input tokens", "usage details input cached tokens", "tokens cached",
+               "llm token count prompt details cache read",
                "gen ai usage cache read input tokens", "prompt tokens details cached tokens"),
     "user": ("user id", "userid", "user", "session id", "sessionid", "conversation id", "end user", "client id",
              "customer id", "gen ai conversation id"),
@@ -53,7 +59,7 @@ def plain(name: str) -> str:
     >>> plain("Request_Tokens"), plain("gen_ai.usage.input_tokens"), plain("timestamp (ms)")
     ('request tokens', 'gen ai usage input tokens', 'timestamp ms')
     """
-    return re.sub(r"[\s_.\-()/\[\]]+", " ", name.lower()).strip()
+    return re.sub(r"[\s_.\-()/\[\]@]+", " ", name.lower()).strip().removeprefix("attributes ")
 
 
 def named(heads: list[str]) -> Named | None:
@@ -62,7 +68,8 @@ def named(heads: list[str]) -> Named | None:
     for head in heads:
         known.setdefault(plain(head), head)
     fields = {field: next((known[n] for n in names if n in known), "") for field, names in FIELDS.items()}
-    for wanted in TIMES:
+    dated = ("date",) if fields["isl"] and fields["osl"] else ()  # of something else than charges
+    for wanted in (*TIMES, *dated):
         for name, head in known.items():
             unit = UNITS.get(name.rpartition(" ")[2])
             if name == wanted or (unit is not None and name.rpartition(" ")[0] == wanted):

@@ -10,7 +10,9 @@ from itertools import islice
 from typing import Any
 
 from llmcost.errors import LlmcostError, plainly, shown
+from llmcost.readers import plain
 from llmcost.readers.content import Content
+from llmcost.readers.record import number_of
 from llmcost.readers.trace import Array, Columns
 from llmcost.readers.traces._names import Named, epoch_unit, failed
 
@@ -47,10 +49,9 @@ def columns(content: Content, names: Named, ok: Callable[[str], bool] | None = N
 
 
 def _python(content: Content, wanted: list[str]) -> Iterator[dict[str, list[str]]]:
-    encoding = "utf-8-sig"
-    with content.path.open(newline="", encoding=encoding, errors="replace") as file:
+    with content.path.open(newline="", encoding=content.encoding, errors="replace") as file:
         reader = csv.reader(file, delimiter=content.delimiter)
-        heads = [h.strip().lower() for h in next(reader)]
+        heads = next(heads for cells in reader if any(heads := [h.strip().lower() for h in cells]))
         places = [heads.index(name) for name in wanted]
         try:
             while rows := [row for row in islice(reader, ROWS) if row]:
@@ -66,16 +67,18 @@ def _arrow(content: Content, wanted: list[str]) -> Iterator[dict[str, Any]]:
     import pyarrow as pa
     from pyarrow import csv as pc
 
-    first = content.head.lstrip("\ufeff").partition("\n")[0]
+    first = content.head.lstrip().partition("\n")[0]
     heads = [h.strip() for h in next(csv.reader([first], delimiter=content.delimiter))]
     own = {h.lower(): h for h in heads}
+    encoding = "utf8" if content.encoding == plain.UTF_8 else content.encoding
+    options = pc.ReadOptions(block_size=16_000_000, encoding=encoding)
     parse = pc.ParseOptions(delimiter=content.delimiter)
     convert = pc.ConvertOptions(
         include_columns=[own[w] for w in wanted], strings_can_be_null=True,
         column_types={own[w]: pa.string() for w in wanted},
     )  # fmt: skip
     try:
-        with pc.open_csv(content.path, pc.ReadOptions(block_size=16_000_000), parse, convert) as batches:
+        with pc.open_csv(content.path, options, parse, convert) as batches:
             for batch in batches:
                 yield {w: batch.column(i) for i, w in enumerate(wanted)}
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
@@ -118,7 +121,7 @@ def numbers(cells: Any, where: str, name: str) -> Array:
         else:
             plain = [c if c not in ("", "NULL", "null", "None", None) else "nan" for c in cells]
             with np.errstate(over="ignore"):  # refused below
-                found = np.array(plain, dtype=np.float32)
+                found = _floats(plain)
     except (ValueError, TypeError, OverflowError) as error:
         raise LlmcostError(
             f"{where}: column {shown(name, 40)}: {plainly(str(error), 60)}: a number is wanted"
@@ -126,6 +129,17 @@ def numbers(cells: Any, where: str, name: str) -> Array:
     if np.isinf(found).any():
         raise LlmcostError(f"{where}: column {shown(name, 40)}: a number beyond any size")
     return found
+
+
+def _floats(cells: list[Any]) -> Array:
+    """Numbers, also with commas between thousands."""
+    import numpy as np
+
+    try:
+        return np.array(cells, dtype=np.float32)
+    except ValueError:
+        read = [number_of(c) if isinstance(c, str) and "," in c else c for c in cells]
+        return np.array([c if n is None else n for c, n in zip(cells, read, strict=True)], dtype=np.float32)
 
 
 def times(cells: Any, unit: float | None, where: str) -> tuple[Array, bool]:
@@ -168,8 +182,9 @@ def _dates(cells: Any, where: str) -> Array:
             return cells
     texts = [str(c).strip() if c is not None else "" for c in cells]
     tail = next((t for t in texts if t), "")
-    if tail[-1:] == "Z":
-        texts = [t.rstrip("Z") for t in texts]
+    zone = next((z for z in ("Z", " UTC", " +0000") if tail.endswith(z)), None)
+    if zone:
+        texts = [t.removesuffix(zone) for t in texts]
     elif tail[-6:-5] in ("+", "-") and tail[-3:-2] == ":":
         return np.array([_zoned(t, where) for t in texts])
     try:

@@ -5,9 +5,6 @@ Source: https://docs.helicone.ai (request_created_at, prompt_tokens, completion_
 
 from __future__ import annotations
 
-from llmcost.readers.content import Content
-from llmcost.readers.rows import TRACE, Reader, Reading
-from llmcost.readers.trace import trace
 from llmcost.readers.traces import _json
 from llmcost.readers.traces._names import Named
 
@@ -22,16 +19,4 @@ NAMES = Named(
     "response_status",
 )
 
-
-def recognises(content: Content) -> bool:
-    """Whether the first object has the published names."""
-    return set(_json.first(content) or ()) >= OWN
-
-
-def read(content: Content) -> Reading:
-    """The requests."""
-    rows = (_json.flat(data) for data in _json.objects(content))
-    return Reading(TRACE, READER.name, [trace(_json.columns(rows, NAMES, content.name), content.name)])
-
-
-READER = Reader("Helicone requests", TRACE, recognises, read)
+READER = _json.of_fields("Helicone requests", OWN, NAMES)

@@ -1,7 +1,8 @@
 """OpenTelemetry spans of generative AI, as the collector's file exporter writes them (OTLP JSON).
 
 Source: https://opentelemetry.io/docs/specs/semconv/gen-ai; https://github.com/open-telemetry/opentelemetry-proto. The
-names of the tokens changed: gen_ai.usage.prompt_tokens became input_tokens, completion_tokens output_tokens.
+names of the tokens changed: gen_ai.usage.prompt_tokens became input_tokens, completion_tokens output_tokens;
+OpenLLMetry and OpenInference (github Arize-ai/openinference spec) have names of their own.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from llmcost.readers.traces import _json
 from llmcost.readers.traces._names import Named
 
 NANO = 1e-9
-ISL = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens")
-OSL = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.usage.completion_tokens")
-CACHED = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens")
+ISL = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens", "llm.usage.prompt_tokens",
+       "llm.token_count.prompt")  # fmt: skip
+OSL = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens", "llm.usage.completion_tokens",
+       "llm.token_count.completion")  # fmt: skip
+CACHED = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens",
+          "llm.token_count.prompt_details.cache_read")  # fmt: skip
 USER = ("gen_ai.conversation.id", "user.id", "enduser.id", "session.id")
 ERROR = 2  # status code of a span
 

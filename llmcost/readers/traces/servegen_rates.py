@@ -5,7 +5,6 @@ Source: https://github.com/alibaba/ServeGen data/*/chunk-*-trace.csv.
 
 from __future__ import annotations
 
-import csv
 import math
 
 from llmcost.errors import LlmcostError
@@ -35,7 +34,7 @@ def read(content: Content) -> Reading:
     import numpy as np
 
     rows = []
-    for n, cells in enumerate(csv.reader(content.text.splitlines()), 1):
+    for n, cells in content.cells:
         values = [number_of(cell) for i, cell in enumerate(cells) if i != 3]
         if len(cells) != CELLS or any(v is None for v in values):
             raise LlmcostError(f"{content.name}: line {n} is not a window of {CELLS} cells: cut off?")

@@ -15,6 +15,9 @@ from llmcost.readers.record import Record
 from llmcost.readers.rows import SERVING, Reader, Reading, ServingRow
 from llmcost.readers.serving.clients import _units
 
+NAMED = {  # metrics of which older files leave the unit out: their names have but one
+    "request count": "count", "input sequence length": "tokens", "output sequence length": "tokens",
+}  # fmt: skip
 METRIC = re.compile(r"^(.*?)\s*(?:\(([^()]*)\))?$")
 
 
@@ -63,7 +66,7 @@ def _run(figures: dict[str, tuple[str, str | None]], where: str, cards: dict[str
             if name in figures:
                 text, unit = figures[name]
                 value = Record({name: text}, where).measured(name)
-                known = unit or ("count" if name == "request count" else None)
+                known = unit or NAMED.get(name)
                 return None if value is None else value * _units.factor(known, f"{where}: {name}")
         return None
 

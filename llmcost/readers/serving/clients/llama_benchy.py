@@ -1,29 +1,67 @@
-"""llama-benchy: a JSON report of a server, tests by length and concurrency; ttfr and e2e_ttft in ms.
+"""llama-benchy: a JSON report of a server or the table it prints, by length and concurrency; ttfr and e2e_ttft in ms.
 
-Source: github eugr/llama-benchy. `pp_throughput` and `tg_throughput` are of one phase, `tg_req_throughput` of one
+Source: github eugr/llama-benchy. Prompts and answers of a test are two lines of the
+table. `pp_throughput` and `tg_throughput` are of one phase, `tg_req_throughput` of one
 request; a whole request's rate follows from its two phases.
 """
 
 from __future__ import annotations
 
+import re
+
+from llmcost.errors import LlmcostError
 from llmcost.readers.content import Content
 from llmcost.readers.record import Record
 from llmcost.readers.rows import SERVING, Reader, Reading, ServingRow
+from llmcost.readers.serving import _tables
 
 MILLI = 1e-3
+TABLE = ("test", "ttfr (ms)")
+TEST = re.compile(r"^(ctx_)?(pp|tg) ?(\d*)(?: @ d(\d+))?(?: \(c(\d+)\))?$")
+COLUMNS = {  # of the table -> of a test of the report, by phase
+    "pp": {"t/s": "pp_throughput", "t/s (total)": "pp_throughput", "ttfr (ms)": "ttfr", "e2e_ttft (ms)": "e2e_ttft"},
+    "tg": {"t/s": "tg_throughput", "t/s (total)": "tg_throughput", "t/s (req)": "tg_req_throughput"},
+}
 
 
 def recognises(content: Content) -> bool:
     """Whether tests of that tool are there."""
-    found = content.records if content.looks_like_json else []
+    if not content.looks_like_json:
+        return bool(_tables.found(content.lines, TABLE))
+    found = content.records
     tests = found[0].data.get("benchmarks") if len(found) == 1 else None
     return isinstance(tests, list) and any(isinstance(t, dict) and "tg_throughput" in t for t in tests)
 
 
 def read(content: Content) -> Reading:
-    """Every test."""
+    """Every test.
+
+    Raises
+    ------
+    LlmcostError
+        A row of the table that is cut off or not one of the tool's.
+    """
+    if not content.looks_like_json:
+        return Reading(SERVING, READER.name, [_test(t, t.text("model")) for t in _printed(content)])
     report = content.records[0]
     return Reading(SERVING, READER.name, [_test(t, report.text("model")) for t in report.parts("benchmarks")])
+
+
+def _printed(content: Content) -> list[Record]:
+    """Tests of the table: the lines of prompts and of answers at one depth and concurrency belong together."""
+    tests: dict[tuple[str | None, ...], Record] = {}
+    for table in _tables.found(content.lines, TABLE):
+        for n, cells in table.rows(content.name):
+            where = f"{content.name}: line {n}"
+            if not (found := TEST.match(cells["test"])):
+                raise LlmcostError(f"{where}: {cells['test']!r} is not a test such as pp2048 @ d4096 or tg32")
+            context, phase, size, depth, users = found.groups()
+            test = tests.setdefault((cells.get("model"), context, depth, users), Record({}, where))
+            test.data |= {"model": cells.get("model"), "concurrency": users, "context_size": None if context else depth}
+            test.data["prompt_size" if phase == "pp" else "response_size"] = size or depth
+            figures = {COLUMNS[phase].get(head): cell.partition(" ")[0] for head, cell in cells.items()}
+            test.data |= {name: {"mean": mean} for name, mean in figures.items() if name and mean}
+    return list(tests.values())
 
 
 def _test(t: Record, model: str | None) -> ServingRow:
@@ -54,4 +92,4 @@ def _test(t: Record, model: str | None) -> ServingRow:
     )
 
 
-READER = Reader("llama-benchy JSON", SERVING, recognises, read)
+READER = Reader("llama-benchy report", SERVING, recognises, read)

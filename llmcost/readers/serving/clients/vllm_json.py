@@ -12,7 +12,7 @@ from llmcost.readers.rows import SERVING, Reader, Reading
 from llmcost.readers.serving import _client
 
 NEEDED = ("completed", "duration")
-FIGURES = ("mean_ttft_ms", "median_ttft_ms", "mean_tpot_ms", "median_tpot_ms", "output_throughput")
+FIGURES = ("mean_ttft_ms", "median_ttft_ms", "p50_ttft_ms", "mean_tpot_ms", "median_tpot_ms", "output_throughput")
 OTHERS = ("total_output_tokens_retokenized", "mean_e2e_latency_ms", "hw")  # SGLang, InferenceX
 
 

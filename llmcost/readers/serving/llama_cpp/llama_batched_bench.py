@@ -10,7 +10,7 @@ from llmcost.errors import LlmcostError
 from llmcost.readers.content import Content
 from llmcost.readers.record import Record
 from llmcost.readers.rows import SERVING, Reader, Reading, ServingRow
-from llmcost.readers.serving.llama_cpp import _tables
+from llmcost.readers.serving import _tables
 
 TABLE = ("pp", "tg", "s_pp t/s", "s_tg t/s")
 NAMES = {"t_pp s": "t_pp", "t_tg s": "t_tg", "s_pp t/s": "speed_pp", "s_tg t/s": "speed_tg", "b": "pl"}

@@ -12,7 +12,8 @@ from llmcost.readers import derive
 from llmcost.readers.content import Content
 from llmcost.readers.record import number_of
 from llmcost.readers.rows import SERVING, Reader, Reading, ServingRow
-from llmcost.readers.serving.llama_cpp import _llama, _tables
+from llmcost.readers.serving import _tables
+from llmcost.readers.serving.llama_cpp import _llama
 
 DEVICES = (
     re.compile(r"^\s*Device \d+: ([^,]+),"),  # CUDA and ROCm
@@ -24,8 +25,9 @@ SIZES = {"KiB": 2.0**10, "MiB": 2.0**20, "GiB": 2.0**30, "TiB": 2.0**40}
 
 
 def recognises(content: Content) -> bool:
-    """Whether such a table is anywhere in the text."""
-    return not content.looks_like_json and bool(_tables.found(content.lines, ("test", "t/s")))
+    """Whether such a table is anywhere in the text; that of llama-benchy has a time to the first response beside it."""
+    found = [] if content.looks_like_json else _tables.found(content.lines, ("test", "t/s"))
+    return any("ttfr (ms)" not in table.heads for table in found)
 
 
 def read(content: Content) -> Reading:
@@ -45,7 +47,7 @@ def read(content: Content) -> Reading:
 
 
 def _test(cells: dict[str, str], where: str, devices: list[str]) -> ServingRow:
-    found, rate = TEST.match(cells["test"].strip()), number_of(re.split(r"±|\+/-", cells["t/s"])[0])
+    found, rate = TEST.match(cells["test"].strip()), number_of(cells["t/s"].partition(" ")[0])
     if not found or not (found[1] or found[2]) or not rate:
         raise LlmcostError(f"{where}: {cells['test']!r} at {cells['t/s']!r} is not a test such as pp512 at 251.1 ± 0.6")
     prompt, written, depth = (float(n or 0) for n in found.groups())

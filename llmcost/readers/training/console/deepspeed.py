@@ -1,6 +1,7 @@
 """DeepSpeed's timer: `RunningAvgSamplesPerSec=..., CurrSamplesPerSec=...` of the whole job, memory in GB.
 
-Source: github deepspeedai/DeepSpeed deepspeed/utils/timer.py. The command line above it, where it is printed, tells
+Source: github deepspeedai/DeepSpeed deepspeed/utils/timer.py; deepspeed/runtime/pipe/engine.py (`steps: N loss: X iter
+time (s): T samples/sec: R`). The command line above it, where it is printed, tells
 model, batch and ZeRO stage.
 """
 
@@ -16,12 +17,14 @@ from llmcost.readers.training import _steps
 from llmcost.readers.training.console import _console
 
 GB = 1e9
-STEP = r"global_step=(\d+)"
+PIPELINE = r"steps: \d+ loss.* iter time \(s\): [\d.]+"
+STEP = r"(?:global_step=|\] \d+/)(\d+)"
 
 
 def recognises(content: Content) -> bool:
     """Whether the timer's lines are there, and no iterations of Megatron."""
-    return "CurrSamplesPerSec=" in content.text and "elapsed time per iteration (ms)" not in content.text
+    timed = "CurrSamplesPerSec=" in content.text or re.search(PIPELINE, content.text) is not None
+    return timed and "elapsed time per iteration (" not in content.text
 
 
 def read(content: Content) -> Reading:
@@ -32,6 +35,8 @@ def read(content: Content) -> Reading:
     LlmcostError
         The last line of the timer is cut off.
     """
+    if "CurrSamplesPerSec=" not in content.text:
+        return Reading(TRAINING, READER.name, [derive.training(_pipeline(content))])
     records = _console.once(_console.lines(content, STEP, r"MaxMemAllocated=[\d.]+GB"), STEP)
     if not records:
         raise LlmcostError(f"{content.name}: no step with its rate in it")
@@ -59,6 +64,21 @@ def read(content: Content) -> Reading:
         notes=tuple(notes),
     )
     return Reading(TRAINING, READER.name, [derive.training(row)])
+
+
+def _pipeline(content: Content) -> TrainingRow:
+    """A run of the pipeline engine, which has a clock of its own."""
+    records = _console.once(_console.lines(content, r"steps: \d+ loss", r"samples/sec: [\d.]+"), r"steps: (\d+)")
+    first = _console.column(records[:1], "steps")
+    found = _steps.steady(_console.column(records, "iter time (s)"), first[0] if first else None)
+    return TrainingRow(
+        framework="deepspeed",
+        steps=float(len(records)),
+        step_seconds=found.value,
+        step_basis=found.basis,
+        samples_per_second=_steps.steady(_console.column(records[found.dropped :], "samples/sec")).value,
+        notes=() if found.value else ("the first step alone: step time unknown",),
+    )
 
 
 READER = Reader("DeepSpeed timer", TRAINING, recognises, read)

@@ -33,13 +33,14 @@ def read(content: Content) -> Reading:
     LlmcostError
         The last step is cut off.
     """
-    records = _console.once(_console.lines(content, STEP, r"Tokens/s/device: [\d.]+,"), STEP)
+    records = _console.once(_console.lines(content, STEP, r"(?:Tokens/s/device|TFLOP/s): [\d.]+,"), STEP)
     if not records:
         raise LlmcostError(f"{content.name}: no step with its rate in it")
     first = re.search(STEP, records[0].text)
     step = _steps.steady(_console.column(records, "seconds"), float(first[1]) if first else None)
     kept = records[step.dropped :]
     rates = _console.column(kept, "Tokens/s/device")
+    flops = _console.column(kept, "TFLOP/s/device") or _console.column(kept, "TFLOP/s")
     memory = [(float(used), float(size)) for used, size in MEMORY.findall(content.text)]
     params = re.search(r"number parameters: ([\d.]+) billion", content.text)
     row = TrainingRow(
@@ -49,7 +50,7 @@ def read(content: Content) -> Reading:
         step_seconds=step.value,
         step_basis=step.basis,
         tokens_per_second_per_gpu=_steps.steady(rates).value,
-        flops_per_second_per_gpu=(_steps.steady(_console.column(kept, "TFLOP/s/device")).value or 0.0) * TERA or None,
+        flops_per_second_per_gpu=(_steps.steady(flops).value or 0.0) * TERA or None,
         peak_allocated_bytes=max((used * GB for used, _ in memory), default=None),
         accelerator_bytes=max((size * GB for _, size in memory), default=None),
         notes=() if step.value else ("the run's first step alone: step time unknown",),

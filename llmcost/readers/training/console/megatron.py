@@ -1,7 +1,8 @@
 """Megatron-LM, Megatron-Bridge and Megatron-DeepSpeed: `elapsed time per iteration (ms)`, memory of each rank.
 
-Source: github NVIDIA/Megatron-LM megatron/training/training.py (memory in MB); NVIDIA-NeMo/Megatron-Bridge (GB). Ranks
-may stand on one line with no break between them.
+Source: github NVIDIA/Megatron-LM megatron/training/training.py (memory in MB) and arguments.py (the table of arguments,
+names with dots behind them); NVIDIA-NeMo/Megatron-Bridge (GB); deepspeedai/Megatron-DeepSpeed (seconds). Ranks may
+stand on one line with no break between them.
 """
 
 from __future__ import annotations
@@ -11,19 +12,22 @@ import re
 from llmcost.errors import LlmcostError
 from llmcost.readers import derive
 from llmcost.readers.content import Content
+from llmcost.readers.record import Record
 from llmcost.readers.rows import TRAINING, Reader, Reading, TrainingRow
 from llmcost.readers.training import _steps
 from llmcost.readers.training.console import _console
 
 MILLI, MB, GB, TERA = 1e-3, 1e6, 1e9, 1e12
 STEP = r"iteration +(\d+)/ *\d+ \|"
-TIMED = r"elapsed time per iteration \(ms\): [\d.]+ \|"
+TIMED = r"elapsed time per iteration \((?:ms|s)\): [\d.]+ \|"
+TIMES = {"elapsed time per iteration (ms)": MILLI, "elapsed time per iteration (s)": 1.0}
+ARGUMENT = re.compile(r"^\s*(\w+) \.{2,} (\S+)\s*$", re.MULTILINE)
 MEMORY = re.compile(r"\[Rank \d+\] \(after \d+ iterations\) memory \((?:MB|GB)\)")
 
 
 def recognises(content: Content) -> bool:
     """Whether iterations or ranks' memory are reported so."""
-    found = re.search(rf"{STEP}.*elapsed time per iteration \(ms\)", content.text) or MEMORY.search(content.text)
+    found = re.search(rf"{STEP}.*elapsed time per iteration \((?:ms|s)\)", content.text) or MEMORY.search(content.text)
     return not content.looks_like_json and found is not None
 
 
@@ -37,7 +41,8 @@ def read(content: Content) -> Reading:
     """
     records = _console.once(_console.lines(content, r"iteration +\d", TIMED), STEP)
     allocated, reserved = (_peak(content.text, name) for name in ("allocated", "reserved"))
-    row = _timed(records)._replace(peak_allocated_bytes=allocated, peak_reserved_bytes=reserved)
+    row = _told(_timed(records), Record(dict(ARGUMENT.findall(content.text)), f"{content.name}: arguments"))
+    row = row._replace(peak_allocated_bytes=allocated, peak_reserved_bytes=reserved)
     if row.step_seconds is None and not row.notes and row.peak_allocated_bytes is None:
         raise LlmcostError(f"{content.name}: no iteration and no memory in it")
     return Reading(TRAINING, READER.name, [derive.training(row)])
@@ -46,7 +51,7 @@ def read(content: Content) -> Reading:
 def _timed(records: list[_console.Line]) -> TrainingRow:
     if not records:
         return TrainingRow(framework="megatron", notes=("no iteration in the log: step time unknown",))
-    times = [t * MILLI for t in _console.column(records, "elapsed time per iteration (ms)")]
+    times = [t * unit for name, unit in TIMES.items() for t in _console.column(records, name)]
     first = re.search(STEP, records[0].text)
     found = _steps.steady(times, float(first[1]) if first else None)
     kept = records[found.dropped :]
@@ -69,6 +74,22 @@ def _timed(records: list[_console.Line]) -> TrainingRow:
         samples_per_second=_steps.steady(samples).value,
         flops_per_second_per_gpu=(_steps.steady(flops).value or 0.0) * TERA or None,
         notes=tuple(notes),
+    )
+
+
+def _told(row: TrainingRow, said: Record) -> TrainingRow:
+    """The run with what the arguments say above it: machine count, layout, lengths."""
+    dtype = (said.text("params_dtype") or "").rpartition(".")[2]
+    return row._replace(
+        gpus=said.measured("world_size"),
+        tp=said.measured("tensor_model_parallel_size"),
+        pp=said.measured("pipeline_model_parallel_size"),
+        cp=said.measured("context_parallel_size"),
+        ep=said.measured("expert_model_parallel_size"),
+        dtype={"bfloat16": "bf16", "float16": "fp16", "float32": "fp32"}.get(dtype),
+        seq_len=row.seq_len or said.measured("seq_length"),
+        global_batch=row.global_batch or said.measured("global_batch_size"),
+        micro_batch=said.measured("micro_batch_size"),
     )
 
 

@@ -1,8 +1,9 @@
 """Console of Hugging Face's Trainer and of what is built on it (TRL, axolotl, Liger's callback, ms-swift, unsloth).
 
 Source: https://huggingface.co/docs/transformers/main_classes/trainer; github linkedin/Liger-Kernel callback.py (MB),
-axolotl-ai-cloud/axolotl (`(gib)`), modelscope/ms-swift (`memory(GiB)`, `train_speed(iter/s)`). The bar's rate is
-steady, runtime over steps is not; tokens/s inside the run are of the job, at its end of one process.
+axolotl-ai-cloud/axolotl (`(gib)`), modelscope/ms-swift (`memory(GiB)`, `train_speed(iter/s)`, also as
+logging.jsonl). The bar's rate is steady, runtime over steps is not; tokens/s inside the run are of the job, at its end
+of one process.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from llmcost.readers.content import Content
 from llmcost.readers.record import Record
 from llmcost.readers.rows import TRAINING, Reader, Reading, TrainingRow
 from llmcost.readers.training import _steps
-from llmcost.readers.training.huggingface import _trainer
+from llmcost.readers.training.huggingface import _clock, _trainer
 
 DICT = re.compile(r"\{'\w.*")
 BAR = re.compile(r"(\d+)/(\d+) \[?[\d:]+ ?<[^,\]]*, +([\d.]+) ?(s/it|it/s)")
@@ -27,6 +28,11 @@ BANNER = {
     "gradient accumulation steps": "times",
     "total train batch size (w. parallel, distributed & accumulation)": "batch",
 }  # fmt: skip
+SPEEDS = ("train_speed(s/it)", "train_speed(iter/s)")
+MOST = 50  # lines that are looked at for recognition
+METRIC = re.compile(r"^\s+(\w+)\s+=\s+(\S+)\s*$", re.MULTILINE)
+SUMMARY = ("train_runtime", "train_samples_per_second", "train_steps_per_second")
+OWN = ("tokens/train_per_sec_per_gpu",)  # of one accelerator
 RATES = ("step_tokens_per_second", "train_tokens_per_second", "tokens_per_second")
 ALLOCATED = (("total_peak_memory_allocated_MB", MB), ("step_peak_memory_allocated_MB", MB),
              ("memory/max_mem_allocated(gib)", GIB), ("memory/max_allocated (GiB)", GIB), ("memory(GiB)", GIB),
@@ -38,9 +44,10 @@ RESERVED = (("total_peak_memory_reserved_MB", MB), ("memory/device_mem_reserved(
 def recognises(content: Content) -> bool:
     """Whether the Trainer's lines are there."""
     if content.looks_like_json:
-        return False
+        return bool(content.records) and any(r.has(name) for r in content.records[:MOST] for name in SPEEDS)
     head = content.head
-    return "***** Running training *****" in head or "Unsloth - 2x faster" in head or _logged(head)
+    marks = ("***** Running training *****", "***** train metrics *****", "Unsloth - 2x faster")
+    return any(mark in head for mark in marks) or _logged(head)
 
 
 def _logged(head: str) -> bool:
@@ -56,14 +63,16 @@ def read(content: Content) -> Reading:
         A line of figures that is cut off, or a log without any.
     """
     entries = _entries(content)
-    row = _run(_banner(content.text), entries, _bar(content.text), content.name)
+    row = _run(_banner(content.text), [*entries, *_table(content)], _bar(content.text), content.name)
     if not any((row.step_seconds, row.run_seconds, row.tokens_per_second, row.peak_allocated_bytes)):
         raise LlmcostError(f"{content.name}: neither a time, a rate nor a memory in it")
     return Reading(TRAINING, READER.name, [derive.training(row)])
 
 
 def _entries(content: Content) -> list[Record]:
-    """The dicts that the Trainer logs, as Python prints them."""
+    """The dicts that the Trainer logs, as Python prints them or a line of JSON each."""
+    if content.looks_like_json:
+        return content.records
     found = []
     filled = [n for n, line in enumerate(content.lines, 1) if line.strip()]
     for n, line in enumerate(content.lines, 1):
@@ -77,6 +86,16 @@ def _entries(content: Content) -> list[Record]:
             continue
         found += [Record(data, f"{content.name}: line {n}")] if isinstance(data, dict) else []
     return found
+
+
+def _table(content: Content) -> list[Record]:
+    """The summary that `log_metrics` prints below the mark, its runtime as a clock."""
+    _, mark, text = content.text.partition("***** train metrics *****")
+    said = dict(METRIC.findall(text.partition("*****")[0]))
+    if not mark or "train_runtime" not in said:
+        return []
+    said["train_runtime"] = str(_clock.seconds(said["train_runtime"]) or "")
+    return [Record({k: v for k, v in said.items() if k in SUMMARY}, f"{content.name}: train metrics")]
 
 
 def _banner(text: str) -> Record:
@@ -121,6 +140,7 @@ def _run(banner: Record, entries: list[Record], bar: tuple[float | None, float],
         step_basis=basis,
         tokens=row.tokens or max((e.number("num_input_tokens_seen") or 0.0 for e in entries), default=0.0) or None,
         tokens_per_second=_steps.steady(rates).value,
+        tokens_per_second_per_gpu=_steps.steady([v for e in inside if (v := e.measured(*OWN))]).value,
         peak_allocated_bytes=_peak(inside, ALLOCATED),
         peak_reserved_bytes=_peak(inside, RESERVED),
     )
@@ -128,8 +148,7 @@ def _run(banner: Record, entries: list[Record], bar: tuple[float | None, float],
 
 def _pace(entry: Record) -> float | None:
     """Seconds of a step that ms-swift states."""
-    own = entry.measured("train_speed(s/it)")
-    rate = entry.measured("train_speed(iter/s)")
+    own, rate = (entry.measured(name) for name in SPEEDS)
     return own or (1.0 / rate if rate else None)
 
 

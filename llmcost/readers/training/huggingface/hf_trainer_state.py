@@ -35,6 +35,10 @@ def _run(state: Record, history: list[Record]) -> TrainingRow:
     ends = [h for h in history if h.has("train_runtime") and h.has("train_samples_per_second")]
     summary = {**(ends[-1].data if ends else {}), **{k: v for k, v in state.data.items() if k != "log_history"}}
     row = _trainer.row(Record(summary, state.where), state.measured("global_step"))
+    if len(ends) > 1 and (since := ends[-2].measured("step")) and row.steps and row.run_seconds and since < row.steps:
+        note = f"resumed at step {since:.0f}: the last runtime is of the {row.steps - since:.0f} steps after it"
+        pace = row.run_seconds / (row.steps - since)
+        row = row._replace(run_step_seconds=pace, global_batch=None, notes=(*row.notes, note))
     clock = [(h.number("step"), h.number("train_runtime")) for h in history if h not in ends]
     timed = [(s, t) for s, t in clock if s is not None and t is not None]
     paces = [(t1 - t0) / (s1 - s0) for (s0, t0), (s1, t1) in pairwise(timed) if s1 > s0 and t1 > t0]

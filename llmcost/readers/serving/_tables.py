@@ -35,15 +35,21 @@ def found(lines: list[str], wanted: tuple[str, ...]) -> list[Table]:
     tables = []
     for start, line in enumerate(lines):
         heads = [cell.lower() for cell in _cells(line)] if line.lstrip().startswith("|") else []
-        if not set(wanted) <= set(heads) or start + 1 >= len(lines) or not set(lines[start + 1].strip()) <= set("|-: "):
+        if not set(wanted) <= set(heads) or not _rule(lines, start + 1):
             continue
         body = []
         for n, row in enumerate(lines[start + 2 :], start + 3):
-            if not row.lstrip().startswith("|"):
+            if not row.strip() or _rule(lines, n):
                 break
-            body.append((n, row))
+            body += [(n, row)] if row.lstrip().startswith("|") else []  # a tool's progress stands between its rows
         tables.append(Table(start, heads, body))
     return tables
+
+
+def _rule(lines: list[str], n: int) -> bool:
+    """Whether that line is the rule below a heading."""
+    text = lines[n].strip() if n < len(lines) else ""
+    return text.startswith("|") and set(text) <= set("|-: ")
 
 
 def _cells(line: str) -> list[str]:
