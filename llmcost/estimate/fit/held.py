@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.normal import normal_quantile, normal_share
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.memory import Memory, memory
 from llmcost.engine.serving.operating_point import Layout, Load, Precision, operating_point
@@ -50,7 +50,7 @@ class Held(NamedTuple):
         """Chance that so many requests fit at once [-]."""
         held = memory(*self.args, load, self.asked.calibration)
         share = math.ceil(batch / float(self.layout.dp))
-        return NormalDist().cdf(float(held.deviations(share * held.kv_bytes_per_request)))
+        return float(normal_share(held.deviations(share * held.kv_bytes_per_request)))
 
 
 def lengths(question: Question) -> None:
@@ -66,7 +66,7 @@ def read_held(question: Question, model: Subject, device: Chip) -> Held:
     lengths(question)
     gpus = counted(question, device)
     asked = options(question, model, device, gpus, None, False)
-    sure = NormalDist().inv_cdf(confidence(question))  # a search may have settled for less
+    sure = float(normal_quantile(confidence(question)))  # a search may have settled for less
     asked = asked._replace(calibration=asked.calibration._replace(fit_margin=sure))
     batch = float(question.stated("batch") or 1.0)
     return best(asked, gpus, batch)
@@ -111,7 +111,7 @@ def longest(held: Held) -> int:
     """
     preset = held.asked.model.preset
     most = float(preset.max_context or 2**20) if preset else float(2**20)
-    sure = NormalDist().cdf(float(held.asked.calibration.fit_margin))
+    sure = float(normal_share(held.asked.calibration.fit_margin))
     margin = sure if held.chance(Load(1.0, 0.0)) >= sure else EVEN
 
     def holds(length: float) -> bool:

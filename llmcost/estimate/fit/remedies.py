@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from llmcost.engine.numeric.normal import normal_share
 from llmcost.engine.serving.memory import memory
 from llmcost.engine.serving.search import layouts
 from llmcost.estimate.fit.held import Held, longest
@@ -38,11 +38,11 @@ def _chance(held: Held, layout: Any, narrow: Any, batch: float) -> float:
     a = held.asked
     at = memory(a.shape, a.device.machine, layout, narrow, a.load, a.calibration)
     room = at.deviations(np.ceil(batch / layout.dp) * at.kv_bytes_per_request)
-    return NormalDist().cdf(float(np.max(room)))
+    return float(normal_share(np.max(room)))
 
 
 def _reached(held: Held, chance: float) -> bool:
-    return chance >= NormalDist().cdf(float(held.asked.calibration.fit_margin))
+    return chance >= float(normal_share(held.asked.calibration.fit_margin))
 
 
 def _shorter(held: Held) -> list[Remedy]:
@@ -87,5 +87,5 @@ def _more(held: Held) -> list[Remedy]:
     fewest = float(np.min(size))
     if not np.isfinite(fewest):
         return []
-    chance = NormalDist().cdf(float(np.max(np.where(size == fewest, room, -np.inf))))
+    chance = float(normal_share(np.max(np.where(size == fewest, room, -np.inf))))
     return [Remedy(f"--gpus {int(fewest)}", chance, f"it fits on {int(fewest)}")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from llmcost.catalog import presets_date
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.normal import normal_share
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.memory import FULL, Layout
 from llmcost.engine.training.micro_batch import Run
@@ -66,7 +66,7 @@ class Trial(NamedTuple):
 
     def chance(self, layout: Layout, run: Run | None = None) -> float:
         """Chance that the best of some layouts fits [-]."""
-        return NormalDist().cdf(float(np.max(self.held(layout, run).deviations(self.free.shown_bytes))))
+        return float(normal_share(np.max(self.held(layout, run).deviations(self.free.shown_bytes))))
 
 
 def answer(question: Question, model: Subject, device: Chip) -> Estimate:
@@ -188,7 +188,7 @@ def remedies(trial: Trial) -> list[Remedy]:
             tried.append((f"--framework {SHARES_OUT}", one, fixed, "gradients that are shared out at once fit"))
     for what in ("optimizer", "activations") if question.stated("offload") is None else ():
         tried.append((f"--offload {what}", _with(trial, offload=what), fixed, "with the host's memory it fits"))
-    found, sure = [], NormalDist().cdf(run.memory.margin)
+    found, sure = [], float(normal_share(run.memory.margin))
     for change, one, layout, note in tried:
         chance = _best(trial, gpus, one, layout)
         if chance >= sure:
@@ -212,7 +212,7 @@ def remedies(trial: Trial) -> list[Remedy]:
 
 def _adapters(trial: Trial, fixed: dict[str, float]) -> Remedy | None:
     """Adapters in place of all weights, with a smaller loss and then shorter sequences where they alone do not fit."""
-    least, gpus = NormalDist().cdf(trial.run.memory.margin), float(trial.predicted.gpus)
+    least, gpus = float(normal_share(trial.run.memory.margin)), float(trial.predicted.gpus)
     names, length = trial.method.declared.lighter, float(trial.run.seq_len)
     shorter = [(f" --seq-len {half:.0f}", half) for half in (length / 2, length / 4, length / 8) if half >= 512]
     for extra, tokens_each in [("", length), *shorter]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
+from collections.abc import Iterable
 from functools import lru_cache
-from statistics import median
 
 from llmcost import spec
 from llmcost.catalog import Catalog
@@ -71,6 +71,11 @@ def price_table(
     return table
 
 
+def _median(values: Iterable[float]) -> float:
+    ordered = sorted(values)
+    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
+
+
 def _market(catalog: Catalog, table: Table, hardware: str, commitment: str, region: str | None) -> dict[str, float]:
     """Provider medians that make the market of an accelerator: clouds that rent accelerators, with quotes of the year.
 
@@ -82,7 +87,7 @@ def _market(catalog: Catalog, table: Table, hardware: str, commitment: str, regi
     last = max((q.date for quotes in clouds.values() for q in quotes), default=dt.date.min)
     fresh = {n: qs for n, qs in clouds.items() if (last - max(q.date for q in qs)).days <= STALE}
     kept = fresh if len(fresh) >= MIN_PROVIDERS else clouds
-    return {name: median(q.usd_per_hour for q in quotes) for name, quotes in kept.items()}
+    return {name: _median(q.usd_per_hour for q in quotes) for name, quotes in kept.items()}
 
 
 def rental_quote(
@@ -113,7 +118,7 @@ def rental_quote(
         )
     wide = table if len(base) >= MIN_PROVIDERS else price_table(catalog, as_of, None, region)
     market = _of_market(wide, hardware, ON_DEMAND, base)
-    discount = median(discounts)
+    discount = _median(discounts)
     rate = market.rate if isinstance(market.rate, Spread) else Spread(market.rate, market.rate, market.rate)
     scaled = rate._replace(p5=rate.p5 * discount, p50=rate.p50 * discount, p95=rate.p95 * discount)
     source = (
@@ -139,7 +144,7 @@ def _of_provider(table: Table, hardware: str, commitment: str, provider: str) ->
             f"{_who_else(table, hardware, commitment)}, or give --price 2.50/h",
         )
     rates = [q.usd_per_hour for q in quotes]
-    mid = median(rates)
+    mid = _median(rates)
     rate: Number = Spread(min(rates), mid, max(rates)) if min(rates) < max(rates) else mid
     caveats = _dearer(table, hardware, commitment, mid, {provider})
     return Quote(rate, _origin(quotes, f"preset:prices/{provider}", f"{len(quotes)} quotes of {provider}"), caveats)
@@ -154,7 +159,7 @@ def _who_else(table: Table, hardware: str, commitment: str) -> str:
 
 def _of_market(table: Table, hardware: str, commitment: str, medians: dict[str, float]) -> Quote:
     rates = sorted(medians.values())
-    mid = median(rates)
+    mid = _median(rates)
     quotes = [q for name in medians for q in table[hardware, commitment][name]]
     caveats = _dearer(table, hardware, commitment, mid, set(medians))
     if len(rates) >= MIN_PROVIDERS:
@@ -172,7 +177,7 @@ def _of_market(table: Table, hardware: str, commitment: str, medians: dict[str, 
 
 
 def _medians(table: Table, hardware: str, commitment: str) -> dict[str, float]:
-    return {p: median(q.usd_per_hour for q in quotes) for p, quotes in table.get((hardware, commitment), {}).items()}
+    return {p: _median(q.usd_per_hour for q in quotes) for p, quotes in table.get((hardware, commitment), {}).items()}
 
 
 def _discounts(table: Table, commitment: str) -> list[float]:
@@ -191,7 +196,7 @@ def _market_spread(table: Table) -> tuple[float, float]:
     for hardware, term in sorted(table):
         medians = _medians(table, hardware, term)
         if term == ON_DEMAND and len(medians) >= MIN_PROVIDERS:
-            mid = median(medians.values())
+            mid = _median(medians.values())
             ratios += [m / mid for m in medians.values()]
     if not ratios:
         return 0.5, 2.0
@@ -204,12 +209,12 @@ def _dearer(
 ) -> list[tuple[str, str, str]]:
     """A commitment that costs more than on-demand is said."""
     base = [m for p, m in _medians(table, hardware, ON_DEMAND).items() if p in providers]
-    if commitment == ON_DEMAND or not base or rate <= median(base):
+    if commitment == ON_DEMAND or not base or rate <= _median(base):
         return []
     return [
         (
             "W022",
-            f"{commitment} costs more than on-demand here (${rate:.2f}/h against ${median(base):.2f}/h)",
+            f"{commitment} costs more than on-demand here (${rate:.2f}/h against ${_median(base):.2f}/h)",
             "--commitment on-demand",
         )
     ]

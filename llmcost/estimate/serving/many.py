@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from llmcost.engine.numeric.kinds import Array, Flags, Num
+from llmcost.engine.numeric.normal import normal_quantile
 from llmcost.engine.serving.inputs import Load
 from llmcost.engine.serving.memory import memory
 from llmcost.engine.serving.search import BATCHES
@@ -103,7 +103,7 @@ def _of_margins(plan: Hosted, asked: Options, load: Load, batches: Array) -> tup
             asked.shape, machine, asked.candidates, formats, load, known, asked.targets, batches, plan.requests
         )
 
-    wanted = NormalDist().inv_cdf(float(plan.question.inputs["fit_confidence"].value))
+    wanted = float(normal_quantile(plan.question.inputs["fit_confidence"].value))
     found = of(load, batches, wanted)
     none = np.flatnonzero(~np.any(found.sizes.output_tokens_per_second > 0.0, axis=1))
     some = Load(*(np.asarray(v)[none] for v in load[:3]))
@@ -135,7 +135,7 @@ def _tight(asked: Options, load: Load, wanted: float) -> Flags:
         held = memory(asked.shape, asked.device.machine, asked.candidates, precision, column, asked.calibration)
         rooms = np.maximum(rooms, held.room)
     best = rooms.max(axis=1)
-    return np.asarray((best < wanted) & (best >= NormalDist().inv_cdf(LIKELY)))
+    return np.asarray((best < wanted) & (best >= float(normal_quantile(LIKELY))))
 
 
 def _cheapest(plan: Hosted, sizes: Sizes, values: Mapping[str, Array]) -> Any:

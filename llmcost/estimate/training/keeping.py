@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from statistics import NormalDist
 from typing import TypeVar
 
 from llmcost import spec
 from llmcost.catalog import Catalog
+from llmcost.engine.numeric.normal import normal_quantile
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.training.peak import Habits, Keeping
 from llmcost.errors import LlmcostError
@@ -57,7 +57,7 @@ def take(question: Question, method: Method, used: Software, fixed: Mapping[str,
     segments = _segments(question, used)
     both = (_kept(question, method, whole, False, segments), _kept(question, method, shards, True, segments))
     usual_one = TRIED if method.declared.pretrains else CONFIDENCE
-    return Kept(Habits(*both, NormalDist().inv_cdf(confidence(question, METHOD, usual_one))), whole, shards)
+    return Kept(Habits(*both, float(normal_quantile(confidence(question, METHOD, usual_one)))), whole, shards)
 
 
 def usual(catalog: Catalog, used: Software) -> Kept:
@@ -66,7 +66,7 @@ def usual(catalog: Catalog, used: Software) -> Kept:
     segments = expands(catalog, used.name)
     whole_kept, shards_kept = kept_by(catalog, whole, False), kept_by(catalog, shards, True)
     habits = Habits(with_segments(catalog, whole_kept, segments), with_segments(catalog, shards_kept, segments))
-    return Kept(habits._replace(margin=NormalDist().inv_cdf(TRIED)), whole, shards)
+    return Kept(habits._replace(margin=float(normal_quantile(TRIED))), whole, shards)
 
 
 def _stacks(catalog: Catalog, used: Software, parallel: bool) -> tuple[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from statistics import NormalDist
 from typing import Any
 
 from llmcost.catalog import Catalog
@@ -13,6 +12,7 @@ from llmcost.engine.machine.factors import Told
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.published import ClassBytes, class_bytes, published_in
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.normal import normal_quantile, normal_share
 from llmcost.engine.serving.cache import cache_bytes, printed_tokens, state_page_bytes
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
 from llmcost.engine.serving.memory import Memory, cache_spread, memory, under_way_bytes
@@ -28,7 +28,7 @@ from llmcost.spec import Framework
 GIB = 2.0**30
 QUANTITIES = ("kv_tokens", "weight_bytes", "peak_bytes", "fits")
 NARROW = 0.9  # bytes a weight below which recipes differ in what they leave wide
-Z95 = NormalDist().inv_cdf(0.95)
+Z95 = float(normal_quantile(0.95))
 # Of the memory of a Mac, what Metal lets the GPU wire: recommendedMaxWorkingSetSize in start-up logs of llama.cpp.
 APPLE_SHARES = ((17.0, 0.667), (30.0, 0.72), (60.0, 0.78), (math.inf, 0.75))
 CUDA_SHARE = 0.985  # of what a card is sold as [GiB], that a process is shown: 0.97 to 0.996 on eleven cards
@@ -271,7 +271,7 @@ def predict(row: Mapping[str, str], catalog: Catalog) -> dict[str, Answer]:
         return {**dict.fromkeys(QUANTITIES, unknown), **found}
     return found | {
         "kv_tokens": pool(at, held),
-        "fits": (NormalDist().cdf(float(held.deviations(needed(at, request)))), None, None, ""),
+        "fits": (float(normal_share(held.deviations(needed(at, request)))), None, None, ""),
     }
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from statistics import NormalDist
 
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Z95
+from llmcost.engine.numeric.normal import normal_share
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.methods import adapter_params, trained_ends
 from llmcost.engine.training.micro_batch import UNFUSED
@@ -233,7 +233,7 @@ def predict(row: Mapping[str, str], catalog: Catalog) -> dict[str, Answer]:
         return dict.fromkeys(QUANTITIES, (None, None, None, error.message))
     held = at.memory()
     peak, wide = figure(held, at)
-    chance = NormalDist().cdf(float(held.deviations(at.machine.shown_bytes)))
+    chance = float(normal_share(held.deviations(at.machine.shown_bytes)))
     return {"peak_bytes": (peak, peak / wide, peak * wide, ""), "fits": (chance, None, None, "")}
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.numeric.normal import normal_quantile, normal_share
 from llmcost.engine.serving.inputs import Calibration, Layout, Load
 from llmcost.engine.serving.memory import memory, share_taken
 from llmcost.errors import LlmcostError
@@ -67,7 +67,7 @@ def constants(question: Question, machine: Machine, generation: str, used: Engin
     fraction = question.stated("memory_fraction")
     if fraction is not None:
         known = known._replace(memory_share=float(fraction), left_bytes=0.0, share_spread=0.0)
-    return known._replace(fit_margin=NormalDist().inv_cdf(confidence(question)))
+    return known._replace(fit_margin=float(normal_quantile(confidence(question))))
 
 
 def share_of(shape: Shape, device: Chip, every: Layout, known: Calibration) -> Any:
@@ -78,14 +78,14 @@ def share_of(shape: Shape, device: Chip, every: Layout, known: Calibration) -> A
 def likeliest(shape: Shape, device: Chip, every: Layout, precisions: Any, load: Load, known: Calibration) -> float:
     """Chance that the best of several layouts holds one request [-]."""
     rooms = [float(np.max(memory(shape, device.machine, every, p, load, known).room)) for p in precisions]
-    return NormalDist().cdf(max(rooms))
+    return float(normal_share(max(rooms)))
 
 
 def settled(
     question: Question, shape: Shape, device: Chip, every: Layout, precisions: Any, load: Load, known: Calibration
 ) -> Calibration:
     """The confidence that layouts are taken with: as asked, or even odds where nothing reaches it, which is said."""
-    asked = NormalDist().cdf(float(known.fit_margin))
+    asked = float(normal_share(known.fit_margin))
     chance = likeliest(shape, device, every, precisions, load, known)
     if chance >= asked or chance < LIKELY:
         return known

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
 from llmcost.engine.numeric.kinds import Num, distinct
+from llmcost.engine.numeric.normal import normal_quantile
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.arrivals import Met, Tail, waiting_users
 from llmcost.engine.serving.inputs import Layout, Load
@@ -38,7 +38,7 @@ def tail(at: Point, layout: Layout, load: Load, spread: float = ALIKE) -> Tail:
     queued = np.maximum(np.subtract(load.batch, at.batch), 0.0)
     life = at.batch * osl / at.output_tokens_per_second
     met = Met(at.tpot_seconds, at.ttft_seconds, at.output_tokens_per_second)
-    normal = NormalDist().inv_cdf(SHARE)
+    normal = float(normal_quantile(SHARE))
     return waiting_users(SHARE, normal, met, at.prefill_seconds, group, osl, life, queued, spread)
 
 
