@@ -91,14 +91,16 @@ def weights_bytes(shape: Shape, layout: Layout, precision: Precision) -> Num:
     """Weights on one accelerator [bytes].
 
     Attention and dense FFNs are split by tp and stages, routed experts by every rank that holds experts and stages (the
-    fullest stage counts), the embedding and the head by tp (they sit on the first and last stage).
+    fullest stage counts), the embedding and the head by tp. They sit on the first and the last stage: of several stages
+    the fullest has one of them.
 
     Parameters
     ----------
     shape, layout, precision
         Model, layout and bytes per parameter.
 
-    Source: Shoeybi et al. 2019 (arXiv 1909.08053) for the split of each matrix.
+    Source: Shoeybi et al. 2019 (arXiv 1909.08053) for the split of each matrix; of the stages,
+    `get_pp_indices` and `ParallelLMHead` of vLLM.
     """
     experts = shape.moe_layers * shape.n_experts * shape.expert_params
     ends = shape.params_total - shape.attention_params - shape.dense_ffn_params - experts  # a tied head counts once
@@ -107,7 +109,9 @@ def weights_bytes(shape: Shape, layout: Layout, precision: Precision) -> Num:
     attention = shape.attention_params * precision.attention_bytes / split
     dense = shape.dense_ffn_params * precision.weight_bytes / split
     routed = experts * precision.weight_bytes / (expert_ranks(layout) * stages)
-    return attention + dense + routed + ends * precision.head_bytes / layout.tp
+    embedding = np.minimum(shape.vocab_size * shape.d_model, ends)
+    fullest = np.where(np.asarray(layout.pp) > 1.0, np.maximum(embedding, ends - embedding), ends)
+    return attention + dense + routed + fullest * precision.head_bytes / layout.tp
 
 
 def _beside_bytes(shape: Shape, layout: Layout, precision: Precision, calibration: Calibration) -> Num:

@@ -187,11 +187,10 @@ def _first_steps(shape: Shape, layout: Layout, calibration: Calibration) -> Num:
 
 
 def _share(share: Num, layout: Layout, calibration: Calibration) -> Num:
-    """Iterations that carry prompts [-]: groups that share experts wait for a prompt of any of them."""
+    """Iterations that carry prompts [-]: groups that share experts, and micro-batches of stages, wait for any's."""
     groups = np.where(np.asarray(layout.attention_dp) > 0, layout.dp, 1.0)
-    if np.all(groups == 1.0):
-        return share
-    return 1.0 - (1.0 - share) ** (groups**calibration.uneven)
+    alike = groups**calibration.uneven * layout.pp
+    return share if np.all(alike == 1.0) else 1.0 - (1.0 - share) ** alike
 
 
 def operating_point(

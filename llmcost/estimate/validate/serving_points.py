@@ -87,27 +87,39 @@ def points(cases: Cases, calibration: Calibration) -> Point:
     return _drafted(cases, at, load, calibration) if np.any(cases.drafted) else at
 
 
+def _some(values: Any, here: np.ndarray[Any, Any]) -> Any:
+    """The rows `here` of a record of arrays, or of scalars, which count for every row."""
+    return type(values)(*[np.asarray(v)[here] if np.ndim(v) else v for v in values])
+
+
 def _apart(cases: Cases, at: Point, args: Any, load: Load, calibration: Calibration) -> Point:
     """Points of rows whose prompts run on accelerators of their own: half of the groups, where a row tells no more."""
-    dp = np.asarray(cases.layout.dp)
-    stated = np.isfinite(cases.prefill_groups)
-    taken = np.where(stated, np.clip(cases.prefill_groups, 1.0, np.maximum(dp - 1.0, 1.0)), np.maximum(dp / 2.0, 1.0))
-    first = cases.layout._replace(dp=taken)
-    then = cases.layout._replace(dp=np.where(stated, np.maximum(dp - taken, 1.0), taken))
-    shape, machine, _, precision = args
-    answers = operating_point(shape, machine, then, precision, load._replace(cached_isl=cases.isl), calibration)
-    prompts = operating_point(shape, machine, first, precision, load._replace(arrivals=OPEN), calibration)
-    answering = (np.maximum(cases.osl, 1.0) - 1.0) * answers.tpot_seconds
+    here = np.flatnonzero(cases.apart)
+    (shape, machine, layout, precision), load, known = (
+        [_some(a, here) for a in args],
+        _some(load, here),
+        _some(calibration, here),
+    )
+    dp, groups = np.asarray(layout.dp), cases.prefill_groups[here]
+    stated = np.isfinite(groups)
+    taken = np.where(stated, np.clip(groups, 1.0, np.maximum(dp - 1.0, 1.0)), np.maximum(dp / 2.0, 1.0))
+    first = layout._replace(dp=taken)
+    then = layout._replace(dp=np.where(stated, np.maximum(dp - taken, 1.0), taken))
+    answers = operating_point(shape, machine, then, precision, load._replace(cached_isl=load.isl), known)
+    prompts = operating_point(shape, machine, first, precision, load._replace(arrivals=OPEN), known)
+    answering = (np.maximum(load.osl, 1.0) - 1.0) * answers.tpot_seconds
     # users beyond what prompts and answers in progress hold wait for a prompt's turn
     turns = load.batch * prompts.prefill_seconds / first.dp
     ttft = np.maximum(prompts.ttft_seconds, turns - answering)
-    life = ttft + answering
-    figures = {
-        "tpot_seconds": answers.tpot_seconds,
-        "ttft_seconds": ttft,
-        "output_tokens_per_second": load.batch * cases.osl / life,
-    }
-    return at._replace(**{k: np.where(cases.apart, v, getattr(at, k)) for k, v in figures.items()})
+    speed = load.batch * load.osl / (ttft + answering)
+    figures = {"tpot_seconds": answers.tpot_seconds, "ttft_seconds": ttft, "output_tokens_per_second": speed}
+    return at._replace(**{name: _put(getattr(at, name), here, value) for name, value in figures.items()})
+
+
+def _put(values: Any, here: np.ndarray[Any, Any], of: Any) -> np.ndarray[Any, Any]:
+    found = np.array(values)
+    found[here] = of
+    return found
 
 
 def _drafted(cases: Cases, at: Point, load: Load, calibration: Calibration) -> Point:
@@ -125,17 +137,14 @@ def _proposing(
     cases: Cases, at: Point, load: Load, calibration: Calibration, here: np.ndarray[Any, Any], length: float
 ) -> Point:
     """Points of the rows `here`, whose drafts propose `length` tokens a step."""
-
-    def some(values: Any) -> Any:
-        return type(values)(*[np.asarray(v)[here] if np.ndim(v) else v for v in values])
-
-    known, shape = some(calibration), some(cases.shape)
+    known, shape, machine, layout, precision, load, at = (
+        _some(v, here) for v in (calibration, cases.shape, cases.machine, cases.layout, cases.precision, load, at)
+    )
     fitted_share = np.where(shape.n_experts > 0, known.acceptance_native, known.acceptance)
     stated = cases.tokens_per_step[here]
     accepted = np.where(np.isfinite(stated), acceptance_of(stated, length), fitted_share)
     draft = Draft(shape, accepted, (length,), None, DRAFT_COST)
-    args = some(cases.machine), some(cases.layout), some(cases.precision), some(load), known
-    return speculative_point(lambda *_: some(at), draft, *args)
+    return speculative_point(lambda *_: at, draft, machine, layout, precision, load, known)
 
 
 def classes(cases: Cases, factors: list[dict[str, Any]]) -> Classes:
