@@ -46,7 +46,7 @@ def best_commitment(counts: Array, share: Array, committed: Num, by_the_hour: Nu
     counts : array
         Accelerators held, shape (..., M) [-].
     share : array
-        Share of the time of each count, shape (M,) [-].
+        Share of the time of each count, shape (..., M) [-].
     committed, by_the_hour : float or array
         Price of a committed hour c, used or not, and of an hour by demand d [USD/h].
 
@@ -63,7 +63,7 @@ def best_commitment(counts: Array, share: Array, committed: Num, by_the_hour: Nu
     """
     order = np.argsort(counts, axis=-1, kind="stable")
     ordered = np.take_along_axis(counts, order, axis=-1)
-    above = 1.0 - np.cumsum(share[order], axis=-1)
+    above = 1.0 - np.cumsum(np.take_along_axis(np.broadcast_to(share, order.shape), order, axis=-1), axis=-1)
     ratio = np.divide(committed, by_the_hour, dtype=float)
     enough = above <= ratio[..., None] + 1e-12
     first = np.argmax(enough, axis=-1)

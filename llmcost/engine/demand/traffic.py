@@ -10,7 +10,7 @@ import numpy as np
 from llmcost.engine.demand.pools import SPANS, capacities, spans
 from llmcost.engine.demand.pools import Measure as Measure
 from llmcost.engine.demand.pools import Pool as Pool
-from llmcost.engine.demand.segments import Segments, segments
+from llmcost.engine.demand.segments import Segments, cumulative, segments
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, Flags, Num
 from llmcost.records import NamedTuple
 
@@ -125,6 +125,17 @@ def rate(traffic: Traffic, days: Num) -> Num:
         return traffic.ceiling / (1.0 + np.exp(-traffic.pace * (t - traffic.midpoint)))
     grown = traffic.launch * np.exp(traffic.pace * t) if traffic.kind == COMPOUND else traffic.launch + traffic.pace * t
     return np.minimum(grown, traffic.ceiling)
+
+
+def mean(traffic: Traffic, edges: Array) -> Array:
+    """Requests per day between days that follow each other: of a series in the mean, else in the middle [1/d].
+
+    >>> mean(series([0.0, 10.0], [10.0, 20.0]), np.array([0.0, 10.0, 20.0])).tolist()
+    [15.0, 20.0]
+    """
+    if traffic.kind == SERIES:
+        return np.asarray(np.diff(cumulative(requests(traffic), edges)) / np.diff(edges))
+    return np.asarray(rate(_wide(traffic), (edges[:-1] + edges[1:]) / 2.0))
 
 
 def most(traffic: Traffic, end: float) -> Num:

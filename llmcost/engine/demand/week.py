@@ -129,6 +129,34 @@ def held(need: Array, reaction_hours: float) -> tuple[Array, Array]:
     return np.concatenate([window, wider], axis=-1), share
 
 
+def alike(need: Array, share: Array) -> tuple[Array, Array]:
+    """Hours that need the same as one, with the share of the time of all of them: fewer to figure with.
+
+    Parameters
+    ----------
+    need : array
+        What is needed in each hour, shape (..., H) [-].
+    share : array
+        Share of the time of each, shape (H,) [-].
+
+    Examples
+    --------
+    >>> need, share = alike(np.array([3.0, 1.0, 3.0, 2.0]), np.full(4, 0.25))
+    >>> need.tolist(), share.tolist()
+    ([1.0, 2.0, 3.0], [0.25, 0.25, 0.5])
+    """
+    first = need.reshape(-1, need.shape[-1])[0]
+    order = np.argsort(first, kind="stable")
+    begins = np.flatnonzero(np.diff(first[order], prepend=-np.inf) > CLOSE * first[order])
+    group = np.cumsum(np.isin(np.arange(len(order)), begins)) - 1
+    of = np.empty_like(order)
+    of[order] = group
+    merged = need[..., order[begins]]
+    if not np.allclose(merged[..., of], need, rtol=1e-9, atol=0.0):  # alike in one sample only
+        return need, share
+    return merged, np.add.reduceat(share[order], begins)
+
+
 def over_time(counts: Array, share: Array) -> Num:
     """The mean over time of what is held [-]."""
     mean: Num = (counts * share).sum(axis=-1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from llmcost import spec, units
 from llmcost.catalog import source_of
 from llmcost.engine.demand import idle as engine
@@ -57,7 +59,7 @@ def refuse(question: Question, off: bool) -> None:
         if question.scenario.peek(key, question.side) is not None:
             raise LlmcostError(
                 f"--{key.replace('_', '-')} applies only to a fleet that scales to zero",
-                "--scaling autoscale --min-replicas 0, without spares, a mix of terms or traffic that grows",
+                "--scaling autoscale --min-replicas 0",
             )
 
 
@@ -107,18 +109,24 @@ def _ends(value: Number) -> tuple[float, float, float]:
     return low, value.p50, high
 
 
-def warn(question: Question, share: Num, start: Num, ttft_p95: float | None) -> None:
-    """Say where more than one request in a hundred waits for a machine to start, and what target that misses."""
+def warn(question: Question, share: Num, start: Num) -> None:
+    """Say where more than one request in a hundred waits for a machine to start."""
     if float(share) <= MANY:
         return
-    said = question.scenario.peek("ttft_p95", question.side)
-    missed = ""
-    if said is not None and ttft_p95 is not None and ttft_p95 > float(said.value):
-        missed = f": the p95 of TTFT is {units.format('seconds', ttft_p95)}, and the target of"
-        missed += f" {units.format('seconds', float(said.value))} is missed"
     question.warn(
         "W055",
         f"{units.format('share', float(share))} of requests meet a cold start of up to"
-        f" {units.format('seconds', float(start))}{missed}",
+        f" {units.format('seconds', float(start))}",
         "--min-replicas 1, or a longer --idle-timeout",
+    )
+
+
+def warn_of_late(question: Question, late: float, target: float) -> None:
+    """Say that one replica stays on, because cold starts would miss a target."""
+    question.record("min_replicas", 1, Origin("computed", f"{SOURCE}: the p95 of TTFT"))
+    question.warn(
+        "W056",
+        f"one replica is always on: with cold starts the p95 of TTFT is {units.format('seconds', late)}, over the"
+        f" target of {units.format('seconds', target)}",
+        f"--ttft-p95 {math.ceil(late)}s lets it scale to zero",
     )

@@ -48,6 +48,7 @@ class Fleet(NamedTuple):
     terms: prices.Terms = prices.Terms()
     idle: idles.Idle | None = None  # where it scales to zero
     days: Array | None = None  # traffic of days to come over that at launch, where they differ
+    day: tuple[Array, Array] | None = None  # traffic that is held over its mean, and its share of the time, once known
 
     def added(self) -> str:
         """What is added to the replicas that the traffic needs, as a formula."""
@@ -58,6 +59,10 @@ class Fleet(NamedTuple):
     def rates(self, p: ServingNumbers) -> Num:
         """Traffic of each hour over its mean, hours along the last axis [-]."""
         return self.hourly if self.hourly is not None else week.wave(p["peak_to_average"], p.get("weekend", 1.0))
+
+    def held(self, p: ServingNumbers) -> tuple[Array, Array]:
+        """Traffic that a fleet which follows it is ready for, over the mean, and the share of the time of each [-]."""
+        return self.day or week.alike(*week.held(np.asarray(self.rates(p)), self.reaction_hours))
 
     def load(self, p: ServingNumbers, bound: Num = math.inf) -> Num:
         """Share of the capacity that the traffic it is sized for may use [-]."""
@@ -74,10 +79,8 @@ class Fleet(NamedTuple):
         return self.load(p, bound) / week.over_time(*week.held(np.asarray(self.rates(p)), self.reaction_hours))
 
 
-def read_fleet(question: Question, requests: bool, waits: bool, moves: bool = False) -> Fleet:
+def read_fleet(question: Question, requests: bool, waits: bool) -> Fleet:
     """Read what is said of the fleet, and the mean load where no peak is; part of the work `waits` for a quiet hour.
-
-    Where traffic `moves` from day to day, only hours without requests turn it off.
 
     Raises
     ------
@@ -122,7 +125,7 @@ def read_fleet(question: Question, requests: bool, waits: bool, moves: bool = Fa
         unit = idles.unit_seconds(question)
         ahead = math.ceil(median(seconds or 0.0) / unit - engine.ROUNDING) * unit
         fleet = fleet._replace(reaction_hours=ahead / SECONDS_PER_HOUR)
-        if fleet.least == 0 and not (mixed or moves or fleet.spares):
+        if fleet.least == 0:
             fleet = fleet._replace(idle=idles.read(question, unit))
     idles.refuse(question, fleet.idle is not None)
     planned = float(fleet.planned(serving_numbers(sampling.central(question.numbers))))
@@ -262,10 +265,10 @@ def _through_the_day(
 ) -> ServingFigures:
     """Accelerators paid for in the mean, and by which terms; and who meets a cold start."""
     counts, share = curve(fleet, kinds, each, load, p, served)
+    cycle, found = starts(fleet, p, served), ServingFigures()
     if not fleet.mixed:
         mean = week.over_time(counts, share)
-        found: ServingFigures = {"gpus_mean": mean, "usd_per_hour_fleet": mean * p["price"]}
-        cycle = starts(fleet, p, served)
+        found = {"gpus_mean": mean, "usd_per_hour_fleet": mean * p["price"]}
         return found if cycle is None else found | {"cold_start_share": cycle.cold}
     spot = p.get("spot_share", 0.0)
     committed = fleet.terms.reserved_price(p)
@@ -275,7 +278,7 @@ def _through_the_day(
     else:
         base = np.ceil(fleet.reserve * counts.max(axis=-1) - engine.ROUNDING)
     beyond = engine.beyond(counts, share, base)
-    return {
+    found = {
         "gpus_mean": base + beyond,
         "gpus_reserved": base,
         "gpus_on_demand_mean": beyond * (1.0 - spot),
@@ -284,11 +287,15 @@ def _through_the_day(
         "breakeven_utilization_reserved": committed / peak_price,
         "usd_per_hour_fleet": base * committed + beyond * peak_price,
     }
+    if cycle is not None:  # what is committed to is paid for, and stays on
+        kept = base >= np.min(counts, axis=-1, initial=np.inf, where=counts > 0.0)
+        found["cold_start_share"] = np.where(kept, 0.0, cycle.cold)
+    return found
 
 
 def starts(fleet: Fleet, p: ServingNumbers, served: Num) -> idle_engine.Cycle | None:
-    """Who waits for a machine that is off: over the requests of the day; None where none ever is."""
-    if fleet.idle is None or "cold_start" not in p:
+    """Who waits for a machine that is off: over the requests of the day; None where none ever is, or nobody asks."""
+    if fleet.idle is None or fleet.day is not None or "cold_start" not in p:
         return None
     rates = np.asarray(fleet.rates(p))
     cycle = _cycle(fleet, p, np.asarray(p["requests"] / SECONDS_PER_DAY / fleet.regions)[..., None] * rates, served)
@@ -308,18 +315,19 @@ def curve(
 ) -> tuple[Array, Array]:
     """Accelerators held through the day, and the share of the time of each count [-].
 
-    The last replica counts by the share of its hour in which it is not off.
+    An hour for which one replica is enough has two, where it may be off: with it and its spares, and without.
     """
-    rates, total, share = fleet.rates(p), 0.0, np.ones(1)
+    rates, share = fleet.held(p)
+    hourly, up, off = np.asarray(each)[..., None] * rates, np.asarray(0.0), np.asarray(0.0)
     for _, gpus, seconds in kinds:
-        capacity = np.asarray(gpus / seconds)[..., None]
-        hourly = np.asarray(each)[..., None] * rates
+        capacity, size = np.asarray(gpus / seconds)[..., None], fleet.regions * np.asarray(gpus)[..., None]
         needed = engine.whole_replicas(hourly, capacity, np.asarray(load)[..., None], fleet.least)
-        if fleet.idle is not None and "cold_start" in p:
-            needed = np.maximum(needed - 1.0 + _cycle(fleet, p, hourly, served).paid, 0.0)
-        counts, share = week.held(np.asarray(needed), fleet.reaction_hours)
-        total = total + (counts + fleet.spares) * fleet.regions * np.asarray(gpus)[..., None]
-    return np.asarray(total), share
+        ready = np.where(needed > 0.0, needed + fleet.spares, fleet.spares if fleet.least else 0.0)
+        up, off = up + ready * size, off + np.where(needed > 1.0, ready, 0.0) * size
+    if fleet.idle is None or "cold_start" not in p:
+        return up, share
+    paid = _cycle(fleet, p, hourly, served).paid
+    return np.concatenate([up, off], axis=-1), np.concatenate([share * paid, share * (1.0 - paid)], axis=-1)
 
 
 def hours(
@@ -329,9 +337,11 @@ def hours(
     if not fleet.peaked:
         return []
     demand, rates = p["requests"] / SECONDS_PER_DAY, np.asarray(fleet.rates(p))
-    if fleet.follows:
-        whole = fleet._replace(reaction_hours=float(math.ceil(fleet.reaction_hours)))
-        gpus, _ = curve(whole, kinds, demand / fleet.regions, fleet.load(p, bound), p, served)
+    if fleet.follows or fleet.mixed:
+        whole = fleet._replace(day=week.held(rates, float(math.ceil(fleet.reaction_hours))))
+        counts, share = curve(whole, kinds, demand / fleet.regions, fleet.load(p, bound), p, served)
+        counts = np.maximum(counts, out.get("gpus_reserved", 0.0))
+        gpus = (counts * share * rates.size).reshape(-1, rates.size).sum(axis=0)
     else:
         gpus = np.full(rates.shape, float(out["gpus"]))
     busy = demand * rates * sum(float(seconds) for _, _, seconds in kinds)

@@ -11,9 +11,9 @@ import numpy as np
 from llmcost.engine.demand import fleet as engine
 from llmcost.engine.demand import traffic as demand
 from llmcost.engine.demand import week
-from llmcost.engine.demand.segments import Segments, declining
+from llmcost.engine.demand.segments import Segments, declining, segments
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, SECONDS_PER_DAY, SECONDS_PER_HOUR, Array, Num
-from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named, serving_numbers
 from llmcost.estimate.fleet import bill
 from llmcost.estimate.lifetime.course import Course
 from llmcost.records import NamedTuple
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from llmcost.estimate.serving.hosted import Hosted
 
 GROUPS, TOLD_APART = 4, 16  # kinds of hours at least, and replicas counted one by one for each where there are more
+SPANS, PER_SPAN = 48, 4  # of time at least, and replicas counted one by one for each where there are more
+BARELY = 1e-6  # requests per day of a service that nobody asks
 
 
 class Growing(NamedTuple):
@@ -53,6 +55,8 @@ def follow(
     service: Hosted, s: ServingNumbers, served: ServingFigures, traffic: demand.Traffic, end: float, exact: int
 ) -> Growing:
     """The service over time at the numbers `s`; it starts as it is at launch, `served`."""
+    if service.fleet.idle is not None:
+        return _on_and_off(service, s, served, traffic, end, exact)
     kinds, own = _kinds(service, s, served), served.get("own", served)
     load = service.fleet.load(service.applied.reaching(s), service.bound)
     if service.fleet.follows or service.fleet.mixed:
@@ -73,8 +77,43 @@ def follow(
         launch = 24.0 * served["gpus_mean"] * idle + worked * s["requests"] if known else None
         wanted.append(demand.Measure([24.0 * idle * paid for paid in found.paid], 0.0, worked, launch))
     spent = demand.measures(traffic, found.pools, wanted, end, max(exact // found.hours, 1))
-    most = None if service.fleet_gpus is None else _busiest(service, kinds, s, traffic, end, exact)
+    most = _most(service, kinds, s, traffic, end, exact)
     return Growing(spent[0], spent[1] if len(spent) > 1 else None, most)
+
+
+def _on_and_off(
+    service: Hosted, s: ServingNumbers, served: ServingFigures, traffic: demand.Traffic, end: float, exact: int
+) -> Growing:
+    """A service that scales to zero: what it takes at launch, figured again at the mean traffic of each span of time.
+
+    Hours that are alike are one, as in the pools of others; what that leaves out at launch is a factor.
+    """
+    edges = np.linspace(0.0, end, max(exact // PER_SPAN, SPANS) + 1)
+    wide = serving_numbers({k: v[..., None] if isinstance(v, np.ndarray) else v for k, v in s.items()})
+    rates, share = (np.asarray(x) for x in service.fleet.held(s))
+    hours = _merged(rates, np.zeros_like(rates), share + np.zeros_like(rates), max(GROUPS, exact // TOLD_APART))
+    columns = ([hour[0] for hour in hours], [hour[2] for hour in hours])
+    day = tuple(np.stack(np.broadcast_arrays(*part), axis=-1)[..., None, :] for part in columns)
+    alike = service._replace(fleet=service.fleet._replace(day=(day[0], day[1])))
+    first, then = np.asarray(s["requests"])[..., None], np.maximum(demand.mean(traffic, edges), BARELY)
+    launch, later = (alike.figures(serving_numbers({**wide, "requests": each})) for each in (first, then))
+
+    def over_time(name: str) -> Segments:
+        """What a request takes times the requests of a day."""
+        exactly = np.asarray(named(served, name))[..., None] / named(launch, name)
+        level = named(later, name) * then * exactly
+        return segments(np.broadcast_to(edges[:-1], level.shape), level[..., None], 0.0)
+
+    kwh = over_time("kwh_per_request") if service.place is not None else None
+    most = _most(service, _kinds(service, s, served), s, traffic, end, exact)
+    return Growing(over_time("usd_per_request"), kwh, most)
+
+
+def _most(
+    service: Hosted, kinds: list[_Kind], s: ServingNumbers, traffic: demand.Traffic, end: float, exact: int
+) -> Segments | None:
+    """Accelerators of the busiest hour, where their number was given."""
+    return None if service.fleet_gpus is None else _busiest(service, kinds, s, traffic, end, exact)
 
 
 def accelerators(service: Hosted, s: ServingNumbers, course: Course, end: float, exact: int = 2048) -> Segments:

@@ -140,7 +140,11 @@ class Hosted(NamedTuple):
         p = self.applied.reaching(p)
         warm = serving_load.latencies(server, p, *self.load(p, out), quantiles)
         cycle = fleets.starts(self.fleet, p, self.seconds(p, out)) if self.requests else None
-        return warm if cycle is None else serving_load.started(warm, cycle, p["cold_start"])
+        if cycle is None:
+            return warm
+        starts = np.greater(out["cold_start_share"], 0.0)  # none where what is committed to stays on
+        cycle = cycle._replace(cold=cycle.cold * starts, slope=cycle.slope * starts)
+        return serving_load.started(warm, cycle, p["cold_start"])
 
     def seconds(self, p: ServingNumbers, out: ServingFigures) -> Num:
         """How long a request holds a machine, its batch full [s]; 0 where only its rate is known."""

@@ -37,7 +37,7 @@ def at_load(service: Hosted, c: ServingFigures, spread: Mapping[str, Range]) -> 
     _warn_of_target(service, known.get("ttft_seconds"))
     if "cold_start_share" in c:
         start = sampling.central(question.numbers)["cold_start"]
-        idle.warn(question, c["cold_start_share"], start, known.get("ttft_p95_seconds"))
+        idle.warn(question, c["cold_start_share"], start)
     ranges = {
         name: Range(at * of.p5 / of.p50, at, at * of.p95 / of.p50)
         for name, fulls in RANGED.items()

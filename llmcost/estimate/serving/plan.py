@@ -8,10 +8,12 @@ from llmcost import spec
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY
 from llmcost.errors import LlmcostError
+from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, chip, subject
+from llmcost.estimate.asking.values import serving_numbers
 from llmcost.estimate.fleet import bill, idle, plans
 from llmcost.estimate.fleet import sizing as fleets
 from llmcost.estimate.money import rent
@@ -74,7 +76,7 @@ def _read(question: Question, days: Any, job: rent.Job | None = None) -> Hosted 
     shared = None if phase or given else prefix.read(question)
     _read_cache_hit(question, phase, given, shared)
     requests = plans.read_users(question)
-    fleet = fleets.read_fleet(question, requests, applied.waits, days is not None)
+    fleet = fleets.read_fleet(question, requests, applied.waits)
     gpus = question.stated("gpus")
     name = device.found.name if device else None
     fleet = fleets.read_mix(question, fleet, name, rent.read_terms(question, name, job))
@@ -104,9 +106,22 @@ def _read(question: Question, days: Any, job: rent.Job | None = None) -> Hosted 
         for number, value in small.question.numbers.items():
             if number not in question.numbers:
                 question.keep(number, value)
-    return Hosted(
-        question, model, device, replica, where, requests, gpus, fleet, sizing, colocated, phase, applied, small
+    return _in_time(
+        Hosted(question, model, device, replica, where, requests, gpus, fleet, sizing, colocated, phase, applied, small)
     )
+
+
+def _in_time(service: Hosted) -> Hosted:
+    """The service, one replica of it always on where cold starts would miss the p95 of TTFT that was asked for."""
+    target = service.question.scenario.peek("ttft_p95", service.question.side)
+    if service.fleet.idle is None or service.sizing is None or target is None:
+        return service
+    p = serving_numbers(sampling.central(service.question.numbers))
+    late = service.latencies(p, service.figures(p)).get("ttft_p95_seconds")
+    if late is None or float(late) <= float(target.value):
+        return service
+    idle.warn_of_late(service.question, float(late), float(target.value))
+    return service._replace(fleet=service.fleet._replace(idle=None, least=1))
 
 
 def _sizes(question: Question, model: Subject | None) -> dict[str, float]:
