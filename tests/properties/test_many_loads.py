@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llmcost.engine.serving import at_a_load, sizes
-from llmcost.engine.serving.operating_point import Layout, Load, Precision, operating_point
-from llmcost.engine.serving.search import Targets, layouts, search
+from llmcost.engine.serving.operating_point import Layout, Load, Precision, operating_point, times
+from llmcost.engine.serving.search import BATCHES, Targets, layouts, search
 from tests.conftest import examples
 from tests.properties.test_serving import BASE, KNOWN, SHAPES
 from tests.published.test_serving import shape
@@ -76,6 +76,31 @@ def test_a_batch_of_its_own_counts_where_it_fits_whole(
         np.testing.assert_array_equal(found.gpus[found.output_tokens_per_second[i] > 0.0], mine.gpus)
         at = np.isin(found.gpus, mine.gpus)
         np.testing.assert_allclose(found.output_tokens_per_second[i, at], mine.output_tokens_per_second, rtol=1e-12)
+
+
+def test_a_few_requests_on_groups_that_wait_may_beat_fewer_and_more() -> None:
+    """Of 64 groups two with a second request: 66 beat the 63 that share no iteration, and the 70 that wait longer."""
+    known = KNOWN._replace(uneven=1.0, gather_steps=0.0, balance_steps=5.0, chunk_tokens=883.568)
+    groups, few = Layout(*(np.array([v]) for v in (1.0, 1.0, 64.0, 64.0, 1.0))), BATCHES[BATCHES <= 70.0]
+    asked = MODELS["mla"], BASE, groups, FORMATS[:1]
+    grid = search(*asked, Load(1640.0, 865.0), known, Targets(), batches=few).grid
+    rate = dict(zip(np.asarray(grid.point.batch).tolist(), np.asarray(grid.tokens_per_second).tolist(), strict=True))
+    assert rate[66.0] > max(v for k, v in rate.items() if k != 66.0) * 1.001
+    load = Load(np.array([1640.0]), np.array([865.0]))
+    assert sizes.of_loads(*asked, load, known, Targets(), few).sizes.batch == 66.0
+
+
+def test_more_requests_never_serve_fewer_tokens_once_iterations_are_shared() -> None:
+    """Why of a layout without groups or stages the largest batch is looked at, and the last without sharing."""
+    draw = np.random.default_rng(3)
+    isl, osl = (np.exp(draw.uniform(low, high, (50, 1, 1))) for low, high in ((0.0, 12.0), (-0.5, 9.0)))
+    for name, model in MODELS.items():
+        every = layouts(model, BASE)
+        plain = Layout(*(np.asarray(v)[np.asarray(every.dp * every.pp) == 1.0, None] for v in every))
+        known = KNOWN._replace(chunk_tokens=draw.choice([512.0, 8192.0]), gather_steps=draw.choice([0.0, 4.2]))
+        rate = times(model, BASE, plain, FORMATS[0], Load(isl, osl, 0.0, BATCHES), known).output_tokens_per_second
+        falls = rate[..., 1:] < rate[..., :-1] * (1.0 - 1e-12)
+        assert not np.any(falls & (BATCHES[:-1] > 1.0)), name
 
 
 @pytest.mark.parametrize("name", ["dense", "gqa", "moe"])

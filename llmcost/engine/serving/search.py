@@ -207,8 +207,8 @@ def _starts(batch: Array, steps: int) -> Flags:
 def _choose(grid: Grid) -> Answer:
     if not np.any(grid.meets):
         return Answer(grid, -1, -1, np.array([], dtype=int), LATENCY if len(grid.meets) else CAPACITY)
-    cost = np.where(grid.meets, _level(grid.usd_per_mtok), np.inf)
-    pace = np.where(grid.meets, _level(grid.point.tpot_seconds), np.inf)
+    cost = np.where(grid.meets, level(grid.usd_per_mtok), np.inf)
+    pace = np.where(grid.meets, level(grid.point.tpot_seconds), np.inf)
     cheapest = int(np.lexsort((pace, cost))[0])
     fastest = int(np.lexsort((cost, pace))[0])
     order = np.lexsort((pace, cost))[: int(grid.meets.sum())]
@@ -217,7 +217,7 @@ def _choose(grid: Grid) -> Answer:
     return Answer(grid, cheapest, fastest, front, binding(grid, cheapest))
 
 
-def _level(values: Num) -> Array:
+def level(values: Num) -> Array:
     """Values to ten digits: of those that differ by the rounding of floats neither is better."""
     part, power = np.frexp(values)
     return np.asarray(np.ldexp(np.round(part / EQUAL) * EQUAL, power))
@@ -235,7 +235,7 @@ def by_size(grid: Grid) -> npt.NDArray[np.intp]:
     """
     kept = np.flatnonzero(grid.meets)
     size = np.asarray(grid.gpus_per_replica)[kept]
-    order = np.lexsort((_level(grid.point.tpot_seconds)[kept], _level(grid.usd_per_mtok)[kept], size))
+    order = np.lexsort((level(grid.point.tpot_seconds)[kept], level(grid.usd_per_mtok)[kept], size))
     first = np.concatenate([[True], np.diff(size[order]) > 0]) if len(kept) else np.zeros(0, bool)
     return np.asarray(kept[order][first])
 

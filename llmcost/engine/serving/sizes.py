@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -14,10 +13,10 @@ from llmcost.engine.numeric.kinds import Array, Index, Num, Places
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.memory import max_batch
 from llmcost.engine.serving.operating_point import Times, times
-from llmcost.engine.serving.search import BATCHES, EQUAL, Grid, Targets, by_size
+from llmcost.engine.serving.search import BATCHES, EQUAL, Grid, Targets, by_size, level
 
 CHUNK = 16_384  # loads at a time: temporaries stay in the cache
-SLACK = 4.0  # answer tokens: the shorter an answer, the further a rate may fall beyond its highest
+AT_ONCE = 4_096  # of few loads and many layouts: so many pairs at a time
 NEAR = 0.9  # of the rate of a large batch, from which on few requests are nearly as good
 
 
@@ -110,52 +109,60 @@ class _Points(NamedTuple):
 
 
 class _Best(NamedTuple):
-    """The best point so far of every load: its row among the layouts, and its rate per accelerator."""
+    """The best point so far of every load and size, or of every pair: its row, and its rate per accelerator."""
 
     row: Places
     point: _Points
     each: Array  # output tokens per second of an accelerator
 
     @classmethod
-    def none(cls, loads: int, row: int) -> _Best:
-        """None yet: a row that stands for it."""
-        return cls(np.full(loads, row), _Points.none(loads), np.zeros(loads))
+    def none(cls, row: Places) -> _Best:
+        """None yet: rows that stand for them."""
+        return cls(row, _Points.none(len(row)), np.zeros(len(row)))
 
-    def put(self, index: Any, row: int, found: _Points, each: Array) -> None:
-        """Take a row's points of some loads."""
+    def put(self, index: Any, row: Any, found: _Points, each: Array) -> None:
+        """Take points of some rows."""
         self.row[index], self.each[index] = row, each
         self.point.put(index, found)
 
-    def cheaper(self, index: Places, row: int, found: _Points, gpus: float) -> None:
+    def cheaper(self, index: Places, row: Places, found: _Points, each: Array) -> None:
         """Take points that serve a token cheaper, of equals the faster."""
-        each = found.rate / gpus
         more = each / np.maximum(self.each[index], 1e-300)
         faster = found.tpot_seconds < self.point.tpot_seconds[index] * (1.0 - EQUAL)
         better = (more > 1.0 + EQUAL) | ((more > 1.0 - EQUAL) & faster)
-        self.put(index[better], row, found.of(better), each[better])
+        self.put(index[better], row[better], found.of(better), each[better])
 
-    def faster(self, index: Places, row: int, found: _Points, gpus: float) -> None:
+    def faster(self, index: Places, row: Places, found: _Points, each: Array) -> None:
         """Take points whose tokens come faster."""
         better = found.tpot_seconds < self.point.tpot_seconds[index]
-        self.put(index[better], row, found.of(better), found.rate[better] / gpus)
+        self.put(index[better], row[better], found.of(better), each[better])
 
 
-class _Row(NamedTuple):
-    """A layout in a precision, and its batches: of those tried, so many are `below` the most that fits."""
+class _Pairs(NamedTuple):
+    """Rows, each a layout in a precision, with loads that they hold, and the batches to choose from."""
 
-    point: Callable[[Load], Times]
-    lanes: float  # requests that run beside each other without sharing an iteration
-    idle_seconds: float  # no iteration is shorter
-    waiting: bool  # whether attention groups wait for one another
+    point: Callable[[Layout, Precision, Load], Times]
+    layout: Layout  # of every pair, or of all
+    precision: Precision
+    row: Places
+    idle_seconds: Array  # no iteration is shorter
     tried: Array
     load: Load  # those that fit
     most: Array
-    below: Places
+    below: Places  # of those tried, so many are below the most that fits
 
-    def of(self, index: Any) -> _Row:
-        """Of some of the loads."""
-        some = Load(*(np.asarray(values)[index] for values in self.load[:3]))
-        return self._replace(load=some, most=self.most[index], below=self.below[index])
+    def of(self, index: Any) -> _Pairs:
+        """Some of the pairs."""
+        return self._replace(
+            layout=_at(self.layout, index), precision=_at(self.precision, index), row=self.row[index],
+            idle_seconds=self.idle_seconds[index], load=Load(*(np.asarray(v)[index] for v in self.load[:3])),
+            most=self.most[index], below=self.below[index],
+        )  # fmt: skip
+
+    @property
+    def lanes(self) -> Num:
+        """Requests that run beside each other without sharing an iteration [-]."""
+        return np.multiply(self.layout.dp, self.layout.pp)
 
     def batch(self, index: Places) -> Array:
         """Batches by index: the largest that fits comes after those tried that are smaller."""
@@ -164,14 +171,14 @@ class _Row(NamedTuple):
         return np.where(index < self.below, self.tried[np.minimum(index, len(self.tried) - 1)], self.most)
 
     def at(self, index: Places) -> _Points:
-        """The point of a batch of every load."""
+        """The point of a batch of every pair."""
         batch = self.batch(index)
-        figures = self.point(self.load._replace(batch=batch))
+        figures = self.point(self.layout, self.precision, self.load._replace(batch=batch))
         return _Points(index, batch, *(np.broadcast_to(v, batch.shape) for v in figures[:4]))
 
     def apart(self) -> Places:
         """Index of the largest batch whose requests share no iteration."""
-        first = max(int(np.searchsorted(self.tried, self.lanes, "right")) - 1, 0)
+        first = np.maximum(np.searchsorted(self.tried, self.lanes, "right") - 1, 0)
         return np.where(self.most <= self.lanes, self.below, np.minimum(first, self.below))
 
     def largest(self, targets: Targets, low: _Points, high: _Points) -> _Points:
@@ -194,62 +201,56 @@ class _Row(NamedTuple):
         return found
 
     def peak(self, found: _Points) -> _Points:
-        """The batch of the highest rate up to one, and of equal rates the smallest.
-
-        Where iterations always carry prompts the rate no longer has to rise with the batch; where the replica is never
-        idle and carries no more of them, it stays: further requests wait.
-        """
+        """The smallest batch of the same rate: a replica that is never idle carries no more, further requests wait."""
         if not len(self.tried):
             return found
         index = np.searchsorted(self.tried, found.never_idle * (1.0 - EQUAL))
         index = np.where(found.never_idle <= found.batch, np.minimum(index, found.place), found.place)
-        found = found._replace(place=index, batch=self.batch(index))  # the rate is the same
-        before = self.at(np.maximum(index - 1, self.apart()))
-        falls = np.flatnonzero(before.rate > found.rate * (1.0 + EQUAL))
-        if falls.size:
-            here = self.of(falls)
-            first, last = here.apart(), before.place[falls]
-            while np.any(last > first):
-                middle = (first + last) // 2
-                one, next = here.at(middle), here.at(np.minimum(middle + 1, last))
-                rises = one.rate * (1.0 + EQUAL) < next.rate
-                first, last = np.where(rises, middle + 1, first), np.where(rises, last, middle)
-            found.put(falls, here.at(last))
-        return found
+        return found._replace(place=index, batch=self.batch(index))
 
-    def choices(self, targets: Targets, rate: Array) -> Iterator[tuple[Places, _Points]]:
-        """What may serve loads for less than at a known rate: which loads, and their points.
+    def choices(self, targets: Targets, top: _Points, rate: Array) -> Iterator[tuple[Places, _Points]]:
+        """What may serve loads for less than at a known rate: which pairs, and their points.
 
         The largest batch that keeps the targets, where it is a match for what is known; and where so few may be one,
-        the largest batch whose requests share no iteration and the next, from which on the rate may fall. Attention
-        groups wait for one another's prompts: where those few do nearly as well, everything between is tried.
+        the largest batch whose requests share no iteration: where the first are shared the rate may fall. Attention
+        groups and pipeline stages wait for one another's prompts: where those few do nearly as well, everything between
+        is tried.
+        `top` is the point of the largest batch.
         """
-        top = self.at(self.below)
-        slack = 1.0 + SLACK / np.maximum(self.load.osl, 1.0)
-        match = top.rate * slack >= rate * (1.0 - EQUAL)
+        match = top.rate >= rate * (1.0 - EQUAL)
         kept = _excess(top, targets) <= 0.0
         sure = np.flatnonzero(match & kept)
         yield sure, self.of(sure).peak(top.of(sure))
         first = self.apart()
-        second = np.minimum(first + 1, self.below)
-        few = (first < self.below) & (self.batch(second) / self.idle_seconds > rate)
+        few = (first < self.below) & (self.batch(first) / self.idle_seconds > rate)
         open = np.flatnonzero(few | (match & ~kept))
         if not open.size or not len(self.tried):
             return
         here, low, high = self.of(open), self.of(open).at(first[open]), top.of(open)
-        next = here.at(second[open])
-        for points in (low, next):
-            fine = np.flatnonzero(_excess(points, targets) <= 0.0)
-            yield open[fine], points.of(fine)
+        fine = np.flatnonzero(_excess(low, targets) <= 0.0)
+        yield open[fine], low.of(fine)
         more = np.flatnonzero((_excess(low, targets) <= 0.0) & ~kept[open])
         found = here.of(more).largest(targets, low.of(more), high.of(more))
         high.put(more, found)
         yield open[more], here.of(more).peak(found)
-        if self.waiting:
-            near = (_excess(high, targets) <= 0.0) & (next.rate > NEAR * high.rate)
-            for step in range(1, int(np.max((high.place - next.place)[near], initial=1))):
-                those = np.flatnonzero(near & (next.place + step < high.place))
-                yield open[those], here.of(those).at(next.place[those] + step)
+        waiting = np.asarray(here.lanes) > 1.0  # for one another
+        near = waiting & (_excess(high, targets) <= 0.0) & (low.rate > NEAR * high.rate)
+        those = np.flatnonzero(near & (low.place + 1 < high.place))
+        last = low.of(those)
+        while those.size:  # both times rise: no batch up to the largest has more than so many times the rate
+            go = last.rate * high.batch[those] / last.batch > rate[open[those]] * (1.0 - EQUAL)
+            those, last = those[go], here.of(those[go]).at(last.place[go] + 1)
+            yield open[those], last
+            go = last.place + 1 < high.place[those]
+            those, last = those[go], last.of(go)
+
+
+Fields = TypeVar("Fields", Layout, Precision)
+
+
+def _at(of: Fields, index: Any) -> Fields:
+    """Some of the layouts or precisions; plain numbers stand for all."""
+    return type(of)(*(v[index] if isinstance(v, np.ndarray) else v for v in of))
 
 
 def _excess(points: _Points, targets: Targets) -> Array:
@@ -283,66 +284,79 @@ def of_loads(
 
     Source: bisection; the cheapest output token within the targets, the faster of equals.
     """
-    own = np.ndim(batches) == 2
     row, form = (axis.ravel() for axis in np.indices((np.size(candidates.tp), len(precisions))))
     layout = Layout(*[np.asarray(v, dtype=float)[row] for v in candidates])
     precision = Precision(*np.array([[float(v) for v in p] for p in precisions]).T[:, form])
     gpus = np.asarray(layout.tp * layout.pp * layout.dp)
-    each = [
-        (Layout(*(float(np.asarray(v)[i]) for v in layout)), Precision(*(float(np.asarray(v)[i]) for v in precision)))
-        for i in range(len(row))
-    ]
     sizes = np.array(sorted(set(gpus.tolist())) if every_size else [0.0])
-    tried = np.asarray(batches, dtype=float)
+    of_size = np.searchsorted(sizes, gpus) if every_size else np.zeros(len(gpus), dtype=np.intp)
     isl, osl, cached = (np.asarray(v, dtype=float) for v in np.broadcast_arrays(load.isl, load.osl, load.cached_isl))
-    best = {size: _Best.none(len(isl), int(np.argmax(gpus == size)) if size else 0) for size in sizes.tolist()}
-    quick, (tpot, ttft) = _Best.none(len(isl), 0), np.full((2, len(isl)), np.inf)
+    own, tried, loads = np.ndim(batches) == 2, np.asarray(batches, dtype=float), len(isl)
 
-    def rows(part: Places) -> Iterator[tuple[int, Places, _Row]]:
-        """Every layout and precision that holds a request of some loads, and which those are."""
-        some = Load(isl[part], osl[part], cached[part])
-        for i, (ranks, format) in enumerate(each):
-            limit = np.broadcast_to(max_batch(shape, machine, ranks, format, some, calibration), part.shape)
-            most = np.ravel(tried)[part] if own else np.clip(limit, 1.0, tried[-1])
-            fits = np.flatnonzero(limit >= most)
-            if not fits.size:
+    def point(layout: Layout, precision: Precision, load: Load) -> Times:
+        return times(shape, machine, layout, precision, load, calibration)
+
+    idle = np.broadcast_to(point(layout, precision, Load(1.0, 1.0, 1.0, 1.0)).tpot_seconds, gpus.shape)
+
+    def pairs(part: Places) -> Iterator[tuple[Places, _Pairs]]:
+        """Every layout and precision, some at a time, with the loads of a part that it holds; and which those are."""
+        count = max(AT_ONCE // len(part), 1)
+        for start in range(0, len(gpus), count):
+            ranks, formats = _at(layout, slice(start, start + count)), _at(precision, slice(start, start + count))
+            wide = _at(ranks, (slice(None), None)), _at(formats, (slice(None), None))
+            limit = max_batch(shape, machine, *wide, Load(isl[part], osl[part], cached[part]), calibration)
+            limit = np.broadcast_to(limit, (np.size(ranks.tp), len(part)))
+            most = np.broadcast_to(tried[part, 0] if own else np.clip(limit, 1.0, tried[-1]), limit.shape)
+            mine, held = np.nonzero(limit >= most)
+            if not mine.size:
                 continue
-            point = partial(_times, shape, machine, ranks, format, calibration)
-            idle, lanes = float(point(Load(1.0, 1.0, 1.0, 1.0)).tpot_seconds), float(ranks.dp * ranks.pp)
-            some_tried, most = np.zeros(0) if own else tried, most[fits]
-            here = some if fits.size == part.size else Load(isl[part[fits]], osl[part[fits]], cached[part[fits]])
-            some_below = np.searchsorted(some_tried, most)
-            yield i, part[fits], _Row(point, lanes, idle, bool(ranks.attention_dp), some_tried, here, most, some_below)
+            which, at = mine if count > 1 else 0, part[held]  # one layout alone is cheaper as plain numbers
+            some_tried, fitting = np.zeros(0) if own else tried, most[mine, held]
+            yield at, _Pairs(
+                point, _at(ranks, which), _at(formats, which), start + mine, idle[start + mine], some_tried,
+                Load(isl[at], osl[at], cached[at]), fitting, np.searchsorted(some_tried, fitting),
+            )  # fmt: skip
 
-    for start in range(0, len(isl), CHUNK):
-        part = np.arange(start, min(start + CHUNK, len(isl)))
-        for i, at, of in rows(part):
-            size = float(gpus[i])
-            so_far = best[size if every_size else 0.0]
-            for index, found in of.choices(targets, so_far.each[at] * size):
-                so_far.cheaper(at[index], i, found, size)
-        lacking = part[np.all([b.point.rate[part] == 0.0 for b in best.values()], axis=0)]
-        for i, at, of in rows(lacking) if lacking.size else ():
+    first_of = np.array([int(np.argmax(of_size == i)) for i in range(len(sizes))])
+    best = _Best.none(np.tile(first_of, loads))
+    quick, (tpot, ttft) = _Best.none(np.zeros(loads, dtype=np.intp)), np.full((2, loads), np.inf)
+    for start in range(0, loads, CHUNK):
+        part = np.arange(start, min(start + CHUNK, loads))
+        for at, of in pairs(part):
+            slot, size, top = at * len(sizes) + of_size[of.row], gpus[of.row], of.at(of.below)
+            kept = np.flatnonzero(_excess(top, targets) <= 0.0)
+            known = best.each[start * len(sizes) : (start + len(part)) * len(sizes)].copy()
+            here = slot - start * len(sizes)
+            np.maximum.at(known, here[kept], top.rate[kept] / size[kept])
+            mine = _Best.none(of.row)
+            for index, found in of.choices(targets, top, known[here] * size):
+                mine.cheaper(index, of.row[index], found, found.rate / size[index])
+            those = _first(slot, mine.each, mine.point.tpot_seconds)
+            best.cheaper(slot[those], of.row[those], mine.point.of(those), mine.each[those])
+        lacking = part[~best.each.reshape(loads, -1)[part].any(axis=1)]
+        for at, of in pairs(lacking) if lacking.size else ():
             first = of.at(of.apart())
-            tpot[at], ttft[at] = np.minimum(tpot[at], first.tpot_seconds), np.minimum(ttft[at], first.ttft_seconds)
-            fine = first.ttft_seconds <= targets.ttft_seconds
-            quick.faster(at[fine], i, first.of(fine), float(gpus[i]))
+            np.minimum.at(tpot, at, first.tpot_seconds)
+            np.minimum.at(ttft, at, first.ttft_seconds)
+            fine = np.flatnonzero(first.ttft_seconds <= targets.ttft_seconds)
+            fine = fine[_first(at[fine], np.ones(fine.size), first.tpot_seconds[fine])]
+            quick.faster(at[fine], of.row[fine], first.of(fine), first.rate[fine] / gpus[of.row[fine]])
 
-    def these(size: Array, found: list[_Best]) -> Sizes:
-        points = np.stack([one.row for one in found], axis=1)
-        batch, rate = (np.stack([getattr(b.point, n) for b in found], axis=1) for n in ("batch", "rate"))
-        chosen = (
-            Layout(*(np.asarray(v)[points] for v in layout)),
-            Precision(*(np.asarray(v)[points] for v in precision)),
-        )
-        return Sizes(size, *chosen, form[points], batch, rate)
+    def these(size: Array, found: _Best) -> Sizes:
+        index = found.row.reshape(loads, -1)
+        batch, rate = (values.reshape(index.shape) for values in (found.point.batch, found.point.rate))
+        return Sizes(size, _at(layout, index), _at(precision, index), form[index], batch, rate)
 
-    held = list(best.values())
-    wide = sizes if every_size else gpus[held[0].row][:, None]
-    return Choice(these(wide, held), tpot, ttft, these(gpus[quick.row][:, None], [quick]))
+    wide = sizes if every_size else gpus[best.row][:, None]
+    return Choice(these(wide, best), tpot, ttft, these(gpus[quick.row][:, None], quick))
 
 
-def _times(
-    shape: Shape, machine: Machine, layout: Layout, precision: Precision, calibration: Calibration, load: Load
-) -> Times:
-    return times(shape, machine, layout, precision, load, calibration)
+def _first(slot: Places, each: Array, tpot: Array) -> Places:
+    """Of points with one slot the one that serves a token cheapest, of equals the fastest, of those the first."""
+    if not np.any(np.diff(slot) <= 0):
+        return np.flatnonzero(each > 0.0)
+    most = np.zeros(np.max(slot) + 1)
+    np.maximum.at(most, slot, each)
+    those = np.flatnonzero((each > 0.0) & (each >= most[slot] * (1.0 - EQUAL)))
+    order = those[np.lexsort((level(tpot[those]), slot[those]))]
+    return order[np.append(True, np.diff(slot[order]) > 0)] if order.size else order
