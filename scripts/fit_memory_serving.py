@@ -26,7 +26,7 @@ from llmcost.engine.serving.inputs import Calibration, Load, calibration_from_fa
 from llmcost.engine.serving.memory import Memory, cache_spread, memory, workspace_bytes
 from llmcost.errors import LlmcostError
 from llmcost.estimate.validate.memory_score import LIKELY, SERVING, ran, reported
-from llmcost.estimate.validate.memory_serving_rows import UNSTATED_LENGTH, Started, engine_of, needed, pool, started
+from llmcost.estimate.validate.memory_serving_rows import Started, engine_of, needed, pool, started
 from scripts import tables
 from scripts.fit_memory_priors import Prior
 
@@ -39,14 +39,15 @@ CACHE = 0.01  # spread of the cache of layers of one kind
 NO_SPREADS = dict.fromkeys(("share_spread", "cache_spread", "mixed_spread"), 0.0)
 PRIORS = {  # framework whose rows of the file are written, and its constants
     "any": {
-        # CUDA context and libraries of one process: 0.3 to 0.6 GB; the workspace of its attention kernels: 0.4
-        "context_bytes": Prior(0.8e9, 0.3),
-        # buffers of NCCL and of custom reductions
-        "group_bytes": Prior(1.0e9, 0.4), "group_pcie_bytes": Prior(0.35e9, 0.4),
+        # CUDA context and libraries of one process, beside PyTorch's in vLLM's profile: 0.25 GiB (0.19)
+        "context_bytes": Prior(0.3e9, 0.3),
+        # buffers of NCCL and of custom reductions: 1.82 to 1.88 GiB of two and four H100 in vLLM 0.19 (llm-d-planner)
+        "group_bytes": Prior(2.0e9, 0.3), "group_pcie_bytes": Prior(0.35e9, 0.4),
         # 384 MB for 256 x 131,072 logits, with those in 32 bits: vllm-project/vllm#32558
         "logit_bytes": Prior(12.0, 0.15),
-        # logits in 32 bits, sorted with 64-bit places, probabilities, sums and a mask: 4 + 4 + 8 + 8 + 4 + 4 + 4
-        "sorted_logit_bytes": Prior(36.0, 0.2),
+        # 16-bit logits, those in 32 bits, sorted with 64-bit places, probabilities, sums, a mask: 2 + 4 + 4 + 8 + 8 + 4
+        # + 4 + 4; vLLM 0.15 and 0.16 log 5.64 GiB for 1,024 x 151,936 (llm-d-planner)
+        "sorted_logit_bytes": Prior(38.0, 0.1),
         # states, decays and copies in 32 bits of a chunk of a linear mixer
         "mixer_passes": Prior(10.0, 0.3),
         # 16,384 tokens of a picture, four patches each, through a tower as wide as 1,152 to 4,304: 2 to 3 GB
@@ -167,12 +168,12 @@ def said(rows: Sequence[Row], values: Mapping[str, Mapping[str, float]]) -> Said
         # older releases, other generations and what a row says of itself have figures of their own
         mine = {k: v for k, v in values.get(name, {}).items() if getattr(old, k) == getattr(usual[name], k)}
         at = row.at._replace(calibration=old._replace(**mine))
-        load = Load(at.length or UNSTATED_LENGTH, 0.0)
+        load = Load(at.request_tokens, 0.0)
         held = memory(at.shape, at.machine, at.layout, at.precision, load, at.calibration)
         usable, request = float(held.usable_bytes), float(held.kv_bytes_per_request)
         given = float(at.calibration.memory_share) if float(at.calibration.share_of_free) else 1.0
         tokens = np.nan if at.as_asked else pool(at, held)[0] or np.nan
-        work = float(workspace_bytes(at.shape, at.machine, at.layout, load, at.calibration))
+        work = float(workspace_bytes(at.shape, at.machine, at.layout, load, at.calibration, at.precision.weight_bytes))
         implied = work + usable * (1.0 - row.tokens / tokens) / given
         bare = memory(at.shape, at.machine, at.layout, at.precision, load, at.calibration._replace(**NO_SPREADS))
         mixed = float(cache_spread(at.shape, Calibration(cache_spread=0.0, mixed_spread=1.0)))

@@ -15,6 +15,7 @@ from llmcost.engine.model.transformer import Shape, shape_of
 from llmcost.engine.serving.cache import cache_bytes, state_bytes
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
 from llmcost.engine.serving.memory import (
+    graphs_bytes,
     max_batch,
     memory,
     share_taken,
@@ -84,14 +85,79 @@ def test_experts_work_on_the_tokens_of_all_attention_groups() -> None:
     alone = float(workspace_bytes(model, card, Layout(dp=8.0, ep=8.0), load, known))
     shared = float(workspace_bytes(model, card, Layout(dp=8.0, ep=8.0, attention_dp=1.0), load, known))
     gathered = 2.0 * 32768.0 * 8.0 * (6144.0 + 2560.0) + 2.0 * 2.0 * 65536.0 * 6144.0
-    own = 2.0 * 8192.0 * (3.0 * 6144.0 + max(8.0 * 6144.0, 3.0 * 8.0 * 2560.0))
+    own = 2.0 * 8192.0 * (3.0 * 6144.0 + 8.0 * (6144.0 + 2560.0))
     assert shared - alone == pytest.approx(gathered - own, rel=1e-6)
+
+
+# llm-d-planner, accuracy_report.md: GiB that vLLM 0.19 measured on H100 with 1,024 sequences, on one rank and on four
+@pytest.mark.parametrize(
+    ("model", "tp", "activation", "rel"),
+    [
+        ("llama-3.1-8b", 1.0, 1.89, 0.03),
+        ("llama-3.1-8b", 4.0, 1.89, 0.03),
+        ("qwen3-8b", 1.0, 2.21, 0.03),
+        ("qwen3-30b-a3b", 1.0, 2.68, 0.08),
+    ],
+)
+def test_the_peak_of_a_pass_that_vllm_logged(model: str, tp: float, activation: float, rel: float) -> None:
+    card = machine("h100-sxm")
+    known = constants("hopper", "vllm", card, 19.0)._replace(context_bytes=0.0, group_bytes=0.0, sampled=1024.0)
+    assert float(known.graph_bytes) == float(known.graph_size_bytes) == 0.0
+    found = float(workspace_bytes(shape(model), card, Layout(tp=tp), Load(4000.0, 500.0), known))
+    assert found / GIB == pytest.approx(activation, rel=rel)
+
+
+def test_products_of_early_awq_write_eight_partial_sums() -> None:
+    # gemm_kernels.cu of vLLM 0.2: torch::empty({split_k_iters, tokens, outputs}), split_k_iters 8, 16 bits; the gate of
+    # an expert of Mixtral has 14,336 outputs, gate and up of Llama 2 7B 2 x 11,008 on two ranks; none from 0.3 on (#2566)
+    card, load = machine("a100-80gb-sxm"), Load(4000.0, 500.0)
+    for release, parts in ((2.0, 8.0), (3.0, 0.0)):
+        known = constants("ampere", "vllm", card, release)._replace(
+            logit_bytes=0.0, sorted_logit_bytes=0.0, profiled=4096.0
+        )
+        for name, outputs in (("mixtral-8x7b", 14336.0 / 2.0), ("llama-2-7b", 2 * 11008.0 / 2.0)):
+            of = (shape(name), card, Layout(tp=2.0), load, known)
+            more = float(workspace_bytes(*of, 0.53)) - float(workspace_bytes(*of, 1.0))
+            assert more == pytest.approx(2.0 * 4096.0 * parts * outputs, rel=1e-3)
+
+
+def test_graphs_come_off_the_cache_from_vllm_0_21_on() -> None:
+    # vllm-project/vllm#45178: the estimate is taken off by default from 0.21 on; llm-d-planner, start-up logs of 0.19
+    # with 1,024 sequences, 51 sizes: Gemma 3 27B 1.05 GiB, Llama 3.1 8B 0.81
+    card = machine("h100-sxm")
+    before, after = (constants("hopper", "vllm", card, release) for release in (20.0, 21.0))
+    assert float(graphs_bytes(before)) == 0.0
+    assert 0.81 < float(graphs_bytes(after._replace(sampled=1024.0))) / GIB < 1.05
+    for engine in ("sglang", "tensorrt-llm", "llama.cpp", "ollama", "mlx", "vllm-metal", "lmdeploy"):
+        assert float(graphs_bytes(constants("hopper", engine, card))) == 0.0
+
+
+def test_sglang_left_a_hundredth_to_every_rank_before_it_counted_bytes() -> None:
+    # sgl-project/sglang#5893, before 0.5: 0.88, 0.87, 0.85, 0.81 and 0.79 on 1, 2, 4, 8 and 16 ranks
+    for ranks, share in ((1.0, 0.88), (2.0, 0.87), (4.0, 0.85), (8.0, 0.81), (16.0, 0.79)):
+        known = constants("hopper", "sglang", machine("h100-sxm"), 4.6)
+        of = (shape("llama-3.1-8b"), machine("h100-sxm"), Layout(tp=ranks), known)
+        assert float(share_taken(*of)) == pytest.approx(share)
+
+
+def test_a_draft_of_blocks_is_loaded_beside_its_model() -> None:
+    # five layers like those of Qwen3 8B: 5 x (4 x 4096 x 4096 x 0.625 + 3 x 4096 x 12288) parameters of 16 bits
+    model, card, load = shape("qwen3-8b"), machine("h100-sxm"), Load(4000.0, 500.0)
+    known = constants("hopper", "vllm", card)
+    alone, both = (
+        float(memory(model, card, Layout(), FP8, load, of).weights_bytes)
+        for of in (known, known._replace(block_draft=5.0))
+    )
+    layer = 2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 12288
+    assert both - alone == pytest.approx(5 * 2.0 * layer * float(known.weights_factor), rel=1e-3)
 
 
 def test_sglang_on_amd_leaves_a_share_to_the_workspace_of_attention() -> None:
     # sgl-project/sglang#37242: the share x 0.85, said or derived, on AMD's servers; not before AITER was usual there
     for generation, release, share in (("cdna4", None, 0.85), ("blackwell", None, 1.0), ("cdna4", 4.8, 1.0)):
-        known = constants(generation, "sglang", release=release)._replace(memory_share=0.9, left_bytes=0.0)
+        known = constants(generation, "sglang", release=release)._replace(
+            memory_share=0.9, left_bytes=0.0, rank_share=0.0
+        )
         assert float(share_taken(shape("qwen3-8b"), machine("mi355x"), Layout(), known)) == pytest.approx(0.9 * share)
 
 
@@ -165,7 +231,7 @@ def test_tokens_of_cache_that_vllm_printed(
 
 def test_sglang_leaves_the_rest_alone() -> None:
     # start-up log: 78.7 GiB free before loading, 63.72 after, 12 % of the first kept back: 54.26 GiB, 444,500 tokens
-    known = constants("hopper", "sglang")._replace(memory_share=0.88, left_bytes=0.0)
+    known = constants("hopper", "sglang")._replace(memory_share=0.88, left_bytes=0.0, rank_share=0.0)
     held = memory(
         shape("llama-3.1-8b"), machine("h100-sxm"), Layout(), Precision(), Load(4096.0, 0.0), known
     )  # fmt: skip

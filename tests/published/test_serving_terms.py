@@ -276,11 +276,12 @@ def test_experts_are_split_over_the_ranks_that_hold_them() -> None:
 def test_a_batch_takes_its_cache_beside_the_sampler() -> None:
     """2 x 1,024 x 1,000 bytes of KV a request: memory for 100.5 of them beside weights and the sampler holds 100.
 
-    The sampler: 4 x 100 x 128,000 bytes, more than the pass of 600 tokens x 2 x (3 x 1,024 + 3 x 4,096).
+    The sampler: 4 x 100 x 128,000 bytes beside the 600 x 2 x 1,024 of the pass's hidden states, more than that pass of
+    600 tokens x 2 x (3 x 1,024 + 3 x 4,096).
     """
     load, wide = Load(600.0, 400.0), DENSE._replace(vocab_size=128_000.0)
     ideal = IDEAL._replace(sampled=100.0, batch_limit=1e9)
-    weights, sampler = float(weights_bytes(wide, Layout(), Precision())), 4 * 100 * 128_000
+    weights, sampler = float(weights_bytes(wide, Layout(), Precision())), 4 * 100 * 128_000 + 2 * 600 * 1024
     tight = MACHINE._replace(process_bytes=weights + sampler + 100.5 * 2 * KV * 1000)
     assert sampler > 2 * 600 * 3 * (D + 4096)
     assert float(max_batch(wide, tight, Layout(), Precision(), load, ideal)) == 100.0

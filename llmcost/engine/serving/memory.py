@@ -28,6 +28,9 @@ __all__ = [
 WIDE = 128.0  # heads up to this size have fused attention everywhere
 CONV_INPUTS = 3.0  # inputs that a convolution of four keeps of a channel
 PAIR = 2.0  # accelerators that a bridge joins; more have links of their own
+MOST_CAPTURED, FIRST_SIZES = 512.0, 3.0  # the largest batch that vLLM captures, and its sizes below 8: 1, 2, 4
+MOST_RANKS = 9.0  # ranks after the first that SGLang left room for before it counted bytes
+NARROW = 0.75  # bytes of a parameter below which its weights have 4 bits [bytes]
 
 
 class Memory(NamedTuple):
@@ -115,16 +118,18 @@ def weights_bytes(shape: Shape, layout: Layout, precision: Precision) -> Num:
 
 
 def _beside_bytes(shape: Shape, layout: Layout, precision: Precision, calibration: Calibration) -> Num:
-    """What engines hold beyond the language model: its vision tower, and padding of 4-bit experts [bytes]."""
+    """What engines hold beyond the language model: vision tower, draft of blocks, padding of 4-bit experts [bytes]."""
     unit = calibration.expert_padding
-    inner = np.maximum(shape.expert_params / np.maximum(3.0 * shape.d_model, 1.0), 1.0)  # width inside an expert
+    inner: Num = np.round(np.maximum(shape.expert_params / np.maximum(3.0 * shape.d_model, 1.0), 1.0))
     inner_unit = np.maximum(unit / 2.0, 1.0)
-    more = _padding(shape.d_model, unit) * _padding(np.round(inner), inner_unit) - 1.0
+    more = _padding(shape.d_model, unit) * _padding(inner, inner_unit) - 1.0
     split = expert_ranks(layout) * even_stages(shape, layout)
     experts = shape.moe_layers * shape.n_experts * shape.expert_params / split
-    narrow = (np.asarray(precision.compute_bits) <= 4) & (np.asarray(precision.weight_bytes) < 0.75)
-    vision = 2.0 * shape.vision_params * calibration.loads_vision / layout.tp
-    return vision + np.where(narrow, experts * precision.weight_bytes * more, 0.0)
+    narrow = (np.asarray(precision.compute_bits) <= 4) & (np.asarray(precision.weight_bytes) < NARROW)
+    attention = shape.attention_params / np.maximum(shape.attention_layers + shape.state_layers, 1.0)
+    draft = calibration.block_draft * (attention + 3.0 * shape.d_model * shape.ffn_width)  # layers like the model's
+    beside = 2.0 * (shape.vision_params * calibration.loads_vision + draft) / layout.tp
+    return beside + np.where(narrow, experts * precision.weight_bytes * more, 0.0)
 
 
 def _padding(width: Num, unit: Num) -> Num:
@@ -132,45 +137,89 @@ def _padding(width: Num, unit: Num) -> Num:
     return np.ceil(width / unit) * unit / np.maximum(width, 1.0)
 
 
-def workspace_bytes(shape: Shape, machine: Machine, layout: Layout, load: Load, calibration: Calibration) -> Num:
+def workspace_bytes(
+    shape: Shape, machine: Machine, layout: Layout, load: Load, calibration: Calibration, weight_bytes: Num = 2.0
+) -> Num:
     r"""Memory that is neither weights nor cache on one accelerator [bytes].
 
-    .. math:: c + g [n > 1] + 4 T z +
-        \max(2 T (3 d + \max(3 f / t, k d)),\; gathered,\; l\, s\, V,\; 4 u h S,\; pictures)
+    .. math:: c + g [n > 1] + graphs + 4 T z +
+        \max(2 T (3 d + e + p),\; gathered,\; l\, s\, V + 2 T (d + e),\; 4 u h S,\; pictures)
+
+    .. math:: e = k (\max(2 f / t, d) + f / t) \text{ of experts}, \quad 3 f / t \text{ of one FFN, in the pass alone}
 
     .. math:: gathered = 2 \min(G T, C) (\max(2 f, k d) + f) + 4 G T d
 
     The engine measures its own peak before it sizes the cache: a pass of as many prompt tokens T as it lets into one
-    iteration (gate, up and their product beside the hidden state; of a mixture of experts the k copies of every
-    token), or the sampler with all s sequences, l bytes a logit, whichever is larger. Where attention is not fused, the
-    scores of u tokens with a context of S stand beside. A vision tower is measured on the most pictures that it takes.
-    Of G attention groups that share experts each gathers the tokens of all, and works on C of them at a time. A
-    compressed cache keeps z elements of the tokens under way in 32 bits.
+    iteration (gate, up and their product beside the hidden state; experts work on k copies of every token), or the
+    sampler with all s sequences, l bytes a logit, whichever is larger. The hidden states of the pass and the buffers of
+    its experts are still there when it samples. Where attention is not fused, the scores of u tokens with a context of
+    S stand beside. A vision tower is measured on the most pictures that it takes. Of G attention groups that share
+    experts each gathers the tokens of all, and works on C of them at a time. A compressed cache keeps z elements of the
+    tokens under way in 32 bits. Early kernels for weights of 4 bits wrote p partial sums of the widest product.
+    Stages of a pipeline have no buffers of their own before they run: n counts ranks that reduce.
 
     Parameters
     ----------
     shape, machine, layout, load, calibration
         The point.
+    weight_bytes : float or array
+        Of a parameter of FFN and experts [bytes].
 
     Source: `profile_run` of vLLM, its `fused_experts_impl` (inputs and outputs of both products, in chunks of
-    `VLLM_FUSED_MOE_CHUNK_SIZE` tokens); constants fitted to what engines reported, presets/calibration/memory.toml.
+    `VLLM_FUSED_MOE_CHUNK_SIZE` tokens); parts that it logged for 35 models (llm-d-planner, accuracy_report.md); its
+    constants are fitted to what engines reported, presets/calibration/memory.toml.
     """
     cal = calibration
-    copies: Num = np.where(np.asarray(shape.n_experts) > 0, shape.topk * shape.d_model, 0.0)
+    of_experts = np.asarray(shape.n_experts) > 0
+    expert = _expert_width(shape, layout)
+    copies = np.where(of_experts, shape.topk * (np.maximum(2.0 * expert, shape.d_model) + expert), 0.0)
     channels = shape.conv_elements / np.maximum(shape.state_layers, 1.0) / CONV_INPUTS / layout.tp
-    wide = 3.0 * shape.d_model + np.maximum(3.0 * shape.ffn_width / layout.tp, copies) + cal.mixer_passes * channels
+    inside = np.where(of_experts, copies, 3.0 * shape.ffn_width / layout.tp)
+    outputs = np.where(of_experts, expert, 2.0 * shape.ffn_width / layout.tp)
+    parts = np.where(np.asarray(weight_bytes) < NARROW, cal.partial_sums * outputs, 0.0)
+    wide = 3.0 * shape.d_model + inside + parts + cal.mixer_passes * channels
     each = np.where(np.asarray(cal.sorts) > 0, cal.sorted_logit_bytes, cal.logit_bytes)
-    sampler = each * cal.sampled * shape.vocab_size
+    sampler = each * cal.sampled * shape.vocab_size + 2.0 * cal.profiled * (shape.d_model + copies)
     unfused = np.maximum(cal.unfused_tokens, np.where(np.asarray(shape.d_head) > WIDE, cal.unfused_wide, 0.0))
     scores = 4.0 * unfused * shape.n_heads * (load.isl + load.osl)
     linked = np.asarray(machine.scale_up_domain, dtype=float) > PAIR
     buffers = np.where(linked, cal.group_bytes, np.minimum(cal.group_bytes, cal.group_pcie_bytes))
-    group = np.where(layout.tp * layout.pp * layout.dp > 1, buffers, 0.0)
+    group = np.where(layout.tp * layout.dp > 1, buffers, 0.0)
     seen = (np.asarray(shape.vision_params) > 0) & (np.asarray(cal.loads_vision) > 0)
     pictures = np.where(seen, cal.pictures_bytes / layout.tp, 0.0)
     forward = np.maximum(2.0 * cal.profiled * wide, _gathered_bytes(shape, layout, cal))
     widest = np.maximum(np.maximum(forward, sampler), np.maximum(scores, pictures))
-    return cal.context_bytes + group + widest + under_way_bytes(shape, layout, cal)
+    return cal.context_bytes + group + graphs_bytes(cal) + widest + under_way_bytes(shape, layout, cal)
+
+
+def graphs_bytes(calibration: Calibration) -> Num:
+    """Decoding steps that are captured, as the engine takes them off the cache [bytes].
+
+    Parameters
+    ----------
+    calibration : Calibration
+        Sequences, whose multiples of 8 are captured up to twice as many, from 256 on those of 16; bytes of the first
+        and of each.
+
+    Source: vLLM 0.19, `profile_cudagraph_memory`, start-up logs of four models (llm-d-planner).
+
+    Examples
+    --------
+    Gemma 3 27B: 172 + 8 MiB for the first, 12 + 6 MiB for each other of 51 sizes up to 512: 1.05 GiB.
+
+    >>> known = Calibration(sampled=1024.0, graph_bytes=180.0 * 2**20, graph_size_bytes=18.0 * 2**20)
+    >>> round(float(graphs_bytes(known)) / 2**30, 2)
+    1.07
+    """
+    largest = np.minimum(2.0 * np.asarray(calibration.sampled), MOST_CAPTURED)
+    sizes = FIRST_SIZES + np.minimum(largest, 256.0) / 8.0 + np.maximum(largest - 256.0, 0.0) / 16.0
+    return calibration.graph_bytes + calibration.graph_size_bytes * sizes
+
+
+def _expert_width(shape: Shape, layout: Layout) -> Num:
+    """Width inside one expert on one rank [-]: whole where ranks hold whole experts."""
+    width = shape.expert_params / (3.0 * np.maximum(shape.d_model, 1.0))
+    return np.where(np.asarray(layout.ep) > 1, width, width / layout.tp)
 
 
 def _gathered_bytes(shape: Shape, layout: Layout, calibration: Calibration) -> Num:
@@ -231,12 +280,13 @@ def share_taken(shape: Shape, machine: Machine, layout: Layout, calibration: Cal
     0.911
     """
     cal = calibration
+    plain = cal.memory_share - cal.rank_share * np.minimum(np.asarray(layout.tp) - 1.0, MOST_RANKS)
     if not np.any(np.asarray(cal.left_bytes) > 0):
-        return cal.memory_share * cal.left_long_share
+        return plain * cal.left_long_share
     left = cal.left_bytes + cal.left_rank_bytes * np.asarray(layout.tp) * layout.pp
     pictures = np.where(np.asarray(shape.vision_params) > 0, cal.left_pictures_share, 1.0)
     share = (1.0 - left / np.asarray(machine.shown_bytes, dtype=float)) * pictures
-    return np.where(np.asarray(cal.left_bytes) > 0, share, cal.memory_share) * cal.left_long_share
+    return np.where(np.asarray(cal.left_bytes) > 0, share, plain) * cal.left_long_share
 
 
 def request_bytes(shape: Shape, layout: Layout, precision: Precision, load: Load, calibration: Calibration) -> Num:
@@ -278,7 +328,7 @@ def memory(
     weights = cal.weights_factor * (
         weights_bytes(shape, layout, precision) + _beside_bytes(shape, layout, precision, cal)
     )
-    workspace = workspace_bytes(shape, machine, layout, load, cal)
+    workspace = workspace_bytes(shape, machine, layout, load, cal, precision.weight_bytes)
     share = share_taken(shape, machine, layout, cal)
     given = np.where(np.asarray(cal.share_of_free) > 0, share, 1.0)  # of what weights leave
     taken = share / given  # of the device, before weights

@@ -36,7 +36,7 @@ OTHER_SIZE = 0.15  # a stated memory that far from the preset's is that of anoth
 UNIFORM_BITS = {"q4": 4.85, "q8": 8.5, "int8": 8.5, "int6": 6.5, "int5": 5.5, "int4": 4.5, "int3": 3.5, "int2": 2.6}
 FILES = ("llama.cpp", "ollama", "mlx")  # engines whose files hold every tensor in the format they are named by
 DRAFTS = re.compile(r"mtp|eagle|dflash|draft", re.IGNORECASE)
-BLOCKS = re.compile(r"dflash", re.IGNORECASE)
+BLOCKS = re.compile(r"dflash|draft model", re.IGNORECASE)  # a model of its own, of which each pass writes a block
 BLOCK_LAYERS = 5.0  # a log of SGLang: 2.16 GiB of a draft beside 6.92 of the model's sixteen layers
 VISION = re.compile(r"\bVL\b|vision", re.IGNORECASE)
 TOWER = 0.6e9  # parameters of the towers of Qwen2.5-VL and Qwen3-VL: 0.54 to 0.67B
@@ -60,6 +60,12 @@ class Started(NamedTuple):
     by_blocks: bool  # tokens are printed by blocks of one group of layers
     contiguous: bool  # the cache of every sequence is set aside at the start
     split: float = 1.0  # ways the cache is split over ranks beside tensor parallelism
+    shortens: bool = False  # requests are cut to the pool, so it starts with one shorter than max_model_len
+
+    @property
+    def request_tokens(self) -> float:
+        """Tokens of a request without which it does not start [tokens]."""
+        return UNSTATED_LENGTH if self.length is None or self.shortens else self.length
 
 
 def engine_of(catalog: Catalog, name: str) -> str:
@@ -117,9 +123,9 @@ def started(row: Mapping[str, str], catalog: Catalog) -> Started:
         shape = unwindowed(shape)
     return Started(
         shape, machine, layout, precision, known, length, positive(row, "max_num_seqs"),
-        engine in FILES, engine == "vllm" and version_of(cells.text(row, "engine_version")) < 20.0,
+        engine in FILES, engine == "vllm" and version_of(cells.text(row, "engine_version")) < FIRST_BY_REQUESTS,
         engine == "tensorrt-llm" and version_of(cells.text(row, "engine_version")) < FIRST_PAGED,
-        float(found[1]) if found else 1.0,
+        float(found[1]) if found else 1.0, engine == "sglang",
     )  # fmt: skip
 
 
@@ -176,6 +182,7 @@ def _prompts(known: Calibration, release: float, length: float | None, amd: bool
 
 V0_UNTIL = 7.9  # vLLM 0.7 was the last release whose first scheduler was the usual one
 FIRST_WIDE = 6.5  # vLLM 0.6.5: chunks are as wide as they are today
+FIRST_BY_REQUESTS = 20.2  # vLLM 0.20.2: tokens printed are requests times their length (club-3090#46, #76)
 FIRST_PAGED = 6.0  # TensorRT-LLM 0.6: the cache is paged
 WHOLE_UNTIL, EARLY_CHUNK = 32768.0, 512.0  # vLLM 0.6: prompts are chunked beyond 32,768 tokens, in pieces of 512
 
@@ -186,7 +193,7 @@ def _told(row: Mapping[str, str], known: Calibration) -> Calibration:
     if fraction is None:
         known = known._replace(share_spread=known.untold_share_spread)
     else:
-        known = known._replace(memory_share=fraction, left_bytes=0.0, share_spread=0.0)
+        known = known._replace(memory_share=fraction, left_bytes=0.0, rank_share=0.0, share_spread=0.0)
     sequences = positive(row, "max_num_seqs")
     if sequences is not None and known.logit_bytes:
         known = known._replace(sampled=sequences)
@@ -256,7 +263,7 @@ def predict(row: Mapping[str, str], catalog: Catalog) -> dict[str, Answer]:
         at = started(row, catalog)
     except LlmcostError as error:
         return dict.fromkeys(QUANTITIES, (None, None, None, error.message))
-    load = Load(at.length or UNSTATED_LENGTH, 0.0)
+    load = Load(at.request_tokens, 0.0)
     held = memory(at.shape, at.machine, at.layout, at.precision, load, at.calibration)
     weights = float(held.weights_bytes)
     request = float(held.kv_bytes_per_request) / at.split

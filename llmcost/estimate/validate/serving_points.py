@@ -75,7 +75,7 @@ def points(cases: Cases, calibration: Calibration) -> Point:
     if np.any(limit < FEW):  # the engine was told to take more of the memory than its default
         share = share_taken(cases.shape, cases.machine, cases.layout, calibration)
         more = np.where(limit < FEW, np.maximum(share, TOLD_SHARE), share)
-        calibration = calibration._replace(memory_share=more, left_bytes=0.0)
+        calibration = calibration._replace(memory_share=more, left_bytes=0.0, rank_share=0.0)
         limit = max_batch(*args, Load(cases.isl, cases.osl), calibration)
     limit = np.maximum(limit, 1.0)
     batch = np.where(np.isnan(cases.batch), limit, cases.batch)

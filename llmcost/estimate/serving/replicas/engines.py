@@ -66,7 +66,7 @@ def constants(question: Question, machine: Machine, generation: str, used: Engin
     known = of_software(question.catalog, used.name, generation, float(machine.shown_bytes), year)
     fraction = question.stated("memory_fraction")
     if fraction is not None:
-        known = known._replace(memory_share=float(fraction), left_bytes=0.0, share_spread=0.0)
+        known = known._replace(memory_share=float(fraction), left_bytes=0.0, rank_share=0.0, share_spread=0.0)
     return known._replace(fit_margin=float(normal_quantile(confidence(question))))
 
 

@@ -32,7 +32,7 @@ def parts(
     machine = device.machine
     at = memory(shape, machine, layout, precision, load, known) if at is None else at
     bare = known._replace(context_bytes=0.0, group_bytes=0.0, group_pcie_bytes=0.0)
-    work = float(workspace_bytes(shape, machine, layout, load, bare))
+    work = float(workspace_bytes(shape, machine, layout, load, bare, precision.weight_bytes))
     states = float(state_page_bytes(shape, layout, known))
     count = math.ceil(batch / float(layout.dp))
     spread = float(known.weights_spread if precision.weight_bytes >= ONE_BYTE else known.narrow_spread)
