@@ -25,6 +25,7 @@ VIRTUAL = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
 CONTEXT_TOKENS = 4096.0  # a shorter share of the sequence is not worth splitting
 SPARE_LAYERS = 3  # places of virtual stages that may stay empty, for embedding and head
 PARTIAL = 1.5  # placeholder: as many layers recomputed in full as memory asks for
+KEPT = 8192  # searches of different inputs: some kB each
 
 
 class Choice(NamedTuple):
@@ -264,6 +265,8 @@ def search(
     slack : float
         Memory allowed relative to the preset's [-]: above 1 only for runs known to have fitted.
 
+    What was found is kept: runs of one model and machine that differ in tokens or prices mean few batches.
+
     Source: exhaustive over `layouts`.
 
     Raises
@@ -275,9 +278,33 @@ def search(
     --------
     See tests/published/test_training.py.
     """
+    given = dict(fixed or {})
+    key = _plain((shape, machine, n_gpus, run, calibration, tuple(given.values()), slack)), *given
+    if key not in _FOUND:
+        if len(_FOUND) >= KEPT:
+            _FOUND.clear()
+        _FOUND[key] = _fastest(shape, machine, n_gpus, run, calibration, given, slack)
+    found = _FOUND[key]
+    if found is None:
+        raise ValueError("no valid layout")
+    return found
+
+
+_FOUND: dict[tuple[Any, ...], Found | None] = {}
+
+
+def _plain(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Numbers of any kind as they compare: what is unknown is the same as what is unknown."""
+    return tuple(_plain(v) if isinstance(v, tuple) else None if v != v else float(v) for v in values)
+
+
+def _fastest(
+    shape: Shape, machine: Machine, n_gpus: float, run: Run, calibration: Calibration, fixed: Mapping[str, float],
+    slack: float,
+) -> Found | None:  # fmt: skip
     every = settle(shape, machine, layouts(shape, machine, n_gpus, run, fixed), run, slack)
     if not np.size(every.tp):
-        raise ValueError("no valid layout")
+        return None
     memory = footprint(shape, machine, every, run)
     total = np.broadcast_to(memory.needed(run.memory.margin), np.shape(every.tp))
     fits = total <= slack * machine.shown_bytes * (1 + 1e-9)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
@@ -11,7 +11,6 @@ import numpy as np
 
 from llmcost import spec
 from llmcost.catalog import Catalog
-from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.engine.training import layouts as par
@@ -37,13 +36,6 @@ DAYS_WANTED = 30.0  # a blank number of accelerators: as many as finish in a mon
 MFU_GUESSED = 0.4
 NATIVE = ("bf16", "fp16", "fp8")  # formats of a model that its training may have been in
 SLACK = 1.07  # a run that did fit: "80 GB" on a box are 80 GiB
-
-
-SEARCHES_KEPT = 8192  # of different inputs: some kB each
-
-# A search for layouts: `engine.training.layouts.search` by position.
-Fixed = Mapping[str, float] | None
-Look = Callable[[Shape, Machine, float, Run, Calibration, Fixed, float], par.Found]
 
 
 class Whole(NamedTuple):
@@ -135,7 +127,7 @@ def _enough(flops: float, peak: float) -> float:
     return float(np.exp2(np.clip(np.round(np.log2(max(wanted, 1.0))), 3, 14)))
 
 
-def gpu_hours(todo: Whole, calibration: Calibration, look: Look = par.search) -> float:
+def gpu_hours(todo: Whole, calibration: Calibration) -> float:
     """Accelerator-hours of the steps alone, as `train` has them.
 
     Parameters
@@ -144,8 +136,6 @@ def gpu_hours(todo: Whole, calibration: Calibration, look: Look = par.search) ->
         The run.
     calibration : Calibration
         Of `constants`.
-    look : callable
-        `engine.training.layouts.search`, or one that remembers what it found.
 
     Raises
     ------
@@ -155,7 +145,7 @@ def gpu_hours(todo: Whole, calibration: Calibration, look: Look = par.search) ->
 
     def search(habits: Habits, slack: float, count: int, sequences: float, kept: Mapping[str, float]) -> par.Found:
         run = todo.run._replace(global_batch=sequences, memory=habits)
-        return look(todo.shape, todo.like.machine, float(count), run, calibration, kept, slack)
+        return par.search(todo.shape, todo.like.machine, float(count), run, calibration, kept, slack)
 
     gpus = round(todo.n_gpus)
     tries = [*((habits, 1.0) for habits in todo.habits), (todo.habits[-1], SLACK)]
@@ -170,43 +160,15 @@ def gpu_hours(todo: Whole, calibration: Calibration, look: Look = par.search) ->
     raise LlmcostError("the run does not fit in memory")
 
 
-def _remembering() -> Look:
-    """A search that keeps what it has found: runs of one model and machine differ in tokens, and mean few batches."""
-    known: dict[tuple[Any, ...], par.Found | None] = {}
-
-    def look(
-        shape: Shape, machine: Machine, count: float, run: Run, cal: Calibration, kept: Fixed, slack: float
-    ) -> par.Found:
-        key = _plain((shape, machine, count, run, cal, tuple((kept or {}).values()), slack)), *(kept or {})
-        if key not in known:
-            if len(known) >= SEARCHES_KEPT:
-                known.clear()
-            try:
-                known[key] = par.search(shape, machine, count, run, cal, kept, slack)
-            except ValueError:
-                known[key] = None
-        found = known[key]
-        if found is None:
-            raise ValueError("no valid layout")
-        return found
-
-    return look
-
-
-def _plain(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Numbers of any kind as they compare: what is unknown is the same as what is unknown."""
-    return tuple(_plain(v) if isinstance(v, tuple) else None if v != v else float(v) for v in values)
-
-
 def predict_runs(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Prediction]:
     """GPU-hours of whole runs with the 90 % interval, in order; a run that cannot be predicted says why."""
     factors = catalog.factors("training")
-    look, known = _remembering(), lru_cache(partial(_constants, factors))
+    known = lru_cache(partial(_constants, factors))
     answers = []
     for row in rows:
         try:
             todo = whole(row, catalog)
-            hours = gpu_hours(todo, known(todo.like.generation, todo.software.stack, todo.year), look)
+            hours = gpu_hours(todo, known(todo.like.generation, todo.software.stack, todo.year))
         except LlmcostError as error:
             answers.append(Prediction(None, None, None, error.message))
             continue
