@@ -43,6 +43,7 @@ QUESTIONS = [
     ("train", "--model llama-3.1-8b --hardware h100-sxm --mfu 40%", "tokens=1T..5T:4 goodput=80%..99%:3"),
     ("crossover", f"{BASE} --train-cost 1M --isl 1000 --osl 500", "requests=1k..10M/day:9:log price=1..5/h:3"),
     ("fit", "--model llama-3.1-70b --osl 500", "hardware=l4,h100-sxm gpus=1,4 isl=1k..90k:3"),
+    ("fit", "--model llama-3.1-70b --hardware h100-sxm --batch 9", "isl=1..90k:9:log osl=9..9k:3"),  # on ever more
 ]  # fmt: skip
 
 

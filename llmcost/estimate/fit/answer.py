@@ -5,7 +5,8 @@ from __future__ import annotations
 from llmcost.catalog import Catalog
 from llmcost.estimate.asking.no_fit import CONFIDENCE
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.subject import chip, subject
+from llmcost.estimate.asking.subject import Subject, chip, subject
+from llmcost.estimate.fit.held import Held, read_held
 from llmcost.keys import KEYS, SERVE, TRAIN
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, Setting
@@ -16,10 +17,37 @@ def _only(command: str, other: str) -> list[str]:
     return [name for name, key in KEYS.items() if command in key.commands and other not in key.commands]
 
 
-def _of_training(scenario: Scenario) -> bool:
-    """Whether a file speaks of training alone; an option is a slip as easily, and is refused without a method."""
+def of_training(scenario: Scenario) -> bool:
+    """Whether training is asked about: by a method, or by a file that speaks of it alone.
+
+    An option is a slip as easily, and is refused without a method.
+    """
+    if scenario.has("method"):
+        return True
     said = (scenario.peek(key, TRAIN) for key in _only(TRAIN, SERVE))
     return any(one and one.origin != "flag" for one in said) and not scenario.has(*_only(SERVE, TRAIN))
+
+
+def read_model(question: Question) -> Subject:
+    """The model that has to fit.
+
+    Raises
+    ------
+    LlmcostError
+        None was named.
+    """
+    model = subject(question)
+    if model is None:
+        raise question.need("model", "what is held follows from its architecture")
+    return model
+
+
+def held_on(scenario: Scenario, catalog: Catalog) -> Held:
+    """The layout that a named machine would serve it in; its accelerator is known to be said."""
+    question = Question(scenario, catalog, SERVE)
+    model, device = read_model(question), chip(question)
+    assert device is not None
+    return read_held(question, model, device)
 
 
 def fit(scenario: Scenario, catalog: Catalog) -> Estimate:
@@ -30,14 +58,11 @@ def fit(scenario: Scenario, catalog: Catalog) -> Estimate:
     LlmcostError
         Unknown names, impossible values, or no model. A model that does not fit is an answer with exit code 1.
     """
-    trains = scenario.has("method") or _of_training(scenario)
+    trains = of_training(scenario)
     question = Question(scenario, catalog, TRAIN if trains else SERVE)
     if trains and not scenario.has("fit_confidence"):  # `train` takes the layouts that pre-training is tuned to
         question = question.over({"fit_confidence": Setting(CONFIDENCE, "default")})
-    model = subject(question)
-    if model is None:
-        raise question.need("model", "what is held follows from its architecture")
-    device = chip(question)
+    model, device = read_model(question), chip(question)
     if device is None:
         if trains:
             from llmcost.estimate.fit import training_machines

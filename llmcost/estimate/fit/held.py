@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.kinds import Index, Num
 from llmcost.engine.numeric.normal import normal_quantile, normal_share
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.memory import Memory, memory
@@ -23,18 +22,20 @@ from llmcost.records import NamedTuple
 
 ISL, OSL = 4000.0, 500.0  # a request where no lengths are said [tokens]
 
+Fields = TypeVar("Fields", Layout, Precision, Memory, Load)
 EVEN = 0.5  # odds at which a layout is likelier to hold than not
 
 
 class Held(NamedTuple):
-    """The layout that a model is held in, and what is left of the memory."""
+    """The layout that a model is held in, and what is left of the memory; of many loads one for each."""
 
     asked: Options
     layout: Layout
     precision: Precision
-    dtype: str
+    format: Index  # of the weights: its place among the formats asked for
     memory: Memory
     batch: float  # requests that have to fit at once [-]
+    given: int | None  # accelerators there are; None: as few as hold it
 
     @property
     def gpus(self) -> int:
@@ -42,15 +43,38 @@ class Held(NamedTuple):
         return int(self.layout.tp * self.layout.pp * self.layout.dp)
 
     @property
+    def dtype(self) -> str:
+        """The format of the weights."""
+        return self.asked.dtypes[int(self.format)]
+
+    @property
     def args(self) -> tuple[Shape, Machine, Layout, Precision]:
         """The point but for its load and constants."""
         return self.asked.shape, self.asked.device.machine, self.layout, self.precision
 
-    def chance(self, load: Load, batch: float = 1.0) -> float:
-        """Chance that so many requests fit at once [-]."""
-        held = memory(*self.args, load, self.asked.calibration)
-        share = math.ceil(batch / float(self.layout.dp))
-        return float(normal_share(held.deviations(share * held.kv_bytes_per_request)))
+    @property
+    def needed_bytes(self) -> Num:
+        """Cache of the requests of an accelerator [bytes]."""
+        return np.ceil(self.batch / self.layout.dp) * self.memory.kv_bytes_per_request
+
+    @property
+    def chance(self) -> Num:
+        """Chance that the requests fit at once [-]."""
+        return normal_share(self.memory.deviations(self.needed_bytes))
+
+    def chance_of(self, load: Load) -> float:
+        """Chance that one other request fits [-]."""
+        return float(normal_share(memory(*self.args, load, self.asked.calibration).room))
+
+    def at(self, index: int) -> Held:
+        """One of many."""
+        formats = np.asarray(self.format)
+
+        def one(of: Fields) -> Fields:
+            return type(of)(*(float(np.broadcast_to(np.asarray(v), formats.shape)[index]) for v in of))
+
+        held = one(self.layout), one(self.precision), int(formats[index]), one(self.memory)
+        return Held(self.asked._replace(load=one(self.asked.load)), *held, self.batch, self.given)
 
 
 def lengths(question: Question) -> None:
@@ -73,35 +97,38 @@ def read_held(question: Question, model: Subject, device: Chip) -> Held:
 
 
 def best(asked: Options, gpus: int | None, batch: float) -> Held:
-    """Of layouts on the accelerators given the likeliest to fit, of those that do the quickest for one user."""
-    lay, known = asked.candidates, asked.calibration
+    """Of layouts on the accelerators given the likeliest to fit, of those that do the quickest for one user.
+
+    Where lengths are arrays, of every load.
+    """
+    lay, known, formats = asked.candidates, asked.calibration, asked.precisions
     size = np.asarray(lay.tp * lay.pp * lay.dp)
-    chances, rooms = [], []
-    for precision in asked.precisions:
-        held = memory(asked.shape, asked.device.machine, lay, precision, asked.load, known)
-        need = np.ceil(batch / lay.dp) * held.kv_bytes_per_request
-        rooms.append(held.deviations(need))
-        chances.append(rooms[-1] >= known.fit_margin)
-    room, fits = np.array(rooms), np.array(chances)
-    wanted = size == (size.max() if gpus is not None else min(size[fits.any(axis=0)], default=size.max()))
-    which, index = _pick(asked, room, fits & wanted, wanted)
-    layout = Layout(*(float(np.asarray(axis)[index]) for axis in lay))
-    precision = asked.precisions[which]
-    held = memory(asked.shape, asked.device.machine, layout, precision, asked.load, known)
-    return Held(asked, layout, precision, asked.dtypes[which], Memory(*(np.float64(v) for v in held)), batch)
-
-
-def _pick(asked: Options, room: Array, fits: Any, wanted: Any) -> tuple[int, int]:
-    """The format and the layout: the fastest of those that fit, else the one that comes closest."""
-    if not fits.any():
-        masked = np.where(wanted, room, -np.inf)
-        return divmod(int(np.argmax(masked)), len(room[0]))
+    load = Load(*(np.reshape(np.asarray(v, dtype=float), (-1, 1)) for v in asked.load[:3]))
+    loads, wide = len(np.asarray(load.isl)), len(size)
+    room = np.empty((loads, len(formats), wide))
+    for which, precision in enumerate(formats):
+        held = memory(asked.shape, asked.device.machine, lay, precision, load, known)
+        room[:, which] = held.deviations(np.ceil(batch / lay.dp) * held.kv_bytes_per_request)
+    fits = room >= known.fit_margin
+    fewest = np.full(loads, size.max())
+    if gpus is None:
+        least = np.min(np.where(fits.any(axis=1), size, np.inf), axis=1)
+        fewest = np.where(np.isfinite(least), least, fewest)
+    wanted = (size == fewest[:, None])[:, None]
+    good = fits & wanted
     pace = np.full(room.shape, np.inf)
-    for which, precision in enumerate(asked.precisions):
-        load = asked.load._replace(batch=1.0)
-        point = operating_point(asked.shape, asked.device.machine, asked.candidates, precision, load, asked.calibration)
-        pace[which] = np.where(fits[which], point.tpot_seconds, np.inf)
-    return divmod(int(np.argmin(pace)), len(room[0]))
+    for which, precision in enumerate(formats if good.any() else ()):
+        point = operating_point(asked.shape, asked.device.machine, lay, precision, load, known)
+        pace[:, which] = np.where(good[:, which], point.tpot_seconds, np.inf)
+    # the fastest of those that fit, else the one that comes closest
+    score = np.where(good.any(axis=(1, 2))[:, None, None], pace, np.where(wanted, -room, np.inf))
+    format, index = np.divmod(np.argmin(score.reshape(loads, -1), axis=1), wide)
+    layout = Layout(*(np.broadcast_to(axis, wide)[index] for axis in lay))
+    precision = Precision(*np.array(formats, dtype=float).T[:, format])
+    flat = asked.load._replace(**{name: np.ravel(getattr(load, name)) for name in Load._fields[:3]})
+    held = memory(asked.shape, asked.device.machine, layout, precision, flat, known)
+    found = Held(asked._replace(load=flat), layout, precision, format, held, batch, gpus)
+    return found if np.ndim(asked.load.isl) else found.at(0)
 
 
 def longest(held: Held) -> int:
@@ -112,10 +139,10 @@ def longest(held: Held) -> int:
     preset = held.asked.model.preset
     most = float(preset.max_context or 2**20) if preset else float(2**20)
     sure = float(normal_share(held.asked.calibration.fit_margin))
-    margin = sure if held.chance(Load(1.0, 0.0)) >= sure else EVEN
+    margin = sure if held.chance_of(Load(1.0, 0.0)) >= sure else EVEN
 
     def holds(length: float) -> bool:
-        return held.chance(Load(length, 0.0)) >= margin
+        return held.chance_of(Load(length, 0.0)) >= margin
 
     if not holds(1.0):
         return 0

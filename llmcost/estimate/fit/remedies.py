@@ -53,7 +53,7 @@ def _shorter(held: Held) -> list[Remedy]:
     return [
         Remedy(
             f"--isl {isl}",
-            float(held.chance(load._replace(isl=float(isl)))),
+            held.chance_of(load._replace(isl=float(isl))),
             f"a context of {tokens(most)} tokens fits",
         )
     ]

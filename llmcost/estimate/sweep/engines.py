@@ -32,6 +32,7 @@ from llmcost.terms import TERMS
 NAMES = (SERVE, TRAIN, CROSSOVER, FIT)
 # Tokens change the batch of a run, and so its layout: where the machines are counted, and no MFU is given.
 COUNT = ("gpus", "train_gpus")
+HELD = ("isl", "osl")  # what a request takes of memory
 PHASED = ("method", "long_tokens", "rollout_tokens", "epochs", "technique")  # runs of several phases
 
 
@@ -134,10 +135,6 @@ def _flat_train(axis: Axis, scenario: Scenario, varied: list[Varied]) -> bool:
     return _plain(axis, scenario, varied)
 
 
-def _never(*_: object) -> bool:
-    return False
-
-
 def _serve(scenario: Scenario, catalog: Catalog, axes: tuple[Axis, ...]) -> Plan:
     plan = serving.read(scenario.over(corner(axes)), catalog)
     if isinstance(plan, NoFit):
@@ -218,13 +215,36 @@ def _crossover(scenario: Scenario, catalog: Catalog, axes: tuple[Axis, ...]) -> 
     return answer
 
 
-def _fit(scenario: Scenario, catalog: Catalog, _: tuple[Axis, ...]) -> Plan:
-    from llmcost.estimate.fit.answer import fit
+def _flat_fit(axis: Axis, scenario: Scenario, varied: list[Varied]) -> bool:
+    from llmcost.estimate.fit.answer import of_training
 
-    answer = fit(scenario, catalog)
-    columns = {name: value for name, value in answer.result.items() if name != "verdict"}
-    reasons = (*REASONS, str(answer.result.get("verdict", "")))
-    return lambda _: Answers(columns, OTHER if answer.exit_code else 0, reasons)
+    said = {v.key for v in varied}
+    trains = of_training(scenario) or "method" in said
+    return axis.name in HELD and not trains and (scenario.has("hardware") or "hardware" in said)
+
+
+def _fit(scenario: Scenario, catalog: Catalog, axes: tuple[Axis, ...]) -> Plan:
+    from llmcost.estimate.fit.answer import fit, held_on
+    from llmcost.estimate.fit.serving import of_loads
+    from llmcost.estimate.fit.verdict import NEVER, NOT
+
+    if not axes:
+        answer = fit(scenario, catalog)
+        columns = {name: value for name, value in answer.result.items() if name != "verdict"}
+        reasons = (*REASONS, str(answer.result.get("verdict", "")))
+        return lambda _: Answers(columns, OTHER if answer.exit_code else 0, reasons)
+    one = held_on(scenario.over(corner(axes)), catalog)
+
+    def of_lengths(box: Box) -> Answers:
+        load = one.asked.load
+        both = np.broadcast_arrays(
+            box.values.get("isl", load.isl), box.values.get("osl", load.osl), np.zeros(box.shape)
+        )
+        found = of_loads(one, *(np.ravel(np.asarray(v, dtype=float)) for v in both[:2]))
+        shaped = {name: np.reshape(values, box.shape) for name, values in found.items()}
+        return Answers(shaped, np.where(shaped["fits_probability"] < NEVER, OTHER, 0), (*REASONS, NOT))
+
+    return of_lengths
 
 
 def _priced(found: dict[str, Any], priced: bool) -> dict[str, Any]:
@@ -243,5 +263,5 @@ ENGINES = {
     SERVE: Engine(SERVE, _flat_serve, _serve),
     TRAIN: Engine(TRAIN, _flat_train, _train),
     CROSSOVER: Engine(CROSSOVER, _plain, _crossover),
-    FIT: Engine(FIT, _never, _fit),
+    FIT: Engine(FIT, _flat_fit, _fit),
 }
