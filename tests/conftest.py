@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +18,8 @@ import jsonschema
 import pytest
 from hypothesis import HealthCheck, settings
 
-from llmcost import files, schemas
+from llmcost import catalog, files, schemas
+from llmcost.decode import STRUCTS, decode
 
 ROOT = Path(__file__).parent.parent
 CLEAN = {"COLUMNS": "100", "NO_COLOR": "1", "_TYPER_FORCE_DISABLE_TERMINAL": "1", "PYTHONUTF8": "1"}
@@ -87,6 +88,18 @@ def pytest_collection_finish() -> None:
     """Ten thousand collected tests stay until the end: looking for garbage among them again and again takes time."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _presets_stay() -> Iterator[None]:
+    """The answers of a process share what it read of shipped presets: no answer may change one."""
+    yield
+    for (kind, path), (*_, made) in catalog._SHIPPED.items():
+        parsed = files.read_toml(Path(path))
+        if kind == "parsed":
+            assert made == parsed, f"an answer changed {path}"
+        elif kind in STRUCTS:
+            assert made == decode(STRUCTS[kind], parsed, path), f"an answer changed {path}"
 
 
 @pytest.fixture(scope="session")

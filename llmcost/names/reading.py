@@ -26,7 +26,8 @@ def notes(typed: str, preset: str, listed: bool, wide: bool) -> tuple[Warning, .
     """
     asked = read(typed)
     stored = f" stored as {asked.scheme}" if asked.scheme else ""
-    note = f"{shown(typed)} is read as {preset}{stored}{': the same class and count of parameters' if listed else ''}"
+    why = ": the same class and, to 0.1 %, count of parameters" if listed else ""
+    note = f"{shown(typed)} is read as {preset}{stored}{why}"
     hint = f"llmcost presets show {preset}"
     if ":" in typed and not asked.scheme and wide:
         hint = f"weights as published; 4-bit ones as Ollama pulls them: --framework ollama, or --model {typed}-q4_K_M"
