@@ -123,7 +123,8 @@ def test_what_is_cached_is_given_back_before_it_fails() -> None:
     passes = float(plain.activations_bytes + plain.logits_bytes)
     assert float(plain.update_bytes) == pytest.approx(20.0 * 162_304 - passes)
     assert float(held.cached_bytes) == pytest.approx(0.5 * passes)
-    assert float(held.needed(0.0)) == pytest.approx(float(plain.total_bytes))
+    # fms-acceleration, a100_80gb.csv: 46.5 GB allocated of 55.2 reserved, and twice the tokens fail at 80: a tenth stays
+    assert float(held.needed(0.0)) == pytest.approx(float(plain.total_bytes) + 0.1 * 0.5 * passes)
     small = held.within(plain.total_bytes)
     assert float(small.total_bytes) == pytest.approx(float(plain.total_bytes))
     assert float(sum(small[:8])) == pytest.approx(float(small.total_bytes))
@@ -190,3 +191,14 @@ def test_what_is_not_states_is_as_uncertain_as_its_kind() -> None:
     found = training_memory(DENSE, ALONE, 128.0, 1.0, BARE._replace(context_bytes=1e6))
     rest = float(found.activations_bytes + found.logits_bytes) + 1e6
     assert float(found.spread_bytes) == pytest.approx(((0.05 * 8 * 162_304) ** 2 + (0.3 * rest) ** 2) ** 0.5)
+
+
+def test_gradients_wait_on_the_host_where_weights_do() -> None:
+    """Of 2 bytes a parameter that wait for the last of two micro-batches nothing stands beside weights on the host."""
+    shards = ALONE._replace(dp=2, zero=3)
+    for on_host, waits in ((1.0, 2.0 * 162_304), (2.0, 0.0)):
+        keeping = BARE._replace(gathered=0.0, block_gradient=0.0, on_host=on_host)
+        none, some = (
+            training_memory(DENSE, shards, 128.0, 2.0, keeping._replace(accumulated=each)) for each in (0.0, 2.0)
+        )
+        assert float(some.gathered_bytes - none.gathered_bytes) == waits

@@ -20,6 +20,8 @@ from llmcost.engine.training.memory import (
 )
 from llmcost.records import NamedTuple
 
+RETURNED = 0.9  # of what the allocator holds, given back before it fails: segments that are free as a whole [-]
+
 
 class Keeping(NamedTuple):
     """What a training stack keeps in memory: floats or arrays, of presets/calibration/memory.toml."""
@@ -114,7 +116,7 @@ class Memory(NamedTuple):
 
     def needed(self, margin: float) -> Num:
         """Memory with which it fits, so many standard deviations above what is needed [bytes]."""
-        return self.total_bytes - self.cached_bytes + margin * self.spread_bytes
+        return self.total_bytes - RETURNED * self.cached_bytes + margin * self.spread_bytes
 
     def deviations(self, shown_bytes: Num) -> Num:
         """Standard deviations by which what is needed is below what a process is shown [-]."""
@@ -194,7 +196,8 @@ def _gathered(parts: _Parts, lay: Layout, micro_batches: Num, keeping: Keeping, 
     k = keeping
     tuned = np.asarray(trained.adapters) > 0
     weights = k.gathered * np.where(tuned, np.minimum(trained.frozen, 2.0), 2.0) * parts.block + 2.0 * parts.ends
-    waiting = np.where(np.asarray(micro_batches) > 1, k.accumulated * (parts.dense + parts.expert), 0.0)
+    waits = (np.asarray(micro_batches) > 1) & (np.asarray(k.on_host) < 2)  # offloaded ones go to the host each time
+    waiting = np.where(waits, k.accumulated * (parts.dense + parts.expert), 0.0)
     gradients = np.where(tuned, 0.0, np.maximum(k.block_gradient * (parts.block + parts.ends), waiting))
     several = np.multiply(lay.dp, lay.sequence_ranks) > 1
     used = ((np.asarray(lay.zero) >= 3) & (np.asarray(lay.pp) == 1) & several) | (np.asarray(k.on_host) >= 2)
@@ -268,7 +271,7 @@ def training_memory(
 
     Logits are gone when the backward pass reaches a layer, activations when the optimizer steps; gradients that are
     made for one micro-batch (`transient`) are not there yet while logits are. Of what is freed the allocator holds a
-    part (`cached`), which it gives back before it fails: a run needs the total without it.
+    part (`cached`), most of which it gives back before it fails: a run needs the total without that.
 
     Parameters
     ----------
