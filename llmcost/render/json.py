@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -64,6 +64,14 @@ def document(estimate: Estimate, explain: bool, curve: bool = False) -> dict[str
     return {key: plain(value, key) for key, value in found.items()}
 
 
+class _Odd(ValueError):
+    """A value that JSON does not have, and its place below what was asked for."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.place = ""
+
+
 def plain(value: Any, where: str) -> Any:
     """Builtins of JSON; numpy values by what they can do, so that numpy is not needed here.
 
@@ -71,27 +79,60 @@ def plain(value: Any, where: str) -> Any:
     >>> plain({"day": datetime.date(2026, 11, 23), "x": (1, 2.5)}, "")
     {'day': '2026-11-23', 'x': [1, 2.5]}
     """
+    try:
+        return _plain(value)
+    except _Odd as error:
+        raise ValueError(f"{where}{error.place} {error}") from None
+
+
+def _plain(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()  # half a surrogate pair is not text
-    if isinstance(value, int):
-        return int(value) if abs(value) <= EXACT_INT else float(value)
+        return (
+            value if value.isascii() else value.encode("utf-8", "backslashreplace").decode()
+        )  # half a pair is no text
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{where} is {value}: an answer has finite numbers and null")
+            raise _Odd(f"is {value}: an answer has finite numbers and null")
         return float(value)
+    if isinstance(value, int):
+        return int(value) if abs(value) <= EXACT_INT else float(value)
+    if isinstance(value, dict):
+        return _fields(value.items())
+    if isinstance(value, list | tuple):
+        return _items(value)
     if isinstance(value, dt.date):
         return value.isoformat()
     if isinstance(value, msgspec.Struct):
-        return {f: plain(getattr(value, f), f"{where}.{f}") for f in value.__struct_fields__}
+        return _fields((f, getattr(value, f)) for f in value.__struct_fields__)
     if isinstance(value, Mapping):
-        return {plain(str(k), where): plain(v, f"{where}.{k}") for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v, f"{where}[{i}]") for i, v in enumerate(value)]
+        return _fields(value.items())
     if hasattr(value, "tolist"):
-        return plain(value.tolist(), where)
-    raise ValueError(f"{where} is a {type(value).__name__}, which JSON does not have")
+        return _plain(value.tolist())
+    raise _Odd(f"is a {type(value).__name__}, which JSON does not have")
+
+
+def _fields(of: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+    found = {}
+    for key, value in of:
+        try:
+            found[key if isinstance(key, str) and key.isascii() else _plain(str(key))] = _plain(value)
+        except _Odd as error:
+            error.place = f".{key}{error.place}"
+            raise
+    return found
+
+
+def _items(of: Iterable[Any]) -> list[Any]:
+    found = []
+    for value in of:
+        try:
+            found.append(_plain(value))
+        except _Odd as error:
+            error.place = f"[{len(found)}]{error.place}"
+            raise
+    return found
 
 
 def _escaped(text: str) -> str:

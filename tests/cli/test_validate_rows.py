@@ -13,7 +13,7 @@ from llmcost.catalog import Catalog
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.agreement import agree, sparse_shape
 from llmcost.errors import LlmcostError
-from llmcost.estimate.validate import cells, described
+from llmcost.estimate.validate import cells, described, serving_points
 from llmcost.estimate.validate.cells import accelerator
 from llmcost.spec import Model
 from tests.conftest import Cli
@@ -190,3 +190,21 @@ def test_the_class_is_that_of_the_model_named(cli: Cli, tmp_path: Path) -> None:
 def test_an_accelerator_goes_by_the_name_its_driver_prints(printed: str, preset: str) -> None:
     catalog = Catalog()
     assert accelerator(catalog, printed) == catalog.load(spec.Accelerator, preset)[0]
+
+
+def test_many_rows_are_predicted_as_each_is_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that differ in lengths, requests, cache, engine, layout or a fault, in parts of five."""
+    changes: list[dict[str, str]] = [
+        {}, {"isl_eff": "300"}, {"osl_eff": ""}, {"concurrency_or_batch": ""}, {"prefix_hit_pct": "50"},
+        {"load": "offline"}, {"load": "offline", "concurrency_or_batch": ""}, {"kind": "open-loop"},
+        {"kind": "prefix-cache"}, {"framework_id": "sglang"}, {"n_gpus": "4"}, {"hardware_id": "no such"},
+        {"isl_eff": ""}, {"n_gpus": "some"}, {"model_id": "mixtral-8x7b", "n_gpus": "2"}, {"year": "2023"},
+    ]  # fmt: skip
+    rows, catalog = [SERVING | change for change in changes * 2], Catalog()
+    monkeypatch.setattr(serving_points, "AT_ONCE", 5)
+    for row, found in zip(rows, serving_points.predict(rows, catalog), strict=True):
+        alone = serving_points.predict([row], catalog)[0]
+        assert found.reason == alone.reason
+        assert found.values.keys() == alone.values.keys()
+        for name, ends in alone.values.items():
+            assert found.values[name] == pytest.approx(ends, rel=1e-12)

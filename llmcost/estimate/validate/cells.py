@@ -68,7 +68,7 @@ def number(row: Mapping[str, str], name: str) -> float | None:
     cell = text(row, name)
     if not cell:
         return None
-    plain = cell.replace(",", "") if re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d*)?", cell) else cell
+    plain = cell.replace(",", "") if "," in cell and re.fullmatch(r"\d{1,3}(,\d{3})+(\.\d*)?", cell) else cell
     try:
         value = float(plain)
     except ValueError as error:

@@ -129,12 +129,15 @@ def read_rows(path: Path) -> list[Row]:
     shown = units.shown(str(path), 120)
     raw = read_bytes(path, MAX_DATA_BYTES)
     try:
-        rows = list(csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline="")))
+        heads, *rows = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""))
     except (UnicodeDecodeError, csv.Error) as error:
         raise LlmcostError(f"{shown}: not a CSV file: {plainly(str(error), 80)}", A_TABLE) from None
-    if not rows:
+    except ValueError:  # not even a heading
+        rows = []
+    if not any(rows):
         raise LlmcostError(f"{shown}: no rows", A_TABLE)
-    return [{k.strip().lower(): v for k, v in row.items() if isinstance(k, str) and isinstance(v, str)} for row in rows]
+    names = [name.strip().lower() for name in heads]
+    return [dict(zip(names, row, strict=False)) for row in rows if row]
 
 
 def _gaps(rows: list[Row], subject: str, given: Mapping[str, Any]) -> tuple[list[Row], tuple[str, ...]]:

@@ -218,7 +218,7 @@ def _different(rows: list[dict[str, str]], apart: set[str]) -> tuple[list[dict[s
     kept: list[dict[str, str]] = []
     which = []
     for row in rows:
-        key = tuple((name, cell) for name, cell in row.items() if name not in apart)
+        key = tuple([cell for cell in row.items() if cell[0] not in apart])
         if key not in found:
             found[key] = len(kept)
             kept.append(row)
@@ -304,8 +304,8 @@ def _groups(what: Subject, scored: list[Scored], origins: list[Row], catalog: Ca
     classes = _classes(origins, catalog)
     for by, column in {"quantity": "", **what.groups, "class": ""}.items():
         members: dict[tuple[str, str], list[Scored]] = {}
-        for s, row, kind in zip(scored, origins, classes, strict=True):
-            name = s.quantity if by == "quantity" else row.get(column, "") if column else kind
+        names = [row.get(column, "") for row in origins] if column else classes
+        for s, name in zip(scored, [s.quantity for s in scored] if by == "quantity" else names, strict=True):
             members.setdefault((name or "not stated", s.quantity), []).append(s)
         if by != "quantity" and len({name for name, _ in members}) < 2:
             continue  # one group is the whole, told already
@@ -321,8 +321,9 @@ def _classes(rows: list[Row], catalog: Catalog) -> list[str]:
 
     known: dict[tuple[str, ...], str] = {}
     found = []
+    columns = sorted(set(ARCHITECTURE).intersection({column for row in rows for column in row}))
     for row in rows:
-        key = tuple(row.get(column, "") for column in ARCHITECTURE)
+        key = tuple([row.get(column, "") for column in columns])
         if key not in known:
             try:
                 known[key] = "moe" if shape_of_row(row, catalog).n_experts else "dense"

@@ -51,7 +51,7 @@ def statistics(scored: list[Scored]) -> Errors:
 
     A row with nothing to compare with is no failure of the prediction: it counts as `unmeasured` alone.
     """
-    done = [s for s in scored if s.predicted is not None and s.p5 is not None and s.p95 is not None]
+    done = [s[2:6] for s in scored if s.predicted is not None and s.p5 is not None and s.p95 is not None]
     n = sum(s.measured is not None for s in scored)
     out: Errors = {
         "n": n, "skipped": n - len(done), "unmeasured": len(scored) - n, "median_ape_pct": None, "mape_pct": None,
@@ -59,9 +59,7 @@ def statistics(scored: list[Scored]) -> Errors:
     }  # fmt: skip
     if not done:
         return out
-    measured, predicted, p5, p95 = (
-        np.array([float(getattr(s, k)) for s in done]) for k in ("measured", "predicted", "p5", "p95")
-    )
+    measured, predicted, p5, p95 = np.array(done, dtype=float).T
     error = np.abs(predicted / measured - 1.0) * 100.0
     inside = (p5 <= measured) & (measured <= p95)
     return out | {

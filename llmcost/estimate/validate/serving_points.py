@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ MEASURED_SLACK = 1.15
 # A row that held fewer requests at the engine's default share of the memory was told to take more: reports of tight
 # fits say 0.95 to 0.99 (validation/memory_serving.csv).
 FEW, TOLD_SHARE = 4.0, 0.96
+AT_ONCE = 16_384  # rows: temporaries stay in the cache
 DRAFTED, DRAFT_COST = 3.0, 0.06  # tokens a step, and a step of the draft over one of the model, where not told
 
 
@@ -61,8 +63,8 @@ def calibrations(cases: Cases, catalog: Catalog) -> Calibration:
     """Constants of every row as arrays, by serving framework, hardware generation, its memory and year."""
     shown = np.broadcast_to(cases.machine.shown_bytes, len(cases.year)).tolist()
     keys = list(zip(cases.framework, cases.generation, shown, cases.year, strict=True))
-    known = {key: tuple(of_software(catalog, *key)) for key in set(keys)}
-    columns = np.array([known[key] for key in keys], dtype=float).T
+    place = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    columns = np.array([tuple(of_software(catalog, *key)) for key in place], dtype=float).T[:, [place[k] for k in keys]]
     # a constant that is the same everywhere stays a scalar: the engine takes shorter paths
     # measured rows did run: what is left for the cache may be little, not too little
     return Calibration(*[float(c[0]) if np.all(c == c[0]) else c for c in columns])._replace(fit_margin=-np.inf)
@@ -186,7 +188,14 @@ def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Predict
     Reads only the input columns of a row: model, architecture, hardware, layout, precisions, lengths, batch, load,
     framework.
     """
-    known = Lookup(catalog)
+    known, rest = Lookup(catalog), iter(rows)
+    answers: list[Prediction] = []
+    while part := list(islice(rest, AT_ONCE)):
+        answers += _part(part, known)
+    return answers
+
+
+def _part(rows: list[Mapping[str, str]], known: Lookup) -> list[Prediction]:
     answers: list[Prediction | None] = []
     todo: list[list[Case]] = []
     for row in rows:
@@ -195,9 +204,7 @@ def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Predict
             answers.append(None)
         except LlmcostError as error:
             answers.append(Prediction({}, error.message))
-    if not todo:
-        return [a for a in answers if a is not None]
-    found = iter(_predict(gather(fastest(todo, catalog)), known))
+    found = iter(_predict(gather(fastest(todo, known.catalog)), known) if todo else ())
     return [next(found) if answer is None else answer for answer in answers]
 
 
@@ -207,16 +214,18 @@ def _predict(cases: Cases, known: Lookup) -> list[Prediction]:
         at, fits = points(cases, calibration), weights_fit(cases, calibration, MEASURED_SLACK)
     centres = [np.asarray(v) for v in (at.tpot_seconds, at.ttft_seconds, at.output_tokens_per_second)]
     found = classes(cases, known.factors)
-    widths = [np.broadcast_arrays(*half_widths(known.ranges, q, found), centres[0])[:2] for q in RANGED]
+    values: list[list[tuple[float, float, float] | None]] = []
+    for quantity, name, centre in zip(RANGED, QUANTITIES, centres, strict=True):
+        low, high = half_widths(known.ranges, quantity, found)
+        told = np.isfinite(centre) & ~(cases.prefill_only & (name != "ttft"))
+        ends = [np.broadcast_to(v, len(fits)) for v in (centre * np.exp(-low), centre, centre * np.exp(high))]
+        each = zip(*(end.tolist() for end in ends), strict=True)
+        values.append([one if said else None for one, said in zip(each, told.tolist(), strict=True)])
     answers = []
-    for i in range(len(fits)):
-        if not fits[i]:
+    for fitting, *three in zip(fits.tolist(), *values, strict=True):
+        mine = {name: one for name, one in zip(QUANTITIES, three, strict=True) if one is not None}
+        if not fitting:
             answers.append(Prediction({}, "the weights do not fit the memory of the stated accelerators"))
-            continue
-        values = {
-            name: (float(c[i] * np.exp(-low[i])), float(c[i]), float(c[i] * np.exp(high[i])))
-            for name, c, (low, high) in zip(QUANTITIES, centres, widths, strict=True)
-            if np.isfinite(c[i]) and not (cases.prefill_only[i] and name != "ttft")
-        }
-        answers.append(Prediction(values, "" if values else "the machine's peak or bandwidth is not known"))
+        else:
+            answers.append(Prediction(mine, "" if mine else "the machine's peak or bandwidth is not known"))
     return answers

@@ -161,16 +161,43 @@ def _format(name: str, what: str, formats: Mapping[str, Mapping[str, Any]]) -> d
     return dict(formats["int4"]) | {"weight_bytes": bits / 8, "attention_bytes": bits / 8}
 
 
+# What rows of one model, machine and engine differ in, and what a prediction does not read.
+VARIED = {
+    "isl_eff", "osl_eff", "concurrency_or_batch", "prefix_hit_pct", "id", "source", "tpot_ms", "ttft_ms",
+    "output_tokens_per_s",
+}  # fmt: skip
+
+
 class Lookup:
-    """Presets that rows name, each looked up once."""
+    """What rows name, each looked up once."""
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
         self._shapes: dict[tuple[str, ...], Shape] = {}
         self._machines: dict[str, tuple[Machine, str]] = {}
+        self._cases: dict[tuple[tuple[str, str], ...], list[Case] | LlmcostError] = {}
         self.formats = {f["name"]: f for f in catalog.table("serving", "formats")}
         self.factors = catalog.factors("serving", "memory")
         self.ranges = catalog.table("serving", "ranges")
+
+    def cases(self, row: Mapping[str, str]) -> list[Case]:
+        """What a row says but for its lengths and requests, once for every layout that may be meant.
+
+        Raises
+        ------
+        LlmcostError
+            An input is missing, unknown or not a number.
+        """
+        key = tuple([cell for cell in row.items() if cell[0] not in VARIED])
+        if key not in self._cases:
+            try:
+                self._cases[key] = _cases(row, self)
+            except LlmcostError as error:
+                self._cases[key] = error
+        found = self._cases[key]
+        if isinstance(found, LlmcostError):
+            raise found.with_traceback(None)
+        return found
 
     def shape(self, row: Mapping[str, str]) -> Shape:
         """Shape of the row's model."""
@@ -211,41 +238,46 @@ def cases_of_row(row: Mapping[str, str], known: Lookup) -> list[Case]:
     isl, osl = number(row, "isl_eff"), number(row, "osl_eff")
     if isl is None:
         raise LlmcostError("isl_eff is blank: the prompt length is not stated")
+    cases = known.cases(row)
+    batch, cached, first = positive(row, "concurrency_or_batch"), cached_of_row(row), cases[0]
+    arrivals = BURST if first.arrivals == CLOSED and first.load == "offline" and batch is not None else first.arrivals
+    length, spread = UNSTATED_OSL if osl is None else osl, spread_of_row(isl, osl)
+    many = math.nan if batch is None else batch
+    return [
+        case._replace(isl=isl, osl=length, batch=many, arrivals=arrivals, cached=cached, spread=spread)
+        for case in cases
+    ]
+
+
+def _cases(row: Mapping[str, str], known: Lookup) -> list[Case]:
+    """What a row says but for its lengths and requests."""
     load = re.sub(r"[\s_]+", "-", cells.text(row, "load").lower())
     load = load if load in LOADS else "closed-loop"
-    machine, generation = known.machine(cells.text(row, "hardware_id"))
+    kind, hardware = cells.text(row, "kind").lower(), cells.text(row, "hardware_id")
+    machine, generation = known.machine(hardware)
     shape = known.shape(row)
-    batch, layouts = positive(row, "concurrency_or_batch"), layouts_of_row(row, shape)
+    layouts = layouts_of_row(row, shape)
     memory_bytes = float(machine.memory_bytes) * layouts[0][0] * layouts[0][1]
     stated = Case(
         shape,
         machine,
         layouts[0],
         precision_of_row(row, known.formats, memory_bytes / float(shape.params_total)),
-        isl,
-        UNSTATED_OSL if osl is None else osl,
-        math.nan if batch is None else batch,
+        math.nan,
+        math.nan,
+        math.nan,
         load,
         generation,
-        cells.text(row, "framework_id").lower() or known.usual(cells.text(row, "hardware_id")),
-        arrivals_of_row(row, load, batch),
-        cached_of_row(row),
-        cells.text(row, "kind").lower() == "speculative",
-        positive(row, "draft_tokens") or math.nan,
-        positive(row, "tokens_per_step") or math.nan,
-        cells.text(row, "kind").lower() == "disaggregated",
-        positive(row, "prefill_groups") or math.nan,
-        year_of_row(row, known),
-        spread_of_row(isl, osl),
+        cells.text(row, "framework_id").lower() or known.usual(hardware),
+        OPEN if load == "server" or kind == "open-loop" else CLOSED,
+        drafted=kind == "speculative",
+        draft_tokens=positive(row, "draft_tokens") or math.nan,
+        tokens_per_step=positive(row, "tokens_per_step") or math.nan,
+        apart=kind == "disaggregated",
+        prefill_groups=positive(row, "prefill_groups") or math.nan,
+        year=year_of_row(row, known),
     )
     return [stated._replace(layout=layout) for layout in layouts]
-
-
-def arrivals_of_row(row: Mapping[str, str], load: str, batch: float | None) -> float:
-    """How the requests of a row come: at a rate, at once (a stated number of offline ones), or from waiting users."""
-    if load == "server" or cells.text(row, "kind").lower() == "open-loop":
-        return OPEN
-    return BURST if load == "offline" and batch is not None else CLOSED
 
 
 def cached_of_row(row: Mapping[str, str]) -> float:
@@ -281,12 +313,16 @@ def gather(cases: list[Case]) -> Cases:
     """Rows side by side as arrays."""
 
     def stack(tuples: list[tuple[Num, ...]]) -> list[Array]:
-        return list(np.array(tuples, dtype=float).T)
+        """Columns of tuples that many rows share."""
+        place: dict[int, int] = {}
+        index = [place.setdefault(id(one), len(place)) for one in tuples]
+        each = {id(one): one for one in tuples}
+        return list(np.array([each[one] for one in place], dtype=float).T[:, index])
 
     loads = [c.load for c in cases]
     return Cases(
-        Shape(*stack([tuple(c.shape) for c in cases])),
-        Machine(*stack([tuple(c.machine) for c in cases])),
+        Shape(*stack([c.shape for c in cases])),
+        Machine(*stack([c.machine for c in cases])),
         Layout(*stack([c.layout for c in cases])),
         Precision(*stack([c.precision for c in cases])),
         np.array([c.isl for c in cases]),
