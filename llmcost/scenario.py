@@ -18,6 +18,7 @@ from llmcost.keys import ELSEWHERE, NOTES, SERVE, TABLES, TRAIN, Key, all_keys
 from llmcost.records import NamedTuple
 
 Value = Any  # float, int, str, date, units.Between or units.Triangle
+AGAINST = "flag:--against"  # origin of what `--against` lays over a question
 
 
 class Setting(NamedTuple):

@@ -126,6 +126,33 @@ def test_an_engine_in_the_place_of_a_trainer_is_named_for_its_side(cli: Cli) -> 
     assert (alone.code, "--serve-framework" in alone.err) == (2, False)
 
 
+def test_months_are_those_of_the_calendar_where_launch_is_dated(cli: Cli) -> None:
+    """From 31 January 2027: 1, 28, 31 and 30 days of 1,000 requests at $0.05; quarters end in March and April."""
+    said = ("--requests", "1k/day", "--start", "2027-01-31", "--horizon", "90d", "--json")
+    alone = cli("crossover", "--train-cost", "1k", "--cost-per-request", "0.05", *said, "--by", "month").json["periods"]
+    assert [(row["month"], row["date"]) for row in alone] == [
+        (1, "2027-01-31"), (2, "2027-02-28"), (3, "2027-03-31"), (4, "2027-04-30"),
+    ]  # fmt: skip
+    assert [row["period_inference_usd"] for row in alone] == pytest.approx([50 * days for days in (1, 28, 31, 30)])
+    both = ("--train-cost", "1k", "--vary", "cost_per_request=0.05,0.06", "--growth", "0.1%/mo")
+    for by, days in (("month", (1, 28, 31, 30)), ("quarter", (60, 30))):
+        rows = [r for r in cli("compare", *both, *said, "--by", by).json["periods"] if "0.05" in r["name"]]
+        assert [round(row["period_requests"] / 1000) for row in rows] == list(days)
+        assert rows[-1]["date"] == "2027-04-30"
+
+
+def test_machines_of_ones_own_stand_beside_a_fleet_that_follows_its_traffic(cli: Cli) -> None:
+    """Owned for the busiest hour, as `--peak-to-average` alone asks: nothing of theirs goes off."""
+    asked = ("compare", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "1000", "--osl", "300", "--requests", "5M/day")
+    peak, own = ("--peak-to-average", "2", "--samples", "50", "--json"), ("--against", "own:")
+    follows = cli(*asked, *peak, *own, "--scaling", "autoscale", "--min-replicas", "0")
+    assert follows.code == 0, follows.err
+    rows = {row["name"]: row for row in follows.json["alternatives"]}
+    held = {row["name"]: row for row in cli(*asked, *peak, *own).json["alternatives"]}
+    assert rows["own:"]["usd_per_month"] == held["own:"]["usd_per_month"]
+    assert rows["llama-3.1-8b on h100-sxm"]["usd_per_month"] < held["llama-3.1-8b on h100-sxm"]["usd_per_month"]
+
+
 def test_a_given_training_cost_beside_traffic_over_time(cli: Cli) -> None:
     said = ("--train-cost", "1M", "--requests", "1M/day", "--growth", "5%/mo", "--isl", "1000", "--osl", "200")
     vary = ("--vary", "model=llama-3.1-8b,llama-3.2-3b")

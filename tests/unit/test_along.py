@@ -37,6 +37,7 @@ def _alone(asked: dict[str, Any], line: along.Axis, value: float, figure: str) -
         ({**CHAT, "growth": "10%/mo", "ceiling": "20M/day"}, "ceiling", 4e6, 8e7),
         ({**CHAT, "added_requests": "300k/day"}, "added_requests", 1e4, 1e6),
         ({**GROWING, "scaling": "autoscale", "peak_to_average": "3"}, "requests", 1e5, 5e6),
+        ({**GROWING, "scaling": "autoscale", "min_replicas": 0, "spares": 1}, "requests", 1e2, 5e3),
         ({**GROWING, "spares": 1, "min_replicas": 2, "serve_regions": 2}, "price_decline", 0.01, 0.4),
         ({**CHAT, "ceiling": "20M/day", "adoption_midpoint": "12mo"}, "requests", 1e5, 5e6),
         ({**CHAT, "train_cost": "1M", "retrain_every": "12mo"}, "retrain_cost", 0.1, 2.0),

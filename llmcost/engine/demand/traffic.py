@@ -17,7 +17,8 @@ from llmcost.records import NamedTuple
 CONSTANT, LINEAR, COMPOUND, LOGISTIC, SERIES = "constant", "linear", "compound", "logistic", "series"
 MOST_STEPS = 1_000_000  # of the replicas of one pool over a series
 TERMS = 16  # exponentials in a logistic curve of one point: error 2 / (3 + sqrt 8)^16 = 1e-12
-FEW_TERMS = 8  # of samples: 2e-6
+FEW_TERMS = 8  # of many samples: 2e-6
+FEW_CURVES = 128  # that are told as one point is
 NOTHING: Array = np.zeros(0)
 NEVER = 1e9  # days: a ceiling that is not reached
 
@@ -203,7 +204,7 @@ def _logistic(traffic: Traffic) -> Segments:
     algorithm 1, doi:10.1080/10586458.2000.10504632: the error is below 2 / (3 + sqrt 8)^n for every x.
     """
     k, m, top = (np.asarray(v, dtype=float)[..., None] for v in (traffic.pace, traffic.midpoint, traffic.ceiling))
-    terms = FEW_TERMS if k.ndim > 1 else TERMS
+    terms = FEW_TERMS if k.size > FEW_CURVES else TERMS
     power, weights = np.arange(terms, dtype=float), alternating_weights(terms)
     rising = top * weights * np.exp(-(power + 1.0) * k * m)
     fallen = top * weights + 0.0 * m * k

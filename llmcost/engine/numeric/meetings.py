@@ -74,10 +74,7 @@ def meetings(
     [(3.0, False)]
     """
     known, whole = _refined(curves, curves(x), parts, step)
-    with np.errstate(invalid="ignore"):  # where neither has an answer they differ by nan, told apart below
-        rising = known.first - known.second
-    sides = np.sign(np.where(np.isfinite(rising), rising, np.where(np.isinf(known.first), 1.0, -1.0)))
-    sides = np.where(np.isinf(known.first) & np.isinf(known.second), 0.0, sides)
+    sides = _sides(known)
     at = [i for i in range(len(known.x) - 1) if sides[i] * sides[i + 1] < 0 or (sides[i] == 0 and _touches(known, i))]
     if not at:
         return [], whole
@@ -85,6 +82,14 @@ def meetings(
     below = [_side(sides, i) < 0 for i in at]
     each = zip(met.x.tolist(), met.second.tolist(), (_error(met) <= EQUAL).tolist(), below, strict=True)
     return [Meeting(*one) for one in each], whole
+
+
+def _sides(known: Sampled) -> Array:
+    """1 where the first curve is above the second, -1 below, 0 where they are equal or neither has an answer."""
+    with np.errstate(invalid="ignore"):  # where neither has an answer they differ by nan, told apart below
+        rising = known.first - known.second
+    sides = np.sign(np.where(np.isfinite(rising), rising, np.where(np.isinf(known.first), 1.0, -1.0)))
+    return np.where(np.isinf(known.first) & np.isinf(known.second), 0.0, sides)
 
 
 def _touches(known: Sampled, i: int) -> bool:
@@ -118,7 +123,26 @@ def _unsettled(known: Sampled, step: float) -> npt.NDArray[np.bool_]:
     changes = (known.state[:-1] != known.state[1:]).any(axis=1)
     reach = [(np.minimum(c[:-1], c[1:]), np.maximum(c[:-1], c[1:])) for c in (known.first, known.second)]
     meet = (reach[0][0] <= reach[1][1]) & (reach[1][0] <= reach[0][1])
+    within = (reach[0][0] < reach[1][1]) & (reach[1][0] < reach[0][1])
+    moves = (reach[0][0] < reach[0][1]) | (reach[1][0] < reach[1][1])
+    meet &= within | (moves & _overtaken(_sides(known)))  # where one only comes down to the other none overtakes
     return np.asarray(changes & meet & wide(low, high, APART) & (high - low > step))
+
+
+def _overtaken(sides: Array) -> npt.NDArray[np.bool_]:
+    """Whether curves that are equal at an end of an interval are on other sides after it than before.
+
+    >>> _overtaken(np.array([1.0, 0.0, 0.0, 1.0, 0.0, -1.0])).tolist()
+    [False, False, False, True, True]
+    """
+    told = np.flatnonzero(sides)
+    before, after = np.zeros(len(sides)), np.zeros(len(sides))
+    if len(told):
+        last = np.searchsorted(told, np.arange(len(sides)), side="right") - 1
+        before = np.where(last >= 0, sides[told[last]], 0.0)
+        following = np.searchsorted(told, np.arange(len(sides)))
+        after = np.where(following < len(told), sides[told[np.minimum(following, len(told) - 1)]], 0.0)
+    return np.asarray(before[:-1] * after[1:] < 0)
 
 
 def _merged(a: Sampled, b: Sampled) -> Sampled:

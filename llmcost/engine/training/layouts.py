@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -243,6 +244,30 @@ def _binds(best: Step, unlimited: float) -> str:
     return max(shares, key=lambda name: float(shares[name]))
 
 
+def _room(machine: Machine) -> Machine:
+    """The machine with what layouts and their memory depend on alone: at any other speed those are the same."""
+    narrow = np.nan if np.isnan(machine.fp8_flops) else 1.0
+    domain = np.nan if np.isnan(machine.scale_up_domain) else float(machine.scale_up_domain)
+    speeds = dict.fromkeys(Machine._fields, 1.0)
+    return Machine(**speeds | {
+        "fp8_flops": narrow, "scale_up_domain": domain, "memory_bytes": float(machine.shown_bytes),
+        "process_bytes": np.nan,
+    })  # fmt: skip
+
+
+@lru_cache(maxsize=32)
+def _held(
+    shape: Shape, room: Machine, n_gpus: float, run: Run, fixed: tuple[tuple[str, float], ...], slack: float
+) -> tuple[Layout, Memory, Array, npt.NDArray[np.bool_]] | None:
+    """Every layout, its memory, what it needs of it [bytes], and whether that fits; known for machines of one size."""
+    every = settle(shape, room, layouts(shape, room, n_gpus, run, dict(fixed)), run, slack)
+    if not np.size(every.tp):
+        return None
+    memory = footprint(shape, room, every, run)
+    total = np.broadcast_to(memory.needed(run.memory.margin), np.shape(every.tp))
+    return every, memory, total, total <= slack * room.shown_bytes * (1 + 1e-9)
+
+
 def search(
     shape: Shape,
     machine: Machine,
@@ -302,12 +327,10 @@ def _fastest(
     shape: Shape, machine: Machine, n_gpus: float, run: Run, calibration: Calibration, fixed: Mapping[str, float],
     slack: float,
 ) -> Found | None:  # fmt: skip
-    every = settle(shape, machine, layouts(shape, machine, n_gpus, run, fixed), run, slack)
-    if not np.size(every.tp):
+    held = _held(shape, _room(machine), n_gpus, run, tuple(fixed.items()), slack)
+    if held is None:
         return None
-    memory = footprint(shape, machine, every, run)
-    total = np.broadcast_to(memory.needed(run.memory.margin), np.shape(every.tp))
-    fits = total <= slack * machine.shown_bytes * (1 + 1e-9)
+    every, memory, total, fits = held
     if not fits.any():
         least = int(np.argmin(total))
         missing = float(total[least] - slack * machine.shown_bytes)

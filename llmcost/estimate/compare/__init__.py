@@ -95,14 +95,14 @@ class _Over(NamedTuple):
 def _over_time(table: Table, beside: list[Beside], by: str | None) -> _Over:
     """The months of a comparison whose traffic, prices or training change, or that asks for them."""
     moving = any(block.case.moving for block in table.blocks)
-    found = overtime.paths(table) if moving or by is not None else []
+    start = _start(table.blocks) if moving or by is not None else None
+    found = overtime.paths(table, start) if moving or by is not None else []
     if by is not None and not found:
         raise LlmcostError(
             "--by needs traffic that all alternatives share, in dollars, of at most 8 alternatives", "--requests 1M/day"
         )
     if not found:
         return _Over(beside)
-    start = _start(table.blocks)
     arrays = {"spend": overtime.rows(found, "month", start)}
     arrays |= {"periods": overtime.rows(found, by, start)} if by is not None else {}
     if not moving or len(found) < 2:

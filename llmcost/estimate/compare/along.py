@@ -26,9 +26,9 @@ from llmcost.scenario import Scenario, Setting
 PLAIN_POINTS, PLANNED_POINTS = 2_001, 65
 PARTS, HALVES = 16, 2  # of an interval, where its points are figured at once, and where each is a plan
 NO_REPLICA = (0.0, 1.0, *(0.0,) * 5)  # the state of what has no answer
-AT_ONCE = 128  # points whose fleets are followed over time in one go: each is thousands of steps
+AT_ONCE = demand.FEW_CURVES  # points whose fleets are followed over time in one go: each is thousands of steps
 # Traffic whose fleets are the same, digit for digit, whether points are figured one by one or at once.
-ANALYTIC = (demand.CONSTANT, demand.LINEAR, demand.COMPOUND)
+ANALYTIC = (demand.CONSTANT, demand.LINEAR, demand.COMPOUND, demand.LOGISTIC)
 GROWTH = tuple(key.name for key in OVER_TIME if key.ranged)  # numbers of a course, that no layout depends on
 
 

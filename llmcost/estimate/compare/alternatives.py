@@ -17,7 +17,6 @@ MAX_ALTERNATIVES = 10_000
 AN_ALTERNATIVE = '[[alternative]], and below it name = "ours" and the keys that differ'
 AGAINST = ("api", "own", "rent")
 PRICED = ("price", "serve_price", "train_price")
-LAID = "flag:--against"  # origin of what `--against` lays over a question
 BARE = ("model", "hardware", "provider", "region", "api")  # values that say which key they are of
 # What a provider of tokens bills by: no other key makes a difference to bought tokens.
 BOUGHT = (*(key.name for key in buying.KEYS), "isl", "osl", "cache_hit", "requests", "train_cost", "horizon", "as_of")
@@ -83,7 +82,7 @@ def _applies(axis: Axis, scenario: Scenario) -> bool:
     """Whether a varied key makes a difference to a question."""
     if scenario.get("api") is not None and axis.key not in BOUGHT:
         return False
-    return not any(layer.get(axis.key, _NOBODY).origin == LAID for layer in scenario.layers)
+    return not any(layer.get(axis.key, _NOBODY).origin == sc.AGAINST for layer in scenario.layers)
 
 
 _NOBODY = Setting(None, "")
@@ -173,7 +172,7 @@ def _against(text: str, findings: list[LlmcostError]) -> tuple[str, Cell]:
 
 def _parsed_against(text: str, values: Mapping[str, object], findings: list[LlmcostError]) -> Cell:
     try:
-        return sc.layer(values, LAID)
+        return sc.layer(values, sc.AGAINST)
     except LlmcostError as error:
         findings.append(units.at(f"--against {units.shown(text)}", LlmcostError(error.message.partition(": ")[2])))
         return {}

@@ -13,14 +13,14 @@ from llmcost import units
 from llmcost.engine.demand.segments import cumulative, rate
 from llmcost.engine.numeric import roots
 from llmcost.engine.numeric import spread as sp
-from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, Array, finite
+from llmcost.engine.numeric.kinds import Array, finite
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare.answer import Table, sample_count
 from llmcost.estimate.compare.blocks import Block, Streams, laid
 from llmcost.estimate.compare.ranked import Beside, Ranked
 from llmcost.estimate.compare.sentence import Told
-from llmcost.estimate.crossover.timeline import PERIODS, date
+from llmcost.estimate.crossover.timeline import PERIODS, date, edges_of, last_day
 from llmcost.estimate.lifetime import growth
 from llmcost.estimate.lifetime.curves import EXACT, EXACT_SAMPLED, USD, Curves, curves
 from llmcost.estimate.serving.bought import Bought
@@ -56,14 +56,14 @@ class Path(NamedTuple):
         return float(_by(self.centre, self.scope, np.array([day]))[0][0, 0])
 
 
-def paths(table: Table) -> list[Path]:
+def paths(table: Table, start: dt.date | None) -> list[Path]:
     """The paths of up to eight feasible alternatives, in the order of the table; none where there is no traffic."""
     feasible = [row for row in table.rows if row.feasible]
     ends = {block.case.horizon_days for block in table.blocks if not block.case.reason}
     if table.deciding is None or len(feasible) > MOST or len(ends) != 1 or None in ends:
         return []
     end = float(ends.pop() or 0.0)
-    edges = np.minimum(np.arange(min(math.ceil(end / DAYS_PER_MONTH - 1e-9), MOST_MONTHS) + 1) * DAYS_PER_MONTH, end)
+    edges = edges_of(end, start, most=MOST_MONTHS)
     count, seed = sample_count(table.blocks)
     streams, found, at = Streams(min(count or SAMPLES, SAMPLES), seed), [], 0
     for block in table.blocks:
@@ -148,7 +148,7 @@ def beside(row: Beside, a: Path, b: Path, start: dt.date | None) -> Beside:
     """What a pair says of time: when the other is cheaper to run, and when it has cost less in all."""
     found = turn(a, b)
     day, low, high = _same_spend(a, b)
-    changes = found.month > 1.0
+    changes = 1.0 < found.month < math.inf  # what costs the same to run changes no place
     return {
         **row,
         "cheaper_later": found.later.name if changes else None,
@@ -190,15 +190,14 @@ def rows(every: Sequence[Path], by: str, start: dt.date | None) -> list[dict[str
     if by not in PERIODS:
         known = ", ".join(PERIODS)
         raise LlmcostError(f"--by: {units.shown(by)} is not one of {known}", did_you_mean(by, PERIODS) or "--by month")
-    last = len(every[0].edges) - 1
-    ends = [*range(0, last, PERIODS[by]), last]
+    ends = np.searchsorted(every[0].edges, edges_of(float(every[0].edges[-1]), start, by)).tolist()
     spends = [np.diff(path.spent[ends, 0]) for path in every]
     found = []
     for n, (begun, ended) in enumerate(pairwise(ends)):
         least = min(range(len(every)), key=lambda i: float(spends[i][n]))
         for i, path in enumerate(every):
             paid = float(spends[i][n]) + (float(path.spent[0, 0]) if n == 0 else 0.0)
-            dated = {} if start is None else {"date": date(start, float(path.edges[ended]))}
+            dated = {} if start is None else {"date": last_day(start, float(path.edges[ended]))}
             found.append({
                 by: n + 1, "day": float(path.edges[ended]), **dated, "name": path.name,
                 "period_requests": float(path.requests[ended] - path.requests[begun]),
@@ -232,7 +231,7 @@ def _in_all(later: Path, before: Path) -> str:
         return f", and {before.name} costs less in all by the end"
     if day is None:
         return ", and costs less in all from launch on"
-    return f", and has cost less in all from month {math.ceil(day / DAYS_PER_MONTH):,.0f}"
+    return f", and has cost less in all from month {np.searchsorted(later.edges, day):,.0f}"
 
 
 def _range(found: Turn) -> str:

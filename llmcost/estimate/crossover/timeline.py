@@ -138,9 +138,8 @@ def periods(
 ) -> list[dict[str, Scalar]]:
     """A row for each month or quarter up to the horizon; what periods hold adds up to the totals."""
     assert both.requests is not None
-    length = PERIODS[by] * DAYS_PER_MONTH
-    count = math.ceil(end / length - 1e-9)
-    edges = np.append(np.arange(count) * length, end)
+    edges = edges_of(end, start, by)
+    count = len(edges) - 1
     columns = _cumulative(both, sampled, basis, scope, edges)
     trained, spent = columns[f"training_{basis}"], columns[f"inference_{basis}"]
     served, paid = cumulative(both.requests, edges), np.diff(trained)
@@ -159,7 +158,33 @@ def periods(
 def _dated(row: Row, by: str, start: dt.date | None) -> dict[str, Scalar]:
     """A period with its last day as a date beside its number, where launch is dated."""
     numbered: dict[str, Scalar] = {**row, by: int(row[by] or 0)}
-    return numbered if start is None else {by: numbered[by], "date": date(start, row["day"]), **numbered}
+    return numbered if start is None else {by: numbered[by], "date": last_day(start, row["day"]), **numbered}
+
+
+def edges_of(end: float, start: dt.date | None, by: str = "month", most: int | None = None) -> Array:
+    """Days on which periods begin, and the end of the last: of the calendar where launch is dated, else all alike [d].
+
+    Examples
+    --------
+    From 31 January on: one day of January, 28 of February, 31 of March.
+
+    >>> edges_of(60.0, dt.date(2027, 1, 31)).tolist(), edges_of(60.0, None).tolist()
+    ([0.0, 1.0, 29.0, 60.0], [0.0, 30.4375, 60.0])
+    """
+    months = PERIODS[by]
+    if start is None:
+        begins = np.arange(math.ceil(end / (months * DAYS_PER_MONTH) - 1e-9)) * months * DAYS_PER_MONTH
+    else:
+        first = start.year * 12 + (start.month - 1) // months * months
+        counted = (first + months * n for n in range(1, int(end / (28 * months)) + 2))
+        later = (dt.date(m // 12, m % 12 + 1, 1).toordinal() - start.toordinal() for m in counted)
+        begins = np.array([0.0, *(float(day) for day in later if day < end - 1e-9)])
+    return np.append(begins[:most], end)
+
+
+def last_day(start: dt.date | None, end: float | None) -> str | None:
+    """The last day of a period that ends so long after launch."""
+    return date(start, None if end is None else math.ceil(end - 1e-9) - 1)
 
 
 def crossings(both: Curves, end: float, start: dt.date | None) -> list[Meeting]:

@@ -21,6 +21,7 @@ from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named
 from llmcost.estimate.fleet import idle as idles
 from llmcost.estimate.money import rent as prices
 from llmcost.records import NamedTuple
+from llmcost.scenario import AGAINST
 
 SOURCE = "docs/method-fleet.md, fleet"
 DAY_OR_WEEK = (HOURS_PER_DAY, HOURS_PER_DAY * DAYS_PER_WEEK)
@@ -93,12 +94,14 @@ def read_fleet(question: Question, requests: bool, waits: bool) -> Fleet:
             if question.scenario.peek(key, question.side) is not None:
                 raise question.need("requests", f"--{key.replace('_', '-')} is about the fleet that serves the traffic")
     follows = question.stated("scaling") == "autoscale" if requests else False
+    stays = follows and question.owns and _laid(question)  # the same work by machines of one's own: those of its peak
+    follows = follows and not stays
     if follows and question.owns:
         raise LlmcostError(
             "owned accelerators are paid for day and night: --scaling autoscale saves nothing",
             "own the base alone: --commitment mix --reserved owned",
         )
-    peaked = mixed or follows or question.scenario.has(*SHAPING)
+    peaked = mixed or follows or stays or question.scenario.has(*SHAPING)
     if not peaked:
         question.number("utilization", question.factor("defaults", "utilization"))
         idles.refuse(question, False)
@@ -118,7 +121,7 @@ def read_fleet(question: Question, requests: bool, waits: bool) -> Fleet:
         )
     hourly = _shape(question)
     question.number("peak_load", question.factor("fleet", "peak_load"))
-    counted = _counted(question, requests, follows or mixed)
+    counted = _counted(question, requests, follows or mixed or stays)
     fleet = counted._replace(peaked=True, hourly=hourly, follows=follows, mixed=mixed)
     if follows or mixed:
         seconds = question.quantity("reaction_time", question.factor("fleet", "reaction_time"))
@@ -127,10 +130,19 @@ def read_fleet(question: Question, requests: bool, waits: bool) -> Fleet:
         fleet = fleet._replace(reaction_hours=ahead / SECONDS_PER_HOUR)
         if fleet.least == 0:
             fleet = fleet._replace(idle=idles.read(question, unit))
-    idles.refuse(question, fleet.idle is not None)
+    if stays:
+        fleet = fleet._replace(least=max(fleet.least, 1))
+    else:
+        idles.refuse(question, fleet.idle is not None)
     planned = float(fleet.planned(serving_numbers(sampling.central(question.numbers))))
     question.sample("utilization", planned, Origin("computed", SOURCE))
     return fleet
+
+
+def _laid(question: Question) -> bool:
+    """Whether an alternative is owned, and not what was asked."""
+    setting = question.scenario.peek("commitment", question.side)
+    return setting is not None and setting.origin == AGAINST
 
 
 def _commitment(question: Question) -> str:

@@ -89,19 +89,19 @@ def _on_and_off(
     Hours that are alike are one, as in the pools of others; what that leaves out at launch is a factor.
     """
     edges = np.linspace(0.0, end, max(exact // PER_SPAN, SPANS) + 1)
-    wide = serving_numbers({k: v[..., None] if isinstance(v, np.ndarray) else v for k, v in s.items()})
     rates, share = (np.asarray(x) for x in service.fleet.held(s))
     hours = _merged(rates, np.zeros_like(rates), share + np.zeros_like(rates), max(GROUPS, exact // TOLD_APART))
     columns = ([hour[0] for hour in hours], [hour[2] for hour in hours])
-    day = tuple(np.stack(np.broadcast_arrays(*part), axis=-1)[..., None, :] for part in columns)
+    day = tuple(np.stack(np.broadcast_arrays(*part), axis=-1) for part in columns)
     alike = service._replace(fleet=service.fleet._replace(day=(day[0], day[1])))
-    first, then = np.asarray(s["requests"])[..., None], np.maximum(demand.mean(traffic, edges), BARELY)
-    launch, later = (alike.figures(serving_numbers({**wide, "requests": each})) for each in (first, then))
+    then = np.maximum(np.moveaxis(demand.mean(traffic, edges), -1, 0), BARELY)  # spans ahead of samples
+    then = then.reshape(len(then), *then.shape[1:] or [1] * max(np.ndim(named(s, name)) for name in s))
+    launch, later = (alike.figures(serving_numbers({**s, "requests": each})) for each in (s["requests"], then))
 
     def over_time(name: str) -> Segments:
         """What a request takes times the requests of a day."""
-        exactly = np.asarray(named(served, name))[..., None] / named(launch, name)
-        level = named(later, name) * then * exactly
+        level = named(later, name) * then * (named(served, name) / named(launch, name))
+        level = np.moveaxis(np.asarray(level), 0, -1)
         return segments(np.broadcast_to(edges[:-1], level.shape), level[..., None], 0.0)
 
     kwh = over_time("kwh_per_request") if service.place is not None else None
