@@ -216,3 +216,11 @@ def test_a_growing_fleet_is_the_fleet_of_each_day(fleet: dict[str, Any]) -> None
         assert found["inference_usd_at_horizon"] == pytest.approx(np.sum(of_day["usd_per_day"]) * 0.1, rel=2e-3)
     else:  # the base is a share of the busiest hour, and here not rounded to whole accelerators again
         assert found["inference_usd_at_horizon"] == pytest.approx(np.sum(of_day["usd_per_day"]) * 0.1, rel=2e-2)
+
+
+def test_samples_far_behind_wait_for_those_that_are_almost_level() -> None:
+    # training of 1 a month, paid again every 30 days; inference of 2 a month is level after 15 days, of 0.01 a month
+    # far behind, and of 0.99 a month 1 % behind at the end of each of 121 months, which are looked at one by one
+    plan = engine.schedule([(30.0 * month, 1.0) for month in range(121)])
+    spend = engine.Spend(demand.requests(demand.constant(1.0)), np.array([2.0, 0.01, 0.99]) / 30.0)
+    assert np.ravel(engine.first(spend, np.ones(3), plan, 3630.0)) == pytest.approx([15.0, np.inf, np.inf])

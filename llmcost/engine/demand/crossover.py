@@ -108,7 +108,7 @@ def _first(spend: Spend, trained: Array, plan: Schedule, end: float) -> Array:
             left = left & ~hit
             behind = behind | (alone & ~hit)
         step = np.where(behind, last + 1, step)
-        width = np.where(behind, 2 * width, np.maximum(width // 2, 1))
+        width = np.where(behind, np.minimum(2 * width, steps), np.maximum(width // 2, 1))
         left = left & (step < steps)
     return found
 
