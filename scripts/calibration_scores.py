@@ -23,6 +23,7 @@ import numpy as np
 
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
+from llmcost.estimate.calibrate import memory
 from llmcost.estimate.calibrate.fit import fit
 from llmcost.estimate.calibrate.stack import applied
 from llmcost.estimate.validate.score import SUBJECTS, scores
@@ -35,7 +36,10 @@ TARGET = ROOT / "docs" / "accuracy-calibration.md"
 FILES = {
     "serving": ("serving_measured.csv",),
     "training": ("training_unseen.csv", "training_measured.csv", "training_finetune.csv"),
+    "memory": ("memory_training.csv", "memory_finetune.csv", "memory_serving.csv"),
 }
+UNSEEN = ("serving_measured.csv", "training_unseen.csv")  # of no source in the fit, or fitted again without each
+MEMORY = ("kv_tokens", "weights_gib", "peak_gib", "peak_memory_gb")  # what is measured of it
 SIZES, LEAST, MOST, QUICK = (3, 10, 30), 8, 80, 5  # rows learnt from; rows left to score, at least and at most
 Row = dict[str, str]
 Rows = list[Row]
@@ -58,7 +62,7 @@ def sources(side: str) -> dict[str, Rows]:
     for name in FILES[side]:
         with (ROOT / "validation" / name).open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                seen = " (fitted)" if side == "training" and name != "training_unseen.csv" else ""
+                seen = "" if name in UNSEEN else " (fitted)"
                 found[row["source_group"] + seen].append({**row, "id": f"{name[:12]}{len(found)}-{row['id']}"})
     return {name: rows for name, rows in sorted(found.items()) if len(rows) >= SIZES[0] + LEAST}
 
@@ -92,20 +96,32 @@ def trial(side: str, source: str, rows: Rows, other: Rows, size: int, catalog: C
     if len(left) < LEAST:
         return None
     try:
-        made = applied(catalog, {side: fit(side, learnt, catalog).stack})
-        mixed = applied(catalog, {side: fit(side, _exchanged(side, learnt, rng), catalog).stack})
+        made = _learnt(side, learnt, catalog)
+        mixed = _learnt(side, _exchanged(side, learnt, rng), catalog)
     except LlmcostError:
         return None
-    before, after, permuted = (_figures(scores(side, left, c)) for c in (catalog, made, mixed))
-    there = [_figures(scores(side, other[:MOST], c)) for c in (catalog, made)]
-    if not before or not after:
+    before, after, permuted = (_figures(_scored(side, left, c)) for c in (catalog, made, mixed))
+    there = [_figures(_scored(side, other[:MOST], c)) for c in (catalog, made)]
+    if not before or not after or not permuted:
         return None
     away = tuple(f.get("error", float("nan")) for f in there)
     return Trial(source, size, before, after, permuted["error"], (away[0], away[1]))
 
 
+def _learnt(side: str, rows: Rows, catalog: Catalog) -> Catalog:
+    """The presets after the rows."""
+    if side != "memory":
+        return applied(catalog, {side: fit(side, rows, catalog).stack})
+    of = memory.side_of(rows[0])
+    return memory.applied(catalog, {of: memory.fit(of, rows, catalog).stack})
+
+
+def _scored(side: str, rows: Rows, catalog: Catalog) -> list[Scored]:
+    return memory.scores(rows, catalog) if side == "memory" else scores(side, rows, catalog)
+
+
 def _exchanged(side: str, rows: Rows, rng: np.random.Generator) -> Rows:
-    columns = SUBJECTS[side].quantities.values()
+    columns = MEMORY if side == "memory" else tuple(SUBJECTS[side].quantities.values())
     given = [{c: row[c] for c in columns if c in row} for row in rows]
     return [{**row, **given[i]} for row, i in zip(rows, rng.permutation(len(rows)), strict=True)]
 
@@ -197,11 +213,12 @@ INTRODUCTION = """# Accuracy: calibration
 How a calibration is made: [method.md](method.md). Errors without one: [accuracy.md](accuracy.md).
 
 What `llmcost calibrate` is worth. Some rows of a source are learnt from, its other rows are scored before and after;
-figures are medians over sources, and a source counts once. Serving constants are fitted without the source; training
-sources in the fit are marked, and their error before is that of the fit. *Range* is the width of the 90 % range after
-over before, in logarithms. *Permuted* is the error after learning from the same rows with their figures exchanged.
-*Another stack* is how far the error of another source moves. Each part names its constants by the digest of their file:
-where that is not the file's, the part is of earlier constants. Written by `python -m scripts.calibration_scores`.
+figures are medians over sources, and a source counts once. Serving constants are fitted without the source; sources of
+training and memory in the fit are marked, and their error before is that of the fit. *Range* is the width of the 90 %
+range after over before, in logarithms. *Permuted* is the error after learning from the same rows with their figures
+exchanged. *Another stack* is how far the error of another source moves. Each part names its constants by the digest of
+their file: where that is not the file's, the part is of earlier constants. Written by
+`python -m scripts.calibration_scores`.
 
 """
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -124,17 +126,19 @@ def test_the_file_holds_what_was_measured(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_exchanged_figures_teach_nothing(cli: Cli, tmp_path: Path) -> None:
-    """The same rows with their figures the other way round: the answer keeps a wide range, wider than any stack's."""
-    made = tmp_path / "mystack.toml"
+    """The same rows with their figures the other way round: ranges stay wide, wider than between any stacks."""
     path = rows(cli, tmp_path, 1.2)
-    cli("calibrate", str(path), "-o", str(made))
-    own = tomllib.loads(made.read_text())["serving"]["near"]["tpot"]
+
+    def width() -> float:
+        """Of the ranges afterwards, in ln [-]."""
+        return median(math.log(r["p95"] / r["p5"]) for r in cli("calibrate", str(path), "--json").json["rows"])
+
+    own = width()
     head, *lines = path.read_text().split()
     figures = [line.rsplit(",", 1)[1] for line in lines]
     mixed = [f"{line.rsplit(',', 1)[0]},{figure}" for line, figure in zip(lines, reversed(figures), strict=True)]
     path.write_text("\n".join([head, *mixed]) + "\n")
-    cli("calibrate", str(path), "-o", str(made))
-    assert tomllib.loads(made.read_text())["serving"]["near"]["tpot"] > max(2.5 * own, 0.3)
+    assert width() > max(2.5 * own, 2.0 * 1.645 * 0.3)
 
 
 def test_rows_scored_under_a_calibration(cli: Cli, tmp_path: Path) -> None:
@@ -251,6 +255,17 @@ def test_an_engine_that_holds_more_is_learnt_and_used(cli: Cli, tmp_path: Path) 
     assert width(after) < width(before)
     elsewhere = (*POOL[:4], "a100-80gb-sxm", *POOL[5:], "--framework", "vllm")
     assert cli(*elsewhere).json["result"] == cli(*elsewhere, *own).json["result"]
+
+
+def test_a_pool_that_is_asked_for_tells_no_width(cli: Cli, tmp_path: Path) -> None:
+    """llama.cpp holds the tokens that it is told to: such a figure has no range that others could be set against."""
+    path = tmp_path / "llama.csv"
+    lines = [f"llama.cpp,{model},int4,rtx3090,1,8192,8192" for model in ("llama-3-8b", "qwen3-8b")]
+    head = "engine,model_id,weight_precision,hardware_id,n_gpus,max_model_len,kv_tokens"
+    path.write_text("\n".join([head, *lines]) + "\n")
+    made = tmp_path / "mystack.toml"
+    assert cli("calibrate", str(path), "-o", str(made)).code == 0
+    assert tomllib.loads(made.read_text())["memory_serving"]["spread"] == 1.0
 
 
 @pytest.mark.parametrize("text", ["[memory_training]\nrows = 3\n", "[memory_serving.factors]\nkept = 2.0\n"])

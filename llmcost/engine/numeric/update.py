@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from llmcost.engine.numeric.kinds import Z95, Array
+from llmcost.engine.numeric.kinds import Array
 from llmcost.records import NamedTuple
 
 NU = 4.0  # degrees of freedom of the noise: heavy tails, so that an outlier does not pull
 BEFORE = 4.0  # measurements that the scatter known beforehand counts for
+EXPECTED, OUTLIER = 0.5, 3.0  # measurements that the expected misses count for; the furthest one, over what is expected
 STEPS, HALVINGS, REACH = 8, 5, 1.0  # of Gauss-Newton; the longest step in ln of a constant
 NUDGE, ENOUGH = 0.02, 1e-3
 
@@ -22,7 +23,10 @@ class Posterior(NamedTuple):
     covariance: Array
     slopes: Array  # d ln(prediction) / d ln(constant) at the end, a row a measurement
     weights: Array  # of each measurement in what the constants leave: its covariance with a point, times these [-]
-    near: Array  # standard deviation of ln of a new measurement among those that were made, by kind of figure [-]
+    noise: Array  # variance of each measurement, outliers weighed down [-]
+    scale: Array  # what measurements miss when the others tell them, over what is expected, by kind of figure [-]
+    constants: Array  # standard deviation of ln of a figure by what is not known of the constants, by kind [-]
+    scatter: Array  # the same by its noise [-]
 
     @property
     def spread(self) -> Array:
@@ -90,43 +94,31 @@ def update(
     covariance: Array = np.linalg.inv(slopes.T @ inverse @ slopes + np.diag(prior**-2.0)).astype(float)
     weights: Array = np.asarray(inverse @ (measured - now), dtype=float)
     whole = _inverse(common + (slopes * prior**2) @ slopes.T, left, noise)
-    start = measured - now + slopes @ theta
-    return Posterior(theta, covariance, slopes, weights, _near(whole, start, kind, len(scatter)))
+    start, kinds = measured - now + slopes @ theta, len(scatter)
+    known = np.einsum("ij,jk,ik->i", slopes, covariance, slopes)
+    return Posterior(
+        theta, covariance, slopes, weights, 1.0 / _weights(left, noise), _scale(whole, start, kind, kinds),
+        np.sqrt(_middle(known, kind, kinds)), _middle(noise, kind, kinds),
+    )  # fmt: skip
 
 
-def _near(inverse: Array, start: Array, kind: Array, kinds: int) -> Array:
-    """Standard deviation of each measurement as the others tell it, by kind: as expected, and as it came out.
+def _scale(inverse: Array, start: Array, kind: Array, kinds: int) -> Array:
+    """By kind: what measurements miss when the others alone tell them, over what is expected of that [-].
 
     Leave-one-out in closed form: Rasmussen and Williams 2006, equations 5.12; `start` is ln(measured / predicted)
     beforehand.
     """
-    free = 1.0 / np.diag(inverse)
-    missed = np.clip(inverse @ start * free, -REACH, REACH)
-    found = np.zeros(kinds)
-    for k in range(kinds):
+    missed = np.clip(inverse @ start / np.sqrt(np.diag(inverse)), -OUTLIER, OUTLIER)
+    found = np.ones(kinds)
+    for k in set(kind.tolist()):
         own = kind == k
-        expected = float(np.median(free[own])) if own.any() else float(np.median(free))
-        count = float(own.sum())
-        seen = np.sqrt((BEFORE * expected + float(np.sum(missed[own] ** 2))) / (BEFORE + count))
-        found[k] = seen * few(count)
+        found[k] = np.sqrt((EXPECTED + float(np.sum(missed[own] ** 2))) / (EXPECTED + float(own.sum())))
     return found
 
 
-def few(count: float) -> float:
-    """The 95 % quantile of Student's t over that of the normal: few measurements tell their own scatter less well [-].
-
-    Source: Abramowitz and Stegun 1964, 26.7.5, to the second term.
-
-    Examples
-    --------
-    Tables have 2.353 for 3 degrees of freedom and 1.812 for 10.
-
-    >>> round(few(3.0) * 1.645, 2), round(few(10.0) * 1.645, 3)
-    (2.31, 1.812)
-    """
-    z = Z95
-    one, two = (z**3 + z) / 4.0, (5.0 * z**5 + 16.0 * z**3 + 3.0 * z) / 96.0
-    return (z + one / max(count, 2.0) + two / max(count, 2.0) ** 2) / z
+def _middle(values: Array, kind: Array, kinds: int) -> Array:
+    """The median of each kind; of all where there is none of it."""
+    return np.array([float(np.median(values[kind == k] if np.any(kind == k) else values)) for k in range(kinds)])
 
 
 def _inverse(common: Array, left: Array, noise: Array) -> Array:

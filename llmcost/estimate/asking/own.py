@@ -74,6 +74,14 @@ def kin(catalog: Catalog, side: str) -> Kin:
     return Kin(model, machine, near, same, known["first_token_ratio"], lengths)
 
 
+class Near(NamedTuple):
+    """How well a figure is told by others that were measured."""
+
+    scale: float  # what those miss when the others tell them, over what is expected of that [-]
+    constants: float  # standard deviation of its ln by what is not known of the constants [-]
+    noise: float  # the same by the scatter of measurements [-]
+
+
 class Own(NamedTuple):
     """A measured stack, as far as single places go."""
 
@@ -81,8 +89,9 @@ class Own(NamedTuple):
     framework: str  # `any` where the measurements do not say
     places: tuple[Place, ...]
     weights: Mapping[str, tuple[float, ...]]  # what is shared -> of each place
-    near: Mapping[str, float]  # figure -> standard deviation of ln of another one among those measured [-]
-    lost: float  # of what is in common: what a measured place has not, told by the others [-]
+    inverses: Mapping[str, Array]  # what is shared -> (G + S)^-1 of the places, 0 where a place tells nothing of it
+    lost: Mapping[str, float]  # what is shared -> of it, what the other places do not tell of a measured one [-]
+    near: Mapping[str, Near]  # by figure
     kin: Kin
 
     def of(self, generation: str, framework: str) -> bool:
@@ -97,22 +106,67 @@ class Own(NamedTuple):
         common = self.kin.common([place], self.places, share)[0]
         return sign * float(common @ np.array(self.weights[share]))
 
-    def unknown(self, place: Place) -> float:
+    def left(self, place: Place, share: str) -> tuple[float, float]:
+        """Variance of what is shared that measurements leave at a place, and its part in all of it [-].
+
+        Source: Rasmussen and Williams 2006, Gaussian Processes for Machine Learning, equation 2.26.
+        """
+        whole = float(self.kin.common([place], [place], share)[0, 0])
+        if share not in self.inverses:
+            return whole, 1.0
+        common = self.kin.common([place], self.places, share)[0]
+        left = min(max(whole - float(common @ self.inverses[share] @ common), 0.0), whole)
+        return left, left / whole
+
+    def unknown(self, place: Place, share: str = "speed") -> float:
         """How much less than a measured place a place is known: 0 among them, 1 where nothing is in common [-]."""
-        common = self.kin.common([place], self.places, "speed")[0]
-        left = 1.0 - float(common.max()) / float(self.kin.common([place], [place], "speed")[0, 0])
-        return min(max((left - self.lost) / max(1.0 - self.lost, 1e-9), 0.0), 1.0)
+        lost = self.lost.get(share, 0.0)
+        return min(max((self.left(place, share)[1] - lost) / max(1.0 - lost, 1e-9), 0.0), 1.0)
 
     def told(self, quantity: str, place: Place, low: float, high: float) -> tuple[float, float, float]:
         r"""Half-widths of a range near what was measured, given those without it, and the shift of its middle [-].
 
-        .. math:: w' = \sqrt{(z s)^2 (1 - l) + \max(w, z s)^2 l}
+        With v what measurements leave of what is shared here, c and n of `Near`, s its scale, and u how unknown the
+        place is: other machines and models than those that were measured keep the spread between them.
+
+        .. math:: w' = \sqrt{z^2 s^2 (v + c^2 + n^2) (1 - u^2) + w^2 u^2}
         """
         if quantity not in self.near:
             return low, high, self.shift(quantity, place)
-        near, lost = Z95 * self.near[quantity], self.unknown(place)
-        ends = [math.sqrt(near**2 * (1.0 - lost) + max(w, near) ** 2 * lost) for w in (low, high)]
+        share, near = SHARES[quantity][0], self.near[quantity]
+        unknown = self.unknown(place, share) ** 2
+        own = (Z95 * near.scale) ** 2 * (self.left(place, share)[0] + near.constants**2 + near.noise**2)
+        ends = [math.sqrt(own * (1.0 - unknown) + w**2 * unknown) for w in (low, high)]
         return ends[0], ends[1], self.shift(quantity, place)
+
+
+def told_by(kin: Kin, places: Sequence[Place], share: str, noise: Sequence[float]) -> tuple[Array, float]:
+    """(G + S)^-1 of places, and what of a measured one the others do not tell, in the middle [-].
+
+    Parameters
+    ----------
+    kin : Kin
+        How alike places are.
+    places : sequence of Place
+        Where was measured.
+    share : str
+        Of what.
+    noise : sequence of float
+        Standard deviation of ln of each measurement; 0 where a place tells nothing of it [-].
+
+    Source: Rasmussen and Williams 2006, equation 5.12: the variance of a measurement by the others is the inverse of
+    its element on the diagonal.
+    """
+    here = np.flatnonzero(np.array(noise) > 0)
+    found = np.zeros((len(places), len(places)))
+    if not here.size:
+        return found, 0.0
+    those = [places[i] for i in here.tolist()]
+    common, own = kin.common(those, those, share), np.array(noise)[here] ** 2
+    inverse = np.linalg.inv(common + np.diag(own))
+    found[np.ix_(here, here)] = inverse
+    lost = (1.0 / np.diag(inverse) - own) / np.diag(common)
+    return found, float(np.clip(np.median(lost), 0.0, 1.0)) if len(here) > 1 else 0.0
 
 
 def way(scenario: Scenario, side: str) -> str:

@@ -144,7 +144,7 @@ def _result(found: Mapping[str, Either]) -> dict[str, Scalar]:
 def _width(side: str, scored: Sequence[Scored], of: Errors) -> float:
     """How wide ranges are: of amounts over their medians, else the logarithm of their ends' ratio [-]."""
     if side in memory.GROUPS:
-        return float(np.median([memory.wide(s) for s in scored if s.predicted is not None]))
+        return float(np.median([memory.wide(s) for s in scored if s.predicted is not None]))  # 0: of what is asked for
     return float(np.log(of["median_range_ratio"] or np.nan))
 
 
@@ -156,6 +156,7 @@ def _headline(found: Mapping[str, Either]) -> str:
         name = side.replace("_", " of ")
         parts.append(
             f"{name}: median error {a['median_ape_pct']:.1f}% before, {b['median_ape_pct']:.1f}% after "
-            f"{one.stack.rows} row{'s' if one.stack.rows > 1 else ''}; the range is {widths[1] / widths[0]:.0%} as wide"
+            f"{one.stack.rows} row{'s' if one.stack.rows > 1 else ''}; "
+            + (f"the range is {widths[1] / widths[0]:.0%} as wide" if widths[0] else "such figures have no range")
         )
     return "; ".join(parts) + "."

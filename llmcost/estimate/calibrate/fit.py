@@ -8,8 +8,8 @@ import numpy as np
 
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Array
-from llmcost.engine.numeric.update import update
-from llmcost.estimate.asking.own import SHARES, Kin, Place, kin
+from llmcost.engine.numeric.update import Posterior, update
+from llmcost.estimate.asking.own import SHARES, Kin, Near, Place, kin
 from llmcost.estimate.calibrate import stack as known
 from llmcost.estimate.calibrate.stack import Point
 from llmcost.estimate.calibrate.used import Fitted
@@ -61,18 +61,12 @@ def fit(side: str, rows: Sequence[Row], catalog: Catalog) -> Fitted[known.Stack]
     prior = np.full(len(groups), constants[f"{side}_prior_log_spread"])
     places = {row["id"]: place_of_row(side, row, catalog) for row in rows}
     at = [places[s.id] for s in used]
-    own = kin(catalog, side)
-    shared = _shared(own, at, [s.quantity for s in used])
+    shared = _shared(kin(catalog, side), at, [s.quantity for s in used])
     posterior = update(predict, np.log([float(s.measured or np.nan) for s in used]), kind, prior, scatter, shared)
-    near = dict(zip(kinds, map(float, posterior.near), strict=True))
-    stack = known.Stack(
-        len(ids),
-        *scope,
-        learnt(posterior.log_factor),
-        {k: near[k] for k in kinds if k in {s.quantity for s in used}},
-        _lost(own, list(places.values())),
-        tuple(_points(used, places, posterior.weights)),
-    )
+    told = zip(posterior.scale.tolist(), posterior.constants.tolist(), posterior.scatter.tolist(), strict=True)
+    near = {k: Near(*one) for k, one in zip(kinds, told, strict=True) if k in {s.quantity for s in used}}
+    points = tuple(_points(used, places, posterior))
+    stack = known.Stack(len(ids), *scope, learnt(posterior.log_factor), near, points)
     return Fitted(stack, posterior, before, scores(side, every, known.applied(catalog, {side: stack})))
 
 
@@ -86,22 +80,16 @@ def _shared(own: Kin, at: list[Place], quantities: list[str]) -> Array:
     return found
 
 
-def _lost(own: Kin, places: list[Place]) -> float:
-    """What a measured place has in common with none of the others, in the middle [-]."""
-    if len(places) < 2:
-        return 0.0
-    common = own.common(places, places, "speed")
-    whole = np.diag(common).copy()
-    np.fill_diagonal(common, 0.0)
-    return float(np.median(1.0 - common.max(axis=1) / whole))
-
-
-def _points(used: Sequence[Scored], places: Mapping[str, Place], weights: Array) -> list[Point]:
-    """Each place with its weight in what is shared."""
+def _points(used: Sequence[Scored], places: Mapping[str, Place], posterior: Posterior) -> list[Point]:
+    """Each place with its weight in what is shared, and the noise of what its figures tell of it together."""
     shares: dict[str, dict[str, float]] = {key: {} for key in places}
-    for one, weight in zip(used, weights, strict=True):
+    sure: dict[str, dict[str, float]] = {key: {} for key in places}
+    for one, weight, noise in zip(used, posterior.weights, posterior.noise, strict=True):
         share, sign = SHARES[one.quantity]
         shares[one.id][share] = shares[one.id].get(share, 0.0) + sign * float(weight)
+        sure[one.id][share] = sure[one.id].get(share, 0.0) + 1.0 / float(noise)
+    noises = {key: {f"{share}{known.NOISE}": v**-0.5 for share, v in told.items()} for key, told in sure.items()}
     return [
-        {"model": p.model, "hardware": p.hardware, "way": p.way, **p.at, **shares[key]} for key, p in places.items()
+        {"model": p.model, "hardware": p.hardware, "way": p.way, **p.at, **shares[key], **noises[key]}
+        for key, p in places.items()
     ]

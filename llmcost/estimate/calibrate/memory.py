@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,7 +23,8 @@ from llmcost.records import NamedTuple
 Row = Mapping[str, str]
 SERVED, TRAINED = "memory_serving", "memory_training"  # tables of the file
 KINDS = ("kv_tokens", "peak_bytes", "weight_bytes")
-NARROWEST = 0.1  # of a spread that is shipped: few rows do not make a constant certain
+NARROWEST, WIDEST = 0.1, 3.0  # of a spread that is shipped: few rows do not make a constant certain
+SHIPPED = 10.0  # measured rows that shipped spreads count for
 
 
 class Group(NamedTuple):
@@ -88,7 +90,7 @@ def fit(side: str, rows: Sequence[Row], catalog: Catalog) -> Fitted[Learnt]:
     LlmcostError
         Fewer than two figures that the engine predicts.
     """
-    before = _scores(rows, catalog)
+    before = scores(rows, catalog)
     used = chosen(before, ranged=True)
     ids = {s.id for s in used}
     mine = [row for row in rows if row["id"] in ids]
@@ -99,7 +101,7 @@ def fit(side: str, rows: Sequence[Row], catalog: Catalog) -> Fitted[Learnt]:
         return {name: float(factor) for group, factor in pairs for name in group.constants}
 
     def predict(theta: Array) -> Array:
-        found = {(s.id, s.quantity): s.predicted for s in _scores(mine, _scaled(catalog, side, *scope, factors(theta)))}
+        found = {(s.id, s.quantity): s.predicted for s in scores(mine, _scaled(catalog, side, *scope, factors(theta)))}
         # a pool that some constants leave nothing of is as small as one token
         return np.log([found[s.id, s.quantity] or 1.0 for s in used])
 
@@ -108,12 +110,23 @@ def fit(side: str, rows: Sequence[Row], catalog: Catalog) -> Fitted[Learnt]:
         predict, np.log([float(s.measured or np.nan) for s in used]), np.array([KINDS.index(s.quantity) for s in used]),
         priors(side, catalog), np.array([known[f"{kind}_log_scatter"] for kind in KINDS]),
     )  # fmt: skip
-    near = dict(zip(KINDS, map(float, posterior.near), strict=True))
+    around = posterior.scale * np.hypot(posterior.constants, posterior.scatter)
+    near = dict(zip(KINDS, map(float, around), strict=True))
     near = {kind: near[kind] for kind in KINDS if kind in {s.quantity for s in used}}
-    widths = [2.0 * Z95 * near[s.quantity] / wide(s) for s in used]
-    spread = min(max(float(np.median(widths)), NARROWEST), 1.0)
+    spread = _narrowed([2.0 * Z95 * near[s.quantity] / wide(s) for s in used if wide(s)])
     stack = Learnt(len(ids), *scope, factors(posterior.log_factor), spread, near)
-    return Fitted(stack, posterior, before, _scores(rows, applied(catalog, {side: stack})))
+    return Fitted(stack, posterior, before, scores(rows, applied(catalog, {side: stack})))
+
+
+def _narrowed(widths: Sequence[float]) -> float:
+    """What shipped spreads are multiplied by: what the rows say, and the shipped ones, which count for `SHIPPED` rows.
+
+    Every range of a side moves by one factor, and other models and layouts scatter more than those that were measured.
+    """
+    if not widths:
+        return 1.0
+    told = min(max(float(np.median(widths)), NARROWEST), WIDEST)
+    return math.sqrt((SHIPPED + len(widths) * told**2) / (SHIPPED + len(widths)))
 
 
 def wide(scored: Scored) -> float:
@@ -127,7 +140,7 @@ def priors(side: str, catalog: Catalog) -> Array:
     return np.array([known[f"{group.prior}_prior_log_spread"] for group in GROUPS[side]])
 
 
-def _scores(rows: Sequence[Row], catalog: Catalog) -> list[Scored]:
+def scores(rows: Sequence[Row], catalog: Catalog) -> list[Scored]:
     """Amounts of every row: whether it ran says little of constants."""
     found = [s for place, row in enumerate(rows, 1) for s in scored_row(row, place, catalog)]
     return [s for s in found if s.quantity != FITS and s.measured is not None]
@@ -181,7 +194,7 @@ def read(side: str, data: Mapping[str, Any]) -> Learnt:
     near = {str(k): float(v) for k, v in data["near"].items()}
     spread = float(data["spread"])
     names = {name for group in GROUPS[side] for name in group.constants}
-    if set(factors) != names or not all(0.001 < v < 1000.0 for v in factors.values()) or not 0.0 < spread <= 1.0:
+    if set(factors) != names or not all(0.001 < v < 1000.0 for v in factors.values()) or not 0.0 < spread <= WIDEST:
         raise ValueError
     machines = tuple(map(str, data["generations"]))
     return Learnt(int(data["rows"]), machines, str(data["framework"]), factors, spread, near)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError, shown
-from llmcost.estimate.asking.own import ALONG, NAMED, SHARES, TABLE, Own, Place, kin
+from llmcost.estimate.asking.own import ALONG, NAMED, SHARES, TABLE, Near, Own, Place, kin, told_by
 from llmcost.estimate.calibrate import memory
 from llmcost.files import read_toml
 from llmcost.records import NamedTuple
@@ -39,6 +39,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {  # what moves together: few th
     },
 }
 STACKS = "stacks"  # table of training constants that belong to software
+NOISE = "_noise"  # behind the name of what is shared, in a point: standard deviation of what it tells
 SOFTWARE = ("host", "gather", "expert_loop")  # columns of it that move
 
 
@@ -52,9 +53,8 @@ class Stack(NamedTuple):
     generations: tuple[str, ...]
     framework: str  # `any` where the measurements do not say
     factors: dict[str, float]  # constant -> what it is multiplied by [-]
-    near: dict[str, float]  # figure -> standard deviation of ln of another one among those measured [-]
-    lost: float  # of what places have in common: what the other measurements do not tell of one [-]
-    points: tuple[Point, ...]  # model, hardware, way, where along each axis, and its weight in what is shared
+    near: dict[str, Near]  # figure -> how well others tell it
+    points: tuple[Point, ...]  # model, hardware, way, where along each axis, its weight and its noise in what is shared
 
 
 class Learnt(NamedTuple):
@@ -94,25 +94,29 @@ def read(path: Path) -> Learnt:
 
 def _stack(data: Mapping[str, Any]) -> Stack:
     factors = {str(k): float(v) for k, v in data["factors"].items()}
-    near = {str(k): float(v) for k, v in data["near"].items()}
-    if not all(0.001 < v < 1000.0 for v in factors.values()) or not all(0.0 < v < 10.0 for v in near.values()):
+    near = {str(k): Near(*(float(v[name]) for name in Near._fields)) for k, v in data["near"].items()}
+    told = (v for one in near.values() for v in one)
+    if not all(0.001 < v < 1000.0 for v in factors.values()) or not all(0.0 <= v < 10.0 for v in told):
         raise ValueError
     points = tuple({k: v if k in NAMED else float(v) for k, v in one.items()} for one in data["points"])
     if any(not isinstance(one[name], str) for one in points for name in NAMED):
         raise ValueError
     machines = tuple(map(str, data["generations"]))
-    return Stack(int(data["rows"]), machines, str(data["framework"]), factors, near, float(data["lost"]), points)
+    return Stack(int(data["rows"]), machines, str(data["framework"]), factors, near, points)
 
 
 def written(title: str, stacks: Mapping[str, Stack | memory.Learnt]) -> str:
     """The file."""
     import tomli_w
 
-    tables = {
-        side: {k: list(v) if isinstance(v, tuple) else v for k, v in stack._asdict().items()}
-        for side, stack in stacks.items()
-    }
-    return tomli_w.dumps({"title": title, **tables})
+    return tomli_w.dumps({"title": title, **{side: _table(stack) for side, stack in stacks.items()}})
+
+
+def _table(stack: Stack | memory.Learnt) -> dict[str, object]:
+    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in stack._asdict().items()}
+    if isinstance(stack, Stack):
+        plain["near"] = {figure: near._asdict() for figure, near in stack.near.items()}
+    return plain
 
 
 def applied(catalog: Catalog, stacks: Mapping[str, Stack]) -> Catalog:
@@ -132,7 +136,13 @@ def own_of(catalog: Catalog, side: str, stack: Stack) -> Own:
     shares = {share for share, _ in SHARES.values()}
     shares = {share for share in shares if any(share in p for p in stack.points)}
     weights = {share: tuple(float(p.get(share, 0.0)) for p in stack.points) for share in shares}
-    return Own(stack.generations, stack.framework, places, weights, stack.near, stack.lost, kin(catalog, side))
+    alike = kin(catalog, side)
+    told = {
+        share: told_by(alike, places, share, [float(p.get(f"{share}{NOISE}", 0.0)) for p in stack.points])
+        for share in shares
+    }
+    inverses, lost = {k: one[0] for k, one in told.items()}, {k: one[1] for k, one in told.items()}
+    return Own(stack.generations, stack.framework, places, weights, inverses, lost, stack.near, alike)
 
 
 def scaled(
