@@ -150,6 +150,9 @@ def _elsewhere(option: str, path: list[Any]) -> str:
     if key is None or not path or not option.startswith("--"):
         return ""
     takers = [COMPARE, *key.commands] if CROSSOVER in key.commands and not key.alone else list(key.commands)
+    if key.kind == "currency":
+        named = " ".join(command.name for command in path)
+        return f"{named} prints no amounts of money; {', '.join(takers)}, check, init, presets list and presets show do"
     takes = "take" if len(takers) > 1 else "takes"
     return f"{' and '.join(takers)} {takes} {option}: llmcost {takers[0]} ... {option}"
 

@@ -138,6 +138,8 @@ def test_presets_and_first_files_are_in_it_too(cli: Cli, tmp_path: Path, monkeyp
     assert re.search(r'currency = "EUR=1.25@2026-11-28"\n(?s:.*)max_usd_per_month = "€[\d.]+k"', budget)
     checked = cli("check")
     assert (checked.code, "$" in checked.out) == (0, False)
+    fits = cli("fit", "-m", "llama-3.1-8b", *SAID)
+    assert (fits.code, "fit prints no amounts of money" in fits.err) == (2, True)
     said = cli("init", "more", "--yes", "--limit", "€9k", *SAID)
     assert 'max_usd_per_month = "€9k"' in (tmp_path / "more" / "llmcost.toml").read_text("utf-8"), said.err
 

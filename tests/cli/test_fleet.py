@@ -483,7 +483,6 @@ def test_what_is_committed_to_stays_on(cli: Cli) -> None:
     [
         (("--growth", "10%/mo"), lambda d: 240 * 1.1 ** (d / 30.4375)),
         (("--growth", "-8%/mo"), lambda d: 240 * 0.92 ** (d / 30.4375)),
-        (("--added-requests", "60/day"), lambda d: 240 + 60 * d / 30.4375),
         (
             ("--growth", "10%/mo", "--commitment", "mix", "--reserved-price", "1.5/h"),
             lambda d: 240 * 1.1 ** (d / 30.4375),

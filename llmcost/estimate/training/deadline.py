@@ -138,11 +138,14 @@ def solve(scenario: Scenario, catalog: Catalog, said: Deadline, answer: Answer) 
         raise LlmcostError(f"--solve gpus finds the number of accelerators, and {said_so}", "name one without a number")
     refused: list[LlmcostError] = []
     laid_out: list[int] = []
+    least = [0]  # accelerators that hold the run: what is too few for one count is for those below
 
     def seconds(gpus: int) -> float:
+        if gpus < least[-1]:
+            return math.inf
         try:
             one = _on(scenario, gpus)
-            taken = _seconds(one, catalog) if sure is None else _at_most(_durations(one, catalog), sure)
+            taken = _seconds(one, catalog, least) if sure is None else _at_most(_durations(one, catalog), sure)
         except LlmcostError as error:  # a count that cannot be laid out is no answer; others may be
             refused.append(error)
             return math.inf
@@ -196,10 +199,11 @@ def _on(scenario: Scenario, gpus: int) -> Scenario:
     return scenario.over({"gpus": Setting(gpus, "computed")})
 
 
-def _seconds(scenario: Scenario, catalog: Catalog) -> float:
-    """Duration of the run at the centre of every range; infinite where it does not fit or cannot be laid out."""
+def _seconds(scenario: Scenario, catalog: Catalog, least: list[int]) -> float:
+    """Duration of the run at the centre of every range; infinite where it does not fit, which adds how many hold it."""
     todo = read_run(Question(scenario, catalog, "train"))
     if isinstance(todo, NoFit):
+        least.append(todo.smallest_gpus or 0)
         return math.inf
     return float(todo.figures(todo.central())["duration_seconds"])
 
