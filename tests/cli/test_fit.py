@@ -182,3 +182,13 @@ def test_an_option_of_training_without_a_method_is_refused(cli: Cli) -> None:
     run = cli("fit", "-m", "llama-3.1-8b", "--hardware", "rtx4090", "--seq-len", "4096")
     assert run.code == 2
     assert "--seq-len has no effect" in run.err
+
+
+def test_what_is_sure_to_fit_is_proposed_before_what_has_even_odds(cli: Cli) -> None:
+    asked = ("-m", "Qwen/Qwen3-32B-AWQ", "-H", "rtx-3090", "--isl", "16k", "--osl", "1k")
+    first, last = answer(cli, *asked).json["remedies"]
+    assert first["change"] == "--gpus 2"
+    assert first["fits_probability"] > 0.9
+    assert last["change"].startswith("--isl")
+    assert 0.5 <= last["fits_probability"] < 0.9
+    assert last["note"].endswith("with even odds")

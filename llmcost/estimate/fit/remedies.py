@@ -28,9 +28,9 @@ MOST = 3  # remedies shown
 
 
 def serving(question: Question, held: Held) -> list[Remedy]:
-    """Changes that reach the confidence asked for, the smallest first."""
+    """Changes that reach the confidence asked for, the smallest first; then a context that fits with even odds."""
     found = [*_shorter(held), *_fewer_bits(question, held), *_smaller_cache(question, held), *_more(held)]
-    return found[: MOST + 1]
+    return sorted(found[: MOST + 1], key=lambda remedy: not _reached(held, remedy.probability))
 
 
 def _chance(held: Held, layout: Any, narrow: Any, batch: float) -> float:
@@ -50,13 +50,9 @@ def _shorter(held: Held) -> list[Remedy]:
     if held.batch > 1 or most < SHORT or most >= load.isl + load.osl:
         return []
     isl = int(most - load.osl) if most > 2 * load.osl else int(most)
-    return [
-        Remedy(
-            f"--isl {isl}",
-            held.chance_of(load._replace(isl=float(isl))),
-            f"a context of {tokens(most)} tokens fits",
-        )
-    ]
+    chance = held.chance_of(load._replace(isl=float(isl)))
+    odds = "" if _reached(held, chance) else " with even odds"
+    return [Remedy(f"--isl {isl}", chance, f"a context of {tokens(most)} tokens fits{odds}")]
 
 
 def _fewer_bits(question: Question, held: Held) -> list[Remedy]:
