@@ -121,6 +121,17 @@ def test_products_of_early_awq_write_eight_partial_sums() -> None:
             assert more == pytest.approx(2.0 * 4096.0 * parts * outputs, rel=1e-3)
 
 
+def test_reductions_of_vllm_0_2_6_keep_their_inputs() -> None:
+    # vllm-project/vllm#2151: 25.5 GiB at the peak of Llama 70B on 8 ranks, 19.5 without; 2 x 2 x 80 x 2,560 x 8,192 bytes
+    card, load = machine("a100-80gb-sxm"), Load(2000.0, 500.0)
+    found = []
+    for release in (2.5, 2.6, 2.7):
+        known = constants("ampere", "vllm", card, release)._replace(profiled=2560.0)
+        found.append(float(workspace_bytes(shape("llama-2-70b"), card, Layout(tp=8.0), load, known)))
+    assert found[0] == found[2]
+    assert (found[1] - found[0]) / GIB == pytest.approx(6.0, rel=0.05)
+
+
 def test_graphs_come_off_the_cache_from_vllm_0_21_on() -> None:
     # vllm-project/vllm#45178: the estimate is taken off by default from 0.21 on; llm-d-planner, start-up logs of 0.19
     # with 1,024 sequences, 51 sizes: Gemma 3 27B 1.05 GiB, Llama 3.1 8B 0.81

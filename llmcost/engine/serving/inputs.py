@@ -116,6 +116,7 @@ class Calibration(NamedTuple):
     context_bytes: Num = 0.32e9  # what a process holds before it loads anything [bytes]
     group_bytes: Num = 1.1e9  # communication buffers of a rank among several, on links of their own [bytes]
     group_pcie_bytes: Num = 0.35e9  # the same over PCIe [bytes]
+    kept_sums: Num = 0.0  # reductions of a layer over ranks whose inputs stay until the pass is done [-]
     graph_bytes: Num = 0.0  # first captures of decoding steps, where they come off the cache [bytes]
     graph_size_bytes: Num = 0.0  # of every size captured [bytes]
     sampled: Num = 256.0  # sequences whose logits are held at once [-]

@@ -156,7 +156,8 @@ def workspace_bytes(
     S stand beside. A vision tower is measured on the most pictures that it takes. Of G attention groups that share
     experts each gathers the tokens of all, and works on C of them at a time. A compressed cache keeps z elements of the
     tokens under way in 32 bits. Early kernels for weights of 4 bits wrote p partial sums of the widest product.
-    Stages of a pipeline have no buffers of their own before they run: n counts ranks that reduce.
+    Stages of a pipeline have no buffers of their own before they run: n counts ranks that reduce. One release kept the
+    input of every reduction.
 
     Parameters
     ----------
@@ -189,7 +190,8 @@ def workspace_bytes(
     pictures = np.where(seen, cal.pictures_bytes / layout.tp, 0.0)
     forward = np.maximum(2.0 * cal.profiled * wide, _gathered_bytes(shape, layout, cal))
     widest = np.maximum(np.maximum(forward, sampler), np.maximum(scores, pictures))
-    return cal.context_bytes + group + graphs_bytes(cal) + widest + under_way_bytes(shape, layout, cal)
+    kept = np.where(layout.tp > 1, 2.0 * cal.kept_sums * shape.n_layers / layout.pp * cal.profiled * shape.d_model, 0.0)
+    return cal.context_bytes + group + graphs_bytes(cal) + kept + widest + under_way_bytes(shape, layout, cal)
 
 
 def graphs_bytes(calibration: Calibration) -> Num:
