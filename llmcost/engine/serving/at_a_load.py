@@ -31,8 +31,8 @@ class Loaded(NamedTuple):
     """Operating points of a replica: at a share of what it can do, and of what lies below and above."""
 
     at: Point  # at the share
-    idle: Point  # one request alone
-    half: Point  # at half of what it can do
+    idle: Point | Times  # one request alone
+    half: Point | Times  # at half of what it can do
     full: Point  # with its batch full
     prompt_seconds: Num  # passes of a prompt at the share: no less than at any lower one
 
@@ -67,8 +67,11 @@ def loaded(
     def at(batch: Num) -> Point:
         return mode(shape, machine, layout, precision, load._replace(batch=batch), calibration)
 
+    def quick(batch: Num) -> Point | Times:
+        return brief(shape, machine, layout, precision, load._replace(batch=batch), calibration)
+
     def tried(batch: Array) -> _Tried:
-        point = brief(shape, machine, layout, precision, load._replace(batch=batch), calibration)
+        point = quick(batch)
         life = batch * np.maximum(load.osl, 1.0) / point.output_tokens_per_second
         passes = _empty(point) * np.maximum(_part(load, calibration), 1.0) + point.prefill_seconds
         return _Tried(*np.broadcast_arrays(batch, life, passes))
@@ -99,7 +102,7 @@ def loaded(
         return np.where(whole, most, found), np.where(whole, known.passes[-1], passes)
 
     here, passes = flight(share)
-    return Loaded(at(here), at(np.ones(most.shape)), at(flight(0.5)[0]), full, passes)
+    return Loaded(at(here), quick(np.ones(most.shape)), quick(flight(0.5)[0]), full, passes)
 
 
 class _Tried(NamedTuple):
@@ -286,9 +289,12 @@ def _last(values: Num) -> Num:
 
 
 def _places(prompts: Num | None) -> tuple[Num, Num]:
-    """Pairs of a prompt over the mean and a place in an iteration, equally likely along the last axis [-]."""
+    """Pairs of a prompt over the mean and a place in an iteration, equally likely along the last axis [-].
+
+    Where every prompt is the mean it is one, and stands beside all places.
+    """
     lengths = np.ones(1) if prompts is None else np.asarray(prompts, dtype=float)
-    lengths = np.repeat(lengths, -(-PLACES // np.shape(lengths)[-1]), axis=-1)
-    count = np.shape(lengths)[-1]
+    each = np.repeat(lengths, -(-PLACES // np.shape(lengths)[-1]), axis=-1)
+    count = np.shape(each)[-1]
     shuffled = np.argsort(np.arange(count) * GOLDEN % 1.0)  # any place meets any length
-    return lengths, (shuffled + 0.5) / count
+    return lengths if prompts is None else each, (shuffled + 0.5) / count

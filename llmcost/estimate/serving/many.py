@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from llmcost.engine.numeric.kinds import Array, Flags, Num
 from llmcost.engine.numeric.normal import normal_quantile
-from llmcost.engine.serving.inputs import Load
+from llmcost.engine.serving.inputs import Layout, Load, Precision
 from llmcost.engine.serving.memory import memory
 from llmcost.engine.serving.search import BATCHES
 from llmcost.engine.serving.sizes import Choice, Sizes, of_loads
@@ -80,10 +80,20 @@ def _replicas(
     fits = held | np.isfinite(np.reshape(found.best_tpot_seconds, shape))
     margin = np.reshape(margins, shape) if np.ndim(margins) else margins
     many = replica._replace(
-        gpus=best.layout.tp * best.layout.pp * best.layout.dp, layout=best.layout, precision=best.precision,
+        gpus=best.layout.tp * best.layout.pp * best.layout.dp, layout=_alike(best.layout),
+        precision=_alike(best.precision),
         batch=best.batch, front=(), sizes=None, calibration=asked.calibration._replace(fit_margin=margin),
     )  # fmt: skip
     return Replicas(plan._replace(replica=many), np.array(asked.dtypes)[best.precision_index], held, fits)
+
+
+Fields = TypeVar("Fields", Layout, Precision)
+
+
+def _alike(of: Fields) -> Fields:
+    """What is the same for every load as a plain number: the engine takes shorter paths."""
+    each = [np.asarray(v) for v in of]
+    return type(of)(*(v.flat[0] if v.size and np.all(v == v.flat[0]) else v for v in each))
 
 
 def _where(held: Flags, best: Sizes, other: Sizes) -> Sizes:
