@@ -51,7 +51,7 @@ def unsaid(data: rows.Data, catalog: Catalog) -> Model:
 def left_out(model: Model, best: Array, catalog: Catalog) -> tuple[spread.Errors, spread.Errors]:
     """Errors of rows under fits without their source: with the software named, and without."""
     source = model.data.source
-    fits = model.without(source, best)
+    fits = model.without(source)
     told = spread.errors_of(model, best, model.left_out(source, fits))
     other = unsaid(model.data, catalog)
     errors = other.left_out(source, {name: other.translated(model, x) for name, x in fits.items()})

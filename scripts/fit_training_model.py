@@ -144,11 +144,11 @@ class Model:
             groups.setdefault(r["source_group"], set()).add((r["hardware_id"], r["model"], r["method"]))
         return d.weight * TRUST * np.sqrt([len(groups[s]) for s in d.source])
 
-    def fit(self, use: Array, begin: Array | None = None, rounds: int = ROUNDS) -> Array:
+    def fit(self, use: Array) -> Array:
         """Numbers that the rows in use and the priors agree on (damped Gauss-Newton; far errors count linearly)."""
         weight = np.where(use, self.weights(), 0.0) / SCALE**2
         held = 1.0 / self.width**2
-        x = self.start.copy() if begin is None else begin.copy()
+        x = self.start.copy()
         error = self.errors(x)
 
         def cost(x: Array, error: Array) -> float:
@@ -156,7 +156,7 @@ class Model:
             return float(np.sum(weight * SCALE**2 * far) + np.sum((x - self.start) ** 2 * held))
 
         now, damping = cost(x, error), 1e-3
-        for _ in range(rounds):
+        for _ in range(ROUNDS):
             slope = self._slopes(x, error)
             robust = weight / np.sqrt(1.0 + (error / SCALE) ** 2)
             curved = (slope.T * robust) @ slope + np.diag(held)
@@ -188,9 +188,9 @@ class Model:
                 slopes[self.touched[i], i] = change[self.touched[i]]
         return slopes
 
-    def without(self, labels: Array, whole: Array, rounds: int = 4) -> dict[str, Array]:
-        """The numbers of a fit without each label."""
-        return {str(label): self.fit(labels != label, whole, rounds) for label in sorted(set(labels))}
+    def without(self, labels: Array) -> dict[str, Array]:
+        """The numbers of a fit without each label, begun where the whole one began: what it left out is in no start."""
+        return {str(label): self.fit(labels != label) for label in sorted(set(labels))}
 
     def left_out(self, labels: Array, fits: dict[str, Array]) -> Array:
         """Log errors of rows under the fit that did not see their label."""
