@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
 import re
+import zlib
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 from llmcost.errors import LlmcostError, plainly, shown
 from llmcost.files import MAX_DATA_BYTES, read_bytes
@@ -16,6 +18,7 @@ from llmcost.readers import plain
 from llmcost.readers.record import Record
 
 HEAD_BYTES = 1_000_000  # a launcher's own log may come first
+GZIP = b"\x1f\x8b"  # its first bytes
 PREFIXED = 65_536  # characters that tell what launchers put before lines
 DELIMITERS = ("\t", ";", ",", "|")
 
@@ -49,13 +52,43 @@ class Content:
             self.documents = held
         self.name = shown(path.name, 80).strip("'")
 
+    def opened(self) -> IO[bytes]:
+        """The bytes of the file, unpacked where it is packed by gzip, as exports of clouds are."""
+        return cast(IO[bytes], gzip.open(self.path, "rb")) if self.packed else self.path.open("rb")
+
+    @cached_property
+    def packed(self) -> bool:
+        """Whether it is packed by gzip."""
+        with self.path.open("rb") as file:
+            return file.read(len(GZIP)) == GZIP
+
+    def _all(self) -> bytes:
+        """Every byte.
+
+        Raises
+        ------
+        LlmcostError
+            No such file, too large, or packed and cut off.
+        """
+        raw = read_bytes(self.path, MAX_DATA_BYTES)
+        if not raw.startswith(GZIP):
+            return raw
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
+                raw = file.read(MAX_DATA_BYTES + 1)
+        except (OSError, EOFError, zlib.error):
+            raise LlmcostError(f"{self.name}: packed by gzip, and cut off or broken") from None
+        if len(raw) > MAX_DATA_BYTES:
+            raise LlmcostError(f"{self.name}: larger than {MAX_DATA_BYTES:,} bytes unpacked")
+        return raw
+
     @cached_property
     def _start(self) -> plain.Decoded:
         try:
-            with self.path.open("rb") as file:
+            with self.opened() as file:
                 raw = file.read(HEAD_BYTES)
-        except OSError:
-            raw = read_bytes(self.path)  # says what is wrong
+        except (OSError, EOFError, zlib.error):
+            raw = self._all()[:HEAD_BYTES]  # says what is wrong
         if not raw.strip():
             raise LlmcostError(f"{self.name}: the file is empty")
         return plain.decoded(raw, self.name, whole=False)
@@ -77,7 +110,7 @@ class Content:
 
     @cached_property
     def _whole(self) -> plain.Decoded:
-        found = plain.decoded(read_bytes(self.path, MAX_DATA_BYTES), self.name)
+        found = plain.decoded(self._all(), self.name)
         if not found.text.strip():
             raise LlmcostError(f"{self.name}: the file is empty")
         return found

@@ -6,6 +6,7 @@ what its rows must say, and `[[refused]]`: a replacement that makes it wrong, an
 
 from __future__ import annotations
 
+import gzip
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,18 @@ def test_a_log_of_requests_in_any_encoding(name: str, encoding: str, tmp_path: P
     path.write_bytes(f"\n{case['content']}".encode(encoding))
     again = read(path, (case["kind"],)).rows[0]
     assert (again.total, list(again.isl)) == (plain.total, list(plain.isl))
+
+
+@pytest.mark.parametrize("name", ["trace_plain", "trace_mooncake", "bill_focus", "vllm_json", "megatron"])
+def test_a_file_that_is_packed_is_read_or_refused_where_it_is_cut(name: str, tmp_path: Path) -> None:
+    case = CASES[name]
+    plain = read(written(tmp_path, case), (case["kind"],))
+    packed = tmp_path / f"{case['file']}.gz"
+    packed.write_bytes(gzip.compress(case["content"].encode()))
+    assert repr(read(packed, (case["kind"],)).rows) == repr(plain.rows)
+    packed.write_bytes(packed.read_bytes()[:-12])
+    with pytest.raises(LlmcostError, match=r"gz: packed by gzip, and cut off"):
+        read(packed, (case["kind"],))
 
 
 def test_every_format_has_a_case() -> None:

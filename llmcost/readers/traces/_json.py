@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
 from typing import IO, Any
@@ -80,9 +81,9 @@ def objects(content: Content) -> Iterator[Object]:
 
 def _lines(content: Content) -> IO[Any]:
     """The file a line at a time: bytes, which are read fastest, where they are UTF-8."""
+    file = content.opened()
     if content.encoding != plain.UTF_8:
-        return content.path.open(encoding=content.encoding)
-    file = content.path.open("rb")
+        return io.TextIOWrapper(file, encoding=content.encoding)
     if file.read(len(BOM)) != BOM:
         file.seek(0)
     return file

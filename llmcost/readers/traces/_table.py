@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import importlib.util
+import io
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -40,7 +41,8 @@ def columns(content: Content, names: Named, ok: Callable[[str], bool] | None = N
     """
     wanted = [n for n in names[:1] + names[2:] if n]
     size = content.path.stat().st_size
-    fast = size > LARGE and importlib.util.find_spec("pyarrow") is not None
+    packed = content.path.suffix == ".gz"  # by which pyarrow knows
+    fast = size > LARGE and importlib.util.find_spec("pyarrow") is not None and packed == content.packed
     if size > MOST and not fast:
         hint = "pip install 'llmcost-cli[data]' (pyarrow), or cut the file"
         raise LlmcostError(f"{content.name}: {size / 1e6:,.0f} MB are too many for Python alone", hint)
@@ -49,7 +51,7 @@ def columns(content: Content, names: Named, ok: Callable[[str], bool] | None = N
 
 
 def _python(content: Content, wanted: list[str]) -> Iterator[dict[str, list[str]]]:
-    with content.path.open(newline="", encoding=content.encoding, errors="replace") as file:
+    with io.TextIOWrapper(content.opened(), newline="", encoding=content.encoding, errors="replace") as file:
         reader = csv.reader(file, delimiter=content.delimiter)
         heads = next(heads for cells in reader if any(heads := [h.strip().lower() for h in cells]))
         places = [heads.index(name) for name in wanted]
