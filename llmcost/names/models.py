@@ -109,7 +109,7 @@ def read(typed: str) -> Name:
     name, scheme, unclear = _scheme(name, owner)
     if not scheme and name.endswith("-qat"):  # trained for Q4_0, and stored so where a tag of a runtime says it
         scheme, unclear = ("q4_0", "") if tagged else ("", "qat")
-    name = re.sub(r"(?<=-\d)_(?=\d-)", ".", name)  # llama-3_1-nemotron
+    name = re.sub(r"(?<=\d)_(?=\d-)", ".", name)  # llama-3_1-nemotron, internvl3_5-8b
     parts = [part for part in re.split(r"[-_/]+", name) if part]
     words = [word for part in parts for word in _split(part)]
     while len(words) > 1 and words[0] in BRANDS:

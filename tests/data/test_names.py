@@ -197,6 +197,12 @@ zai-org/GLM-5 glm-5
 zai-org/GLM-5.1 glm-5
 zai-org/GLM-5.3 glm-5.3
 zai-org/GLM-5.3-Flash glm-5.3-flash
+zai-org/GLM-4.5V glm-4.5v
+zai-org/GLM-4.6V-FP8 glm-4.6v fp8
+zai-org/GLM-4.1V-9B-Thinking glm-4-9b-0414
+OpenGVLab/InternVL3-78B internvl3-78b
+OpenGVLab/InternVL3_5-30B-A3B internvl3.5-30b-a3b
+internlm/Intern-S1 intern-s1
 google/gemma-4-12B-it gemma-4-12b
 poolside/Laguna-S-2.1-NVFP4 laguna-s-2.1 nvfp4
 poolside/Laguna-XS.2 laguna-xs
@@ -283,7 +289,7 @@ deepseek-v4
 deepseek-ai/DeepSeek-V4-Flash-0731
 deepseek-ai/DeepSeek-OCR
 deepseek-ai/deepseek-moe-16b-chat
-zai-org/GLM-4.5V
+zai-org/GLM-5V-Turbo
 zai-org/GLM-5.4-Flash
 glm-4
 nvidia/Llama-3_1-Nemotron-Ultra-253B-v1
