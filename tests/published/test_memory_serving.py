@@ -121,6 +121,22 @@ def test_products_of_early_awq_write_eight_partial_sums() -> None:
             assert more == pytest.approx(2.0 * 4096.0 * parts * outputs, rel=1e-3)
 
 
+def test_experts_work_on_copies_of_every_token_and_stages_have_no_buffers() -> None:
+    # fused_moe.py of vLLM: (tokens, experts of a token, 2 f) for gate and up, or (..., d) for the output, in one buffer,
+    # and (tokens x experts of a token, f) for their product; Mixtral on two ranks: f 14,336 / 2, d 4,096, two experts
+    card, load = machine("a100-80gb-sxm"), Load(4000.0, 500.0)
+    known = constants("ampere", "vllm", card, 3.0)._replace(
+        logit_bytes=0.0, sorted_logit_bytes=0.0, profiled=4096.0, context_bytes=0.0, group_bytes=0.0
+    )
+    of = (shape("mixtral-8x7b"), card)
+    wide = 3 * 4096 + 2 * (2 * 7168 + 7168)
+    assert float(workspace_bytes(*of, Layout(tp=2.0), load, known)) == pytest.approx(2.0 * 4096.0 * wide)
+    ranks = known._replace(group_bytes=1e9)
+    for layout in (Layout(), Layout(pp=2.0)):
+        found, alone = (float(workspace_bytes(*of, layout, load, k)) for k in (ranks, known))
+        assert found == alone
+
+
 def test_reductions_of_vllm_0_2_6_keep_their_inputs() -> None:
     # vllm-project/vllm#2151: 25.5 GiB at the peak of Llama 70B on 8 ranks, 19.5 without; 2 x 2 x 80 x 2,560 x 8,192 bytes
     card, load = machine("a100-80gb-sxm"), Load(2000.0, 500.0)

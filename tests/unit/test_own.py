@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from llmcost.engine.numeric.kinds import Z95
+from llmcost.engine.numeric.update import _scale
 from llmcost.estimate.asking.own import Kin, Near, Own, Place, told_by, way
 from llmcost.scenario import Scenario, Setting, Value
 
@@ -95,3 +97,8 @@ def test_a_range_among_what_was_measured_and_far_from_it() -> None:
 )
 def test_the_kind_of_a_question_is_that_of_rows(said: dict[str, Value], kind: str) -> None:
     assert way(Scenario(({k: Setting(v, "test") for k, v in said.items()},), set()), "serve") == kind
+
+
+def test_what_measurements_miss_counts_beside_half_a_measurement_that_is_as_expected() -> None:
+    # one is missed by two standard deviations: (0.5 + 2 ** 2) / (0.5 + 1) = 3; of the other kind there is none
+    assert _scale(np.eye(1), np.array([2.0]), np.array([0]), 2).tolist() == pytest.approx([3.0**0.5, 1.0])

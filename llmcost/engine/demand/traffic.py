@@ -133,6 +133,8 @@ def mean(traffic: Traffic, edges: Array) -> Array:
 
     >>> mean(series([0.0, 10.0], [10.0, 20.0]), np.array([0.0, 10.0, 20.0])).tolist()
     [15.0, 20.0]
+    >>> mean(linear(100.0, 304.375), np.array([0.0, 10.0, 20.0])).tolist()
+    [150.0, 250.0]
     """
     if traffic.kind == SERIES:
         return np.asarray(np.diff(cumulative(requests(traffic), edges)) / np.diff(edges))

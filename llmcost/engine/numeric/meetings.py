@@ -134,6 +134,8 @@ def _overtaken(sides: Array) -> npt.NDArray[np.bool_]:
 
     >>> _overtaken(np.array([1.0, 0.0, 0.0, 1.0, 0.0, -1.0])).tolist()
     [False, False, False, True, True]
+    >>> _overtaken(np.zeros(3)).tolist()
+    [False, False]
     """
     told = np.flatnonzero(sides)
     before, after = np.zeros(len(sides)), np.zeros(len(sides))
