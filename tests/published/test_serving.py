@@ -37,7 +37,7 @@ from llmcost.engine.serving.queueing import (
 )
 from llmcost.engine.serving.search import Targets, layouts, search, smallest_fit
 from llmcost.engine.serving.speculation import acceptance_of
-from llmcost.estimate.asking.subject import machine_of
+from llmcost.estimate.asking.subject import machine_of, narrowed
 from llmcost.estimate.validate.serving_points import predict
 from tests.conftest import ROOT
 
@@ -147,6 +147,16 @@ def test_weights_of_llama_70b_in_eight_bits() -> None:
     ends = 2 * 128_256 * 8_192
     total = (70_553_706_496 - ends) * 1.0 + ends * 2.0
     assert float(weights_bytes(shape("llama-3.1-70b"), Layout(), FP8)) == pytest.approx(total, rel=1e-3)
+
+
+def test_a_dense_model_is_in_mxfp4_whole() -> None:
+    # amd/Llama-3.1-405B-Instruct-MXFP4: 401.65e9 parameters of layers at 0.53125 bytes, 2 x 128,256 x 16,384 at 2 bytes
+    ends = 2 * 128_256 * 16_384
+    total = (405_849_112_576 - ends) * 0.53125 + ends * 2.0
+    assert narrowed("mxfp4", moe=False)
+    assert not narrowed("mxfp4", moe=True)  # gpt-oss: modules_to_not_convert names self_attn
+    precision = Precision(weight_bytes=0.53125, attention_bytes=0.53125)
+    assert float(weights_bytes(shape("llama-3.1-405b"), Layout(), precision)) == pytest.approx(total, rel=1e-3)
 
 
 def test_uniform_routing_meets_the_expected_experts() -> None:

@@ -229,6 +229,19 @@ def peak_flops(question: Question, device: Chip, dtype: str) -> tuple[float, str
     )
 
 
+def narrowed(dtype: str, *, moe: bool) -> bool:
+    """Whether attention has the weights' format where the table leaves it in 16 bits: in a dense model in MXFP4.
+
+    Source: openai/gpt-oss-120b (modules_to_not_convert); amd/Llama-3.1-405B-Instruct-MXFP4-Preview.
+
+    Examples
+    --------
+    >>> narrowed("mxfp4", moe=False), narrowed("mxfp4", moe=True)
+    (True, False)
+    """
+    return dtype == "mxfp4" and not moe
+
+
 def dtype_of(question: Question, model: Subject, allowed: tuple[str, ...], fallback: str) -> str:
     """The format to compute in: said, else the model's native one where it is possible, else `fallback`."""
     said = question.stated("dtype")

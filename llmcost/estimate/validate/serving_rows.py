@@ -19,7 +19,7 @@ from llmcost.engine.serving.arrivals import BURST, CLOSED, OPEN
 from llmcost.engine.serving.inputs import Layout, Precision, generation_of
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking.software import usual
-from llmcost.estimate.asking.subject import machine_of
+from llmcost.estimate.asking.subject import machine_of, narrowed
 from llmcost.estimate.validate import cells, described
 from llmcost.estimate.validate.cells import number, positive
 from llmcost.estimate.validate.serving_row_layouts import layouts_of_row
@@ -122,7 +122,7 @@ def unwindowed(shape: Shape) -> Shape:
 
 
 def precision_of_row(
-    row: Mapping[str, str], formats: Mapping[str, Mapping[str, Any]], most_bytes: float = math.inf
+    row: Mapping[str, str], formats: Mapping[str, Mapping[str, Any]], most_bytes: float = math.inf, *, moe: bool = True
 ) -> tuple[float, ...]:
     """Precision of a row from the formats of the calibration preset.
 
@@ -137,6 +137,8 @@ def precision_of_row(
     fitting = (name for name in UNSTATED_FORMATS if float(formats[name]["weight_bytes"]) <= most_bytes)
     stated = cells.text(row, "weight_precision") or next(fitting, UNSTATED_FORMATS[0])
     known = _format(stated, "weight", formats)
+    if narrowed(stated.lower(), moe=moe):
+        known["attention_bytes"] = known["weight_bytes"]
     asked = cells.text(row, "compute_precision")
     if asked:
         bits = float(_format(asked, "compute", formats)["compute_bits"])
@@ -262,7 +264,7 @@ def _cases(row: Mapping[str, str], known: Lookup) -> list[Case]:
         shape,
         machine,
         layouts[0],
-        precision_of_row(row, known.formats, memory_bytes / float(shape.params_total)),
+        precision_of_row(row, known.formats, memory_bytes / float(shape.params_total), moe=float(shape.n_experts) > 0),
         math.nan,
         math.nan,
         math.nan,

@@ -14,7 +14,7 @@ from llmcost.engine.serving.memory import weights_bytes
 from llmcost.engine.serving.operating_point import Layout, Precision
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.subject import Chip, Subject, dtype_of
+from llmcost.estimate.asking.subject import Chip, Subject, dtype_of, narrowed
 
 # Weights this much narrower than the arithmetic are widened in every step.
 NARROWER = 0.75
@@ -37,6 +37,8 @@ def precision(question: Question, dtype: str, model: Subject) -> Precision:
     """
     formats = {row["name"]: row for row in question.catalog.table("serving", "formats")}
     known = dict(formats[dtype])
+    if narrowed(dtype, moe=model.moe):
+        known["attention_bytes"] = known["weight_bytes"]
     preset = model.preset
     published = None if preset is None or preset.n_layers is None else published_in(preset, dtype)
     if published is not None and preset is not None:  # as its developer stores it: some classes may stay wide
