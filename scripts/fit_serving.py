@@ -48,7 +48,7 @@ FAR = 0.8  # residuals about this large hardly count: what happened there is not
 EVIDENCE = 160.0  # of a source's rows together, over one standard deviation of a constant
 OLD = 2025  # year of software where neither model nor accelerator has a date
 # Why a row is scored but not fitted.
-EXCLUDED = ("MTP speculative decoding", "record concurrency", "SUSPECT")
+EXCLUDED = ("MTP speculative decoding", "record concurrency", "SUSPECT", "network not stated")
 ENOUGH = 60  # rows of an engine that make ratios of its own on each generation
 EVERYONE = ("network_seconds", "sparse_seconds")  # constants that a tuned stack that nobody names has as well
 SPREAD = ("tpot", "throughput")
