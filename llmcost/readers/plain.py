@@ -69,6 +69,7 @@ def prefixes(head: str) -> re.Pattern[str] | None:
 
     >>> cleaned("0: a\n0: b", prefixes("0: a\n0: b\n")), prefixes("a\n0: b\n0: c\n")
     ('a\nb', None)
+    >>> prefixes("0: a\nb\nc\n")  # of one line alone it may be the program's own
     """
     found = "".join(rf"(?:{known})?" for known in _seen(head))
     return re.compile(rf"^{found}", re.MULTILINE) if found else None

@@ -410,6 +410,11 @@ def test_closed_hours_cost_nothing_but_the_start(cli: Cli, tmp_path: Path) -> No
     assert off["usd_per_month"] == pytest.approx((10 + 1 / 6) / 24 * 730.5 * 2)
     assert off["replicas"] == 1
     assert result(cli, *day, "--scaling", "autoscale")["usd_per_month"] == pytest.approx(730.5 * 2)
+    # off after a minute, it would be late for one request in five: on day and night, as W056 says
+    late = ("--idle-timeout", "60s", "--cold-start", "60s", "--ttft-p95", "2s")
+    kept = result(cli, *day, "--scaling", "autoscale", "--min-replicas", "0", *late)
+    assert kept["gpus_mean"] == pytest.approx(1.0)
+    assert kept["usd_per_month"] == pytest.approx(730.5 * 2)
     fixed = cli(*day, "--min-replicas", "0")
     assert (fixed.code, "--scaling autoscale" in fixed.err) == (2, True)
 

@@ -70,6 +70,19 @@ def test_every_value_has_a_source(name: str) -> None:
         assert source.date <= dt.date(2026, 11, 30)
 
 
+def test_a_tower_whose_size_a_note_gives_is_loaded() -> None:
+    whole = re.compile(r"heckpoint of ([\d,]+) parameters adds (?:a vision tower|vision and audio towers)(?! and a )")
+    known = 0
+    for name in NAMES:
+        preset = model(name)
+        for found in filter(None, (whole.search(source.note or "") for source in preset.sources)):
+            known += 1
+            beside = int(found[1].replace(",", "")) - float(preset.params_total or 0.0)
+            stated = float(preset.vision_params or 0.0)
+            assert stated == pytest.approx(beside, abs=1e9 if "glm-4" in name else 1.0), name  # a published round total
+    assert known > 35
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_architecture_is_whole_or_absent(name: str) -> None:
     preset = model(name)
