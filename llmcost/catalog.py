@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llmcost.errors import LlmcostError, did_you_mean, one_each, shown
 from llmcost.files import beside, read_toml, shipped_folder
-from llmcost.records import NamedTuple
+from llmcost.records import FactorRow, FormatRow, NamedTuple, RangeRow
 
 if TYPE_CHECKING:
     import msgspec
@@ -299,9 +299,17 @@ class Catalog:
         """The rows of a table of a calibration preset, as parsed TOML, then those added to it."""
         return [*self._read(self.find("calibration", name)).get(table, []), *self.added(name, table)]
 
-    def factors(self, *names: str) -> list[dict[str, Any]]:
+    def factors(self, *names: str) -> list[FactorRow]:
         """The `[[factors]]` rows of calibration presets."""
-        return [row for name in names for row in self.table(name, "factors")]
+        return cast("list[FactorRow]", [row for name in names for row in self.table(name, "factors")])
+
+    def formats(self) -> list[FormatRow]:
+        """The weight formats that serving knows."""
+        return cast("list[FormatRow]", self.table("serving", "formats"))
+
+    def ranges(self) -> list[RangeRow]:
+        """How far serving is off, by class."""
+        return cast("list[RangeRow]", self.table("serving", "ranges"))
 
     def added(self, name: str, table: str) -> list[dict[str, Any]]:
         """The rows that a calibration of one's own added to a table."""

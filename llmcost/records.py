@@ -1,4 +1,4 @@
-"""Named tuples and typed dictionaries whose types only the type checker reads.
+"""Named tuples and typed dictionaries whose types only the type checker reads, and rows of presets/calibration.
 
 Those of `typing` compile every annotation when a class is made, which took a tenth of the start of a command.
 """
@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import datetime as dt
     from typing import NamedTuple as NamedTuple
+    from typing import Required
     from typing import TypedDict as TypedDict
 else:
     from collections import namedtuple
@@ -40,3 +42,73 @@ else:
         """Base of a named tuple."""
 
     TypedDict = _Dict("TypedDict", (), {})
+
+
+# A row of a table as parsed: a key that is misspelt is an error of types.
+class SourcedRow(TypedDict, total=False):
+    """Where a row comes from."""
+
+    address: str
+    date: dt.date
+    confidence: str
+    note: str
+
+
+class FactorRow(SourcedRow, total=False):
+    """A row of `[[factors]]`: one constant, and the machines and software that it counts for."""
+
+    name: Required[str]
+    value: Required[float]
+    unit: str
+    low: float  # p5
+    high: float  # p95
+    generation: str | list[str]  # of the accelerator: one, several, or "any"
+    framework: str  # one, "named" or "any"
+    ratio: bool  # multiplies what the other rows give
+    until: int  # year of the software: that one and those before it
+    before: float  # release of the software
+    above_gib: float  # memory of the card [GiB]
+    own: bool  # of a calibration of one's own
+
+
+class FormatRow(SourcedRow, total=False):
+    """A row of `[[formats]]`: what a weight format takes, and how it is computed."""
+
+    name: Required[str]
+    weight_bytes: Required[float]
+    attention_bytes: Required[float]
+    head_bytes: Required[float]
+    compute_bits: Required[float]
+    integer: Required[bool]
+    weight_only: Required[bool]
+
+
+class MfuRow(SourcedRow, total=False):
+    """A row of `[[mfu]]`: published MFU of a class of runs."""
+
+    generation: Required[str]
+    model_class: Required[str]
+    precision: Required[str]
+    median: Required[float]
+    p5: Required[float]
+    p95: Required[float]
+    groups: int
+    rows: int
+
+
+if TYPE_CHECKING:
+    RangeRow = TypedDict(
+        "RangeRow",
+        {
+            "quantity": Required[str],
+            "class": Required[str],
+            "low": Required[float],
+            "high": Required[float],
+            "address": str,
+            "date": dt.date,
+            "confidence": str,
+        },
+        total=False,
+    )
+else:
+    RangeRow = dict  # of `[[ranges]]`: how far a quantity of a class is off, to p5 and p95 [ln]

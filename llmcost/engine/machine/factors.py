@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from llmcost.errors import LlmcostError
-from llmcost.records import NamedTuple
+from llmcost.records import FactorRow, NamedTuple
 
 GIB = 2.0**30
 NAMED = "named"  # framework of rows that count for every framework that is named
-Rows = Iterable[Mapping[str, Any]]  # parsed `[[factors]]`: name, value, generation (one or several), framework
 
 
 class Told(NamedTuple):
@@ -21,7 +19,7 @@ class Told(NamedTuple):
     release: float | None = None  # of the software, where it is known: vLLM 0.17 is 17
     memory_bytes: float = math.nan  # that a process on the card is shown [bytes]
 
-    def count(self, row: Mapping[str, Any]) -> bool:
+    def count(self, row: FactorRow) -> bool:
         """Whether a row counts."""
         if "above_gib" in row and not self.memory_bytes >= row["above_gib"] * GIB:
             return False
@@ -35,8 +33,14 @@ class Told(NamedTuple):
 NOTHING = Told()
 
 
+def generations_of(row: FactorRow) -> list[str]:
+    """Of which a row is told: one, several, or "any"."""
+    said = row.get("generation", "any")
+    return [said] if isinstance(said, str) else said
+
+
 def picked(
-    rows: Rows, names: Iterable[str], generation: str, framework: str = "any", told: Told = NOTHING
+    rows: Iterable[FactorRow], names: Iterable[str], generation: str, framework: str = "any", told: Told = NOTHING
 ) -> dict[str, float]:
     """Value of each name that the rows know: of several rows the most specific, then the last.
 
@@ -74,8 +78,7 @@ def picked(
     best: dict[str, tuple[int, float]] = {}
     ratios: dict[str, float] = {}
     for row in rows:
-        name, framework_of, generations = row["name"], row.get("framework", "any"), row.get("generation", "any")
-        listed = [generations] if isinstance(generations, str) else generations
+        name, framework_of, listed = row["name"], row.get("framework", "any"), generations_of(row)
         own = generation in listed
         software = framework_of in ("any", framework) or (framework_of == NAMED and framework != "any")
         if name not in asked or not software or not (own or "any" in listed):
@@ -91,7 +94,7 @@ def picked(
     return {name: value * ratios.get(name, 1.0) for name, (_, value) in best.items()}
 
 
-def values_of(rows: Rows, names: Iterable[str], generation: str) -> list[float]:
+def values_of(rows: Iterable[FactorRow], names: Iterable[str], generation: str) -> list[float]:
     """Values of all names, in their order.
 
     Parameters

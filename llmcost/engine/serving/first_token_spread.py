@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
 from llmcost.engine.machine.factors import picked
 from llmcost.engine.numeric.kinds import Flags, Index, Num
-from llmcost.records import NamedTuple
+from llmcost.records import FactorRow, NamedTuple
 
 FULL = 0.5  # share of the requests that memory holds, beyond which one may wait for a place [-]
 MANY = 32.0  # requests per attention group beyond which bursts and the front end count [-]
@@ -72,7 +72,7 @@ def sides(known: FirstTokenSpread, kind: Index) -> tuple[Num, Num]:
     return below, above
 
 
-def spread_from_factors(rows: list[dict[str, Any]], generation: str, framework: str) -> FirstTokenSpread:
+def spread_from_factors(rows: Iterable[FactorRow], generation: str, framework: str) -> FirstTokenSpread:
     """Spreads for a hardware generation and a serving framework from the rows of a calibration preset.
 
     Parameters

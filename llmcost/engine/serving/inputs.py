@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
 from llmcost.engine.machine.factors import NOTHING, Told, picked
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.kinds import Num
-from llmcost.records import NamedTuple
+from llmcost.records import FactorRow, FormatRow, NamedTuple
 
 
 class Layout(NamedTuple):
@@ -32,6 +32,34 @@ class Precision(NamedTuple):
     attention_bytes: Num = 2.0  # attention projections [bytes per parameter]
     head_bytes: Num = 2.0  # embedding and output head [bytes per parameter]
     weight_only: Num = 0.0  # 1: weights are widened to the compute format in every step
+
+
+def formats_from_rows(rows: Iterable[FormatRow]) -> dict[str, Precision]:
+    """Precision of each weight format, with a KV cache in that format.
+
+    Parameters
+    ----------
+    rows : iterable of mapping
+        Parsed `[[formats]]`: name and the fields of `Precision` but for the cache.
+
+    Source: presets/calibration/serving.toml.
+
+    Examples
+    --------
+    OCP Microscaling Formats 1.0, section 5: 32 elements of 8 bits share a scale of 8 bits, 8.25 bits each.
+
+    >>> row = FormatRow(name="mxfp8", weight_bytes=8.25 / 8, attention_bytes=8.25 / 8, head_bytes=2.0,
+    ...                 compute_bits=8.0, integer=False, weight_only=False)
+    >>> formats_from_rows([row])["mxfp8"].kv_bytes
+    1.03125
+    """
+    return {
+        row["name"]: Precision(
+            row["weight_bytes"], row["weight_bytes"], row["compute_bits"], float(row["integer"]),
+            row["attention_bytes"], row["head_bytes"], float(row["weight_only"]),
+        )
+        for row in rows
+    }  # fmt: skip
 
 
 class Load(NamedTuple):
@@ -155,7 +183,7 @@ class Calibration(NamedTuple):
 
 
 def calibration_from_factors(
-    rows: list[dict[str, Any]], generation: str, framework: str, told: Told = NOTHING
+    rows: Iterable[FactorRow], generation: str, framework: str, told: Told = NOTHING
 ) -> Calibration:
     """Pick constants for a hardware generation and a serving framework from the rows of a calibration preset.
 

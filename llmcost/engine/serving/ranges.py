@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
-from llmcost.engine.machine.factors import NAMED
+from llmcost.engine.machine.factors import NAMED, generations_of
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Array, Flags, Num
-from llmcost.records import NamedTuple
+from llmcost.records import FactorRow, NamedTuple, RangeRow
 
 QUANTITIES = ("tpot", "ttft", "throughput")
 MANY = 64.0  # requests in flight beyond which front ends and balance count [-]
@@ -37,7 +36,7 @@ class Classes(NamedTuple):
     rare: Flags = False  # an engine or a generation without measured rows, or stages that requests come and go between
 
 
-def half_widths(rows: Iterable[Mapping[str, Any]], quantity: str, found: Classes) -> tuple[Num, Num]:
+def half_widths(rows: Iterable[RangeRow], quantity: str, found: Classes) -> tuple[Num, Num]:
     r"""Logarithms from the median to p5 and to p95 of ln(measured / predicted) [-].
 
     .. math:: w = w_0 \prod_k r_k
@@ -67,7 +66,7 @@ def half_widths(rows: Iterable[Mapping[str, Any]], quantity: str, found: Classes
         if row["quantity"] != quantity:
             continue
         here = np.asarray(getattr(found, row["class"], True), dtype=float)
-        logs = [log + here * math.log(row[side]) for log, side in zip(logs, ("low", "high"), strict=True)]
+        logs = [log + here * math.log(width) for log, width in zip(logs, (row["low"], row["high"]), strict=True)]
     low, high = (np.clip(np.exp(log), LEAST, MOST) for log in logs)
     return _plain(low), _plain(high)
 
@@ -90,7 +89,7 @@ def recent(shape: Shape) -> Flags:
     return np.asarray(latent | (np.asarray(shape.sparse_kv_elements) > 0) | (np.asarray(shape.linear_flops) > 0))
 
 
-def fitted(rows: Iterable[Mapping[str, Any]]) -> tuple[set[str], set[str]]:
+def fitted(rows: Iterable[FactorRow]) -> tuple[set[str], set[str]]:
     """Engines and generations that have constants of their own in `[[factors]]`.
 
     Parameters
@@ -101,4 +100,5 @@ def fitted(rows: Iterable[Mapping[str, Any]]) -> tuple[set[str], set[str]]:
     Source: presets/calibration/serving.toml.
     """
     own = [row for row in rows if row.get("ratio") and not row.get("own")]
-    return {row["framework"] for row in own} - {"any", NAMED}, {row["generation"] for row in own} - {"any"}
+    engines = {row.get("framework", "any") for row in own}
+    return engines - {"any", NAMED}, {name for row in own for name in generations_of(row)} - {"any"}

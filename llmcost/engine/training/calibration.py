@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
 from llmcost.engine.machine.factors import values_of
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.kinds import Num
-from llmcost.records import NamedTuple
+from llmcost.records import FactorRow, NamedTuple
 
 FASTEST_BUS = 1.3e11  # bytes/s and direction: PCIe 6 x16 carries 121 GB/s; faster links are scale-up links
 BOX = 8.0  # accelerators in a box, where a preset does not say
@@ -190,7 +189,7 @@ def half_width(ranges: Ranges, kind: Kind) -> Num:
     return np.exp(log + ranges.overhead * x.overhead + ranges.unstated * x.unstated)
 
 
-def calibration_from_factors(rows: Iterable[Mapping[str, Any]], generation: str) -> tuple[Calibration, Ranges]:
+def calibration_from_factors(rows: Iterable[FactorRow], generation: str) -> tuple[Calibration, Ranges]:
     """Constants of a generation and ranges from the factors of `presets/calibration/training.toml`.
 
     A generation without rows of its own takes the values for any generation.

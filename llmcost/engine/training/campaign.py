@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import numpy as np
 
 from llmcost.engine.machine.factors import values_of
 from llmcost.engine.numeric.kinds import Array, Num
-from llmcost.records import NamedTuple
+from llmcost.records import FactorRow, NamedTuple
 
 # Units of the exponents below; where they are cut off, nothing is measured beyond.
 A100_FLOPS, H100_FLOPS = 312e12, 989e12  # dense 16-bit peaks
@@ -37,7 +36,7 @@ class Campaign(NamedTuple):
     run_days_from: Num  # accelerators from which on that is known [-]
 
 
-def campaign_from_factors(rows: Iterable[Mapping[str, Any]], generation: str) -> Campaign:
+def campaign_from_factors(rows: Iterable[FactorRow], generation: str) -> Campaign:
     """The campaign of a generation from the factors of `presets/calibration/training.toml`.
 
     Parameters

@@ -13,7 +13,7 @@ from llmcost.errors import LlmcostError, Missing
 from llmcost.estimate.asking.ledger import Ledger, Number, Origin, as_number
 from llmcost.instances import expanded
 from llmcost.keys import KEYS, SERVE, TRAIN
-from llmcost.records import NamedTuple
+from llmcost.records import FactorRow, NamedTuple
 from llmcost.result import Input
 from llmcost.scenario import Scenario, Setting
 
@@ -176,7 +176,7 @@ class Question(Ledger):
         raise KeyError(f"calibration/{file}.toml has no factor {name}")
 
 
-def as_factor(row: Mapping[str, Any]) -> Factor:
+def as_factor(row: FactorRow) -> Factor:
     """A `[[factors]]` row as a number with its origin; `low` and `high` are its 5 % and 95 % quantiles."""
     value: Number = float(row["value"])
     if "low" in row and "high" in row:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.factors import Told
 from llmcost.engine.model.transformer import Shape
@@ -11,6 +9,7 @@ from llmcost.engine.serving.inputs import Calibration, calibration_from_factors
 from llmcost.engine.serving.ranges import NVIDIA, Classes, fitted, recent
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import Chip
+from llmcost.records import FactorRow
 from llmcost.spec import Accelerator, Framework, ServingStack
 
 TUNED = "tuned"  # preset of an engine that nobody names; its constants go by "any"
@@ -54,7 +53,7 @@ def of_software(
 
 
 def classes_of(
-    device: Chip, shape: Shape, factors: list[dict[str, Any]], software: tuple[str, str], static: bool
+    device: Chip, shape: Shape, factors: list[FactorRow], software: tuple[str, str], static: bool
 ) -> Classes:
     """What the replica is, as far as ranges are told apart."""
     generation, engine = software

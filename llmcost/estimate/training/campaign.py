@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.training import campaign as cp
-from llmcost.records import NamedTuple
+from llmcost.records import FactorRow, NamedTuple
 
 # Stacks of earlier models had neither FlashAttention (arXiv 2205.14135, May 2022) nor selective recomputation (arXiv
 # 2205.05198, May 2022): attention kept every score, every layer was recomputed, many trained in fp16.
@@ -48,7 +47,7 @@ class Billed(NamedTuple):
     p95: float
 
 
-def billed(factors: Iterable[Mapping[str, Any]], like: Like, hours: float, published_on: float = math.nan) -> Billed:
+def billed(factors: Iterable[FactorRow], like: Like, hours: float, published_on: float = math.nan) -> Billed:
     """What published runs of this kind have billed for so many accelerator-hours of steps.
 
     With the accelerators of a publication, the range holds the usual length of campaigns on them too.

@@ -9,6 +9,7 @@ from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.numeric.spread import Spread
 from llmcost.engine.serving import operating_point as serving
 from llmcost.engine.serving import search as serving_search
+from llmcost.engine.serving.inputs import formats_from_rows
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject
@@ -39,9 +40,8 @@ def _price(question: Question, model: Subject, device: Chip, gpus: int, seq_len:
     if math.isnan(machine.memory_bytes_per_second) or (model.moe and math.isnan(float(model.shape.n_layers))):
         return False
     shape = assumed_shape(question, model)
-    formats = {row["name"]: row for row in question.catalog.table("serving", "formats")}
-    values = {**formats[dtype], "kv_bytes": formats["bf16"]["weight_bytes"]}
-    precision = serving.Precision(*(float(values[name]) for name in serving.Precision._fields))
+    formats = formats_from_rows(question.catalog.formats())
+    precision = formats[dtype]._replace(kv_bytes=formats["bf16"].kv_bytes)
     calibration = serving.calibration_from_factors(
         question.catalog.factors("serving", "memory"),
         device.preset.generation,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from llmcost import units
 from llmcost.catalog import Catalog
@@ -18,7 +17,7 @@ from llmcost.estimate.asking.values import TrainingNumbers, training_numbers
 from llmcost.estimate.training import failures, methods, scattered
 from llmcost.estimate.training import step as steps
 from llmcost.keys.training import CONVENTIONS
-from llmcost.records import NamedTuple
+from llmcost.records import MfuRow, NamedTuple
 
 CAUSAL, FULL = CONVENTIONS
 BLOCKS, SCALED = "mxfp8", ("blackwell", "rubin", "cdna4", "cdna5")  # generations whose units scale blocks of 32
@@ -179,8 +178,8 @@ def _counted(question: Question, work: methods.Work) -> methods.Work:
     return methods.Work(tuple(phase._replace(pace=phase.pace / phase.uncausal) for phase in work.phases))
 
 
-def _mfu_row(catalog: Catalog, generation: str, model_class: str, precision: str) -> Mapping[str, Any]:
-    rows = catalog.table("mfu", "mfu")
+def _mfu_row(catalog: Catalog, generation: str, model_class: str, precision: str) -> MfuRow:
+    rows = cast("list[MfuRow]", catalog.table("mfu", "mfu"))
     for wanted in (
         (generation, model_class, precision),
         (generation, model_class, "any"),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.factors import Told
@@ -14,7 +13,14 @@ from llmcost.engine.model.published import ClassBytes, class_bytes, published_in
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.normal import normal_quantile, normal_share
 from llmcost.engine.serving.cache import cache_bytes, printed_tokens, state_page_bytes
-from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision, calibration_from_factors
+from llmcost.engine.serving.inputs import (
+    Calibration,
+    Layout,
+    Load,
+    Precision,
+    calibration_from_factors,
+    formats_from_rows,
+)
 from llmcost.engine.serving.memory import Memory, cache_spread, memory, under_way_bytes
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import machine_of
@@ -208,10 +214,10 @@ def _old_llama(words: str) -> bool:
 
 
 def _precision(row: Mapping[str, str], catalog: Catalog, engine: str) -> Precision:
-    formats = {f["name"]: f for f in catalog.table("serving", "formats")}
+    formats = formats_from_rows(catalog.formats())
     name = cells.text(row, "weight_precision").lower() or "bf16"
     cache = cells.text(row, "kv_dtype").lower().replace("q8_0", "int8").replace("f16", "fp16").replace("bfp16", "bf16")
-    kv = float(formats[cache]["weight_bytes"]) if cache in formats else 2.0
+    kv = float(formats[cache].kv_bytes) if cache in formats else 2.0
     bits = re.search(r"([\d.]+) bits", cells.text(row, "quant_note"))
     if bits or (name in UNIFORM_BITS and (engine in FILES or name not in formats or "metal" in row.get("engine", ""))):
         each = (float(bits[1]) if bits else UNIFORM_BITS[name]) / 8.0
@@ -219,10 +225,10 @@ def _precision(row: Mapping[str, str], catalog: Catalog, engine: str) -> Precisi
     stored = _as_published(row, catalog, name)
     if name not in formats and stored is None:
         raise LlmcostError(f"unknown weight_precision {name[:40]!r}", ", ".join(formats))
-    values: dict[str, Any] = {**formats.get(name, formats["fp8"]), "kv_bytes": kv}
-    if stored is not None:
-        values |= {"weight_bytes": stored.weights, "attention_bytes": stored.attention, "head_bytes": stored.ends}
-    return Precision(*(float(values[field]) for field in Precision._fields))
+    known = formats.get(name, formats["fp8"])._replace(kv_bytes=kv)
+    if stored is None:
+        return known
+    return known._replace(weight_bytes=stored.weights, attention_bytes=stored.attention, head_bytes=stored.ends)
 
 
 def _as_published(row: Mapping[str, str], catalog: Catalog, name: str) -> ClassBytes | None:

@@ -18,7 +18,7 @@ from llmcost.engine.serving.speculation import Draft, acceptance_of, speculative
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.software import of_software
 from llmcost.estimate.validate.serving_rows import Case, Cases, Lookup, cases_of_row, gather
-from llmcost.records import NamedTuple
+from llmcost.records import FactorRow, NamedTuple
 
 QUANTITIES = ("tpot", "ttft", "output_tokens_per_s")
 # Measured rows did fit: our count of what an engine holds may be this much too high.
@@ -149,7 +149,7 @@ def _proposing(
     return speculative_point(lambda *_: at, draft, machine, layout, precision, load, known)
 
 
-def classes(cases: Cases, factors: list[dict[str, Any]]) -> Classes:
+def classes(cases: Cases, factors: list[FactorRow]) -> Classes:
     """What each row is, as far as ranges are told apart; a batch that is not stated fills memory."""
     shape, generation = cases.shape, np.array(cases.generation)
     engines, generations = fitted(factors)

@@ -16,7 +16,7 @@ from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.serving.arrivals import BURST, CLOSED, OPEN
-from llmcost.engine.serving.inputs import Layout, Precision, generation_of
+from llmcost.engine.serving.inputs import Layout, Precision, formats_from_rows, generation_of
 from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking.software import usual
 from llmcost.estimate.asking.subject import machine_of, narrowed
@@ -47,7 +47,7 @@ class Case(NamedTuple):
     shape: Shape
     machine: Machine
     layout: tuple[float, ...]
-    precision: tuple[float, ...]
+    precision: Precision
     isl: float
     osl: float
     batch: float  # nan: as many as fit
@@ -122,8 +122,8 @@ def unwindowed(shape: Shape) -> Shape:
 
 
 def precision_of_row(
-    row: Mapping[str, str], formats: Mapping[str, Mapping[str, Any]], most_bytes: float = math.inf, *, moe: bool = True
-) -> tuple[float, ...]:
+    row: Mapping[str, str], formats: Mapping[str, Precision], most_bytes: float = math.inf, *, moe: bool = True
+) -> Precision:
     """Precision of a row from the formats of the calibration preset.
 
     A blank weight format is 16-bit, or the widest of 8 and 4 bits with no more than `most_bytes` per parameter; a
@@ -134,33 +134,31 @@ def precision_of_row(
     LlmcostError
         A format that is not known.
     """
-    fitting = (name for name in UNSTATED_FORMATS if float(formats[name]["weight_bytes"]) <= most_bytes)
+    fitting = (name for name in UNSTATED_FORMATS if formats[name].weight_bytes <= most_bytes)
     stated = cells.text(row, "weight_precision") or next(fitting, UNSTATED_FORMATS[0])
     known = _format(stated, "weight", formats)
     if narrowed(stated.lower(), moe=moe):
-        known["attention_bytes"] = known["weight_bytes"]
+        known = known._replace(attention_bytes=known.weight_bytes)
     asked = cells.text(row, "compute_precision")
     if asked:
-        bits = float(_format(asked, "compute", formats)["compute_bits"])
-        known["weight_only"] = bool(known["weight_only"]) or float(known["weight_bytes"]) * 8 < bits * 0.75
-        known["compute_bits"] = bits
+        bits = _format(asked, "compute", formats).compute_bits
+        widened = known.weight_only or known.weight_bytes * 8 < bits * 0.75
+        known = known._replace(weight_only=float(widened), compute_bits=bits)
     cache = SPELLINGS.get(name := cells.text(row, "kv_precision").lower(), name)
-    kv = formats[cache]["weight_bytes"] if cache in formats else 1.0 if float(known["compute_bits"]) <= 8 else 2.0
-    return tuple(
-        float({**known, "kv_bytes": kv}[name]) for name in Precision._fields
-    )  # the presets' keys are the engine's field names
+    kv = formats[cache].kv_bytes if cache in formats else 1.0 if known.compute_bits <= 8 else 2.0
+    return known._replace(kv_bytes=kv)
 
 
-def _format(name: str, what: str, formats: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+def _format(name: str, what: str, formats: Mapping[str, Precision]) -> Precision:
     """A number format by name; `... (4.15 bpw)` and llama.cpp's Q2 to Q8 are weight-only formats of that many bits."""
     plain = SPELLINGS.get(low := name.lower(), low)
     if plain in formats:
-        return dict(formats[plain])
+        return formats[plain]
     stated, quants = re.search(r"([\d.]+) bpw\)", low), re.match(r"i?q(\d)_", low)
     bits = float(stated[1]) if stated else float(quants[1]) + QUANT_SCALES if quants else 0.0
     if not bits:
         raise LlmcostError(f"unknown {what} precision {name[:40]!r}", did_you_mean(plain, formats))
-    return dict(formats["int4"]) | {"weight_bytes": bits / 8, "attention_bytes": bits / 8}
+    return formats["int4"]._replace(weight_bytes=bits / 8, attention_bytes=bits / 8)
 
 
 # What rows of one model, machine and engine differ in, and what a prediction does not read.
@@ -178,9 +176,9 @@ class Lookup:
         self._shapes: dict[tuple[str, ...], Shape] = {}
         self._machines: dict[str, tuple[Machine, str]] = {}
         self._cases: dict[tuple[tuple[str, str], ...], list[Case] | LlmcostError] = {}
-        self.formats = {f["name"]: f for f in catalog.table("serving", "formats")}
+        self.formats = formats_from_rows(catalog.formats())
         self.factors = catalog.factors("serving", "memory")
-        self.ranges = catalog.table("serving", "ranges")
+        self.ranges = catalog.ranges()
 
     def cases(self, row: Mapping[str, str]) -> list[Case]:
         """What a row says but for its lengths and requests, once for every layout that may be meant.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
-from typing import Any
 
 import numpy as np
 
@@ -28,7 +27,7 @@ from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import positive
 from llmcost.estimate.validate.described import shape_of_row
 from llmcost.estimate.validate.training_rows import LEAN, Prediction
-from llmcost.records import NamedTuple
+from llmcost.records import FactorRow, NamedTuple
 
 DEFAULT_SEQ_LEN = {"volta": 2048.0, "ampere": 2048.0, "tpu-v3": 2048.0, "tpu-v4": 2048.0}
 LATER_SEQ_LEN, MODERN_SEQ_LEN = 4096.0, 8192.0  # of models that nobody names, and of named ones: as `train` takes it
@@ -105,12 +104,12 @@ def _software(row: Mapping[str, str], catalog: Catalog, asked: Asked) -> Softwar
     return usual(catalog, asked)
 
 
-def constants(todo: Whole, factors: Iterable[Mapping[str, Any]]) -> Calibration:
+def constants(todo: Whole, factors: Iterable[FactorRow]) -> Calibration:
     """The constants of a run's generation under its software."""
     return _constants(factors, todo.like.generation, todo.software.stack, todo.year)
 
 
-def _constants(factors: Iterable[Mapping[str, Any]], generation: str, stack: Stack, year: float) -> Calibration:
+def _constants(factors: Iterable[FactorRow], generation: str, stack: Stack, year: float) -> Calibration:
     return stacked(calibration_from_factors(factors, generation)[0], stack, year)
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from llmcost import spec
 from llmcost.dtypes import DTYPES
 from llmcost.engine.machine.roofline import peak_flops
 from llmcost.engine.model.published import class_bytes, published_in
 from llmcost.engine.model.transformer import Shape
+from llmcost.engine.serving.inputs import formats_from_rows
 from llmcost.engine.serving.memory import weights_bytes
 from llmcost.engine.serving.operating_point import Layout, Precision
 from llmcost.estimate.asking.ledger import Origin
@@ -35,26 +33,21 @@ def precision(question: Question, dtype: str, model: Subject) -> Precision:
     the weights, unless `compute_dtype` says otherwise; the KV cache has the format that the checkpoint names, else 16
     bits whatever the weights have, as engines start it, unless `kv_dtype` does.
     """
-    formats = {row["name"]: row for row in question.catalog.table("serving", "formats")}
-    known = dict(formats[dtype])
+    formats = formats_from_rows(question.catalog.formats())
+    known = formats[dtype]
     if narrowed(dtype, moe=model.moe):
-        known["attention_bytes"] = known["weight_bytes"]
+        known = known._replace(attention_bytes=known.weight_bytes)
     preset = model.preset
     published = None if preset is None or preset.n_layers is None else published_in(preset, dtype)
     if published is not None and preset is not None:  # as its developer stores it: some classes may stay wide
         each = class_bytes(preset, published)
-        known |= {"weight_bytes": each.weights, "attention_bytes": each.attention, "head_bytes": each.ends}
+        known = known._replace(weight_bytes=each.weights, attention_bytes=each.attention, head_bytes=each.ends)
     compute = question.stated("compute_dtype") or (arithmetic_of(published, dtype) if published is not None else None)
     if compute is not None:
         asked = formats[compute]
-        narrow = 8.0 * known["weight_bytes"] < NARROWER * asked["compute_bits"]
-        known |= {
-            "compute_bits": asked["compute_bits"],
-            "integer": asked["integer"],
-            "weight_only": known["weight_only"] or narrow,
-        }
-    values: Mapping[str, Any] = {**known, "kv_bytes": formats[_cache(question, model, published)]["weight_bytes"]}
-    return Precision(*(float(values[name]) for name in Precision._fields))
+        widened = known.weight_only or 8.0 * known.weight_bytes < NARROWER * asked.compute_bits
+        known = known._replace(compute_bits=asked.compute_bits, integer=asked.integer, weight_only=float(widened))
+    return known._replace(kv_bytes=formats[_cache(question, model, published)].kv_bytes)
 
 
 def arithmetic_of(stored: spec.Checkpoint, dtype: str) -> str | None:

@@ -32,7 +32,7 @@ from llmcost.estimate.serving.replicas.engines import Engine, constants, engine,
 from llmcost.estimate.serving.replicas.formats import dtypes, precision, say_arithmetic
 from llmcost.estimate.serving.replicas.lengths import Lengths
 from llmcost.estimate.serving.replicas.targets import targets
-from llmcost.records import NamedTuple
+from llmcost.records import FactorRow, NamedTuple
 
 SOURCE = "docs/method.md, serving"
 RESIDUALS = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
@@ -251,7 +251,7 @@ def _half_widths(
 ) -> dict[str, tuple[Num, Num]]:
     """By class, and as wide as engines differ where none was named; of a tuned one by what a first token may meet."""
     factors, generation = question.catalog.factors("serving"), device.preset.generation
-    rows, unseen = question.catalog.table("serving", "ranges"), _unseen(question, device, factors)
+    rows, unseen = question.catalog.ranges(), _unseen(question, device, factors)
     if piped:
         question.warn(
             "W086",
@@ -276,7 +276,7 @@ def _half_widths(
     return {q: (np.maximum(low, least[q]), np.maximum(high, least[q])) for q, (low, high) in found.items()}
 
 
-def _unseen(question: Question, device: Chip, factors: list[dict[str, Any]]) -> bool:
+def _unseen(question: Question, device: Chip, factors: list[FactorRow]) -> bool:
     """Whether no serving row was measured on this generation, which the answer then says."""
     generation = generation_of(device.preset.generation, device.machine)
     unseen = generation not in ranges.fitted(factors)[1]

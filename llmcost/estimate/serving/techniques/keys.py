@@ -7,6 +7,7 @@ from typing import Any
 
 from llmcost import spec, units
 from llmcost.engine.numeric.spread import median
+from llmcost.engine.serving.inputs import formats_from_rows
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.question import Question
 from llmcost.scenario import Scenario, Setting
@@ -60,30 +61,30 @@ def _shortened(question: Question, key: str, share: float, name: str) -> object:
 
 def _formats(question: Question, levers: Mapping[str, Said], found: dict[str, tuple[Any, str]]) -> None:
     """Weights alone are widened in every step; arithmetic alone has no narrower weights to work on; KV stays."""
-    formats = {row["name"]: row for row in question.catalog.table("serving", "formats")}
+    formats = formats_from_rows(question.catalog.formats())
     before = question.scenario.get("dtype", question.side)
-    base = formats[str(before.value) if before else _native(question)]
+    come = str(before.value) if before else _native(question)
     weights, arithmetic = levers.get("weights"), levers.get("activations")
-    stored = formats[weights.technique.choice] if weights else base
+    stored, base = weights.technique.choice if weights else come, formats[come]
     if arithmetic is None:
         assert weights is not None
-        wide = {16.0: "bf16", 8.0: "int8" if base["integer"] else "fp8", 4.0: "fp4"}[base["compute_bits"]]
+        wide = {16.0: "bf16", 8.0: "int8" if base.integer else "fp8", 4.0: "fp4"}[float(base.compute_bits)]
         found["compute_dtype"] = (wide, weights.name)
-    elif 8.0 * stored["weight_bytes"] > 1.2 * formats[arithmetic.technique.choice]["compute_bits"]:
+    elif 8.0 * formats[stored].weight_bytes > 1.2 * formats[arithmetic.technique.choice].compute_bits:
         raise LlmcostError(
-            f"{arithmetic.name} needs weights no wider than that: they are in {stored['name']}",
+            f"{arithmetic.name} needs weights no wider than that: they are in {stored}",
             f"--technique {arithmetic.technique.choice}-weights --technique {arithmetic.name}",
         )
     if "kv" not in levers and question.scenario.get("kv_dtype", question.side) is None:
         name = next(lever.name for lever in (weights, arithmetic) if lever)
-        found["kv_dtype"] = ("fp8" if base["compute_bits"] <= 8 else "bf16", name)
+        found["kv_dtype"] = ("fp8" if base.compute_bits <= 8 else "bf16", name)
 
 
 def _native(question: Question) -> str:
     """The format the model comes in, where it can be computed in."""
     said = question.scenario.get("model", question.side)
     native = question.catalog.load(spec.Model, said.value)[0].native_dtype if said else None
-    formats = {row["name"] for row in question.catalog.table("serving", "formats")}
+    formats = {row["name"] for row in question.catalog.formats()}
     return str(native) if native in formats else "bf16"
 
 
