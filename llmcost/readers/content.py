@@ -19,6 +19,7 @@ from llmcost.readers.record import Record
 
 HEAD_BYTES = 1_000_000  # a launcher's own log may come first
 GZIP = b"\x1f\x8b"  # its first bytes
+ABOVE = 100  # lines that may stand above a table
 PREFIXED = 65_536  # characters that tell what launchers put before lines
 DELIMITERS = ("\t", ";", ",", "|")
 
@@ -38,6 +39,8 @@ class Content:
         The file.
     held : list, optional
         Its JSON values where they are not the outermost.
+    skipped : int
+        Lines above the heading of its table.
 
     Raises
     ------
@@ -45,8 +48,9 @@ class Content:
         On first use: no such file, empty, larger than `MAX_DATA_BYTES`, or not text.
     """
 
-    def __init__(self, path: Path, held: list[Any] | None = None) -> None:
+    def __init__(self, path: Path, held: list[Any] | None = None, skipped: int = 0) -> None:
         self.path = path
+        self.skipped = skipped
         self.nested = held is not None
         if held is not None:
             self.documents = held
@@ -101,7 +105,7 @@ class Content:
     @cached_property
     def head(self) -> str:
         """The first lines, for recognition; the last may be cut."""
-        return plain.cleaned(self._start.text, self._prefix)
+        return _after(plain.cleaned(self._start.text, self._prefix), self.skipped)
 
     @cached_property
     def encoding(self) -> str:
@@ -117,8 +121,8 @@ class Content:
 
     @cached_property
     def text(self) -> str:
-        """All of the file."""
-        return plain.cleaned(self._whole.text, self._prefix)
+        """All of the file, from the heading of its table on."""
+        return _after(plain.cleaned(self._whole.text, self._prefix), self.skipped)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -195,7 +199,9 @@ class Content:
         ]
 
     def inside(self) -> Content | None:
-        """The objects that the one of the file holds, in a list or each under a name; None where it holds none."""
+        """What stands inside: the objects of the one of the file, or the table below a preamble; None without any."""
+        if not self.looks_like_json:
+            return self._below()
         if len(self.documents) != 1 or not isinstance(self.documents[0], dict):
             return None
         held = self.documents[0]
@@ -204,6 +210,19 @@ class Content:
         if not rows or not all(isinstance(row, dict) for row in rows):
             return None
         return Content(self.path, rows)
+
+    def _below(self) -> Content | None:
+        """The table below lines about its owner, as invoices have them: its heading has more cells than they have."""
+        lines = self.head.split("\n")[:ABOVE]
+        found = max((_width(lines, n), -n) for n in range(len(lines)))
+        return Content(self.path, skipped=-found[1]) if found[0] > 1 and found[1] else None
+
+    @cached_property
+    def above(self) -> dict[str, str]:
+        """What the lines above the table say, by lower-case name: `Currency: EUR`, `Invoice number,123`."""
+        lines = plain.cleaned(self._start.text, self._prefix).split("\n")[: self.skipped]
+        pairs = [re.split(r"[:;,\t|]", line, maxsplit=1) for line in lines]
+        return {p[0].strip(' "').lower(): p[1].strip(' ",;') for p in pairs if len(p) == 2}
 
     @cached_property
     def delimiter(self) -> str:
@@ -240,6 +259,7 @@ class Content:
         try:
             reader = csv.reader(io.StringIO(self.text, newline=""), delimiter=self.delimiter, strict=True)
             rows = [(reader.line_num, self._filled(row)) for row in reader if any(c.strip() for c in row)]
+            rows = [(n + self.skipped, row) for n, row in rows]
         except csv.Error as error:
             raise LlmcostError(f"{self.name}: not a table: {plainly(str(error), 80)}") from None
         if self.delimiter == "|":
@@ -266,6 +286,23 @@ class Content:
                 raise LlmcostError(f"{self.name}: line {n} has {len(row)} cells, the heading has {len(heads)}")
             found.append(Record(dict(zip(heads, row, strict=False)), f"{self.name}: line {n}"))
         return found
+
+
+def _after(text: str, skipped: int) -> str:
+    """The text without its first lines."""
+    return "\n".join(text.split("\n")[skipped:]) if skipped else text
+
+
+def _width(lines: list[str], n: int) -> int:
+    """Cells of a line that can be a heading: words alone, and as many cells with a number among them below it."""
+    mark = max(DELIMITERS, key=lines[n].count)
+    rows = [
+        [cell.strip() for cell in next(csv.reader([line], delimiter=mark), [])]
+        for line in (lines[n], next((line for line in lines[n + 1 :] if line.strip()), ""))
+    ]
+    names = all(rows[0]) and not any(re.match(r"[-+($€£]*\d", cell) for cell in rows[0])
+    told = len(rows[1]) == len(rows[0]) and any(re.search(r"\d", cell) for cell in rows[1])
+    return len(rows[0]) if rows[0] and names and told else 0
 
 
 def with_points(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:

@@ -41,14 +41,20 @@ def _rates(row: ServingRow) -> ServingRow:
     rps = row.requests_per_second
     if rps is None and row.requests and row.duration_seconds:
         rps = row.requests / row.duration_seconds
-    osl, isl = row.osl, row.isl
-    if osl is None and rps and row.output_tokens_per_second:
-        osl = row.output_tokens_per_second / rps
+    osl, isl, output = row.osl, row.isl, row.output_tokens_per_second
+    if output is None and rps is None and row.load == "static-batch" and row.latency_seconds and row.concurrency:
+        rps = row.concurrency / row.latency_seconds  # one batch after the other
+    if output is None and rps and osl:
+        output = rps * osl
+    if osl is None and rps and output:
+        osl = output / rps
         row = _noted(row, f"answers of {osl:.6g} tokens: output tokens/s over requests/s")
-    if isl is None and rps and row.total_tokens_per_second and row.output_tokens_per_second:
-        isl = (row.total_tokens_per_second - row.output_tokens_per_second) / rps
-        row = _noted(row, f"prompts of {isl:.6g} tokens: the other tokens/s over requests/s")
-    output = row.output_tokens_per_second
+    known, other = (isl, "answers") if osl is None else (osl, "prompts")
+    if (isl is None or osl is None) and known and rps and row.total_tokens_per_second:
+        left = row.total_tokens_per_second / rps - known
+        if left > 0.0:
+            isl, osl = (left, osl) if isl is None else (isl, left)
+            row = _noted(row, f"{other} of {left:.6g} tokens: the other tokens/s over requests/s")
     if output is None and rps and osl:
         output = rps * osl
     return row._replace(requests_per_second=rps, osl=osl, isl=isl, output_tokens_per_second=output)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from llmcost.errors import LlmcostError
+from llmcost.readers.fill import filled
 from llmcost.readers.registry import read, readers
 
 FOLDER = Path(__file__).parent
@@ -124,6 +125,21 @@ def test_a_file_that_is_packed_is_read_or_refused_where_it_is_cut(name: str, tmp
     packed.write_bytes(packed.read_bytes()[:-12])
     with pytest.raises(LlmcostError, match=r"gz: packed by gzip, and cut off"):
         read(packed, (case["kind"],))
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "osl", "rate"),
+    [
+        ("vllm_throughput", {"isl": 512.0}, 128.0, 1600.0),  # 640 tokens a request at 12.5/s
+        ("vllm_throughput", {"osl": 128.0}, 128.0, 1600.0),
+        ("vllm_latency", {"osl": 128.0, "concurrency": 32.0}, 128.0, 1638.4),  # 32 x 128 / 2.5 s
+    ],
+)
+def test_lengths_that_are_said_give_the_rate_of_the_answers(
+    name: str, said: dict[str, float], osl: float, rate: float, tmp_path: Path
+) -> None:
+    row = filled(read(written(tmp_path, CASES[name])), said).rows[0]
+    assert (row.osl, row.output_tokens_per_second) == (pytest.approx(osl), pytest.approx(rate))
 
 
 def test_every_format_has_a_case() -> None:

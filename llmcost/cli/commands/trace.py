@@ -18,8 +18,9 @@ SUMMARY = "What your traffic looks like: lengths, hours, bursts, growth, reused 
 FILE = argument(..., metavar="FILE", help="A log of requests.")
 OUTPUT = option(None, "--output", "-o", metavar="FILE", help="Write a scenario (.toml), or the answer.")
 KNOWN = (
-    "Read are Azure, BurstGPT, Mooncake and ServeGen traces, LiteLLM, Langfuse and Helicone logs, OpenTelemetry spans, "
-    "and tables or JSON lines with a time and, where they have them, lengths, users and status."
+    "Read are Azure, BurstGPT, Mooncake and ServeGen traces, LiteLLM, Langfuse, Helicone and Portkey logs, "
+    "spans of OpenTelemetry and Jaeger, and tables or JSON lines with a time and, where they have them, lengths, users "
+    "and status."
 )
 
 

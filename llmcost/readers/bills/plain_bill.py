@@ -37,6 +37,7 @@ def read(content: Content) -> Reading:
     found = _amount(content.headings)
     assert found is not None
     head, code = found
+    code = code or content.above.get("currency", content.above.get("invoice currency", "")).upper() or None
     names = Names(
         day=DAYS, amount=(head,), currency=("currency", *((code,) if code else ())),
         service=("service", "provider", "vendor"), item=("item", "description", "sku"), model=("model",),

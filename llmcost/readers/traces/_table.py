@@ -52,6 +52,8 @@ def columns(content: Content, names: Named, ok: Callable[[str], bool] | None = N
 
 def _python(content: Content, wanted: list[str]) -> Iterator[dict[str, list[str]]]:
     with io.TextIOWrapper(content.opened(), newline="", encoding=content.encoding, errors="replace") as file:
+        for _ in range(content.skipped):
+            next(file)
         reader = csv.reader(file, delimiter=content.delimiter)
         heads = next(heads for cells in reader if any(heads := [h.strip().lower() for h in cells]))
         places = [heads.index(name) for name in wanted]
@@ -73,7 +75,7 @@ def _arrow(content: Content, wanted: list[str]) -> Iterator[dict[str, Any]]:
     heads = [h.strip() for h in next(csv.reader([first], delimiter=content.delimiter))]
     own = {h.lower(): h for h in heads}
     encoding = "utf8" if content.encoding == plain.UTF_8 else content.encoding
-    options = pc.ReadOptions(block_size=16_000_000, encoding=encoding)
+    options = pc.ReadOptions(block_size=16_000_000, encoding=encoding, skip_rows=content.skipped)
     parse = pc.ParseOptions(delimiter=content.delimiter)
     convert = pc.ConvertOptions(
         include_columns=[own[w] for w in wanted], strings_can_be_null=True,

@@ -25,10 +25,12 @@ def recognises(content: Content) -> bool:
 
 def read(content: Content) -> Reading:
     """The run of each object."""
-    return Reading(SERVING, READER.name, [derive.serving(_run(r)) for r in content.records])
+    return Reading(SERVING, READER.name, [derive.serving(run(r)) for r in content.records])
 
 
-def _run(r: Record) -> ServingRow:
+def run(r: Record) -> ServingRow:
+    """One run: the average of every metric in base units."""
+
     def metric(name: str, stat: str = "avg") -> float | None:
         value = r.measured(f"{name}.{stat}")
         return None if value is None else value * _units.factor(r.text(f"{name}.unit"), f"{r.where}: {name}")

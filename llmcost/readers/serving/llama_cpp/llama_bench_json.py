@@ -25,21 +25,23 @@ def recognises(content: Content) -> bool:
 def read(content: Content) -> Reading:
     """Every test."""
     found = content.records if content.looks_like_json else content.table
-    return Reading(SERVING, READER.name, [derive.serving(_test(r)) for r in found])
+    return Reading(SERVING, READER.name, [test(r) for r in found])
 
 
-def _test(r: Record) -> ServingRow:
+def test(r: Record) -> ServingRow:
+    """One test of the tool, whatever it was written as."""
     prompt, written, depth = (r.number(name) or 0.0 for name in ("n_prompt", "n_gen", "n_depth"))
     row = _llama.row(prompt, written, depth, r.measured("avg_ns", scale=NANO), r.measured("avg_ts"))
     kind, size, params = r.text("model_type"), r.measured("model_size"), r.measured("model_n_params")
     cards = [name.strip() for name in (r.text("gpu_info") or "").split(", ") if name.strip()]
-    return row._replace(
+    row = row._replace(
         model=_llama.model(r.text("model_filename"), kind),
         hardware=cards[0] if cards else r.text("cpu_info"),
         gpus=float(len(cards) or 1),
         dtype=_llama.weights(kind, size, params),
         params_total=params,
     )
+    return derive.serving(row)
 
 
 READER = Reader("llama-bench JSON", SERVING, recognises, read)

@@ -13,10 +13,11 @@ PAIR = r"{name}\s*[:=]\s*([-+]?[\d.,_]+(?:[eE][-+]?\d+)?[KMGBT%]?)"
 
 
 class Line(NamedTuple):
-    """One record of a log: its text and where it stands."""
+    """One record of a log: its text, where it stands, and the number of its line."""
 
     text: str
     where: str
+    n: int = 0
 
     def number(self, name: str, pattern: str = PAIR) -> float | None:
         """The number behind a name; None where the name is not there.
@@ -50,7 +51,7 @@ def lines(content: Content, starts: str, whole: str) -> list[Line]:
         if not begin.search(text):
             continue
         if full.search(text):
-            found.append(Line(text, f"{content.name}: line {n}"))
+            found.append(Line(text, f"{content.name}: line {n}", n))
             cut = 0
         else:
             cut = n
@@ -66,6 +67,28 @@ def once(records: list[Line], key: str) -> list[Line]:
         found = re.search(key, record.text)
         known.setdefault(found[1] if found else str(len(known)), record)
     return list(known.values())
+
+
+def runs(content: Content, records: list[Line], key: str) -> list[tuple[list[Line], str]]:
+    """The runs of a log, each with its records once and with the text from the end of the run before to its own.
+
+    A run ends where the numbers of the steps begin again at the first one with another record: not where ranks print
+    the same, and not where training goes on from a checkpoint.
+    """
+    parts: list[list[Line]] = [[]]
+    numbers: set[str] = set()
+    for record in records:
+        number = found[1] if (found := re.search(key, record.text)) else ""
+        begun = parts[-1][0] if len(numbers) > 1 else None
+        again = begun and (first := re.search(key, begun.text)) and first[1] == number
+        if again and begun and begun.text != record.text:
+            parts.append([])
+            numbers = set()
+        parts[-1].append(record)
+        numbers.add(number)
+    ends = [part[-1].n if part else 0 for part in parts[:-1]]
+    cut = zip([0, *ends], [*ends, len(content.lines)], strict=True)
+    return [(once(part, key), "\n".join(content.lines[a:b])) for part, (a, b) in zip(parts, cut, strict=True)]
 
 
 def last(records: list[Line], name: str) -> float | None:

@@ -32,20 +32,24 @@ def recognises(content: Content) -> bool:
 
 
 def read(content: Content) -> Reading:
-    """The run.
+    """Every run.
 
     Raises
     ------
     LlmcostError
         The last iteration is cut off, or nothing is measured.
     """
-    records = _console.once(_console.lines(content, r"iteration +\d", TIMED), STEP)
-    allocated, reserved = (_peak(content.text, name) for name in ("allocated", "reserved"))
-    row = _told(_timed(records), Record(dict(ARGUMENT.findall(content.text)), f"{content.name}: arguments"))
+    found = _console.runs(content, _console.lines(content, r"iteration +\d", TIMED), STEP)
+    return Reading(TRAINING, READER.name, [_run(records, text, content.name) for records, text in found])
+
+
+def _run(records: list[_console.Line], text: str, name: str) -> TrainingRow:
+    allocated, reserved = (_peak(text, kind) for kind in ("allocated", "reserved"))
+    row = _told(_timed(records), Record(dict(ARGUMENT.findall(text)), f"{name}: arguments"))
     row = row._replace(peak_allocated_bytes=allocated, peak_reserved_bytes=reserved)
     if row.step_seconds is None and not row.notes and row.peak_allocated_bytes is None:
-        raise LlmcostError(f"{content.name}: no iteration and no memory in it")
-    return Reading(TRAINING, READER.name, [derive.training(row)])
+        raise LlmcostError(f"{name}: no iteration and no memory in it")
+    return derive.training(row)
 
 
 def _timed(records: list[_console.Line]) -> TrainingRow:
