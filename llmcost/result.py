@@ -10,6 +10,7 @@ from typing import Any, Self, cast
 
 from msgspec import Struct, field, structs
 
+from llmcost.records import TypedDict
 from llmcost.units.currency import DOLLARS, Currency
 
 Scalar = float | int | str | bool | None
@@ -53,6 +54,63 @@ class CostRow(Struct, frozen=True):
     unit: str
     rate_usd: float
     cost_usd: float
+
+
+class Moved(TypedDict):
+    """An input that is not what it was in the baseline."""
+
+    scenario: str
+    on: list[str]  # commands it is an input of
+    moved: str
+    unit: str
+    moved_from: Scalar
+    moved_to: Scalar
+    increase: float | None
+
+
+class TotalRow(TypedDict):
+    """What all answers of a check take together, now and in the baseline."""
+
+    key: str
+    on: str
+    answers: int
+    estimate: float
+    baseline: float | None
+    increase: float | None
+
+
+class LimitRow(TypedDict):
+    """A limit of a check, what was held against it, and where it does not hold why."""
+
+    verdict: str
+    budget: str
+    scenario: str
+    on: str
+    limit: str
+    key: str
+    unit: str
+    at: str
+    fail: float | None
+    warn: float | None
+    estimate: float | None
+    p5: float | None
+    p95: float | None
+    headroom: float | None
+    baseline: float | None
+    increase: float | None
+    message: str | None
+    budget_ends: str | None
+    largest_cost: str | None
+    largest_cost_usd: float | None
+    moved: str | None
+    moved_from: Scalar
+    moved_to: Scalar
+    moved_unit: str | None
+    file: str
+    line: int | None
+    owner: str | None
+    reason: str | None
+    expires: str | None
 
 
 class Warning(Struct, frozen=True):

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from llmcost.render import Options
 from llmcost.render import text as words
 from llmcost.render.check import verdicts
-from llmcost.result import Estimate
+from llmcost.result import Estimate, LimitRow
 
 COMMANDS = {"fail": "error", "warn": "warning"}
 
@@ -24,7 +24,7 @@ def render(estimate: Estimate, options: Options) -> str:
     return body if options.unicode else words.ascii_only(body)
 
 
-def _annotation(row: verdicts.Row) -> str:
+def _annotation(row: LimitRow) -> str:
     place = {} if row["file"] == "-" else {"file": words.clean(row["file"]), "line": str(row["line"])}
     properties = {**place, "title": f"{words.clean(row['budget'])}: {verdicts.limit(row)}"}
     told = [verdicts.sentence(row), *(f"{name}: {text}" for name, text in verdicts.details(row))]

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from llmcost.render import Options
 from llmcost.render import text as words
 from llmcost.render.check import verdicts
-from llmcost.result import Estimate
+from llmcost.result import Estimate, LimitRow
 from llmcost.version import __version__
 
 TIME = "0"  # limits are judged together: none has a time of its own
@@ -21,7 +21,7 @@ TIME = "0"  # limits are judged together: none has a time of its own
 def render(estimate: Estimate, options: Options) -> str:
     """The answer as a test report; ASCII with character references where the output has no more than that."""
     root = ET.Element("testsuites")
-    suites: dict[str, list[verdicts.Row]] = {}
+    suites: dict[str, list[LimitRow]] = {}
     for row in estimate.arrays["rows"]:
         suites.setdefault(row["file"], []).append(row)
     for number, (file, rows) in enumerate(suites.items()):
@@ -32,7 +32,7 @@ def render(estimate: Estimate, options: Options) -> str:
     return document.decode() + "\n"
 
 
-def _suite(root: ET.Element, number: int, name: str, rows: Sequence[verdicts.Row], estimate: Estimate) -> None:
+def _suite(root: ET.Element, number: int, name: str, rows: Sequence[LimitRow], estimate: Estimate) -> None:
     errors = [row for row in rows if _kind(row) == "error"]
     failures = [row for row in rows if _kind(row) == "failure"]
     suite = ET.SubElement(
@@ -51,14 +51,14 @@ def _suite(root: ET.Element, number: int, name: str, rows: Sequence[verdicts.Row
     ET.SubElement(suite, "system-err")
 
 
-def _kind(row: verdicts.Row) -> str:
+def _kind(row: LimitRow) -> str:
     """A limit that is broken is a failure; one that cannot be computed is an error."""
     if row["verdict"] != "fail":
         return ""
     return "error" if row["headroom"] is None and row["estimate"] is None else "failure"
 
 
-def _case(suite: ET.Element, row: verdicts.Row) -> None:
+def _case(suite: ET.Element, row: LimitRow) -> None:
     name = f"{verdicts.limit(row)} on {row['on']} of {words.clean(row['scenario'])}"
     case = ET.SubElement(suite, "testcase", classname=words.clean(row["budget"]), name=name, time=TIME)
     kind = _kind(row)

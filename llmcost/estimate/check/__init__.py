@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from msgspec import structs
 
@@ -19,7 +18,7 @@ from llmcost.estimate.check import rows as made
 from llmcost.estimate.check import together
 from llmcost.estimate.check.answers import Answers, Subject, Subjects
 from llmcost.records import NamedTuple
-from llmcost.result import Estimate, Input, Warning
+from llmcost.result import Estimate, Input, LimitRow, Scalar, Warning
 
 __all__ = ["Asked", "check"]
 
@@ -263,7 +262,7 @@ def _estimate(
     words = [str(row["verdict"]) for row in rows]
     known = {key: value for one in asked for key, value in (one.baseline or {}).items()}
     estimates = answers.estimates()
-    result: dict[str, Any] = {
+    result: dict[str, Scalar] = {
         "verdict": max(words, key=lambda word: RANK[word]),
         "limits": len(rows),
         "failed": words.count(FAIL),
@@ -288,7 +287,7 @@ def _estimate(
     )
 
 
-def _badness(row: dict[str, Any]) -> tuple[int, bool, float]:
+def _badness(row: LimitRow) -> tuple[int, bool, float]:
     """The best first; what is not known after all that is."""
     unknown = row["headroom"] is None and row["verdict"] != OK
     return RANK[row["verdict"]], unknown, -(row["headroom"] if row["headroom"] is not None else 0.0)
@@ -305,7 +304,7 @@ def _warnings(judged: list[made.Judged]) -> list[Warning]:
     return list(found.values())
 
 
-def _headline(result: dict[str, Any], rows: list[dict[str, Any]]) -> str:
+def _headline(result: Mapping[str, Scalar], rows: list[LimitRow]) -> str:
     total, failed, warned = result["limits"], result["failed"], result["warned"]
     warns = f", {warned} {'warns' if warned == 1 else 'warn'}" if warned else ""
     if not failed:

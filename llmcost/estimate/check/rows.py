@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from llmcost.budget import baseline as earlier
 from llmcost.budget.limits import LIMITED, Limit
@@ -14,7 +13,7 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.check.spending import SPENT, ends
 from llmcost.keys import SERVE, TRAIN
 from llmcost.records import NamedTuple
-from llmcost.result import CostRow, Estimate
+from llmcost.result import CostRow, Estimate, LimitRow, Moved, TotalRow
 
 SIDES = {"training_usd": "training", "inference_usd_at_horizon": "inference to the horizon"}
 TOTALS = ((TRAIN, "total_usd"), (SERVE, "usd_per_month"))
@@ -34,7 +33,7 @@ class Judged(NamedTuple):
     then: earlier.Earlier | None = None
 
 
-def row(j: Judged) -> dict[str, Any]:
+def row(j: Judged) -> LimitRow:
     """One row, keys in their published order; what explains a verdict is there where it is not `ok`."""
     limit = j.limit
     term = LIMITED.get(limit.key)
@@ -120,9 +119,9 @@ def _from_preset(origin: str) -> bool:
     return where in ("preset", "user-preset") and not kind.startswith("scenarios")
 
 
-def totals(estimates: Sequence[tuple[str, str, Estimate]], known: earlier.Answers) -> list[dict[str, Any]]:
+def totals(estimates: Sequence[tuple[str, str, Estimate]], known: earlier.Answers) -> list[TotalRow]:
     """Training spend and monthly serving spend of everything answered, beside those of the baseline."""
-    found = []
+    found: list[TotalRow] = []
     for on, key in TOTALS:
         now = [e.result[key] for _, asked, e in estimates if asked == on and e.result.get(key) is not None]
         was = [a.result[key] for a in known.values() if a.on == on and a.result.get(key) is not None]
@@ -134,9 +133,9 @@ def totals(estimates: Sequence[tuple[str, str, Estimate]], known: earlier.Answer
     return found
 
 
-def changes(estimates: Sequence[tuple[str, str, Estimate]], known: earlier.Answers) -> list[dict[str, Any]]:
+def changes(estimates: Sequence[tuple[str, str, Estimate]], known: earlier.Answers) -> list[Moved]:
     """Every input that moved since the baseline, by scenario, with the commands that it is an input of."""
-    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    found: dict[tuple[str, ...], Moved] = {}
     for label, on, e in estimates:
         for c in earlier.changes(known[label, on].inputs, e.inputs) if (label, on) in known else ():
             same = found.setdefault((label, c.name, str(c.was), str(c.now)), {
@@ -147,7 +146,7 @@ def changes(estimates: Sequence[tuple[str, str, Estimate]], known: earlier.Answe
     return list(found.values())
 
 
-def answer(label: str, on: str, estimate: Estimate) -> Mapping[str, Any]:
+def answer(label: str, on: str, estimate: Estimate) -> dict[str, object]:
     """An answer as its own command prints it, without its steps and arrays."""
     return {
         "scenario": label,

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from llmcost.render.check import verdicts
 from llmcost.render.terminal.grid import Head, Page, grid
-from llmcost.result import Estimate
+from llmcost.result import Estimate, LimitRow
 
 MOST_ROWS = 200  # that people read
 SPARE = ("since baseline", "headroom", "90 % range")  # what gives way where there is no room, the last of them first
@@ -40,7 +40,7 @@ def draw(page: Page, estimate: Estimate) -> None:
         grid(page, [Head(h, justify="right" if i else "left", folds=not i) for i, h in enumerate(heads)], cells)
 
 
-def _count_others(page: Page, rows: Sequence[verdicts.Row]) -> None:
+def _count_others(page: Page, rows: Sequence[LimitRow]) -> None:
     """How many limits are not drawn, by their verdicts, and where they are."""
     counts = Counter(str(row["verdict"]) for row in rows)
     if counts:

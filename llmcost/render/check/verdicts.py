@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from llmcost import units
 from llmcost.render import text as words
-from llmcost.result import Estimate, Range
+from llmcost.result import Estimate, LimitRow, Moved, Range
 from llmcost.terms import TERMS, Term
 
-Row = Mapping[str, Any]
 HEADS = ("verdict", "budget", "limit", "allowed", "estimate", "headroom", "since baseline", "90 % range", "ends on")
 
 
 TOTALS = {"total_usd": "training, all scenarios", "usd_per_month": "serving, all scenarios, a month"}
 
 
-def term_of(row: Row) -> Term:
+def term_of(row: LimitRow) -> Term:
     """The term of the number that a row holds against its limit."""
     return TERMS["increase"] if row["limit"] in ("max_increase", "max_decrease") else TERMS[row["key"]]
 
 
-def grid(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+def grid(rows: Sequence[LimitRow]) -> tuple[list[str], list[list[str]]]:
     """Heads and cells of the table of limits; columns that are empty everywhere are left out."""
     cells = [[*_cells(row)] for row in rows]
     kept = [i for i, _ in enumerate(HEADS) if any(line[i] for line in cells)]
     return [HEADS[i] for i in kept], [[line[i] for i in kept] for line in cells]
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _cells(row: LimitRow) -> tuple[str, ...]:
     term, level = term_of(row), row["warn"] if row["fail"] is None else row["fail"]
     ends = Range(row["p5"], None, row["p95"])
     return (
@@ -45,7 +43,7 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def limit(row: Row) -> str:
+def limit(row: LimitRow) -> str:
     """The limit as its file names it, with the key or the quantile where that is not in the name."""
     of = f" of {row['key']}" if row["limit"] in ("max_increase", "max_decrease") else ""
     at = f" ({row['at']})" if row["at"] != "p50" else ""
@@ -64,23 +62,23 @@ def signed(share: float | None) -> str:
     return f"+{text}" if share > 0 else text
 
 
-def place(row: Row) -> str:
+def place(row: LimitRow) -> str:
     """`llmcost.toml:7`: where the limit is written."""
     return f"{'standard input' if row['file'] == '-' else words.clean(row['file'])}:{row['line']}"
 
 
-def sentence(row: Row) -> str:
+def sentence(row: LimitRow) -> str:
     """`pretraining: $1.43M exceeds ...`; empty for a limit that holds."""
     return f"{words.clean(row['budget'])}: {words.clean(row['message'])}" if row["message"] else ""
 
 
-def details(row: Row) -> list[tuple[str, str]]:
+def details(row: LimitRow) -> list[tuple[str, str]]:
     """What explains a limit that does not hold."""
     found = []
     if row["largest_cost"] is not None:
         cost = units.format("usd", row["largest_cost_usd"])
         found.append(("largest cost", f"{words.clean(row['largest_cost'])} {cost}"))
-    if row["moved"] is not None:
+    if row["moved"] is not None and row["moved_unit"] is not None:
         found.append(("moved most", f"{words.input_name(row['moved'])} {moved(row, row['moved_unit'])}"))
     if row["owner"] is not None:
         found.append(("owner", words.clean(row["owner"])))
@@ -91,9 +89,10 @@ def details(row: Row) -> list[tuple[str, str]]:
     return found
 
 
-def moved(row: Row, unit: str) -> str:
+def moved(row: LimitRow | Moved, unit: str) -> str:
     """`7.00T -> 15.0T` of an input that is not what it was."""
-    was, now = ("none" if row[k] is None else words.in_unit(unit, row[k]) for k in ("moved_from", "moved_to"))
+    ends = row["moved_from"], row["moved_to"]
+    was, now = ("none" if end is None else words.in_unit(unit, end) for end in ends)
     return f"{was} -> {now}"
 
 
