@@ -20,6 +20,12 @@ meta google nvidia openai mistralai microsoft ibm c4ai cohere alibaba tencent ba
 deepmind facebook moonshotai minimaxai stepfun nous hf nousresearch models library ollama
 """
 BRANDS = frozenset(_BRANDS.split())
+# Those who publish, before the name of a model packed again by another: bartowski/Qwen_Qwen3-32B-GGUF.
+_PACKED = re.compile(
+    r"^(?:[a-z0-9]+-)*(?:qwen|google|ai|org|openai|nvidia|mistralai|microsoft|llama|moonshotai|granite|allenai|tiiuae"
+    r"|liquidai|coherelabs|cohereforai|huggingfacetb|nousresearch|internlm|tencent|baidu|thudm|exaone|seed|primeintellect"
+    r"|agentica|skywork|upstage|inclusionai|minimaxai|apple|xiaomimimo|openbmb)_(?=[a-z])"
+)
 # A brand that is also the family's own name (`mistral`, `deepseek`, `qwen`, `nemotron`) is never dropped.
 # `4bit`, `int4`, `4bit-128g`, and `4b-128g`, in which a size cannot be meant
 _BITS = r"-?(?:int)?{}(?:-?bit|b(?=-(?:g\d+|\d+g)))?"
@@ -28,6 +34,7 @@ SCHEMES: tuple[tuple[str, str], ...] = (  # what a name says of its format; the 
     (r"(?:qat-)?(?:q4_0-|int4-)?unquantized", "16bit"),
     (r"(?:ud[-_])?(iq[1-4]_(?:xxs|xs|nl|s|m)|q[2-8]_k_(?:xl|xs|s|m|l)|q[2-8]_k|q[4-8]_[01])", ""),
     (r"(?:mlx-)?mxfp4(?:-q8)?(?:-mlx)?", "mxfp4"),
+    (r"mxfp8(?:-mlx)?", "mxfp8"),
     (r"nvfp4a16|nvfp4-?w4a16|w4a16-nvfp4", "nvfp4a16"),
     (r"nvfp4|fp4", "nvfp4"),
     (r"(?:mlx-(?:community-)?)([2-8])-?bit", "mlx"),
@@ -37,7 +44,7 @@ SCHEMES: tuple[tuple[str, str], ...] = (  # what a name says of its format; the 
     (rf"awq(?:{_BITS.format(4)})?{_GROUP}|(?:int4-|4bit-|w4a16-)awq", "awq"),
     (rf"(?:gptq|autoround){_BITS.format(8)}{_GROUP}|int8-gptq", "gptq-8bit"),
     (rf"(?:gptq|autoround)(?:{_BITS.format(4)})?{_GROUP}|(?:int4-|4bit-)(?:gptq|autoround)", "gptq-4bit"),
-    (r"(?:quantized-)?w4a16(?:-g?\d+)?|int4", "w4a16"),
+    (r"(?:quantized-)?w4a16(?:-g?\d+)?(?:-ct)?|int4", "w4a16"),
     (r"(?:quantized-)?w8a16", "w8a16"),
     (r"(?:quantized-)?w8a8|int8", "w8a8"),
     (r"fp8-kv", "fp8-kv"),
@@ -61,7 +68,7 @@ _SIZE = re.compile(r"^(?:\d+x)?\d+(?:\.\d+)?[bmt]$")
 DATE = re.compile(r"^(?:2[3-6](?:0[1-9]|1[0-2])|20\d{6}|0[1-9][0-3]\d|1[0-2][0-3]\d)$")
 _WHOLE_DATE = re.compile(r"^20\d{6}$")
 _DAY = re.compile(r"\b(20\d\d)-([01]\d)-([0-3]\d)\b")  # a snapshot: gpt-4o-2024-08-06
-_JOINED = re.compile(r"^([a-z]{2,})(\d.*)$")  # qwen3, llama3.1, phi4; not v3, r1, k2, a3b
+_JOINED = re.compile(r"^([a-z]{2,})(\d.*?)(vl|omni)?$")  # qwen3, llama3.1, phi4, qwen2.5vl; not v3, r1, k2, a3b
 
 
 class Name(NamedTuple):
@@ -103,7 +110,7 @@ def read(typed: str) -> Name:
     text = text.removeprefix("models--").replace("--", "/").rstrip("/")
     owner, _, name = text.rpartition("/")
     name = _HOSTED.sub(r"\1", re.sub(r"-v0:(\d)$", r"-v0.\1", name.removesuffix(".gguf")))
-    name = _DAY.sub(r"\1\2\3", _POINT.sub(r"\1.\2", name))
+    name = _DAY.sub(r"\1\2\3", _POINT.sub(r"\1.\2", _PACKED.sub("", name)))
     tagged = ":" in name
     name = name.replace(":", "-").replace(" ", "-")
     name, scheme, unclear = _scheme(name, owner)
@@ -140,7 +147,7 @@ def _scheme(name: str, owner: str) -> tuple[str, str, str]:
 def _split(part: str) -> list[str]:
     joined = _JOINED.match(part)
     if joined and joined.group(1) in FAMILIES:
-        return [joined.group(1), joined.group(2)]
+        return [word for word in joined.groups() if word]
     return [part]
 
 

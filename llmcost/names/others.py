@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 MEASURE = "llmcost presets import FOLDER --measure counts it with its own class (pip install 'llmcost-cli[hf]')"
+BY_SIZE = "its cost by size alone: --params"
+RECURRENT = "is a state-space or recurrent model without attention, which is not covered"
 _ENCODERS = """
 bert roberta xlm-roberta xlm-roberta-xl distilbert albert electra deberta deberta-v2 camembert ernie mpnet
 modernbert big_bird roformer rembert longformer nomic_bert data2vec-text megatron-bert roc_bert xmod xlm xlnet
@@ -53,29 +55,45 @@ def what(kind: str) -> tuple[str, str]:
     if kind in BOTH:
         return "is an encoder with a decoder, which is not covered", MEASURE
     if kind in STATES:
-        by_size = "its cost by size alone: --params"
-        return "is a state-space or recurrent model without attention, which is not covered", by_size
+        return RECURRENT, BY_SIZE
     if kind in LOOPED:
         return "runs the same layers several times for a token, which is not covered", MEASURE
     return (f"is a model of {SENSE[kind]}, not of text", "") if kind in SENSE else ("", "")
 
 
-# Words that say so wherever they stand in a name.
-_EMBEDDERS = "embed embedding embeddings rerank reranker minilm bge gte e5 mxbai colbert sentence"
-_PICTURES = "diffusion sdxl flux dalle imagen"
-_NAMED = {
-    **dict.fromkeys(_EMBEDDERS.split(), "is an embedding model: it reads text and writes none"),
-    **dict.fromkeys(_PICTURES.split(), "is a model of pictures, not of text"),
+# Words that say so wherever they stand in a name. A type that is also the first word of decoders is none of them.
+_DECODERS_TOO = {"ernie", "new", "git", "mega", "s4"}
+_ANYWHERE = {
+    "is an embedding model: it reads text and writes none": "embed embedding embeddings rerank reranker minilm bge gte"
+    " e5 mxbai colbert sentence",
+    "is a model of pictures, not of text": "sdxl dalle imagen flux flux.1 flux.2",
+    "is a model of audio, not of text": "whisper tts asr kokoro vibevoice parakeet wavlm hubert",
+    "is an encoder with a decoder, which is not covered": "t5 mt5 byt5 codet5 flan ul2 bart mbart nllb madlad400",
+    RECURRENT: "mamba rwkv recurrentgemma xlstm",
+    "is a drafter: it guesses tokens for another model": "eagle eagle3 dflash dspark medusa speculator speculators",
+    "writes several tokens at a step by diffusion, which is not covered": "llada diffusiongemma diffucoder",
 }
+_NAMED = {word: said for said, words in _ANYWHERE.items() for word in words.split()}
+_HINTS = {
+    _NAMED["mamba"]: BY_SIZE, _NAMED["t5"]: MEASURE, _NAMED["llada"]: BY_SIZE,
+    _NAMED["eagle"]: "the model that it drafts for, with --technique speculation",
+}  # fmt: skip
 
 
 def what_name(words: Sequence[str]) -> tuple[str, str]:
-    """What a model is by the words of its name, where they say that it writes no text, and the way to go on.
+    """What a model is by the words of its name, where they say that it is no decoder, and the way to go on.
 
     Examples
     --------
-    >>> what_name(("bge", "m3"))[0], what_name(("whisper", "large", "v3"))[0], what_name(("qwen", "3", "8b"))
+    >>> what_name(("bge", "m3"))[0], what_name(("qwen", "3", "tts"))[0], what_name(("qwen", "3", "8b"))
     ('is an embedding model: it reads text and writes none', 'is a model of audio, not of text', ('', ''))
+    >>> what_name(("falcon", "mamba", "7b"))[0], what_name(("ernie", "4.5", "vl", "28b"))
+    ('is a state-space or recurrent model without attention, which is not covered', ('', ''))
     """
+    if "diffusion" in words:
+        kind = "sdxl" if "stable" in words else "llada"
+        return _NAMED[kind], _HINTS.get(_NAMED[kind], "")
     named = next((_NAMED[word] for word in words if word in _NAMED), "")
-    return (named, "") if named else what(words[0]) if words else ("", "")
+    if named:
+        return named, _HINTS.get(named, "")
+    return what(words[0]) if words and words[0] not in _DECODERS_TOO else ("", "")

@@ -29,9 +29,15 @@ def test_a_scenario_shows_its_values_and_where_each_is_from(name: str) -> None:
 
 def test_a_family_is_listed_and_words_are_found(cli: Cli) -> None:
     listed = cli("presets", "list", "--family", "mimo", "--json").json
-    assert {row["name"] for row in listed["rows"]} == {"mimo-7b", "mimo-v2-flash"}
+    assert {row["name"] for row in listed["rows"]} == {
+        "mimo-7b",
+        "mimo-v2-flash",
+        "mimo-v2.5",
+        "mimo-v2.5-pro",
+        "mimo-vl-7b",
+    }
     found = cli("presets", "search", "kimi", "thinking", "--json").json
-    assert [row["name"] for row in found["rows"]] == ["kimi-k2-thinking"]
+    assert [row["name"] for row in found["rows"]] == ["kimi-k2-thinking", "kimi-vl-a3b"]
     assert cli("presets", "search", "zzzz").code == 2
     assert cli("presets", "list", "hardware", "--family", "qwen").code == 2
 

@@ -150,8 +150,8 @@ ibm-granite/granite-3.1-1b-a400m-instruct granite-3.0-1b-a400m
 ibm-research/PowerMoE-3b granite-3.1-3b-a800m
 berkeley-nest/Starling-LM-7B-alpha mistral-7b
 WizardLM/WizardCoder-Python-34B-V1.0 codellama-34b
-microsoft/Phi-3.5-vision-instruct phi-3-mini
-zai-org/GLM-4.6V-Flash glm-4-9b-0414
+microsoft/Phi-3.5-vision-instruct phi-3.5-vision
+zai-org/GLM-4.6V-Flash glm-4.1v-9b
 gemma-4-26B-A4B-it gemma-4-26b-a4b
 google/medgemma-27b-text-it gemma-3-27b
 phi4:14b phi-4
@@ -199,7 +199,7 @@ zai-org/GLM-5.3 glm-5.3
 zai-org/GLM-5.3-Flash glm-5.3-flash
 zai-org/GLM-4.5V glm-4.5v
 zai-org/GLM-4.6V-FP8 glm-4.6v fp8
-zai-org/GLM-4.1V-9B-Thinking glm-4-9b-0414
+zai-org/GLM-4.1V-9B-Thinking glm-4.1v-9b
 OpenGVLab/InternVL3-78B internvl3-78b
 OpenGVLab/InternVL3_5-30B-A3B internvl3.5-30b-a3b
 internlm/Intern-S1 intern-s1
@@ -253,6 +253,26 @@ databricks/dbrx-instruct dbrx
 EleutherAI/gpt-neox-20b gpt-neox
 bigscience/bloomz-560m bloom-560m
 openai-community/gpt2 gpt-2
+nvidia/Llama-3_1-Nemotron-Ultra-253B-v1-FP8 llama-3.1-nemotron-ultra-253b fp8
+stepfun-ai/step3 step3
+Qwen/Qwen2.5-Omni-7B qwen2.5-omni-7b
+Qwen/Qwen3-Omni-30B-A3B-Instruct qwen3-omni-30b-a3b
+Qwen/Qwen3.8-Flash-Next-FP8 qwen3.8-flash-next fp8
+Qwen/Qwen3.8-2.4T-A95B qwen3.8-2.4t-a95b
+deepseek-ai/DeepSeek-OCR deepseek-ocr
+deepseek-ai/DeepSeek-V4-Flash-0731 deepseek-v4-flash
+thinkingmachines/Inkling-Small-NVFP4 inkling-small nvfp4
+XiaomiMiMo/MiMo-V2.5-Pro mimo-v2.5-pro
+poolside/Laguna-M.1-FP8 laguna-m.1 fp8
+moonshotai/Kimi-VL-A3B-Thinking-2506 kimi-vl-a3b
+microsoft/Phi-4-multimodal-instruct phi-4-multimodal
+meta-llama/Llama-Guard-4-12B llama-guard-4-12b
+mistralai/Devstral-2-123B-Instruct-2512 devstral-2-123b
+bartowski/Qwen_Qwen3-32B-GGUF:Q4_K_M qwen3-32b q4_k_m
+bartowski/mistralai_Mistral-Small-3.2-24B-Instruct-2506-GGUF mistral-small-3
+qwen2.5vl:7b qwen2.5-vl-7b
+google/gemma-4-12B-it-qat-w4a16-ct gemma-4-12b w4a16
+MiniMaxAI/MiniMax-M3-MXFP8 minimax-m3 mxfp8
 """
 # What is another shape, a size that nobody published, or says too little: never a preset.
 NOTHING = """
@@ -267,8 +287,6 @@ qwen3:70b
 qwen2.5:8b
 Qwen/Qwen3-Embedding-8B
 Qwen/Qwen3-Reranker-4B
-Qwen/Qwen3-Omni-30B-A3B-Instruct
-Qwen/Qwen2.5-Omni-7B
 Qwen/Qwen3-VL-7B-Instruct
 mistral
 mistral-small
@@ -281,27 +299,22 @@ gemma-3-9b-it
 gemma-3n-e8b
 google/t5gemma-2b-2b
 google/embeddinggemma-300m
-phi-4-multimodal
-microsoft/Phi-4-multimodal-instruct
-microsoft/Phi-3-vision-128k-instruct
 deepseek-r1:8b
 deepseek-v4
-deepseek-ai/DeepSeek-V4-Flash-0731
-deepseek-ai/DeepSeek-OCR
 deepseek-ai/deepseek-moe-16b-chat
 zai-org/GLM-5V-Turbo
 zai-org/GLM-5.4-Flash
 glm-4
-nvidia/Llama-3_1-Nemotron-Ultra-253B-v1
 nvidia/Llama-3.1-Minitron-4B-Width-Base
 sparkarena/Minimax-M3-v0-NVFP4-REAP50
 RedHatAI/Qwen3.8-2.4T-A95B-NVFP4-REAP-25
 amd/PARD-Llama-3.2-1B
 nvidia/gpt-oss-120b-Eagle3-v3
 z-lab/Qwen3-4B-DFlash-b16
-moonshotai/Kimi-VL-A3B-Instruct
 someone/unheard-of
 kimi
+deepseek-ai/DeepSeek-V4.1-Flash
+open_llama_7b
 gpt-5
 command
 granite-4.0
@@ -421,6 +434,10 @@ def test_the_tag_latest_is_not_guessed_where_it_moved_or_no_list_has_it(typed: s
         ("nomic-embed-text:latest", "an embedding model"), ("bert-base-uncased", "an encoder"),
         ("Qwen/Qwen3-Embedding-8B", "an embedding model"), ("google/t5-v1_1-xxl", "an encoder with a decoder"),
         ("stabilityai/stable-diffusion-xl-base-1.0", "a model of pictures"), ("state-spaces/mamba-2.8b", "state-space"),
+        ("tiiuae/falcon-mamba-7b", "state-space"), ("google/flan-t5-xl", "an encoder with a decoder"),
+        ("black-forest-labs/FLUX.1-dev", "a model of pictures"), ("RadixArk/Kimi-K3-DSpark", "a drafter"),
+        ("nvidia/Nemotron-Labs-Diffusion-3B", "by diffusion"), ("Qwen/Qwen3-TTS-12Hz-1.7B-Base", "a model of audio"),
+        ("baidu/ERNIE-4.5-VL-28B-A3B-PT", "unknown model"),
     ],
 )  # fmt: skip
 def test_a_name_of_a_model_that_is_not_covered_says_what_it_is(typed: str, said: str) -> None:

@@ -10,6 +10,7 @@ import pytest
 from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.decode import decode
+from llmcost.engine.model.parameters import count
 from llmcost.engine.model.transformer import shape_of
 from llmcost.errors import Findings, LlmcostError
 from llmcost.files import parse_toml
@@ -294,3 +295,60 @@ def test_step_windows_without_heads_of_their_own_are_kept() -> None:
     }  # fmt: skip
     found = read_config(config, "step", read=DAY).model
     assert (found.sliding_window, found.full_attention_layers) == (512, 12)
+
+
+def test_step_3_shares_one_key_and_takes_its_query_through_a_low_rank() -> None:
+    """By hand from arXiv 2507.19427, table 1: 316B parameters, 38B active, 61 layers of which 56 have 48 experts."""
+    text = {
+        "model_type": "step3_text", "hidden_size": 7168, "intermediate_size": 18432, "num_hidden_layers": 61,
+        "num_attention_heads": 64, "num_attention_groups": 1, "head_dim": 256, "share_q_dim": 2048, "vocab_size": 128815,
+        "moe_num_experts": 48, "moe_top_k": 3, "moe_intermediate_size": 5120, "share_expert_dim": 5120,
+        "moe_layers_enum": list(range(4, 60)), "max_position_embedding": 65536, "tie_word_embeddings": False,
+    }  # fmt: skip
+    model = read_config({"model_type": "step3_vl", "text_config": text}, "step3").model
+    query, rank, key = 64 * 256, 2048, 256
+    attention = 7168 * rank + rank + rank * query + 2 * 7168 * key + query * 7168
+    experts = 49 * 3 * 7168 * 5120 + 48 * 7168  # 48 and the shared one, and a router
+    dense, norms = 3 * 7168 * 18432, 61 * 2 * 7168 + 7168
+    total = 61 * attention + 56 * experts + 5 * dense + norms + 2 * 128815 * 7168
+    assert count(model).total == total == pytest.approx(316e9, rel=2e-3)
+    assert count(model).active == pytest.approx(38e9, rel=0.03)
+    assert (model.n_kv_heads, model.d_head, model.max_context) == (1, 256, 65536)
+
+
+def test_a_small_deepseek_reader_has_ordinary_attention() -> None:
+    """By hand: 12 layers of 1280, 4 projections each, a dense layer of 6848, 66 experts of 896 and a router in 11."""
+    language = {
+        "hidden_size": 1280, "num_hidden_layers": 12, "num_attention_heads": 10, "num_key_value_heads": 10,
+        "intermediate_size": 6848, "moe_intermediate_size": 896, "n_routed_experts": 64, "n_shared_experts": 2,
+        "num_experts_per_tok": 6, "first_k_dense_replace": 1, "vocab_size": 129280, "use_mla": False,
+        "kv_lora_rank": None, "q_lora_rank": None, "qk_nope_head_dim": 0, "qk_rope_head_dim": 0, "v_head_dim": 0,
+    }  # fmt: skip
+    model = read_config({"model_type": "deepseek_vl_v2", "language_config": language}, "ocr").model
+    d = 1280
+    layers = 12 * (4 * d * d + 2 * d) + 3 * d * 6848 + 11 * (66 * 3 * d * 896 + 64 * d)
+    assert (model.attention, count(model).total) == ("full", layers + 2 * 129280 * d + d)
+    large = {
+        **language,
+        "use_mla": True,
+        "kv_lora_rank": 512,
+        "qk_nope_head_dim": 128,
+        "qk_rope_head_dim": 64,
+        "v_head_dim": 128,
+    }
+    assert read_config({"model_type": "deepseek_vl_v2", "language_config": large}, "vl2").model.attention == "mla"
+
+
+def test_laguna_gates_heads_or_their_elements() -> None:
+    """A gate of each head has d columns, one of each element `head_dim` times as many."""
+    base = {
+        "model_type": "laguna", "hidden_size": 512, "num_hidden_layers": 3, "num_attention_heads": 8,
+        "num_key_value_heads": 2, "head_dim": 64, "intermediate_size": 1024, "moe_intermediate_size": 128,
+        "num_experts": 16, "num_experts_per_tok": 4, "shared_expert_intermediate_size": 128, "vocab_size": 1000,
+        "mlp_layer_types": ["dense", "sparse", "sparse"],
+    }  # fmt: skip
+    total = {
+        g: count(read_config({**base, "gating": g}, "x").model).total for g in (False, True, "per-head", "per-element")
+    }
+    assert total[True] - total[False] == total["per-head"] - total[False] == 3 * 8 * 512
+    assert total["per-element"] - total[False] == 3 * 8 * 512 * 64

@@ -115,7 +115,9 @@ FAMILIES: dict[str, Callable[[Reader], Fields]] = {
     "step3p7": moe.step3,
     "step3p7_text": moe.step3,
     # latent attention
-    "deepseek_v2": lambda r: latent.deepseek(r, router_bias=False),
+    "deepseek": moe.deepseek_moe,
+    "deepseek_v2": latent.deepseek_v2,
+    "deepseek_vl_v2": latent.deepseek_v2,
     "deepseek_v3": latent.deepseek,
     "deepseek_v32": latent.deepseek_v32,
     "deepseek_v4": latent.deepseek_v4,
@@ -149,7 +151,7 @@ FAMILIES: dict[str, Callable[[Reader], Fields]] = {
     "beam": newer.beam,
     "cohere_compass_text": newer.cohere_compass,
     "cosmos3_edge_text": dense.ungated,
-    "deepseek_ocr2_text": newer.ocr,
+    "deepseek_ocr2_text": moe.deepseek_moe,
     "doge": newer.doge,
     "dots3_note_text": newer.dots3_note,
     "glm5_next_text": newer.glm5_next,
@@ -164,7 +166,8 @@ FAMILIES: dict[str, Callable[[Reader], Fields]] = {
     "muse_glimmer_text": newer.muse_glimmer,
     "muse_spark_text": newer.muse_spark,
     "qwen4_exp_text": newer.qwen4_exp,
-    "unlimited_ocr_text": newer.ocr,
+    "step3_text": newer.step3_shared,
+    "unlimited_ocr_text": moe.deepseek_moe,
     "zaya": newer.zaya,
     # before 2024
     "gpt2": older.gpt2,
@@ -202,5 +205,5 @@ TEXT_TYPES = {
     "hy_v4_vl_text": "hy_v4", "inkling2": "inkling2_text", "inkling_mm_model": "inkling_text",
     "mistral_large4": "mistral_large4_text", "muse_glimmer": "muse_glimmer_text", "muse_spark": "muse_spark_text",
     "paddleocr_vl_text": "ernie4_5", "qwen2_5_omni_text": "qwen2", "qwen4_exp": "qwen4_exp_text",
-    "xiaomi_mimo": "mimo", "deepseek_ref": "deepseek_v4",
+    "xiaomi_mimo": "mimo", "step3_vl": "step3_text", "deepseek_ref": "deepseek_v4",
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmcost.hf_config.families.moe import deepseek_experts
+from llmcost.hf_config.families.moe import deepseek_experts, deepseek_moe
 from llmcost.hf_config.families.parts import Fields, body, experts, latent, shared, sparse
 from llmcost.hf_config.reader import Reader
 
@@ -12,6 +12,14 @@ def deepseek(r: Reader, router_bias: bool = True) -> Fields:
     mla = latent(r)
     fields = body(r) | {"d_ff": r.whole("intermediate_size")} | mla
     return fields | deepseek_experts(r) | {"router_bias": router_bias}
+
+
+def deepseek_v2(r: Reader) -> Fields:
+    """DeepSeek V2, and the language models of VL2 and OCR, of which the small ones have ordinary attention."""
+    plain = not r.flag("use_mla", True) or not (
+        r.optional("kv_lora_rank", low=0) or r.optional("qk_nope_head_dim", low=0)
+    )
+    return deepseek_moe(r) if plain else deepseek(r, router_bias=False)
 
 
 def deepseek_v32(r: Reader) -> Fields:

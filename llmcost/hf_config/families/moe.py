@@ -67,6 +67,16 @@ def deepseek_experts(r: Reader) -> Fields:
     return fields | shared(r, fields, "n_shared_experts") | sparse(r, r.whole("num_hidden_layers"))
 
 
+def deepseek_moe(r: Reader) -> Fields:
+    """DeepSeek MoE and DeepSeek's readers of pages: DeepSeek-style experts under ordinary attention."""
+    fields = llama(r, kv_heads="heads") | deepseek_experts(r)
+    kinds = r.items("layer_types")[: fields["n_layers"]]
+    near = sum("sliding" in str(kind) for kind in kinds)
+    if not near:
+        return fields
+    return fields | {"sliding_window": r.whole("sliding_window"), "full_attention_layers": fields["n_layers"] - near}
+
+
 def glm4_moe(r: Reader) -> Fields:
     """GLM 4.5: grouped-query attention, DeepSeek-style experts."""
     fields = llama(r, bias=False, qkv_only=True) | deepseek_experts(r)
@@ -162,19 +172,23 @@ def afmoe(r: Reader) -> Fields:
 
 
 def laguna(r: Reader) -> Fields:
-    """Laguna: a gate for each head, one shared expert, heads that may differ between layers."""
+    """Laguna: a gate for each head or each of its elements, one shared expert, heads that may differ by layer."""
     layers, per_layer = r.whole("num_hidden_layers"), r.items("num_attention_heads_per_layer")
+    fields = llama(r, qk_norm="head") | experts(r, "num_experts", "moe_intermediate_size")
+    fields |= shared(r, fields, "", "shared_expert_intermediate_size") | sparse(r, layers) | {"router_bias": True}
+    if r.config.get("gating") == "per-element":
+        fields["attention_gate"] = True
     if len(set(map(str, per_layer))) > 1:
-        return _laguna_groups(r, layers, per_layer)
-    fields = llama(r, qk_norm="head") | experts(r, "num_experts", "moe_intermediate_size")
-    fields |= shared(r, fields, "", "shared_expert_intermediate_size") | sparse(r, layers) | {"router_bias": True}
-    gate = fields["n_heads"] * fields["d_model"] * layers if r.config.get("gating") else 0
-    return fields | windows(r, layers, layers) | {"other_params": gate}
+        fields |= _laguna_groups(r, fields, per_layer)
+        heads = sum(group["layers"] * group["n_heads"] for group in fields["attention_groups"])
+    else:
+        fields |= windows(r, layers, layers)
+        heads = layers * fields["n_heads"]
+    return fields | {"other_params": heads * fields["d_model"] if r.config.get("gating") in (True, "per-head") else 0}
 
 
-def _laguna_groups(r: Reader, layers: int, heads: list[object]) -> Fields:
-    fields = llama(r, qk_norm="head") | experts(r, "num_experts", "moe_intermediate_size")
-    fields |= shared(r, fields, "", "shared_expert_intermediate_size") | sparse(r, layers) | {"router_bias": True}
+def _laguna_groups(r: Reader, fields: Fields, heads: list[object]) -> Fields:
+    layers = fields["n_layers"]
     kinds = r.layer_types(layers, (FULL, "sliding_attention")) or [FULL] * layers
     groups = []
     for kind, many in sorted({(k, h) for k, h in zip(kinds, heads, strict=False) if isinstance(h, int)}):
@@ -184,9 +198,7 @@ def _laguna_groups(r: Reader, layers: int, heads: list[object]) -> Fields:
             "d_head_v": fields["d_head"],
         }  # fmt: skip
         groups.append(group if kind == FULL else group | {"sliding_window": r.whole("sliding_window")})
-    total = sum(h for h in heads if isinstance(h, int))
-    gate = total * fields["d_model"] if r.config.get("gating") else 0
-    return fields | {"attention_groups": groups, "other_params": gate}
+    return {"attention_groups": groups}
 
 
 def flint(r: Reader) -> Fields:

@@ -15,6 +15,7 @@ from llmcost.hf_config.families.parts import (
     experts,
     latent,
     llama,
+    renamed,
     shared,
     sparse,
     windows,
@@ -223,6 +224,23 @@ def glm5_next(r: Reader) -> Fields:
     return fields | extra | {"indexer": index, "other_params": mixed + pooled}
 
 
+def step3_shared(r: Reader) -> Fields:
+    """Step 3: one key and value for all heads, a query of low rank with a norm, one shared expert."""
+    names = {"num_key_value_heads": "num_attention_groups", "num_experts_per_tok": "moe_top_k"}
+    renamed(r, names | {"max_position_embeddings": "max_position_embedding"})
+    fields = body(r) | {"d_ff": r.whole("intermediate_size")} | experts(r, "moe_num_experts", "moe_intermediate_size")
+    layers, d, rank = fields["n_layers"], fields["d_model"], r.whole("share_q_dim")
+    query, key = fields["n_heads"] * fields["d_head"], fields["n_kv_heads"] * fields["d_head"]
+    listed = r.config.get("moe_layers_enum")
+    sparse_layers = listed.split(",") if isinstance(listed, str) else r.items("moe_layers_enum")
+    if not sparse_layers:
+        r.find("missing key 'moe_layers_enum'")
+    return fields | {
+        "moe_shared_d_ff_total": r.whole("share_expert_dim", low=0), "moe_layers": len(sparse_layers),
+        "attention_params": layers * (rank * (d + 1 + query) + 2 * d * key + query * d),
+    }  # fmt: skip
+
+
 def molmo2(r: Reader) -> Fields:
     """Molmo 2: Qwen 3 with more entries of the embedding than of the head."""
     fields = qwen3(r) | {"qk_norm": "full" if r.config.get("qk_norm_type") == "olmo" else "head"}
@@ -244,16 +262,6 @@ def muse_spark(r: Reader) -> Fields:
     return fields | {
         "moe_latent_dim": narrow, "other_params": layers * 2 * d + _moe_layers(fields) * 2 * narrow,
     }  # fmt: skip
-
-
-def ocr(r: Reader) -> Fields:
-    """DeepSeek's readers of pages: DeepSeek-style experts under ordinary attention."""
-    fields = llama(r, kv_heads="heads") | deepseek_experts(r)
-    kinds = r.items("layer_types")[: fields["n_layers"]]
-    near = sum("sliding" in str(kind) for kind in kinds)
-    if not near:
-        return fields
-    return fields | {"sliding_window": r.whole("sliding_window"), "full_attention_layers": fields["n_layers"] - near}
 
 
 def zaya(r: Reader) -> Fields:
