@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llmcost.engine.serving import at_a_load, sizes
+from llmcost.engine.serving import in_flight, sizes
 from llmcost.engine.serving.operating_point import Layout, Load, Precision, operating_point, times
 from llmcost.engine.serving.search import BATCHES, Targets, layouts, search
 from tests.conftest import examples
@@ -103,22 +103,25 @@ def test_more_requests_never_serve_fewer_tokens_once_iterations_are_shared() -> 
         assert not np.any(falls & (BATCHES[:-1] > 1.0)), name
 
 
-@pytest.mark.parametrize("name", ["dense", "gqa", "moe"])
-@pytest.mark.parametrize("stages", [1.0, 4.0])
+@pytest.mark.parametrize("launch", [0.0, 1e-3])
+@pytest.mark.parametrize("name", sorted(MODELS))
 def test_a_load_meets_the_same_where_few_batches_are_tried(
-    monkeypatch: pytest.MonkeyPatch, name: str, stages: float
+    monkeypatch: pytest.MonkeyPatch, name: str, launch: float
 ) -> None:
     draw = np.random.default_rng(1)
-    many = at_a_load.MANY * 5
+    many = in_flight.MANY * 5
     isl, osl = np.exp(draw.uniform(1.0, 10.5, many)), np.exp(draw.uniform(0.0, 8.0, many))
     batch, share = np.floor(np.exp(draw.uniform(0.0, 7.0, many))), draw.uniform(0.001, 1.05, many)
-    layout = Layout(draw.choice([1.0, 2.0, 8.0], many), stages)
+    groups = draw.choice([1.0, 8.0], many) if float(MODELS[name].n_experts) else np.ones(many)
+    ranks, stages = draw.choice([1.0, 2.0, 8.0], many), draw.choice([1.0, 4.0], many)
+    layout = Layout(ranks, stages, groups, groups, np.where(groups > 1.0, 1.0, 0.0))
+    known = KNOWN._replace(prompt_layer_seconds=launch, uneven=float(launch > 0.0))
     load = Load(isl, osl, isl * draw.choice([0.0, 0.5, 1.0], many), batch)
     chip = BASE._replace(memory_bytes=4e12)
     found = []
-    for most in (at_a_load.MANY, many + 1):
-        monkeypatch.setattr(at_a_load, "MANY", most)
-        at = at_a_load.loaded(operating_point, MODELS[name], chip, layout, FORMATS[0], load, KNOWN, share)
+    for most in (in_flight.MANY, many + 1):
+        monkeypatch.setattr(in_flight, "MANY", most)
+        at = in_flight.loaded(operating_point, MODELS[name], chip, layout, FORMATS[0], load, known, share)
         found.append((at.at.batch, at.at.tpot_seconds, at.at.ttft_seconds, at.half.tpot_seconds, at.prompt_seconds))
     for few, every in zip(*found, strict=True):
         np.testing.assert_allclose(few, every, rtol=1e-12)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape, dense_shape
-from llmcost.engine.serving.at_a_load import first_token, loaded
+from llmcost.engine.serving.at_a_load import first_token
+from llmcost.engine.serving.in_flight import loaded
 from llmcost.engine.serving.memory import max_batch
 from llmcost.engine.serving.operating_point import (
     Layout,

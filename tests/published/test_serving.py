@@ -13,8 +13,8 @@ from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine, peak_flops
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape, kv_elements
-from llmcost.engine.serving.at_a_load import Loaded, first_token, loaded
-from llmcost.engine.serving.iteration import distinct_experts
+from llmcost.engine.serving.at_a_load import first_token
+from llmcost.engine.serving.in_flight import Loaded, loaded
 from llmcost.engine.serving.memory import weights_bytes
 from llmcost.engine.serving.operating_point import (
     Calibration,
@@ -26,6 +26,7 @@ from llmcost.engine.serving.operating_point import (
     operating_point,
     static_point,
 )
+from llmcost.engine.serving.parts import distinct_experts
 from llmcost.engine.serving.pools import decode_point, prefill_point
 from llmcost.engine.serving.queueing import (
     empirical_lengths,

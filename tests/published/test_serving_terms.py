@@ -15,19 +15,12 @@ from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.request import request_flops
 from llmcost.engine.model.transformer import Shape, shape_of
 from llmcost.engine.serving.arrivals import Served, open_loop
-from llmcost.engine.serving.at_a_load import loaded
+from llmcost.engine.serving.in_flight import loaded
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
-from llmcost.engine.serving.iteration import (
-    Work,
-    exchange_seconds,
-    expert_seconds,
-    iteration,
-    prompt_attention_seconds,
-    rates,
-    reduction_seconds,
-)
+from llmcost.engine.serving.iteration import Work, iteration
 from llmcost.engine.serving.memory import Memory, max_batch, memory, weights_bytes
 from llmcost.engine.serving.operating_point import operating_point, static_point
+from llmcost.engine.serving.parts import exchange, experts, prompt_attention, rates, reduction
 from llmcost.engine.serving.pools import prefill_point
 from llmcost.engine.serving.speculation import Draft, speculative_point
 from llmcost.spec import Model
@@ -101,14 +94,14 @@ def test_two_all_reduces_a_layer() -> None:
     and half of an eighth over the network. The hand-over between two stages: once 20,480 bytes.
     """
     message = 2 * 10 * D
-    four = reduction_seconds(DENSE, Layout(tp=4.0), RATE, 10.0, IDEAL)
+    four = reduction(DENSE, Layout(tp=4.0), RATE, IDEAL).seconds(10.0)
     assert float(four) == pytest.approx(2 * 2 * 2 * 0.75 * message / LINK)
-    wide = reduction_seconds(DENSE, Layout(tp=16.0), RATE, 10.0, IDEAL)
+    wide = reduction(DENSE, Layout(tp=16.0), RATE, IDEAL).seconds(10.0)
     assert float(wide) == pytest.approx(2 * 2 * 2 * message * (7 / 8 / LINK + 1 / 2 / 8 / NETWORK))
-    staged = reduction_seconds(DENSE, Layout(pp=2.0), RATE, 10.0, IDEAL)
+    staged = reduction(DENSE, Layout(pp=2.0), RATE, IDEAL).seconds(10.0)
     assert float(staged) == pytest.approx(message / LINK)
     late = IDEAL._replace(link_seconds=1e-6)
-    assert float(reduction_seconds(DENSE, Layout(tp=4.0), RATE, 0.0, late)) == pytest.approx(2 * 2 * 2e-6)
+    assert float(reduction(DENSE, Layout(tp=4.0), RATE, late).seconds(0.0)) == pytest.approx(2 * 2 * 2e-6)
 
 
 def test_micro_batches_wait_for_the_prompts_of_any() -> None:
@@ -128,7 +121,7 @@ def test_a_message_on_a_ring_passes_every_neighbour() -> None:
     slow = IDEAL._replace(hop_seconds=1e-6)
     for torus, hops in ((1.0, 3.0), (2.0, 2.0), (np.nan, 0.0)):
         rate = rates(MACHINE._replace(torus=torus), Precision(), slow)
-        assert float(reduction_seconds(DENSE, Layout(tp=4.0), rate, 0.0, slow)) == pytest.approx(4 * 2 * hops * 1e-6)
+        assert float(reduction(DENSE, Layout(tp=4.0), rate, slow).seconds(0.0)) == pytest.approx(4 * 2 * hops * 1e-6)
 
 
 def test_kernels_of_before_read_the_keys_of_a_group_again() -> None:
@@ -151,19 +144,20 @@ def test_experts_are_read_once_each_and_padded_to_tiles() -> None:
     """10 tokens x 2 copies on 8 experts: 2 + 6 (1 - exp(-9 x 2/8)) visited; each product padded by 16 rows (arXiv 2211.15841)."""
     visited = 2 + 6 * (1 - np.exp(-9 * 2 / 8))
     tiled = IDEAL._replace(expert_tile=16.0)
-    time, compute = expert_seconds(MOE, Layout(), Precision(), RATE, 10.0, tiled)
+    routed = experts(MOE, Layout(), Precision(), RATE, tiled)
+    time, compute = routed.seconds(10.0, 1.0), routed.compute(10.0)
     rows = 10 * 2 + 16 * visited
     assert float(compute) == pytest.approx(2 * L * EXPERT * rows / PEAK)
     assert float(time - compute) == pytest.approx(2 * L * EXPERT * visited / HBM)
     uneven = IDEAL._replace(expert_imbalance=0.25)
-    _, busiest = expert_seconds(MOE, Layout(tp=4.0, ep=4.0), Precision(), RATE, 10.0, uneven)
+    busiest = experts(MOE, Layout(tp=4.0, ep=4.0), Precision(), RATE, uneven).compute(10.0)
     assert float(busiest) == pytest.approx(2 * L * EXPERT * 20 / PEAK / 4 * (1 + 0.25 * 3 / 4))
 
 
 def test_routed_copies_pass_memory() -> None:
     """One pass of each copy in the 16 bits it comes in and the 16 it leaves in: 2 x 1,024 bytes x 20 copies x 2 layers."""
     copied = IDEAL._replace(copy_passes=1.0)
-    more = [float(expert_seconds(MOE, Layout(), Precision(), RATE, 10.0, c)[0]) for c in (copied, IDEAL)]
+    more = [float(experts(MOE, Layout(), Precision(), RATE, c).seconds(10.0, 1.0)) for c in (copied, IDEAL)]
     assert more[0] - more[1] == pytest.approx(2 * D * 20 * L / HBM)
 
 
@@ -173,12 +167,17 @@ def test_exchange_dispatches_in_eight_bits_and_combines_in_sixteen() -> None:
     8 groups on one machine, 10 tokens each, 2 copies: 2 layers x 3 x 2 x 10 x 1,024 bytes x 7/8 / 400 GB/s.
     """
     apart = Layout(dp=8.0, ep=8.0, attention_dp=1.0)
-    assert float(exchange_seconds(MOE, apart, RATE, 10.0, IDEAL)) == pytest.approx(2 * 3 * 2 * 10 * D * 7 / 8 / LINK)
-    assert float(exchange_seconds(MOE, apart._replace(attention_dp=0.0), RATE, 10.0, IDEAL)) == 0.0
+
+    def seconds(model: Shape, layout: Layout) -> float:
+        line = exchange(model, layout, RATE, IDEAL)
+        return 0.0 if line is None else float(line.seconds(10.0))
+
+    assert seconds(MOE, apart) == pytest.approx(2 * 3 * 2 * 10 * D * 7 / 8 / LINK)
+    assert seconds(MOE, apart._replace(attention_dp=0.0)) == 0.0
     # 6 experts a token on 4 ranks: a copy for each rank, 1.5 x 4, three quarters of them to others
     few = Layout(1.0, 1.0, 4.0, 4.0, 1.0)
     sent = 2 * 6 * 2 * 10 * D * 3 / 4
-    assert float(exchange_seconds(MOE._replace(topk=6.0), few, RATE, 10.0, IDEAL)) == pytest.approx(sent / LINK)
+    assert seconds(MOE._replace(topk=6.0), few) == pytest.approx(sent / LINK)
 
 
 def test_errors_that_know_nothing_of_each_other_add_as_squares() -> None:
@@ -218,11 +217,11 @@ def test_of_others_prompts_the_one_in_the_own_pass_is_not_waited_for() -> None:
 
 def test_prompts_attend_to_what_stands_before_them() -> None:
     """4 h e FLOPs a layer and earlier token (arXiv 2205.14135): 100 tokens, 50 before each in the mean."""
-    found = prompt_attention_seconds(DENSE, Layout(tp=2.0), RATE, 100.0, 50.0, IDEAL)
-    assert float(found) == pytest.approx(100 * 4 * D * L * 50 / PEAK / 2)
+    found = prompt_attention(DENSE, Layout(tp=2.0), RATE, 50.0, IDEAL)
+    assert 100 * float(found) == pytest.approx(100 * 4 * D * L * 50 / PEAK / 2)
     stored = IDEAL._replace(score_bytes=4.0)
-    more = prompt_attention_seconds(DENSE, Layout(tp=2.0), RATE, 100.0, 50.0, stored) - found
-    assert float(more) == pytest.approx(4 * 100 * 50 * 8 * L / HBM / 2)  # 8 heads
+    more = prompt_attention(DENSE, Layout(tp=2.0), RATE, 50.0, stored) - found
+    assert 100 * float(more) == pytest.approx(4 * 100 * 50 * 8 * L / HBM / 2)  # 8 heads
 
 
 def test_fixed_costs_of_an_iteration() -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from llmcost.engine.machine.roofline import Machine, peak_flops
 from llmcost.engine.serving.first_token_spread import FirstTokenSpread, kind_of, sides
-from llmcost.engine.serving.iteration import prompt_attention_seconds, rates
 from llmcost.engine.serving.operating_point import (
     Calibration,
     Layout,
@@ -17,6 +16,7 @@ from llmcost.engine.serving.operating_point import (
     operating_point,
     static_point,
 )
+from llmcost.engine.serving.parts import prompt_attention, rates
 from llmcost.estimate.validate.serving_points import predict
 from tests.published.test_serving import CATALOG, FP8, constants, machine, shape
 
@@ -61,9 +61,9 @@ def test_scores_that_are_stored_pass_memory() -> None:
     """Llama 3 8B, 8,192 tokens: 32 layers x 32 heads x 8,192^2 / 2 scores of 20 bytes over 1e12 bytes/s: 0.687 s."""
     known = Calibration(score_bytes=20.0, bandwidth_efficiency=1.0)
     chip = Machine(100e12, np.nan, np.nan, np.nan, 24e9, 1e12, np.nan, 1.0, np.nan, 350.0)
-    args = shape("llama-3.1-8b"), Layout(), rates(chip, BF16, known), 8192.0, 4096.0
-    fused = prompt_attention_seconds(*args, known._replace(score_bytes=0.0))
-    assert prompt_attention_seconds(*args, known) - fused == pytest.approx(0.6872, rel=1e-3)
+    args = shape("llama-3.1-8b"), Layout(), rates(chip, BF16, known), 4096.0
+    fused = prompt_attention(*args, known._replace(score_bytes=0.0))
+    assert 8192.0 * (prompt_attention(*args, known) - fused) == pytest.approx(0.6872, rel=1e-3)
 
 
 def test_vllm_pays_weights_from_its_share_of_the_device() -> None:

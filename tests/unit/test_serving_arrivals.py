@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from llmcost.engine.serving.arrivals import Front, Met, Served, burst, open_loop, waiting_users
-from llmcost.engine.serving.at_a_load import Loaded, first_token, first_token_of_groups
+from llmcost.engine.serving.at_a_load import first_token, first_token_of_groups
+from llmcost.engine.serving.in_flight import Loaded
 from llmcost.engine.serving.inputs import Calibration, Layout, Load
 from llmcost.engine.serving.operating_point import Point
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llmcost import api
-from llmcost.engine.serving.prefix import kept_sessions
+from llmcost.engine.serving.speculation import kept_sessions
 
 ASKED: dict[str, Any] = {
     "model": "llama-3.1-8b",

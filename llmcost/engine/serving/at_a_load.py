@@ -1,175 +1,18 @@
-"""A replica under traffic: the requests that a load keeps in flight, and the first token of random arrivals."""
+"""A replica under traffic: the first token of random arrivals."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
-
 import numpy as np
-import numpy.typing as npt
 
-from llmcost.engine.machine.roofline import Machine
-from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import Array, Flags, Num
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving import queueing
-from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
-from llmcost.engine.serving.operating_point import Point, Times, operating_point, times
+from llmcost.engine.serving.in_flight import Loaded, empty, part_of
+from llmcost.engine.serving.inputs import Calibration, Layout, Load
 from llmcost.engine.serving.pools import PrefillPoint
 from llmcost.engine.serving.queueing import Latency, Wait
 
-Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point]
-
-BATCHES = 64  # tried between one request and the full batch
-BEYOND = 1.0 + 1e-9  # of a lane: there its next request begins to wait for iterations
 PLACES = 64  # equally likely places in an iteration at which a request arrives
-STRIDE = 8  # of the batches, where few are tried first
-MANY = 64  # replicas from which on few are
 GOLDEN = 0.6180339887498949
-
-
-class Loaded(NamedTuple):
-    """Operating points of a replica: at a share of what it can do, and of what lies below and above."""
-
-    at: Point  # at the share
-    idle: Point | Times  # one request alone
-    half: Point | Times  # at half of what it can do
-    full: Point  # with its batch full
-    prompt_seconds: Num  # passes of a prompt at the share: no less than at any lower one
-
-
-def loaded(
-    mode: Mode, shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load,
-    calibration: Calibration, share: Num,
-) -> Loaded:  # fmt: skip
-    r"""The operating point of a replica that gives a share of the throughput of its full batch.
-
-    By Little's law b requests in flight that take R(b) from first to last complete at b / R(b). Between the batches
-    tried R is taken as straight, which it nearly is:
-
-    .. math:: \lambda = b / R(b),\quad R(b) = TTFT(b) + (OSL - 1) TPOT(b) \approx R_0 + r (b - b_0)
-        \Rightarrow b = \lambda (R_0 - r b_0) / (1 - \lambda r)
-
-    One request is the least: at lower loads the replica is idle in between. The full batch is the most.
-
-    Parameters
-    ----------
-    mode : function
-        `serving.operating_point`, or what stands for it with a draft model.
-    shape, machine, layout, precision, load, calibration
-        The replica; `load.batch` is its full batch. Arrays broadcast.
-    share : float or array
-        Arrivals over the highest rate that the full batch sustains [-].
-
-    Source: Little 1961, doi:10.1287/opre.9.3.383.
-    """
-    brief = times if mode is operating_point else mode  # what is less than the full batch fits
-
-    def at(batch: Num) -> Point:
-        return mode(shape, machine, layout, precision, load._replace(batch=batch), calibration)
-
-    def quick(batch: Num) -> Point | Times:
-        return brief(shape, machine, layout, precision, load._replace(batch=batch), calibration)
-
-    def tried(batch: Array) -> _Tried:
-        point = quick(batch)
-        life = batch * np.maximum(load.osl, 1.0) / point.output_tokens_per_second
-        passes = _empty(point) * np.maximum(_part(load, calibration), 1.0) + point.prefill_seconds
-        return _Tried(*np.broadcast_arrays(batch, life, passes))
-
-    full = at(load.batch)
-    most, lanes = np.asarray(full.batch, dtype=float), np.multiply(layout.dp, layout.pp)
-    batches = _batches(most, lanes)
-    # with experts the passes of a prompt, which are read once for several, need not grow with the batch
-    few = most.size >= MANY and np.size(share) < STRIDE * most.size and not np.any(shape.n_experts)
-    wide = (1,) * (np.ndim(share) - most.ndim)  # along a new first axis, whatever the others are
-    index = _first_tried(batches, lanes, few).reshape(-1, *wide, *most.shape)
-    batches = batches.reshape(-1, *wide, *most.shape)
-    first = np.take_along_axis(batches, index, 0)
-    # of many loads one batch after another: arrays stay in the cache
-    known = tried(first) if most.size < MANY else _Tried(*map(np.stack, zip(*map(tried, first), strict=True)))
-    known = known._replace(passes=np.maximum.accumulate(known.passes))
-
-    def flight(share: Num) -> tuple[Num, Num]:
-        """Requests in flight, and the passes of a prompt there [s]."""
-        rate = np.asarray(share * known.batch[-1] / known.life[-1])
-        low, high = _around(tried, batches, index, known, rate)
-        over = np.maximum(high.batch - low.batch, 1e-300)
-        slope = (high.life - low.life) / over
-        found = rate * (low.life - slope * low.batch) / np.maximum(1.0 - rate * slope, 1e-300)
-        found = np.clip(found, low.batch, high.batch)
-        passes = low.passes + (high.passes - low.passes) * (found - low.batch) / over
-        whole = np.asarray(share) >= 1.0
-        return np.where(whole, most, found), np.where(whole, known.passes[-1], passes)
-
-    here, passes = flight(share)
-    return Loaded(at(here), quick(np.ones(most.shape)), quick(flight(0.5)[0]), full, passes)
-
-
-class _Tried(NamedTuple):
-    """Batches that were tried: a request from first to last [s], and the longest passes of a prompt up to them [s]."""
-
-    batch: Array
-    life: Array
-    passes: Array
-
-    def at(self, index: npt.NDArray[np.intp]) -> _Tried:
-        """One of the first axis."""
-        return _Tried(*(np.take_along_axis(_as_wide(values, index), index, 0)[0] for values in self))
-
-    def where(self, those: Flags, other: _Tried) -> _Tried:
-        """Those of it, else the other."""
-        return _Tried(*(np.where(those, mine, its) for mine, its in zip(self, other, strict=True)))
-
-
-def _as_wide(values: npt.NDArray[Any], index: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
-    return np.broadcast_to(values, (len(values), *index.shape[1:]))
-
-
-def _batches(most: Array, lanes: Num) -> Array:
-    """Batches to try, and both sides of the step where the last lane is taken: R jumps there."""
-    even = np.geomspace(np.ones(most.shape), most, BATCHES)
-    step = np.minimum(np.multiply.outer(np.array([1.0, BEYOND]), np.broadcast_to(lanes, most.shape)), most)
-    return np.sort(np.concatenate([even, step]), axis=0)
-
-
-def _first_tried(batches: Array, lanes: Num, few: bool) -> npt.NDArray[np.intp]:
-    """Which batches are tried for every load: all, or a `few` that rates rise between, and both sides of the step."""
-    last = len(batches) - 1
-    if not few:
-        return np.broadcast_to(np.arange(last + 1).reshape(-1, *(1,) * (batches.ndim - 1)), batches.shape)
-    even = np.append(np.arange(0, last, STRIDE), last)
-    step = np.sum(batches < np.minimum(lanes, batches[-1]), axis=0)
-    each = [*(np.full(step.shape, i) for i in even), step, np.minimum(step + 1, last)]
-    return np.sort(np.stack(each), axis=0)
-
-
-def _around(
-    tried: Callable[[Array], _Tried], batches: Array, index: npt.NDArray[np.intp], known: _Tried, rate: Array
-) -> tuple[_Tried, _Tried]:
-    """Both ends of the first interval between batches that reaches a rate: among those known, then by halves."""
-    # a second request may slow the first by more than it adds
-    reached = np.maximum.accumulate(known.batch / known.life)
-    at = np.clip(np.sum(reached < rate, axis=0), 1, len(index) - 1)[None]
-    low, high = known.at(at - 1), known.at(at)
-    first, last = (np.take_along_axis(_as_wide(index, at), i, 0)[0] for i in (at - 1, at))
-    while np.any(last - first > 1):
-        middle = (first + last) // 2
-        here = tried(np.take_along_axis(_as_wide(batches, middle[None]), middle[None], 0)[0])
-        here = here._replace(passes=np.maximum(low.passes, here.passes))
-        over = here.batch / here.life >= rate
-        first, last = np.where(over, first, middle), np.where(over, middle, last)
-        low, high = low.where(over, here), here.where(over, high)
-    return low, high
-
-
-def _part(load: Load, calibration: Calibration) -> Num:
-    """A prompt over what an iteration carries [-]."""
-    return np.maximum(np.subtract(load.isl, load.cached_isl), 1.0) / calibration.chunk_tokens
-
-
-def _empty(at: Point | Times) -> Num:
-    """An iteration without prompts [s]."""
-    return at.tpot_seconds - at.prefill_row
 
 
 def first_token(
@@ -211,8 +54,8 @@ def first_token(
     osl = np.maximum(load.osl, 1.0)
     most = full.output_tokens_per_second / osl
     lanes = np.multiply(layout.dp, layout.pp)  # each runs prompts of its own
-    part = _part(load, calibration)
-    service = np.minimum((half.prefill_seconds + _empty(full) * part) / lanes, 1.0 / most)
+    part = part_of(load, calibration)
+    service = np.minimum((half.prefill_seconds + empty(full) * part) / lanes, 1.0 / most)
     life = at.batch * osl / at.output_tokens_per_second
     busy = np.minimum(share * most * life, 1.0)  # an idle replica has no iteration under way
     lengths, place = _places(prompts)
@@ -249,7 +92,7 @@ def first_token_of_groups(
     """
     at, *_, own = points
     group = np.maximum(_last(at.batch / np.multiply(layout.dp, layout.pp)), 1.0)
-    together = np.maximum(1.0 / _part(load, calibration), 1.0)
+    together = np.maximum(1.0 / part_of(load, calibration), 1.0)
     lengths, place = _places(prompts)
     through = np.minimum(np.ceil(place * group / together) * together, group)
     seconds = _last(at.front_seconds + own) + _last(at.prefill_seconds) * (np.maximum(through, 1.0) - 1.0) * lengths

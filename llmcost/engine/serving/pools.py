@@ -9,9 +9,10 @@ from llmcost.engine.model.transformer import Shape, kv_elements
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.cache import cache_bytes, kv_ranks
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
-from llmcost.engine.serving.iteration import iteration, rates
+from llmcost.engine.serving.iteration import iteration
 from llmcost.engine.serving.memory import memory
 from llmcost.engine.serving.operating_point import Point, binding_part, operating_point
+from llmcost.engine.serving.parts import rates
 from llmcost.engine.serving.queueing import tail_batch
 from llmcost.records import NamedTuple
 

@@ -89,13 +89,17 @@ def erlang_c(servers: Num, offered: Num) -> Num:
     """
     servers = np.maximum(np.floor(servers), 1.0)
     rho = np.divide(offered, servers)
-    few = np.where(servers > MANY, 1.0, servers)
+    if np.all(servers == 1.0):
+        return np.minimum(rho, 1.0)
+    many = servers > MANY
+    few = np.where(many, 1.0, servers)
     blocked = erlang_b(few, np.minimum(rho, 1.0) * few)
-    exact = blocked / np.maximum(1.0 - rho * (1.0 - blocked), 1e-300)
-    beta = np.clip((1.0 - rho) * np.sqrt(servers), 0.0, 37.0)
-    density = np.exp(-(beta**2) / 2.0) / np.sqrt(2.0 * np.pi)
-    limit = density / (density + beta * normal_share(beta))
-    return np.where(rho >= 1.0, 1.0, np.where(servers > MANY, limit, exact))
+    found = blocked / np.maximum(1.0 - rho * (1.0 - blocked), 1e-300)
+    if np.any(many):
+        beta = np.clip((1.0 - rho) * np.sqrt(servers), 0.0, 37.0)
+        density = np.exp(-(beta**2) / 2.0) / np.sqrt(2.0 * np.pi)
+        found = np.where(many, density / (density + beta * normal_share(beta)), found)
+    return np.where(rho >= 1.0, 1.0, found)
 
 
 def mean_wait_seconds(servers: Num, rate: Num, service: Num, ca2: Num = 1.0, cs2: Num = 1.0) -> Num:
@@ -120,8 +124,12 @@ def mean_wait_seconds(servers: Num, rate: Num, service: Num, ca2: Num = 1.0, cs2
     >>> print(float(mean_wait_seconds(1, 0.5, 1.0, 1.0, 0.0)))
     0.5
     """
+    return _mean_wait(erlang_c(servers, np.multiply(rate, service)), servers, rate, service, ca2, cs2)
+
+
+def _mean_wait(waits: Num, servers: Num, rate: Num, service: Num, ca2: Num, cs2: Num) -> Num:
+    """The same where the share that has to wait is known."""
     spare = np.divide(servers, service) - rate
-    waits = erlang_c(servers, np.multiply(rate, service))
     keeps_up = spare > ROUNDING * np.asarray(rate)
     return np.where(keeps_up, waits / np.where(keeps_up, spare, 1.0) * (np.add(ca2, cs2) / 2.0), np.inf)
 
@@ -144,7 +152,7 @@ def wait(servers: Num, rate: Num, service: Num, ca2: Num = 1.0, cs2: Num = 1.0) 
     Source: `erlang_c` and `mean_wait_seconds`.
     """
     share = erlang_c(servers, np.multiply(rate, service))
-    return Wait(share, mean_wait_seconds(servers, rate, service, ca2, cs2))
+    return Wait(share, _mean_wait(share, servers, rate, service, ca2, cs2))
 
 
 class Latency(NamedTuple):

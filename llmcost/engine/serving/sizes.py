@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -12,8 +12,9 @@ from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Array, Index, Num, Places
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.memory import max_batch
-from llmcost.engine.serving.operating_point import Times, times
+from llmcost.engine.serving.operating_point import passing
 from llmcost.engine.serving.search import BATCHES, EQUAL, Grid, Targets, by_size, level
+from llmcost.engine.serving.steady import Running, picked, running
 
 CHUNK = 16_384  # loads at a time: temporaries stay in the cache
 AT_ONCE = 4_096  # of few loads and many layouts: so many pairs at a time
@@ -141,28 +142,24 @@ class _Best(NamedTuple):
 class _Pairs(NamedTuple):
     """Rows, each a layout in a precision, with loads that they hold, and the batches to choose from."""
 
-    point: Callable[[Layout, Precision, Load], Times]
-    layout: Layout  # of every pair, or of all
-    precision: Precision
+    running: Running  # of every pair; its layout may be one for all
     row: Places
     idle_seconds: Array  # no iteration is shorter
     tried: Array
-    load: Load  # those that fit
     most: Array
     below: Places  # of those tried, so many are below the most that fits
 
     def of(self, index: Any) -> _Pairs:
         """Some of the pairs."""
         return self._replace(
-            layout=_at(self.layout, index), precision=_at(self.precision, index), row=self.row[index],
-            idle_seconds=self.idle_seconds[index], load=Load(*(np.asarray(v)[index] for v in self.load[:3])),
+            running=self.running.of(index), row=self.row[index], idle_seconds=self.idle_seconds[index],
             most=self.most[index], below=self.below[index],
         )  # fmt: skip
 
     @property
     def lanes(self) -> Num:
         """Requests that run beside each other without sharing an iteration [-]."""
-        return np.multiply(self.layout.dp, self.layout.pp)
+        return self.running.read.slots
 
     def batch(self, index: Places) -> Array:
         """Batches by index: the largest that fits comes after those tried that are smaller."""
@@ -173,7 +170,7 @@ class _Pairs(NamedTuple):
     def at(self, index: Places) -> _Points:
         """The point of a batch of every pair."""
         batch = self.batch(index)
-        figures = self.point(self.layout, self.precision, self.load._replace(batch=batch))
+        figures = self.running.times(batch)
         return _Points(index, batch, *(np.broadcast_to(v, batch.shape) for v in figures[:4]))
 
     def apart(self) -> Places:
@@ -245,14 +242,6 @@ class _Pairs(NamedTuple):
             those, last = those[go], last.of(go)
 
 
-Fields = TypeVar("Fields", Layout, Precision)
-
-
-def _at(of: Fields, index: Any) -> Fields:
-    """Some of the layouts or precisions; plain numbers stand for all."""
-    return type(of)(*(v[index] if isinstance(v, np.ndarray) else v for v in of))
-
-
 def _excess(points: _Points, targets: Targets) -> Array:
     """By how much a point misses the target that it misses most, over it [-]; not above zero where it keeps both."""
     return np.maximum(
@@ -292,29 +281,27 @@ def of_loads(
     of_size = np.searchsorted(sizes, gpus) if every_size else np.zeros(len(gpus), dtype=np.intp)
     isl, osl, cached = (np.asarray(v, dtype=float) for v in np.broadcast_arrays(load.isl, load.osl, load.cached_isl))
     own, tried, loads = np.ndim(batches) == 2, np.asarray(batches, dtype=float), len(isl)
-
-    def point(layout: Layout, precision: Precision, load: Load) -> Times:
-        return times(shape, machine, layout, precision, load, calibration)
-
-    idle = np.broadcast_to(point(layout, precision, Load(1.0, 1.0, 1.0, 1.0)).tpot_seconds, gpus.shape)
+    every = passing(shape, machine, layout, precision, calibration)
+    idle = np.broadcast_to(running(every, Load(1.0, 1.0, 1.0)).times(1.0).tpot_seconds, gpus.shape)
 
     def pairs(part: Places) -> Iterator[tuple[Places, _Pairs]]:
         """Every layout and precision, some at a time, with the loads of a part that it holds; and which those are."""
         count = max(AT_ONCE // len(part), 1)
         for start in range(0, len(gpus), count):
-            ranks, formats = _at(layout, slice(start, start + count)), _at(precision, slice(start, start + count))
-            wide = _at(ranks, (slice(None), None)), _at(formats, (slice(None), None))
-            limit = max_batch(shape, machine, *wide, Load(isl[part], osl[part], cached[part]), calibration)
+            ranks, formats = (picked(v, slice(start, start + count)) for v in (layout, precision))
+            wide, broad = (picked(v, (slice(None), None)) for v in (ranks, formats))
+            limit = max_batch(shape, machine, wide, broad, Load(isl[part], osl[part], cached[part]), calibration)
             limit = np.broadcast_to(limit, (np.size(ranks.tp), len(part)))
             most = np.broadcast_to(tried[part, 0] if own else np.clip(limit, 1.0, tried[-1]), limit.shape)
             mine, held = np.nonzero(limit >= most)
             if not mine.size:
                 continue
-            which, at = mine if count > 1 else 0, part[held]  # one layout alone is cheaper as plain numbers
+            at, row = part[held], start + mine
+            once = picked(every, row if count > 1 else start)  # one layout alone is cheaper as plain numbers
             some_tried, fitting = np.zeros(0) if own else tried, most[mine, held]
             yield at, _Pairs(
-                point, _at(ranks, which), _at(formats, which), start + mine, idle[start + mine], some_tried,
-                Load(isl[at], osl[at], cached[at]), fitting, np.searchsorted(some_tried, fitting),
+                running(once, Load(isl[at], osl[at], cached[at])), row, idle[row], some_tried, fitting,
+                np.searchsorted(some_tried, fitting),
             )  # fmt: skip
 
     first_of = np.array([int(np.argmax(of_size == i)) for i in range(len(sizes))])
@@ -345,7 +332,7 @@ def of_loads(
     def these(size: Array, found: _Best) -> Sizes:
         index = found.row.reshape(loads, -1)
         batch, rate = (values.reshape(index.shape) for values in (found.point.batch, found.point.rate))
-        return Sizes(size, _at(layout, index), _at(precision, index), form[index], batch, rate)
+        return Sizes(size, picked(layout, index), picked(precision, index), form[index], batch, rate)
 
     wide = sizes if every_size else gpus[best.row][:, None]
     return Choice(these(wide, best), tpot, ttft, these(gpus[quick.row][:, None], quick))

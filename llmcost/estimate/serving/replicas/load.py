@@ -13,6 +13,7 @@ from llmcost.engine.numeric import roots
 from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.serving.operating_point import Point
 from llmcost.engine.serving.queueing import Latency
+from llmcost.engine.serving.steady import Times
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.values import ServingFigures, ServingNumbers, named, serving_figures, serving_numbers
@@ -28,7 +29,7 @@ IDLE = 1e-6  # share of capacity at which a request waits for nobody
 class Under(NamedTuple):
     """Replicas under a load; what they do not do has no figure."""
 
-    point: Point | None  # where each decodes
+    point: Point | Times | None  # where each decodes
     first_token: Latency | None
 
 

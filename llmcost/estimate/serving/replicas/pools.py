@@ -10,6 +10,7 @@ import numpy as np
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving import at_a_load as serving_traffic
+from llmcost.engine.serving import in_flight
 from llmcost.engine.serving import operating_point as serving
 from llmcost.engine.serving import pools as serving_pools
 from llmcost.engine.serving import search as serving_search
@@ -129,7 +130,7 @@ class Pools(NamedTuple):
     def under(self, p: ServingNumbers, share: Num, replicas: Num) -> Under:
         """So many decode replicas at a share of what they can do, with as many prefill replicas as they need."""
         a, load = self.asked, Load(p["isl"], p["osl"], p["isl"] * p["cache_hit"], self.batch)
-        first, points = self._prefill(load), serving_traffic.loaded(
+        first, points = self._prefill(load), in_flight.loaded(
             serving_pools.decode_point, a.shape, a.device.machine, self.decode, self.precision, load, a.calibration,
             share,
         )  # fmt: skip

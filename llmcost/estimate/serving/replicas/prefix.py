@@ -9,7 +9,7 @@ import numpy as np
 
 from llmcost import units
 from llmcost.engine.numeric.spread import median
-from llmcost.engine.serving.prefix import kept_sessions
+from llmcost.engine.serving.speculation import kept_sessions
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question

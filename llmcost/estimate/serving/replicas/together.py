@@ -10,6 +10,7 @@ from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving import at_a_load as serving_traffic
+from llmcost.engine.serving import in_flight
 from llmcost.engine.serving import operating_point as serving
 from llmcost.engine.serving import pools as serving_pools
 from llmcost.engine.serving import search as serving_search
@@ -118,7 +119,7 @@ class Together(NamedTuple):
     def under(self, p: ServingNumbers, share: Num, replicas: Num) -> Under:
         """So many of them at a share of what they can do."""
         load, mode = self._load(p), mode_of(self.static, self.draft)
-        points = serving_traffic.loaded(
+        points = in_flight.loaded(
             mode, self.shape, self.device.machine, self.layout, self.precision, load, self.calibration, share
         )
         if self.decodes_only:
