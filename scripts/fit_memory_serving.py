@@ -2,8 +2,8 @@
 
 Constants of vLLM, which engines that are not named are taken to be like, and the contexts of SGLang and TensorRT-LLM,
 from priors of documentation and arithmetic. Spreads are those with the least interval score (Gneiting and Raftery 2007,
-section 6.2) on errors of rows whose publisher the constants had not seen. Written into presets/calibration/memory.toml
-and validation/memory_serving_cross_validation.csv.
+section 6.2) on errors of rows whose publisher the constants had not seen: every fit begins at the priors. Written into
+presets/calibration/memory.toml and validation/memory_serving_cross_validation.csv.
 """
 
 from __future__ import annotations
@@ -66,6 +66,7 @@ SPREADS = {  # what is looked at: of a workspace over and under its median, of m
     "mixed_spread": (0.01, 0.02, 0.05, 0.1, 0.15, 0.2),
     "share_spread": (0.0, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05),
 }
+PASSES = 12  # of the solver, from the prior, of every fit alike
 ROUNDS = 3  # of one spread after another
 OWN_SPREAD = ("tensorrt-llm", "llama.cpp", "ollama")  # engines whose few rows say how wide their workspace is
 POOLS = ("vllm", "sglang", "tensorrt-llm")  # engines whose rows are held against their ranges
@@ -192,8 +193,8 @@ def _usual(framework: str) -> Calibration:
     return calibration_from_factors(Catalog().factors("serving", "memory"), "any", framework)
 
 
-def fitted(rows: Sequence[Row], name: str, weights: Array, near: Mapping[str, float] | None = None) -> dict[str, float]:
-    """Constants of a framework that fit rows of some weights best, looked for near others."""
+def fitted(rows: Sequence[Row], name: str, weights: Array) -> dict[str, float]:
+    """Constants of a framework that fit rows of some weights best, looked for from the prior: no other row is seen."""
     names = list(PRIORS[name])
     start, width = (np.array([getattr(p, of) for p in PRIORS[name].values()]) for of in ("value", "width"))
     mine = [i for i, row in enumerate(rows) if family(row.engine) == name and weights[i] > 0 and not row.at.as_asked]
@@ -211,8 +212,7 @@ def fitted(rows: Sequence[Row], name: str, weights: Array, near: Mapping[str, fl
 
     if not some:
         return dict(zip(names, start.tolist(), strict=True))
-    begin = start if near is None else np.array([near[n] for n in names])
-    found = least_squares(residuals, np.log(begin), max_nfev=12 if near is None else 3).x
+    found = least_squares(residuals, np.log(start), max_nfev=PASSES).x
     return {n: float(f"{v:.3g}") for n, v in zip(names, np.exp(found), strict=True)}
 
 
@@ -249,7 +249,7 @@ def outside(rows: Sequence[Row], weights: Array, inside: dict[str, dict[str, flo
         touched = {family(row.engine) for row, is_mine in zip(rows, mine, strict=True) if is_mine} - {""}
         if not touched:
             continue
-        other = inside | {of: fitted(rows, of, np.where(mine, 0.0, weights), inside[of]) for of in touched}
+        other = inside | {of: fitted(rows, of, np.where(mine, 0.0, weights)) for of in touched}
         some = said([row for row, is_mine in zip(rows, mine, strict=True) if is_mine], other)
         for key, value in some._asdict().items():
             fields[key][mine] = value

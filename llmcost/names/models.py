@@ -32,7 +32,10 @@ _BITS = r"-?(?:int)?{}(?:-?bit|b(?=-(?:g\d+|\d+g)))?"
 _GROUP = r"(?:-(?:g\d+|\d+g))?"
 SCHEMES: tuple[tuple[str, str], ...] = (  # what a name says of its format; the first that is found
     (r"(?:qat-)?(?:q4_0-|int4-)?unquantized", "16bit"),
-    (r"(?:ud[-_])?(iq[1-4]_(?:xxs|xs|nl|s|m)|q[2-8]_k_(?:xl|xs|s|m|l)|q[2-8]_k|q[4-8]_[01])", ""),
+    (r"(?:ud[-_])?(iq1_[sm]|iq[23]_(?:xxs|xs|s|m)|iq4_(?:xs|nl)|q[2-5]_k_s|q[3-5]_k_m|q3_k_l|q8_0|q[45]_[01])", ""),
+    (r"(?:ud[-_])?(q[26]_k)(?!_)", ""),
+    (r"(?:ud[-_])?(q[345]_k)(?!_)", "gguf"),  # llama.cpp: another name of the medium one
+    (r"(?:ud[-_])?i?q[1-8]_[a-z]+(?:_[a-z]+)?", "bits"),
     (r"(?:mlx-)?mxfp4(?:-q8)?(?:-mlx)?", "mxfp4"),
     (r"mxfp8(?:-mlx)?", "mxfp8"),
     (r"nvfp4a16|nvfp4-?w4a16|w4a16-nvfp4", "nvfp4a16"),
@@ -133,6 +136,8 @@ def _scheme(name: str, owner: str) -> tuple[str, str, str]:
         rest = (name[: found.start()] + "-" + name[found.end() :]).strip("-_.")
         if not scheme:
             return rest, found.group(1), ""
+        if scheme == "gguf":
+            return rest, f"{found.group(1)}_m", ""
         if scheme == "fp8" and owner in EVERY_MATRIX:
             scheme = "fp8-dynamic"
         if scheme == "bits" and "mlx" in owner + name:

@@ -192,3 +192,50 @@ def test_what_is_sure_to_fit_is_proposed_before_what_has_even_odds(cli: Cli) -> 
     assert last["change"].startswith("--isl")
     assert 0.5 <= last["fits_probability"] < 0.9
     assert last["note"].endswith("with even odds")
+
+
+def test_the_fewest_that_fit_do_when_they_are_asked_for(cli: Cli) -> None:
+    """llama.cpp splits layers alone: GLM-4.5 in 16 bits is not held by the 16 stages that it may have."""
+    said = ("-m", "glm-4.5", "-H", "l40s", "--isl", "1000", "--osl", "100")
+    own = answer(cli, *said, "--gpus", "1", "--framework", "llama.cpp").json["remedies"]
+    assert [row["change"] for row in own] == ["--dtype int4 --gpus 5"]  # 358e9 x 4.5 bits: 188 GiB of 5 x 44
+    assert answer(cli, *said, "--framework", "llama.cpp", *own[0]["change"].split()).json["result"]["verdict"] == "fits"
+    # DeepSeek-V3 in 8 bits: 671 GB are more than eight cards of 79.6 GiB hold with what an engine takes
+    no = cli("serve", "-m", "deepseek-v3", "-H", "h100-sxm", "--gpus", "8", "--isl", "1000", "--osl", "100", "--json")
+    assert no.json["result"]["smallest_gpus"] == 16
+    fixed = answer(cli, "-m", "deepseek-v3", "-H", "h100-sxm", "--gpus", "4", "--tp", "4", "--dtype", "fp8").json
+    for row in fixed["remedies"]:
+        words = row["change"].split()
+        kept = [] if "--tp" in words else ["--tp", "4"]
+        kept += [] if "--gpus" in words else ["--gpus", "4"]
+        kept += [] if "--dtype" in words else ["--dtype", "fp8"]
+        again = answer(cli, "-m", "deepseek-v3", "-H", "h100-sxm", *kept, *words).json["result"]
+        assert again["verdict"] == "fits", row
+
+
+def test_nobody_knows_of_a_start_for_certain(cli: Cli) -> None:
+    """Of 846 starts the next has a chance of 1 in 848 to go against what was sure (Laplace): 0.1 %."""
+    no = answer(cli, "-m", "llama-3.1-405b", "-H", "t4", "--gpus", "1").json["result"]["fits_probability"]
+    yes = answer(cli, "-m", "llama-3.2-1b", "-H", "h200-sxm", "--gpus", "1").json["result"]["fits_probability"]
+    assert (no, yes) == (0.001, 0.999)
+    run = cli(
+        "train", "-m", "pythia-160m", "-H", "h200-sxm", "--gpus", "8", "--tokens", "1M", "--seq-len", "512", "--json"
+    )
+    assert run.json["result"]["fits_probability"] == 0.999
+
+
+def test_the_first_line_says_what_is_usable_and_what_to_do(cli: Cli) -> None:
+    # 122e9 parameters in 8 bits on a Mac of 128 GB, three quarters of which the GPU may wire: 96 GiB
+    mac = answer(cli, "-m", "qwen3.5-122b-a10b", "--dtype", "int8", "-H", "m3-max").json["headline"]
+    assert "of 128.0 GiB, of which 96.0 are usable; it fits with --dtype int4." in mac
+    tight = answer(cli, "-m", "gpt-oss-120b", "-H", "h100-sxm", "--gpus", "1", "--isl", "131071", "--framework", "vllm")
+    assert "is tight" in tight.json["headline"]
+    assert "it fits on 2 with --gpus 2" in tight.json["headline"]
+    assert " 0 requests" not in tight.json["headline"]
+
+
+def test_a_model_that_sees_is_loaded_with_its_tower(cli: Cli) -> None:
+    # Mistral Small 3.1 and GLM-4.1V on a card each: 24,011,361,280 and 10,292,777,472 parameters of 2 bytes
+    for name, whole in (("mistral-small-3.2", 24_011_361_280), ("glm-4.6v-flash", 10_292_777_472)):
+        found = answer(cli, "-m", name, "-H", "h200-sxm", "--gpus", "1", "--framework", "vllm").json["result"]
+        assert found["weight_bytes_per_gpu"] == pytest.approx(2 * whole, rel=1e-9)

@@ -54,9 +54,9 @@ gemma3:27b-it-qat gemma-3-27b q4_0
 gemma3:4b-it-qat gemma-3-4b q4_0
 google/gemma-3-27b-it-qat-q4_0-gguf gemma-3-27b q4_0
 google/gemma-3-12b-it-qat-q4_0-unquantized gemma-3-12b 16bit
-mistral-small3.2:24b mistral-small-3
+mistral-small3.2:24b mistral-small-3.1
 microsoft/Phi-3.5-mini-instruct phi-3-mini
-mistralai/Pixtral-12B-2409 mistral-nemo
+mistralai/Pixtral-12B-2409 pixtral-12b
 Qwen/QVQ-72B-Preview qwen2-vl-72b
 amd/Llama-3.1-70B-Instruct-FP8-KV llama-3.1-70b fp8-kv
 neuralmagic/Meta-Llama-3.1-405B-Instruct-FP8 llama-3.1-405b fp8-dynamic
@@ -117,15 +117,15 @@ mixtral:8x22b mixtral-8x22b
 mistralai/Mistral-Nemo-Instruct-2407 mistral-nemo
 mistral-nemo:12b mistral-nemo
 mistralai/Mistral-Small-24B-Instruct-2501 mistral-small-3
-mistralai/Mistral-Small-3.1-24B-Instruct-2503 mistral-small-3
-mistralai/Mistral-Small-3.2-24B-Instruct-2506 mistral-small-3
+mistralai/Mistral-Small-3.1-24B-Instruct-2503 mistral-small-3.1
+mistralai/Mistral-Small-3.2-24B-Instruct-2506 mistral-small-3.1
 mistral-small:24b mistral-small-3
 mistral-small:22b codestral-22b
 mistralai/Mistral-Large-Instruct-2411 mistral-large-2
 mistral-large:123b mistral-large-2
 mistralai/Codestral-22B-v0.1 codestral-22b
 mistralai/Devstral-Small-2507 mistral-small-3
-mistralai/Magistral-Small-2509 mistral-small-3
+mistralai/Magistral-Small-2509 mistral-small-3.1
 mistralai/Ministral-8B-Instruct-2410 ministral-8b
 mistralai/Ministral-3-8B-Instruct-2512 ministral-3-8b
 mistralai/Ministral-3-14B-Instruct-2512 ministral-3-14b
@@ -269,7 +269,7 @@ microsoft/Phi-4-multimodal-instruct phi-4-multimodal
 meta-llama/Llama-Guard-4-12B llama-guard-4-12b
 mistralai/Devstral-2-123B-Instruct-2512 devstral-2-123b
 bartowski/Qwen_Qwen3-32B-GGUF:Q4_K_M qwen3-32b q4_k_m
-bartowski/mistralai_Mistral-Small-3.2-24B-Instruct-2506-GGUF mistral-small-3
+bartowski/mistralai_Mistral-Small-3.2-24B-Instruct-2506-GGUF mistral-small-3.1
 qwen2.5vl:7b qwen2.5-vl-7b
 google/gemma-4-12B-it-qat-w4a16-ct gemma-4-12b w4a16
 MiniMaxAI/MiniMax-M3-MXFP8 minimax-m3 mxfp8
@@ -479,3 +479,17 @@ def test_a_model_in_the_place_of_a_scenario_is_named() -> None:
     with pytest.raises(LlmcostError, match="it is a model") as error:
         CATALOG.find("scenarios", "llama-3.1-8b")
     assert error.value.hint == "--model llama-3.1-8b"
+
+
+def test_every_file_format_of_a_name_has_a_size_or_is_said_to_be_unclear() -> None:
+    """Blocks of 32 weights in 20, 22 and 24 bytes (ggml-common.h): 5, 5.5 and 6 bits; Q4_K is Q4_K_M in llama.cpp."""
+    catalog = Catalog()
+
+    def bits(scheme: str) -> float:
+        checkpoint = catalog.load(spec.Model, f"qwen3-8b-{scheme}")[0].checkpoint
+        return float(checkpoint.rest.bits) if checkpoint and checkpoint.rest else 16.0
+
+    assert [bits(name) for name in ("q4_1", "q5_0", "q5_1", "q2_k", "q4_k")] == [5.0, 5.5, 6.0, 3.1593, 4.8944]
+    kinds = ("s", "m", "l", "xl", "xs", "xxs", "nl")
+    for name in [f"{q}_{k}" for q in ("iq1", "iq2", "iq3", "iq4", "q3_k", "q6_k", "q8_k") for k in kinds] + ["q8_k"]:
+        assert 2.0 <= bits(name) <= 16.0, name

@@ -14,6 +14,7 @@ from llmcost.engine.numeric.kinds import Num
 _ERFC = np.frompyfunc(math.erfc, 1, 1)
 _MIDDLE = 0.425  # of the distribution, either side of its median
 _MIDDLE_SQUARED = 0.180625
+LEAST_CHANCE = 0.001  # that anybody knows of a start, or of its failure [-]
 _FAR = 5.0  # sqrt(-log(share)) from which on it is the far tail
 # Polynomials of AS241, highest power first: numerator and denominator of the middle, the tails and the far tails.
 _RATIOS = (
@@ -61,6 +62,27 @@ def normal_share(z: Num) -> Num:
     0.95
     """
     return np.asarray(_ERFC(np.multiply(z, -1.0 / math.sqrt(2.0))), dtype=float) / 2.0
+
+
+def fits_probability(deviations: Num) -> Num:
+    """Chance that something fits that many standard deviations below what there is [-], never 0 nor 1.
+
+    Parameters
+    ----------
+    deviations : float or array
+        Room over its standard deviation [-].
+
+    Source: Laplace's rule of succession, (k + 1) / (n + 2), "Essai philosophique sur les probabilites", 1814.
+
+    Examples
+    --------
+    Of 846 starts and runs in validation/ none may have gone against what was sure, and the next has a chance of 1 in
+    848 to: about 0.1 %, which ten standard deviations are not below.
+
+    >>> round(1 / (846 + 2), 4), [float(fits_probability(z)) for z in (-10.0, 0.0, 10.0)]
+    (0.0012, [0.001, 0.5, 0.999])
+    """
+    return np.clip(normal_share(deviations), LEAST_CHANCE, 1.0 - LEAST_CHANCE)
 
 
 def normal_quantile(share: Num) -> Num:

@@ -12,7 +12,7 @@ from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR, Array, Flags, Index, Num
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
-from llmcost.engine.serving.memory import max_batch, weights_bytes
+from llmcost.engine.serving.memory import max_batch
 from llmcost.engine.serving.operating_point import BINDS, Point, operating_point
 from llmcost.engine.serving.pools import tail_max_batch
 from llmcost.records import NamedTuple
@@ -24,6 +24,7 @@ LATENCY, CAPACITY = "latency target", "HBM capacity"
 # a set, not np.unique: that imports numpy.ma, a tenth of a command's start-up
 BATCHES = np.array(sorted({float(round(b)) for b in np.geomspace(1.0, 8192.0, 160)}))
 DEGREES = tuple(float(2**i) for i in range(8))  # 1 to 128
+LARGEST = 64.0  # accelerators of the largest replica that is tried
 STAGES = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 16.0)  # layers split over any number of cards
 
 
@@ -70,7 +71,7 @@ class Answer(NamedTuple):
 
 
 def layouts(
-    shape: Shape, machine: Machine, gpus: float = np.inf, largest: float = 64.0, stages: bool = False,
+    shape: Shape, machine: Machine, gpus: float = np.inf, largest: float = LARGEST, stages: bool = False,
     tensor: float = 1.0,
 ) -> Layout:  # fmt: skip
     """Valid layouts of one replica as arrays.
@@ -256,22 +257,3 @@ def binding(grid: Grid, index: int) -> str:
     if mine.full:
         return CAPACITY
     return BINDS[int(mine.point.binds)]
-
-
-def smallest_fit(
-    shape: Shape, machine: Machine, precision: Precision, load: Load, calibration: Calibration
-) -> tuple[float, float]:
-    """Fewest accelerators that hold one request, or nan, and the bytes one accelerator lacks of the weights [bytes].
-
-    Parameters
-    ----------
-    shape, machine, precision, load, calibration
-        One model on one machine; `load` gives the lengths.
-    """
-    candidates = layouts(shape, machine, largest=1024.0)
-    limit = max_batch(shape, machine, candidates, precision, load, calibration)
-    size = np.where(limit >= 1.0, candidates.tp * candidates.pp * candidates.dp, np.inf)
-    held = float(weights_bytes(shape, Layout(), precision))
-    missing = max(held - float(machine.shown_bytes), 0.0)
-    smallest = float(np.min(size))
-    return (smallest if np.isfinite(smallest) else np.nan), missing

@@ -9,7 +9,7 @@ import numpy as np
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Index, Num
-from llmcost.engine.numeric.normal import normal_quantile, normal_share
+from llmcost.engine.numeric.normal import fits_probability, normal_quantile
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.memory import Memory, memory
 from llmcost.engine.serving.operating_point import Layout, Load, Precision, operating_point
@@ -60,11 +60,11 @@ class Held(NamedTuple):
     @property
     def chance(self) -> Num:
         """Chance that the requests fit at once [-]."""
-        return normal_share(self.memory.deviations(self.needed_bytes))
+        return fits_probability(self.memory.deviations(self.needed_bytes))
 
     def chance_of(self, load: Load) -> float:
         """Chance that one other request fits [-]."""
-        return float(normal_share(memory(*self.args, load, self.asked.calibration).room))
+        return float(fits_probability(memory(*self.args, load, self.asked.calibration).room))
 
     def at(self, index: int) -> Held:
         """One of many."""
@@ -138,7 +138,7 @@ def longest(held: Held) -> int:
     """
     preset = held.asked.model.preset
     most = float(preset.max_context or 2**20) if preset else float(2**20)
-    sure = float(normal_share(held.asked.calibration.fit_margin))
+    sure = float(fits_probability(held.asked.calibration.fit_margin))
     margin = sure if held.chance_of(Load(1.0, 0.0)) >= sure else EVEN
 
     def holds(length: float) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 from llmcost import spec
 from llmcost.catalog import Catalog, presets_date
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.normal import normal_share
+from llmcost.engine.numeric.normal import fits_probability
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.memory import Memory, memory
 from llmcost.engine.serving.operating_point import Load, Precision, operating_point
@@ -114,7 +114,7 @@ def _on(question: Question, name: str, shape: Shape, narrow: Precision) -> Machi
     share = np.broadcast_to(np.asarray(share_of(shape, device, every, known)), size.shape)[best]
     room = np.floor(one.usable_bytes / one.kv_bytes_per_request) * np.asarray(every.dp)[best]
     return {
-        "hardware": found.name, "gpus": int(fewest), "fits_probability": float(normal_share(one.room)),
+        "hardware": found.name, "gpus": int(fewest), "fits_probability": float(fits_probability(one.room)),
         "peak_bytes": float(one.weights_bytes + one.activation_bytes + one.kv_bytes_per_request),
         "usable_bytes": float(device.machine.shown_bytes * share),
         "driver_bytes": float(preset.driver_memory_bytes or device.machine.shown_bytes),

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from llmcost.engine.numeric.normal import normal_share
+from llmcost.engine.numeric.normal import fits_probability
+from llmcost.engine.serving.inputs import Precision
 from llmcost.engine.serving.memory import memory
-from llmcost.engine.serving.search import layouts
 from llmcost.estimate.fit.held import Held, longest
 from llmcost.estimate.fit.verdict import Remedy, tokens
 from llmcost.estimate.serving.replicas.formats import precision
+from llmcost.estimate.serving.replicas.layouts import RANKS, said_of
+from llmcost.estimate.serving.replicas.possible import OPEN, Fewest, fewest
 
 if TYPE_CHECKING:
     from llmcost.estimate.asking.question import Question
@@ -29,7 +31,13 @@ MOST = 3  # remedies shown
 
 def serving(question: Question, held: Held) -> list[Remedy]:
     """Changes that reach the confidence asked for, the smallest first; then a context that fits with even odds."""
-    found = [*_shorter(held), *_fewer_bits(question, held), *_smaller_cache(question, held), *_more(held)]
+    more = _on_more(question, held, held.precision)
+    bits = _fewer_bits(question, held) or _fewer_bits_on_more(question, held, more)
+    found = [*_shorter(held), *bits, *_smaller_cache(question, held)]
+    if more is not None:
+        found.append(Remedy(f"--gpus {more.gpus}", more.chance, f"it fits on {more.gpus}"))
+    elif any(said_of(question).values()):
+        found += _otherwise(question, held)
     return sorted(found[: MOST + 1], key=lambda remedy: not _reached(held, remedy.probability))
 
 
@@ -38,11 +46,11 @@ def _chance(held: Held, layout: Any, narrow: Any, batch: float) -> float:
     a = held.asked
     at = memory(a.shape, a.device.machine, layout, narrow, a.load, a.calibration)
     room = at.deviations(np.ceil(batch / layout.dp) * at.kv_bytes_per_request)
-    return float(normal_share(np.max(room)))
+    return float(fits_probability(np.max(room)))
 
 
 def _reached(held: Held, chance: float) -> bool:
-    return chance >= float(normal_share(held.asked.calibration.fit_margin))
+    return chance >= float(fits_probability(held.asked.calibration.fit_margin))
 
 
 def _shorter(held: Held) -> list[Remedy]:
@@ -55,9 +63,19 @@ def _shorter(held: Held) -> list[Remedy]:
     return [Remedy(f"--isl {isl}", chance, f"a context of {tokens(most)} tokens fits{odds}")]
 
 
+def _eight_bits(held: Held) -> str:
+    """The 8-bit format of an accelerator: floating where it computes in that."""
+    return "fp8" if held.asked.device.preset.fp8_flops is not None else "int8"
+
+
+def _narrower(held: Held) -> list[str]:
+    """Formats of weights with fewer bits, the widest first."""
+    return [_eight_bits(held) if dtype == "fp8" else dtype for dtype in FEWER.get(held.dtype, ())]
+
+
 def _fewer_bits(question: Question, held: Held) -> list[Remedy]:
     found = []
-    for dtype in FEWER.get(held.dtype, ()):
+    for dtype in _narrower(held):
         narrow = precision(question, dtype, held.asked.model)._replace(kv_bytes=held.precision.kv_bytes)
         chance = _chance(held, held.asked.candidates, narrow, held.batch)
         if _reached(held, chance):
@@ -70,18 +88,32 @@ def _smaller_cache(question: Question, held: Held) -> list[Remedy]:
     if held.precision.kv_bytes < 2.0 or question.stated("kv_dtype") is not None:
         return []
     chance = _chance(held, held.asked.candidates, held.precision._replace(kv_bytes=1.0), held.batch)
-    return [Remedy("--kv-dtype fp8", chance, "a cache of 8 bits fits")] if _reached(held, chance) else []
+    change = f"--kv-dtype {_eight_bits(held)}"
+    return [Remedy(change, chance, "a cache of 8 bits fits")] if _reached(held, chance) else []
 
 
-def _more(held: Held) -> list[Remedy]:
-    a = held.asked
-    every = layouts(a.shape, a.device.machine, largest=64.0, stages=True)
-    at = memory(a.shape, a.device.machine, every, held.precision, a.load, a.calibration)
-    room = at.deviations(np.ceil(held.batch / every.dp) * at.kv_bytes_per_request)
-    size = np.where(room >= a.calibration.fit_margin, every.tp * every.pp * every.dp, np.inf)
-    size = np.where(size > held.gpus, size, np.inf)
-    fewest = float(np.min(size))
-    if not np.isfinite(fewest):
+def _fewer_bits_on_more(question: Question, held: Held, more: Fewest | None) -> list[Remedy]:
+    """The narrowest weights on fewer accelerators than those at hand take."""
+    formats = _narrower(held)
+    if not formats:
         return []
-    chance = float(normal_share(np.max(np.where(size == fewest, room, -np.inf))))
-    return [Remedy(f"--gpus {int(fewest)}", chance, f"it fits on {int(fewest)}")]
+    dtype = formats[-1]
+    narrow = precision(question, dtype, held.asked.model)._replace(kv_bytes=held.precision.kv_bytes)
+    found = _on_more(question, held, narrow)
+    if found is None or (more is not None and more.gpus <= found.gpus):
+        return []
+    return [Remedy(f"--dtype {dtype} --gpus {found.gpus}", found.chance, "it fits")]
+
+
+def _on_more(question: Question, held: Held, narrow: Precision) -> Fewest | None:
+    return fewest(held.asked, narrow, held.batch, held.gpus, said_of(question))
+
+
+def _otherwise(question: Question, held: Held) -> list[Remedy]:
+    """The fewest accelerators in a layout other than the one asked for."""
+    found = fewest(held.asked, held.precision, held.batch, 0.0, OPEN)
+    if found is None:
+        return []
+    said, degrees = said_of(question), {name: int(getattr(found.layout, name)) for name in RANKS}
+    ranks = " ".join(f"--{name} {n}" for name, n in degrees.items() if said[name] is not None or n > 1)
+    return [Remedy(f"--gpus {found.gpus} {ranks}".rstrip(), found.chance, f"it fits on {found.gpus}")]

@@ -18,7 +18,7 @@ from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.fit import remedies as cures
 from llmcost.estimate.fit.held import Held, best, longest, read_held
-from llmcost.estimate.fit.verdict import NEVER, NOT, SURE, Remedy, gib, machine, said, tokens, verdict
+from llmcost.estimate.fit.verdict import NEVER, NOT, SURE, Remedy, machine, said, tokens, used, verdict
 from llmcost.estimate.serving.replicas import memory_parts
 from llmcost.estimate.serving.replicas.formats import held_once
 from llmcost.estimate.serving.replicas.replica import degrees, ranks
@@ -164,21 +164,18 @@ def _headline(held: Held, model: Subject, chance: float, r: Figures, found: list
     device = held.asked.device
     few = f"{held.gpus:,} of the {given:,} {device.found.name}"
     where = f"{model.name} in {held.dtype} on {few if given > held.gpus else machine(held.gpus, device)}"
-    used = f"{gib(r['peak_bytes'])} of {gib(r['driver_bytes'])} GiB on each" if held.gpus > 1 else (
-        f"{gib(r['peak_bytes'])} of {gib(r['driver_bytes'])} GiB"
-    )  # fmt: skip
-    first = f"{where[:1].upper()}{where[1:]} {said(chance)}: {used}"
+    taken = used(r["peak_bytes"], r["usable_bytes"], r["driver_bytes"], held.gpus)
+    first = f"{where[:1].upper()}{where[1:]} {said(chance)}: {taken}"
+    cure = f"; {found[0].note} with {found[0].change}" if found else ""
     if verdict(chance) == NOT:
-        cure = f"; {found[0].note} with {found[0].change}" if found else ""
         return f"{first}{cure}."
-    length = tokens(float(held.asked.load.isl + held.asked.load.osl))
-    users = f"{r['concurrency']:,} requests of {length} tokens at once" if r["concurrency"] != 1 else (
-        f"one request of {length} tokens at a time"
-    )  # fmt: skip
-    text = f"{first}; {users}, {tokens(r['longest_context_tokens'])} tokens at most for one"
+    length, most = tokens(float(held.asked.load.isl + held.asked.load.osl)), r["longest_context_tokens"]
+    users = f"{r['concurrency']:,} requests of {length} tokens at once"
+    told = ["", f"one request of {length} tokens at a time"][r["concurrency"]] if r["concurrency"] < 2 else users
     alone, full = r["output_tokens_per_second_per_user"], r["output_tokens_per_second"]
-    if alone:
-        text += f", {alone:,.0f} tokens/s for one user"
-        if full is not None and full > alone:  # else prompts take all the time
-            text += f" and {full:,.0f} for all"
-    return text + (f" ({ranks(held.layout)})." if held.gpus > 1 else ".")
+    speed = f"{alone:,.0f} tokens/s for one user" if alone else ""
+    if alone and full is not None and full > alone:  # else prompts take all the time
+        speed += f" and {full:,.0f} for all"
+    parts = ", ".join(filter(None, (told, f"{tokens(most)} tokens at most for one" if most else "", speed)))
+    layout = f" ({ranks(held.layout)})" if held.gpus > 1 else ""
+    return f"{first}{'; ' if parts else ''}{parts}{layout}{cure}."

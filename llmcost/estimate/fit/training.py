@@ -9,7 +9,7 @@ import numpy as np
 from llmcost.catalog import presets_date
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.normal import normal_share
+from llmcost.engine.numeric.normal import fits_probability
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.memory import FULL, Layout
 from llmcost.engine.training.micro_batch import Run
@@ -18,7 +18,7 @@ from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.asking.memory_parts import driver_bytes, memory_rows
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject, counted
-from llmcost.estimate.fit.verdict import FITS, NOT, Remedy, gib, machine, said, tokens, verdict
+from llmcost.estimate.fit.verdict import FITS, NOT, Remedy, machine, said, tokens, used, verdict
 from llmcost.estimate.training import keeping
 from llmcost.estimate.training import step as steps
 from llmcost.estimate.training.kept import expands
@@ -66,7 +66,7 @@ class Trial(NamedTuple):
 
     def chance(self, layout: Layout, run: Run | None = None) -> float:
         """Chance that the best of some layouts fits [-]."""
-        return float(normal_share(np.max(self.held(layout, run).deviations(self.free.shown_bytes))))
+        return float(fits_probability(np.max(self.held(layout, run).deviations(self.free.shown_bytes))))
 
 
 def answer(question: Question, model: Subject, device: Chip) -> Estimate:
@@ -188,7 +188,7 @@ def remedies(trial: Trial) -> list[Remedy]:
             tried.append((f"--framework {SHARES_OUT}", one, fixed, "gradients that are shared out at once fit"))
     for what in ("optimizer", "activations") if question.stated("offload") is None else ():
         tried.append((f"--offload {what}", _with(trial, offload=what), fixed, "with the host's memory it fits"))
-    found, sure = [], float(normal_share(run.memory.margin))
+    found, sure = [], float(fits_probability(run.memory.margin))
     for change, one, layout, note in tried:
         chance = _best(trial, gpus, one, layout)
         if chance >= sure:
@@ -212,7 +212,7 @@ def remedies(trial: Trial) -> list[Remedy]:
 
 def _adapters(trial: Trial, fixed: dict[str, float]) -> Remedy | None:
     """Adapters in place of all weights, with a smaller loss and then shorter sequences where they alone do not fit."""
-    least, gpus = float(normal_share(trial.run.memory.margin)), float(trial.predicted.gpus)
+    least, gpus = float(fits_probability(trial.run.memory.margin)), float(trial.predicted.gpus)
     names, length = trial.method.declared.lighter, float(trial.run.seq_len)
     shorter = [(f" --seq-len {half:.0f}", half) for half in (length / 2, length / 4, length / 8) if half >= 512]
     for extra, tokens_each in [("", length), *shorter]:
@@ -260,10 +260,9 @@ def _best(trial: Trial, gpus: float, run: Run, fixed: dict[str, float]) -> float
 def _headline(trial: Trial, most: tuple[int, int], cures: list[Remedy]) -> str:
     predicted, (micro, longest_tokens) = trial.predicted, most
     gpus, chance, peak = predicted.gpus, predicted.fits_probability, float(predicted.found.best.memory.total_bytes)
-    each = " on each" if gpus > 1 else ""
-    used = f"{gib(peak)} of {gib(driver_bytes(trial.device))} GiB{each}"
+    usable = float(trial.free.shown_bytes)
     doing = f"{trial.method.verb} {trial.model.name} on {machine(gpus, trial.device)}"
-    first = f"{doing[:1].upper()}{doing[1:]} {said(chance)}: {used}"
+    first = f"{doing[:1].upper()}{doing[1:]} {said(chance)}: {used(peak, usable, driver_bytes(trial.device), gpus)}"
     cure = f"; {cures[0].note} with {cures[0].change}" if cures else ""
     if verdict(chance) == NOT:
         return f"{first}{cure}."

@@ -8,7 +8,7 @@ from llmcost import spec
 from llmcost.catalog import presets_date
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.normal import normal_share
+from llmcost.engine.numeric.normal import fits_probability
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.memory import FULL
 from llmcost.engine.training.micro_batch import BF16, UNFUSED, Run
@@ -112,7 +112,7 @@ def _on(name: str, preset: spec.Accelerator, machine: Machine, least: list[Least
         beside = method.resident_bytes / one.gpus
         room = float(machine.shown_bytes) - beside
         if one.needed <= room:
-            chance = float(normal_share(one.held.deviations(room)))
+            chance = float(fits_probability(one.held.deviations(room)))
             peak = float(one.held.within(room).total_bytes) + beside
             return {
                 "hardware": name, "gpus": one.gpus, "fits_probability": chance, "peak_bytes": peak,

@@ -68,6 +68,16 @@ def gib(value: float) -> str:
     return f"{value / GIB:,.1f}"
 
 
+def used(peak: float, usable: float, driver: float, count: float) -> str:
+    """What is taken of one accelerator, and how much of it may be, where that is less.
+
+    >>> used(71.2 * GIB, 73.3 * GIB, 79.6 * GIB, 2), used(116.1 * GIB, 96 * GIB, 128 * GIB, 1)
+    ('71.2 of 79.6 GiB on each', '116.1 of 128.0 GiB, of which 96.0 are usable')
+    """
+    less = f", of which {gib(usable)} are usable" if usable < peak < driver else ""
+    return f"{gib(peak)} of {gib(driver)} GiB{' on each' if count > 1 else ''}{less}"
+
+
 def machine(count: int, device: Chip) -> str:
     """`2 x rtx4090`."""
     return f"{count:,} x {device.found.name}" if count > 1 else device.found.name

@@ -12,7 +12,7 @@ from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
-from llmcost.engine.numeric.normal import normal_share
+from llmcost.engine.numeric.normal import fits_probability
 from llmcost.engine.numeric.spread import Spread, median
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.calibration import Calibration, calibration_from_factors, half_width
@@ -241,7 +241,7 @@ def predict(
         quicker = step(shape, device.machine, found.best.layout, run, build.constants(fitted, grouped)).step_seconds
         low += max(0.0, math.log(float(found.best.step.step_seconds) / float(quicker)))
     share = Spread(mfu * math.exp(-high), mfu, min(mfu * math.exp(low), 0.99))
-    chance = float(normal_share(room))
+    chance = float(fits_probability(room))
     known = (fed.batch, seq_len, gpus, fed.working, used, build, float(calibration.host), smallest, chance, run, shape)
     return Predicted(widened(share, method.spread), found, *known, fixed)
 

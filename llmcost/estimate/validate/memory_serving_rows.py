@@ -11,7 +11,7 @@ from llmcost.engine.machine.factors import Told
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.published import ClassBytes, class_bytes, published_in
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.normal import normal_quantile, normal_share
+from llmcost.engine.numeric.normal import fits_probability, normal_quantile
 from llmcost.engine.serving.cache import cache_bytes, printed_tokens, state_page_bytes
 from llmcost.engine.serving.inputs import (
     Calibration,
@@ -123,7 +123,7 @@ def started(row: Mapping[str, str], catalog: Catalog) -> Started:
     if engine == "llama.cpp" and _old_llama(cells.text(row, "engine_version")):
         known = known._replace(unfused_tokens=512.0)
     precision = _precision(row, catalog, engine)
-    shape, known = _with_draft(row, _with_pictures(row, shape), known)
+    shape, known = _with_draft(row, _with_pictures(row, shape, catalog), known)
     found = CONTEXT_PARALLEL.search(row.get("model") or "")
     if engine in UNWINDOWED and float(shape.local_layers) == float(shape.attention_layers):
         shape = unwindowed(shape)
@@ -254,10 +254,17 @@ def _with_draft(row: Mapping[str, str], shape: Shape, known: Calibration) -> tup
     return with_draft, known._replace(block_draft=more) if more > 1.0 else known
 
 
-def _with_pictures(row: Mapping[str, str], shape: Shape) -> Shape:
-    """A model that is named for its pictures has a tower, where the preset of its language model has none."""
-    named = VISION.search(row.get("model") or "") is not None
-    return shape._replace(vision_params=TOWER) if named and not float(shape.vision_params) else shape
+def _with_pictures(row: Mapping[str, str], shape: Shape, catalog: Catalog) -> Shape:
+    """The tower of the model that a row names, where the preset of its language model has none."""
+    words = row.get("model") or ""
+    if float(shape.vision_params):
+        return shape
+    try:
+        named = cells.model(catalog, words)
+    except LlmcostError:
+        return shape._replace(vision_params=TOWER) if VISION.search(words) else shape
+    same = (named.n_layers, named.d_model) == (float(shape.n_layers), float(shape.d_model))
+    return shape._replace(vision_params=float(named.vision_params or 0.0)) if same else shape
 
 
 Answer = tuple[float | None, float | None, float | None, str]  # predicted, p5, p95, why not
@@ -284,7 +291,7 @@ def predict(row: Mapping[str, str], catalog: Catalog) -> dict[str, Answer]:
         return {**dict.fromkeys(QUANTITIES, unknown), **found}
     return found | {
         "kv_tokens": pool(at, held),
-        "fits": (float(normal_share(held.deviations(needed(at, request)))), None, None, ""),
+        "fits": (float(fits_probability(held.deviations(needed(at, request)))), None, None, ""),
     }
 
 

@@ -10,7 +10,7 @@ from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Z95
-from llmcost.engine.numeric.normal import normal_share
+from llmcost.engine.numeric.normal import fits_probability
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.methods import adapter_params, trained_ends
 from llmcost.engine.training.micro_batch import UNFUSED
@@ -233,7 +233,7 @@ def predict(row: Mapping[str, str], catalog: Catalog) -> dict[str, Answer]:
         return dict.fromkeys(QUANTITIES, (None, None, None, error.message))
     held = at.memory()
     peak, wide = figure(held, at)
-    chance = float(normal_share(held.deviations(at.machine.shown_bytes)))
+    chance = float(fits_probability(held.deviations(at.machine.shown_bytes)))
     return {"peak_bytes": (peak, peak / wide, peak * wide, ""), "fits": (chance, None, None, "")}
 
 

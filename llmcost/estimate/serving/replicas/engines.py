@@ -8,7 +8,7 @@ import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.normal import normal_quantile, normal_share
+from llmcost.engine.numeric.normal import fits_probability, normal_quantile
 from llmcost.engine.serving.inputs import Calibration, Layout, Load
 from llmcost.engine.serving.memory import memory, share_taken
 from llmcost.errors import LlmcostError
@@ -78,14 +78,14 @@ def share_of(shape: Shape, device: Chip, every: Layout, known: Calibration) -> A
 def likeliest(shape: Shape, device: Chip, every: Layout, precisions: Any, load: Load, known: Calibration) -> float:
     """Chance that the best of several layouts holds one request [-]."""
     rooms = [float(np.max(memory(shape, device.machine, every, p, load, known).room)) for p in precisions]
-    return float(normal_share(max(rooms)))
+    return float(fits_probability(max(rooms)))
 
 
 def settled(
     question: Question, shape: Shape, device: Chip, every: Layout, precisions: Any, load: Load, known: Calibration
 ) -> Calibration:
     """The confidence that layouts are taken with: as asked, or even odds where nothing reaches it, which is said."""
-    asked = float(normal_share(known.fit_margin))
+    asked = float(fits_probability(known.fit_margin))
     chance = likeliest(shape, device, every, precisions, load, known)
     if chance >= asked or chance < LIKELY:
         return known

@@ -12,7 +12,6 @@ from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Z95, Num
 from llmcost.engine.numeric.spread import Spread, median
-from llmcost.engine.serving import memory as serving_memory
 from llmcost.engine.serving import operating_point as serving
 from llmcost.engine.serving import ranges
 from llmcost.engine.serving import search as serving_search
@@ -30,6 +29,7 @@ from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.money.rent import Terms
 from llmcost.estimate.serving.replicas.engines import Engine, constants, engine, settled
 from llmcost.estimate.serving.replicas.formats import dtypes, precision, say_arithmetic
+from llmcost.estimate.serving.replicas.layouts import layouts_of
 from llmcost.estimate.serving.replicas.lengths import Lengths
 from llmcost.estimate.serving.replicas.targets import targets
 from llmcost.records import FactorRow, NamedTuple
@@ -57,6 +57,7 @@ class Options(NamedTuple):
     static: bool  # batches that end together
     phase: str  # prefill or decode alone; empty: both
     default_tpot: bool  # nobody asked for the TPOT that is kept
+    used: Engine = Engine()
     draft: Draft | None = None  # proposes tokens; `shape` then holds both models, as memory does
 
     @property
@@ -122,7 +123,7 @@ def options(
     stack = own(question.catalog, "serving")
     if stack is not None and not stack.of(generation, kin(question.catalog, used.name)):
         stack = None
-    candidates, load = _layouts(question, shape, device, gpus, used), _load(question, phase)
+    candidates, load = layouts_of(question, shape, device, gpus, used), _load(question, phase)
     piped = not static and bool(np.all(np.asarray(candidates.pp) > 1))
     widths = _half_widths(question, device, shape, known, used, alone, piped)
     _errors(question, widths, stack, _place(question, model, device))
@@ -131,7 +132,7 @@ def options(
     calibration = settled(question, shape, device, candidates, precisions, load, calibration)
     return Options(
         model, device, shape, formats, precisions, calibration, candidates, load, kept, _batches(question, phase),
-        lengths, static, phase, default,
+        lengths, static, phase, default, used,
     )  # fmt: skip
 
 
@@ -307,57 +308,8 @@ def _imbalance(question: Question, shape: Shape, calibration: Calibration) -> Ca
     return calibration
 
 
-def _layouts(question: Question, shape: Shape, device: Chip, gpus: int | None, used: Engine) -> Layout:
-    """Layouts to try: what was said is kept, the rest is every valid one of a replica."""
-    said = {name: question.stated(name) for name in ("tp", "pp", "dp", "ep")}
-    if said["ep"] is not None and not float(shape.n_experts):
-        raise LlmcostError("--ep: this model has no experts to spread", "leave --ep out")
-    if (said["dp"] or 1) > 1 and not float(shape.n_experts):
-        raise LlmcostError("--dp: without experts to share, data-parallel groups are replicas", "leave --dp out")
-    most = math.inf if gpus is None else float(gpus)
-    wide = float(said["tp"] or 1)
-    every = serving_search.layouts(shape, device.machine, most, stages=not used.tensor_parallel, tensor=wide)
-    keep = ~used.lacks(every)
-    if not keep.any():
-        raise LlmcostError(f"{used.name} has no layout of more than one accelerator", "--gpus 1")
-    for name, value in said.items():
-        if value is not None:
-            keep &= getattr(every, name) == value
-    if said["tp"] is not None:  # a replica of this many ranks was asked for
-        keep &= (every.attention_dp == 0) | (said["ep"] is not None) | (said["dp"] is not None)
-        keep &= (every.pp == 1) | (said["pp"] is not None)
-    if keep.any():
-        return Layout(*(np.asarray(axis)[keep] for axis in every))
-    size = math.prod(float(said[name] or 1) for name in ("tp", "pp", "dp"))
-    if gpus is not None and size > gpus:
-        ranks = " x ".join(f"--{k} {v}" for k, v in said.items() if v is not None and k != "ep")
-        raise LlmcostError(f"--gpus {gpus} is fewer than {ranks} of one replica", f"--gpus {size:,}")
-    asked = ", ".join(f"--{k} {v}" for k, v in said.items() if v is not None)
-    raise LlmcostError(
-        f"no valid layout with {asked} on {device.found.name}",
-        "tp is a power of two inside the scale-up domain and divides the heads; dp is a power of two; ep is tp x dp",
-    )
-
-
 def _batches(question: Question, phase: str) -> Any:
     said = None if phase == "prefill" else question.stated("batch")
     if said is None and not phase:
         said = question.stated("users_at_once")
     return serving_search.BATCHES if said is None else np.array([float(said)])
-
-
-def no_fit(question: Question, asked: Options) -> NoFit:
-    """Bytes missing on the best layout tried, and the smallest count of accelerators that would fit."""
-    shape, machine, known = asked.shape, asked.device.machine, asked.calibration
-    which = min(range(len(asked.dtypes)), key=lambda i: asked.precisions[i].weight_bytes)
-    precision, batch = asked.precisions[which], float(question.stated("batch") or 1)
-    load = asked.load._replace(batch=batch)
-    memory = serving_memory.memory(shape, machine, asked.candidates, precision, load, known)
-    lacks = memory.missing_bytes + (batch - 1) * memory.kv_bytes_per_request
-    fewest, _ = serving_search.smallest_fit(shape, machine, precision, load, known)
-    smallest = None if math.isnan(fewest) else int(fewest)
-    tried = asked.candidates
-    most, missing = int(np.max(tried.tp * tried.pp * tried.dp)), float(np.min(lacks))
-    tail = f"; the smallest count that fits is {smallest}" if smallest else ""
-    reason = f"{asked.model.name} in {asked.dtypes[which]} does not fit on {most} {asked.device.found.name}"
-    return NoFit(f"{reason}: {units.format('memory', missing)} missing on each{tail}", missing, smallest)

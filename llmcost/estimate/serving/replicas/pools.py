@@ -25,7 +25,8 @@ from llmcost.estimate.fleet.sizing import Fleet, Kinds
 from llmcost.estimate.serving.replicas import memory_parts, sizes
 from llmcost.estimate.serving.replicas.formats import held_once
 from llmcost.estimate.serving.replicas.load import Demand, Server, Under
-from llmcost.estimate.serving.replicas.options import SOURCE, Options, no_fit, record, too_large, too_slow, within
+from llmcost.estimate.serving.replicas.options import SOURCE, Options, record, too_large, too_slow, within
+from llmcost.estimate.serving.replicas.possible import no_fit
 from llmcost.estimate.serving.replicas.prompts import Tried, cheapest, size_of, too_late, tried
 from llmcost.estimate.serving.replicas.replica import Facts, FrontRow, cache_of_a_request, degrees, ranks
 from llmcost.estimate.serving.replicas.together import front_rows, stated

@@ -22,7 +22,8 @@ from llmcost.estimate.fleet.sizing import Kinds
 from llmcost.estimate.serving.replicas import memory_parts
 from llmcost.estimate.serving.replicas.formats import held_once
 from llmcost.estimate.serving.replicas.load import Arrivals, Demand, Server, Under
-from llmcost.estimate.serving.replicas.options import SOURCE, Options, no_fit, record
+from llmcost.estimate.serving.replicas.options import SOURCE, Options, record
+from llmcost.estimate.serving.replicas.possible import no_fit
 from llmcost.estimate.serving.replicas.replica import Facts, FrontRow, degrees, one_kind, ranks
 from llmcost.records import NamedTuple
 

@@ -34,12 +34,12 @@ from llmcost.estimate.serving.replicas.options import (
     SOURCE,
     Options,
     mode_of,
-    no_fit,
     record,
     too_large,
     too_slow,
     within,
 )
+from llmcost.estimate.serving.replicas.possible import no_fit
 from llmcost.estimate.serving.replicas.replica import Facts, FrontRow, cache_of_a_request, degrees, one_kind, ranks
 from llmcost.estimate.serving.replicas.users import ALIKE, Users, kept, most, read_users, spread_of, tail
 from llmcost.records import NamedTuple
