@@ -262,7 +262,15 @@ class RentalPrice(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     address: Text
     confidence: Literal["vendor", "measured", "third-party", "assumed"]
     note: str = ""
+    until: dt.date | None = None  # the last day on which it stood or was seen: for questions of that time alone
     excluded: str = ""  # why the quote is kept but not used
+
+    @property
+    def past(self) -> str:
+        """Why it counts no more; empty where it does."""
+        if self.excluded:
+            return f"not used: {self.excluded}"
+        return f"until {self.until}, for --as-of alone" if self.until else ""
 
 
 class Provider(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -199,6 +199,8 @@ def deliver(estimate: Estimate, how: Shown) -> int:
         if estimate.warnings:
             codes = " ".join(dict.fromkeys(text.clean(w.code) for w in estimate.warnings))
             messages.say(f"hint: llmcost explain {codes}")
+    elif how.quiet and (other := text.instead(estimate)) is not None:
+        messages.say(f"note: no price is known: this is {other} (llmcost explain {other})")
     return Exit(estimate.exit_code)
 
 

@@ -255,7 +255,7 @@ def _price_rows(provider: spec.Provider, today: dt.date) -> list[dict[str, Any]]
             "date": p.date.isoformat(),
             "age_days": (today - p.date).days,
             "source": p.address,
-            "note": "; ".join(x for x in (p.note, p.date_note, f"not used: {p.excluded}" if p.excluded else "") if x),
+            "note": "; ".join(x for x in (p.note, p.date_note, p.past) if x),
         }
         for p in provider.prices
     ]

@@ -33,6 +33,8 @@ ASKED = {
     "crossover": (*SOLVED, "crossover_days"), "compare": ("name",), "fit": ("fits_probability",), "check": ("failed",),
     "sweep": ("feasible_points",),
 }  # fmt: skip
+# What it prints of machines without a price, and says that it does.
+UNPRICED = {"train": ("electricity_usd", "gpu_hours"), "serve": ("electricity_usd_per_mtok", "tokens_per_second")}
 # The array that is the answer, for CSV.
 MAIN_ARRAY = {
     "compare": "alternatives",
@@ -286,10 +288,20 @@ def _asked(estimate: Estimate) -> tuple[str, ...]:
     return ("at_probability", "gpus")  # of a deadline: the chance, or the accelerators that were found
 
 
+def instead(estimate: Estimate) -> str | None:
+    """The figure that `--quiet` prints in place of the one asked for, which needs a price; None where it needs none."""
+    if any(estimate.result.get(key) is not None for key in _asked(estimate)):
+        return None
+    if estimate.result.get("feasible") is False:
+        return None
+    return next((k for k in UNPRICED.get(estimate.command, ()) if estimate.result.get(k) is not None), None)
+
+
 def quiet_line(estimate: Estimate) -> str:
     """The number asked for, exact and in base units; where there is none, why in words."""
-    asked = [key for key in _asked(estimate) if key in estimate.result] or list(estimate.result)[:1]
-    value = next((v for key in asked if (v := estimate.result.get(key)) is not None), None)
+    known = [key for key in _asked(estimate) if key in estimate.result] or list(estimate.result)[:1]
+    other = instead(estimate)
+    value = next((v for key in (other, *known) if key and (v := estimate.result.get(key)) is not None), None)
     if value is None:
         why = estimate.result.get("reason") or estimate.result.get("status") or units.NOT_KNOWN
         return clean(why)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from llmcost import api
+from tests.conftest import Cli
 
 ONE_SECOND: dict[str, Any] = {  # a request is one second of one machine that always works
     "tokens_per_second": "100/s", "isl": 100, "osl": 100, "utilization": "100%", "commitment": "electricity",
@@ -65,3 +66,11 @@ def test_a_mac_needs_no_price_to_say_what_it_draws() -> None:
     assert found.result["usd_per_request"] is None
     assert found.result["electricity_usd_per_mtok"] is not None
     assert found.result["electricity_usd_per_request"] is not None
+
+
+def test_quiet_says_what_a_machine_without_a_price_can_answer(cli: Cli) -> None:
+    """243 W for a second are 0.0675 Wh; at $0.2 a kWh, over 200 tokens: $0.0675 a million."""
+    load = ("--tokens-per-second", "100/s", "--isl", "100", "--osl", "100", "--utilization", "100%")
+    found = cli("serve", "-H", "apple-m3-ultra-512gb", *load, "--electricity-price", "0.2/kWh", "-q")
+    assert float(found.out) == pytest.approx(0.0675)
+    assert "this is electricity_usd_per_mtok" in found.err

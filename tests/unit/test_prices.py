@@ -24,6 +24,15 @@ address = "https://example.invalid"
 confidence = "vendor"
 """
 DAY = "2026-01-01"
+USUAL = "".join(
+    f'[[factors]]\nname = "{name}"\nvalue = {value}\n'
+    for name, value in (("price_log_spread", 0.35), ("discount_log_spread", 0.11), ("quote_weight", 8))
+)
+
+
+def _usual(folder: Path) -> None:
+    (folder / "calibration").mkdir(parents=True)
+    (folder / "calibration" / "defaults.toml").write_text(USUAL)
 
 
 @pytest.fixture
@@ -35,6 +44,7 @@ def lists(tmp_path: Path) -> Catalog:
         "c": [("h", "on-demand", 8.0, "", DAY), ("rare", "on-demand", 10.0, "", DAY)],
         "d": [("odd", "on-demand", 1.0, "", DAY), ("odd", "1-year", 2.0, "", DAY)],
     }
+    _usual(tmp_path)
     (tmp_path / "prices").mkdir()
     for name, quotes in rows.items():
         text = f'title = "{name}"\n' + "".join(ROW.format(*q) for q in quotes)
@@ -51,10 +61,11 @@ def _no_shipped_prices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_median_of_provider_medians(lists: Catalog) -> None:
-    # a: median(2, 4) = 3; b: 2 (the newer quote of one product); c: 8. Median 3; quantiles 2 + 0.1 x 1, 3 + 0.9 x 5
+    # a: median(2, 4) = 3; b: 2 (the newer quote of one product); c: 8. Median 3. Squares of ln 2, ln 3, ln 8 about
+    # their mean: 1.016081; s^2 = (8 x 0.35^2 + 1.016081) / 10; t of 10 is 1.8125; x sqrt(1 + pi / 6): ln of 2.717
     quote = rental_quote(lists, "h", "on-demand", None, None)
     assert isinstance(quote.rate, Spread)
-    assert quote.rate[:3] == pytest.approx((2.1, 3.0, 7.5))
+    assert quote.rate[:3] == pytest.approx((3.0 / 2.7170, 3.0, 3.0 * 2.7170), rel=1e-3)
     assert quote.caveats == []
 
 
@@ -67,11 +78,13 @@ def test_as_of_takes_the_newest_up_to_a_day(lists: Catalog) -> None:
 
 
 def test_a_term_few_quote_is_discounted_on_demand(lists: Catalog) -> None:
-    # discounts within providers: a 1.5 / 3 = 0.5, d 2 / 1 = 2; median 1.25; x 3
+    # discounts within providers: a 1.5 / 3 = 0.5, d 2 / 1 = 2; median 1.25. a quotes 1.5; b 2 x 1.25, c 8 x 1.25
     quote = rental_quote(lists, "h", "1-year", None, None)
     assert isinstance(quote.rate, Spread)
-    assert quote.rate.p50 == pytest.approx(3.75)
-    assert quote.caveats[-1][0] == "W021"
+    assert quote.rate.p50 == pytest.approx(2.5)
+    assert quote.caveats[-1][:2] == (
+        "W021", "1 of 3 providers of h quote that term: on-demand x 1.25 for the others"
+    )  # fmt: skip
     assert quote.origin.confidence == "assumed"
 
 
@@ -85,11 +98,18 @@ def test_one_provider(lists: Catalog) -> None:
     assert rental_quote(lists, "h", "1-year", "a", None).rate == 1.5
 
 
-def test_few_providers_borrow_the_spread_of_the_market(lists: Catalog) -> None:
-    # ratios of h: 2/3, 1, 8/3: quantiles 0.6667 + 0.1 x 0.3333 = 0.7, 1 + 0.9 x 1.6667 = 2.5
+def test_a_term_that_every_provider_quotes_needs_no_discount(lists: Catalog) -> None:
+    quote = rental_quote(lists, "odd", "1-year", None, None)  # d alone rents it
+    assert isinstance(quote.rate, Spread)
+    assert quote.rate.p50 == 2.0
+    assert "W021" not in {code for code, _, _ in quote.caveats}
+
+
+def test_one_quote_is_as_wide_as_quotes_usually_are(lists: Catalog) -> None:
+    # t of 8 is 1.8595, x 0.35 x sqrt(1 + pi / 2) = 1.6034: a factor of 2.839
     quote = rental_quote(lists, "rare", "on-demand", None, None)
     assert isinstance(quote.rate, Spread)
-    assert quote.rate[:3] == pytest.approx((7.0, 10.0, 25.0))
+    assert quote.rate[:3] == pytest.approx((10.0 / 2.839, 10.0, 28.39), rel=1e-3)
     assert quote.caveats[0][0] == "W020"
 
 
@@ -108,6 +128,7 @@ def _lists(
 ) -> Catalog:
     """Providers with quotes; those in capitals are hyperscalers."""
     where = folder / "other"
+    _usual(where)
     (where / "prices").mkdir(parents=True)
     for name, quotes in rows.items():
         tier = 'tier = "hyperscaler"\n' if name.isupper() else ""
@@ -144,3 +165,26 @@ def test_a_quote_with_a_successor_counts_no_more(tmp_path: Path, monkeypatch: py
     rate = rental_quote(_lists(tmp_path, monkeypatch, rows), "h", "on-demand", None, None).rate
     assert isinstance(rate, Spread)
     assert rate.p50 == 3.0
+
+
+def test_a_price_of_the_past_answers_its_own_time_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """4 from 2021 until the end of 2023, today 2: in 2022 it was 4, for a year after its end nobody knows better."""
+    rows = {"a": [("h", "on-demand", 2.0, "", DAY), ("h", "on-demand", 4.0, "", "2021-01-01")]}
+    lists = _lists(tmp_path, monkeypatch, rows)
+    path = tmp_path / "other" / "prices" / "a.toml"
+    path.write_text(path.read_text().replace("date = 2021-01-01", "date = 2021-01-01\nuntil = 2023-12-31"))
+
+    def rate(day: str | None) -> tuple[float, str | None]:
+        quote = rental_quote(lists, "h", "on-demand", "a", dt.date.fromisoformat(day) if day else None)
+        assert isinstance(quote.rate, float)
+        return quote.rate, quote.origin.date
+
+    assert rate(None) == (2.0, DAY)
+    assert rate("2022-05-01") == (4.0, "2022-05-01")  # it stood on that day
+    assert rate("2024-06-01") == (4.0, "2023-12-31")
+    assert rate("2026-02-01") == (2.0, DAY)
+    with pytest.raises(LlmcostError):
+        rate("2025-06-01")
+    with pytest.raises(LlmcostError) as caught:
+        rental_quote(lists, "h", "on-demand", None, dt.date(2020, 1, 1))
+    assert "--as-of 2021-01-01" in caught.value.hint

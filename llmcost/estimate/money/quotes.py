@@ -10,9 +10,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 
+import msgspec
+
 from llmcost import spec
 from llmcost.catalog import Catalog
-from llmcost.engine.numeric.spread import Spread, quantiles
+from llmcost.engine.money.renting import range_of_quotes
+from llmcost.engine.numeric.spread import Spread, product
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Number, Origin
 from llmcost.records import NamedTuple
@@ -20,8 +23,8 @@ from llmcost.records import NamedTuple
 ON_DEMAND, HYPERSCALER = "on-demand", "hyperscaler"
 MIN_PROVIDERS = 3  # fewer quotes than this do not make a market
 SUCCEEDED = 180  # days: a provider's older quotes of a term have a successor in its newer ones
+PRICES, DISCOUNTS = "price_log_spread", "discount_log_spread"  # of defaults.toml: what is usual among quotes
 STALE = 365  # days: who quotes nothing newer is not of the market of the others
-TAILS = (0.05, 0.95)
 
 
 class NoQuote(LlmcostError):
@@ -57,10 +60,9 @@ def price_table(
         newest: dict[tuple[str, str, str, str], spec.RentalPrice] = {}
         for price in catalog.quotes(name, hardware, terms):
             key = (price.hardware, price.commitment, price.product, price.region)
-            late = as_of is not None and price.date > as_of
-            if price.excluded or late or (key in newest and newest[key].date >= price.date):
-                continue
-            newest[key] = price
+            stood = _standing(price, as_of)
+            if stood is not None and (key not in newest or newest[key].date < stood.date):
+                newest[key] = stood
         for price in newest.values():
             table[price.hardware, price.commitment].setdefault(name, []).append(price)
     for by in table.values():
@@ -69,6 +71,20 @@ def price_table(
             newest_day = max(q.date for q in here)
             by[name] = [q for q in here if (newest_day - q.date).days <= SUCCEEDED]
     return table
+
+
+def _standing(price: spec.RentalPrice, as_of: dt.date | None) -> spec.RentalPrice | None:
+    """A quote as it stood on a day, dated the last time until then that it was seen; None where it counts no more.
+
+    What ended counts in questions of its time, and for as long after it as a provider's last quotes count in a market.
+    """
+    if price.excluded or (as_of is not None and price.date > as_of):
+        return None
+    if price.until is None:
+        return price
+    if as_of is None or (as_of - price.until).days > STALE:
+        return None
+    return msgspec.structs.replace(price, date=min(price.until, as_of))
 
 
 def _median(values: Iterable[float]) -> float:
@@ -105,31 +121,37 @@ def rental_quote(
     if provider is not None:
         return _of_provider(table, hardware, commitment, provider)
     medians = _market(catalog, table, hardware, commitment, region)
-    if len(medians) >= MIN_PROVIDERS:
-        return _of_market(table, hardware, commitment, medians)
-    if commitment == ON_DEMAND and medians:
-        return _of_market(price_table(catalog, as_of, None, region), hardware, commitment, medians)
+    if len(medians) >= MIN_PROVIDERS or (commitment == ON_DEMAND and medians):
+        return _of_market(catalog, table, hardware, commitment, medians)
     base = _market(catalog, table, hardware, ON_DEMAND, region)
+    if base and base.keys() <= medians.keys():
+        return _of_market(catalog, table, hardware, commitment, {name: medians[name] for name in base})
     discounts = _discounts(price_table(catalog, as_of, None, region, commitment), commitment)
-    if not base or not discounts:
-        raise NoQuote(
-            f"no price is known for {hardware} ({commitment}){f' up to {as_of}' if as_of else ''}",
-            "--price 2.50/h",
-        )
-    wide = table if len(base) >= MIN_PROVIDERS else price_table(catalog, as_of, None, region)
-    market = _of_market(wide, hardware, ON_DEMAND, base)
-    discount = _median(discounts)
-    rate = market.rate if isinstance(market.rate, Spread) else Spread(market.rate, market.rate, market.rate)
-    scaled = rate._replace(p5=rate.p5 * discount, p50=rate.p50 * discount, p95=rate.p95 * discount)
-    source = (
-        f"{market.origin.source}; x {discount:.3g}, median {commitment} over on-demand in {len(discounts)} price lists"
+    if base and discounts:
+        market = _of_market(catalog, table, hardware, ON_DEMAND, base)
+        return _discounted(catalog, hardware, market, base, medians, discounts)
+    every = (price for name in catalog.names("prices") for price in catalog.quotes(name, hardware))
+    first = min((price.date for price in every if not price.excluded), default=None)
+    early = as_of is not None and first is not None and as_of < first
+    raise NoQuote(
+        f"no price is known for {hardware} ({commitment}){f' up to {as_of}' if as_of else ''}",
+        f"the first quote known is of {first}: --as-of {first}" if early else "--price 2.50/h",
     )
-    note = (
-        "W021",
-        f"fewer than {MIN_PROVIDERS} providers quote {hardware} {commitment}: on-demand x {discount:.2f} instead",
-        "--price 2.50/h",
-    )
-    return Quote(scaled, market.origin._replace(source=source, confidence="assumed"), [*market.caveats, note])
+
+
+def _discounted(
+    catalog: Catalog, hardware: str, market: Quote, base: dict[str, float], quoted: dict[str, float],
+    discounts: list[float],
+) -> Quote:  # fmt: skip
+    """The rate of a term that not all of a market quote: the others at what they ask on demand, less the discount."""
+    discount, some = _median(discounts), len(base.keys() & quoted.keys())
+    rates = sorted(quoted.get(name, rate * discount) for name, rate in base.items())
+    rate = product(_range(catalog, rates, _median(rates), PRICES), _range(catalog, discounts, 1.0, DISCOUNTS))
+    times = f"x {discount:.3g}, median over on-demand in {len(discounts)} price lists of the term"
+    who = f"{some} of {len(base)} providers of {hardware} quote" if some else f"no provider of {hardware} quotes"
+    note = f"{who} that term: on-demand x {discount:.2f} {'for the others' if some else 'instead'}"
+    origin = market.origin._replace(source=f"{market.origin.source}; {times}", confidence="assumed")
+    return Quote(rate, origin, [*market.caveats, ("W021", note, "--price 2.50/h")])
 
 
 def _of_provider(table: Table, hardware: str, commitment: str, provider: str) -> Quote:
@@ -157,23 +179,25 @@ def _who_else(table: Table, hardware: str, commitment: str) -> str:
     return f"{', '.join(others[:6])}{' and others have' if others[6:] else ' has' if len(others) == 1 else ' have'} it"
 
 
-def _of_market(table: Table, hardware: str, commitment: str, medians: dict[str, float]) -> Quote:
+def _of_market(catalog: Catalog, table: Table, hardware: str, commitment: str, medians: dict[str, float]) -> Quote:
     rates = sorted(medians.values())
     mid = _median(rates)
     quotes = [q for name in medians for q in table[hardware, commitment][name]]
     caveats = _dearer(table, hardware, commitment, mid, set(medians))
-    if len(rates) >= MIN_PROVIDERS:
-        low, high = quantiles(rates, TAILS)
-        rate: Number = Spread(low, mid, high)
-    else:
-        low, high = _market_spread(table)
-        rate = Spread(mid * low, mid, mid * high)
+    if len(rates) < MIN_PROVIDERS:
         few = "1 provider quotes" if len(rates) == 1 else f"{len(rates)} providers quote"
         caveats.append(
             ("W020", f"only {few} {hardware} {commitment}: its range is that of other accelerators", "--price 2.50/h")
         )
     origin = _origin(quotes, "preset:prices", f"median of {len(rates)} provider medians ({', '.join(sorted(medians))})")
-    return Quote(rate, origin, caveats)
+    return Quote(_range(catalog, rates, mid, PRICES), origin, caveats)
+
+
+def _range(catalog: Catalog, rates: list[float], middle: float, usual: str) -> Spread:
+    """What one more provider would ask, or give off, from what some do and from how far apart they usually are."""
+    known = {row["name"]: float(row["value"]) for row in catalog.factors("defaults")}
+    low, high = range_of_quotes(rates, middle, known[usual], known["quote_weight"])
+    return Spread(low, middle, high)
 
 
 def _medians(table: Table, hardware: str, commitment: str) -> dict[str, float]:
@@ -188,20 +212,6 @@ def _discounts(table: Table, commitment: str) -> list[float]:
             base = _medians(table, hardware, ON_DEMAND)
             found += [m / base[p] for p, m in _medians(table, hardware, commitment).items() if p in base]
     return found
-
-
-def _market_spread(table: Table) -> tuple[float, float]:
-    """5 % and 95 % quantiles of provider median over market median, over accelerators with a market."""
-    ratios = []
-    for hardware, term in sorted(table):
-        medians = _medians(table, hardware, term)
-        if term == ON_DEMAND and len(medians) >= MIN_PROVIDERS:
-            mid = _median(medians.values())
-            ratios += [m / mid for m in medians.values()]
-    if not ratios:
-        return 0.5, 2.0
-    low, high = quantiles(ratios, TAILS)
-    return low, high
 
 
 def _dearer(
