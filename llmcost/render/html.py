@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 FOLDER = Path(__file__).parent / "page"
-HIDDEN = ("answers", live.AROUND)  # what a page shows otherwise, or not at all
+HIDDEN = ("answers", live.AROUND, live.FORMS)  # what a page shows otherwise, or not at all
 MOST_ROWS = 2_000  # of a table; JSON and CSV have all
 OPEN = ("alternatives", "ladder", "pairs", "rows", "memory", "groups")
 _ADDRESS = re.compile(r"https?://[\w./~%?=&:@+,;#-]+", re.ASCII)
@@ -57,7 +57,7 @@ class Folded(NamedTuple):
 
 def render(estimate: Estimate, options: Options) -> str:
     """The page."""
-    moving = live.data(estimate) or live.tables(estimate) or live.axis(estimate)
+    moving = live.forms(estimate) or live.tables(estimate) or live.axis(estimate)
     style = _file("svg.css") + _file("page.css")
     script = "".join(_file(name) for name in moving.scripts) if moving else ""
     page: str = _template().render(

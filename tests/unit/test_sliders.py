@@ -1,4 +1,4 @@
-"""Sliders of a page: its data and closed forms, put together here as its script does, answer as the command line does."""
+"""Sliders where prices fall or traffic is no power of time: put together here as the script does, they answer alike."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ QUANTILES = ("centre", "p5", "p95")
 LINEAR = (
     "crossover", "-m", "llama-3.1-8b", "--tokens", "1T", "--train-hardware", "h100-sxm", "--train-gpus", "64",
     "--mfu", "40%", "--price", "2/h", "--cost-per-request", "0.003", "--requests", "1M/day", "--samples", "300",
+    "--price-decline", "0%/y",
 )  # fmt: skip
 # a fleet of whole accelerators: its cost over traffic is a staircase
 WHOLE = (
     "crossover", "--train-cost", "5M", "-m", "llama-3.1-70b", "-H", "h100-sxm", "--isl", "1000", "--osl", "200",
-    "--requests", "10M/day", "--price", "2/h", "--samples", "300",
+    "--requests", "10M/day", "--price", "2/h", "--samples", "300", "--price-decline", "0%/y",
 )  # fmt: skip
 UNKNOWN = "unknown"
 

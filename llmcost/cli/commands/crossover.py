@@ -65,13 +65,15 @@ def run(
 
 
 def beside(scenario: Scenario, catalog: Catalog, estimate: Any) -> Any:
-    """The answer with those under the sliders of its page; a page of given costs answers by itself."""
+    """The answer with what the sliders of its page answer from: closed forms, or answers along one input at a time."""
     from msgspec import structs
 
+    from llmcost.estimate.crossover import sliders
     from llmcost.estimate.crossover.around import around
     from llmcost.render.page import live
 
-    if live.data(estimate) is not None or any(key.startswith("solved_") for key in estimate.result):
+    if any(key.startswith("solved_") for key in estimate.result):
         return estimate
-    rows = around(scenario, catalog, estimate)
-    return structs.replace(estimate, arrays={**estimate.arrays, live.AROUND: rows}) if rows else estimate
+    page = sliders.page(scenario, catalog, estimate)
+    name, rows = (live.FORMS, [page]) if page is not None else (live.AROUND, around(scenario, catalog, estimate))
+    return structs.replace(estimate, arrays={**estimate.arrays, name: rows}) if rows else estimate

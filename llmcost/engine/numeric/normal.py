@@ -17,7 +17,7 @@ _MIDDLE_SQUARED = 0.180625
 LEAST_CHANCE = 0.001  # that anybody knows of a start, or of its failure [-]
 _FAR = 5.0  # sqrt(-log(share)) from which on it is the far tail
 # Polynomials of AS241, highest power first: numerator and denominator of the middle, the tails and the far tails.
-_RATIOS = (
+RATIOS = (
     (
         (
             *(2.5090809287301226727e3, 3.3430575583588128105e4, 6.7265770927008700853e4, 4.5921953931549871457e4),
@@ -131,5 +131,5 @@ def student_quantile(share: float, freedom: float) -> float:
 
 
 def _ratio(part: int, x: Num) -> Num:
-    above, below = _RATIOS[part]
+    above, below = RATIOS[part]
     return np.polyval(above, x) / np.polyval(below, x)

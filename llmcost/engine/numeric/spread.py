@@ -112,7 +112,7 @@ def draw(spread: Spread, name: str, samples: int, seed: int) -> Array:
         Any whole number.
     """
     half = (samples + 1) // 2
-    bits = splitmix64(_stream(name, seed), half)
+    bits = splitmix64(stream(name, seed), half)
     order, side = np.argsort(bits), bits & np.uint64(1) == 1
     if spread.family == "triangular":
         u = (order + 0.5) / (2 * half)
@@ -126,7 +126,7 @@ def draw(spread: Spread, name: str, samples: int, seed: int) -> Array:
     return np.asarray(back(mid + width * z))
 
 
-def _stream(name: str, seed: int) -> int:
+def stream(name: str, seed: int) -> int:
     """Where the stream of a quantity starts: 64 well mixed bits of its name and the seed."""
     return int(splitmix64((seed << 32 | zlib.crc32(name.encode())) % 2**64, 1)[0])
 

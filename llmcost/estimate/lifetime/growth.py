@@ -64,7 +64,7 @@ def follow(
     else:
         floors = service.fleet.terms.floors(s["price"])
         found = _level(service, kinds, own["planned_utilization"], floors, demand.most(traffic, end))
-    standing, each = bill.standing_usd(s) / DAYS_PER_MONTH, bill.per_request(s)
+    standing, each = beside_usd(s)
     each = each + served.get("beside_usd_per_request", 0.0)
     wanted = [demand.Measure([24.0 * price for price in found.usd_per_hour], standing, each)]
     known = "gpus_mean" in served  # a plan that was made without traffic counts no replicas
@@ -107,6 +107,17 @@ def _on_and_off(
     kwh = over_time("kwh_per_request") if service.place is not None else None
     most = _most(service, _kinds(service, s, served), s, traffic, end, exact)
     return Growing(over_time("usd_per_request"), kwh, most)
+
+
+def beside_usd(s: ServingNumbers) -> tuple[Num, Num]:
+    """What is paid beside accelerators: a day whatever the traffic, and a request [USD]."""
+    return bill.standing_usd(s) / DAYS_PER_MONTH, bill.per_request(s)
+
+
+def held(service: Hosted, s: ServingNumbers, served: ServingFigures) -> list[demand.Pool]:
+    """The pools of a fleet that is held day and night, one for each kind of replica."""
+    load = served.get("own", served)["planned_utilization"]
+    return [_pool(service, kind, load) for kind in _kinds(service, s, served)]
 
 
 def _most(

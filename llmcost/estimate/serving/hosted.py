@@ -88,7 +88,7 @@ class Hosted(NamedTuple):
         out = self.replica.speed(p)
         if self.requests:
             out |= fleets.size(self.fleet, self.replica.kinds(out), p, self.bound, self.seconds(p, out))
-            out["usd_per_hour_fleet"] = out["usd_per_hour_fleet"] + out["gpus_mean"] * self._less_used(p, out)
+            out["usd_per_hour_fleet"] = out["usd_per_hour_fleet"] + out["gpus_mean"] * self.less_used(p, out)
             out["usd_per_month"] = out["usd_per_hour_fleet"] * HOURS_PER_MONTH
             out["usd_per_day"] = out["usd_per_hour_fleet"] * HOURS_PER_DAY
             out["usd_per_request"] = out["usd_per_day"] / p["requests"]
@@ -99,11 +99,11 @@ class Hosted(NamedTuple):
             out["usd_per_request"] = machine_hours * p["price"]
         if self.fleet.terms.owned is not None:
             own = self.fleet.terms.reserved_price(p) if self.fleet.mixed else p["price"]
-            out["own_usd_per_hour"] = own + self._less_used(p, out)
+            out["own_usd_per_hour"] = own + self.less_used(p, out)
         out |= _token_prices(p, out, self.phase)
         return out if self.place is None else out | self._energy(self.place, p, out, machine_hours)
 
-    def _less_used(self, p: ServingNumbers, out: ServingFigures) -> Num:
+    def less_used(self, p: ServingNumbers, out: ServingFigures) -> Num:
         """What an owned hour costs beside its price: whole replicas idle more than planned, and draw less [USD/h].
 
         Electricity is a part of the price, and a draw of the price is one of its electricity: the part follows it.

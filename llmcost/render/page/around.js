@@ -1,7 +1,5 @@
 // Sliders of a crossover: those that keep a law move together; the others stop where the engine has answered, one of them
 // at a time. `data.base` is the answer as it was asked.
-const inputs = document.getElementById("sliders");
-const status = document.getElementById("live-answer");
 const free = Object.fromEntries((data.free || []).map((s) => [s.key, s]));
 const state = Object.fromEntries((data.free || []).map((s) => [s.key, s.value]));
 let stop = null; // the slider that was moved among the others, and its place
@@ -57,59 +55,20 @@ function draw(row, days) {
   });
 }
 
-const typed = (slider) => {
-  const value = state[slider.key];
-  const scaled = (by) => Number((by * value).toPrecision(10));
-  if (slider.kind === "growth") return scaled(100) + "%/mo";
-  if (slider.kind === "share") return scaled(100) + "%";
-  return scaled(1) + ({ days: "d", per_day: "/day", usd_per_hour: "/h" }[slider.kind] ?? "");
-};
-const shown = (slider) => {
-  const value = state[slider.key];
-  const percent = () => Number((100 * value).toPrecision(3)) + "%";
-  if (slider.kind === "days") return Number((value / 365.25).toPrecision(3)) + " y";
-  if (slider.kind === "growth") return percent() + "/mo";
-  if (slider.kind === "share") return percent();
-  if (slider.kind.startsWith("usd")) return money(value) + (slider.kind === "usd_per_hour" ? "/h" : "");
-  return short(value) + (slider.kind === "per_day" ? "/day" : "");
-};
-
 function update() {
   const row = stop === null ? data.base ?? data.sliders[0].rows[0] : stop.slider.rows[stop.at];
   const days = row.levels ? daysOf(row) : { centre: row.centre, p5: row.p5, p95: row.p95 };
   status.textContent = said(row, days);
   for (const q of ["centre", "p5", "p95"]) status.dataset[q] = days[q] === null ? "" : String(days[q]);
-  const options = moved().map((s) => `${s.option} ${typed(s)}`);
+  const options = moved().map((s) => option(s, state[s.key]));
   const places = moved().map((s) => `${s.key}=${state[s.key]}`);
   if (stop !== null && row.typed) {
     options.push(`${stop.slider.option} ${row.typed}`);
     places.push(`${stop.slider.key}=${row.value}`);
   }
   document.getElementById("live-command").textContent = options.join(" ") || "as asked";
-  history.replaceState(null, "", places.length ? "#" + places.join("&") : location.pathname);
+  address(places);
   draw(row, days);
-}
-
-function control(slider, attributes, text, change) {
-  const label = document.createElement("label"), input = document.createElement("input"), output = document.createElement("output");
-  Object.assign(input, { type: "range", ...attributes });
-  input.dataset.key = slider.key;
-  slider.tell = () => {
-    output.textContent = text();
-    input.setAttribute("aria-valuetext", output.textContent);
-  };
-  slider.put = (value) => {
-    input.value = value;
-    slider.tell();
-  };
-  input.addEventListener("input", () => {
-    change(Number(input.value));
-    slider.tell();
-    update();
-  });
-  label.append(slider.label, input, output);
-  inputs.append(label);
-  slider.tell();
 }
 
 function asAsked(sliders) {
@@ -120,16 +79,11 @@ function asAsked(sliders) {
   }
 }
 
-for (const slider of Object.values(free)) {
-  const { low, high } = slider, log = low > 0 && slider.kind !== "growth";
-  slider.to = (v) => (log ? Math.log(v / low) / Math.log(high / low) : (v - low) / (high - low));
-  const from = (p) => (log ? low * (high / low) ** p : low + p * (high - low));
-  const attributes = { min: 0, max: 1, step: "any", value: slider.to(slider.value) };
-  control(slider, attributes, () => shown(slider), (p) => {
-    state[slider.key] = Number(from(p).toPrecision(4));
+for (const slider of Object.values(free))
+  freely(slider, () => state[slider.key], (value) => {
+    state[slider.key] = value;
     if (stop !== null && stop.slider.alone) asAsked([stop.slider]), (stop = null);
   });
-}
 function moveTo(slider, at) {
   asAsked(data.sliders.filter((other) => other !== slider && other.place !== other.asked));
   if (slider.alone) asAsked(moved());
@@ -144,12 +98,11 @@ for (const slider of data.sliders) {
 document.getElementById("live").hidden = false;
 status.textContent = "Move a slider: the curves, the crossing and its range follow.";
 let asked = false;
-for (const part of location.hash.slice(1).split("&")) {
-  const [key, text] = part.split("="), value = Number(text);
+for (const [key, value] of addressed()) {
   const other = data.sliders.find((slider) => slider.key === key);
-  const at = other && text ? other.rows.findIndex((row) => row.value === value) : -1;
+  const at = other ? other.rows.findIndex((row) => row.value === value) : -1;
   if (at >= 0) moveTo(other, at), other.put(at), (asked = true);
-  const slider = Object.hasOwn(free, key) && text ? free[key] : null;
+  const slider = Object.hasOwn(free, key) ? free[key] : null;
   if (slider && value >= slider.low && value <= slider.high) (state[key] = value), slider.put(slider.to(value)), (asked = true);
 }
 if (asked) update();

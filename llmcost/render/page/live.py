@@ -1,14 +1,8 @@
-"""What a page needs to answer again by itself: closed forms of a crossover whose costs were given.
-
-Training T is reached on the day t where c r (e^(k t) - 1) / k = T, with a cost c of a request, r requests a day at
-launch and growth k a day (t = T / (c r) where nothing grows). The engine's own days, centre and 5 % and 95 % quantiles,
-give T / (c r) of each, which scales with training, cost and traffic; so the page and the command line agree.
-"""
+"""What a page answers again from: closed forms, answers along one input, or who is cheapest along an axis."""
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,28 +14,16 @@ from llmcost.records import NamedTuple
 from llmcost.render import text as words
 from llmcost.render.charts import Lines, charts
 from llmcost.render.page import svg
-from llmcost.result import Estimate, Input
+from llmcost.result import Estimate
 
-MONTH = 365.25 / 12
-GIVEN = ("train_cost", "cost_per_request", "requests")
-# with one of these the curves are other ones
-OTHERS = (
-    *("added_requests", "ceiling", "adoption_midpoint", "traffic", "served", "price_decline", "efficiency_gain"),
-    *("discount", "payments", "retrain_every", "refresh_every", "actuals"),
-)
-SLIDERS = {
-    "train_cost": ("training spend", "usd"),
-    "cost_per_request": ("cost of a request", "usd"),
-    "requests": ("requests a day", "per_day"),
-}
 REACH = 100.0  # how far a slider goes on either side of what was said
-LONGEST = 14_610.0  # days of the horizon's slider: 40 years
-FIXED = "Fixed here: everything that is not a slider, since it needs the engine again"
+FORMS = "forms"  # the array with the closed forms of a crossover
 AROUND = "around"  # the array of answers with one input moved
 PLACES = "The slider stops at the values that were compared; for others, ask the command"
 ALONE = "Each slider moves one input and puts the others back"
 REST = "for all else, ask the command"
 SMALLEST = 0.01  # share on a slider
+BOX = [svg.WIDTH, svg.HEIGHT, svg.LEFT, svg.RIGHT, svg.TOP, svg.BOTTOM]
 
 
 class Live(NamedTuple):
@@ -52,30 +34,27 @@ class Live(NamedTuple):
     scripts: tuple[str, ...]
 
 
-def data(estimate: Estimate) -> Live | None:
-    """Sliders of an answer, or None where the engine would have to be asked again."""
-    inputs = estimate.inputs
-    if estimate.command != "crossover" or not all(_given(inputs.get(key)) for key in GIVEN):
+def forms(estimate: Estimate) -> Live | None:
+    """Sliders over the closed forms of a crossover; None where there are none."""
+    rows = estimate.arrays.get(FORMS) or []
+    if not rows:
         return None
-    if (
-        any(key in inputs for key in OTHERS)
-        or estimate.result.get("basis") != "usd"
-        or estimate.result.get("scope") != "run"
-    ):
-        return None
-    growth = inputs.get("growth")
-    if growth is not None and growth.p5 is not None:
-        return None
-    rate = 0.0 if growth is None else float(growth.value)
-    found = {
-        "box": [svg.WIDTH, svg.HEIGHT, svg.LEFT, svg.RIGHT, svg.TOP, svg.BOTTOM],
-        "training": estimate.result["training_usd"],
-        "per_day": estimate.result["inference_usd_per_day"],
-        "band": _band(estimate),
-        "level": _levels(estimate, rate),
-        "sliders": _sliders(inputs, rate, float(estimate.result["horizon_days"] or 0.0)),
-    }
-    return Live(_json(found), FIXED, ("curves.js", "page.js"))
+    sliders = [_over_forms(row, estimate) for row in rows[0]["sliders"]]
+    found = {"box": BOX, "forms": rows[0]["forms"], "sliders": sliders}
+    names = ", ".join(slider["label"] for slider in sliders)
+    told = f"{names[:1].upper()}{names[1:]} move together; {REST}"
+    return Live(_json(found), told, ("curves.js", "controls.js", "forms.js", "free.js"))
+
+
+def _over_forms(row: Mapping[str, Any], estimate: Estimate) -> dict[str, Any]:
+    """A slider as the page shows it."""
+    key = str(row["key"])
+    told = all_keys()[key]
+    kind = "days" if told.kind == "seconds" else told.kind
+    given = estimate.inputs.get(key)
+    ends = [given.p5, given.p95] if row["scales"] and given is not None else []
+    shown = {"label": words.input_name(key), "option": told.option, "kind": kind, "range": ends}
+    return {**row, **shown}
 
 
 def tables(estimate: Estimate) -> Live | None:
@@ -92,7 +71,7 @@ def tables(estimate: Estimate) -> Live | None:
         _stops(key, [row for row in stops if row["input"] == key]) for key in dict.fromkeys(r["input"] for r in stops)
     ]
     found = {
-        "box": [svg.WIDTH, svg.HEIGHT, svg.LEFT, svg.RIGHT, svg.TOP, svg.BOTTOM],
+        "box": BOX,
         "horizon": estimate.result["horizon_days"],
         "base": _answered(next(row for row in rows if not row["typed"])),
         "free": free,
@@ -105,7 +84,7 @@ def tables(estimate: Estimate) -> Live | None:
         if not free
         else f"{names[:1].upper()}{names[1:]} {several}" + (", with any one of the others" if stops else "")
     )
-    return Live(_json(found), f"{told}; {REST}", ("curves.js", "around.js"))
+    return Live(_json(found), f"{told}; {REST}", ("curves.js", "controls.js", "around.js"))
 
 
 def _answered(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,7 +134,7 @@ def axis(estimate: Estimate) -> Live | None:
         return None
     stops = [_place(told, chart, value, sorted(found)) for value, found in sorted(costs.items())]
     slider = {"key": told.name, "label": chart.across, "option": told.option, "asked": 0, "rows": stops}
-    return Live(_json({"box": [], "sliders": [slider]}), PLACES, ("curves.js", "around.js"))
+    return Live(_json({"box": [], "sliders": [slider]}), PLACES, ("curves.js", "controls.js", "around.js"))
 
 
 def _place(told: Key, chart: Lines, value: float, found: list[tuple[float, str]]) -> dict[str, Any]:
@@ -178,64 +157,6 @@ def _json(found: Mapping[str, Any]) -> Markup:
     )
 
 
-def _given(value: Input | None) -> bool:
-    return value is not None and isinstance(value.value, int | float) and value.value > 0
-
-
-def _levels(estimate: Estimate, growth: float) -> dict[str, float | None]:
-    """Training over the inference of a day at launch [days], by quantile; beyond the horizon it is not known."""
-    of = estimate.ranges.get("crossover_days")
-    training, per_day = estimate.result["training_usd"], estimate.result["inference_usd_per_day"]
-    centre = float(training) / float(per_day) if training and per_day else None
-    ends = (None, None) if of is None else (of.p5, of.p95)
-    low, high = (None if day is None else served(day, growth) for day in ends)
-    return {"centre": centre, "p5": low, "p95": high}
-
-
-def served(day: float, growth: float) -> float:
-    """Requests by a day at one request a day at launch, growing by `growth` a month.
-
-    >>> served(300.0, 0.0), round(served(MONTH, 1.0) / MONTH, 4)  # doubling in a month: 1 / ln 2 = 1.4427
-    (300.0, 1.4427)
-    """
-    k = math.log1p(growth) / MONTH
-    return day if abs(k) < 1e-12 else math.expm1(k * day) / k
-
-
-def _band(estimate: Estimate) -> Mapping[str, list[float]] | None:
-    """The 90 % intervals of both curves over their centre; None where nothing is uncertain."""
-    rows = [row for row in estimate.arrays.get("curve", []) if row.get("inference_usd")]
-    if not rows:
-        return None
-    found = {name: _spread(rows[-1], name) for name in ("training", "inference")}
-    return None if all(ends == [1.0, 1.0] for ends in found.values()) else found
-
-
-def _spread(row: Mapping[str, Any], name: str) -> list[float]:
-    low, high = (row.get(f"{name}_{q}_usd") for q in ("p5", "p95"))
-    centre = float(row[f"{name}_usd"])
-    return [1.0, 1.0] if low is None or high is None else [float(low) / centre, float(high) / centre]
-
-
-def _sliders(inputs: Mapping[str, Input], growth: float, horizon: float) -> list[dict[str, Any]]:
-    found = []
-    for key, (label, kind) in SLIDERS.items():
-        value = float(inputs[key].value)
-        reach = {"low": value / REACH, "high": value * REACH}
-        found.append(_slider(key, label, kind, value, ends=_range(inputs[key]), **reach))
-    found.append(_slider("growth", "growth", "growth", growth, min(-0.2, growth), max(0.5, growth)))
-    found.append(_slider("horizon", "horizon", "days", horizon, min(30.0, horizon), max(LONGEST, horizon)))
-    return found
-
-
-def _slider(
-    key: str, label: str, kind: str, value: float, low: float, high: float, ends: Sequence[float] = ()
-) -> dict[str, Any]:
-    option = "--" + key.replace("_", "-")
-    slider = {"key": key, "label": label, "kind": kind, "option": option, "value": value}
-    return slider | {"low": low, "high": high, "range": list(ends)}
-
-
-def _range(given: Input) -> list[float]:
-    """The ends of a value's 90 % range, where it has one."""
-    return [] if given.p5 is None or given.p95 is None else [given.p5, given.p95]
+def _slider(key: str, label: str, kind: str, value: float, low: float, high: float) -> dict[str, Any]:
+    option = all_keys()[key].option
+    return {"key": key, "label": label, "kind": kind, "option": option, "value": value, "low": low, "high": high}

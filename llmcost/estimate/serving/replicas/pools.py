@@ -28,7 +28,7 @@ from llmcost.estimate.serving.replicas.load import Demand, Server, Under
 from llmcost.estimate.serving.replicas.options import SOURCE, Options, record, too_large, too_slow, within
 from llmcost.estimate.serving.replicas.possible import no_fit
 from llmcost.estimate.serving.replicas.prompts import Tried, cheapest, size_of, too_late, tried
-from llmcost.estimate.serving.replicas.replica import Facts, FrontRow, cache_of_a_request, degrees, ranks
+from llmcost.estimate.serving.replicas.replica import Choice, Facts, FrontRow, cache_of_a_request, degrees, ranks
 from llmcost.estimate.serving.replicas.together import front_rows, stated
 from llmcost.records import NamedTuple
 
@@ -47,6 +47,7 @@ class Pools(NamedTuple):
     front: tuple[FrontRow, ...]
     fastest: tuple[float, float]
     stands: bool = False  # its batch was said: that many are in flight at any load
+    tried: tuple[Choice, ...] = ()  # what it was chosen from, where the traffic decided
 
     @property
     def prefill_size(self) -> int:
@@ -96,6 +97,10 @@ class Pools(NamedTuple):
             ("decode", self.gpus, out["decode_gpu_seconds"]),
             ("prefill", self.prefill_size, out["prefill_gpu_seconds"]),
         ]
+
+    def choices(self) -> list[Choice]:
+        """The sizes that they were chosen from, for the traffic."""
+        return list(self.tried)
 
     def facts(self) -> Facts:
         """What the replicas are, for the result."""
@@ -173,6 +178,11 @@ class _Pair(NamedTuple):
     gpus: tuple[float, float]
     seconds: tuple[float, float]
 
+    @property
+    def choice(self) -> Choice:
+        """Both kinds, each with the accelerator time of a request."""
+        return tuple(zip(self.gpus, self.seconds, strict=True))
+
 
 def choose(question: Question, asked: Options, demand: Demand) -> Pools | NoFit:
     """The cheapest prefill replica within the TTFT target and the cheapest decode replica within the TPOT target.
@@ -209,7 +219,7 @@ def choose(question: Question, asked: Options, demand: Demand) -> Pools | NoFit:
     fastest = (float(quick.point.tpot_seconds), float(quick.usd_per_mtok) / used)
     return Pools(
         asked, precision, dtype, pair.prefill, decode, batch, at, answer.binds, front_rows(answer, used, "decode"),
-        fastest, stated(question),
+        fastest, stated(question), () if whole is None else tuple(one.choice for one in pairs),
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from llmcost.estimate.serving.replicas.formats import held_once
 from llmcost.estimate.serving.replicas.load import Arrivals, Demand, Server, Under
 from llmcost.estimate.serving.replicas.options import SOURCE, Options, record
 from llmcost.estimate.serving.replicas.possible import no_fit
-from llmcost.estimate.serving.replicas.replica import Facts, FrontRow, degrees, one_kind, ranks
+from llmcost.estimate.serving.replicas.replica import Choice, Facts, FrontRow, degrees, one_kind, ranks
 from llmcost.records import NamedTuple
 
 
@@ -60,6 +60,10 @@ class Prompts(NamedTuple):
     def kinds(self, out: ServingFigures) -> Kinds:
         """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
         return one_kind(self.gpus, out)
+
+    def choices(self) -> list[Choice]:
+        """None: prompts alone are never set against training."""
+        return []
 
     def facts(self) -> Facts:
         """What the replica is, for the result."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.serving.cache import kv_ranks
@@ -41,6 +41,10 @@ class Facts(TypedDict, total=False):
     users_most: int
 
 
+# A size of replica: accelerators and accelerator time of one request at full load [s], of each kind.
+Choice: TypeAlias = tuple[tuple[float, float], ...]
+
+
 class FrontRow(TypedDict, total=False):
     """A point of the search that no other beats on both cost and speed."""
 
@@ -71,6 +75,9 @@ class Replica(Protocol):
     def kinds(self, out: ServingFigures) -> Kinds:
         """Its kinds: name, accelerators, accelerator time of one request at full load [s]."""
 
+    def choices(self) -> list[Choice]:
+        """The sizes that it was chosen from, for the traffic; none where the traffic did not decide."""
+
     def facts(self) -> Facts:
         """What it is, for the result."""
 
@@ -98,6 +105,10 @@ class GivenRate(NamedTuple):
     def kinds(self, out: ServingFigures) -> Kinds:
         """Its only kind."""
         return one_kind(self.gpus, out)
+
+    def choices(self) -> list[Choice]:
+        """None: its size was given."""
+        return []
 
     def facts(self) -> Facts:
         """Its accelerators."""

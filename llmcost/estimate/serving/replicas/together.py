@@ -40,7 +40,15 @@ from llmcost.estimate.serving.replicas.options import (
     within,
 )
 from llmcost.estimate.serving.replicas.possible import no_fit
-from llmcost.estimate.serving.replicas.replica import Facts, FrontRow, cache_of_a_request, degrees, one_kind, ranks
+from llmcost.estimate.serving.replicas.replica import (
+    Choice,
+    Facts,
+    FrontRow,
+    cache_of_a_request,
+    degrees,
+    one_kind,
+    ranks,
+)
 from llmcost.estimate.serving.replicas.users import ALIKE, Users, kept, most, read_users, spread_of, tail
 from llmcost.records import NamedTuple
 
@@ -135,6 +143,14 @@ class Together(NamedTuple):
     def kinds(self, out: ServingFigures) -> Kinds:
         """Its kinds of replica: name, accelerators, accelerator time of one request at full load [s]."""
         return one_kind(self.gpus, out)
+
+    def choices(self) -> list[Choice]:
+        """The sizes that it was chosen from, for the traffic."""
+        if self.sizes is None:
+            return []
+        possible = np.isfinite(self.sizes.gpu_seconds)
+        rows = zip(self.sizes.gpus[possible], np.asarray(self.sizes.gpu_seconds)[possible] * self.load.osl, strict=True)
+        return [((float(gpus), float(seconds)),) for gpus, seconds in rows]
 
     def facts(self) -> Facts:
         """What the replica is, for the result."""

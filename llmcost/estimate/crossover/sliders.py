@@ -1,0 +1,255 @@
+"""Which inputs of a crossover move freely on its page: those whose closed forms say what the engine says.
+
+The question is asked again at both ends of a slider, and there the forms have to give what the engine gives: the cost
+of training in each sample, what each size of replica carries, and what an hour costs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+
+from llmcost import units
+from llmcost.catalog import Catalog
+from llmcost.engine.numeric.kinds import Num
+from llmcost.errors import LlmcostError
+from llmcost.estimate.asking import sampling
+from llmcost.estimate.crossover import forms as closed
+from llmcost.estimate.crossover import reading
+from llmcost.estimate.crossover.forms import SAME, Form, Forms, Parts
+from llmcost.estimate.lifetime.case import Case
+from llmcost.estimate.lifetime.course import horizon_days
+from llmcost.keys import KEYS, SIDES, TRAIN, all_keys
+from llmcost.records import NamedTuple, TypedDict
+from llmcost.result import Estimate
+from llmcost.scenario import Scenario, layer
+
+TRIED = 64  # samples in which the forms are held against the engine
+REACHES = (100.0, 10.0, 3.0)  # how far a slider goes on either side of what was said: the farthest that holds
+# `serve_price` is for sides that pay different prices: a run that rents a cluster beside a fleet by the hour.
+MOVED = (
+    "requests", "growth", "price", "train_price", "serve_price", "utilization", "train_cost", "gpu_hours", "tokens",
+    "mfu", "cost_per_request", "horizon",
+)  # fmt: skip
+BENT = ("gpu_hours", "tokens")  # a job of another size may go by another rate, or with another batch
+STATED = ("train_cost", "gpu_hours")  # say what training costs in the place of the run
+ENDS: tuple[Literal["low", "high"], ...] = ("low", "high")
+LOWEST, HIGHEST = -0.2, 0.5  # growth of a month
+LEAST, FULL = 0.01, 1.0  # of a share
+SOONEST, LONGEST = 30.0, 14_610.0  # days of the horizon: 40 years
+
+
+class Slider(TypedDict):
+    """An input that moves freely; `scales`: a range that was said keeps its width over its middle."""
+
+    key: str
+    tags: list[str]
+    value: float
+    low: float
+    high: float
+    scales: bool
+    training: Form | None  # the cost of training, where the input says it in the place of the run
+
+
+class Page(TypedDict):
+    """What a page answers from."""
+
+    forms: Forms
+    sliders: list[Slider]
+
+
+class _Asked(NamedTuple):
+    """The question, as it was asked and with its forms."""
+
+    scenario: Scenario
+    catalog: Catalog
+    case: Case
+    horizon: float
+    told: closed.Told
+
+
+def page(scenario: Scenario, catalog: Catalog, answer: Estimate) -> Page | None:
+    """The forms of a crossover with its sliders; None where they do not hold."""
+    if answer.result.get("basis") != "usd" or not answer.arrays.get("curve"):
+        return None
+    case, serving = reading.read_both(scenario, catalog)
+    horizon = horizon_days(serving)
+    if not closed.supported(case, horizon):
+        return None
+    told = closed.forms(case, scenario, catalog, horizon)
+    if told is None:
+        return None
+    asked = _Asked(scenario, catalog, case, horizon, told)
+    found = {key: slider for key in MOVED for slider in [_plain(asked, key)] if slider is not None}
+    even = [slider for key, slider in found.items() if key not in BENT]
+    kept = even if _holds(asked, even) else [slider for slider in even if _holds(asked, [slider])]
+    for key in BENT:
+        near = (_nearer(found[key], reach) for reach in REACHES) if key in found else ()
+        kept += next(([slider] for slider in near if _holds(asked, [slider])), [])
+    kept += [one for key in STATED if key not in found for one in [_replacing(asked, answer, key)] if one is not None]
+    kept.append(_made("horizon", [], horizon, SOONEST, LONGEST))
+    return Page(forms=told.forms, sliders=sorted(kept, key=lambda one: MOVED.index(one["key"])))
+
+
+def _plain(asked: _Asked, key: str) -> Slider | None:
+    """The slider of a number that the forms hold; None where they do not, or where its sides have two values."""
+    told, tags = asked.told, _tags(key)
+    numbers = [told.forms["numbers"][tag] for tag in tags if tag in told.forms["numbers"]]
+    if key == "growth" and all(not number["family"] for number in numbers):
+        return _made(key, tags, told.forms["growth"], LOWEST, HIGHEST)
+    tags = [tag for tag in tags if tag in told.forms["numbers"]]
+    mixed = any(tag in names for tag in tags for names in told.mixed.values())
+    if not tags or key == "growth" or mixed or len({number["quantiles"][1] for number in numbers}) > 1:
+        return None
+    if key.endswith("_price") and _plain(asked, "price") is not None:
+        return None  # the price of both sides is said
+    value = numbers[0]["quantiles"][1]
+    made = _nearer(_made(key, tags, value, LEAST, FULL), REACHES[0])
+    made["scales"] = _ranged(asked, key) and all(number["family"] == "lognormal" for number in numbers)
+    return made
+
+
+def _nearer(slider: Slider, reach: float) -> Slider:
+    """The slider with its ends so far from what was said; a share has its own."""
+    if all_keys()[slider["key"]].kind == "share":
+        return slider
+    return {**slider, "low": slider["value"] / reach, "high": slider["value"] * reach}
+
+
+def _tags(key: str) -> list[str]:
+    """The numbers that a key says: of one side, or of both."""
+    if key not in KEYS:
+        side, _, name = key.partition("_")
+        return [f"{side}.{name}"]
+    return [f"{side}.{key}" for side in SIDES]
+
+
+def _made(key: str, tags: list[str], value: float, low: float, high: float) -> Slider:
+    return Slider(
+        key=key, tags=tags, value=value, low=min(low, value), high=max(high, value), scales=False, training=None
+    )
+
+
+def _ranged(asked: _Asked, key: str) -> bool:
+    """Whether the input was said to lie in a range."""
+    said = asked.scenario.get(key)
+    return said is not None and isinstance(said.value, units.Between | units.Triangle)
+
+
+def _replacing(asked: _Asked, answer: Estimate, key: str) -> Slider | None:
+    """A slider that says what training costs, or takes, in the place of the run."""
+    now = answer.result.get("training_usd") if key == "train_cost" else _hours(asked)
+    there = _read(asked, {key: now}) if isinstance(now, float) and asked.case.run is not None else None
+    if there is None or not isinstance(now, float):
+        return None
+    told, numbers, _ = closed.told(there, asked.horizon)
+    if any(told[name] != form for name, form in asked.told.forms["parts"].items() if name != "training"):
+        return None
+    asked.told.forms["numbers"] |= {tag: numbers[tag] for tag in told["training"]["powers"]}
+    made = _nearer(_made(key, [f"{TRAIN}.{key}"], now, now, now), REACHES[0])
+    made["training"] = told["training"]
+    return made if key == "train_cost" or all(_replaces(asked, made, end) for end in ENDS) else None
+
+
+def _replaces(asked: _Asked, slider: Slider, end: Literal["low", "high"]) -> bool:
+    """Whether training costs at an end of a slider what its form says: a job of another size may pay another rate."""
+    there, form = _read(asked, {slider["key"]: slider[end]}), slider["training"]
+    if there is None or form is None:
+        return False
+    paid = closed.parts(there, sampling.central(there.parts), asked.horizon)["training"]
+    return _alike(paid, form["at"] * slider[end] / slider["value"])
+
+
+def _hours(asked: _Asked) -> float | None:
+    run = asked.case.run
+    return None if run is None else float(run.figures(run.central())["gpu_hours"])
+
+
+def typed(key: str, value: float) -> str:
+    """A value as it is typed on the command line; a time is told in days.
+
+    >>> typed("requests", 2e8), typed("growth", 0.05), typed("utilization", 0.35), typed("tokens", 15e12)
+    ('200000000/day', '5%/mo', '35%', '15000000000000')
+    """
+    kind = all_keys()[key].kind
+    if kind == "seconds":
+        return f"{value:.15g}d"
+    if kind == "growth":
+        return f"{100 * value:.15g}%/mo"
+    if kind == "share":
+        return f"{100 * value:.15g}%"
+    return f"{value:.15g}" + {"per_day": "/day", "usd_per_hour": "/h"}.get(kind, "")
+
+
+def _read(asked: _Asked, values: Mapping[str, float]) -> Case | None:
+    """The question with inputs at other values; None where it has no answer of its kind."""
+    said = layer({key: typed(key, value) for key, value in values.items()}, "flag")
+    try:
+        case, _ = reading.read_both(asked.scenario.over(said), asked.catalog)
+    except LlmcostError:
+        return None
+    return case if closed.supported(case, asked.horizon) else None
+
+
+def _holds(asked: _Asked, sliders: Sequence[Slider]) -> bool:
+    """Whether the engine says at both ends of some sliders, moved together, what the forms say there."""
+    return all(_same(asked, sliders, end) for end in ENDS)
+
+
+def _same(asked: _Asked, sliders: Sequence[Slider], end: Literal["low", "high"]) -> bool:
+    there = _read(asked, {slider["key"]: slider[end] for slider in sliders})
+    if there is None:
+        return False
+    moved = {tag: slider[end] for slider in sliders for tag in slider["tags"]}
+    mine, theirs = (_parts(case, asked, moved) for case in (asked.case, there))
+    free = {"capacity"} | ({"hour"} if _by_size(asked.case) else set())
+    named = mine.keys() - free
+    if theirs.keys() - free != named or not all(_alike(mine[name], theirs[name]) for name in named):
+        return False
+    middle = closed.parts(there, sampling.central(there.parts) | moved, asked.horizon)
+    if not all(_alike(_where(asked, name, moved), middle[name]) for name in named):
+        return False
+    return asked.case.hosted is None or _carried(asked, there, moved)
+
+
+def _where(asked: _Asked, name: str, moved: Mapping[str, float]) -> float:
+    """What the form of a part says where some of its numbers are moved."""
+    form, numbers = asked.told.forms["parts"][name], asked.told.forms["numbers"]
+    over = (moved[tag] / numbers[tag]["quantiles"][1] for tag in form["powers"] if tag in moved)
+    powers = (power for tag, power in form["powers"].items() if tag in moved)
+    return form["at"] * math.prod(x**power for x, power in zip(over, powers, strict=True))
+
+
+def _by_size(case: Case) -> bool:
+    return case.hosted is not None and case.hosted.fleet.terms.by_size is not None
+
+
+def _parts(case: Case, asked: _Asked, moved: Mapping[str, float]) -> Parts:
+    """The parts of a case in some samples, with some of its numbers moved."""
+    numbers = case.parts
+    _, seed = sampling.settings(case.questions[-1])
+    drawn = sampling.draws(numbers, TRIED, seed)
+    over: dict[str, Num] = {tag: value for tag, value in moved.items() if tag in numbers}
+    return closed.parts(case, drawn | over, asked.horizon)
+
+
+def _alike(mine: Num, theirs: Num) -> bool:
+    return bool(np.allclose(mine, theirs, rtol=SAME, atol=0.0))
+
+
+def _carried(asked: _Asked, there: Case, moved: Mapping[str, float]) -> bool:
+    """Whether the same sizes of replica are there to choose from, and carry as much at the same load."""
+    tables = []
+    for one in (asked.case, there):
+        assert one.hosted is not None
+        middle = {**sampling.central(one.parts), **{k: v for k, v in moved.items() if k in one.parts}}
+        s = one.served(middle)
+        kinds = one.hosted.replica.kinds(one.hosted.figures(s))
+        now = [x for _, gpus, seconds in kinds for x in (float(gpus), float(seconds))]
+        per_day = float(closed.parts(one, middle, asked.horizon)["capacity"]) * now[1] / now[0]
+        sizes = one.hosted.replica.choices()
+        tables.append([per_day, *(x for choice in sizes for kind in choice for x in kind), *([] if sizes else now)])
+    return len(tables[0]) == len(tables[1]) and _alike(np.array(tables[0]), np.array(tables[1]))
