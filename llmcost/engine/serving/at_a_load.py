@@ -61,8 +61,8 @@ def first_token(
     lengths, place = _places(prompts)
     under_way = np.maximum(_last(at.first_steps) - 0.5 + place, 0.0)
     seconds = _last(at.front_seconds + own) + _last(idle.prefill_seconds) * (lengths - 1.0)
-    seconds = seconds + _last(busy * at.tpot_seconds) * under_way
     queued = queueing.latency(replicas, share * most * replicas, _last(service) * lengths, ca2, seconds)
+    queued = queued._replace(iteration=busy * at.tpot_seconds, places=under_way)
     slots = np.multiply(replicas, np.maximum(np.floor(full.batch), 1.0))
     full_slots = queueing.wait(slots, share * most * replicas, life, ca2)
     beside = share * most / lanes * at.tpot_seconds  # prompts that come during an iteration of one lane

@@ -11,11 +11,12 @@ import numpy as np
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Array, Flags, Num, Places
+from llmcost.engine.numeric.nested import mapped, picked
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
-from llmcost.engine.serving.operating_point import Point, operating_point, passing
-from llmcost.engine.serving.steady import Running, Times, mapped, picked, running
+from llmcost.engine.serving.operating_point import Point, operating_point, passing, times
+from llmcost.engine.serving.steady import Running, Times, running
 
-Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point]
+Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point | Times]
 
 BATCHES = 64  # tried between one request and the full batch
 BEYOND = 1.0 + 1e-9  # of a lane: there its next request begins to wait for iterations
@@ -30,7 +31,7 @@ class Loaded(NamedTuple):
     at: Point | Times  # at the share
     idle: Point | Times  # one request alone
     half: Point | Times  # at half of what it can do
-    full: Point  # with its batch full
+    full: Point | Times  # with its batch full
     prompt_seconds: Num  # passes of a prompt at the share: no less than at any lower one
 
 
@@ -51,7 +52,8 @@ def loaded(
     Parameters
     ----------
     mode : function
-        `serving.operating_point`, or what stands for it with a draft model.
+        `serving.operating_point`, or what stands for it with a draft model; `serving.times` where memory is known to
+        hold the batch.
     shape, machine, layout, precision, load, calibration
         The replica; `load.batch` is its full batch. Arrays broadcast.
     share : float or array
@@ -60,19 +62,20 @@ def loaded(
     Source: Little 1961, doi:10.1287/opre.9.3.383.
     """
     full = mode(shape, machine, layout, precision, load, calibration)
+    plain = mode in (operating_point, times)
     most, lanes = np.asarray(full.batch, dtype=float), np.multiply(layout.dp, layout.pp)
-    if mode is operating_point and most.size >= MANY and np.size(share) < STRIDE * most.size:
+    if plain and most.size >= MANY and np.size(share) < STRIDE * most.size:
         return _of_many(shape, machine, layout, precision, load, calibration, share, full)
 
-    def at(batch: Num) -> Point:
+    def at(batch: Num) -> Point | Times:
         return mode(shape, machine, layout, precision, load._replace(batch=batch), calibration)
 
     quick: Callable[[Num], Point | Times] = at
-    if mode is operating_point:  # what is less than the full batch fits
+    if plain:  # what is less than the full batch fits
         quick = running(passing(shape, machine, layout, precision, calibration), load).times
     wide = (1,) * (np.ndim(share) - most.ndim)  # along a new first axis, whatever the others are
     batches = _batches(most, lanes).reshape(-1, *wide, *most.shape)
-    known = _tried(quick(batches), load, calibration)
+    known = _tried(quick(batches), np.maximum(load.osl, 1.0), np.maximum(part_of(load, calibration), 1.0))
     known = known._replace(passes=np.maximum.accumulate(known.passes))
     # a second request may slow the first by more than it adds
     reached = np.maximum.accumulate(known.batch / known.life)
@@ -111,9 +114,9 @@ class _Tried(NamedTuple):
             mine[index] = values
 
 
-def _tried(point: Point | Times, load: Load, calibration: Calibration) -> _Tried:
-    life = point.batch * np.maximum(load.osl, 1.0) / point.output_tokens_per_second
-    passes = empty(point) * np.maximum(part_of(load, calibration), 1.0) + point.prefill_seconds
+def _tried(point: Point | Times, osl: Num, parts: Num) -> _Tried:
+    life = point.batch * osl / point.output_tokens_per_second
+    passes = empty(point) * parts + point.prefill_seconds
     return _Tried(*np.broadcast_arrays(point.batch, life, passes))
 
 
@@ -180,7 +183,7 @@ class _Order(NamedTuple):
 
 def _of_many(
     shape: Shape, machine: Machine, layout: Layout, precision: Precision, load: Load, calibration: Calibration,
-    share: Num, full: Point,
+    share: Num, full: Point | Times,
 ) -> Loaded:  # fmt: skip
     """The same for many loads: of each a few of the batches are tried, near the one in flight.
 
@@ -194,13 +197,14 @@ def _of_many(
     layout, precision, load, calibration = map(flat, (layout, precision, load, calibration))
     here = running(passing(shape, machine, layout, precision, calibration), load)
     most = np.broadcast_to(flat(np.asarray(full.batch)), (math.prod(wide),))
+    osl, parts = here.read.osl, np.maximum(part_of(load, calibration), 1.0)
     order, one = _Order.up_to(most, here.read.slots), here.times(np.ones(most.shape))
-    last = _tried(here.times(most), load, calibration)
-    alone = _tried(one, load, calibration)._replace(batch=order.step)
+    last = _tried(Times(*(flat(getattr(full, name, np.nan)) for name in Times._fields)), osl, parts)
+    alone = _tried(one, osl, parts)._replace(batch=order.step)
 
     def tried(those: Places, index: Places) -> _Tried:
         known = here.of(those)
-        return _tried(known.times(order.of(those).batch(index)), known.read.load, calibration)
+        return _tried(known.times(order.of(those).batch(index)), *picked((osl, parts), those))
 
     def flight(share: Num) -> tuple[Array, Array]:
         """Requests in flight, and the passes of a prompt there [s]."""

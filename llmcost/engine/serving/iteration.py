@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from llmcost.engine.machine import roofline
 from llmcost.engine.model.transformer import Shape, blocks_of, kv_elements_read
 from llmcost.engine.numeric.kinds import Num
-from llmcost.engine.serving.cache import kv_ranks
+from llmcost.engine.numeric.nested import picked
+from llmcost.engine.serving.cache import kv_ranks, split_ranks
 from llmcost.engine.serving.inputs import Calibration, Layout, Precision
 from llmcost.engine.serving.parts import (
     Experts,
@@ -47,8 +50,8 @@ class Work(NamedTuple):
 class Attention(NamedTuple):
     """Attention at the contexts of a load, for each token [s]."""
 
-    scores: Num  # arithmetic of one decoded
-    read: Num  # its cache, on ranks that share out the KV heads
+    scores: Num  # arithmetic of one decoded, where ranks take sequences of their own
+    read: Num  # its cache there, on ranks that share out the KV heads
     decoded: Num  # both
     prompt: Num  # of one of a prompt
 
@@ -57,46 +60,31 @@ class Attention(NamedTuple):
         return roofline.rounded(self.scores, self.read / ranks)
 
 
-class Pass(NamedTuple):
-    """A pass through all layers of a layout and precision, each part by what it carries."""
+class Costs(NamedTuple):
+    """What the parts of a pass through all layers cost, by what it carries."""
 
-    shape: Shape
-    layout: Layout
-    precision: Precision
-    rate: Rates
-    calibration: Calibration
     linear: Part  # by tokens
     experts: Experts | None  # by tokens
     head: Part  # by sequences decoded
     fixed: Line  # by sequences decoded
     sent: Line  # by tokens
     exchange: Line | None  # by tokens
-
-    def attention(self, context: Num, prompt_context: Num) -> Attention:
-        """At so many earlier tokens of a sequence, and of a prompt's token [tokens]."""
-        shape, layout, rate, known = self.shape, self.layout, self.rate, self.calibration
-        # one kernel computes on what it reads: the longer counts, rounded where both are alike (FlashMLA on an H800
-        # reads at 3,000 of 3,350 GB/s or computes at 660 TFLOP/s: github.com/deepseek-ai/FlashMLA)
-        each = self.precision.kv_bytes / rate.kv / kv_ranks(shape, layout)
-        if np.any(known.kv_again):
-            each = each * (1.0 + known.kv_again * (shape.n_heads / np.maximum(shape.n_kv_heads, 1.0) - 1.0))
-        read = kv_elements_read(shape, context) * each
-        scores = shape.attention_flops_absorbed * context + windowed(shape.window_flops_absorbed, context, shape)
-        attend = (scores + shape.linear_flops) / (layout.tp * rate.attention_flops)
-        prompt = prompt_attention(shape, layout, rate, prompt_context, known)
-        return Attention(attend, read, roofline.rounded(attend, read), prompt)
+    overlap: Num  # exponent that joins computing and reading [-]
+    hidden: Num  # share of the exchange that runs behind other work [-]
+    by_batch: Num  # 1: tensor-parallel ranks beyond the KV heads take sequences of their own [-]
+    ranks: Num  # tensor-parallel [-]
+    heads: Num  # of keys and values [-]
 
     def decoded(self, decoding: Num, at: Attention) -> Num:
         """Attention of one decoded token of so many sequences [s]."""
-        by_batch = self.calibration.kv_by_batch
-        if not np.any(by_batch):
+        if not np.any(self.by_batch):
             return at.decoded
-        shape, layout = self.shape, self.layout
-        return at.of_batch(kv_ranks(shape, layout, by_batch, decoding) / kv_ranks(shape, layout))
+        ranks = split_ranks(self.ranks, self.heads, self.by_batch, decoding)
+        return at.of_batch(ranks / split_ranks(self.ranks, self.heads))
 
     def work(self, decoding: Num, prompt_tokens: Num, at: Attention) -> Work:
         """By part, where it decodes a token of each sequence and carries prompt tokens."""
-        tokens, overlap = decoding + prompt_tokens, self.calibration.overlap
+        tokens, overlap = decoding + prompt_tokens, self.overlap
         linear, computed = self.linear.seconds(tokens, overlap), tokens * self.linear.compute
         routed: Num = 0.0
         if self.experts is not None:
@@ -114,7 +102,7 @@ class Pass(NamedTuple):
 
         The same as the totals of `work`, added up once: where computing and reading add up, most parts are straight.
         """
-        overlap = self.calibration.overlap
+        overlap = self.overlap
         if np.ndim(overlap) or overlap != 1.0:
             alone = self.work(decoding, 0.0, at).total
             return alone, self.work(decoding, prompt_tokens, at).total - alone
@@ -139,7 +127,42 @@ class Pass(NamedTuple):
 
     def _shown(self, exchanged: Num, busy: Num) -> Num:
         """What of an exchange does not run behind other work [s]."""
-        return exchanged - self.calibration.exchange_hidden * np.minimum(exchanged, busy)
+        return exchanged - self.hidden * np.minimum(exchanged, busy)
+
+
+class Pass(NamedTuple):
+    """A pass through all layers of a layout and precision."""
+
+    shape: Shape
+    layout: Layout
+    precision: Precision
+    rate: Rates
+    calibration: Calibration
+    costs: Costs
+
+    def attention(self, context: Num, prompt_context: Num) -> Attention:
+        """At so many earlier tokens of a sequence, and of a prompt's token [tokens]."""
+        shape, layout, rate, known = self.shape, self.layout, self.rate, self.calibration
+        # one kernel computes on what it reads: the longer counts, rounded where both are alike (FlashMLA on an H800
+        # reads at 3,000 of 3,350 GB/s or computes at 660 TFLOP/s: github.com/deepseek-ai/FlashMLA)
+        each = self.precision.kv_bytes / rate.kv / kv_ranks(shape, layout)
+        if np.any(known.kv_again):
+            each = each * (1.0 + known.kv_again * (shape.n_heads / np.maximum(shape.n_kv_heads, 1.0) - 1.0))
+        read = kv_elements_read(shape, context) * each
+        scores = shape.attention_flops_absorbed * context + windowed(shape.window_flops_absorbed, context, shape)
+        attend = (scores + shape.linear_flops) / (layout.tp * rate.attention_flops)
+        prompt = prompt_attention(shape, layout, rate, prompt_context, known)
+        decoded = roofline.rounded(attend, read)
+        return (
+            Attention(attend, read, decoded, prompt)
+            if np.any(known.kv_by_batch)
+            else Attention(0.0, 0.0, decoded, prompt)
+        )
+
+    def of(self, index: Any) -> Pass:
+        """Some of the layouts of one model."""
+        layout, precision, rate, costs = (picked(v, index) for v in self[1:4] + self[5:])
+        return Pass(self.shape, layout, precision, rate, self.calibration, costs)
 
 
 def one_pass(shape: Shape, layout: Layout, precision: Precision, rate: Rates, calibration: Calibration) -> Pass:
@@ -165,11 +188,13 @@ def one_pass(shape: Shape, layout: Layout, precision: Precision, rate: Rates, ca
     )
     fixed = fixed + calibration.stage_seconds * np.where(np.asarray(layout.pp) > 1, layout.pp, 0.0)
     routed = experts(shape, layout, precision, rate, calibration) if np.any(shape.moe_layers) else None
-    return Pass(
-        shape, layout, precision, rate, calibration, linear(shape, layout, precision, rate, calibration), routed, head,
+    costs = Costs(
+        linear(shape, layout, precision, rate, calibration), routed, head,
         Line(fixed, calibration.fixed_factor * calibration.sequence_seconds),
-        reduction(shape, layout, rate, calibration), exchange(shape, layout, rate, calibration),
+        reduction(shape, layout, rate, calibration), exchange(shape, layout, rate, calibration), calibration.overlap,
+        calibration.exchange_hidden, calibration.kv_by_batch, layout.tp, shape.n_kv_heads,
     )  # fmt: skip
+    return Pass(shape, layout, precision, rate, calibration, costs)
 
 
 def iteration(
@@ -190,4 +215,4 @@ def iteration(
     Source: as `one_pass`.
     """
     once = one_pass(shape, layout, precision, rate, calibration)
-    return once.work(decoding, prompt_tokens, once.attention(context, prompt_context))
+    return once.costs.work(decoding, prompt_tokens, once.attention(context, prompt_context))

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.numeric.kinds import Num
-from llmcost.engine.serving.cache import STATE_BYTES, cache_bytes, even_stages, kv_ranks
+from llmcost.engine.numeric.kinds import Flags, Num
+from llmcost.engine.serving.cache import cache_bytes, even_stages, kv_ranks, under_way_bytes
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.records import NamedTuple
 
@@ -30,6 +28,7 @@ CONV_INPUTS = 3.0  # inputs that a convolution of four keeps of a channel
 PAIR = 2.0  # accelerators that a bridge joins; more have links of their own
 MOST_CAPTURED, FIRST_SIZES = 512.0, 3.0  # the largest batch that vLLM captures, and its sizes below 8: 1, 2, 4
 MOST_RANKS = 9.0  # ranks after the first that SGLang left room for before it counted bytes
+MANY = 64  # requests of which the largest is looked at first
 NARROW = 0.75  # bytes of a parameter below which its weights have 4 bits [bytes]
 
 
@@ -40,7 +39,7 @@ class Memory(NamedTuple):
     activation_bytes: Num  # workspace: context, communication buffers, the widest pass of the engine
     kv_bytes_per_request: Num
     usable_bytes: Num  # what the cache may take, median
-    missing_bytes: Num  # what one request lacks; 0 where it fits
+    given: Num  # share of what weights leave that the cache may take [-]
     working_bytes: Num  # workspace in what is usable
     log_spread: Num  # standard deviation of ln of a workspace over its median [-]
     less_spread: Num  # the same under it, over its median [-]
@@ -59,6 +58,23 @@ class Memory(NamedTuple):
             ample * self.log_spread / np.log1p(ample / np.maximum(self.working_bytes, 1.0))
         )  # exact where it is alone
         return left / np.hypot(self.others_bytes, np.where(left > 0, over, self.working_bytes * self.less_spread))
+
+    def missing_bytes(self, margin: Num) -> Num:
+        """What one request lacks, so many deviations below the median [bytes]; 0 where it fits."""
+        return np.maximum(self.kv_bytes_per_request + self.below(margin) - self.usable_bytes, 0.0) / self.given
+
+    def holds(self, margin: Num) -> Flags:
+        """Whether one request fits with so many deviations left.
+
+        Where the largest of many fits beside least room, all do: they need not be looked at one by one.
+        """
+        if max(map(np.size, self)) < MANY or np.ndim(margin):
+            return np.asarray(self.room >= margin)
+        least = self._replace(
+            kv_bytes_per_request=np.max(self.kv_bytes_per_request), others_bytes=np.max(self.others_bytes),
+            usable_bytes=np.min(self.usable_bytes), working_bytes=np.max(self.working_bytes),
+        )  # fmt: skip
+        return True if np.all(least.room >= margin) else np.asarray(self.room >= margin)
 
     def below(self, deviations: Num) -> Num:
         """How far what is usable may be below its median [bytes]."""
@@ -182,7 +198,7 @@ def workspace_bytes(
     each = np.where(np.asarray(cal.sorts) > 0, cal.sorted_logit_bytes, cal.logit_bytes)
     sampler = each * cal.sampled * shape.vocab_size + 2.0 * cal.profiled * (shape.d_model + copies)
     unfused = np.maximum(cal.unfused_tokens, np.where(np.asarray(shape.d_head) > WIDE, cal.unfused_wide, 0.0))
-    scores = 4.0 * unfused * shape.n_heads * (load.isl + load.osl)
+    scores = 4.0 * unfused * shape.n_heads * (load.isl + load.osl) if np.any(unfused) else 0.0
     linked = np.asarray(machine.scale_up_domain, dtype=float) > PAIR
     buffers = np.where(linked, cal.group_bytes, np.minimum(cal.group_bytes, cal.group_pcie_bytes))
     group = np.where(layout.tp * layout.dp > 1, buffers, 0.0)
@@ -232,32 +248,6 @@ def _gathered_bytes(shape: Shape, layout: Layout, calibration: Calibration) -> N
     held = 2.0 * np.minimum(tokens, calibration.gathered_most) * each + 4.0 * tokens * shape.d_model
     shared = (np.asarray(layout.attention_dp) > 0) & (np.asarray(shape.n_experts) > 0)
     return np.where(shared & (np.asarray(calibration.gathered_most) > 0), held, 0.0)
-
-
-def under_way_bytes(shape: Shape, layout: Layout, calibration: Calibration, most: float = math.inf) -> Num:
-    """States of the tokens of an iteration that a compressed cache has not compressed yet, in pages [bytes].
-
-    Parameters
-    ----------
-    shape, layout, calibration
-        The point; an engine without one pool of pages keeps those of the last block alone.
-    most : float
-        Tokens that there are [tokens].
-
-    Source: `attention.compressor_elements`; vllm-project/vllm#44376.
-
-    Examples
-    --------
-    DeepSeek-V4-Flash: 74,240 elements a token, chunks of 16,384 tokens: 5.85 of the 6.66 GiB that one request takes.
-
-    >>> zero = Shape(**{f: 0.0 for f in Shape._fields})
-    >>> flash, known = zero._replace(compressor_elements=74240.0), Calibration(profiled=16384.0)
-    >>> round(float(under_way_bytes(flash, Layout(), known)) / 2**30, 2)
-    5.85
-    """
-    cal = calibration
-    held = STATE_BYTES * cal.compressor_padding * np.minimum(cal.profiled, most) * shape.compressor_elements
-    return np.where(np.asarray(cal.paged_groups) > 0, held / even_stages(shape, layout), 0.0)
 
 
 def share_taken(shape: Shape, machine: Machine, layout: Layout, calibration: Calibration) -> Num:
@@ -342,11 +332,10 @@ def memory(
         + (weights * np.where(np.asarray(precision.weight_bytes) < 0.9, cal.narrow_spread, cal.weights_spread)) ** 2
         + (request * cache_spread(shape, cal)) ** 2
     )
-    held = Memory(
-        weights, workspace, request, usable, 0.0, given * workspace, cal.workspace_spread, cal.workspace_less,
+    return Memory(
+        weights, workspace, request, usable, given, given * workspace, cal.workspace_spread, cal.workspace_less,
         given * np.sqrt(others),
     )  # fmt: skip
-    return held._replace(missing_bytes=np.maximum(request + held.below(cal.fit_margin) - usable, 0.0) / given)
 
 
 def cache_spread(shape: Shape, calibration: Calibration) -> Num:
@@ -392,4 +381,6 @@ def most_held(one: Memory, layout: Layout, calibration: Calibration) -> Num:
     Source: as `memory`.
     """
     fit = np.floor(np.maximum(one.usable_bytes, 0.0) / one.kv_bytes_per_request)
-    return layout.dp * np.where(one.room >= calibration.fit_margin, np.minimum(fit, calibration.batch_limit), 0.0)
+    held = one.holds(calibration.fit_margin)
+    fit = np.minimum(fit, calibration.batch_limit)
+    return layout.dp * (fit if held is True else np.where(held, fit, 0.0))

@@ -86,12 +86,12 @@ def binding_part(work: Work, extra_compute: Num = 0.0) -> Num:
     return index
 
 
-def _point(plain: Work, held: Memory, **figures: Num) -> Point:
+def _point(plain: Work, held: Memory, margin: Num, **figures: Num) -> Point:
     return Point(
         weights_bytes=held.weights_bytes,
         activation_bytes=held.activation_bytes,
         kv_bytes_per_request=held.kv_bytes_per_request,
-        missing_bytes=held.missing_bytes,
+        missing_bytes=held.missing_bytes(margin),
         linear_row=plain.linear,
         experts_row=plain.experts,
         attention_row=plain.attention,
@@ -143,11 +143,12 @@ def _continuous(
     once = passing(shape, machine, layout, precision, calibration)
     here = standing(once, load)
     found = here.steady(run, asked)
-    plain, mixed = (once.work(found.decoding, carried, here.at) for carried in (0.0, found.carried))
+    plain, mixed = (once.costs.work(found.decoding, carried, here.at) for carried in (0.0, found.carried))
     extra = found.share * found.extra
     return _point(
         plain,
         held,
+        calibration.fit_margin,
         tpot_seconds=found.tpot_seconds,
         ttft_seconds=found.ttft_seconds,
         prefill_seconds=found.prefill,
@@ -215,11 +216,11 @@ def static_point(
     batch, osl = np.asarray(load.batch, dtype=float), np.maximum(load.osl, 1.0)
     per_group = np.maximum(batch / layout.dp, 1.0)
     parts = np.clip(per_group, 1.0, layout.pp)
-    plain = once.work(per_group / parts, 0.0, here.at)
+    plain = once.costs.work(per_group / parts, 0.0, here.at)
     prompts = per_group * here.new
     chunk = np.where(np.asarray(layout.pp) > 1, calibration.pipeline_tokens, calibration.static_tokens)
     pieces = np.maximum(np.where(np.asarray(layout.pp) > 1, parts, 1.0), prompts / chunk)
-    first = once.work(0.0, prompts / pieces, here.at)
+    first = once.costs.work(0.0, prompts / pieces, here.at)
     alone = roofline.rounded(first.total, here.launches)
     prefill = np.where(np.asarray(load.isl) > 0, alone * (pieces + layout.pp - 1.0) / layout.pp, 0.0)
     ttft = prefill
@@ -227,6 +228,7 @@ def static_point(
     return _point(
         plain,
         held,
+        calibration.fit_margin,
         tpot_seconds=plain.total,
         ttft_seconds=ttft,
         prefill_seconds=prefill / batch,

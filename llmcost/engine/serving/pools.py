@@ -102,5 +102,5 @@ def tail_max_batch(
     sizes, mean = np.asarray(kv_elements(shape, points)), float(points.mean())
     share = cache_bytes(shape, layout, precision, mean, calibration) / kv_elements(shape, mean)
     fit = np.floor(tail_batch(held.usable_bytes, sizes.mean() * share, sizes.var() * share**2))
-    fit = np.where(held.room >= calibration.fit_margin, fit, 0.0)
+    fit = np.where(held.holds(calibration.fit_margin), fit, 0.0)
     return layout.dp * np.minimum(fit, calibration.batch_limit)

@@ -184,12 +184,22 @@ class Latency(NamedTuple):
     """
 
     waits: tuple[Wait, ...]
-    seconds: Num  # times of a request that does not wait, along the last axis
+    fixed: Num  # times of a request that does not wait, along the last axis, without the iteration under way [s]
+    iteration: Num = 0.0  # that it may find under way [s]
+    places: Array = np.zeros(
+        1
+    )  # iterations until a request that comes then is in one, equally likely along the last axis [-]
+
+    @property
+    def seconds(self) -> Num:
+        """Times of a request that does not wait, along the last axis [s]."""
+        times: Num = self.fixed + np.asarray(self.iteration)[..., None] * self.places
+        return times
 
     @property
     def mean_seconds(self) -> Num:
         """Mean over all requests [s]; infinite at and beyond full load."""
-        mean: Num = self.waited_seconds + np.mean(self.seconds, axis=-1)
+        mean: Num = self.waited_seconds + np.mean(self.fixed, axis=-1) + self.iteration * np.mean(self.places, axis=-1)
         return mean
 
     @property
@@ -199,21 +209,21 @@ class Latency(NamedTuple):
 
     def quantile(self, quantile: Num) -> Num:
         """Seconds that a share of requests stays under [s]; infinite at and beyond full load."""
-        mean = self.waited_seconds
-        shape = np.broadcast_shapes(np.shape(quantile), np.shape(mean), np.shape(self.seconds)[:-1])
+        mean, seconds = self.waited_seconds, self.seconds
+        shape = np.broadcast_shapes(np.shape(quantile), np.shape(mean), np.shape(seconds)[:-1])
         finite, longer = np.isfinite(mean), self._longer(shape)
         miss = np.broadcast_to(1.0 - np.asarray(quantile, dtype=float), shape)
         low = np.zeros(shape)
-        high = np.broadcast_to(np.max(self.seconds, axis=-1), shape) + 1e-12
+        high = np.broadcast_to(np.max(seconds, axis=-1), shape) + 1e-12
         for wait in self.waits:
             high = high + _tail(wait) * np.log(np.maximum(len(self.waits) * wait.share / miss, 1.0))
 
         def kept(time: Array) -> Flags:
-            left = time[..., None] - self.seconds
+            left = time[..., None] - seconds
             return np.asarray(np.where(left < 0, 1.0, longer(left)).mean(axis=-1) <= miss)
 
         _, high = bisected(kept, low, high, narrow=1e-12)
-        least = np.where(np.asarray(quantile) >= TAIL, mean + step_quantile(self.seconds, quantile, shape), 0.0)
+        least = np.where(np.asarray(quantile) >= TAIL, mean + step_quantile(seconds, quantile, shape), 0.0)
         return np.where(finite, np.maximum(high, least), np.inf)
 
     def _longer(self, shape: tuple[int, ...]) -> Callable[[Num], Num]:

@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Array, Index, Num, Places
+from llmcost.engine.numeric.nested import picked
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.memory import max_batch
 from llmcost.engine.serving.operating_point import passing
 from llmcost.engine.serving.search import BATCHES, EQUAL, Grid, Targets, by_size, level
-from llmcost.engine.serving.steady import Running, picked, running
+from llmcost.engine.serving.steady import Running, running
 
 CHUNK = 16_384  # loads at a time: temporaries stay in the cache
 AT_ONCE = 4_096  # of few loads and many layouts: so many pairs at a time
@@ -205,6 +207,15 @@ class _Pairs(NamedTuple):
         index = np.where(found.never_idle <= found.batch, np.minimum(index, found.place), found.place)
         return found._replace(place=index, batch=self.batch(index))
 
+    def hopeful(self, top: _Points, rate: Array) -> Places:
+        """Which pairs may serve loads for less than at a known rate: no others are in `choices`."""
+        return np.flatnonzero((top.rate >= rate * (1.0 - EQUAL)) | self._few(rate))
+
+    def _few(self, rate: Array) -> npt.NDArray[np.bool_]:
+        """Where a batch whose requests share no iteration may be a match, and is not the largest."""
+        first = self.apart()
+        return np.asarray((first < self.below) & (self.batch(first) / self.idle_seconds > rate))
+
     def choices(self, targets: Targets, top: _Points, rate: Array) -> Iterator[tuple[Places, _Points]]:
         """What may serve loads for less than at a known rate: which pairs, and their points.
 
@@ -219,8 +230,7 @@ class _Pairs(NamedTuple):
         sure = np.flatnonzero(match & kept)
         yield sure, self.of(sure).peak(top.of(sure))
         first = self.apart()
-        few = (first < self.below) & (self.batch(first) / self.idle_seconds > rate)
-        open = np.flatnonzero(few | (match & ~kept))
+        open = np.flatnonzero(self._few(rate) | (match & ~kept))
         if not open.size or not len(self.tried):
             return
         here, low, high = self.of(open), self.of(open).at(first[open]), top.of(open)
@@ -297,7 +307,7 @@ def of_loads(
             if not mine.size:
                 continue
             at, row = part[held], start + mine
-            once = picked(every, row if count > 1 else start)  # one layout alone is cheaper as plain numbers
+            once = every.of(row if count > 1 else start)  # one layout alone is cheaper as plain numbers
             some_tried, fitting = np.zeros(0) if own else tried, most[mine, held]
             yield at, _Pairs(
                 running(once, Load(isl[at], osl[at], cached[at])), row, idle[row], some_tried, fitting,
@@ -315,8 +325,14 @@ def of_loads(
             known = best.each[start * len(sizes) : (start + len(part)) * len(sizes)].copy()
             here = slot - start * len(sizes)
             np.maximum.at(known, here[kept], top.rate[kept] / size[kept])
+            rate = known[here] * size
+            some = of.hopeful(top, rate)
+            if some.size < len(at):
+                if not some.size:
+                    continue
+                of, top, rate, slot, size = of.of(some), top.of(some), rate[some], slot[some], size[some]
             mine = _Best.none(of.row)
-            for index, found in of.choices(targets, top, known[here] * size):
+            for index, found in of.choices(targets, top, rate):
                 mine.cheaper(index, of.row[index], found, found.rate / size[index])
             those = _first(slot, mine.each, mine.point.tpot_seconds)
             best.cheaper(slot[those], of.row[those], mine.point.of(those), mine.each[those])

@@ -234,7 +234,7 @@ def speculative_point(
         output_tokens_per_second=at.batch * osl / after,
         weights_bytes=held.weights_bytes,
         kv_bytes_per_request=held.kv_bytes_per_request,
-        missing_bytes=held.missing_bytes,
+        missing_bytes=held.missing_bytes(calibration.fit_margin),
         prefill_share=np.clip(at.prefill_share * life * (1.0 + passed) / after, 0.0, 1.0),
         linear_row=step.verify.linear,
         experts_row=step.verify.experts,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -10,9 +10,10 @@ import numpy as np
 from llmcost.engine.machine import roofline
 from llmcost.engine.model.transformer import Shape, blocks_of
 from llmcost.engine.numeric.kinds import Array, Flags, Num
+from llmcost.engine.numeric.nested import picked
 from llmcost.engine.serving.arrivals import BURST, OPEN, Front, Met, Served, burst, open_loop
 from llmcost.engine.serving.inputs import Calibration, Layout, Load
-from llmcost.engine.serving.iteration import Attention, Pass
+from llmcost.engine.serving.iteration import Attention, Costs, Pass
 from llmcost.records import NamedTuple
 
 
@@ -53,6 +54,7 @@ class _Rated(Protocol):
     def __iter__(self) -> Iterator[Num]: ...
 
 
+NOTHING = Calibration()
 Found = TypeVar("Found", bound=_Rated)
 
 
@@ -88,9 +90,11 @@ def _alike(layout: Layout, calibration: Calibration) -> Num:
 class Standing(NamedTuple):
     """A replica and its load, but for the requests in flight: what stays the same however many there are."""
 
-    once: Pass
+    known: Calibration
+    costs: Costs
     at: Attention
-    load: Load
+    arrivals: Num  # how requests come, as in `Load`
+    spread: Num
     slots: Num  # groups and micro-batches beside each other [-]
     new: Num  # prompt tokens to compute [tokens]
     osl: Num
@@ -104,11 +108,12 @@ class Standing(NamedTuple):
     front: Num  # of a first token, besides iterations [s]
     alike: Num  # groups that wait for one another's prompts [-]
     computed: Flags  # else prompts come from another pool, with their cache
+    alike_known: bool  # whether its constants are plain numbers
 
     def of(self, index: Any) -> Standing:
         """Some of its elements; plain numbers stand for all."""
-        found: Standing = picked(self, index)
-        return found
+        found: Standing = picked(self._replace(known=NOTHING), index)
+        return found._replace(known=self.known if self.alike_known else picked(self.known, index))
 
     def steady(self, run: Num, sent: Num) -> Steady:
         """The steady state with `run` requests in flight, of `sent` that are there.
@@ -116,7 +121,7 @@ class Standing(NamedTuple):
         Every value has the least shape that it depends on: layouts, loads and batches along axes of their own are
         cheap.
         """
-        known = self.once.calibration
+        known = self.known
         chunk, new, osl, slots = known.chunk_tokens, self.new, self.osl, self.slots
         decoding = group = np.maximum(run / slots, 1.0)
         if np.max(group, initial=0.0) > self.fewest:
@@ -128,7 +133,7 @@ class Standing(NamedTuple):
         if not np.all(self.alike == 1.0):
             share = 1.0 - (1.0 - share) ** self.alike
         # `work` of prompts is without the launches of their pass: those that wait share one
-        alone, work = self.once.seconds(decoding, carried, self.at)
+        alone, work = self.costs.seconds(decoding, carried, self.at)
         extra = roofline.rounded(work, self.launches)  # launches run ahead of the arithmetic
         if self.computed is not True:
             extra = np.where(self.computed, extra, work)
@@ -147,9 +152,9 @@ class Standing(NamedTuple):
         throughput = run * osl / (ttft + rest)
         if sent is not run:
             ttft = ttft + np.maximum(sent - run, 0.0) * osl / throughput
-        if np.any(self.load.arrivals):
+        if np.any(self.arrivals):
             served = Served(alone, prefill, share, extra, np.maximum(pieces, 1.0), self.front)
-            kind = np.asarray(self.load.arrivals)
+            kind = np.asarray(self.arrivals)
             whole = (tpot, ttft, throughput), *self._arriving(served, group, np.maximum(sent / slots, 1.0), sent)
             tpot, ttft, throughput = (
                 np.where(kind == OPEN, a, np.where(kind == BURST, b, c)) for c, a, b in zip(*whole, strict=True)
@@ -158,15 +163,15 @@ class Standing(NamedTuple):
 
     def _arriving(self, served: Served, group: Num, sent: Num, requests: Num) -> tuple[Met, Met]:
         """The same group under random arrivals, and with `sent` requests at once; tokens per second of the replica."""
-        known, osl = self.once.calibration, self.osl
+        known, osl = self.known, self.osl
         random = open_loop(served, group, osl, known.open_steps)
         fill = np.where(group > 1.0, np.maximum(known.burst_fill * group, 1.0), 1.0)
-        step, more = self.once.seconds(fill, np.minimum(known.chunk_tokens, sent * self.new), self.at)
+        step, more = self.costs.seconds(fill, np.minimum(known.chunk_tokens, sent * self.new), self.at)
         together = np.maximum(known.chunk_tokens / self.new, 1.0)
         turn, token = known.turn_seconds * self.slots, known.token_seconds * self.slots
-        one = self.once.seconds(1.0, 0.0, self.at)[0]
+        one = self.costs.seconds(1.0, 0.0, self.at)[0]
         front = Front(turn, token, step + more, known.burst_between, one, together, known.burst_tail)
-        at_once = burst(served._replace(step_seconds=step), front, group, sent, osl, self.load.spread)
+        at_once = burst(served._replace(step_seconds=step), front, group, sent, osl, self.spread)
         # of random arrivals fewer than one may be in flight; a burst sends one at least
         busy = np.minimum(self.slots, requests)
         random = random._replace(tokens_per_second=random.tokens_per_second * busy)
@@ -199,13 +204,15 @@ def standing(once: Pass, load: Load) -> Standing:
     alive = osl + steps
     most = known.chunk_tokens * alive / new + 1.0
     computed = np.less(load.cached_isl, load.isl)
+    context = load.isl + known.context_share * np.asarray(load.osl)
     return Standing(
-        once, once.attention(load.isl + known.context_share * np.asarray(load.osl), load.cached_isl + new / 2.0), load,
+        known, once.costs, once.attention(context, load.cached_isl + new / 2.0), load.arrivals,
+        load.spread,
         np.multiply(layout.dp, layout.pp), new, osl, steps, alive, new / alive, np.minimum(new, known.chunk_tokens),
         most, float(np.min(most, initial=np.inf)), prompt_launches(shape, known),
         # what precedes a prompt's work: the front end, and the ranks it is handed to
         known.request_seconds + known.rank_seconds * np.log2(layout.tp), _alike(layout, known),
-        True if np.all(computed) else computed,
+        True if np.all(computed) else computed, not any(isinstance(v, np.ndarray) and v.ndim for v in known),
     )  # fmt: skip
 
 
@@ -254,15 +261,3 @@ def sooner(partly: Flags, found: Found, again: Found) -> Found:
     if not np.any(faster):
         return found
     return type(found)(*(np.where(faster, a, b) for a, b in zip(again, found, strict=True)))
-
-
-def mapped(of_array: Callable[[Any], Any], of: Any) -> Any:
-    """Every array in a tuple of them, through a function; plain numbers stand for all."""
-    if isinstance(of, tuple):
-        return type(of)(*(mapped(of_array, v) for v in of))
-    return of_array(of) if isinstance(of, np.ndarray) and of.ndim else of
-
-
-def picked(of: Any, index: Any) -> Any:
-    """Some elements of every array in a tuple of them."""
-    return mapped(lambda values: values[index], of)

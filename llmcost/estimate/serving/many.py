@@ -82,7 +82,7 @@ def _replicas(
     many = replica._replace(
         gpus=best.layout.tp * best.layout.pp * best.layout.dp, layout=_alike(best.layout),
         precision=_alike(best.precision),
-        batch=best.batch, front=(), sizes=None, calibration=asked.calibration._replace(fit_margin=margin),
+        batch=best.batch, front=(), sizes=None, held=True, calibration=asked.calibration._replace(fit_margin=margin),
     )  # fmt: skip
     return Replicas(plan._replace(replica=many), np.array(asked.dtypes)[best.precision_index], held, fits)
 

@@ -117,9 +117,10 @@ class Table(NamedTuple):
 
 
 def table(
-    engine: Engine, scenario: Scenario, catalog: Catalog, grid: Grid, shown_columns: Sequence[Column], part: Part
-) -> Table:
-    """Every row of a part.
+    engine: Engine, scenario: Scenario, catalog: Catalog, grid: Grid, shown_columns: Sequence[Column], part: Part,
+    plans: dict[int, Plan],
+) -> Table:  # fmt: skip
+    """Every row of a part; `plans` has the one that the part before ended with, and then that of this one.
 
     Raises
     ------
@@ -133,7 +134,10 @@ def table(
     texts = {c.name: np.full(part.rows, -1, dtype=np.int32) for c in shown_columns if c.kind == TEXT}
     for number, index in enumerate(part.cells):
         cell = grid.cell(index)
-        plan = _plan(engine, scenario.over(cell), catalog, grid.arrays, alone=grid.cells == 1)
+        if index not in plans:
+            plans.clear()
+            plans[index] = _plan(engine, scenario.over(cell), catalog, grid.arrays, alone=grid.cells == 1)
+        plan = plans[index]
         for rows, tile in box.tiles(TILE):
             at = slice(number * each + rows.start, number * each + rows.stop)
             answers = plan(tile)

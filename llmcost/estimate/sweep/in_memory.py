@@ -38,7 +38,8 @@ def points(
             f"{grid.rows:,} points of {len(shown)} columns do not belong in memory",
             "name fewer columns, or write a file: llmcost sweep ... -o grid.parquet",
         )
-    parts = [tables.table(chosen, scenario, catalog, grid, shown, part) for part in grid.every()]
+    plans: dict[int, engines.Plan] = {}
+    parts = [tables.table(chosen, scenario, catalog, grid, shown, part, plans) for part in grid.every()]
     refuse_idle(scenario, grid)
     return {column.name: _joined(column, parts) for column in shown}
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from llmcost import units
 from llmcost.errors import LlmcostError
+from llmcost.estimate.sweep.engines import Plan
 from llmcost.estimate.sweep.work import Made, Maker, Work, about, here
 
 MOST = 512  # processes
@@ -80,6 +81,7 @@ def processes(number: int, work: Work, start: int) -> Iterator[Made]:
 
 
 _WORK: list[Work] = []  # of this process
+_PLANS: dict[int, Plan] = {}  # of it
 
 
 def _begin(work: Work) -> None:
@@ -91,7 +93,7 @@ def _begin(work: Work) -> None:
 
 
 def _made(number: int) -> Made:
-    return _WORK[0].made(number)
+    return _WORK[0].made(number, _PLANS)
 
 
 def scheduled(address: str, work: Work, start: int) -> Iterator[Made]:
@@ -133,7 +135,7 @@ def _there(work: Work, number: int, wanted: str) -> Made:
             f"a worker of the scheduler has {about()}, here it is {wanted}",
             "install the same releases on every machine",
         )
-    return work.made(number)
+    return work.made(number, {})
 
 
 def _client(address: str) -> Any:

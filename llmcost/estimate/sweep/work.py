@@ -9,7 +9,7 @@ from llmcost.catalog import Catalog, presets_date
 from llmcost.estimate.sweep import columns as tables
 from llmcost.estimate.sweep import summary
 from llmcost.estimate.sweep.columns import Column
-from llmcost.estimate.sweep.engines import ENGINES
+from llmcost.estimate.sweep.engines import ENGINES, Plan
 from llmcost.estimate.sweep.formats import FORMATS
 from llmcost.estimate.sweep.grid import Grid
 from llmcost.records import NamedTuple
@@ -26,8 +26,8 @@ class Work(NamedTuple):
     columns: tuple[Column, ...]
     ending: str  # of the file
 
-    def made(self, number: int) -> Made:
-        """One part.
+    def made(self, number: int, plans: dict[int, Plan]) -> Made:
+        """One part; `plans` is for whoever makes several, see `columns.table`.
 
         Raises
         ------
@@ -35,7 +35,7 @@ class Work(NamedTuple):
             What the question refuses, where there is one plan.
         """
         part = self.grid.part(number)
-        table = tables.table(ENGINES[self.engine], self.scenario, self.catalog, self.grid, self.columns, part)
+        table = tables.table(ENGINES[self.engine], self.scenario, self.catalog, self.grid, self.columns, part, plans)
         body, footer = FORMATS[self.ending].encoded(table)
         state = summary.of_part(table, self.engine, part.first)
         return Made(body, footer, {**state, "read": sorted(self.scenario.read)})
@@ -65,5 +65,6 @@ Maker = Callable[[Work, int], Iterator[Made]]
 
 def here(work: Work, start: int) -> Iterator[Made]:
     """The parts from one on, one after another in this process."""
+    plans: dict[int, Plan] = {}
     for number in range(start, work.grid.parts):
-        yield work.made(number)
+        yield work.made(number, plans)

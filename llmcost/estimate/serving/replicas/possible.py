@@ -57,7 +57,7 @@ def no_fit(question: Question, asked: Options) -> NoFit:
     precision, batch = asked.precisions[which], float(question.stated("batch") or 1)
     tried = asked.candidates
     memory = serving_memory.memory(asked.shape, asked.device.machine, tried, precision, asked.load, asked.calibration)
-    lacks = memory.missing_bytes + (batch - 1) * memory.kv_bytes_per_request
+    lacks = memory.missing_bytes(asked.calibration.fit_margin) + (batch - 1) * memory.kv_bytes_per_request
     most, missing = int(np.max(tried.tp * tried.pp * tried.dp)), float(np.min(lacks))
     found = fewest(asked, precision, batch, most, said_of(question))
     other = found or fewest(asked, precision, batch, 0.0, OPEN)

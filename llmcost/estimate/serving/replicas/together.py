@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
+from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.numeric.spread import median
@@ -18,6 +20,7 @@ from llmcost.engine.serving import sizes as serving_choice
 from llmcost.engine.serving.operating_point import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.sizes import Sizes
 from llmcost.engine.serving.speculation import Draft
+from llmcost.engine.serving.steady import Times
 from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.memory_parts import MemoryRow, memory_rows
 from llmcost.estimate.asking.no_fit import NoFit
@@ -91,6 +94,7 @@ class Together(NamedTuple):
     arrivals: str = "poisson"  # how requests come
     users: Users | None = None  # who wait for their answers, in place of arrivals
     answers_spread: float = ALIKE  # standard deviation of answers over their mean [-]
+    held: bool = False  # memory is known to hold its batch
 
     @property
     def asked(self) -> float:
@@ -120,15 +124,18 @@ class Together(NamedTuple):
         cached = p["isl"] if self.decodes_only else p["isl"] * p["cache_hit"]
         return Load(p["isl"], p["osl"], cached, self.asked)
 
-    def _at(self, load: Load) -> serving.Point:
-        mode = mode_of(self.static, self.draft)
-        return mode(self.shape, self.device.machine, self.layout, self.precision, load, self.calibration)
+    @property
+    def _mode(self) -> Callable[[Shape, Machine, Layout, Precision, Load, Calibration], serving.Point | Times]:
+        return serving.times if self.held else mode_of(self.static, self.draft)
+
+    def _at(self, load: Load) -> serving.Point | Times:
+        return self._mode(self.shape, self.device.machine, self.layout, self.precision, load, self.calibration)
 
     def under(self, p: ServingNumbers, share: Num, replicas: Num) -> Under:
         """So many of them at a share of what they can do."""
-        load, mode = self._load(p), mode_of(self.static, self.draft)
+        load = self._load(p)
         points = in_flight.loaded(
-            mode, self.shape, self.device.machine, self.layout, self.precision, load, self.calibration, share
+            self._mode, self.shape, self.device.machine, self.layout, self.precision, load, self.calibration, share
         )
         if self.decodes_only:
             return Under(points.at, None)
@@ -211,17 +218,17 @@ class Together(NamedTuple):
         )
 
 
-def prefill_share(at: serving.Point, static: bool = False) -> Num:
+def prefill_share(at: serving.Point | Times, static: bool = False) -> Num:
     """Share of the machine's time that is not decoding: what input tokens pay for [-].
 
     A request takes OSL / throughput of the machine; decoding OSL tokens among B takes OSL x (TPOT without prompts) / B.
     """
-    if static:
+    if isinstance(at, serving.Point) and static:
         return at.prefill_share
     return np.clip(1.0 - _decoding(at) * at.output_tokens_per_second / at.batch, 0.0, 1.0)
 
 
-def _decoding(at: serving.Point) -> Num:
+def _decoding(at: serving.Point | Times) -> Num:
     return at.tpot_seconds - at.prefill_row
 
 
