@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llmcost.errors import LlmcostError, did_you_mean, one_each, shown
 from llmcost.files import beside, read_toml, shipped_folder
-from llmcost.records import FactorRow, FormatRow, NamedTuple, RangeRow
+from llmcost.records import AbsentRow, FactorRow, FormatRow, NamedTuple, RangeRow, SameRow
 
 if TYPE_CHECKING:
     import msgspec
@@ -175,7 +175,8 @@ class Catalog:
             raise LlmcostError(f"no such file: {shown(name)}", "llmcost presets list models")
         from llmcost.names import unknown
 
-        raise unknown.model(name, self._named("models"), self._each_of("models", name))
+        absent = cast("list[AbsentRow]", self.table("hub", "absent"))
+        raise unknown.model(name, self._named("models"), self._each_of("models", name), absent)
 
     def _spelled(self, name: str) -> Found | None:
         """The model that a name as people type it means for certain, with a note of how it was read."""
@@ -185,7 +186,7 @@ class Catalog:
             self._spellings = models.index(self._named("models"))
         sizes = {row["name"]: row["size"] for row in self.table("tags", "latest")} if ":" in name else {}
         preset = models.resolve(models.pulled(name, self._named("models"), sizes), self._spellings)
-        same = preset or models.listed(name, self.table("hub", "same"))
+        same = preset or models.listed(name, cast("list[SameRow]", self.table("hub", "same")))
         found = self._named_so("models", same) if same else None
         if found is None:
             return None

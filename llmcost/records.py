@@ -83,6 +83,21 @@ class FormatRow(SourcedRow, total=False):
     weight_only: Required[bool]
 
 
+class SameRow(SourcedRow, total=False):
+    """A row of `[[same]]`: checkpoints that go by a name of their own, and the preset whose shape they have."""
+
+    preset: Required[str]
+    names: Required[list[str]]
+
+
+class AbsentRow(SourcedRow, total=False):
+    """A row of `[[absent]]`: models that have no preset, why, and the way to go on."""
+
+    names: Required[list[str]]
+    why: Required[str]
+    hint: Required[str]
+
+
 class MfuRow(SourcedRow, total=False):
     """A row of `[[mfu]]`: published MFU of a class of runs."""
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-from llmcost.records import NamedTuple
+from llmcost.records import NamedTuple, SameRow
 
 # Words that publishers add to a model of the same shape: who it was tuned for, not what it is.
 _SAME_SHAPE = """
@@ -160,7 +159,7 @@ def _split(part: str) -> list[str]:
 _FAMILIES = """
 llama qwen gemma phi glm deepseek mistral mixtral granite olmo falcon nemotron gpt grok kimi minimax ernie exaone
 smollm jamba yi internlm baichuan starcoder codellama command solar opt pythia mpt step seed hunyuan stablelm
-ministral devstral magistral minicpm small medium large
+ministral devstral magistral minicpm llada small medium large
 """
 FAMILIES = frozenset(_FAMILIES.split())
 
@@ -228,28 +227,29 @@ def resolve(typed: str, known: Mapping[tuple[str, ...], str]) -> str:
     return next((known[key] for key in (*keys(asked.full), *keys(asked.words)) if known.get(key)), "")
 
 
-def listed(typed: str, rows: Iterable[Mapping[str, Any]]) -> str:
+def listed(typed: str, rows: Iterable[SameRow]) -> str:
     """The preset that a checkpoint with a name of its own has the shape of, or nothing.
 
     Parameters
     ----------
     typed : str
         Any name; one word alone (`lift`) is taken from its owner only.
-    rows : iterable of mapping
+    rows : iterable of SameRow
         `[[same]]` of presets/calibration/hub.toml: `preset` and its `names`.
 
     Examples
     --------
-    >>> rows = [{"preset": "qwen3.5-9b", "names": ["ornith-ai/Ornith-1.5-9B", "datalab-to/lift"]}]
+    >>> rows: list[SameRow] = [{"preset": "qwen3.5-9b", "names": ["ornith-ai/Ornith-1.5-9B", "datalab-to/lift"]}]
     >>> [listed(n, rows) for n in ("Ornith-1.5-9B-FP8", "datalab-to/lift", "lift", "ornith-1.5")]
     ['qwen3.5-9b', 'qwen3.5-9b', '', '']
     """
     asked = read(typed)
+    start = asked.full[0] if asked.full else ""
     for row in rows:
-        for name in row["names"]:
+        for name in (name for name in row["names"] if start in name.lower()):
             other = read(name)
             if other.full == asked.full and (len(asked.full) > 1 or other.owner == asked.owner):
-                return str(row["preset"])
+                return row["preset"]
     return ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from llmcost.errors import LlmcostError, nearest, shown
 from llmcost.names.models import DATE, FAMILIES, LATEST, Name, read
 from llmcost.names.others import what_name
+from llmcost.records import AbsentRow
 
 # Families whose sizes are not published, and who sells their tokens; those with open models stand apart.
 CLOSED = {
@@ -29,7 +30,7 @@ def seller(typed: str) -> str:
     return "" if not words or open_ else CLOSED.get(words[0], "")
 
 
-def model(name: str, known: Mapping[str, str], several: str) -> LlmcostError:
+def model(name: str, known: Mapping[str, str], several: str, absent: Iterable[AbsentRow] = ()) -> LlmcostError:
     """The finding for a name: a model that writes no text, or one nobody knows, and what to try in its place.
 
     Parameters
@@ -40,8 +41,20 @@ def model(name: str, known: Mapping[str, str], several: str) -> LlmcostError:
         Name or alias to preset name.
     several : str
         What to type where the name is a list of names; empty where it is none.
+    absent : iterable of AbsentRow
+        `[[absent]]` of presets/calibration/hub.toml: `names` without a preset, `why`, and a `hint`.
+
+    Examples
+    --------
+    >>> rows: list[AbsentRow] = [{"names": ["deepseek-v4.1"], "why": "is of another kind", "hint": "--params"}]
+    >>> print(model("deepseek-ai/DeepSeek-V4.1-Flash", {}, "", rows))
+    'deepseek-ai/DeepSeek-V4.1-Flash' is of another kind
     """
-    said, hint = ("", "") if several else what_name(read(name).words)
+    words = read(name).words
+    said, hint = ("", "") if several else what_name(words)
+    for row in absent:
+        if any(set(read(each).words) <= set(words) for each in row["names"]):
+            said, hint = str(row["why"]), str(row["hint"])
     if said:
         return LlmcostError(f"{shown(name)} {said}", hint or "llmcost presets list models")
     return LlmcostError(f"unknown model {shown(name)}", several or _near(name, known))

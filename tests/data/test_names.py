@@ -273,6 +273,14 @@ bartowski/mistralai_Mistral-Small-3.2-24B-Instruct-2506-GGUF mistral-small-3.1
 qwen2.5vl:7b qwen2.5-vl-7b
 google/gemma-4-12B-it-qat-w4a16-ct gemma-4-12b w4a16
 MiniMaxAI/MiniMax-M3-MXFP8 minimax-m3 mxfp8
+deepseek-ai/deepseek-moe-16b-chat deepseek-moe-16b
+baidu/ERNIE-4.5-VL-28B-A3B-Thinking ernie-4.5-vl-28b-a3b
+nvidia/Nemotron-H-47B-Reasoning-128K nemotron-h-47b
+openbmb/MiniCPM-V-4_5 minicpm-v-4.5
+ai21labs/AI21-Jamba2-3B jamba2-3b
+ibm-granite/granite-4.0-tiny-preview granite-4.0-tiny-preview
+agentica-org/DeepCoder-14B-Preview qwen2.5-14b
+simplescaling/s1.1-32B qwen2.5-32b
 """
 # What is another shape, a size that nobody published, or says too little: never a preset.
 NOTHING = """
@@ -301,7 +309,6 @@ google/t5gemma-2b-2b
 google/embeddinggemma-300m
 deepseek-r1:8b
 deepseek-v4
-deepseek-ai/deepseek-moe-16b-chat
 zai-org/GLM-5V-Turbo
 zai-org/GLM-5.4-Flash
 glm-4
@@ -437,7 +444,8 @@ def test_the_tag_latest_is_not_guessed_where_it_moved_or_no_list_has_it(typed: s
         ("tiiuae/falcon-mamba-7b", "state-space"), ("google/flan-t5-xl", "an encoder with a decoder"),
         ("black-forest-labs/FLUX.1-dev", "a model of pictures"), ("RadixArk/Kimi-K3-DSpark", "a drafter"),
         ("nvidia/Nemotron-Labs-Diffusion-3B", "by diffusion"), ("Qwen/Qwen3-TTS-12Hz-1.7B-Base", "a model of audio"),
-        ("baidu/ERNIE-4.5-VL-28B-A3B-PT", "unknown model"),
+        ("baidu/ERNIE-4.9-VL-28B-A3B-PT", "unknown model"), ("deepseek-ai/DeepSeek-V4.1-Flash", "half of its layers"),
+        ("apple/OpenELM-3B-Instruct", "in every layer"), ("upstage/Solar-Open2-250B", "no public list"),
     ],
 )  # fmt: skip
 def test_a_name_of_a_model_that_is_not_covered_says_what_it_is(typed: str, said: str) -> None:

@@ -352,3 +352,27 @@ def test_laguna_gates_heads_or_their_elements() -> None:
     }
     assert total[True] - total[False] == total["per-head"] - total[False] == 3 * 8 * 512
     assert total["per-element"] - total[False] == 3 * 8 * 512 * 64
+
+
+def test_dense_layers_before_cohere_s_experts_have_a_width_of_their_own() -> None:
+    """CohereLabs/North-Mini-Code-1.0: 30,484,303,872 parameters are listed (llmfit 1.1.17, hf_models.json)."""
+    config = {
+        "model_type": "cohere2_moe", "num_hidden_layers": 49, "hidden_size": 2048, "num_attention_heads": 32,
+        "num_key_value_heads": 4, "head_dim": 128, "vocab_size": 262144, "intermediate_size": 768, "num_experts": 128,
+        "num_experts_per_tok": 8, "prefix_dense_intermediate_size": 3072, "sliding_window": 4096,
+        "mlp_layer_types": ["dense", *["sparse"] * 48], "num_shared_experts": 0, "tie_word_embeddings": True,
+    }  # fmt: skip
+    assert count(read_config(config, "north").model).total == 30_484_303_872
+
+
+def test_the_first_ling_has_no_bias_of_its_router() -> None:
+    """inclusionAI/Ling-lite-1.5: 16,801,974,272 parameters are listed (llmfit 1.1.17, hf_models.json)."""
+    config = {
+        "model_type": "bailing_moe", "num_hidden_layers": 28, "hidden_size": 2048, "num_attention_heads": 16,
+        "num_key_value_heads": 4, "head_dim": 128, "vocab_size": 126464, "intermediate_size": 5632,
+        "moe_intermediate_size": 1408, "num_experts": 64, "num_experts_per_tok": 6, "num_shared_experts": 2,
+        "tie_word_embeddings": False,
+    }  # fmt: skip
+    assert count(read_config(config, "ling").model).total == 16_801_974_272
+    v2 = {**config, "model_type": "bailing_moe_v2"}
+    assert count(read_config(v2, "ling").model).total == 16_801_974_272 + 28 * 64

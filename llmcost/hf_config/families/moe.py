@@ -107,7 +107,8 @@ def bailing(r: Reader) -> Fields:
     width = r.optional("moe_shared_expert_intermediate_size", low=0) or routed["moe_d_ff"]
     fields |= routed | {"moe_shared_d_ff_total": (r.optional(many, low=0) or 0) * width, "o_bias": biased}
     norm = "head" if r.flag("use_qk_norm", False) else "none"
-    return fields | sparse(r, fields["n_layers"]) | {"qk_norm": norm, "router_bias": True}
+    biased = r.flag("moe_router_enable_expert_bias", r.config.get("model_type") != "bailing_moe")
+    return fields | sparse(r, fields["n_layers"]) | {"qk_norm": norm, "router_bias": biased}
 
 
 def exaone_moe(r: Reader) -> Fields:
@@ -151,6 +152,8 @@ def cohere2_moe(r: Reader) -> Fields:
     every = r.whole("sliding_window_pattern") if r.has("sliding_window_pattern") else 4
     fields |= windows(r, fields["n_layers"], fields["n_layers"] // every)
     fields |= experts(r, "num_experts", "intermediate_size")
+    if r.has("prefix_dense_intermediate_size"):
+        fields["d_ff"] = r.whole("prefix_dense_intermediate_size")
     return fields | shared(r, fields, "num_shared_experts") | sparse(r, fields["n_layers"])
 
 
