@@ -181,7 +181,37 @@ class _Pairs(NamedTuple):
         return np.where(self.most <= self.lanes, self.below, np.minimum(first, self.below))
 
     def largest(self, targets: Targets, low: _Points, high: _Points) -> _Points:
-        """The largest batch that keeps the targets: `low` does, `high` does not, and both times rise between them."""
+        """The largest batch that keeps the targets: `low` does, and `high` does not.
+
+        What a prompt has in the cache may be read at one batch and computed again at the next: each way both times
+        rise with the batch, so no batch beyond the largest of either does. Below it one after another is looked at.
+        """
+        ways = self.running.ways
+        if len(ways) == 1:
+            return self._rising(targets, low, high)
+        last = low.place.copy()
+        for way in ways:
+            apart = self._replace(running=way)
+            left, right = apart.at(low.place), apart.at(high.place)
+            kept, over = (_excess(at, targets) <= 0.0 for at in (left, right))
+            last = np.where(over, high.place, last)
+            those = np.flatnonzero(kept & ~over)
+            last[those] = np.maximum(
+                last[those], apart.of(those)._rising(targets, left.of(those), right.of(those)).place
+            )
+        found = low.of(slice(None))
+        those = np.flatnonzero(last > low.place)
+        while those.size:
+            points = self.of(those).at(last[those])
+            kept = _excess(points, targets) <= 0.0
+            found.put(those[kept], points.of(kept))
+            those = those[~kept]
+            last[those] -= 1
+            those = those[last[those] > low.place[those]]
+        return found
+
+    def _rising(self, targets: Targets, low: _Points, high: _Points) -> _Points:
+        """The largest batch that keeps the targets, where both times rise from one that does to one that does not."""
         found, last = low.of(slice(None)), high.place.copy()
         below, above, right = _excess(low, targets), _excess(high, targets), high.batch.copy()
         those = np.flatnonzero(last - found.place > 1)

@@ -228,6 +228,11 @@ class Running(NamedTuple):
         found: Running = picked(self, index)
         return found
 
+    @property
+    def ways(self) -> list[Running]:
+        """To read what is in the cache, and to compute it again, each by itself."""
+        return [Running(way, None, False) for way in (self.read, self.again) if way is not None]
+
     def times(self, run: Num) -> Times:
         """What the load is served with, `run` requests in flight that memory holds."""
         found = self.read.times(run)
