@@ -35,6 +35,7 @@ _ARRAYS = {
         "alternatives",
         "crossings",
         "jumps",
+        "along",
         "pairs",
         "spend",
         "periods",

@@ -34,7 +34,7 @@ def render(estimate: Estimate, options: Options) -> str:
         parts.append(table(BILL, bill(estimate), right=(1, 2, 3)))
     for name, array in estimate.arrays.items():
         if (
-            name not in ("curve", "spend")
+            name not in ("curve", "spend", "along")
             and isinstance(array, list | tuple)
             and array
             and isinstance(array[0], Mapping)

@@ -35,7 +35,7 @@ MOST_PADDING = 36  # columns of inputs line up to this
 THINNED, THINNED_ROWS = ("curve", "crossings"), 13  # of which both ends and evenly spaced rows are shown
 IN_FULL = ("sweep", "fit")  # commands whose tables are the answer
 # with --explain only
-ON_REQUEST = ("curve", "crossings", "sensitivity", "step", "energy", "front", "hours", "spend", "memory")
+ON_REQUEST = ("curve", "crossings", "sensitivity", "step", "energy", "front", "hours", "spend", "memory", "along")
 SOURCE_COLUMNS = ("source", "confidence", "date", "age_days", "note", "caveat")  # told below the table, once each
 ORIGINS = ("given", "preset", "computed", "estimate", "default", "assumed")
 

@@ -132,6 +132,17 @@ def test_the_slider_of_a_comparison_says_who_is_cheapest_there(cli: Cli, tmp_pat
     assert f"{answer['result']['name']} is cheapest" in shown
 
 
+def test_the_slider_of_a_break_even_stops_where_both_cost_the_same(cli: Cli, tmp_path: Path) -> None:
+    page, asked = tmp_path / "page.html", ("compare", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "1000")
+    more = ("--osl", "300", "--requests", "1M/day", "--against", "api:openai/gpt-4.1-nano", "--cross")
+    answer = cli(*asked, *more, "requests=10k/day..10M/day", "--json").json
+    assert cli(*asked, *more, "requests=10k/day..10M/day", "-o", page).code == 0
+    met = answer["crossings"][0]
+    shown = opened(page, f"#requests={met['value']!r}", tmp_path / "profile")
+    assert float(re.findall(r'data-centre="([^"]*)"', shown)[0]) == pytest.approx(met["usd_per_month"], rel=1e-6)
+    assert 'class="w place"' in shown
+
+
 SAID = "document.documentElement.dataset.said = JSON.stringify"
 QUESTIONS = {
     "train": ("train", "-m", "llama-3.1-8b", "--tokens", "1T", "-H", "h100-sxm", "--gpus", "64"),

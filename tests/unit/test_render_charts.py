@@ -81,6 +81,11 @@ ANSWERS = {
     "amortisation": answer("crossover", {"crossover_days": 2 * MONTH}, curve=[
         {"day": n * MONTH, "training_usd_per_request_served": 1.0 / n, "inference_usd_per_request_served": 0.5} for n in (1, 2, 4)
     ]),
+    # $3,000 a month whatever the traffic, and $0.01 a request for 100,000 or 500,000 a month
+    "along": answer("compare", along=[
+        {"name": name, "key": "requests", "value": x, "usd_per_month": usd}
+        for name, x, usd in (("own", 1e5, 3e3), ("own", 5e5, 3e3), ("buy", 1e5, 1e3), ("buy", 5e5, None))
+    ], crossings=[{"key": "requests", "value": 3e5, "name": "own", "other": "buy", "usd_per_month": 3e3}]),
     "varied": answer("compare", alternatives=[
         {"name": f"{h}, {n}", "inputs": {"hardware": h, "isl": n, "price": 2.0}, "usd_per_request": n / 1e6, "range_of": None}
         for h in ("h100-sxm", "l40s") for n in (100, 200, 400)
@@ -127,6 +132,13 @@ def test_an_idle_fleet_costs_as_much_as_a_busy_one() -> None:
     points = dict(chart.series[0].points)
     assert points[1.0] == pytest.approx(0.5)  # $1 at half load
     assert points[0.1] == pytest.approx(5.0)
+
+
+def test_the_axis_of_a_break_even_has_its_places() -> None:
+    chart = charts(ANSWERS["along"])["along"]
+    assert isinstance(chart, Lines)
+    assert [one.points for one in chart.series] == [[(1e5, 3e3), (5e5, 3e3)], [(1e5, 1e3)]]  # no answer: no point
+    assert [(mark.x, mark.y, mark.label) for mark in chart.marks] == [(3e5, 3e3, "300k/day")]
 
 
 def test_a_varied_key_has_a_line_for_each_other_choice() -> None:

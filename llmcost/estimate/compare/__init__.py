@@ -136,7 +136,9 @@ def _crossed(
         for name, exact in (("crossings", True), ("jumps", False))
     }
     text = crossing.headline(met, curves, line, figure, whole)
-    arrays = {"crossings": rows["crossings"], **({"jumps": rows["jumps"]} if rows["jumps"] else {}), **estimate.arrays}
+    jumps = {"jumps": rows["jumps"]} if rows["jumps"] else {}
+    costs = crossing.places(curves, line, met, figure)
+    arrays = {"crossings": rows["crossings"], **jumps, **estimate.arrays, "along": costs}
     first = rows["crossings"][0]["value"] if rows["crossings"] else None
     result = {**estimate.result, "crossed": line.key.name, "cross_value": first}
     return structs.replace(estimate, headline=text, arrays=arrays, result=result)

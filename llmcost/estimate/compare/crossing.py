@@ -11,10 +11,10 @@ import numpy as np
 from llmcost import scenario as sc
 from llmcost import units
 from llmcost.engine.numeric import meetings, roots
-from llmcost.engine.numeric.kinds import Array
+from llmcost.engine.numeric.kinds import Array, distinct, finite
 from llmcost.engine.numeric.spread import median
 from llmcost.errors import LlmcostError
-from llmcost.estimate.compare.along import Axis, Curve
+from llmcost.estimate.compare.along import PLANNED_POINTS, Axis, Curve
 from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.compare.sentence import money
 from llmcost.estimate.lifetime.case import Case
@@ -23,6 +23,7 @@ from llmcost.result import Scalar
 
 REACH = 1_000.0  # the range around the present value where none was said
 BELOW = 0.999  # of the ceiling
+DRAWN = 32  # parts of the axis whose ends are in the answer
 MOST_ALTERNATIVES = 8  # of which every pair is looked at
 
 
@@ -127,6 +128,17 @@ def crossings(curves: list[Curve], line: Axis) -> tuple[list[Crossing], bool]:
         found += [Crossing(a.name, b.name, meeting) for meeting in met]
         whole &= all_of_it
     return found, whole
+
+
+def places(curves: list[Curve], line: Axis, found: list[Crossing], figure: str) -> list[dict[str, Scalar]]:
+    """What each alternative costs at places along the axis, those where two change places among them."""
+    even = roots.spaced(line.low, line.high, PLANNED_POINTS, line.straight)[:: PLANNED_POINTS // DRAWN]
+    at = distinct(np.sort(np.concatenate([even, [crossing.meeting.x for crossing in found]])))
+    return [
+        {"name": curve.name, "key": line.key.name, "value": x, figure: finite(cost)}
+        for curve in curves
+        for x, cost in zip(at.tolist(), curve.at(at)[0].tolist(), strict=True)
+    ]
 
 
 def figure_of(line: Axis, deciding: str | None) -> str:

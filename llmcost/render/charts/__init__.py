@@ -14,6 +14,7 @@ __all__ = ["NAMES", "Bar", "Bars", "Chart", "Lines", "Mark", "Series", "charts"]
 NAMES = {
     "amortisation": trends.amortisation,
     "time": trends.over_time,
+    "along": trends.along_an_axis,
     "varied": trends.over_a_key,
     "scaling": trends.scaling,
     "alternatives": parts.alternatives,

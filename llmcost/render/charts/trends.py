@@ -18,6 +18,8 @@ AGREED = 1e-6  # how close totals must be to a straight line over time
 LONG = 3 * units.DAY  # from which a run is told in days
 LOADS = [i / 50 for i in range(5, 51)]  # of a fleet: 10 % to 100 %
 FEWEST = 2
+WIDE = 10.0  # ratio from which on an axis is logarithmic
+MARKED = 3
 
 
 def over_time(estimate: Estimate) -> Lines | None:
@@ -66,9 +68,37 @@ def over_a_key(estimate: Estimate) -> Lines | None:
     money = term.kind.startswith("usd")
     title = f"How {'the cost ' if money else ''}{term.label} changes with {across}"
     up = f"{'cost ' if money else ''}{term.label}"
-    log = min(xs) > 0 and max(xs) / min(xs) > 10
+    log = min(xs) > 0 and max(xs) / min(xs) > WIDE
     x_kind, y_kind = kind if kind in units.KINDS else "count", "usd" if money else term.kind
     return Lines(title, series, across, up, x_kind, y_kind, x_log=log, key=key)
+
+
+def along_an_axis(estimate: Estimate) -> Lines | None:
+    """What each alternative costs along the key of `--cross`, with the places where two of them change places."""
+    rows = rows_of(estimate, "along")
+    of = next((k for row in rows for k, v in row.items() if k not in ("name", "key", "value") and is_number(v)), None)
+    if of is None:
+        return None
+    names = list(dict.fromkeys(str(r["name"]) for r in rows))[:SERIES]
+    told = {n: [(float(r["value"]), float(r[of])) for r in rows if r["name"] == n and is_number(r[of])] for n in names}
+    key, term = all_keys()[str(rows[0]["key"])], words.term_of(of)
+    met = [(r, r["value"]) for name in ("crossings", "jumps") for r in rows_of(estimate, name) if is_number(r.get(of))]
+    marks = [Mark(float(x), float(r[of]), _said(key.kind, x)) for r, x in met[:MARKED] if r["name"] in names]
+    values = [float(r["value"]) for r in rows]
+    log = min(values) > 0 and max(values) / min(values) > WIDE
+    kind = key.kind if key.kind in units.KINDS else "count"
+    across, up = words.input_name(key.name), f"cost {term.label}" if term.kind.startswith("usd") else term.label
+    title = f"Who is cheapest over {across}: points mark where two change places"
+    costs = [y for points in told.values() for _, y in points]
+    return Lines(
+        title, [Series(words.clean(n), points) for n, points in told.items() if points], across, up, kind,
+        "usd" if term.kind.startswith("usd") else term.kind, log, min(costs) > 0 and max(costs) / min(costs) > WIDE,
+        marks, key=key.name,
+    )  # fmt: skip
+
+
+def _said(kind: str, value: object) -> str:
+    return units.format(kind, float(value)) if is_number(value) else ""
 
 
 Groups = dict[tuple[str, ...], list[Row]]

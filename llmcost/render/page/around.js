@@ -35,8 +35,20 @@ function said(row, days) {
   return days.p5 === null || days.p5 === days.p95 ? `${text}.` : `${text}, range ${span(days.p5)} to ${span(days.p95)}.`;
 }
 
+// A line through the chart of a comparison, where its slider stands.
+function cursor(at) {
+  const chart = document.querySelector("svg.along");
+  if (!chart) return;
+  const [top, bottom] = chart.querySelector(".axis").getAttribute("d").match(/ ([\d.]+)V([\d.]+)/).slice(1);
+  chart.querySelector(".place")?.remove();
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  line.setAttribute("class", "w place");
+  line.setAttribute("d", `M${at} ${top}V${bottom}`);
+  chart.append(line);
+}
+
 function draw(row, days) {
-  if (!row.curve.length) return; // of a comparison
+  if (!row.curve.length) return cursor(row.at); // of a comparison
   const known = (d) => (typeof d === "number" ? d : null);
   const far = known(days.p95) ?? known(days.centre);
   const until = far === null ? horizon() ?? Infinity : 1.15 * far;
@@ -63,10 +75,10 @@ function update() {
   const options = moved().map((s) => option(s, state[s.key]));
   const places = moved().map((s) => `${s.key}=${state[s.key]}`);
   if (stop !== null && row.typed) {
-    options.push(`${stop.slider.option} ${row.typed}`);
+    options.push([stop.slider.option, " ", row.typed]);
     places.push(`${stop.slider.key}=${row.value}`);
   }
-  document.getElementById("live-command").textContent = options.join(" ") || "as asked";
+  document.getElementById("live-command").textContent = command(options);
   address(places);
   draw(row, days);
 }
@@ -96,7 +108,7 @@ for (const slider of data.sliders) {
   control(slider, attributes, () => slider.rows[slider.place].shown, (at) => moveTo(slider, at));
 }
 document.getElementById("live").hidden = false;
-status.textContent = "Move a slider: the curves, the crossing and its range follow.";
+status.textContent = data.base ? "Move a slider: the curves, the crossing and its range follow." : "Move the slider: who is cheapest there, and by how much.";
 let asked = false;
 for (const [key, value] of addressed()) {
   const other = data.sliders.find((slider) => slider.key === key);

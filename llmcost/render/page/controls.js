@@ -10,7 +10,13 @@ const typed = (slider, value) => {
   const ends = (slider.range || []).map((end) => Number(((end * value) / slider.value).toPrecision(10)));
   return (ends.length ? ends : [scaled(1)]).map((end) => end + unit).join("..");
 };
-const option = (slider, value) => (value < 0 ? `${slider.option}=${typed(slider, value)}` : `${slider.option} ${typed(slider, value)}`);
+const option = (slider, value) => [slider.option, value < 0 ? "=" : " ", typed(slider, value)];
+// The whole command with what was moved in the place of what was said.
+function command(options) {
+  let said = document.getElementById("asked")?.textContent ?? "";
+  for (const [name] of options) said = said.replace(new RegExp(` ${name}(=|\\s+)('[^']*'|"[^"]*"|\\S+)`), "");
+  return [said, ...options.map((words) => words.join(""))].filter(Boolean).join(" ");
+}
 const shown = (slider, value) => {
   const percent = () => Number((100 * value).toPrecision(3)) + "%";
   if (slider.kind === "days") return Number((value / 365.25).toPrecision(3)) + " y";

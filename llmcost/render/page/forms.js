@@ -132,91 +132,113 @@ function shared(at, tag) {
   return Boolean(used && b && a.family === b.family && a.over === b.over && String(a.quantiles) === String(b.quantiles));
 }
 
-// One world: what its parts are, over time.
-function world(forms, at, part, exact) {
-  if (!forms.fleet) return { at, exact, training: part.training, each: part.each, standing: 0, daily: part.each * at.requests };
-  const { tariff, spares, least } = forms.fleet, rate = at.requests;
-  const pools = at.pools.map((pool) => ({ ...pool, capacity: pool.capacity * part.capacity }));
-  let held = 0, used = 0;
-  for (const pool of pools) {
-    held += pool.size * (Math.max(Math.ceil(rate / pool.capacity - 1e-9), least) + spares);
-    used += (pool.size * rate) / pool.capacity;
-  }
-  const hour = at.planned === null ? part.hour : (part.hour * dearer(tariff, held)) / at.planned;
-  const daily = 24 * (held * hour + part.more * (held - Math.min(used, held))) + part.standing + part.each * rate;
-  return { at, training: part.training, each: part.each, standing: part.standing, daily, pools, hour: part.hour, exact };
-}
+const PARTS = { training: 0, each: 0, standing: 0, hour: 0, capacity: 1, more: 0 };
 
-// Whole replicas over time, as [start, whole, smooth] with a day taking whole + smooth x its requests: counted one by
-// one up to `exact`, in the mean beyond.
-function pieces(forms, one) {
-  const { pace, requests, horizon, planned } = one.at;
-  if (pace === 0) return [[0, one.daily, 0]];
-  if (!one.pools) return [[0, 0, one.each]];
-  const { tariff, spares, least } = forms.fleet, floor = least > 1 ? least : 0, last = requests * Math.exp(pace * horizon);
-  const low = Math.min(requests, last), high = Math.max(requests, last);
-  const every = one.pools.reduce((all, pool) => all + pool.size / pool.capacity, 0);
-  const size = one.pools.reduce((all, pool) => all + pool.size * (Math.max(high / pool.capacity + 1, floor) + spares), 0);
+// What a day takes over time, in pieces: whole + smooth x its requests. Replicas are counted one by one up to `exact`, in
+// the mean beyond. One set of arrays serves every sample: `lay` fills it, `reaches` and `by` read it.
+function timeline(forms, at, exact) {
+  const { pace, requests, horizon, planned } = at, pools = at.pools ?? [], { spares, least, tariff } = forms.fleet ?? {};
+  const last = requests * Math.exp(pace * horizon), low = Math.min(requests, last), high = Math.max(requests, last);
   const floors = planned === null ? [[1, 0]] : floorsOf(tariff).map(([weight, from]) => [weight / planned, from]);
-  const reached = floors.filter(([, from]) => from === 0 || size >= floors[1][1]);
-  const paid = one.pools.flatMap((pool) =>
-    reached.map(([weight, from]) => {
-      const own = from ? (from * (pool.size / pool.capacity / every)) / pool.size - spares : 0;
-      return { capacity: pool.capacity, least: Math.max(floor, own), usd: 24 * pool.size * one.hour * weight };
-    }),
-  );
-  const starts = [0], put = (level) => {
+  const room = pools.length * (exact + floors.length) + 2, floor = least > 1 ? least : 0;
+  const start = new Float64Array(room), whole = new Float64Array(room), smooth = new Float64Array(room);
+  const paid = Array.from({ length: pools.length * floors.length }, () => ({ capacity: 0, least: 0, usd: 0 }));
+  let count = 0;
+
+  const put = (level) => {
     const day = Math.log(level / requests) / pace;
-    if (day > 0 && day < horizon) starts.push(day);
+    if (day > 0 && day < horizon) start[count++] = day;
   };
-  for (const capacity of new Set(one.pools.map((pool) => pool.capacity)))
-    for (let n = Math.max(1, Math.ceil(low / capacity)), to = Math.min(one.exact, high / capacity); n <= to; n++) put(n * capacity);
-  for (const pool of paid) if (pool.least > one.exact) put((pool.least - 0.5) * pool.capacity);
-  starts.sort((a, b) => a - b);
-  const found = starts.map((start, i) => {
-    const rate = requests * Math.exp((pace * (start + (starts[i + 1] ?? horizon))) / 2);
-    let whole = one.standing, smooth = one.each;
-    for (const pool of paid) {
-      const replicas = rate / pool.capacity, many = replicas >= one.exact && replicas + 0.5 >= pool.least;
-      whole += pool.usd * ((many ? 0.5 : Math.max(Math.ceil(replicas - 1e-9), pool.least)) + spares);
-      if (many) smooth += pool.usd / pool.capacity;
+  function sort() {
+    if (count > 64) return void start.subarray(0, count).sort();
+    for (let i = 1; i < count; i++) {
+      const value = start[i];
+      let j = i - 1;
+      for (; j >= 0 && start[j] > value; j--) start[j + 1] = start[j];
+      start[j + 1] = value;
     }
-    return [start, whole, smooth];
-  });
-  const left = one.daily - found[0][1] - found[0][2] * requests; // what the launch takes beside
-  return found.map(([start, whole, smooth]) => (pace > 0 ? [start, whole + left, smooth] : [start, whole, smooth + left / requests]));
-}
+  }
 
-// Spent u days into a piece.
-const spentIn = (one, [start, whole, smooth], u) =>
-  u * (whole + smooth * one.at.requests * Math.exp(one.at.pace * start) * phi1(one.at.pace * u));
+  function lay(part) {
+    let held = 0, used = 0, daily = part.standing + part.each * requests;
+    for (const pool of pools) {
+      const capacity = pool.capacity * part.capacity;
+      held += pool.size * (Math.max(Math.ceil(requests / capacity - 1e-9), least) + spares);
+      used += (pool.size * requests) / capacity;
+    }
+    const hour = planned === null ? part.hour : (part.hour * dearer(tariff, held)) / planned;
+    daily += 24 * (held * hour + part.more * (held - Math.min(used, held)));
+    count = 1;
+    start[0] = whole[0] = smooth[0] = 0;
+    if (pace === 0) return void (whole[0] = daily);
+    if (!pools.length) return void (smooth[0] = part.each);
+    let every = 0, size = 0, n = 0;
+    for (const pool of pools) every += pool.size / (pool.capacity * part.capacity);
+    for (const pool of pools) size += pool.size * (Math.max(high / (pool.capacity * part.capacity) + 1, floor) + spares);
+    for (const [k, pool] of pools.entries()) {
+      const capacity = pool.capacity * part.capacity;
+      for (const [weight, from] of floors) {
+        if (from && size < floors[1][1]) continue; // floors that are not reached cancel each other
+        const one = paid[n++], own = from ? (from * (pool.size / capacity / every)) / pool.size - spares : 0;
+        one.capacity = capacity;
+        one.least = Math.max(floor, own);
+        one.usd = 24 * pool.size * part.hour * weight;
+        if (one.least > exact) put((one.least - 0.5) * capacity);
+      }
+      if (pools.slice(0, k).some((other) => other.capacity === pool.capacity)) continue;
+      for (let i = Math.max(1, Math.ceil(low / capacity)), to = Math.min(exact, high / capacity); i <= to; i++) put(i * capacity);
+    }
+    sort();
+    let left = 0;
+    for (let i = 0; i < count; i++) {
+      const rate = requests * Math.exp((pace * (start[i] + (i + 1 < count ? start[i + 1] : horizon))) / 2);
+      let w = part.standing, s = part.each;
+      for (let j = 0; j < n; j++) {
+        const one = paid[j], replicas = rate / one.capacity, many = replicas >= exact && replicas + 0.5 >= one.least;
+        w += one.usd * ((many ? 0.5 : Math.max(Math.ceil(replicas - 1e-9), one.least)) + spares);
+        if (many) s += one.usd / one.capacity;
+      }
+      if (i === 0) left = daily - w - s * requests; // what the launch takes beside
+      whole[i] = pace > 0 ? w + left : w;
+      smooth[i] = pace > 0 ? s : s + left / requests;
+    }
+  }
 
-// The day on which inference has taken what training did; infinite beyond the horizon. `nodes` are days, in order, whose
-// spend is wanted too.
-function overtaken(forms, one, nodes = []) {
-  const steps = (one.steps ??= pieces(forms, one)), { horizon, pace, requests } = one.at, spends = [];
-  let before = 0, day = Infinity;
-  for (let i = 0; i < steps.length && (day === Infinity || spends.length < nodes.length); i++) {
-    const room = (i + 1 < steps.length ? steps[i + 1][0] : horizon) - steps[i][0];
-    while (spends.length < nodes.length && (nodes[spends.length] <= steps[i][0] + room || i + 1 === steps.length))
-      spends.push(before + spentIn(one, steps[i], nodes[spends.length] - steps[i][0]));
-    const whole = spentIn(one, steps[i], room), rest = one.training - before;
-    if (day === Infinity && before + whole >= one.training) {
-      let [low, high] = [0, room], u = whole > 0 ? (room * rest) / whole : 0;
-      for (let n = 0; n < 100 && high - low > 1e-13 * (steps[i][0] + high); n++) {
-        const off = spentIn(one, steps[i], u) - rest;
-        if (off > 0) high = u;
-        else low = u;
-        const next = u - off / (steps[i][1] + steps[i][2] * requests * Math.exp(pace * (steps[i][0] + u)));
-        const to = next > low && next < high ? next : (low + high) / 2;
-        if (Math.abs(to - u) <= 1e-14 * (steps[i][0] + u) || off === 0) break;
+  // Spent u days into a piece.
+  const spent = (i, u) => u * (whole[i] + (smooth[i] && smooth[i] * requests * Math.exp(pace * start[i]) * phi1(pace * u)));
+  const length = (i) => (i + 1 < count ? start[i + 1] : horizon) - start[i];
+
+  // The day on which so much is spent; infinite beyond the horizon.
+  function reaches(total) {
+    for (let i = 0, before = 0; i < count; i++) {
+      const all = spent(i, length(i)), rest = total - before;
+      before += all;
+      if (before < total) continue;
+      let lower = 0, upper = length(i), u = all > 0 ? (upper * rest) / all : 0;
+      for (let n = 0; n < 100; n++) {
+        const off = spent(i, u) - rest;
+        if (off > 0) upper = u;
+        else lower = u;
+        const next = u - off / (whole[i] + smooth[i] * requests * Math.exp(pace * (start[i] + u)));
+        const to = next > lower && next < upper ? next : (lower + upper) / 2;
+        if (off === 0 || Math.abs(to - u) <= 1e-14 * (start[i] + u)) break;
         u = to;
       }
-      day = steps[i][0] + u;
+      return start[i] + u;
     }
-    before += whole;
+    return Infinity;
   }
-  return { day, spends };
+
+  // Spent by each of some days, in order.
+  function by(days) {
+    const found = [];
+    for (let i = 0, before = 0; i < count && found.length < days.length; i++) {
+      while (found.length < days.length && (i + 1 === count || days[found.length] <= start[i + 1])) found.push(before + spent(i, days[found.length] - start[i]));
+      before += spent(i, length(i));
+    }
+    return found;
+  }
+  return { lay, reaches, by };
 }
 
 function quantile(sorted, share) {
@@ -228,26 +250,30 @@ const endsOf = (values) => {
   const sorted = Float64Array.from(values).sort();
   return [0.05, 0.95].map((share) => quantile(sorted, share));
 };
-const PARTS = { training: 0, each: 0, standing: 0, hour: 0, capacity: 1, more: 0 };
 const NODES = 20, POINTS = 120;
 
-// Worlds over the samples; one alone where nothing is uncertain.
+// Columns of the parts over the samples; null where nothing is uncertain.
 function worlds(forms, at, held) {
   const names = Object.keys(PARTS).filter((name) => at.parts[name]);
   const varies = (name) => at.parts[name].rest || Object.keys(at.parts[name].powers).some((tag) => at.numbers[tag].family && !(held && at.numbers[tag].market));
   if (!names.some(varies)) return null;
-  const columns = names.map((name) => [name, samplesOfPart(forms, at, name, held)]);
-  return Array.from({ length: forms.samples }, (_, i) => {
-    const part = { ...PARTS };
-    for (const [name, values] of columns) part[name] = name === "capacity" ? values[i] / at.parts.capacity.at : values[i];
-    return world(forms, at, part, forms.exact[1]);
-  });
+  return names.map((name) => [name, samplesOfPart(forms, at, name, held), name === "capacity" ? at.parts.capacity.at : 1]);
+}
+// A figure of every sample, once its pieces are laid.
+function each(forms, at, columns, figure) {
+  const line = timeline(forms, at, forms.exact[1]), part = { ...PARTS }, found = new Array(forms.samples);
+  for (let i = 0; i < forms.samples; i++) {
+    for (const [name, values, unit] of columns) part[name] = values[i] / unit;
+    line.lay(part);
+    found[i] = figure(line, part);
+  }
+  return found;
 }
 
-// The ends of a range; null where nothing varies.
-function rangeOf(forms, some) {
-  if (some === null) return null;
-  const [low, high] = endsOf(some.map((one) => overtaken(forms, one).day));
+// The ends of the range of the crossing; null where nothing varies.
+function rangeOf(forms, at, columns) {
+  if (columns === null) return null;
+  const [low, high] = endsOf(each(forms, at, columns, (line, part) => line.reaches(part.training)));
   return Number.isFinite(high) && Math.abs(low - high) <= 1e-9 * Math.abs(high) ? null : [low, high];
 }
 
@@ -255,35 +281,38 @@ function rangeOf(forms, some) {
 function answered(forms, sliders, place) {
   const at = setting(forms, sliders, place), part = { ...PARTS };
   for (const name of Object.keys(PARTS)) if (at.parts[name]) part[name] = middleOf(at, name) / (name === "capacity" ? at.parts.capacity.at : 1);
-  const centre = world(forms, at, part, forms.exact[0]), { day } = overtaken(forms, centre);
-  const some = worlds(forms, at, false), whole = rangeOf(forms, some);
+  const centre = timeline(forms, at, forms.exact[0]);
+  centre.lay(part);
+  const columns = worlds(forms, at, false), whole = rangeOf(forms, at, columns);
   const market = Object.values(at.numbers).some((number) => number.family && number.market);
-  const held = market ? rangeOf(forms, worlds(forms, at, true)) : null;
-  return { at, day, whole, held, level: centre.training, centre, some };
+  const held = market ? rangeOf(forms, at, worlds(forms, at, true)) : null;
+  return { at, day: centre.reaches(part.training), whole, held, level: part.training, centre, columns };
 }
 
 // Both curves with their ranges, on the days of a picture that shows the crossing.
-function picture(forms, { at, day, whole, centre, some }) {
+function picture(forms, { at, day, whole, level, centre, columns }) {
   const late = whole && Number.isFinite(whole[1]) ? whole[1] : 0;
   const far = Number.isFinite(day) ? Math.max(1.25 * day, 1.15 * Math.min(late, 4 * day)) : 2 * late || at.horizon;
   const end = Math.min(at.horizon, far) || 1, days = Array.from({ length: POINTS + 1 }, (_, i) => (end * i) / POINTS);
-  const inference = overtaken(forms, centre, days).spends, training = days.map(() => centre.training);
-  return { day: days, training, inference, bands: some && bandsOf(forms, some, centre, days, training, inference) };
+  const inference = centre.by(days), training = days.map(() => level);
+  return { day: days, training, inference, bands: columns && bandsOf(forms, at, columns, centre, days, training, inference) };
 }
 
 // 90 % ranges of both curves, as factors of their centre: between `NODES` days they are straight lines.
-function bandsOf(forms, some, centre, days, training, inference) {
+function bandsOf(forms, at, columns, centre, days, training, inference) {
   const end = days[days.length - 1], nodes = Array.from({ length: NODES + 1 }, (_, i) => end * (i / NODES) ** 2);
-  const middle = overtaken(forms, centre, nodes).spends, columns = nodes.map(() => new Float64Array(some.length));
-  some.forEach((one, i) => overtaken(forms, one, nodes).spends.forEach((value, n) => (columns[n][i] = value)));
-  const around = ([low, high], at) => (at > 0 ? [Math.min(low / at, 1), Math.max(high / at, 1)] : [1, 1]);
-  const factors = columns.map((column, n) => around(endsOf(column), middle[n]));
+  const middle = centre.by(nodes), rows = each(forms, at, columns, (line) => line.by(nodes));
+  const around = ([low, high], of) => (of > 0 ? [Math.min(low / of, 1), Math.max(high / of, 1)] : [1, 1]);
+  const factors = nodes.map((_, n) => around(endsOf(rows.map((row) => row[n])), middle[n]));
   factors[0] = factors[1];
   const factor = (day, side) => {
     const n = Math.min(Math.floor(NODES * Math.sqrt(day / end)), NODES - 1), part = (day - nodes[n]) / (nodes[n + 1] - nodes[n]);
     return factors[n][side] + part * (factors[n + 1][side] - factors[n][side]);
   };
-  const own = around(endsOf(some.map((one) => one.training)), centre.training), same = (pair) => pair[0] === pair[1];
-  const [t, i] = [0, 1].map((side) => [training.map((v) => v * own[side]), inference.map((v, n) => v * factor(days[n], side))]).reduce((all, [a, b]) => (all[0].push(a), all[1].push(b), all), [[], []]);
-  return { t: same(own) ? [] : t, i: factors.every(same) ? [] : i };
+  const own = around(endsOf(columns.find(([name]) => name === "training")[1]), training[0]), same = (pair) => pair[0] === pair[1];
+  const sides = [0, 1];
+  return {
+    t: same(own) ? [] : sides.map((side) => training.map((v) => v * own[side])),
+    i: factors.every(same) ? [] : sides.map((side) => inference.map((v, n) => v * factor(days[n], side))),
+  };
 }

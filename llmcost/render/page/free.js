@@ -41,7 +41,7 @@ function draw(found) {
 
 function update() {
   const moved = data.sliders.filter((s) => s.key in place);
-  document.getElementById("live-command").textContent = moved.map((s) => option(s, place[s.key])).join(" ") || "as asked";
+  document.getElementById("live-command").textContent = command(moved.map((s) => option(s, place[s.key])));
   address(moved.map((s) => `${s.key}=${place[s.key]}`));
   cancelAnimationFrame(later);
   later = requestAnimationFrame(() => {

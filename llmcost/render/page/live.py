@@ -122,7 +122,8 @@ def _freely(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def axis(estimate: Estimate) -> Live | None:
     """A slider over the numbers that alternatives were varied by: who is cheapest at each, and by how much."""
-    chart = charts(estimate).get("varied")
+    drawn = charts(estimate)
+    chart = drawn.get("along") or drawn.get("varied")
     if not isinstance(chart, Lines) or len(chart.series) < 2:
         return None
     costs: dict[float, list[tuple[float, str]]] = {}
@@ -132,7 +133,11 @@ def axis(estimate: Estimate) -> Live | None:
     told = KEYS.get(chart.key)
     if told is None or len(costs) < 2:
         return None
-    stops = [_place(told, chart, value, sorted(found)) for value, found in sorted(costs.items())]
+    scale = svg.across(chart)
+    stops = [
+        {**_place(told, chart, value, sorted(found)), "at": round(scale.at(value), 1)}
+        for value, found in sorted(costs.items())
+    ]
     slider = {"key": told.name, "label": chart.across, "option": told.option, "asked": 0, "rows": stops}
     return Live(_json({"box": [], "sliders": [slider]}), PLACES, ("curves.js", "controls.js", "around.js"))
 

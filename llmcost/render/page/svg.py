@@ -19,6 +19,7 @@ LEFT, RIGHT, TOP, BOTTOM = 84, 24, 16, 52
 TICKS, CAPTION = 30, 8  # above the lower edge: the numbers of an axis, and what it counts
 ROW, BAR, ROOM = 46, 24, 200  # of bars: height, place of the bar under its name, room for values
 LINE = 22  # of names
+LETTER = 11  # width of one on a phone, where they are large
 SHORT = 22  # letters of a name that has half a row
 MOST_BARS = 24
 FILLED = "i"  # the one band that is tinted: two would grey each other out; edges tell the other
@@ -103,18 +104,17 @@ def curves(found: Sequence[Curve], crossing: Mapping[str, float | None], alt: st
 
 def lines(chart: Lines) -> Markup:
     """Series over two axes, named above by their colour and dashes; a ring is what was chosen."""
-    xs = [x for one in chart.series for x, _ in one.points] + [mark.x for mark in chart.marks]
     ys = [y for one in chart.series for _, y in one.points] + [mark.y for mark in chart.marks]
     ys += [] if chart.level is None else [chart.level]
     names = [one.name for one in chart.series] if len(chart.series) > 1 else []
     beside = 2 if all(len(name) <= SHORT for name in names) else 1
     top = TOP + LINE * math.ceil(len(names) / beside) + 22
-    x = scale(min(xs), max(xs), chart.x_log, LEFT, WIDTH - RIGHT, chart.x_kind)
+    x = across(chart)
     y = scale(min(ys), max(ys), chart.y_log, HEIGHT - BOTTOM, top, chart.y_kind)
     parts = [
         *_names(names, beside),
         *(_level(y.at(value), _label(chart.y_kind, value), value in y.ticks) for value in y.ticks),
-        *(_text(x.at(value), HEIGHT - TICKS, _label(chart.x_kind, value), "middle", "dim") for value in x.ticks),
+        *(_tick(x.at(value), _label(chart.x_kind, value)) for value in x.ticks),
         f'<path class="axis" d="M{LEFT} {top}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>',
         _text(WIDTH - RIGHT, HEIGHT - CAPTION, chart.across, "end", "dim"),
         _text(4, top - 8, chart.up, "start", "dim"),
@@ -134,7 +134,13 @@ def lines(chart: Lines) -> Markup:
         parts.append(f'<circle class="ring" cx="{a:.1f}" cy="{b:.1f}" r="8"/>')
         side, shift = ("end", -14) if a > WIDTH / 2 else ("start", 14)
         parts.append(_text(a + shift, b - 10, mark.label, side, "v"))
-    return _svg(parts, WIDTH, HEIGHT, chart.alt)
+    return _svg(parts, WIDTH, HEIGHT, chart.alt, style="along" if chart.key else "")
+
+
+def across(chart: Lines) -> Scale:
+    """The axis across of a chart."""
+    xs = [x for one in chart.series for x, _ in one.points] + [mark.x for mark in chart.marks]
+    return scale(min(xs), max(xs), chart.x_log, LEFT, WIDTH - RIGHT, chart.x_kind)
 
 
 class Scale(NamedTuple):
@@ -162,6 +168,11 @@ def scale(low: float, high: float, log: bool, start: float, end: float, kind: st
 
 def _label(kind: str, value: float) -> str:
     return f"{value:.0%}" if kind == "share" else tick_label(kind, value)
+
+
+def _tick(x: float, label: str) -> str:
+    """A label under an axis, inside the picture."""
+    return _text(min(x, WIDTH - LETTER * len(label) / 2), HEIGHT - TICKS, label, "middle", "dim")
 
 
 def _level(y: float, label: str, named: bool) -> str:
@@ -219,8 +230,8 @@ def _text(x: float, y: float, text: str, anchor: str, style: str = "") -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{style}">{escape(text)}</text>'
 
 
-def _svg(parts: Iterable[str], width: int, height: int, alt: str, ident: str = "") -> Markup:
-    name = f' id="{ident}"' if ident else ""
+def _svg(parts: Iterable[str], width: int, height: int, alt: str, ident: str = "", style: str = "") -> Markup:
+    name = f' id="{ident}"' if ident else f' class="{style}"' if style else ""
     body = "".join(parts)
     space = "http://www.w3.org/2000/svg"
     head = f'<svg{name} viewBox="0 0 {width} {height}" role="img" aria-label="{escape(alt)}" xmlns="{space}">'
