@@ -79,7 +79,7 @@ OWN = {
     },
     # compiled: elementwise operations are fused
     "torchtune": {
-        "kept": Prior(1.0, 0.3), "logit": Prior(2.5, 0.4), "update": Prior(2.0, 0.3), "adapter": Prior(8.0, 0.2),
+        "kept": Prior(1.0, 0.3), "logit": Prior(2.5, 0.4), "adapter": Prior(8.0, 0.2),
     },
     "litgpt": {"update": Prior(2.0, 0.3), "adapter": Prior(8.0, 0.2)},
 }  # fmt: skip
@@ -87,7 +87,7 @@ EVERYWHERE = ("logit", "cached", "working", "reserve_more", "context_bytes", "gr
 HAS = {  # fields of COMMON that a family has beside those that all have
     "tuned": ("dispatched",), "sharded": ("selective", "dispatched"),
     "trainer": ("kept", "dispatched", "update", "tuned_input", "narrow_input"),
-    "torchtune": ("kept", "update"), "litgpt": ("kept", "update", "tuned_input", "narrow_input"),
+    "torchtune": ("kept",), "litgpt": ("kept", "update", "tuned_input", "narrow_input"),
 }  # fmt: skip
 
 

@@ -219,3 +219,38 @@ def test_a_run_has_the_memory_that_fit_lists(cli: Cli) -> None:
     beside = held.pop("kept by the driver") + held.pop("free", 0.0)
     assert sum(held.values()) == pytest.approx(run["result"]["memory_bytes_per_gpu"], rel=1e-9)
     assert sum(held.values()) + beside == pytest.approx(24564 * 2**20, rel=1e-9)  # nvidia-smi: 24564 MiB
+
+
+def test_a_run_in_fp8_takes_more_than_one_in_16_bits(cli: Cli) -> None:
+    """Qwen2.5 7B on four cards, tensor parallelism of 2: 56 GiB in 16 bits, 58 in FP8 (ms-swift, Megatron).
+
+    FP8 keeps casts beside the weights, and gradients in 32 bits as the run in 16 bits does.
+    """
+    said = ("-m", "qwen2.5-7b", "-H", "h20", "--gpus", "4", "--tp", "2", "--pp", "1", "--cp", "1", "--zero", "1",
+            "--micro-batch", "1", "--seq-len", "8192", "--recompute", "full", "--method", "pretrain",
+            "--global-batch-tokens", "131072")  # fmt: skip
+    wide, narrow = (answer(cli, *said, "--dtype", dtype).json["result"]["peak_bytes"] for dtype in ("bf16", "fp8"))
+    assert wide / GIB == pytest.approx(56.0, rel=0.05)
+    assert narrow / GIB == pytest.approx(58.0, rel=0.05)
+    assert narrow > wide
+
+
+def test_a_fused_step_has_no_temporaries(cli: Cli) -> None:
+    """torchtune, Llama 3.2 3B, checkpointed, two packed sequences of 4,096: 24.9 GiB reserved (its README)."""
+    said = ("-m", "llama-3.2-3b", "-H", "a100-sxm", "--gpus", "1", "--framework", "torchtune", "--method", "full",
+            "--recompute", "full", "--micro-batch", "2", "--seq-len", "4096", "--optimizer", "adamw-bf16",
+            "--loss-kernel", "chunked")  # fmt: skip
+    rows = {row["name"]: row["bytes"] for row in answer(cli, *said).json["memory"]}
+    assert "optimizer step" not in rows
+    states = sum(rows[name] for name in ("weights", "gradients", "optimizer"))
+    assert states == pytest.approx(8 * 3.21e9, rel=0.01)
+
+
+def test_where_no_one_change_suffices_two_do(cli: Cli) -> None:
+    """70e9 weights of 4.2 bits are 37 GB: more than one card of 24 GB, and sequences of 8,192 fill eight."""
+    run = answer(cli, "-m", "llama-3.1-70b", "-H", "rtx4090", "--method", "full")
+    (row,) = run.json["remedies"]
+    assert row["change"].split()[::2] == ["--gpus", "--seq-len", "--method"]
+    again = answer(cli, "-m", "llama-3.1-70b", "-H", "rtx4090", *row["change"].split()).json["result"]
+    assert again["verdict"] == "fits"
+    assert again["fits_probability"] == pytest.approx(row["fits_probability"], abs=0.01)

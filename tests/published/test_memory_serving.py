@@ -168,15 +168,15 @@ def test_sglang_left_a_hundredth_to_every_rank_before_it_counted_bytes() -> None
 
 
 def test_a_draft_of_blocks_is_loaded_beside_its_model() -> None:
-    # five layers like those of Qwen3 8B: 5 x (4 x 4096 x 4096 x 0.625 + 3 x 4096 x 12288) parameters of 16 bits
+    # z-lab/Qwen3-8B-DFlash-b16: 1,048,626,432 parameters of 16 bits, 5 x (2 x 4096 + 256) + 2 x 4096 of them in norms
     model, card, load = shape("qwen3-8b"), machine("h100-sxm"), Load(4000.0, 500.0)
     known = constants("hopper", "vllm", card)
     alone, both = (
         float(memory(model, card, Layout(), FP8, load, of).weights_bytes)
         for of in (known, known._replace(block_draft=5.0))
     )
-    layer = 2 * 4096 * 4096 + 2 * 4096 * 1024 + 3 * 4096 * 12288
-    assert both - alone == pytest.approx(5 * 2.0 * layer * float(known.weights_factor), rel=1e-3)
+    draft = 1_048_626_432 - 5 * (2 * 4096 + 256) - 2 * 4096
+    assert both - alone == pytest.approx(2.0 * draft * float(known.weights_factor), rel=1e-9)
 
 
 def test_sglang_on_amd_leaves_a_share_to_the_workspace_of_attention() -> None:
@@ -334,3 +334,13 @@ def test_padded_experts_of_gpt_oss_in_vllm() -> None:
         shape("gpt-oss-120b"), machine("h100-sxm"), Layout(), precision, Load(1000.0, 0.0), constants("hopper", "vllm")
     )
     assert float(held.weights_bytes) / GIB == pytest.approx(65.97, rel=0.01)
+
+
+def test_what_a_mac_lends_its_gpu_follows_the_release_of_macos() -> None:
+    # recommendedMaxWorkingSetSize in logs, older and newer: 10.67 and 11.84 GiB of 16, 48 and 51.84 of 64, 96 and 107.5
+    # of 128: half of the difference is 5 % of the first
+    pairs = ((10.67, 11.84), (48.0, 51.84), (96.0, 107.52))
+    half = sum((new - old) / old / 2 for old, new in pairs) / len(pairs)
+    for engine in ("any", "llama.cpp", "mlx"):
+        assert float(constants("apple", engine, machine("apple-m3-max")).shown_spread) == pytest.approx(half, rel=0.05)
+    assert float(constants("hopper", "vllm", machine("h100-sxm")).shown_spread) == 0.004

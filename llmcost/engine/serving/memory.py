@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.draft import block_draft_params
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Flags, Num
 from llmcost.engine.serving.cache import cache_bytes, even_stages, kv_ranks, under_way_bytes
@@ -142,8 +143,7 @@ def _beside_bytes(shape: Shape, layout: Layout, precision: Precision, calibratio
     split = expert_ranks(layout) * even_stages(shape, layout)
     experts = shape.moe_layers * shape.n_experts * shape.expert_params / split
     narrow = (np.asarray(precision.compute_bits) <= 4) & (np.asarray(precision.weight_bytes) < NARROW)
-    attention = shape.attention_params / np.maximum(shape.attention_layers + shape.state_layers, 1.0)
-    draft = calibration.block_draft * (attention + 3.0 * shape.d_model * shape.ffn_width)  # layers like the model's
+    draft = block_draft_params(shape.d_model, shape.ffn_width, calibration.block_draft)
     beside = 2.0 * (shape.vision_params * calibration.loads_vision + draft) / layout.tp
     return beside + np.where(narrow, experts * precision.weight_bytes * more, 0.0)
 

@@ -33,6 +33,7 @@ from llmcost.scenario import Setting
 MICRO_BATCHES = np.arange(1.0, 513.0)
 LENGTHS = np.arange(128.0, 2.0**20 + 1.0, 128.0)
 SHOWN = 4  # remedies
+LEAST_LENGTH = 512  # sequences that are not worth proposing below this [tokens]
 ACCUMULATES, SHARES_OUT = "hf-trainer", "deepspeed"  # the usual stack of full fine-tuning, and the one that needs less
 MOST = 64  # times as many accelerators that are still proposed
 DEGREES = ("tp", "pp", "vpp", "dp", "cp", "sp", "ep", "zero", "micro_batch")
@@ -197,7 +198,7 @@ def remedies(trial: Trial) -> list[Remedy]:
     if cheaper is not None:
         found.append(cheaper)
     length = _longest(trial)
-    if length >= 512 and length < float(run.seq_len):
+    if length >= LEAST_LENGTH and length < float(run.seq_len):
         chance = trial.chance(_wide(trial), run._replace(seq_len=float(length)))
         note = f"sequences of {tokens(length)} tokens fit"
         found.append(Remedy(f"--seq-len {length}", chance, note))
@@ -207,15 +208,37 @@ def remedies(trial: Trial) -> list[Remedy]:
         chance = read(on_more, trial.model, trial.device).predicted.fits_probability
         if chance >= sure:  # another stack may be usual there, and its layout may hold with even odds alone
             found.append(Remedy(f"--gpus {more}", chance, f"it fits on {more}"))
-    return found[:SHOWN]
+    return found[:SHOWN] or _shorter_on_more(trial, sure)
+
+
+def _shorter_on_more(trial: Trial, sure: float) -> list[Remedy]:
+    """Shorter sequences on more accelerators, of this method or of lighter ones, where no one change suffices."""
+    counts = [count for power in range(7) if (count := 1 << power) > int(trial.predicted.gpus)]
+    runs = {"": trial.run} | {name: _by(trial, name, "") for name in trial.method.declared.lighter}
+    for count, length in ((count, length) for count in counts for length in _shorter(trial.run)):
+        for name, run in runs.items():
+            if _best(trial, float(count), run._replace(seq_len=length), trial.fixed) < sure:
+                continue
+            said = {"gpus": count, "seq_len": int(length)} | ({"method": name} if name else {})
+            other = trial.question.aside().over({key: Setting(value, "flag") for key, value in said.items()})
+            chance = read(other, trial.model, trial.device).predicted.fits_probability
+            if chance >= sure:
+                change = " ".join(f"--{key.replace('_', '-')} {value}" for key, value in said.items())
+                return [Remedy(change, chance, "shorter sequences on more fit")]
+    return []
+
+
+def _shorter(run: Run) -> list[float]:
+    """Shorter sequences that are worth proposing [tokens]."""
+    return [float(run.seq_len) / by for by in (2, 4, 8) if float(run.seq_len) / by >= LEAST_LENGTH]
 
 
 def _adapters(trial: Trial, fixed: dict[str, float]) -> Remedy | None:
     """Adapters in place of all weights, with a smaller loss and then shorter sequences where they alone do not fit."""
     least, gpus = float(fits_probability(trial.run.memory.margin)), float(trial.predicted.gpus)
-    names, length = trial.method.declared.lighter, float(trial.run.seq_len)
-    shorter = [(f" --seq-len {half:.0f}", half) for half in (length / 2, length / 4, length / 8) if half >= 512]
-    for extra, tokens_each in [("", length), *shorter]:
+    names = trial.method.declared.lighter
+    shorter = [(f" --seq-len {length:.0f}", length) for length in _shorter(trial.run)]
+    for extra, tokens_each in [("", float(trial.run.seq_len)), *shorter]:
         for name in names:
             for loss in ("", "chunked") if trial.question.stated("loss_kernel") is None else ("",):
                 run = _by(trial, name, loss)._replace(seq_len=tokens_each)

@@ -35,6 +35,7 @@ from llmcost.scenario import Setting
 TRIED = 0.5  # chance with which a layout has to fit in pre-training, where layouts are tried until one does
 METHOD = "docs/method-memory.md, training"
 WHOLE, TUNED = "megatron", "nemo"  # stacks where none is named: of replicated weights, of adapters spread over ranks
+TUNES = "tuned"  # the family of both
 ONLY_TUNED = ("tp", "pp", "ep", "cp")  # degrees of adapters that only stacks made for the chip have
 T = TypeVar("T")
 
@@ -53,7 +54,7 @@ def take(question: Question, method: Method, used: Software, fixed: Mapping[str,
     By the stack that was named. Where none is, replicated weights of a stack that shards are taken to be Megatron's;
     adapters are those of Hugging Face's trainer, unless a kind of parallelism is asked for that it does not have.
     """
-    whole, shards = _stacks(question.catalog, used, _parallel(fixed))
+    whole, shards = _stacks(question.catalog, used, method.declared.adapters, _parallel(fixed))
     segments = _segments(question, used)
     both = (_kept(question, method, whole, False, segments), _kept(question, method, shards, True, segments))
     usual_one = TRIED if method.declared.pretrains else CONFIDENCE
@@ -62,17 +63,17 @@ def take(question: Question, method: Method, used: Software, fixed: Mapping[str,
 
 def usual(catalog: Catalog, used: Software) -> Kept:
     """What a pre-training run keeps of which nothing else is said."""
-    whole, shards = _stacks(catalog, used, False)
+    whole, shards = _stacks(catalog, used, False, False)
     segments = expands(catalog, used.name)
     whole_kept, shards_kept = kept_by(catalog, whole, False), kept_by(catalog, shards, True)
     habits = Habits(with_segments(catalog, whole_kept, segments), with_segments(catalog, shards_kept, segments))
     return Kept(habits._replace(margin=float(normal_quantile(TRIED))), whole, shards)
 
 
-def _stacks(catalog: Catalog, used: Software, parallel: bool) -> tuple[str, str]:
-    """The stacks of replicated and of sharded weights."""
+def _stacks(catalog: Catalog, used: Software, adapters: bool, parallel: bool) -> tuple[str, str]:
+    """The stacks of replicated and of sharded weights: whatever a run computes in, its states are of one stack."""
     whole = shards = used.name
-    if not used.stated and used.family == "sharded":
+    if not used.stated and not adapters and used.family in ("sharded", TUNES):
         whole = WHOLE
     elif not used.stated and used.family == "trainer" and parallel:
         whole = shards = TUNED

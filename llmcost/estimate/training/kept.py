@@ -70,7 +70,8 @@ def with_optimizer(catalog: Catalog, keeping: Keeping, name: str) -> Keeping:
     row = _row(catalog, "optimizers", name)
     if row is None or name == "adamw":
         return keeping
-    return keeping._replace(**{k: float(row[k]) for k in ("weight", "gradient", "optimizer", "update")})
+    states = {k: float(row[k]) for k in ("weight", "gradient", "optimizer")}
+    return keeping._replace(**states, update=min(float(row["update"]), float(keeping.update)))  # fused steps stay so
 
 
 def with_loss(catalog: Catalog, keeping: Keeping, name: str) -> Keeping:
