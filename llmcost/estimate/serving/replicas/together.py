@@ -10,6 +10,7 @@ import numpy as np
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.numeric.recent import Recent
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving import at_a_load as serving_traffic
 from llmcost.engine.serving import in_flight
@@ -103,7 +104,7 @@ class Together(NamedTuple):
 
     def speed(self, p: ServingNumbers) -> ServingFigures:
         """TPOT, TTFT, tokens per second and prefill share at the numbers `p`."""
-        at = self._at(self._load(p))
+        at, bare = SPEEDS.of((self, p["isl"], p["osl"], p.get("cache_hit")), lambda: self._speeds(p))
         rate = at.output_tokens_per_second / p["throughput_error"]
         out: ServingFigures = {
             "tpot_full_seconds": at.tpot_seconds * p["tpot_error"],
@@ -113,12 +114,17 @@ class Together(NamedTuple):
         if self.decodes_only:
             return out
         out |= {"ttft_full_seconds": at.ttft_seconds * p["ttft_error"], "prefill_share": prefill_share(at, self.static)}
-        cached = p["isl"] * p["cache_hit"]
-        if np.any(cached):
-            bare = self._at(Load(p["isl"] - cached, p["osl"], 0.0, self.asked))
+        if bare is not None:
             reading = (_decoding(at) - _decoding(bare)) * at.output_tokens_per_second / at.batch
             out["cached_share"] = np.clip(reading, 0.0, 1.0 - out["prefill_share"])
         return out
+
+    def _speeds(self, p: ServingNumbers) -> tuple[serving.Point | Times, serving.Point | Times | None]:
+        """Its full batch, and what it would do without the cached part of its prompts; None where nothing is cached."""
+        load = self._load(p)
+        if self.decodes_only or not np.any(load.cached_isl):
+            return self._at(load), None
+        return self._at(load), self._at(Load(load.isl - load.cached_isl, load.osl, 0.0, self.asked))
 
     def _load(self, p: ServingNumbers) -> Load:
         cached = p["isl"] if self.decodes_only else p["isl"] * p["cache_hit"]
@@ -216,6 +222,9 @@ class Together(NamedTuple):
             "1/s",
             SOURCE,
         )
+
+
+SPEEDS: Recent[tuple[serving.Point | Times, serving.Point | Times | None]] = Recent()  # of one size, at one length
 
 
 def prefill_share(at: serving.Point | Times, static: bool = False) -> Num:
