@@ -65,6 +65,15 @@ def number(row: Mapping[str, str], name: str) -> float | None:
     >>> number({"n": " 16,384 "}, "n"), number({"n": "1e4"}, "n"), number({"n": "nan"}, "n")
     (16384.0, 10000.0, None)
     """
+    cell = row.get(name)
+    if not cell:
+        return None
+    try:  # most cells are plain numbers
+        value = float(cell)
+        if 0 <= value <= MOST:
+            return value
+    except ValueError:
+        pass
     cell = text(row, name)
     if not cell:
         return None

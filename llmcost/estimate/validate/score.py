@@ -15,7 +15,7 @@ from llmcost.estimate.validate.cells import number
 from llmcost.estimate.validate.meaning import meaning
 from llmcost.estimate.validate.measured import BASIS, NOTES, Measured, measured, read_rows
 from llmcost.estimate.validate.near import near
-from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, statistics
+from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, errors, figures, statistics
 from llmcost.files import shipped_folder
 from llmcost.keys.methods import SPELLINGS
 from llmcost.records import NamedTuple
@@ -198,7 +198,8 @@ def _score(subject: str, what: Subject, rows: list[dict[str, str]], catalog: Cat
     scored: list[Scored] = []
     origins: list[Row] = []
     different, which = _different(rows, {"id", "source", *what.quantities.values()})
-    each = predict(different, catalog)
+    predicted = predict(different, catalog)
+    each = [{quantity: _finite(answer[quantity]) for quantity in what.quantities} for answer in predicted]
     answers = [each[i] for i in which]
     for place, (row, answer) in enumerate(zip(rows, answers, strict=True), 1):
         name = (row.get("id") or "").strip() or str(place)
@@ -206,7 +207,7 @@ def _score(subject: str, what: Subject, rows: list[dict[str, str]], catalog: Cat
         for quantity, column in what.quantities.items():
             measured = _measured(row, column) * what.scale.get(quantity, 1.0)
             if measured > 0:
-                mine.append(Scored(name, quantity, measured, *_finite(answer[quantity])))
+                mine.append(Scored(name, quantity, measured, *answer[quantity]))
         scored += mine or [_unmeasured(name, row, what)]
         origins += [row] * max(len(mine), 1)
     return scored, origins
@@ -214,11 +215,12 @@ def _score(subject: str, what: Subject, rows: list[dict[str, str]], catalog: Cat
 
 def _different(rows: list[dict[str, str]], apart: set[str]) -> tuple[list[dict[str, str]], list[int]]:
     """Rows that differ in more than some columns, each once, and which of them every row is."""
-    found: dict[tuple[tuple[str, str], ...], int] = {}
+    found: dict[tuple[str | None, ...], int] = {}
     kept: list[dict[str, str]] = []
     which = []
+    columns = [name for name in {name: None for row in rows for name in row} if name not in apart]
     for row in rows:
-        key = tuple([cell for cell in row.items() if cell[0] not in apart])
+        key = tuple(map(row.get, columns))
         if key not in found:
             found[key] = len(kept)
             kept.append(row)
@@ -301,17 +303,17 @@ def _groups(what: Subject, scored: list[Scored], origins: list[Row], catalog: Ca
     found: list[dict[str, Scalar]] = []
     measured = [(s, row) for s, row in zip(scored, origins, strict=True) if s.measured is not None]
     scored, origins = [s for s, _ in measured], [row for _, row in measured]
-    classes = _classes(origins, catalog)
+    classes, table, quantities = _classes(origins, catalog), figures(scored), [s.quantity for s in scored]
     for by, column in {"quantity": "", **what.groups, "class": ""}.items():
-        members: dict[tuple[str, str], list[Scored]] = {}
-        names = [row.get(column, "") for row in origins] if column else classes
-        for s, name in zip(scored, [s.quantity for s in scored] if by == "quantity" else names, strict=True):
-            members.setdefault((name or "not stated", s.quantity), []).append(s)
+        members: dict[tuple[str, str], list[int]] = {}
+        names = [row.get(column, "") for row in origins] if column else quantities if by == "quantity" else classes
+        for i, (name, quantity) in enumerate(zip(names, quantities, strict=True)):
+            members.setdefault((name or "not stated", quantity), []).append(i)
         if by != "quantity" and len({name for name, _ in members}) < 2:
             continue  # one group is the whole, told already
         for (name, quantity), rows in sorted(members.items()):
-            errors = {k: v for k, v in cells_of(statistics(rows)).items() if k != "unmeasured"}
-            found.append({"by": by, "name": name, "quantity": quantity, **errors})
+            told = {k: v for k, v in cells_of(errors(table[rows])).items() if k != "unmeasured"}
+            found.append({"by": by, "name": name, "quantity": quantity, **told})
     return found
 
 
@@ -319,11 +321,11 @@ def _classes(rows: list[Row], catalog: Catalog) -> list[str]:
     """`moe` or `dense` by the model that each row names or describes."""
     from llmcost.estimate.validate.described import shape_of_row
 
-    known: dict[tuple[str, ...], str] = {}
+    known: dict[tuple[str | None, ...], str] = {}
     found = []
     columns = sorted(set(ARCHITECTURE).intersection({column for row in rows for column in row}))
     for row in rows:
-        key = tuple([row.get(column, "") for column in columns])
+        key = tuple(map(row.get, columns))
         if key not in known:
             try:
                 known[key] = "moe" if shape_of_row(row, catalog).n_experts else "dense"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from llmcost.engine.numeric.kinds import Array
 from llmcost.records import NamedTuple, TypedDict
 
 FITTED = "yes: docs/accuracy.md has the errors on rows left out of it"
@@ -51,15 +52,25 @@ def statistics(scored: list[Scored]) -> Errors:
 
     A row with nothing to compare with is no failure of the prediction: it counts as `unmeasured` alone.
     """
-    done = [s[2:6] for s in scored if s.predicted is not None and s.p5 is not None and s.p95 is not None]
-    n = sum(s.measured is not None for s in scored)
+    return errors(figures(scored))
+
+
+def figures(scored: list[Scored]) -> Array:
+    """Measured, predicted, p5 and p95 of each; nan where there is none."""
+    return np.array([s[2:6] for s in scored], dtype=float).reshape(-1, 4)
+
+
+def errors(of: Array) -> Errors:
+    """Errors of some `figures`, as `statistics` has them."""
+    done = of[~np.isnan(of[:, 1:]).any(axis=1)]
+    n = int(np.count_nonzero(~np.isnan(of[:, 0])))
     out: Errors = {
-        "n": n, "skipped": n - len(done), "unmeasured": len(scored) - n, "median_ape_pct": None, "mape_pct": None,
+        "n": n, "skipped": n - len(done), "unmeasured": len(of) - n, "median_ape_pct": None, "mape_pct": None,
         "p90_ape_pct": None, "bias_pct": None, "coverage_90_pct": None, "median_range_ratio": None,
     }  # fmt: skip
-    if not done:
+    if not len(done):
         return out
-    measured, predicted, p5, p95 = np.array(done, dtype=float).T
+    measured, predicted, p5, p95 = done.T
     error = np.abs(predicted / measured - 1.0) * 100.0
     inside = (p5 <= measured) & (measured <= p95)
     return out | {
