@@ -66,8 +66,8 @@ def over_a_key(estimate: Estimate) -> Lines | None:
     xs = [x for one in series for x, _ in one.points]
     across = words.input_name(key)
     money = term.kind.startswith("usd")
-    title = f"How {'the cost ' if money else ''}{term.label} changes with {across}"
-    up = f"{'cost ' if money else ''}{term.label}"
+    up = _cost(term.label) if money else term.label
+    title = f"How {'the ' if money else ''}{up} changes with {across}"
     log = min(xs) > 0 and max(xs) / min(xs) > WIDE
     x_kind, y_kind = kind if kind in units.KINDS else "count", "usd" if money else term.kind
     return Lines(title, series, across, up, x_kind, y_kind, x_log=log, key=key)
@@ -87,7 +87,7 @@ def along_an_axis(estimate: Estimate) -> Lines | None:
     values = [float(r["value"]) for r in rows]
     log = min(values) > 0 and max(values) / min(values) > WIDE
     kind = key.kind if key.kind in units.KINDS else "count"
-    across, up = words.input_name(key.name), f"cost {term.label}" if term.kind.startswith("usd") else term.label
+    across, up = words.input_name(key.name), _cost(term.label) if term.kind.startswith("usd") else term.label
     title = f"Who is cheapest over {across}: points mark where two change places"
     costs = [y for points in told.values() for _, y in points]
     return Lines(
@@ -95,6 +95,11 @@ def along_an_axis(estimate: Estimate) -> Lines | None:
         "usd" if term.kind.startswith("usd") else term.kind, log, min(costs) > 0 and max(costs) / min(costs) > WIDE,
         marks, key=key.name,
     )  # fmt: skip
+
+
+def _cost(label: str) -> str:
+    """A label as what is paid: `cost per month`, `total at horizon`."""
+    return label if label.startswith("total") else f"cost {label}"
 
 
 def _said(kind: str, value: object) -> str:
@@ -175,12 +180,21 @@ def cost_against_speed(estimate: Estimate) -> Lines | None:
     series = [
         Series(name, [(float(r[SPEED]), float(r[COST])) for r in sorted(group, key=lambda r: float(r[SPEED]))], True,
                [_point(r) for r in sorted(group, key=lambda r: float(r[SPEED]))])
-        for name, group in list(groups.items())[:SERIES]
+        for name, group in groups.items()
     ]  # fmt: skip
+    series = _once(series)[:SERIES]
     marks = [m for r in [_chosen(estimate, rows)] if r is not None for m in [_mark(r, SPEED)]]
     chosen = "; the ring is the one chosen" if marks else ""
     title = f"Cost against speed with full batches: every point that no other beats{chosen}"
     return _of_output(title, series, "tokens/s of one user", marks)
+
+
+def _once(series: Sequence[Series]) -> list[Series]:
+    """The series, those of the same points as one under all of their names."""
+    same: dict[tuple[tuple[float, float], ...], list[Series]] = {}
+    for one in series:
+        same.setdefault(tuple(one.points), []).append(one)
+    return [some[0]._replace(name=", ".join(one.name for one in some)) for some in same.values()]
 
 
 def cost_over_batch(estimate: Estimate) -> Lines | None:

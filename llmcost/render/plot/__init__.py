@@ -29,6 +29,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 TRAINING, INFERENCE, INK, FAINT = "#0072B2", "#D55E00", "#222222", "#8a8a8a"
 # Colours, and dashes of the edges of the intervals, which are told apart without colour too.
 CURVES: dict[str, tuple[str, Any]] = {"training": (TRAINING, (0, (6, 3))), "inference": (INFERENCE, (0, (1, 2)))}
+FILLED = "inference"  # the one band that is tinted: two would grey each other out
 STYLE: Any = {
     "svg.hashsalt": "llmcost", "svg.fonttype": "path", "pdf.fonttype": 42, "font.family": "DejaVu Sans",
     "font.size": 10,
@@ -36,7 +37,7 @@ STYLE: Any = {
     "xtick.color": FAINT, "ytick.color": FAINT, "xtick.labelcolor": INK, "ytick.labelcolor": INK, "text.color": INK,
     "text.parse_math": False, "figure.facecolor": "white", "axes.facecolor": "white", "savefig.facecolor": "white",
 }  # fmt: skip
-TITLE_COLUMNS, CAPTION_COLUMNS = 66, 100
+TITLE_COLUMNS, CAPTION_COLUMNS = 78, 100
 METADATA: dict[str, dict[str, Any]] = {
     ".svg": {"Date": None, "Creator": "llmcost"},
     ".png": {"Software": None},
@@ -95,7 +96,7 @@ def _file(estimate: Estimate, path_suffix: str, drawing: Drawing, caption: str) 
         axes = figure.add_subplot()
         drawing(axes)
         title = textwrap.fill(clean(estimate.headline), TITLE_COLUMNS)
-        axes.set_title(title, loc="left", fontsize=10, fontweight="bold")
+        figure.suptitle(title, x=0.01, ha="left", fontsize=10, fontweight="bold")
         if caption:
             figure.supxlabel(textwrap.fill(caption, CAPTION_COLUMNS), fontsize=8, color=INK, x=0.01, ha="left")
         out = io.BytesIO()
@@ -170,8 +171,8 @@ def _draw(axes: Axes, curve: chart.Curve) -> None:
         if low and high:
             banded, days = True, [day for day, _ in low]
             under, over = ([y for _, y in side] for side in (low, high))
-            look: Any = {"linewidth": 0, "step": "post" if name == "training" else None}
-            axes.fill_between(days, under, over, facecolor=color, alpha=0.1, **look)
+            if name == FILLED:
+                axes.fill_between(days, under, over, facecolor=color, alpha=0.1, linewidth=0)
             for side in (under, over):
                 axes.plot(days, side, color=color, linewidth=1.2, linestyle=dashes, drawstyle=style)
         points = curve.points(name)
@@ -187,7 +188,7 @@ def _draw(axes: Axes, curve: chart.Curve) -> None:
     axes.set_xticks(at, labels)
     axes.set_xlabel(f"{word} after launch")
     _span(axes, curve)
-    axes.set_ylabel(f"cumulative {noun}" + (", 90 % ranges shaded" if banded else ""))
+    axes.set_ylabel(f"cumulative {noun}" + (", thin edges: 90 % ranges" if banded else ""))
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.6)
     axes.set_axisbelow(True)
 

@@ -71,8 +71,9 @@ def _lines(axes: Axes, chart: Lines, palette: tuple[str, ...]) -> None:
             axis.set_ticks([], minor=True)
     for mark in chart.marks:
         axes.plot([mark.x], [mark.y], marker="o", markersize=11, markerfacecolor="none", markeredgecolor=INK)
-        where: Any = {"xytext": (8, 8), "textcoords": "offset points"}
-        axes.annotate(mark.label, (mark.x, mark.y), fontsize=8, **where)
+        where: Any = {"xytext": (9, 11), "textcoords": "offset points", "zorder": 6}
+        behind = {"boxstyle": "round,pad=0.15", "facecolor": "white", "alpha": 0.85, "linewidth": 0}
+        axes.annotate(mark.label, (mark.x, mark.y), fontsize=8, bbox=behind, **where)
     axes.set_xlabel(chart.across)
     axes.set_ylabel(chart.up)
     axes.grid(axis="y", color=GRID, linewidth=0.6)
