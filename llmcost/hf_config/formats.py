@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llmcost.hf_config.formats_grouped import compressed_tensors, modelopt, quark
+from llmcost.hf_config.refusals import EXPERT_KEYS
 from llmcost.hf_config.rules import INTEGERS, Rule, Scheme, block_bits, excepted, integer, whole
 from llmcost.hf_config.tensors import patterns
 from llmcost.spec import Stored
@@ -127,8 +128,9 @@ def mxfp4(said: Mapping[str, Any], config: Mapping[str, Any]) -> Scheme:
 
     Source: OCP Microscaling Formats v1.0, section 5.2; gpt-oss model card, arXiv 2508.10925.
     """
-    del config
     but, strange = excepted(said.get("modules_to_not_convert"))
+    if not any(config.get(key) for key in EXPERT_KEYS):
+        strange = [*strange, "dense layers"]
     return Scheme("mxfp4", (Rule(Stored("mxfp4", 4.25), ("experts",), but=but),), unread=tuple(strange))
 
 

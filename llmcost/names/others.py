@@ -27,6 +27,8 @@ _LOOPED = """
 zamba zamba2 dory hrm_text inkling2_loop inkling2_loop_text
 """
 LOOPED = frozenset(_LOOPED.split())
+DIFFUSION = frozenset(["diffusion_gemma", "diffusion_gemma_text", "llada", "llada2_moe", "dream"])
+BY_DIFFUSION = "writes several tokens at a step by diffusion, which is not covered"
 SENSES = {
     "vision": "vit deit beit swin dinov2 dinov3_vit clip clip_vision_model siglip siglip_vision_model siglip2 resnet"
     " convnext sam sam2 detr yolos segformer dpt mask2former timm_wrapper git pix2struct vision-encoder-decoder",
@@ -56,6 +58,8 @@ def what(kind: str) -> tuple[str, str]:
         return "is an encoder with a decoder, which is not covered", MEASURE
     if kind in STATES:
         return RECURRENT, BY_SIZE
+    if kind in DIFFUSION:
+        return BY_DIFFUSION, BY_SIZE
     if kind in LOOPED:
         return "runs the same layers several times for a token, which is not covered", MEASURE
     return (f"is a model of {SENSE[kind]}, not of text", "") if kind in SENSE else ("", "")
@@ -71,7 +75,7 @@ _ANYWHERE = {
     "is an encoder with a decoder, which is not covered": "t5 mt5 byt5 codet5 flan ul2 bart mbart nllb madlad400",
     RECURRENT: "mamba rwkv recurrentgemma xlstm",
     "is a drafter: it guesses tokens for another model": "eagle eagle3 dflash dspark medusa speculator speculators",
-    "writes several tokens at a step by diffusion, which is not covered": "llada diffusiongemma diffucoder",
+    BY_DIFFUSION: "llada diffusiongemma diffucoder",
 }
 _NAMED = {word: said for said, words in _ANYWHERE.items() for word in words.split()}
 _HINTS = {

@@ -281,6 +281,11 @@ ai21labs/AI21-Jamba2-3B jamba2-3b
 ibm-granite/granite-4.0-tiny-preview granite-4.0-tiny-preview
 agentica-org/DeepCoder-14B-Preview qwen2.5-14b
 simplescaling/s1.1-32B qwen2.5-32b
+zai-org/GLM-OCR glm-ocr
+rednote-hilab/dots.ocr dots.ocr
+moondream:1.8b moondream2
+THUDM/chatglm3-6b chatglm3-6b
+deepseek-ai/deepseek-vl2 deepseek-vl2
 """
 # What is another shape, a size that nobody published, or says too little: never a preset.
 NOTHING = """

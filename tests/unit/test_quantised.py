@@ -169,6 +169,14 @@ def test_what_is_not_understood_is_a_warning_with_a_name(said: Any) -> None:
     assert stored_bytes(found.model).total == 2 * (MATRICES + ENDS)
 
 
+def test_mxfp4_as_gpt_oss_has_it_is_of_experts_alone() -> None:
+    """The method converts experts: a dense model that names it is counted in 16 bits, and said so."""
+    found = imported(LLAMA, {"quant_method": "mxfp4"})
+    assert stored_bytes(found.model).total == pytest.approx(2 * (MATRICES + ENDS))
+    assert ["dense layers" in w.message for w in found.warnings] == [True]
+    assert not imported(EXPERTS, {"quant_method": "mxfp4"}).warnings
+
+
 def test_experts_of_deepseek_v4_are_in_fp4_where_the_file_says_so() -> None:
     config = EXPERTS | {"expert_dtype": "fp4"}
     stored = checkpoint_of(imported(config, {"quant_method": "fp8", "weight_block_size": [128, 128]}).model)
