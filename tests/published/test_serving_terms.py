@@ -186,6 +186,14 @@ def test_errors_that_know_nothing_of_each_other_add_as_squares() -> None:
     assert float(held.above(2.0)) == pytest.approx(10e9)
 
 
+def test_of_many_requests_each_that_fits_is_told_apart() -> None:
+    """50 GB, known to 1 GB: two deviations are left beside 1 to 48 of 100 requests of 1 to 100 GB, and beside all to 40."""
+    held = Memory(*[0.0] * len(Memory._fields))._replace(usable_bytes=50e9, given=1.0, others_bytes=1e9)
+    for most, fit in ((100, 48), (40, 40)):
+        each = held._replace(kv_bytes_per_request=np.tile(np.arange(1.0, most + 1) * 1e9, 2))
+        assert np.sum(np.broadcast_to(each.holds(2.0), 2 * most)) == 2 * fit
+
+
 def test_stages_share_out_the_experts() -> None:
     """Two stages hold a layer each: half of attention and of 2 x 8 experts, 2 bytes a parameter; and one of the ends."""
     one, two = (float(weights_bytes(MOE, Layout(pp=stages), Precision())) for stages in (1.0, 2.0))
