@@ -89,3 +89,31 @@ def test_compare_has_the_fleets_of_crossover(cli: Cli) -> None:
         commitment = row["name"].rpartition(" ")[2].rpartition("=")[2]
         alone = result(cli, "crossover", *asked, "--serve-commitment", commitment)
         assert row["crossover_days"] == pytest.approx(alone["crossover_days"])
+
+
+def test_a_mix_that_both_sides_share_is_that_of_the_fleet(cli: Cli) -> None:
+    """The load of a run is even: it goes by its size, as where the mix is said of the served side alone."""
+    asked = (
+        "crossover",
+        *[
+            "-m",
+            "llama-3.1-8b",
+            "-H",
+            "h100-sxm",
+            "--tokens",
+            "1B",
+            "--isl",
+            "500",
+            "--osl",
+            "200",
+            "--requests",
+            "100M/day",
+        ],
+    )
+    shared, served = (
+        cli(*asked, key, "mix", "--json").json["result"] for key in ("--commitment", "--serve-commitment")
+    )
+    assert shared == served
+    refused = cli(*asked, "--train-commitment", "mix")
+    assert refused.code == 2
+    assert "a training run is even" in refused.err

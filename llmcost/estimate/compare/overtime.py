@@ -213,7 +213,7 @@ def told(every: Sequence[Path]) -> Told:
     now, last = every[int(order[0])], every[int(order[-1])]
     if now is last:
         when = "in every month" if np.all(order == order[0]) else "at launch and at the end"
-        text = f"{_do(now)}: it costs least to run {when}."
+        text = f"{_do(now).removesuffix(':')}: it costs least to run {when}."
         return Told(text, {"cheaper_later": None, "cheaper_from_month": None})
     found = turn(now, last)
     text = f"{_do(now)} now; {found.later.name} is cheaper to run from month {found.month:,.0f}{_range(found)}"

@@ -110,12 +110,12 @@ def read_terms(question: Question, hardware: str | None, job: Job | None = None)
             "missing --price or --hardware: the rate per accelerator-hour is not known",
             "--price 2.50/h, or --hardware h100-sxm",
         )
-    said = ON_DEMAND if mixed else question.stated("commitment")
+    said = _term(question, mixed)
     by_size = None if said else _by_size(question, hardware)
     planned = 1.0 if by_size is None else by_size.by_the_hour if job is None else float(by_size.rate(job))
     clustered = by_size is not None and planned < by_size.by_the_hour
     commitment = said or (CLUSTER_TERM if clustered else ON_DEMAND)
-    if question.scenario.get("commitment", question.side) is None:
+    if said is None:
         origin = Origin("default", "docs/method.md, prices: large jobs are rented as a cluster")
         question.record("commitment", commitment, origin if clustered else Origin("default"))
     times = planned / by_size.of_a_cluster if by_size is not None and clustered else 1.0
@@ -179,12 +179,24 @@ def _mixed(question: Question) -> bool:
     if setting is None or setting.value != "mix":
         return False
     question.stated("commitment")
-    if question.side == TRAIN:
+    own = question.scenario.peek(f"{TRAIN}_commitment")
+    if question.side == TRAIN and (question.alone or (own is not None and own.value == "mix")):
         raise LlmcostError(
             "--commitment mix is for a load that changes through the day, and a training run is even",
             "commit to all of it: --commitment 1-year",
         )
     return True
+
+
+def _term(question: Question, mixed: bool) -> str | None:
+    """The term that is said; of a mix that of its peaks, for the base has a rate of its own.
+
+    Where a mix is said of both sides it is that of the fleet: the load of a run is even, and goes by its size.
+    """
+    if mixed:
+        return None if question.side == TRAIN else ON_DEMAND
+    said = question.stated("commitment")
+    return None if said is None else str(said)
 
 
 def quoted(question: Question, hardware: str, commitment: str, name: str, times: float = 1.0) -> Number:

@@ -1,7 +1,7 @@
 """`vllm bench throughput`: every prompt at once to the engine itself; its JSON, or the lines that it prints.
 
 Source: github vllm-project/vllm vllm/benchmarks/throughput.py. `total_num_tokens` counts prompts and answers; only the
-printed lines tell them apart.
+printed lines of newer releases tell them apart.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from llmcost.readers.rows import SERVING, Reader, Reading, ServingRow
 
 OWN = ("elapsed_time", "num_requests", "total_num_tokens")
 LINE = re.compile(
-    r"Throughput: (?P<requests>[\d.]+) requests/s, (?P<total>[\d.]+) total tokens/s, (?P<output>[\d.]+) output tokens/s"
+    r"Throughput: (?P<requests>[\d.]+) requests/s, (?P<total>[\d.]+) (?:total )?tokens/s"
+    r"(?:, (?P<output>[\d.]+) output tokens/s)?"
 )
 COUNT = re.compile(r"Total num (prompt|output) tokens: +(\d+)")
 
@@ -52,7 +53,7 @@ def _printed(text: str) -> list[ServingRow]:
     rows = []
     for found, end in zip(starts, [*(s.start() for s in starts[1:]), len(text)], strict=True):
         counts = {name: float(n) for name, n in COUNT.findall(text[found.end() : end])}
-        rate, output = float(found["requests"]), float(found["output"])
+        rate, output = float(found["requests"]), float(found["output"] or 0.0) or None
         row = ServingRow(framework="vllm", load="offline", requests_per_second=rate, output_tokens_per_second=output,
                          total_tokens_per_second=float(found["total"]))  # fmt: skip
         written = counts.get("output")

@@ -1,4 +1,4 @@
-"""AIPerf over several runs: `profile_export_aiperf_aggregate.json`, and that of a sweep, a row a combination.
+"""AIPerf over several runs: `profile_export_aiperf_aggregate`, JSON or CSV, and that of a sweep, a row a combination.
 
 Source: github ai-dynamo/aiperf docs/tutorials/multi-run-confidence.md and the page on sweep aggregates: a figure is
 named for its metric and statistic (`time_to_first_token_avg`) and has its mean over the runs, and its unit.
@@ -9,25 +9,43 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from llmcost.errors import LlmcostError
 from llmcost.readers import derive
 from llmcost.readers.content import Content
 from llmcost.readers.record import Record
 from llmcost.readers.rows import SERVING, Reader, Reading, ServingRow
 from llmcost.readers.serving.clients import aiperf_json
 
+TABLE = ["metric", "mean"]
 COMBINATIONS = "per_combination_metrics"
 
 
 def recognises(content: Content) -> bool:
     """Whether means over runs stand there under names of metrics."""
-    found = content.records if content.looks_like_json else []
+    found = _records(content)
     return bool(found) and all(any(_known(held) for _, held in _combinations(r)) for r in found)
 
 
 def read(content: Content) -> Reading:
     """A row for each aggregate, or for each combination of a sweep."""
-    rows = [_row(r, asked, metrics) for r in content.records for asked, metrics in _combinations(r)]
+    rows = [_row(r, asked, metrics) for r in _records(content) for asked, metrics in _combinations(r)]
     return Reading(SERVING, READER.name, [derive.serving(row) for row in rows])
+
+
+def _records(content: Content) -> list[Record]:
+    """The aggregates; of a table its rows as one, up to what is told of the runs below them."""
+    if content.looks_like_json:
+        return content.records
+    if content.headings[:2] != TABLE or "unit" not in content.headings:
+        return []
+    heads = content.headings
+    metrics = {}
+    for n, cells in content.cells[1:]:
+        if len(cells) == len(heads):
+            metrics[cells[0]] = dict(zip(heads[1:], cells[1:], strict=True))
+        elif len(cells) > len(heads[:2]):
+            raise LlmcostError(f"{content.name}: line {n} is cut off: {len(cells)} of {len(heads)} cells")
+    return [Record({"metrics": metrics}, content.name)]
 
 
 def _combinations(r: Record) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
