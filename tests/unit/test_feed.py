@@ -62,3 +62,18 @@ def test_more_tokens_cost_more_and_more_accelerators_take_no_longer() -> None:
         taken = [float(f.found.best.step.step_seconds) / f.batch
                  for n in range(12) for f in [feed(search, 2**n, 64.0)]]  # fmt: skip
         assert taken == sorted(taken, reverse=True)
+
+
+def test_accelerators_that_do_not_divide_wait() -> None:
+    """960 of 1,000 divide into a layout: 3,840 sequences take 1 + 64 x 4 s on them, 4,000 take 4,000/3,840 of that."""
+
+    def in_sixty_fours(gpus: int, sequences: float, _: object = None) -> par.Found:
+        if gpus % 64:
+            raise ValueError("no valid layout")
+        return steady(gpus, sequences)
+
+    fed = feed(in_sixty_fours, 1000, 4000.0)
+    assert fed.working == 960
+    assert float(fed.found.best.step.step_seconds) == pytest.approx(257.0 * 4000 / 3840)
+    with pytest.raises(ValueError, match="no valid layout"):
+        feed(in_sixty_fours, 33, 66.0)

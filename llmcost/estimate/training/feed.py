@@ -32,29 +32,34 @@ class Fed(NamedTuple):
 def feed(search: Search, gpus: int, wanted: float) -> Fed:
     """The best step where the run wants `wanted` sequences in the mean, which may not divide.
 
-    A layout takes all the accelerators it is given. Where the batch is too small for them a layout of fewer is faster,
-    so those are looked at too: more accelerators never take longer.
+    A layout takes all the accelerators it is given. Where the batch is too small for them, or they do not divide into
+    one, a layout of fewer is faster, so those are looked at too: more accelerators never take longer.
 
     Raises
     ------
     ValueError
-        No valid layout on all the accelerators.
+        No valid layout on any of those counts.
     """
-    best, working, on_half = _pace(search, gpus, wanted), gpus, math.inf
-    batch = best.sequences
-    if best.found.fitting:
-        for fewer in _fewer(gpus, best.found.best.step):
-            try:
-                other = _pace(search, fewer, wanted)
-            except ValueError:  # no layout on that many
-                continue
-            ratio = other.per_sequence / best.per_sequence if other.found.fitting else math.inf
-            if 2 * fewer == gpus:
-                on_half = ratio
-            if ratio < 1.0:
-                best, working = other, fewer
-            elif 2 * fewer == working:
-                break  # a further half takes longer still
+    batch = _nearest(wanted, gpus)[0]
+    best, working, on_half = _tried(search, gpus, wanted), gpus, math.inf
+    for fewer in _fewer(gpus, None if best is None else best.found.best.step):
+        if best is not None and not best.found.fitting:
+            break
+        other = _tried(search, fewer, wanted)
+        if other is None:
+            continue
+        if best is None:
+            best, working = other, fewer
+            continue
+        ratio = other.per_sequence / best.per_sequence if other.found.fitting else math.inf
+        if 2 * fewer == gpus:
+            on_half = ratio
+        if ratio < 1.0:
+            best, working = other, fewer
+        elif 2 * fewer == working:
+            break  # a further half takes longer still
+    if best is None:
+        raise ValueError("no valid layout")
     return Fed(_for_batch(best, batch, working / gpus), batch, working, on_half)
 
 
@@ -66,12 +71,25 @@ class _Pace(NamedTuple):
     per_sequence: float
 
 
+def _tried(search: Search, gpus: int, wanted: float) -> _Pace | None:
+    """The best layout of so many accelerators; None where there is none."""
+    try:
+        return _pace(search, gpus, wanted)
+    except ValueError:
+        return None
+
+
+def _nearest(wanted: float, gpus: int) -> list[float]:
+    """The two batches that divide, the nearer one first, as ratios go."""
+    return sorted(neighbours(wanted, gpus), key=lambda batch: abs(math.log(batch / wanted)))
+
+
 def _pace(search: Search, gpus: int, wanted: float) -> _Pace:
     """A batch between two that divide is some steps of either, in one layout: the one that is best for the mixture.
 
     The number of steps is that of the batch wanted.
     """
-    near, far = sorted(neighbours(wanted, gpus), key=lambda batch: abs(math.log(batch / wanted)))
+    near, far = _nearest(wanted, gpus)
     found = search(gpus, near, {})
     alone = _Pace(found, near, float(found.best.step.step_seconds) / near)
     if abs(near / wanted - 1.0) <= NEAR or not found.fitting:
@@ -115,12 +133,15 @@ def neighbours(wanted: float, gpus: int) -> tuple[float, float]:
     return float(max(d for d in found if d <= wanted)), float(min(d for d in found if d >= wanted))
 
 
-def _fewer(gpus: int, step: Step) -> Iterator[int]:
-    """Counts below that may be faster: the next with many factors of two, and halves where the step is hardly fed."""
+def _fewer(gpus: int, step: Step | None) -> Iterator[int]:
+    """Counts below that may be faster: the next with many factors of two, and halves where the step is hardly fed.
+
+    Halves too where no layout is on all of them.
+    """
     even = gpus - gpus % 2 ** max(int(math.log2(gpus)) - LEADING, 0)
     if even < gpus:
         yield even
-    if float(step.gemm_seconds) >= FED * float(step.step_seconds):
+    if step is not None and float(step.gemm_seconds) >= FED * float(step.step_seconds):
         return
     while even % 2 == 0:
         even //= 2
