@@ -99,6 +99,8 @@ def similar(typed: str, known: Mapping[str, str]) -> list[str]:
     ['llama-3.2-3b', 'llama-3.2-1b', 'llama-3.1-70b']
     >>> similar("llama3.2", known), similar("deepseek-r1:8b", known), similar("OpenHermes-2.5-Mistral-7B", known)
     (['llama-3.2-1b', 'llama-3.2-3b'], ['deepseek-r1-distill-llama-8b'], ['mistral-7b'])
+    >>> similar("llama-3.1-70bx", known)[0]
+    'llama-3.1-70b'
     """
     asked = read(typed)
     if not asked.words:
@@ -107,7 +109,17 @@ def similar(typed: str, known: Mapping[str, str]) -> list[str]:
     own = [(name, label) for name, label in told if label == known[label]]
     words = {word for word in asked.words if not DATE.match(word)}
     found = _fuller(words, asked.size, own, known) or _fuller(words, asked.size, told, known)
-    return found or _parts(asked, own) or _family(asked, own)
+    return found or _parts(asked, own) or _misspelt(typed, own) or _family(asked, own)
+
+
+def _misspelt(typed: str, own: list[tuple[Name, str]]) -> list[str]:
+    """Presets that look alike, where a word of the name is in none of its family: `8bx` is `8b` misspelt."""
+    asked = read(typed)
+    family = [(name, label) for name, label in own if name.words[:1] == asked.words[:1]]
+    told = {word for name, _ in family for word in name.words}
+    if asked.size or not family or told.issuperset(asked.words):
+        return []
+    return nearest(typed.strip().lower(), [label for _, label in family])
 
 
 def _fuller(words: set[str], size: str, told: list[tuple[Name, str]], known: Mapping[str, str]) -> list[str]:
