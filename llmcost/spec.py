@@ -235,6 +235,7 @@ class Accelerator(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     scale_up_domain: Whole | None = None
     link_torus: Whole | None = None  # dimensions of the torus that links form, 1 a ring; none: they go through switches
     network_bytes_per_second: BytesPerSecond | None = None  # per accelerator, across domains
+    peer_access: bool = True  # cards on one bus read one another's memory; else all goes through the host's
     tdp_watts: Watts | None = None
     server_watts: Watts | None = None  # whole server at full load, divided by its accelerators
     server_busy_watts: Watts | None = None  # measured of servers that train or serve, divided by their accelerators

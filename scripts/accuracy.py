@@ -67,8 +67,8 @@ NOTES = """## What is not modelled
   stated, not measured.
 - **Whole runs.** What a card counts as GPU-hours (restarts, evaluation, post-training, several models in one figure) differs, and some contradict their own tokens (group `hours`, by a look at the implied efficiency): all are in the
   fit, whose error has heavy tails, and all are scored here. Rows without GPU-hours are listed by `validate` and not scored.
-- **Serving.** Time to first token depends on the benchmark's warm-up and first wave, which no input column tells: its range is wide. Speculative decoding that a source did not label. Pipeline
-  stages under continuous batching have 15 rows, none fitted. Cards that send through the host's memory. Consumer cards in prefill.
+- **Serving.** Time to first token depends on the benchmark's warm-up and first wave, which no input column tells: its range is wide. Speculative decoding that a source did not label. Boxes
+  whose cards go by way of the host's memory differ by five times in what they reach. Consumer cards in prefill.
 - **Everywhere.** Prices are quotes, not contracts. Quality of the model is not predicted.
 """
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
@@ -70,11 +71,11 @@ def sources(side: str) -> dict[str, Rows]:
 def held_out(names: Sequence[str]) -> dict[str, Catalog]:
     """Presets whose serving constants have not seen a source."""
     data = fit_serving.load()
-    of = fit_serving.model(data)
-    at = fit_serving.fit(of, {"source": data.source}, passes=2)
+    of = fit_serving.problem(data)
+    path: list[csr_array] = []
+    whole = fit_serving.fit(of, np.ones(len(data.rows), dtype=bool), path)
     seen = [name for name in names if name in set(data.source)]
-    found = dict(zip(seen, at.without("source", seen), strict=True))
-    return {name: _with(of.constants, at.values, values) for name, values in found.items()}
+    return {name: _with(of.of.constants, whole, fit_serving.fit(of, data.source != name, path)) for name in seen}
 
 
 def _with(constants: Sequence[Constant], old: fit_serving.Array, new: fit_serving.Array) -> Catalog:

@@ -1,11 +1,11 @@
 """Fit the constants of the serving engine to measured configurations and write presets/calibration/serving.toml.
 
-    python -m scripts.fit_serving            fit, cross-validate, print, write (about a minute of one core)
-    python -m scripts.fit_serving --quick    fit, print the in-sample error, write nothing
+    python -m scripts.fit_serving            fit, cross-validate, print, write (half an hour of one core)
+    python -m scripts.fit_serving --quick    fit, print the in-sample error, write nothing (seconds)
 
 Ridge regression on logarithms: general constants, and ratios of an engine, a generation and both to their kin, pulled
-to one. A source counts by about the fourth root of its rows. What is left out is predicted by constants solved again
-without it, from the same derivatives.
+to one. A source counts by about the fourth root of its rows. What is left out is predicted by a fit of its own, which
+begins at the same starting values as every other and has seen nothing of it.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.factors import NAMED
@@ -37,7 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROWS = ROOT / "validation" / "serving_measured.csv"
 TABLE = ROOT / "validation" / "serving_cross_validation.csv"
 TARGET = ROOT / "presets" / "calibration" / "serving.toml"
-DATE = dt.date(2026, 11, 30)
+DATE = dt.date(2026, 12, 1)
 QUANTITIES = ("tpot", "ttft", "throughput")
 COLUMNS = {"tpot": ("tpot_ms", 1e-3), "ttft": ("ttft_ms", 1e-3), "throughput": ("output_tokens_per_s", 1.0)}
 FIELDS = {"tpot": "tpot_seconds", "ttft": "ttft_seconds", "throughput": "output_tokens_per_second"}
@@ -45,12 +46,18 @@ FIELDS = {"tpot": "tpot_seconds", "ttft": "ttft_seconds", "throughput": "output_
 WEIGHTS = {"tpot": 1.0, "ttft": 0.4, "throughput": 1.0}
 SOFT = {"tpot": 0.12, "ttft": 0.3, "throughput": 0.12}  # residuals beyond count linearly, then less
 FAR = 0.8  # residuals about this large hardly count: what happened there is not modelled
+PASSES = 4  # of Gauss-Newton
+STEPS = (1.0, 0.5, 0.25, 0.125)  # shares of a pass's step that are tried
 EVIDENCE = 160.0  # of a source's rows together, over one standard deviation of a constant
 OLD = 2025  # year of software where neither model nor accelerator has a date
 # Why a row is scored but not fitted.
 EXCLUDED = ("MTP speculative decoding", "record concurrency", "SUSPECT", "network not stated")
 ENOUGH = 60  # rows of an engine that make ratios of its own on each generation
-EVERYONE = ("network_seconds", "sparse_seconds")  # constants that a tuned stack that nobody names has as well
+EVERYONE = (
+    "network_seconds",
+    "bus_seconds",
+    "sparse_seconds",
+)  # constants that a tuned stack that nobody names has as well
 SPREAD = ("tpot", "throughput")
 RESPREAD = tuple(f"{quantity}_log_spread" for quantity in SPREAD)
 TRIVIAL = 0.02  # ratios nearer one are not written
@@ -225,100 +232,108 @@ def some(cases: Cases, here: Mask) -> Cases:
     return Cases(*[part(values) for values in cases])
 
 
-def slopes(of: Model, values: Array, at: Array, step: float) -> Array:
-    """Derivatives of the residuals, one column a constant.
+class Problem(NamedTuple):
+    """What a fit makes least: the model, and of each residual its row, what it counts and where it is softened."""
+
+    of: Model
+    row: np.ndarray[Any, np.dtype[np.intp]]
+    weight: Array
+    soft: Array
+    first: Array  # residuals of the starting values
+
+
+def problem(data: Data) -> Problem:
+    """The residuals of the rows that are fitted."""
+    of = model(data)
+    each = [np.flatnonzero(data.use & np.isfinite(data.measured[q])) for q in QUANTITIES]
+    weight = np.concatenate([data.weight[q][rows] for q, rows in zip(QUANTITIES, each, strict=True)])
+    soft = np.repeat([SOFT[q] for q in QUANTITIES], [len(rows) for rows in each])
+    first = _residuals(of, calibration(of, of.start))
+    return Problem(of, np.concatenate(each), weight, soft, first)
+
+
+def _residuals(of: Model, known: Calibration) -> Array:
+    data = of.data
+    missed = _missed(data.cases, known, data.measured)
+    found = np.concatenate([missed[q][data.use & np.isfinite(data.measured[q])] for q in QUANTITIES])
+    return np.asarray(np.clip(np.nan_to_num(found, nan=1.5), -3.0, 3.0))
+
+
+def slopes(of: Problem, values: Array, step: float = 1e-2) -> csr_array:
+    """Derivatives of the residuals, one column a constant; sparse, as most constants are of few rows.
 
     All constants of a name multiply it, each where it applies: one difference a name serves all of them.
     """
-    known, counted = calibration(of, values), _counted(of)
-    by_name = {}
-    for name in {c.name for c in of.constants}:
+    known, by_name = calibration(of.of, values), {}
+    at = _residuals(of.of, known)
+    for name in {c.name for c in of.of.constants}:
         moved = known._replace(**{name: np.multiply(getattr(known, name), np.exp(step))})
-        by_name[name] = (_stack(of, _missed(of.data.cases, moved, of.data.measured)) - at) / step
-    return np.stack([by_name[c.name] * m[counted] for c, m in zip(of.constants, of.masks, strict=True)], axis=1)
+        by_name[name] = (_residuals(of.of, moved) - at) / step
+    columns = [by_name[c.name] * mask[of.row] for c, mask in zip(of.of.constants, of.of.masks, strict=True)]
+    return csr_array(np.stack(columns, axis=1))
 
 
-class Solved(NamedTuple):
-    """Fitted constants, with residuals and their derivatives there."""
-
-    of: Model
-    values: Array
-    residuals: Array
-    slopes: Array
-    weight: Array
-    soft: Array
-    keys: dict[str, Array]  # of each residual
-
-    def without(self, key: str, names: list[str]) -> list[Array]:
-        """The constants, had the rows of each name not been there; weights as they are."""
-        missed = np.abs(self.residuals)
-        weight = 2.0 * EVIDENCE * self.weight / np.sqrt(1.0 + (missed / self.soft) ** 2) / (1.0 + (missed / FAR) ** 2)
-        wanted, prior = self.slopes @ self.values - self.residuals, np.diag(self.of.pull**-2.0)
-
-        def parts(keep: Mask) -> tuple[Array, Array]:
-            weighted = self.slopes[keep] * weight[keep, None]
-            return weighted.T @ self.slopes[keep], weighted.T @ wanted[keep]
-
-        left, right = parts(np.ones(len(weight), dtype=bool))
-        found = []
-        for name in names:
-            less, lower = parts(self.keys[key] == name)
-            solved = np.linalg.solve(left - less + prior, right - lower + prior @ self.of.start)
-            found.append(self.of.bounded(np.asarray(solved)))
-        return found
-
-
-def _stack(of: Model, missed: dict[str, Array]) -> Array:
-    return np.clip(np.nan_to_num(_per_residual(of, missed), nan=1.5), -3.0, 3.0)
-
-
-def _counted(of: Model) -> np.ndarray[Any, np.dtype[np.intp]]:
-    """The row of each residual."""
-    return np.concatenate([np.flatnonzero(of.data.use & np.isfinite(of.data.measured[q])) for q in QUANTITIES])
-
-
-def _per_residual(of: Model, values: dict[str, Array]) -> Array:
-    return np.concatenate([values[q][of.data.use & np.isfinite(of.data.measured[q])] for q in QUANTITIES])
-
-
-def _solve(at: Solved, passes: int = 3) -> Array:
+def _step(of: Problem, values: Array, residuals: Array, slopes: csr_array) -> Array:
     """Minimum of the linearised problem: weights fall with the residual, limits hold."""
-    slopes, first = at.slopes, at.residuals
-    prior, found = np.diag(at.of.pull**-2.0), at.values
-    for _ in range(passes):
-        missed = np.abs(first + slopes @ (found - at.values))
-        weight = at.weight / np.sqrt(1.0 + (missed / at.soft) ** 2) / (1.0 + (missed / FAR) ** 2)
-        weighted = slopes * (2.0 * EVIDENCE * weight)[:, None]
-        left = weighted.T @ slopes + prior
-        right = weighted.T @ (slopes @ at.values - first) + prior @ at.of.start
-        found = at.of.bounded(np.asarray(np.linalg.solve(left, right)))
-    return found
+    missed = np.abs(residuals)
+    counts = of.weight / np.sqrt(1.0 + (missed / of.soft) ** 2) / (1.0 + (missed / FAR) ** 2)
+    weight, prior = 2.0 * EVIDENCE * counts, np.diag(of.of.pull**-2.0)
+    weighted = slopes.copy()
+    weighted.data *= np.repeat(weight, np.diff(slopes.indptr))
+    left = (slopes.T @ weighted).toarray() + prior
+    right = slopes.T @ (weight * (slopes @ values - residuals)) + prior @ of.of.start
+    return of.of.bounded(np.asarray(np.linalg.solve(left, right)))
 
 
-def fit(of: Model, keys: dict[str, Array], passes: int = 3, step: float = 1e-2) -> Solved:
-    """Gauss-Newton from the starting values."""
-    values = of.start
-    weight = _per_residual(of, of.data.weight)
-    soft = _per_residual(of, {q: np.full(len(of.data.rows), SOFT[q]) for q in QUANTITIES})
-    names = {k: _per_residual(of, dict.fromkeys(QUANTITIES, v)) for k, v in keys.items()}
-    at = Solved(of, values, np.zeros(len(weight)), np.zeros((len(weight), len(values))), weight, soft, names)
-    for turn in range(passes + 1):
-        here = _stack(of, errors(of, values))
-        at = at._replace(values=values, residuals=here, slopes=slopes(of, values, here, step))
-        if turn < passes:
-            values = _solve(at)
-            print(f"pass {turn + 1}", flush=True)
-    return at
+def misfit(of: Problem, values: Array, residuals: Array) -> float:
+    """What a fit makes least: errors, the large ones counting less, and how far constants are from their start."""
+    share = (of.soft / FAR) ** 2
+    bent = np.sqrt(share / (1.0 - share))
+    # the integral of r / (sqrt(1 + (r / soft)^2) (1 + (r / FAR)^2)), which the weights of a step are of
+    rounded = np.arctan(bent * np.sqrt(1.0 + (residuals / of.soft) ** 2))
+    held = ((values - of.of.start) / of.of.pull) ** 2
+    cost = of.weight * of.soft**2 / np.sqrt(share * (1.0 - share)) * rounded
+    return float(2.0 * EVIDENCE * cost.sum() + 0.5 * held.sum())
 
 
-def left_out(at: Solved, key: str, labels: Array) -> tuple[dict[str, Array], list[Array]]:
-    """Errors of every row under constants fitted without its label, and those constants."""
+def fit(of: Problem, rows: Mask, path: list[csr_array]) -> Array:
+    """Logarithms of the constants by Gauss-Newton, from the starting values and over some of the rows alone.
+
+    `path` has the derivatives of every pass. The fit to all rows takes them on its way; others, whose starts, errors
+    and steps are their own, go by those, which hardly depend on where they are taken. A step is cut while the misfit
+    would rise: whole ones swing about the minimum.
+    """
+    some, values = of._replace(weight=of.weight * rows[of.row]), of.of.start
+    at = of.first
+    least = misfit(some, values, at)
+    for turn in range(PASSES):
+        if turn == len(path):
+            path.append(slopes(of, values))
+        towards = _step(some, values, at, path[turn]) - values
+        for part in STEPS:
+            tried = of.of.bounded(values + part * towards)
+            there = _residuals(of.of, calibration(of.of, tried))
+            if (found := misfit(some, tried, there)) < least:
+                values, at, least = tried, there, found
+                break
+    return values
+
+
+def left_out(
+    of: Problem, labels: Array, path: list[csr_array], known: dict[bytes, Array]
+) -> tuple[dict[str, Array], list[Array]]:
+    """Errors of every row under constants of a fit without the rows of its label, and those constants."""
     missed = {q: np.full(len(labels), np.nan) for q in QUANTITIES}
-    names = sorted(set(labels))
-    found = at.without(key, names)
-    for name, values in zip(names, found, strict=True):
-        for quantity, error in errors(at.of, values, labels == name).items():
-            missed[quantity][labels == name] = error
+    found = []
+    for name in sorted(set(labels)):
+        here = labels == name
+        kept = here.tobytes()  # a source of one machine is left out with it
+        if kept not in known:
+            known[kept] = fit(of, ~here, path)
+        found.append(known[kept])
+        for quantity, error in errors(of.of, found[-1], here).items():
+            missed[quantity][here] = error
+        print(f"without {name}", flush=True)
     return missed, found
 
 
@@ -388,7 +403,9 @@ def unknown(data: Data, missed: dict[str, Array]) -> list[Constant]:
     return found
 
 
-def toml(at: Solved, ends: tuple[Array, Array], ranges: list[dict[str, Any]], spreads: list[Constant]) -> str:
+def toml(
+    of: Model, values: Array, ends: tuple[Array, Array], ranges: list[dict[str, Any]], spreads: list[Constant]
+) -> str:
     """The calibration preset."""
     out = [
         "# Constants of the serving engine. Written by scripts/fit_serving.py; `low` and `high` of fitted constants",
@@ -398,12 +415,12 @@ def toml(at: Solved, ends: tuple[Array, Array], ranges: list[dict[str, Any]], sp
     out += _kept()
     for constant in spreads:
         out += _table(constant, constant.start, "validation/serving_measured.csv", "measured")
-    for constant, value, low, high in zip(at.of.constants, np.exp(at.values), *np.exp(ends), strict=True):
+    for constant, value, low, high in zip(of.constants, np.exp(values), *np.exp(ends), strict=True):
         if constant.ratio and abs(np.log(value)) < TRIVIAL and constant.name not in ("compute_factor",):
             continue
         general = constant.framework == "any" and constant.name not in EVERYONE
-        of = constant._replace(framework=NAMED) if general else constant
-        out += _table(of, value, "validation/serving_measured.csv", "measured")
+        named = constant._replace(framework=NAMED) if general else constant
+        out += _table(named, value, "validation/serving_measured.csv", "measured")
         out[-1:-1] = [f"low = {low:.4g}", f"high = {high:.4g}"]
     for name in SOFTWARE:
         own = Constant(name, "any", NAMED, 1.0, 1.0, 1.0, "ratio", NOTES[name])
@@ -484,13 +501,17 @@ def main() -> None:
         "engine": np.array(data.cases.framework),
         "generation": np.array(data.cases.generation),
     }
-    at = fit(model(data), keys, passes=2 if quick else 3)
+    of = problem(data)
+    path: list[csr_array] = []
+    values = fit(of, np.ones(len(data.rows), dtype=bool), path)
+    whole = errors(of.of, values)
     if quick:
-        show(score(data, errors(at.of, at.values), "in sample"))
+        show(score(data, whole, "in sample"))
         return
-    tests = {key: left_out(at, key, labels) for key, labels in keys.items()}
+    known: dict[bytes, Array] = {}
+    tests = {key: left_out(of, labels, path, known) for key, labels in keys.items()}
     ranges = serving_ranges.fit(data, {key: missed for key, (missed, _) in tests.items()}, keys)
-    lines = score(data, errors(at.of, at.values), "in sample", widths=ranges.widths)
+    lines = score(data, whole, "in sample", widths=ranges.widths)
     for key, (missed, _) in tests.items():
         lines += score(data, missed, f"{key} left out", widths=ranges.widths)
     lines += nested(ranges, score(data, tests["source"][0], "source left out"))
@@ -501,9 +522,9 @@ def main() -> None:
         lines += score(data, tests[key][0], f"{key} left out", keys[key], ranges.widths)
     with TABLE.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows([HEADER, *lines])
-    every = np.array([at.values, *tests["source"][1]])
+    every = np.array([values, *tests["source"][1]])
     ends, spreads = (every.min(axis=0), every.max(axis=0)), unknown(data, tests["engine"][0])
-    TARGET.write_text(toml(at, ends, ranges.rows, spreads), encoding="utf-8")
+    TARGET.write_text(toml(of.of, values, ends, ranges.rows, spreads), encoding="utf-8")
 
 
 if __name__ == "__main__":

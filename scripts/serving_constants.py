@@ -55,6 +55,7 @@ BASE: dict[str, tuple[float, float, float, float, str, str]] = {
         "s",
         "start-up of a collective or a hand-over that leaves a scale-up domain",
     ),
+    "bus_seconds": (5e-5, 2e-6, 5e-4, 0.6, "s", "more of a collective between cards that share no more than a bus"),
     "step_seconds": (6e-4, 1e-5, 5e-2, 0.48, "s", "scheduling and sampling per iteration"),
     "sequence_seconds": (5e-6, 1e-8, 2e-4, 0.48, "s", "per sequence and iteration"),
     "prompt_layer_seconds": (5e-4, 1e-6, 5e-3, 1.6, "s", "a prompt's pass outside CUDA graphs: launches per layer"),
@@ -87,6 +88,7 @@ ENGINE = {
 SERVER = {  # of an engine with many rows besides
     "sequence_seconds": 1.1, "burst_share": 0.2, "expert_factor": 0.32, "weight_only_efficiency": 0.4,
     "prompt_layer_seconds": 0.4, "prompt_moe_seconds": 0.4, "narrow_seconds": 0.8, "activation_passes": 0.4,
+    "kv_efficiency": 0.3,
 }  # fmt: skip
 BURSTS = {"turn_seconds": 0.6, "burst_between": 1.0}
 HTTP = {"token_seconds": 1.6}  # rows of these engines are of servers; TensorRT-LLM's bursts are of its own benchmark
@@ -94,7 +96,7 @@ GENERATION = {
     "compute_factor": 0.32, "memory_factor": 0.24, "fixed_factor": 0.48, "compute_efficiency_8": 0.4,
     "compute_efficiency_4": 0.4, "weight_only_efficiency": 0.4, "expert_factor": 0.32, "link_seconds": 0.48,
     "narrow_seconds": 0.8, "prompt_layer_seconds": 0.48, "link_efficiency": 0.4, "attention_efficiency": 0.3,
-    "activation_passes": 0.4,
+    "activation_passes": 0.4, "kv_efficiency": 0.24,
 }  # fmt: skip
 PAIR = {
     "compute_factor": 0.32, "memory_factor": 0.19, "fixed_factor": 0.48, "expert_factor": 0.32, "narrow_seconds": 0.8,
@@ -125,8 +127,9 @@ OWN = [  # what one engine alone has
         for n, p in (("compute_factor", 0.64), ("memory_factor", 0.4), ("fixed_factor", 0.8))
     ],
     Constant(
-        "fixed_factor", "any", "vllm", 1.0, 0.1, 10.0, "ratio",
-        "vLLM before its second scheduler (V0), over the present one", ratio=True, until=2023, pull=0.64,
+        "fixed_factor", "any", "vllm", 2.0, 0.1, 10.0, "ratio",
+        "vLLM before its second engine (V1), whose host took longer: 0.6.0 alone made 1.8 to 2.7 times as many tokens",
+        ratio=True, until=2024, pull=0.64,
     ),
 ]  # fmt: skip
 SERVERS = ("vllm", "sglang", "tensorrt-llm", "llama.cpp")
@@ -223,6 +226,15 @@ SOURCED = [
         "https://github.com/deepseek-ai/DeepEP",
         "measured",
         "43 of 50 GB/s across servers with 16 to 64 expert ranks",
+    ),
+    _known(
+        "host_efficiency",
+        "any",
+        0.5,
+        "share",
+        "https://github.com/NVIDIA/nccl/issues/1639",
+        "measured",
+        "all-reduce among four RTX 5090 over PCIe 5.0 x16 at 35 of 63 GB/s, among eight at 28 (0.56 and 0.44)",
     ),
     _known(
         "exchange_hidden",

@@ -46,6 +46,8 @@ KEYS = (
         (SERVE,)),
     Key("slo_p99", "choices", "Serving", "targets that 99 % of the most users at once keep: ttft,tpot",
         (SERVE,), choices=KEPT),
+    Key("peer_access", "choice", "Serving", "whether cards on one bus read one another's memory, or go by way of the host's",
+        (SERVE, CROSSOVER), choices=("yes", "no")),
     Key("expert_imbalance", "ratio", "Serving", "load of the busiest expert rank over the mean, less 1: 0.3",
         (SERVE, CROSSOVER), most=100.0),
     Key("phase", "choice", "Serving", "prompts without answers, or answers to prompts that arrive cached",

@@ -122,6 +122,7 @@ ROWS: dict[str, Row | str] = {
     "slo_p99": "no order: which targets",
     "ttft_p95": Row("fleet", "300ms", "3s", "usd_per_request", DOWN),
     "expert_imbalance": Row("serve", "0.1", "1", "usd_per_request", UP, "model=mixtral-8x7b"),
+    "peer_access": Row("serve", "no", "yes", "usd_per_request", DOWN, "model=llama-3.1-8b hardware=rtx-4090 tp=2"),
     "requests": Row("fleet", "10M/day", "20M/day", "usd_per_month", UP),
     "requests_per_user": Row("users", "10/day", "20/day", "usd_per_month", UP),
     "users": Row("users", "100k", "200k", "usd_per_month", UP),

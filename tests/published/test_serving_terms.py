@@ -91,7 +91,8 @@ def test_two_all_reduces_a_layer() -> None:
     """Shoeybi et al. 2019, arXiv 1909.08053, section 3; a ring sends 2 (n - 1)/n of the message (Thakur et al. 2005).
 
     4 ranks, 10 tokens of 1,024 x 2 bytes: 2 layers x 2 x 2 x 3/4 x 20,480 bytes / 400 GB/s. 16 ranks on two machines: 7/8 inside
-    and half of an eighth over the network. The hand-over between two stages: once 20,480 bytes.
+    and half of an eighth over the network. The hand-over between two stages: twice 20,480 bytes, the hidden state
+    and the residual (vllm/sequence.py, IntermediateTensors).
     """
     message = 2 * 10 * D
     four = reduction(DENSE, Layout(tp=4.0), RATE, IDEAL).seconds(10.0)
@@ -99,9 +100,30 @@ def test_two_all_reduces_a_layer() -> None:
     wide = reduction(DENSE, Layout(tp=16.0), RATE, IDEAL).seconds(10.0)
     assert float(wide) == pytest.approx(2 * 2 * 2 * message * (7 / 8 / LINK + 1 / 2 / 8 / NETWORK))
     staged = reduction(DENSE, Layout(pp=2.0), RATE, IDEAL).seconds(10.0)
-    assert float(staged) == pytest.approx(message / LINK)
+    assert float(staged) == pytest.approx(2 * message / LINK)
     late = IDEAL._replace(link_seconds=1e-6)
     assert float(reduction(DENSE, Layout(tp=4.0), RATE, late).seconds(0.0)) == pytest.approx(2 * 2 * 2e-6)
+
+
+def test_cards_that_cannot_read_one_another_go_by_way_of_the_host() -> None:
+    """nccl#1639: four RTX 5090 on PCIe 5.0 x16 (63 GB/s) all-reduce at 35 GB/s, eight at 28: about half of the bus.
+
+    4 all-reduces of two layers over four cards, 10 tokens of 1,024 x 2 bytes: 4 x 2 x 3/4 x 20,480 bytes at half of 63 GB/s.
+    """
+    bus = MACHINE._replace(link_bytes_per_second=63e9, network_bytes_per_second=np.nan, scale_up_domain=1.0)
+    known = IDEAL._replace(host_efficiency=0.5)
+    for peer, rate in ((1.0, 63e9), (0.0, 31.5e9)):
+        there = rates(bus._replace(peer=peer), Precision(), known)
+        spent = reduction(DENSE, Layout(tp=4.0), there, known).seconds(10.0)
+        assert float(spent) == pytest.approx(4 * 2 * 0.75 * 20_480 / rate)
+
+
+def test_cards_on_a_bus_and_nodes_of_a_network_start_up_apart() -> None:
+    """4 all-reduces of two layers: 30 us each between cards that a bus joins, 90 us between nodes, none inside one."""
+    slow = IDEAL._replace(bus_seconds=3e-5, network_seconds=9e-5)
+    for domain, ranks, seconds in ((1.0, 4.0, 4 * 3e-5), (8.0, 16.0, 4 * 9e-5), (8.0, 8.0, 0.0)):
+        rate = rates(MACHINE._replace(scale_up_domain=domain), Precision(), slow)
+        assert float(reduction(DENSE, Layout(tp=ranks), rate, slow).seconds(0.0)) == pytest.approx(seconds)
 
 
 def test_micro_batches_wait_for_the_prompts_of_any() -> None:

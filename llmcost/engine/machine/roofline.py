@@ -23,6 +23,7 @@ class Machine(NamedTuple):
     tdp_watts: Num
     process_bytes: Num = np.nan  # memory that a process may take [bytes]; nan: all of memory_bytes
     torus: Num = np.nan  # dimensions of the torus that the link forms [-], 1 a ring; nan: through switches
+    peer: Num = 1.0  # 1: accelerators on a bus read one another's memory; 0: all goes through the host's
 
     @property
     def shown_bytes(self) -> Num:

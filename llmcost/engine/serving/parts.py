@@ -34,7 +34,8 @@ class Rates(NamedTuple):
 def links(machine: Machine, calibration: Calibration) -> tuple[Num, Num, Num]:
     """Attainable bandwidth inside the scale-up domain and across [bytes/s], and the accelerators in a domain [-].
 
-    What is not known is replaced by the other, and by PCIe 4.0 x16 (31.5e9 bytes/s, PCI-SIG) when neither is.
+    What is not known is replaced by the other, and by PCIe 4.0 x16 (31.5e9 bytes/s, PCI-SIG) when neither is. Cards
+    that cannot read one another's memory copy into the host's and out of it again.
 
     Parameters
     ----------
@@ -47,7 +48,8 @@ def links(machine: Machine, calibration: Calibration) -> tuple[Num, Num, Num]:
     near = np.where(np.isnan(link), np.where(np.isnan(network), 31.5e9, network), link)
     far = np.where(np.isnan(network), near, np.minimum(network, near))
     domain = np.where(np.isnan(machine.scale_up_domain), 1.0, machine.scale_up_domain)
-    return calibration.link_efficiency * near, calibration.network_efficiency * far, domain
+    across = np.where(np.asarray(machine.peer) > 0, calibration.network_efficiency, calibration.host_efficiency)
+    return calibration.link_efficiency * near, across * far, domain
 
 
 def rates(machine: Machine, precision: Precision, calibration: Calibration) -> Rates:
@@ -226,30 +228,34 @@ def experts(shape: Shape, layout: Layout, precision: Precision, rate: Rates, cal
 def reduction(shape: Shape, layout: Layout, rate: Rates, calibration: Calibration) -> Line:
     r"""Two all-reduces per block over the tensor-parallel group, and the hand-over between pipeline stages.
 
-    .. math:: 2 L (2 (n-1)/n \cdot 2 T d / link + \alpha \log_2 n) + (pp - 1)(2 T d / link + \alpha)
+    .. math:: 2 L (2 (n-1)/n \cdot 2 T d / link + \alpha \log_2 n) + (pp - 1)(4 T d / link + \alpha)
 
     Beyond a scale-up domain the ring runs inside first, and every rank carries its share across; what goes across, an
-    all-reduce or a hand-over, starts up in `network_seconds` more, however many domains there are.
+    all-reduce or a hand-over, starts up in `network_seconds` more, however many domains there are. Cards without a
+    domain share the bus of a box, where an all-reduce starts up in `bus_seconds` more. A stage hands on two tensors, as
+    sums are fused with the norms that follow: the hidden state and the residual.
 
     Parameters
     ----------
     shape, layout, rate, calibration
         The point; by tokens T per attention group and micro-batch [-].
 
-    Source: Shoeybi et al. 2019, arXiv 1909.08053, section 3; Thakur et al. 2005, doi:10.1177/1094342005051521.
+    Source: Shoeybi et al. 2019, arXiv 1909.08053, section 3; Thakur et al. 2005, doi:10.1177/1094342005051521;
+    github.com/vllm-project/vllm, vllm/sequence.py (IntermediateTensors: hidden states and residuals).
     """
     if np.all(np.multiply(layout.tp, layout.pp) == 1.0):
         return Line(0.0, 0.0)
     hidden = 2.0 * shape.d_model  # 16-bit activations
     # an all-reduce is a reduce-scatter and a gather, which start up once
     each, start = group(layout.tp, 1.0, rate.domain), calibration.fixed_factor * calibration.link_seconds / 2.0
-    across = calibration.network_seconds * (each.outside > 1.0)
+    joined = np.asarray(rate.domain) > 1.0
+    across = np.where(joined, calibration.network_seconds, calibration.bus_seconds) * (each.outside > 1.0)
     passing = calibration.hop_seconds * hops(each.inside, rate.torus)
     reduces = 2.0 * blocks_of(shape)
     once = reduces * (2.0 * (gather_seconds(0.0, each, rate.link, rate.network, start) + passing) + across)
     apart = np.ceil(layout.pp / np.maximum(np.floor(rate.domain / layout.tp), 1.0)) - 1.0  # hand-overs across domains
-    apart = np.where(np.asarray(rate.domain) > 1.0, apart, 0.0)
-    handed = hidden * ((layout.pp - 1.0 - apart) / rate.link + apart / rate.network)
+    apart = np.where(joined, apart, 0.0)
+    handed = 2.0 * hidden * ((layout.pp - 1.0 - apart) / rate.link + apart / rate.network)
     once = once + (apart * calibration.network_seconds + (layout.pp - 1.0) * calibration.link_seconds)
     return Line(once, reduces * 2.0 * gather_seconds(hidden, each, rate.link, rate.network) + handed)
 

@@ -33,7 +33,8 @@ class Classes(NamedTuple):
     amd: Flags = False
     other: Flags = False  # neither AMD nor NVIDIA
     card: Flags = False  # an accelerator that stands alone
-    rare: Flags = False  # an engine or a generation without measured rows, or stages that requests come and go between
+    staged: Flags = False  # pipeline stages that requests come and go between
+    rare: Flags = False  # an engine or a generation without measured rows
 
 
 def half_widths(rows: Iterable[RangeRow], quantity: str, found: Classes) -> tuple[Num, Num]:

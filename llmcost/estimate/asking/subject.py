@@ -177,6 +177,17 @@ def _what_if(question: Question, preset: spec.Accelerator, keys: tuple[str, ...]
     return structs.replace(preset, **changed)
 
 
+def on_its_bus(question: Question, device: Chip | None) -> Chip | None:
+    """The accelerator with what is said of cards on one bus; where links join them that is left unread, and refused."""
+    if device is None or (device.preset.scale_up_domain or 1) > 1:
+        return device
+    reads = question.stated("peer_access")
+    if reads is None:
+        return device
+    preset = structs.replace(device.preset, peer_access=reads == "yes")
+    return device._replace(preset=preset, machine=machine_of(preset))
+
+
 def machine_of(preset: spec.Accelerator) -> Machine:
     """An accelerator preset as the engine takes it; what is not known is nan."""
 
@@ -196,6 +207,7 @@ def machine_of(preset: spec.Accelerator) -> Machine:
         tdp_watts=known(preset.tdp_watts),
         process_bytes=known(preset.process_memory_bytes),
         torus=known(preset.link_torus),
+        peer=float(preset.peer_access),
     )
 
 

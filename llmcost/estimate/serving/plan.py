@@ -12,7 +12,7 @@ from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.subject import Chip, Subject, chip, subject
+from llmcost.estimate.asking.subject import Chip, Subject, chip, on_its_bus, subject
 from llmcost.estimate.asking.values import serving_numbers
 from llmcost.estimate.fleet import bill, idle, plans
 from llmcost.estimate.fleet import sizing as fleets
@@ -71,6 +71,8 @@ def _read(question: Question, days: Any, job: rent.Job | None = None) -> Hosted 
     phase = _phase(question)
     given = not phase and question.scenario.peek("tokens_per_second", question.side) is not None
     model, device = subject(question), chip(question, predicted=not given)
+    if not given:
+        device = on_its_bus(question, device)
     question = _of_one_user(question, device)
     varied = lengths(question, phase)
     shared = None if phase or given else prefix.read(question)

@@ -168,9 +168,8 @@ def classes(cases: Cases, factors: list[FactorRow]) -> Classes:
         amd=amd,
         other=~amd & ~np.isin(generation, NVIDIA),
         card=~(domain > 1),
-        rare=~np.isin(cases.framework, sorted(engines))
-        | ~np.isin(generation, sorted(generations))
-        | ((np.asarray(cases.layout.pp) > 1) & ~cases.static),
+        staged=(np.asarray(cases.layout.pp) > 1) & ~cases.static,
+        rare=~np.isin(cases.framework, sorted(engines)) | ~np.isin(generation, sorted(generations)),
     )
 
 

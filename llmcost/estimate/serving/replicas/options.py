@@ -253,24 +253,18 @@ def _half_widths(
     """By class, and as wide as engines differ where none was named; of a tuned one by what a first token may meet."""
     factors, generation = question.catalog.factors("serving"), device.preset.generation
     rows, unseen = question.catalog.ranges(), _unseen(question, device, factors)
-    if piped:
-        question.warn(
-            "W086",
-            "no serving was measured with pipeline stages between which requests come and go",
-            "a layout without stages (--pp 1), or llmcost calibrate FILE with measurements of your own",
-        )
-    unseen = unseen or piped
     tpot, rate = Z95 * known.tpot_log_spread, Z95 * known.throughput_log_spread
+    software = generation_of(generation, device.machine), kin(question.catalog, used.name)
+    classes = classes_of(device, shape, factors, software, alone)._replace(staged=piped)
+    found = {q: ranges.half_widths(rows, q, classes) for q in ranges.QUANTITIES}
     if used.has is None:
         kind = kind_of(alone, False, shape.n_experts > 0, False)
         low, high = sides(spread_from_factors(factors, generation, used.name), kind)
-        found = {"tpot": (tpot, tpot), "ttft": (Z95 * low, Z95 * high), "throughput": (rate, rate)}
-        wider = {row["quantity"]: row for row in rows if unseen and row["class"] == "rare"}
-        return found | {q: (found[q][0] * row["low"], found[q][1] * row["high"]) for q, row in wider.items()}
-    software = generation_of(generation, device.machine), kin(question.catalog, used.name)
-    classes = classes_of(device, shape, factors, software, alone)
-    classes = classes._replace(rare=classes.rare or piped)
-    found = {q: ranges.half_widths(rows, q, classes) for q in ranges.QUANTITIES}
+        engines = {"tpot": (tpot, tpot), "ttft": (Z95 * low, Z95 * high), "throughput": (rate, rate)}
+        if not (unseen or piped):
+            return engines
+        # what lies between engines and what lies between machines do not depend on one another
+        return {q: (np.hypot(engines[q][0], found[q][0]), np.hypot(engines[q][1], found[q][1])) for q in found}
     if used.stated:
         return found
     least = {"tpot": tpot, "ttft": 0.0, "throughput": rate}
