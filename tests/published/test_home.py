@@ -74,3 +74,9 @@ def test_quiet_says_what_a_machine_without_a_price_can_answer(cli: Cli) -> None:
     found = cli("serve", "-H", "apple-m3-ultra-512gb", *load, "--electricity-price", "0.2/kWh", "-q")
     assert float(found.out) == pytest.approx(0.0675)
     assert "this is electricity_usd_per_mtok" in found.err
+
+
+def test_a_stated_degree_says_how_many_cards() -> None:
+    """70.6B parameters of half a byte take 35 GB: two cards of 24 GB hold them, and four ranks were asked for."""
+    asked: dict[str, Any] = {"model": "llama-3.1-70b", "dtype": "int4", "hardware": "rtx4090", "isl": 1000, "osl": 200}
+    assert api.serve(**asked, tp=4, samples=100).result["gpus_per_replica"] == 4

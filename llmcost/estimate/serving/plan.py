@@ -21,6 +21,7 @@ from llmcost.estimate.money.place import at_home, place
 from llmcost.estimate.serving.hosted import Hosted
 from llmcost.estimate.serving.replicas import prefix, ttft_target
 from llmcost.estimate.serving.replicas.formats import dtypes, held_once, precision
+from llmcost.estimate.serving.replicas.layouts import RANKS
 from llmcost.estimate.serving.replicas.lengths import Lengths, lengths
 from llmcost.estimate.serving.replicas.load import Arrivals, Demand
 from llmcost.estimate.serving.replicas.options import options, shape_of
@@ -90,7 +91,9 @@ def _read(question: Question, days: Any, job: rent.Job | None = None) -> Hosted 
             lambda aside: _replicas(aside, model, device, gpus, varied, phase, applied, demand)[0],
         )  # fmt: skip
         demand = _demand(question, applied, fleet, days, requests)
-    one = gpus is None and device is not None and at_home(question, device)  # who has several says how many
+    spread = any(question.scenario.peek(key, question.side) is not None for key in RANKS)
+    # who has several says how many, or how a replica lies on them
+    one = gpus is None and not spread and device is not None and at_home(question, device)
     replica, colocated = _replicas(question, model, device, 1 if one else gpus, varied, phase, applied, demand)
     if one and isinstance(replica, NoFit):
         replica, colocated = _replicas(question, model, device, None, varied, phase, applied, demand)

@@ -36,7 +36,7 @@ def layouts_of(question: Question, shape: Shape, device: Chip, gpus: int | None,
     size = math.prod(float(said[name] or 1) for name in ("tp", "pp", "dp"))
     if gpus is not None and size > gpus:
         ranks = " x ".join(f"--{k} {v}" for k, v in said.items() if v is not None and k != "ep")
-        raise LlmcostError(f"--gpus {gpus} is fewer than {ranks} of one replica", f"--gpus {size:,}")
+        raise LlmcostError(f"--gpus {gpus} is fewer than {ranks} of one replica", f"--gpus {size:.0f}")
     asked = ", ".join(f"--{k} {v}" for k, v in said.items() if v is not None)
     raise LlmcostError(
         f"no valid layout with {asked} on {device.found.name}",
