@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.numeric.roots import ROUNDS, crossed, wide
+from llmcost.records import NamedTuple
 
 MOST_POINTS = 50_000  # evaluations of a range
 APART = 1e-10  # relative width at which a change of state is one place: two meetings are not that near

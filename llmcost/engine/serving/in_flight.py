@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from llmcost.engine.numeric.nested import mapped, picked
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.operating_point import Point, operating_point, passing, times
 from llmcost.engine.serving.steady import Running, Times, running
+from llmcost.records import NamedTuple
 
 Mode = Callable[[Shape, Machine, Layout, Precision, Load, Calibration], Point | Times]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from llmcost.engine.machine import roofline
@@ -15,6 +13,7 @@ from llmcost.engine.serving.iteration import Pass, Work, one_pass
 from llmcost.engine.serving.memory import Memory, max_batch, memory, most_held
 from llmcost.engine.serving.parts import rates
 from llmcost.engine.serving.steady import Times, in_part, running, sooner, standing
+from llmcost.records import NamedTuple
 
 __all__ = [
     "BINDS",

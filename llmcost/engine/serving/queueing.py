@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from llmcost.engine.numeric.kinds import Z95, Array, Flags, Num
 from llmcost.engine.numeric.normal import normal_quantile, normal_share
 from llmcost.engine.numeric.roots import bisected
 from llmcost.engine.numeric.spread import step_quantile
+from llmcost.records import NamedTuple
 
 POINTS = 64  # quantile points that stand for a distribution of lengths
 ROUNDING = 1e-12  # of a rate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from llmcost.engine.serving.memory import max_batch
 from llmcost.engine.serving.operating_point import passing
 from llmcost.engine.serving.search import BATCHES, EQUAL, Grid, Targets, by_size, level
 from llmcost.engine.serving.steady import Running, running
+from llmcost.records import NamedTuple
 
 CHUNK = 16_384  # loads at a time: temporaries stay in the cache
 AT_ONCE = 4_096  # of few loads and many layouts: so many pairs at a time

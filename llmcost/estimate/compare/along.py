@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from llmcost.estimate.lifetime.figures import figures
 from llmcost.estimate.serving import many
 from llmcost.keys import Key
 from llmcost.keys.demand import KEYS as OVER_TIME
+from llmcost.records import NamedTuple
 from llmcost.scenario import Scenario, Setting
 
 PLAIN_POINTS, PLANNED_POINTS = 2_001, 65

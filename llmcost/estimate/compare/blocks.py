@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -25,6 +24,7 @@ from llmcost.estimate.serving import many
 from llmcost.estimate.serving.bought import Bought
 from llmcost.keys import SERVE, SIDES, TRAIN
 from llmcost.keys.charges import PROGRAMME
+from llmcost.records import NamedTuple
 from llmcost.scenario import Scenario
 
 # Numbers that no choice of a plan depends on: layouts, batches and precisions are the same at any value of them.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from itertools import combinations
-from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from llmcost.estimate.compare.alternatives import Alternative
 from llmcost.estimate.compare.sentence import money
 from llmcost.estimate.lifetime.case import Case
 from llmcost.keys import Key, all_keys
+from llmcost.records import NamedTuple
 from llmcost.result import Scalar
 
 REACH = 1_000.0  # the range around the present value where none was said

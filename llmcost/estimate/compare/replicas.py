@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from llmcost.estimate.serving.replicas.formats import dtypes
 from llmcost.estimate.serving.replicas.options import missed, options
 from llmcost.estimate.serving.replicas.together import Together
 from llmcost.keys import SERVE
+from llmcost.records import NamedTuple
 
 GAVE_WAY = ("W017", "W083")  # a default TPOT that nothing meets, a confidence that no layout reaches
 # What makes a choice depend on more than lengths, or plans another kind of replica.

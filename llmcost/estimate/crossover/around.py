@@ -10,11 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
-from llmcost.estimate.crossover.laws import GROWTHS, PROBES, SHARES, Levels, Stop, level, read_law, scales
+from llmcost.estimate.crossover.laws import GROWTHS, PROBES, SHARES, Levels, Stop, level, read_law, scales, typed
 from llmcost.keys import SIDES, all_keys
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, layer
-from llmcost.units import DAY
 
 FACTORS = (0.25, 0.5, 0.75, 1.5, 2.0, 4.0)
 STEPS = {"growth": (0.0, 0.02, 0.05, 0.1, 0.2), "utilization": (0.2, 0.35, 0.5, 0.65, 0.8, 0.95)}
@@ -134,23 +133,6 @@ def _moved(scenario: Scenario, key: str, value: float, values: Iterable[float], 
             continue
         if not answer.exit_code and answer.arrays.get("curve"):
             yield {**_row(key, answer), "value": to, "typed": text}
-
-
-def typed(key: str, value: float) -> str:
-    """A value as it is typed on the command line.
-
-    >>> typed("requests", 2e8), typed("growth", 0.05), typed("utilization", 0.35), typed("isl", 500.0)
-    ('200000000/day', '5%/mo', '35%', '500')
-    """
-    kind = all_keys()[key].kind
-    if kind == "seconds":
-        return f"{value / DAY:.10g}d"
-    number = f"{round(value, 9):.10g}"
-    if kind == "growth":
-        return f"{100 * value:.10g}%/mo"
-    if kind == "share":
-        return f"{100 * value:.10g}%"
-    return number + {"per_day": "/day", "usd_per_hour": "/h"}.get(kind, "")
 
 
 def _row(key: str, answer: Estimate) -> Stop:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NotRequired
 
+from llmcost.keys import all_keys
 from llmcost.records import NamedTuple, TypedDict
 from llmcost.units import DAY, MONTH
 
@@ -104,3 +105,21 @@ def level(day: float | None, growth: float) -> float | None:
 
 def _same(there: float | None, here: float | None, factor: float) -> bool:
     return there is not None and here is not None and math.isclose(there, here * factor, rel_tol=AGREED)
+
+
+def typed(key: str, value: float) -> str:
+    """A value in base units as it is typed on the command line.
+
+    >>> typed("requests", 2e8), typed("growth", 0.05), typed("utilization", 0.35), typed("tokens", 15e12)
+    ('200000000/day', '5%/mo', '35%', '15000000000000')
+    >>> typed("horizon", 365 * 86400.0)
+    '365d'
+    """
+    kind = all_keys()[key].kind
+    if kind == "seconds":
+        return f"{value / DAY:.15g}d"
+    if kind == "growth":
+        return f"{100 * value:.15g}%/mo"
+    if kind == "share":
+        return f"{100 * value:.15g}%"
+    return f"{value:.15g}" + {"per_day": "/day", "usd_per_hour": "/h"}.get(kind, "")

@@ -20,12 +20,14 @@ from llmcost.estimate.asking import sampling
 from llmcost.estimate.crossover import forms as closed
 from llmcost.estimate.crossover import reading
 from llmcost.estimate.crossover.forms import SAME, Form, Forms, Parts
+from llmcost.estimate.crossover.laws import typed
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.course import horizon_days
 from llmcost.keys import KEYS, SIDES, TRAIN, all_keys
 from llmcost.records import NamedTuple, TypedDict
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, layer
+from llmcost.units import DAY
 
 TRIED = 64  # samples in which the forms are held against the engine
 REACHES = (100.0, 10.0, 3.0)  # how far a slider goes on either side of what was said: the farthest that holds
@@ -168,25 +170,10 @@ def _hours(asked: _Asked) -> float | None:
     return None if run is None else float(run.figures(run.central())["gpu_hours"])
 
 
-def typed(key: str, value: float) -> str:
-    """A value as it is typed on the command line; a time is told in days.
-
-    >>> typed("requests", 2e8), typed("growth", 0.05), typed("utilization", 0.35), typed("tokens", 15e12)
-    ('200000000/day', '5%/mo', '35%', '15000000000000')
-    """
-    kind = all_keys()[key].kind
-    if kind == "seconds":
-        return f"{value:.15g}d"
-    if kind == "growth":
-        return f"{100 * value:.15g}%/mo"
-    if kind == "share":
-        return f"{100 * value:.15g}%"
-    return f"{value:.15g}" + {"per_day": "/day", "usd_per_hour": "/h"}.get(kind, "")
-
-
 def _read(asked: _Asked, values: Mapping[str, float]) -> Case | None:
     """The question with inputs at other values; None where it has no answer of its kind."""
-    said = layer({key: typed(key, value) for key, value in values.items()}, "flag")
+    days = {"horizon": DAY}  # of the seconds that it is told in elsewhere
+    said = layer({key: typed(key, value * days.get(key, 1.0)) for key, value in values.items()}, "flag")
     try:
         case, _ = reading.read_both(asked.scenario.over(said), asked.catalog)
     except LlmcostError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from llmcost.estimate.serving.replicas import sizes as serving_sizes
 from llmcost.estimate.serving.replicas.engines import LIKELY
 from llmcost.estimate.serving.replicas.options import Options, options
 from llmcost.estimate.serving.replicas.together import Together
+from llmcost.records import NamedTuple
 
 LENGTHS = ("isl", "osl", "cache_hit")
 CHOSEN = (*LENGTHS, "batch")  # what a replica is chosen for

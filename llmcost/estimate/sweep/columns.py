@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from llmcost.estimate.sweep.engines import Box, Engine, Plan
 from llmcost.estimate.sweep.grid import Axis, Grid, Part
 from llmcost.estimate.sweep.points import Answers
 from llmcost.keys.key import CROSSOVER, FIT, SERVE, TRAIN
+from llmcost.records import NamedTuple
 from llmcost.scenario import Scenario
 from llmcost.terms import TERMS
 

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from llmcost.estimate.sweep import serving
 from llmcost.estimate.sweep.grid import Axis, Grid
 from llmcost.estimate.sweep.points import OTHER, REASONS, Answers
 from llmcost.keys.key import CROSSOVER, FIT, SERVE, TRAIN
+from llmcost.records import NamedTuple
 from llmcost.scenario import Scenario, Setting
 from llmcost.terms import TERMS
 
