@@ -102,6 +102,18 @@ def test_a_machine_without_measured_rows_says_so_and_is_wider() -> None:
         assert wide[high] / wide[low] > 1.1 * narrow[high] / narrow[low]
 
 
+ONE_USER = ("--isl", "100", "--osl", "100")
+
+
+def test_fit_has_the_speed_of_cards_that_share_a_bus(cli: Cli) -> None:
+    asked = ("fit", "--model", "llama-3.1-70b", "--dtype", "int4", "--hardware", "rtx-4090", "--gpus", "4", "--json")
+    said, yes, no = (
+        cli(*asked, *more).json["result"]["output_tokens_per_second"]
+        for more in ((), ("--peer-access", "yes"), ("--peer-access", "no"))
+    )
+    assert said == no < yes
+
+
 def test_cards_without_peer_access_wait_for_the_host(cli: Cli) -> None:
     """Four RTX 4090 on PCIe 4.0 x16 (31 GB/s), 16 tokens of 8,192 x 2 bytes, 2 x 80 all-reduces of 2 x 3/4 of it.
 
@@ -116,8 +128,11 @@ def test_cards_without_peer_access_wait_for_the_host(cli: Cli) -> None:
     assert said == no
     assert no - yes == pytest.approx(62.9e6 / 31e9 * (1 / 0.5 - 1 / 0.85), rel=0.02)
     linked = cli("serve", *asked[:-2], "--hardware", "h100-sxm", "--peer-access", "no")
-    assert linked.code == 2
-    assert "--peer-access has no effect" in linked.err
+    alone = cli("fit", "--model", "llama-3.1-8b", "--hardware", "rtx-4090", "--gpus", "1", "--peer-access", "no")
+    home = cli("serve", *args[:1], "llama-3.1-8b", "--hardware", "rtx-4090", *ONE_USER, "--peer-access", "no")
+    for refused in (linked, alone, home):
+        assert refused.code == 2
+        assert "--peer-access has no effect" in refused.err
 
 
 def test_the_most_users_keep_their_targets_and_one_more_does_not() -> None:

@@ -177,9 +177,9 @@ def _what_if(question: Question, preset: spec.Accelerator, keys: tuple[str, ...]
     return structs.replace(preset, **changed)
 
 
-def on_its_bus(question: Question, device: Chip | None) -> Chip | None:
+def on_its_bus(question: Question, device: Chip) -> Chip:
     """The accelerator with what is said of cards on one bus; where links join them that is left unread, and refused."""
-    if device is None or (device.preset.scale_up_domain or 1) > 1:
+    if (device.preset.scale_up_domain or 1) > 1:
         return device
     reads = question.stated("peer_access")
     if reads is None:

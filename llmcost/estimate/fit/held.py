@@ -16,7 +16,7 @@ from llmcost.engine.serving.operating_point import Layout, Load, Precision, oper
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.no_fit import confidence
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.subject import Chip, Subject, counted
+from llmcost.estimate.asking.subject import Chip, Subject, counted, on_its_bus
 from llmcost.estimate.serving.replicas.options import Options, options
 from llmcost.records import NamedTuple
 
@@ -89,6 +89,8 @@ def read_held(question: Question, model: Subject, device: Chip) -> Held:
     """The layout to hold it in: on all the accelerators given, or on the fewest that hold it."""
     lengths(question)
     gpus = counted(question, device)
+    if gpus != 1:
+        device = on_its_bus(question, device)
     asked = options(question, model, device, gpus, None, False)
     sure = float(normal_quantile(confidence(question)))  # a search may have settled for less
     asked = asked._replace(calibration=asked.calibration._replace(fit_margin=sure))

@@ -72,8 +72,6 @@ def _read(question: Question, days: Any, job: rent.Job | None = None) -> Hosted 
     phase = _phase(question)
     given = not phase and question.scenario.peek("tokens_per_second", question.side) is not None
     model, device = subject(question), chip(question, predicted=not given)
-    if not given:
-        device = on_its_bus(question, device)
     question = _of_one_user(question, device)
     varied = lengths(question, phase)
     shared = None if phase or given else prefix.read(question)
@@ -81,6 +79,11 @@ def _read(question: Question, days: Any, job: rent.Job | None = None) -> Hosted 
     requests = plans.read_users(question)
     fleet = fleets.read_fleet(question, requests, applied.waits)
     gpus = question.stated("gpus")
+    spread = any(question.scenario.peek(key, question.side) is not None for key in RANKS)
+    # who has several says how many, or how a replica lies on them
+    one = gpus is None and not spread and device is not None and at_home(question, device)
+    if device is not None and not (given or one or gpus == 1):
+        device = on_its_bus(question, device)
     name = device.found.name if device else None
     fleet = fleets.read_mix(question, fleet, name, rent.read_terms(question, name, job))
     bill.read_other_costs(question, requests, applied.sent)
@@ -91,11 +94,9 @@ def _read(question: Question, days: Any, job: rent.Job | None = None) -> Hosted 
             lambda aside: _replicas(aside, model, device, gpus, varied, phase, applied, demand)[0],
         )  # fmt: skip
         demand = _demand(question, applied, fleet, days, requests)
-    spread = any(question.scenario.peek(key, question.side) is not None for key in RANKS)
-    # who has several says how many, or how a replica lies on them
-    one = gpus is None and not spread and device is not None and at_home(question, device)
     replica, colocated = _replicas(question, model, device, 1 if one else gpus, varied, phase, applied, demand)
-    if one and isinstance(replica, NoFit):
+    if one and device is not None and isinstance(replica, NoFit):
+        device = on_its_bus(question, device)
         replica, colocated = _replicas(question, model, device, None, varied, phase, applied, demand)
     where = place(question, device) if device is not None else None
     server = None if isinstance(replica, NoFit) or phase == "decode" else replica.server()
