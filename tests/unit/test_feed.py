@@ -49,6 +49,7 @@ def test_a_small_batch_is_on_fewer_accelerators() -> None:
     """64 x 64 / n + n / 100: 2,048 take 22.5 s, 1,024 take 14.2, 512 take 13.1 and 256 take 18.6."""
     fed = feed(crowded, 2048, 64.0)
     assert fed.working == 512
+    assert fed.on_half == pytest.approx((4.0 + 10.24) / (2.0 + 20.48))
     assert float(fed.found.best.step.step_seconds) == pytest.approx(8.0 + 5.12)
     assert float(fed.found.best.step.mfu) == pytest.approx(64 / 13.12 / 4)  # a quarter of them work
 
