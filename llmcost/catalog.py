@@ -186,7 +186,8 @@ class Catalog:
             self._spellings = models.index(self._named("models"))
         sizes = {row["name"]: row["size"] for row in self.table("tags", "latest")} if ":" in name else {}
         preset = models.resolve(models.pulled(name, self._named("models"), sizes), self._spellings)
-        same = preset or models.listed(name, cast("list[SameRow]", self.table("hub", "same")))
+        rows = [row for table in ("hub", "tags") for row in cast("list[SameRow]", self.table(table, "same"))]
+        same = preset or models.listed(name, rows)
         found = self._named_so("models", same) if same else None
         if found is None:
             return None

@@ -70,7 +70,7 @@ _SIZE = re.compile(r"^(?:\d+x)?\d+(?:\.\d+)?[bmt]$")
 DATE = re.compile(r"^(?:2[3-6](?:0[1-9]|1[0-2])|20\d{6}|0[1-9][0-3]\d|1[0-2][0-3]\d)$")
 _WHOLE_DATE = re.compile(r"^20\d{6}$")
 _DAY = re.compile(r"\b(20\d\d)-([01]\d)-([0-3]\d)\b")  # a snapshot: gpt-4o-2024-08-06
-_JOINED = re.compile(r"^([a-z]{2,})(\d.*?)(vl|omni)?$")  # qwen3, llama3.1, phi4, qwen2.5vl; not v3, r1, k2, a3b
+_JOINED = re.compile(r"^([a-z]{2,})(\d.*?)(vl|omni)?$")  # qwen3, hermes3, phi4, qwen2.5vl; not v3, r1, k2, a3b, vl2
 
 
 class Name(NamedTuple):
@@ -150,12 +150,12 @@ def _scheme(name: str, owner: str) -> tuple[str, str, str]:
 
 def _split(part: str) -> list[str]:
     joined = _JOINED.match(part)
-    if joined and joined.group(1) in FAMILIES:
+    if joined and (len(joined.group(1)) > 2 or joined.group(1) in FAMILIES):
         return [word for word in joined.groups() if word]
     return [part]
 
 
-# Families written with and without a hyphen before the version: qwen3 and qwen-3.
+# Families that other words of a name may stand before (`nvidia-llama`); those of two letters part from a version too.
 _FAMILIES = """
 llama qwen gemma phi glm deepseek mistral mixtral granite olmo falcon nemotron gpt grok kimi minimax ernie exaone
 smollm jamba yi internlm baichuan starcoder codellama command solar opt pythia mpt step seed hunyuan stablelm

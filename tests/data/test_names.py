@@ -411,7 +411,10 @@ def test_the_tag_latest_is_what_a_runtime_pulls(typed: str, preset: str) -> None
      ("allenai/olmOCR-2-7B-1025-FP8", "qwen2.5-vl-7b", "fp8"), ("ornith-1.5-35b-a3b", "qwen3.5-35b-a3b", ""),
      # model cards: of Llama 3 8B, of Llama 3.1 8B with tokens added, of Yi 34B
      ("elyza/Llama-3-ELYZA-JP-8B", "llama-3-8b", ""), ("fdtn-ai/Foundation-Sec-8B", "llama-3.1-8b", ""),
-     ("jondurbin/bagel-dpo-34b-v0.2", "yi-34b", "")],
+     ("jondurbin/bagel-dpo-34b-v0.2", "yi-34b", ""),
+     # the library of Ollama: what each page says it packs
+     ("hermes3:70b", "llama-3.1-70b", ""), ("tulu3:8b-q4_K_M", "llama-3.1-8b", "q4_k_m"), ("aya:35b", "command-r", ""),
+     ("wizardlm2:7b", "mistral-7b", ""), ("reader-lm:1.5b", "qwen2-1.5b", "")],
 )  # fmt: skip
 def test_a_fine_tune_of_a_name_of_its_own_has_the_shape_of_what_it_was_tuned_from(
     typed: str, preset: str, scheme: str
@@ -422,7 +425,7 @@ def test_a_fine_tune_of_a_name_of_its_own_has_the_shape_of_what_it_was_tuned_fro
 
 
 def test_every_listed_checkpoint_is_of_a_preset_that_there_is() -> None:
-    rows = CATALOG.table("hub", "same")
+    rows = [*CATALOG.table("hub", "same"), *CATALOG.table("tags", "same")]
     assert {row["preset"] for row in rows} <= set(CATALOG.names("models"))
     names = [name for row in rows for name in row["names"]]
     assert len(names) == len(set(names)) > 480
