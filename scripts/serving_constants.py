@@ -174,15 +174,6 @@ TPUS = ("tpu-v4", "tpu-v5", "tpu-v6", "tpu-v7")
 SOURCED = [
     *[_known(n, "any", 1.0, "ratio", "scripts/serving_constants.py", "assumed", NOTES[n]) for n in SOFTWARE],
     _known(
-        "overlap",
-        "any",
-        1.0,
-        "ratio",
-        "validation/serving_measured.csv",
-        "measured",
-        "free fits end at 1.05: computing and reading add up",
-    ),
-    _known(
         "half_sums",
         "llama.cpp",
         1.0,

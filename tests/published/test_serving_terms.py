@@ -167,7 +167,7 @@ def test_experts_are_read_once_each_and_padded_to_tiles() -> None:
     visited = 2 + 6 * (1 - np.exp(-9 * 2 / 8))
     tiled = IDEAL._replace(expert_tile=16.0)
     routed = experts(MOE, Layout(), Precision(), RATE, tiled)
-    time, compute = routed.seconds(10.0, 1.0), routed.compute(10.0)
+    time, compute = routed.seconds(10.0), routed.compute(10.0)
     rows = 10 * 2 + 16 * visited
     assert float(compute) == pytest.approx(2 * L * EXPERT * rows / PEAK)
     assert float(time - compute) == pytest.approx(2 * L * EXPERT * visited / HBM)
@@ -179,7 +179,7 @@ def test_experts_are_read_once_each_and_padded_to_tiles() -> None:
 def test_routed_copies_pass_memory() -> None:
     """One pass of each copy in the 16 bits it comes in and the 16 it leaves in: 2 x 1,024 bytes x 20 copies x 2 layers."""
     copied = IDEAL._replace(copy_passes=1.0)
-    more = [float(experts(MOE, Layout(), Precision(), RATE, c).seconds(10.0, 1.0)) for c in (copied, IDEAL)]
+    more = [float(experts(MOE, Layout(), Precision(), RATE, c).seconds(10.0)) for c in (copied, IDEAL)]
     assert more[0] - more[1] == pytest.approx(2 * D * 20 * L / HBM)
 
 

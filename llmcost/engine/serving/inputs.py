@@ -91,7 +91,6 @@ class Calibration(NamedTuple):
     network_efficiency: Num = 0.85  # messages across domains, share of network bandwidth [-]
     host_efficiency: Num = 0.5  # collectives through the host's memory, share of the bus's rate [-]
     exchange_hidden: Num = 0.5  # share of the expert exchange that runs behind the other half of the batch [-]
-    overlap: Num = 1.0  # roofline exponent p [-]
     activation_passes: Num = 17.0  # 16-bit passes over the hidden state per layer outside matrix products [-]
     width_passes: Num = 1.0  # 16-bit passes over what matrix products hand on inside a layer, split by tp [-]
     copy_passes: Num = 10.0  # 16-bit passes over the hidden state of each copy routed to an expert [-]
@@ -203,9 +202,9 @@ def calibration_from_factors(
 
     Examples
     --------
-    >>> rows = [{"name": "overlap", "value": 3.0, "generation": "any", "framework": "any"},
-    ...         {"name": "overlap", "value": 4.0, "generation": "any", "framework": "vllm"}]
-    >>> calibration_from_factors(rows, "hopper", "vllm").overlap
+    >>> rows = [{"name": "first_steps", "value": 3.0, "generation": "any", "framework": "any"},
+    ...         {"name": "first_steps", "value": 4.0, "generation": "any", "framework": "vllm"}]
+    >>> calibration_from_factors(rows, "hopper", "vllm").first_steps
     4.0
     """
     return Calibration(**picked(rows, Calibration._fields, generation, framework, told))

@@ -69,7 +69,6 @@ class Costs(NamedTuple):
     fixed: Line  # by sequences decoded
     sent: Line  # by tokens
     exchange: Line | None  # by tokens
-    overlap: Num  # exponent that joins computing and reading [-]
     hidden: Num  # share of the exchange that runs behind other work [-]
     by_batch: Num  # 1: tensor-parallel ranks beyond the KV heads take sequences of their own [-]
     ranks: Num  # tensor-parallel [-]
@@ -84,28 +83,24 @@ class Costs(NamedTuple):
 
     def work(self, decoding: Num, prompt_tokens: Num, at: Attention) -> Work:
         """By part, where it decodes a token of each sequence and carries prompt tokens."""
-        tokens, overlap = decoding + prompt_tokens, self.overlap
-        linear, computed = self.linear.seconds(tokens, overlap), tokens * self.linear.compute
+        tokens = decoding + prompt_tokens
+        linear, computed = self.linear.seconds(tokens), tokens * self.linear.compute
         routed: Num = 0.0
         if self.experts is not None:
-            routed, computed = self.experts.seconds(tokens, overlap), computed + self.experts.compute(tokens)
+            routed, computed = self.experts.seconds(tokens), computed + self.experts.compute(tokens)
         attention, prefill = decoding * self.decoded(decoding, at), prompt_tokens * at.prompt
         sent = self.sent.seconds(tokens)
         if self.exchange is not None:
             exchanged = self.exchange.seconds(tokens)
             sent = sent + self._shown(exchanged, linear + routed + attention + prefill)
-        head, fixed = self.head.seconds(decoding, overlap), self.fixed.seconds(decoding)
+        head, fixed = self.head.seconds(decoding), self.fixed.seconds(decoding)
         return Work(linear, routed, attention, prefill, head, sent, fixed, computed + prefill)
 
     def seconds(self, decoding: Num, prompt_tokens: Num, at: Attention) -> tuple[Num, Num]:
         """Of a pass that decodes a token of each sequence, and what prompt tokens add to it [s].
 
-        The same as the totals of `work`, added up once: where computing and reading add up, most parts are straight.
+        The same as the totals of `work`, added up once: most parts are straight.
         """
-        overlap = self.overlap
-        if np.ndim(overlap) or overlap != 1.0:
-            alone = self.work(decoding, 0.0, at).total
-            return alone, self.work(decoding, prompt_tokens, at).total - alone
         token, start = self.linear.compute + self.linear.read, self.linear.start
         each = self.head.compute + self.head.read + self.fixed.each + token + self.sent.each
         attention = self.decoded(decoding, at)
@@ -115,8 +110,8 @@ class Costs(NamedTuple):
         added: Num = 0.0
         tokens = decoding + prompt_tokens
         if self.experts is not None:
-            routed = self.experts.seconds(decoding, overlap)
-            added = self.experts.seconds(tokens, overlap) - routed
+            routed = self.experts.seconds(decoding)
+            added = self.experts.seconds(tokens) - routed
             alone, more = alone + routed, more + added
         if self.exchange is not None:
             busy = start + routed + decoding * (token + attention)
@@ -191,7 +186,7 @@ def one_pass(shape: Shape, layout: Layout, precision: Precision, rate: Rates, ca
     costs = Costs(
         linear(shape, layout, precision, rate, calibration), routed, head,
         Line(fixed, calibration.fixed_factor * calibration.sequence_seconds),
-        reduction(shape, layout, rate, calibration), exchange(shape, layout, rate, calibration), calibration.overlap,
+        reduction(shape, layout, rate, calibration), exchange(shape, layout, rate, calibration),
         calibration.exchange_hidden, calibration.kv_by_batch, layout.tp, shape.n_kv_heads,
     )  # fmt: skip
     return Pass(shape, layout, precision, rate, calibration, costs)

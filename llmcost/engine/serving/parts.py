@@ -129,11 +129,9 @@ class Part(NamedTuple):
     start: Num
     read: Num
 
-    def seconds(self, count: Num, overlap: Num) -> Num:
-        """Of so many [s]."""
-        if np.ndim(overlap) == 0 and overlap == 1.0:
-            return self.start + count * (self.compute + self.read)
-        return roofline.join(count * self.compute, self.start + count * self.read, overlap)
+    def seconds(self, count: Num) -> Num:
+        """Of so many, computing and memory traffic one after the other [s]."""
+        return self.start + count * (self.compute + self.read)
 
 
 class Line(NamedTuple):
@@ -157,16 +155,12 @@ class Experts(NamedTuple):
     visit: Part  # of an expert that is visited: its padding, and its weights
     copies: Part  # of the copies of a gathered token
 
-    def seconds(self, tokens: Num, overlap: Num) -> Num:
+    def seconds(self, tokens: Num) -> Num:
         """Of so many tokens [s]."""
         gathered = tokens * self.gathered
         visited = distinct_experts(self.n_experts, self.topk, gathered, self.skew)
-        if np.ndim(overlap) == 0 and overlap == 1.0:
-            return visited * (self.visit.compute + self.visit.read) + gathered * (
-                self.copies.compute + self.copies.read
-            )
-        computed = visited * self.visit.compute + gathered * self.copies.compute
-        return roofline.join(computed, visited * self.visit.read + gathered * self.copies.read, overlap)
+        copies = self.copies.compute + self.copies.read
+        return visited * (self.visit.compute + self.visit.read) + gathered * copies
 
     def compute(self, tokens: Num) -> Num:
         """The arithmetic part of it [s]."""

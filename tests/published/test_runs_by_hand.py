@@ -1,0 +1,64 @@
+"""Runs by hand: what a run in several places takes, and phases of tokens at a pace."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from llmcost.engine.numeric.spread import Spread
+from llmcost.engine.training import layouts as par
+from llmcost.engine.training.calibration import Stack
+from llmcost.engine.training.memory import Layout
+from llmcost.engine.training.peak import Memory
+from llmcost.engine.training.step import Step
+from llmcost.estimate.asking.values import TrainingNumbers
+from llmcost.estimate.training.methods import Phase, Work
+from llmcost.estimate.training.scattered import Sites, _joined
+from llmcost.estimate.training.stack import Build, Software
+from llmcost.estimate.training.step import Predicted
+
+STEP: dict[str, Any] = dict.fromkeys(Step._fields, 0.0) | {
+    "step_seconds": 8.0, "gradient_seconds": 1.0, "model_flops": 3.0, "hardware_flops": 4.0, "mfu": 0.4, "hfu": 0.5,
+}  # fmt: skip
+
+
+def test_a_step_in_three_places_waits_for_the_exchange_and_does_three_times_the_work() -> None:
+    """8 s of each, 2 s of exchange: 10 s, at 8/10 of the MFU; 64 sequences, 16 accelerators each, 12 would hold it."""
+    choice = par.Choice(Layout(*[1.0] * 11), Step(**STEP), Memory(*[0.0] * len(Memory._fields)), True)
+    found = par.Found(choice, choice, "compute", 1, 1, 0.0)
+    software = Software("megatron", Stack(3e-3, 1.0, 1.0, 1.4, 1.0, 1.3, 0.0, 1.0), "tuned", True)
+    one = Predicted(
+        Spread(0.3, 0.4, 0.45), found, 64.0, 2048.0, 16, 15, software, Build(2024.0, False, True, 1.0), 0.0, 12
+    )
+    all_three = _joined(one, Sites(3, 500, 1e9), 2.0)
+    assert (all_three.sequences, all_three.gpus, all_three.working, all_three.smallest_gpus) == (192.0, 48, 45, 36)
+    assert tuple(all_three.mfu[:3]) == pytest.approx((0.24, 0.32, 0.36))
+    for step in (all_three.found.best.step, all_three.found.runner_up.step if all_three.found.runner_up else None):
+        assert step is not None
+        assert (step.step_seconds, step.gradient_seconds) == (10.0, 3.0)
+        assert (step.model_flops, step.hardware_flops) == (9.0, 12.0)
+        assert (step.mfu, step.hfu) == pytest.approx((0.32, 0.4))
+
+
+def test_phases_add_up_by_their_tokens() -> None:
+    """A billion rollout tokens scored at 2e9 FLOP each, and updates of two epochs at 6e9; updates are what is trained.
+
+    2e18 + 12e18 FLOP over 2e9 tokens: 7e9 a token, with a third recomputed of updates 2e18 + 16e18.
+    """
+    p: TrainingNumbers = {"rollout_tokens": 1e9, "epochs": 2.0, "peak_flops": 1e15, "mfu": 0.4}
+    scored = Phase("scoring", ("rollout_tokens",), 0.0, 2e9, False, 0.5, 1.0)
+    updates = Phase("updates", ("rollout_tokens", "epochs"), 0.0, 6e9, True, 1.0, 4 / 3)
+    found = Work((scored, updates)).figures(p)
+    assert found["training_flops"] == pytest.approx(14e18)
+    assert found["hardware_flops"] == pytest.approx(18e18)
+    assert found["tokens"] == pytest.approx(2e9)
+    assert found["flops_per_token"] == pytest.approx(7e9)
+    assert found["hardware_flops_per_token"] == pytest.approx(9e9)
+    rows = Work((scored, updates)).rows(p)
+    assert [row["compute_gpu_hours"] for row in rows] == pytest.approx([2e18 / 2e14 / 3600, 12e18 / 4e14 / 3600])
+    assert "hardware_flops" not in Work((scored, updates._replace(overhead=None))).figures(p)
+    drawn: TrainingNumbers = {**p, "rollout_tokens_per_second_per_gpu": 500.0, "rollout_error": 1.1}
+    assert scored._replace(decodes=True).seconds(drawn) == pytest.approx(1e9 / 500 * 1.1)
+    sized: TrainingNumbers = {**p, "params_active": 1e9}
+    assert Phase("training", ("tokens",), 6.0, 1e9).each(sized) == pytest.approx(7e9)
