@@ -343,6 +343,8 @@ class TrainingStack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     adapted: Literal["q,v", "attention", "all-linear"] | None = None  # layers with adapters, unless told
     kin: Name | None = None  # the framework whose constants it is drawn toward
     year: Whole | None = None  # of the release that these defaults describe
+    tensor_parallel: bool = False
+    pipeline_parallel: bool = False  # of models as they come, not of those written anew in stages
     context_parallel: bool = False
     # PyTorch's caching allocator, its expandable segments, or a compiler's or a vendor's own
     segments: Literal["fixed", "expandable", "none"] = "fixed"

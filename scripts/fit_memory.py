@@ -30,7 +30,7 @@ from llmcost.estimate.training.kept import POOL, SHARDED, kept_by, kin
 from llmcost.estimate.validate.memory_score import LIKELY, TRAINING, ran, reported
 from llmcost.estimate.validate.memory_training_rows import Case, case, optimizer_of
 from scripts import tables
-from scripts.fit_memory_priors import FAMILIES, MORE, priors
+from scripts.fit_memory_priors import FAMILIES, LACKS, MORE, priors
 from scripts.fit_memory_spread import Errors, Spreads, scatter, spreads
 
 ROOT = Path(__file__).parent.parent
@@ -157,7 +157,8 @@ def keeping_at(at: Known, what: Model, theta: Array) -> Keeping:
         elif field == "update":  # rows that name an optimizer keep its step, and one that shards has its own
             fields["update"][(at.own_step > 0) & ~sharded] = value
         elif field.startswith(SHARDED):
-            fields[field.removeprefix(SHARDED)][sharded] = value
+            does = np.array([field not in LACKS.get(c.stack, ()) for c in at.cases])
+            fields[field.removeprefix(SHARDED)][sharded & does] = value
         else:
             fields[field][:] = min(value, 1.0) if field == "cached" else value
     for name, (least, most) in pool_limits().items():
@@ -371,7 +372,7 @@ def written(thetas: Mapping[str, Array], wide: Spreads, text: str) -> str:
         for field, log in zip(model(family).names, theta, strict=True):
             value = float(np.exp(log))
             name, value = (field.removesuffix(MORE), 1.0 + value) if field.endswith(MORE) else (field, value)
-            for stack in FAMILIES[family]:
+            for stack in (stack for stack in FAMILIES[family] if field not in LACKS.get(stack, ())):
                 values[stack][name] = min(value, 1.0) if name == "cached" else value
 
     def row(match: re.Match[str]) -> str:

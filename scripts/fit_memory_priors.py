@@ -20,6 +20,9 @@ FAMILIES = {  # whose constants are fitted together
     "tuned": ("megatron", "nemo"), "sharded": ("fsdp", "torchtitan"), "trainer": ("hf-trainer", "deepspeed"),
     "torchtune": ("torchtune",), "litgpt": ("litgpt",),
 }  # fmt: skip
+# What a stack of a family does not do: gradients that DeepSpeed has split are reduced at every micro-batch
+# (deepspeed/runtime/engine.py: `no_sync` is refused with ZeRO-2 and 3).
+LACKS = {"deepspeed": ("sharded_accumulated",)}
 COMMON = {
     # 16 bits, a copy in 32, the gradient in 32 and in 16: 2 + 4 + 4 + 2 bytes
     "logit": Prior(12.0, 0.2),

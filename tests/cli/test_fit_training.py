@@ -254,3 +254,39 @@ def test_where_no_one_change_suffices_two_do(cli: Cli) -> None:
     again = answer(cli, "-m", "llama-3.1-70b", "-H", "rtx4090", *row["change"].split()).json["result"]
     assert again["verdict"] == "fits"
     assert again["fits_probability"] == pytest.approx(row["fits_probability"], abs=0.01)
+
+
+def test_deepspeed_reduces_split_gradients_at_each_micro_batch_and_fsdp_at_the_last(cli: Cli) -> None:
+    """Qwen3 8B on four cards, four micro-batches: 8.19e9 gradients of 2 bytes wait under FSDP of Hugging Face's trainer.
+
+    DeepSpeed refuses `no_sync` with ZeRO-3 (deepspeed/runtime/engine.py): what is gathered does not know accumulation.
+    """
+
+    def gathered(framework: str, micro_batches: int) -> float:
+        said = ("-m", "qwen3-8b", "-H", "a100-sxm", "--gpus", "4", "--framework", framework, "--method", "full",
+                "--zero", "3", "--recompute", "full", "--micro-batch", "1", "--seq-len", "8192",
+                "--global-batch-tokens", f"{4 * micro_batches * 8192}")  # fmt: skip
+        return float(
+            next(row["bytes"] for row in answer(cli, *said).json["memory"] if row["name"] == "gathered blocks")
+        )
+
+    assert gathered("deepspeed", 4) == gathered("deepspeed", 1)
+    waiting = gathered("hf-trainer", 4) - gathered("hf-trainer", 1)
+    assert waiting == pytest.approx(2 * 8.19e9, rel=0.15)  # less the block whose gradient waits with one, too
+
+
+@pytest.mark.parametrize("framework", ["fsdp", "deepspeed", "torchtune", "litgpt", "axolotl"])
+def test_stacks_that_shard_weights_split_no_model_unasked(cli: Cli, framework: str) -> None:
+    """PyTorch's guide to FSDP, DeepSpeed's to ZeRO-3, LitGPT's: every rank runs every layer whole."""
+    found = cli("train", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--gpus", "16", "--framework", framework,
+                "--method", "full", "--tokens", "1B", "--json").json["result"]  # fmt: skip
+    assert (found["tp"], found["pp"], found["vpp"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize(("framework", "key"), [("litgpt", "tp"), ("torchtune", "pp"), ("deepspeed", "pp")])
+def test_a_stack_is_not_asked_for_parallelism_that_it_does_not_have(cli: Cli, framework: str, key: str) -> None:
+    run = cli("train", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--gpus", "16", "--framework", framework,
+              "--method", "full", "--tokens", "1B", f"--{key}", "2")  # fmt: skip
+    assert run.code == 2
+    assert f"--{key}: {framework} has no" in run.err
+    assert "--framework torchtitan" in run.err

@@ -35,6 +35,7 @@ from llmcost.scenario import Setting
 TRIED = 0.5  # chance with which a layout has to fit in pre-training, where layouts are tried until one does
 METHOD = "docs/method-memory.md, training"
 WHOLE, TUNED = "megatron", "nemo"  # stacks where none is named: of replicated weights, of adapters spread over ranks
+SPLITS = "torchtitan"  # the stack of PyTorch that splits models
 TUNES = "tuned"  # the family of both
 ONLY_TUNED = ("tp", "pp", "ep", "cp")  # degrees of adapters that only stacks made for the chip have
 T = TypeVar("T")
@@ -185,6 +186,9 @@ def _fused(catalog: Catalog, kept: Kept) -> Habits:
 def restricted(question: Question, method: Method, used: Software, asked: Mapping[str, float]) -> dict[str, float]:
     """Degrees that the stack does not have, held at one, beside those `asked` for.
 
+    Stacks without pipelines, and Hugging Face's trainer with what wraps it, shard weights: they split a model only
+    where that is asked for.
+
     Raises
     ------
     LlmcostError
@@ -195,6 +199,8 @@ def restricted(question: Question, method: Method, used: Software, asked: Mappin
         return {}
     fixed = {}
     for name, has, words, other in (
+        ("tp", preset.tensor_parallel, "tensor", SPLITS),
+        ("pp", preset.pipeline_parallel, "pipeline", SPLITS),
         ("cp", preset.context_parallel, "context", WHOLE),
         ("sp", preset.ulysses, "Ulysses sequence", "deepspeed"),
         ("ep", preset.expert_parallel, "expert", WHOLE),
@@ -207,6 +213,6 @@ def restricted(question: Question, method: Method, used: Software, asked: Mappin
         elif said > 1 and used.stated:
             lacks = f"--{name}: {used.name} has no {words} parallelism"
             raise LlmcostError(lacks, f"leave --{name} out, or --framework {other}")
-    if used.family == "trainer" and not _parallel(asked):  # they shard weights, and split no model
+    if not preset.pipeline_parallel or (used.family == "trainer" and not _parallel(asked)):
         fixed |= dict.fromkeys(("tp", "pp", "vpp"), 1.0)
     return fixed
