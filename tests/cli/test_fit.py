@@ -239,3 +239,18 @@ def test_a_model_that_sees_is_loaded_with_its_tower(cli: Cli) -> None:
     for name, whole in (("mistral-small-3.2", 24_011_361_280), ("glm-4.6v-flash", 10_292_777_472)):
         found = answer(cli, "-m", name, "-H", "h200-sxm", "--gpus", "1", "--framework", "vllm").json["result"]
         assert found["weight_bytes_per_gpu"] == pytest.approx(2 * whole, rel=1e-9)
+
+
+def test_a_request_of_no_stated_length_is_one_that_the_model_takes(cli: Cli) -> None:
+    """Llama 2 takes 4,096 tokens (arXiv:2307.09288, table 1), less than the usual 4,000 and 500; both shrink alike."""
+    run = cli("fit", "-m", "llama-2-7b", "-H", "rtx4090", "--json").json
+    isl, osl = (run["inputs"][key]["value"] for key in ("isl", "osl"))
+    assert (isl, osl) == (int(4000 * 4096 / 4500), int(500 * 4096 / 4500))
+    assert not [w for w in run["warnings"] if w["code"] == "W013"]
+
+
+def test_a_longer_request_that_was_asked_for_is_not_called_too_long_where_it_fits(cli: Cli) -> None:
+    """Llama 2 7B in 4 bits: 4.5e9 bytes of weights, 524,288 a token (2 x 32 x 4096 x 2): 8,500 tokens take 4.5e9."""
+    run = cli("fit", "-m", "llama-2-7b", "-H", "rtx4090", "--dtype", "int4", "--isl", "8000", "--osl", "500", "--json")
+    assert run.json["result"]["concurrency"] >= 1
+    assert run.json["result"]["longest_context_tokens"] == 8500

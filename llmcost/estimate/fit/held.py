@@ -77,17 +77,21 @@ class Held(NamedTuple):
         return Held(self.asked._replace(load=one(self.asked.load)), *held, self.batch, self.given)
 
 
-def lengths(question: Question) -> None:
-    """The lengths of a request, said or usual."""
+def lengths(question: Question, model: Subject) -> None:
+    """The lengths of a request, said or usual; the usual ones are shortened to the context of a model."""
+    context = float(model.preset.max_context or ISL + OSL) if model.preset else ISL + OSL
+    taken = min(context / (ISL + OSL), 1.0)
     for key, usual in (("isl", ISL), ("osl", OSL)):
         if question.number(key) is None:
-            question.sample(key, usual, Origin("default", "docs/method-memory.md: a request where none is said"))
+            question.sample(
+                key, float(int(usual * taken)), Origin("default", "docs/method-memory.md: a request where none is said")
+            )
     question.keep("cache_hit", 0.0)  # every prompt is new: what is shared takes less
 
 
 def read_held(question: Question, model: Subject, device: Chip) -> Held:
     """The layout to hold it in: on all the accelerators given, or on the fewest that hold it."""
-    lengths(question)
+    lengths(question, model)
     gpus = counted(question, device)
     if gpus != 1:
         device = on_its_bus(question, device)
@@ -134,12 +138,13 @@ def best(asked: Options, gpus: int | None, batch: float) -> Held:
 
 
 def longest(held: Held) -> int:
-    """Longest single request that fits, up to what the model takes [tokens].
+    """Longest single request that fits, up to what the model takes or is asked to [tokens].
 
     With the confidence asked for; where not even one token has that, at even odds, as its requests at once are.
     """
     preset = held.asked.model.preset
     most = float(preset.max_context or 2**20) if preset else float(2**20)
+    most = max(most, float(held.asked.load.isl + held.asked.load.osl))
     sure = float(fits_probability(held.asked.calibration.fit_margin))
     margin = sure if held.chance_of(Load(1.0, 0.0)) >= sure else EVEN
 

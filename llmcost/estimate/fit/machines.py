@@ -28,7 +28,7 @@ CARDS = 8.0  # accelerators that a desktop or workstation holds
 
 def serving(question: Question, model: Subject) -> Estimate:
     """Every accelerator of the presets, in the fewest that hold one request, the least memory first."""
-    lengths(question)
+    lengths(question, model)
     shape, format_ = shape_of(question, model), dtypes(question, model)[0]
     narrow = precision(question, format_, model)
     rows = []

@@ -140,9 +140,10 @@ def _largest(trial: Trial) -> int:
 
 
 def _longest(trial: Trial) -> int:
-    """Longest sequence, at the micro-batch of the layout, up to what the model takes [tokens]."""
+    """Longest sequence, at the micro-batch of the layout, up to what the model takes or is asked to [tokens]."""
     preset = trial.model.preset
     most = float(preset.max_context or LENGTHS[-1]) if preset is not None else float(LENGTHS[-1])
+    most = max(most, float(trial.run.seq_len))
     lengths = LENGTHS[most >= LENGTHS]
     return int(_most(trial, _wide(trial), trial.run._replace(seq_len=lengths), lengths))
 
