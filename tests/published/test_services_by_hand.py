@@ -110,3 +110,13 @@ def test_prices_of_the_night_weigh_by_their_traffic() -> None:
     assert found.written is not None
     assert (found.written.base, *found.written.prices) == pytest.approx((4.25, 8.5))
     assert through_the_day([night, night], [3.0, 1.0]).written is None
+
+
+def test_a_fleet_is_ready_for_whole_billed_units() -> None:
+    """20 minutes ahead are 20 where minutes are billed, and an hour where hours are: what clouds turn off they have paid."""
+    said: dict[str, Any] = {"requests": "5M/day", "peak_to_average": 3, "peak_load": "80%", "scaling": "autoscale"}
+    by_minute, by_hour, whole = (
+        served(**said, reaction_time=time, billing=unit)["gpus_mean"]
+        for time, unit in (("20min", "minute"), ("20min", "hour"), ("1h", "hour"))
+    )
+    assert by_hour == whole > by_minute

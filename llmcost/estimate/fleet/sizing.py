@@ -334,7 +334,7 @@ def curve(
     for _, gpus, seconds in kinds:
         capacity, size = np.asarray(gpus / seconds)[..., None], fleet.regions * np.asarray(gpus)[..., None]
         needed = engine.whole_replicas(hourly, capacity, np.asarray(load)[..., None], fleet.least)
-        ready = np.where(needed > 0.0, needed + fleet.spares, fleet.spares if fleet.least else 0.0)
+        ready = np.where(needed > 0.0, needed + fleet.spares, 0.0)
         up, off = up + ready * size, off + np.where(needed > 1.0, ready, 0.0) * size
     if fleet.idle is None or "cold_start" not in p:
         return up, share
