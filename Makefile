@@ -61,8 +61,9 @@ docs: $(READY) ## Regenerate docs/cli.md and the README's output blocks
 claims: $(READY) ## Regenerate docs/claims.md: what is said of costs, put to the commands
 	$(BIN)/python -m scripts.claims
 
-accuracy: $(READY) ## Regenerate docs/accuracy.md and the README table of errors from the measurements
+accuracy: $(READY) ## Regenerate the pages on accuracy and the README table of errors from the measurements
 	$(BIN)/python -m scripts.accuracy
+	$(BIN)/python -m scripts.costs
 
 fit: $(READY) ## Refit the engines to validation/ and rewrite their calibrations
 	$(BIN)/python -m scripts.fit_training --cv

@@ -10,7 +10,6 @@ below) and the 170 W of TPU v4 (which give both its amortised costs).
 from __future__ import annotations
 
 import datetime as dt
-import math
 from typing import Any, NamedTuple
 
 import pytest
@@ -86,52 +85,6 @@ def test_epoch_acquisition_and_cloud(name: str) -> None:
     cluster = run.chips * run.price * (1 + money.interconnect_ratio(NETWORK))
     assert cluster * DOLLARS / run.deflator == pytest.approx(run.acquisition, rel=1e-9)
     assert run.rented_hours * run.rate * DOLLARS / run.deflator == pytest.approx(run.cloud, rel=1e-9)
-
-
-EPOCH: list[tuple[str, int, float, float | None, float]] = [
-    # hardware, accelerators, GPU-hours, amortised and acquisition cost: model_costs.csv of the repository
-    ("v100-sxm2-32gb", 10_000, 3.552e6, 2_198_105, 242_000_906),  # GPT-3
-    ("a100-40gb-sxm", 25_000, 57e6, 40_695_706, 778_066_899),  # GPT-4
-    ("tpu-v4", 57_000, 132e6, 28_309_604, 597_913_206),  # Gemini 1.0 Ultra
-    ("tpu-v4", 6_144, 8.405e6, 2_864_192, 65_515_456),  # PaLM
-    ("a100-80gb-sxm", 1_000, 1.72e6, 1_102_561, 30_967_792),  # Llama 2 70B
-    ("h100-sxm", 16_384, 16_384 * 2_142, 51_040_524, 896_044_949),  # Llama 3.1 405B
-    ("a100-80gb-sxm", 2_048, 1.024e6, 578_026, 63_867_772),  # LLaMA 65B
-    ("a100-40gb-sxm", 4_096, 1.769e7, 10_368_712, 126_906_268),  # Falcon 180B
-    ("a100-80gb-sxm", 1_024, 8.125e5, 733_635, 32_030_089),  # OPT
-    ("a100-80gb-sxm", 384, 1.078e6, 995_819, 12_052_220),  # BLOOM
-    ("h100-sxm", 6_144, 6_144 * 2_200, 20_528_978, 336_631_911),  # Nemotron-4
-    ("h100-sxm", 100_000, 100_000 * 2_400, 300_872_432, 5_481_967_429),  # Grok-3
-    ("tpu-v3", 4_096, 3.768e6, 573_498, 45_273_056),  # Gopher
-    ("tpu-v4", 1_024, 1.399e6, 527_327, 11_084_433),  # GLaM
-    ("tpu-v3", 1_024, 1.418e6, 211_007, 11_338_908),  # LaMDA
-    ("a100-80gb-sxm", 4_480, 3.45e6, 3_714_250, 142_311_688),  # Megatron-Turing
-    ("tpu-v3", 1_024, 6.636e5, 132_111, 11_382_009),  # Switch
-    ("a100-80gb-sxm", 12_288, 12_288 * 504, 2_614_019, 376_826_214),  # MegaScale
-    ("a100-80gb-sxm", 13_760, 13_760 * 1_152, 7_656_705, 426_325_743),  # Titan
-    ("h100-sxm", 5_000, 1e6, None, 276_009_526),  # Inflection-2
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("definition", "least", "score"), [("amortised", 16, 1.4), ("acquisition", 20, 0.8)])
-def test_what_epoch_published_is_inside_where_price_and_age_are_not_known(
-    definition: str, least: int, score: float
-) -> None:
-    """Of 19 amortised and 20 acquisition costs; the interval score of Gneiting and Raftery 2007, on logarithms."""
-    inside, scores = 0, []
-    for hardware, gpus, hours, amortised, acquisition in EPOCH:
-        published = amortised if definition == "amortised" else acquisition
-        if published is None:
-            continue
-        asked: dict[str, Any] = {"hardware": hardware, "gpus": gpus, "gpu_hours": hours, "cost_definition": definition}
-        found = api.train(**asked, samples=1000).ranges["total_usd"]
-        assert found.p5 is not None
-        assert found.p95 is not None
-        inside += found.p5 <= published <= found.p95
-        low, high, y = (math.log(x) for x in (found.p5, found.p95, published))
-        scores.append(high - low + 20.0 * (max(low - y, 0.0) + max(y - high, 0.0)))
-    assert inside >= least
-    assert sum(scores) / len(scores) < score
 
 
 @pytest.mark.parametrize(

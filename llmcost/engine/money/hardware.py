@@ -7,6 +7,36 @@ import numpy as np
 from llmcost.engine.numeric.kinds import HOURS_PER_YEAR, Num
 
 
+def server_ratio(share: float, around_usd: float, chip_usd: float) -> float:
+    r"""Price of a server over that of its accelerators [-].
+
+    .. math:: k = \min(s, 1 + R / P)
+
+    What is around accelerators (processors, memory, disks, case) does not grow with their price once they are dear.
+
+    Parameters
+    ----------
+    share : float
+        Server over accelerators where they are not dear, s [-].
+    around_usd : float
+        An accelerator's part of the server without it, R [USD].
+    chip_usd : float
+        Price of an accelerator, P [USD].
+
+    Source: Cottier et al. 2024, arXiv:2405.21015, appendix A.1 (s); servers on sale, "Hardware prices.csv" of their
+    repository (R).
+
+    Examples
+    --------
+    An A100 for $12,000 in a server of 1.64 times that; an H100 for $23,500 with $8,400 around it is $31,900 of an HGX
+    server, as one was on sale for $31,905 a piece in January 2025.
+
+    >>> server_ratio(1.64, 8400.0, 12_000.0), round(23_500 * server_ratio(1.64, 8400.0, 23_500.0))
+    (1.64, 31900)
+    """
+    return min(share, 1.0 + around_usd / chip_usd)
+
+
 def value_at_start(price_usd: Num, decline: Num, age_years: Num) -> Num:
     r"""Value of hardware when the run starts [USD].
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from llmcost.catalog import source_of
+from llmcost.engine.money.hardware import server_ratio
 from llmcost.engine.numeric.spread import Spread, product
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Number, Origin, as_number
@@ -33,7 +34,7 @@ def read_purchase(question: Question, device: Chip | None, home: bool = False) -
         unit = f"{UNIT} {WITH_SERVER if device.preset.purchase_with_server else ALONE}"
         question.sample("purchase_price", _quoted(question, device), origin, unit)
         if not device.preset.purchase_with_server:
-            server = question.factor("programme", "server_over_chip")
+            server = _server(question, float(device.preset.purchase_usd))
             question.sample("server_over_chip", server.value, server.origin, "ratio")
     alone = Factor(0.0, Origin("default", "a machine at home is in no cluster"))
     share = question.number(
@@ -41,6 +42,15 @@ def read_purchase(question: Question, device: Chip | None, home: bool = False) -
     )
     if max(share[:3] if isinstance(share, Spread) else (share or 0.0,)) >= 1.0:
         raise LlmcostError("--interconnect-share leaves nothing for the servers", "write less than 100%: 19%")
+
+
+def _server(question: Question, chip_usd: float) -> Factor:
+    """Price of a server over that of its accelerators, with the source of what binds."""
+    share, around = (question.factor("programme", name) for name in ("server_over_chip", "server_usd"))
+    assert isinstance(share.value, Spread)
+    assert isinstance(around.value, Spread)
+    p5, p50, p95 = (server_ratio(s, r, chip_usd) for s, r in zip(share.value[:3], around.value[:3], strict=True))
+    return Factor(Spread(p5, p50, p95), (share if p50 == share.value.p50 else around).origin)
 
 
 def _quoted(question: Question, device: Chip) -> Number:
