@@ -33,6 +33,8 @@ def _alone(asked: dict[str, Any], line: along.Axis, value: float, figure: str) -
     [
         (GROWING, "utilization", 0.1, 0.9),
         (GROWING, "requests", 1e5, 5e6),
+        ({**GROWING, "commitment": "owned", "peak_to_average": 2}, "requests", 1e3, 5e6),
+        ({**GROWING, "commitment": "mix", "reserved": "owned"}, "requests", 1e3, 5e6),
         (GROWING, "growth", -0.05, 0.12),
         ({**CHAT, "growth": "10%/mo", "ceiling": "20M/day"}, "ceiling", 4e6, 8e7),
         ({**CHAT, "added_requests": "300k/day"}, "added_requests", 1e4, 1e6),

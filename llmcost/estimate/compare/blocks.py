@@ -92,7 +92,7 @@ def alone(key: str, alternative: Alternative, axes: list[Axis] | None = None) ->
     bare = key.removeprefix(f"{TRAIN}_").removeprefix(f"{SERVE}_")
     if bare not in PLAIN and key not in PLAIN:
         return False
-    if bare in (*PLACED, "requests") and _owns(alternative.scenario, axes or []):
+    if bare in PLACED and _owns(alternative.scenario, axes or []):
         return False
     if bare == "price" and "mix" in _said("commitment", alternative.scenario, axes or []):
         return False
