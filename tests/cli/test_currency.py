@@ -128,8 +128,8 @@ def test_what_is_no_currency(cli: Cli, args: tuple[str, ...], message: str) -> N
 def test_presets_and_first_files_are_in_it_too(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     listed = ("presets", "list", "apis", "openai")
     held(cli(*listed).out, cli(*listed, *SAID).out)
-    # by hand: 23,238 and 11,700,000 dollars over 1.25; notes quote their sources as they are
-    assert re.search(r"purchase_usd +€18\.6k", cli("presets", "show", "h100-sxm", *SAID).out)
+    # by hand: 27,000 and 11,700,000 dollars over 1.25; notes quote their sources as they are
+    assert re.search(r"purchase_usd +€21\.6k", cli("presets", "show", "h100-sxm", *SAID).out)
     assert re.search(r"facility_usd_per_mw +€9\.36M/MW +€7\.44M/MW", cli("presets", "show", "ownership", *SAID).out)
     monkeypatch.chdir(tmp_path)
     made = cli("init", "--yes", *SAID)
