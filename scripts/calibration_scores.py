@@ -27,8 +27,9 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.calibrate import memory
 from llmcost.estimate.calibrate.fit import fit
 from llmcost.estimate.calibrate.stack import applied
-from llmcost.estimate.validate.score import SUBJECTS, scores
+from llmcost.estimate.validate.score import scores
 from llmcost.estimate.validate.scored import Scored, statistics
+from llmcost.estimate.validate.subjects import SUBJECTS
 from scripts import fit_serving
 from scripts.serving_constants import Constant
 

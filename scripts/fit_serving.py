@@ -27,10 +27,9 @@ from llmcost.catalog import Catalog
 from llmcost.engine.machine.factors import NAMED
 from llmcost.engine.numeric.kinds import Z95
 from llmcost.engine.serving.inputs import Calibration
-from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.software import LIMITS, stack
 from llmcost.estimate.validate.serving_points import MEASURED_SLACK, calibrations, fastest, points, weights_fit
-from llmcost.estimate.validate.serving_rows import Case, Cases, Lookup, cases_of_row, gather
+from llmcost.estimate.validate.serving_rows import Cases, Lookup, asked, some
 from scripts import serving_ranges
 from scripts.serving_constants import FORMATS, NOTES, OWN, SOFTWARE, SOURCED, Constant, fitted
 
@@ -108,15 +107,10 @@ def load() -> Data:
     with ROWS.open(newline="", encoding="utf-8") as file:
         every = list(csv.DictReader(file))
     known = Lookup(Catalog())
-    kept: list[dict[str, str]] = []
-    options: list[list[Case]] = []
-    for row in every:
-        try:
-            options.append(cases_of_row(row, known))
-            kept.append(row)
-        except LlmcostError:
-            continue
-    cases = gather(fastest(options, known.catalog))
+    rows = asked(every, known)
+    here = np.flatnonzero(rows.why.which == 0)
+    kept = [every[i] for i in here]
+    cases = rows.cases(here, fastest(rows, here, calibrations(rows.kinds.cases, known.catalog)))
     measured = {q: np.array([_number(r, c) * scale for r in kept]) for q, (c, scale) in COLUMNS.items()}
     with np.errstate(all="ignore"):
         scored = weights_fit(cases, Calibration(), MEASURED_SLACK)
@@ -210,26 +204,14 @@ def errors(of: Model, values: Array, here: Mask | None = None) -> dict[str, Arra
     if here is None:
         return _missed(of.data.cases, known, of.data.measured)
     measured = {q: of.data.measured[q][here] for q in QUANTITIES}
-    part = Calibration(*[np.asarray(v)[here] if np.ndim(v) else v for v in known])
-    return _missed(some(of.data.cases, here), part, measured)
+    at = np.flatnonzero(here)
+    return _missed(some(of.data.cases, at), some(known, at), measured)
 
 
 def _missed(cases: Cases, known: Calibration, measured: dict[str, Array]) -> dict[str, Array]:
     with np.errstate(all="ignore"):
         at = points(cases, known)
         return {q: np.log(getattr(at, FIELDS[q]) / measured[q]) for q in QUANTITIES}
-
-
-def some(cases: Cases, here: Mask) -> Cases:
-    """The cases of a mask."""
-    at = np.flatnonzero(here)
-
-    def part(values: Any) -> Any:
-        if isinstance(values, list):
-            return [values[i] for i in at]
-        return type(values)(*[v[at] for v in values]) if isinstance(values, tuple) else values[at]
-
-    return Cases(*[part(values) for values in cases])
 
 
 class Problem(NamedTuple):

@@ -29,7 +29,7 @@ NATURAL = 100_000  # columns of a pipe: more than anything needs
 PROSE = 100  # lists of inputs fold here in a pipe too, and on wide screens
 SIDE_BY_SIDE = ("alternatives",)  # arrays that may turn
 DROPPABLE = ("ladder", "periods")  # arrays that may lose columns; others are stacked
-FEW_ROWS = 40  # of a validation, that are all shown
+FEW_ROWS, MOST_FAULTS = 40, 20  # of a validation: that are all shown, and of more those without a prediction
 LONGEST_NUMBER = 20  # wider values are words: a layout
 MOST_PADDING = 36  # columns of inputs line up to this
 THINNED, THINNED_ROWS = ("curve", "crossings"), 13  # of which both ends and evenly spaced rows are shown
@@ -123,8 +123,10 @@ def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
         return
     if estimate.command == "validate" and name == "groups" and all(row["n"] == 1 for row in rows):
         return  # the rows say it
+    left = 0
     if estimate.command == "validate" and name == "rows" and not page.options.explain and len(rows) > FEW_ROWS:
-        rows = [row for row in rows if row.get("reason")]
+        faults = [row for row in rows if row.get("reason")]
+        rows, left = faults[:MOST_FAULTS], len(faults) - MOST_FAULTS
         if not rows:
             return
     if name in SIDE_BY_SIDE:
@@ -144,6 +146,8 @@ def _array(page: Page, estimate: Estimate, name: str, array: Any) -> None:
     heads = [Head(c.head, justify="right" if c.numeric else "left", folds=not c.numeric, spare=c.spare) for c in shown]
     page.line()
     grid(page, heads, [[cell(c.key, row) for c in shown] for row in rows], droppable=name in DROPPABLE)
+    if left > 0:
+        page.block(Text(f"{left:,} more without a prediction: --json", style="dim"))
     if notes:
         page.line()
         grid(page, [Head("", justify="right"), Head("", "dim", folds=True)], [[str(i), note] for i, note in notes])

@@ -21,17 +21,28 @@ class Columns(NamedTuple):
         """
         return f"{' or '.join(self.measured)}; {', '.join(self.needed)}; where stated {', '.join(self.read)}"
 
+    @property
+    def inputs(self) -> frozenset[str]:
+        """Every column that a prediction reads, those that describe a model among them."""
+        return frozenset({*MODEL, *(name for name in self.needed if name.isidentifier()), *self.read})
 
+
+# What tells a model in the rows of any subject.
+MODEL = (
+    "model_id", "n_params_total", "n_params_active", "params_total", "params_active", "n_layers", "d_model", "n_heads",
+    "n_kv_heads", "d_head", "d_ff", "ffn_gated", "vocab", "attention_kind", "moe_experts", "moe_topk", "ep",
+)  # fmt: skip
 _MODEL = "model_id (or n_layers, d_model, n_heads, n_kv_heads, d_ff, vocab)"
 COLUMNS = {
     "training": Columns(
         ("measured_step_s",),
         (_MODEL, "hardware_id", "n_gpus", "seq_len", "global_batch_seqs"),
-        ("precision_id", "micro_batch", "tp", "pp", "dp", "cp", "sp", "ep", "vpp", "zero", "recompute_id", "framework_id",
-         "year", "method", "lora_rank", "adapted", "weight_bits", "packed", "compiled", "offload", "optimizer",
+        ("precision_id", "micro_batch", "tp", "pp", "dp", "cp", "sp", "ep", "vpp", "zero", "zero_shard_group",
+         "recompute_id", "framework_id", "year",
+         "method", "lora_rank", "adapted", "weight_bits", "packed", "compiled", "offload", "optimizer",
          "expert_kernels"),
     ),
-    "runs": Columns(("gpu_hours",), ("model_id (or params_total)", "hardware_id", "tokens"), ("n_gpus", "precision", "seq_len")),
+    "runs": Columns(("gpu_hours",), ("model_id (or params_total)", "hardware_id", "tokens"), ("n_gpus", "precision", "seq_len", "framework_id", "year")),
     "serving": Columns(
         ("tpot_ms", "ttft_ms", "output_tokens_per_s"),
         (_MODEL, "hardware_id", "isl_eff", "osl_eff", "concurrency_or_batch"),
@@ -63,6 +74,7 @@ TERMS = (
     Term("n", "rows", "whole", "Measured rows"),
     Term("skipped", "skipped", "count", "Measured rows without a prediction", "rows"),
     Term("unmeasured", "nothing measured", "count", "Rows without a figure to compare with: listed, not scored", "rows"),
+    Term("listed", "listed", "whole", "Figures that are listed one by one: of more than 20,000 those that are furthest off"),
     Term("median_ape_pct", "median error", "count", "Median of the absolute errors", "%", also="MdAPE"),
     Term("mape_pct", "mean error", "count", "Mean of the absolute errors", "%", also="MAPE"),
     Term("p90_ape_pct", "p90 error", "count", "90 % quantile of the absolute errors", "%"),

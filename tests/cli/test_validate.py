@@ -26,7 +26,7 @@ INPUTS = {
         "method seq_len micro_batch recompute zero precision optimizer loss offload lora_rank expandable_segments "
         "how_measured kv_tokens weights_gib peak_gib peak_memory_gb verdict fits and"
     ),
-    "runs": "id model_id params_total params_active tokens hardware_id n_gpus precision seq_len gpu_hours",
+    "runs": "id model_id params_total params_active tokens hardware_id n_gpus precision seq_len framework_id year gpu_hours",
     "serving": (
         "id model_id params_total params_active n_layers d_model n_heads n_kv_heads d_head d_ff vocab attention_kind "
         "moe_experts moe_topk hardware_id n_gpus tp pp dp ep weight_precision kv_precision compute_precision isl_eff "

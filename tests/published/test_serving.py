@@ -315,7 +315,7 @@ INPUTS = (
 def test_predictions_read_only_inputs() -> None:
     every = rows()[::7]
     bare = [{name: row[name] for name in INPUTS} for row in every]
-    assert predict(bare, CATALOG) == predict(every, CATALOG)
+    assert list(predict(bare, CATALOG)) == list(predict(every, CATALOG))
 
 
 def test_unpredicted_rows_say_why_and_are_few() -> None:

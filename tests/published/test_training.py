@@ -23,7 +23,7 @@ from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.training.stack import software
 from llmcost.estimate.validate import training_rows as tr
 from llmcost.estimate.validate import training_runs as runs
-from llmcost.estimate.validate.measured import Row
+from llmcost.estimate.validate.table import Row
 
 VALIDATION = Path(__file__).parent.parent.parent / "validation"
 INPUTS = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from llmcost.estimate.validate.serving_points import calibrations
-from llmcost.estimate.validate.serving_rows import spread_of_row
+from llmcost.estimate.validate.serving_rows import spread_of
 from scripts import fit_serving
 
 
@@ -32,8 +32,8 @@ def test_a_fit_counts_with_what_answers_count_with() -> None:
     ],
 )  # fmt: skip
 def test_lengths_with_a_fraction_are_means(isl: float, osl: float, spread: float) -> None:
-    assert spread_of_row(isl, osl) == spread
+    assert spread_of(np.array([isl]), np.array([osl])).tolist() == [spread]
 
 
 def test_a_length_that_is_not_told_has_no_spread() -> None:
-    assert spread_of_row(217.4, None) == 0.0
+    assert spread_of(np.array([217.4]), np.array([np.nan])).tolist() == [0.0]

@@ -18,8 +18,8 @@ from llmcost.estimate.calibrate import stack as known
 from llmcost.estimate.calibrate.fit import fit
 from llmcost.estimate.calibrate.used import Fitted
 from llmcost.estimate.validate.measured import Measured, measured
-from llmcost.estimate.validate.score import UNITS
 from llmcost.estimate.validate.scored import Errors, Scored, statistics
+from llmcost.estimate.validate.subjects import UNITS
 from llmcost.result import Estimate, Scalar, Warning
 
 UNTOLD = 0.8  # of the spread beforehand: a constant still so uncertain was not told by the data

@@ -15,8 +15,9 @@ from llmcost.estimate.calibrate.stack import Point
 from llmcost.estimate.calibrate.used import Fitted
 from llmcost.estimate.calibrate.used import used as chosen
 from llmcost.estimate.validate.near import generations, place_of_row, software
-from llmcost.estimate.validate.score import SUBJECTS, scores
+from llmcost.estimate.validate.score import scores
 from llmcost.estimate.validate.scored import Scored
+from llmcost.estimate.validate.subjects import SUBJECTS
 
 Row = Mapping[str, str]
 

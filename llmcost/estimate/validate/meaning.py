@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping
 
 import numpy as np
+
+from llmcost.engine.numeric.kinds import Array
 
 RATES = ("output_tokens_per_s",)  # more of it is more, not slower
 SCATTER = 2.0  # standard errors within which a bias is none
@@ -14,47 +15,28 @@ FEW = 3
 SAME = 0.05  # of ln: no difference worth a word
 
 
-class Predicted(Protocol):
-    """A measured figure beside its prediction."""
-
-    @property
-    def quantity(self) -> str:
-        """Which figure."""
-
-    @property
-    def measured(self) -> float | None:
-        """As it was measured."""
-
-    @property
-    def predicted(self) -> float | None:
-        """As the engine has it."""
-
-
-def meaning(scored: Sequence[Predicted]) -> str | None:
-    """What the bias of each quantity says; None where there is nothing to say.
+def meaning(figures: Mapping[str, tuple[Array, Array]]) -> str | None:
+    """What the bias of each quantity says, by its measured and predicted figures; None where there is nothing to say.
 
     Examples
     --------
-    >>> from llmcost.estimate.validate.score import Scored
-    >>> rows = [Scored(str(i), "tpot", 1.0, p, None, None, "") for i, p in enumerate((1.9, 2.0, 2.1))]
-    >>> meaning(rows)
+    >>> meaning({"tpot": (np.ones(3), np.array([1.9, 2.0, 2.1]))})
     'tpot is half of what the engine says, over 3 rows: the stack is faster'
-    >>> meaning([Scored("1", "step_seconds", 3.0, 2.0, None, None, "")])
+    >>> meaning({"step_seconds": (np.array([3.0]), np.array([2.0]))})
     'step_seconds is 1.5 times what the engine says, in one row: the stack is slower'
-    >>> meaning([Scored(str(i), "tpot", 1.0, p, None, None, "") for i, p in enumerate((0.5, 2.0, 1.2))])
+    >>> meaning({"tpot": (np.ones(4), np.array([0.5, 2.0, 1.2, np.nan]))})
     'tpot shows no bias that 3 rows tell from scatter'
     """
     told = []
-    for quantity in dict.fromkeys(s.quantity for s in scored):
-        logs = [
-            math.log(s.measured / s.predicted) for s in scored if s.quantity == quantity and s.predicted and s.measured
-        ]
-        if logs and quantity != "gpu_hours":
-            told.append(_one(quantity, np.array(logs)))
+    for quantity, (measured, predicted) in figures.items():
+        logs = np.log(measured / predicted)
+        logs = logs[~np.isnan(logs)]
+        if len(logs) and quantity != "gpu_hours":
+            told.append(_one(quantity, logs))
     return "; ".join(told) or None
 
 
-def _one(quantity: str, logs: np.ndarray[tuple[int], np.dtype[np.float64]]) -> str:
+def _one(quantity: str, logs: Array) -> str:
     count, mean = len(logs), float(logs.mean())
     error = float(logs.std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0
     rows = "in one row" if count == 1 else f"over {count:,} rows"

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from llmcost import units
-from llmcost.errors import LlmcostError, plainly, raise_all
-from llmcost.files import MAX_DATA_BYTES, read_bytes
+from llmcost.errors import LlmcostError, raise_all
+from llmcost.estimate.validate.subjects import SUBJECTS
+from llmcost.estimate.validate.table import ID, Row, Table
 from llmcost.keys.gaps import GAPS
 from llmcost.readers import registry
 from llmcost.readers.content import Content
@@ -19,7 +18,6 @@ from llmcost.readers.rows import SERVING, TRAINING, Reading
 from llmcost.records import NamedTuple
 from llmcost.terms.validate import COLUMNS
 
-Row = dict[str, str]
 # field of a reader's row -> column of the table that predictions read, and the factor between their units
 SERVED = {
     "name": "id", "model": "model_id", "hardware": "hardware_id", "gpus": "n_gpus", "tp": "tp", "pp": "pp", "dp": "dp",
@@ -38,7 +36,6 @@ MEMORY = {  # without the columns that rows of engines and of trainers call diff
 OF_ENGINES = {"framework": "engine", "dtype": "weight_precision"}
 OF_TRAINERS = {"framework": "framework", "dtype": "precision"}
 MILLI = 1e-3
-A_TABLE = "a heading, then a row a line, with commas: llmcost validate --help-all names the columns"
 KIND = {"serving": SERVING, "training": TRAINING}
 NOTES, BASIS = "_notes", "_basis"  # of a row: what was worked out, and what its figure was taken from
 
@@ -47,7 +44,7 @@ class Measured(NamedTuple):
     """A file of measurements: what it is of, its rows as columns, every figure that was read, and notes."""
 
     subject: str
-    rows: list[Row]
+    rows: Sequence[Row]
     figures: list[dict[str, Any]]
     notes: tuple[str, ...] = ()
     file: str = ""  # of the shipped ones, where it is not the subject's own
@@ -93,8 +90,8 @@ def measured(path: Path, subject: str | None, given: Mapping[str, Any]) -> Measu
     """
     own = _own(path, subject)
     if own:
-        rows, notes = _gaps(read_rows(path), own, given)
-        return Measured(own, rows, [], notes)
+        rows = read_rows(path, own)
+        return Measured(own, rows, [], _gaps(rows, own, given))
     kinds = (KIND[subject],) if subject in KIND else (SERVING, TRAINING) if subject is None else ()
     content = Content(path)
     if subject and len(content.headings) > 1 and registry.recognised(content, (SERVING, TRAINING)) is None:
@@ -118,42 +115,32 @@ def _own(path: Path, subject: str | None) -> str:
     return next((s for s in asked if set(COLUMNS[s].measured) & set(heads) and inputs & set(heads)), "")
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Rows of a CSV file as text.
+def read_rows(path: Path, subject: str) -> Table:
+    """The columns of a CSV file that the rows of a subject are known by; those of `memory` have them all.
 
     Raises
     ------
     LlmcostError
         Missing, too large, not UTF-8, or without a header.
     """
-    shown = units.shown(str(path), 120)
-    raw = read_bytes(path, MAX_DATA_BYTES)
-    try:
-        heads, *rows = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise LlmcostError(f"{shown}: not a CSV file: {plainly(str(error), 80)}", A_TABLE) from None
-    except ValueError:  # not even a heading
-        rows = []
-    if not any(rows):
-        raise LlmcostError(f"{shown}: no rows", A_TABLE)
-    names = [name.strip().lower() for name in heads]
-    return [dict(zip(names, row, strict=False)) for row in rows if row]
+    what = SUBJECTS.get(subject)
+    if what is None:
+        return Table.read(path)
+    figures = what.quantities.values()
+    return Table.read(path, {ID, *COLUMNS[subject].inputs, *what.groups.values(), *figures}, figures)
 
 
-def _gaps(rows: list[Row], subject: str, given: Mapping[str, Any]) -> tuple[list[Row], tuple[str, ...]]:
-    """Rows of a table with what was said in their blank cells."""
-    known = {"serving": SERVED, "memory": MEMORY | (OF_ENGINES if "engine" in rows[0] else OF_TRAINERS)}
+def _gaps(rows: Table, subject: str, given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Write what was said into the blank cells of a table; what is to be told of it."""
+    known = {"serving": SERVED, "memory": MEMORY | (OF_ENGINES if rows.has("engine") else OF_TRAINERS)}
     names = known.get(subject, TRAINED)
-    notes: dict[str, str] = {}
-    for row in rows:
-        for field, value in given.items():
-            column = names.get(field)
-            if column and not (row.get(column) or "").strip():
-                row[column] = _text(value)
-            elif column:
-                option = "--" + field.replace("_", "-")
-                notes[field] = f"{option} fills the blank cells of {column} alone: where the file speaks it wins"
-    return rows, tuple(notes.values())
+    notes = []
+    for field, value in given.items():
+        column = names.get(field)
+        if column and rows.fill(column, _text(value)):
+            option = "--" + field.replace("_", "-")
+            notes.append(f"{option} fills the blank cells of {column} alone: where the file speaks it wins")
+    return tuple(notes)
 
 
 def _columns(reading: Reading) -> Iterator[Row]:

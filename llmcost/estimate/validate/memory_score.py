@@ -11,10 +11,11 @@ from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.errors import LlmcostError
 from llmcost.estimate.validate import cells
-from llmcost.estimate.validate.measured import Measured, read_rows
+from llmcost.estimate.validate.measured import Measured
 from llmcost.estimate.validate.memory_serving_rows import predict as predict_serving
 from llmcost.estimate.validate.memory_training_rows import predict as predict_training
 from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, statistics
+from llmcost.estimate.validate.table import Table
 from llmcost.files import shipped_folder
 from llmcost.records import NamedTuple, TypedDict
 from llmcost.result import Estimate, Scalar, Warning
@@ -111,7 +112,7 @@ def _left_out() -> list[dict[str, Scalar]]:
     """Errors of shipped rows by constants that never saw their publisher, as the fitting scripts wrote them."""
     found: list[dict[str, Scalar]] = []
     for kind, file in (("serving", "memory_serving"), ("training", "memory")):
-        for row in read_rows(shipped_folder("validation") / f"{file}_cross_validation.csv"):
+        for row in Table.read(shipped_folder("validation") / f"{file}_cross_validation.csv"):
             if row["test"] == NEVER_FITTED:
                 told = {key: text for key, text in row.items() if key not in ("test", "by", "name")}
                 figures = {key: float(text) if text else None for key, text in told.items()}

@@ -14,9 +14,9 @@ from llmcost.estimate.asking import software as serving
 from llmcost.estimate.asking.own import Place, own
 from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.validate import cells
+from llmcost.estimate.validate.scored import Predicted
 
 Row = Mapping[str, str]
-Answer = tuple[float | None, float | None, float | None, str]  # predicted, p5, p95, why not
 COLUMNS = {  # axis -> column of measured rows
     "serving": {"isl": "isl_eff", "osl": "osl_eff", "batch": "concurrency_or_batch", "gpus": "n_gpus", "tp": "tp"},
     "training": {"seq_len": "seq_len", "sequences": "global_batch_seqs", "gpus": "n_gpus"},
@@ -83,26 +83,21 @@ def framework(row: Row, catalog: Catalog, side: str) -> str:
     return serving.kin(catalog, said)
 
 
-def near(
-    side: str, rows: Sequence[Row], answers: Sequence[dict[str, Answer]], catalog: Catalog
-) -> list[dict[str, Answer]]:
-    """The answers with what was measured near each row; as they are without a calibration of one's own."""
+def near(side: str, rows: Sequence[Row], found: Predicted, catalog: Catalog) -> Predicted:
+    """The predictions with what was measured near each row; as they are without a calibration of one's own."""
     stack = own(catalog, side)
     if stack is None:
-        return list(answers)
-    found = []
-    for row, answer in zip(rows, answers, strict=True):
+        return found
+    for n, row in enumerate(rows):
         of = generation(row, catalog)
         if of is None or not stack.of(of, framework(row, catalog, side)):
-            found.append(answer)
             continue
-        place, moved = place_of_row(side, row, catalog), {}
-        for quantity, (middle, p5, p95, reason) in answer.items():
-            if not middle or not p5 or not p95:
-                moved[quantity] = (middle, p5, p95, reason)
+        place = place_of_row(side, row, catalog)
+        for quantity, ends in zip(found.quantities, found.ends, strict=True):
+            p5, middle, p95 = ends[:, n].tolist()
+            if not all(end > 0 for end in (p5, middle, p95)):
                 continue
             low, high, shift = stack.told(quantity, place, math.log(middle / p5), math.log(p95 / middle))
             centre = middle * math.exp(shift)
-            moved[quantity] = (centre, centre * math.exp(-low), centre * math.exp(high), reason)
-        found.append(moved)
+            ends[:, n] = centre * math.exp(-low), centre, centre * math.exp(high)
     return found

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,62 +15,21 @@ from llmcost.estimate.validate.cells import number
 from llmcost.estimate.validate.meaning import meaning
 from llmcost.estimate.validate.measured import BASIS, NOTES, Measured, measured, read_rows
 from llmcost.estimate.validate.near import near
-from llmcost.estimate.validate.scored import FITTED, UNFITTED, Scored, errors, figures, statistics
+from llmcost.estimate.validate.scored import FITTED, UNFITTED, Predicted, Scored, Scores, errors, offs, summed
+from llmcost.estimate.validate.subjects import MEMORY, MEMORY_FILES, SUBJECTS, TRAINED, UNITS, Subject
+from llmcost.estimate.validate.table import Column, Faults, Index, Table
 from llmcost.files import shipped_folder
 from llmcost.keys.methods import SPELLINGS
-from llmcost.records import NamedTuple
 from llmcost.result import Estimate, Scalar, Warning
 from llmcost.result import cells as cells_of
-from llmcost.terms.validate import COLUMNS
+from llmcost.terms.validate import COLUMNS, MODEL
+
+if TYPE_CHECKING:
+    from llmcost.estimate.validate.training_rows import Prediction as Timed
 
 Row = Mapping[str, str]
-
-
-UNITS = {"step_seconds": "s", "tpot": "s", "ttft": "s", "output_tokens_per_s": "1/s", "gpu_hours": "GPU-hours",
-         "kv_tokens": "tokens", "peak_bytes": "bytes", "weight_bytes": "bytes"}  # fmt: skip
-Answer = tuple[float | None, float | None, float | None, str]  # predicted, p5, p95, why not
-Answers = list[dict[str, Answer]]  # of each row, by quantity
-
-
-class Subject(NamedTuple):
-    """What can be validated: the shipped file, the columns with a measurement, the groups of the report."""
-
-    file: str
-    quantities: dict[str, str]  # quantity -> column of the measurement
-    scale: dict[str, float]  # quantity -> factor from the column's unit to the quantity's
-    groups: dict[str, str]  # name of the grouping -> background column
-
-
-# What tells a model in the rows of any subject.
-ARCHITECTURE = (
-    "model_id", "n_params_total", "n_params_active", "params_total", "params_active", "n_layers", "d_model", "n_heads",
-    "n_kv_heads", "d_head", "d_ff", "ffn_gated", "vocab", "attention_kind", "moe_experts", "moe_topk", "ep",
-)  # fmt: skip
-
-TRAINED = ("training_measured.csv", "training_finetune.csv")  # steps of pre-training, and of fine-tuning
-
-SUBJECTS = {
-    "training": Subject(
-        "training_measured.csv",
-        {"step_seconds": "measured_step_s"},
-        {},
-        {"source": "source_group", "hardware": "hardware_id", "precision": "precision_id", "method": "method"},
-    ),
-    "serving": Subject(
-        "serving_measured.csv",
-        {"tpot": "tpot_ms", "ttft": "ttft_ms", "output_tokens_per_s": "output_tokens_per_s"},
-        {"tpot": 1e-3, "ttft": 1e-3},
-        {"source": "source_group", "hardware": "hardware_id", "model": "model_id", "framework": "framework_id"},
-    ),
-    "runs": Subject(
-        "training_runs.csv",
-        {"gpu_hours": "gpu_hours"},
-        {},
-        {"hardware": "hardware_id", "provenance": "provenance", "hours": "hours"},
-    ),
-}
-
-MEMORY, MEMORY_FILES = "memory", ("memory_serving.csv", "memory_training.csv", "memory_finetune.csv")
+MOST_ROWS = 20_000  # figures that an answer lists
+MOST_GROUPS = 1_000  # of a grouping
 
 
 def validate(
@@ -103,26 +62,29 @@ def validate(
         return report(catalog, read, None if data is None else Path(data).name)
     what = SUBJECTS[read.subject]
     name = Path(data).name if data is not None else read.file or what.file
-    known = [column for column in what.quantities.values() if column in read.rows[0]]
-    if not known:
+    table = Table.of(read.rows, what.quantities.values())
+    if not any(table.has(column) for column in what.quantities.values()):
         raise LlmcostError(
             f"{units.shown(name)}: no column {' or '.join(what.quantities.values())} to compare with",
             f"columns: {COLUMNS[read.subject]}",
         )
-    scored, origins = _score(read.subject, what, read.rows, catalog)
-    if all(s.measured is None for s in scored) and not read.figures:
+    scored = _score(read.subject, table, catalog)
+    if not np.any(scored.measured > 0) and not read.figures:
         raise LlmcostError(f"{units.shown(name)}: no row has a measurement")
-    summary = cells_of(statistics(scored))
+    summary = cells_of(scored.errors())
     shown = {key: value for key, value in summary.items() if key != "unmeasured" or value}
-    said = {"bias_means": meaning(scored)} if data is not None else {}
+    listed = _listed(scored)
+    more: dict[str, Scalar] = {} if len(listed) == len(scored.row) else {"listed": len(listed)}
+    if data is not None:
+        more["bias_means"] = meaning(scored.by_quantity())
     return Estimate(
         command="validate",
         headline=_headline(read.subject, scored),
-        result={"subject": read.subject, "file": name, "fit": FITTED if data is None else UNFITTED, **shown, **said},
+        result={"subject": read.subject, "file": name, "fit": FITTED if data is None else UNFITTED, **shown, **more},
         arrays={
             "summary": summary,
-            "groups": _groups(what, scored, origins, catalog),
-            "rows": [_told(s, row) for s, row in zip(scored, origins, strict=True)],
+            "groups": _groups(what, scored, table, catalog),
+            "rows": [_told(s, table[int(i)]) for s, i in zip(scored.each(listed), scored.row[listed], strict=True)],
             **({"measurements": read.figures} if read.figures else {}),
         },
         warnings=[Warning("W100", note, "") for note in read.notes],
@@ -142,7 +104,7 @@ def scores(subject: str, rows: Sequence[Row], catalog: Catalog) -> list[Scored]:
     catalog : Catalog
         The presets.
     """
-    return _score(subject, SUBJECTS[subject], [dict(row) for row in rows], catalog)[0]
+    return _score(subject, Table.of(rows, SUBJECTS[subject].quantities.values()), catalog).each()
 
 
 def _of_method(said: str) -> Measured:
@@ -156,7 +118,7 @@ def _of_method(said: str) -> Measured:
     name = SPELLINGS.get(said.lower(), said.lower())
     known: dict[str, None] = {}
     for file in TRAINED:
-        rows = read_rows(shipped_folder("validation") / file)
+        rows = read_rows(shipped_folder("validation") / file, "training")
         kept = [row for row in rows if row["method"] == name]
         if kept:
             return Measured("training", kept, [], file=file)
@@ -180,9 +142,10 @@ def _rows(subject: str | None, data: str | None, given: Mapping[str, Any]) -> Me
         return _of_method(str(given["method"]))
     if given:
         raise LlmcostError(f"--{next(iter(given)).replace('_', '-')} fills the gaps of a file: --data FILE")
-    files = MEMORY_FILES if subject == MEMORY else (SUBJECTS[str(subject)].file,)
-    rows = [row for file in files for row in read_rows(shipped_folder("validation") / file)]
-    return Measured(str(subject), rows, [])
+    folder = shipped_folder("validation")
+    if subject == MEMORY:  # files with columns of their own
+        return Measured(MEMORY, [row for file in MEMORY_FILES for row in read_rows(folder / file, MEMORY)], [])
+    return Measured(str(subject), read_rows(folder / SUBJECTS[str(subject)].file, str(subject)), [])
 
 
 def _told(scored: Scored, row: Row) -> dict[str, Scalar]:
@@ -193,164 +156,142 @@ def _told(scored: Scored, row: Row) -> dict[str, Scalar]:
     return {**told, "error_pct": scored.error_pct, **(notes if NOTES in row else {})}
 
 
-def _score(subject: str, what: Subject, rows: list[dict[str, str]], catalog: Catalog) -> tuple[list[Scored], list[Row]]:
-    predict = _predictor(subject)
-    scored: list[Scored] = []
-    origins: list[Row] = []
-    different, which = _different(rows, {"id", "source", *what.quantities.values()})
-    predicted = predict(different, catalog)
-    each = [{quantity: _finite(answer[quantity]) for quantity in what.quantities} for answer in predicted]
-    answers = [each[i] for i in which]
-    for place, (row, answer) in enumerate(zip(rows, answers, strict=True), 1):
-        name = (row.get("id") or "").strip() or str(place)
-        mine = []
-        for quantity, column in what.quantities.items():
-            measured = _measured(row, column) * what.scale.get(quantity, 1.0)
-            if measured > 0:
-                mine.append(Scored(name, quantity, measured, *answer[quantity]))
-        scored += mine or [_unmeasured(name, row, what)]
-        origins += [row] * max(len(mine), 1)
-    return scored, origins
+def _listed(scored: Scores) -> Index:
+    """The figures that an answer lists: all, or of many those that are furthest off and those without a prediction."""
+    if len(scored.row) <= MOST_ROWS:
+        return np.arange(len(scored.row))
+    off = np.abs(np.log(scored.predicted / scored.measured))
+    order = np.argsort(np.where(np.isnan(off), np.inf, off), kind="stable")
+    return np.sort(order[-MOST_ROWS:])
 
 
-def _different(rows: list[dict[str, str]], apart: set[str]) -> tuple[list[dict[str, str]], list[int]]:
-    """Rows that differ in more than some columns, each once, and which of them every row is."""
-    found: dict[tuple[str | None, ...], int] = {}
-    kept: list[dict[str, str]] = []
-    which = []
-    columns = [name for name in {name: None for row in rows for name in row} if name not in apart]
-    for row in rows:
-        key = tuple(map(row.get, columns))
-        if key not in found:
-            found[key] = len(kept)
-            kept.append(row)
-        which.append(found[key])
-    return kept, which
+def _score(subject: str, table: Table, catalog: Catalog) -> Scores:
+    """Every figure beside its prediction; rows that ask the same are predicted once."""
+    what = SUBJECTS[subject]
+    first, which = table.different(COLUMNS[subject].inputs)
+    asked = table if len(first) == len(table) else table.some(first)
+    predicted = _predicted(subject, asked, catalog).settled()
+    measured = np.stack([
+        table.measured(column) * what.scale.get(quantity, 1.0) for quantity, column in what.quantities.items()
+    ])  # fmt: skip
+    measured[~(measured > 0)] = np.nan
+    none = np.flatnonzero(np.isnan(measured).all(axis=0))
+    known = {quantity: column for quantity, column in what.quantities.items() if table.has(column)} or what.quantities
+    place = list(what.quantities).index(next(iter(known)))
+    told = ~np.isnan(measured)
+    told[place, none] = True
+    row, quantity = np.nonzero(told.T)
+    of = which[row]
+    ends, why = predicted.ends[quantity, :, of], predicted.why[quantity, of]
+    blank = np.isnan(measured[quantity, row])
+    ends[blank] = np.nan
+    nothing = dict.fromkeys(_nothing(table, int(i), known) for i in none)
+    reasons = [*predicted.reasons, *nothing]
+    number = {text: len(predicted.reasons) + i for i, text in enumerate(nothing)}
+    why[blank] = [number[_nothing(table, int(i), known)] for i in none]
+    names = tuple(what.quantities)
+    return Scores(table, names, row, quantity, measured[quantity, row], ends, why, reasons)
 
 
-def _unmeasured(name: str, row: Row, what: Subject) -> Scored:
-    """A row without a figure, under the first quantity that it has a cell for; a row that ends early has none."""
-    known = {quantity: column for quantity, column in what.quantities.items() if column in row} or what.quantities
-    return Scored(name, next(iter(known)), None, None, None, None, f"nothing measured: {_nothing(row, known)}")
-
-
-def _nothing(row: Row, columns: Mapping[str, str]) -> str:
-    """Why none of the columns holds a figure."""
+def _nothing(table: Table, place: int, columns: Mapping[str, str]) -> str:
+    """Why none of the columns holds a figure above zero."""
     for column in columns.values():
+        figures = table.figures.get(column)
+        if figures is None:
+            continue
         try:
-            if number(row, column) is not None:
-                return f"{column} is zero"
+            if number({column: figures.text(place)}, column) is not None:
+                return f"nothing measured: {column} is zero"
         except LlmcostError as error:
-            return error.message
+            return f"nothing measured: {error.message}"
     *others, last = columns.values()
-    return f"{', '.join(others)} and {last} are blank" if others else f"{last} is blank"
+    blank = f"{', '.join(others)} and {last} are blank" if others else f"{last} is blank"
+    return f"nothing measured: {blank}"
 
 
-def _measured(row: Row, column: str) -> float:
-    try:
-        return number(row, column) or 0.0
-    except LlmcostError:
-        return 0.0
-
-
-def _finite(
-    answer: tuple[float | None, float | None, float | None, str],
-) -> tuple[float | None, float | None, float | None, str]:
-    if any(value is None or not np.isfinite(value) or value <= 0 for value in answer[:3]):
-        return (
-            None,
-            None,
-            None,
-            answer[3] or "no finite prediction above zero: no prompt, or an absurd size",
-        )
-    return answer
-
-
-def _predictor(subject: str) -> Callable[[Iterable[Row], Catalog], Answers]:
+def _predicted(subject: str, rows: Table, catalog: Catalog) -> Predicted:
     """The predictions of each row by quantity; imports only what the subject needs."""
     if subject == "training":
         from llmcost.estimate.validate.training_rows import predict
 
-        return lambda rows, catalog: near(
-            subject, list(rows), [{"step_seconds": _answer(p)} for p in predict(rows, catalog)], catalog
-        )
+        return near(subject, rows, _one("step_seconds", predict(rows, catalog)), catalog)
     if subject == "serving":
         from llmcost.estimate.validate.serving_points import predict as predict_serving
 
-        return lambda rows, catalog: near(
-            subject, list(rows), [_served(p) for p in predict_serving(rows, catalog)], catalog
-        )
+        return near(subject, rows, predict_serving(rows, catalog), catalog)
     from llmcost.estimate.validate.training_runs import predict_runs
 
-    return lambda rows, catalog: [{"gpu_hours": _answer(p)} for p in predict_runs(rows, catalog)]
+    return _one("gpu_hours", predict_runs(rows, catalog))
 
 
-def _served(p: Any) -> dict[str, Answer]:
-    """The three quantities of a serving row; one the engine does not give says why."""
-    nothing: Answer = (None, None, None, p.reason or "not predicted for this kind of load")
-    answers = {}
-    for quantity in SUBJECTS["serving"].quantities:
-        p5, p50, p95 = p.values.get(quantity, (None, None, None))
-        answers[quantity] = (p50, p5, p95, "") if p50 is not None else nothing
-    return answers
+def _one(quantity: str, each: Sequence[Timed]) -> Predicted:
+    texts = list(dict.fromkeys(["", *(p.reason for p in each)]))
+    number = {text: i for i, text in enumerate(texts)}
+    found = Predicted([quantity], Faults(np.array([number[p.reason] for p in each]), texts))
+    found.ends[0] = np.array([(p.p5, p.seconds, p.p95) for p in each], dtype=float).T
+    return found
 
 
-def _answer(p: Any) -> Answer:
-    return p.seconds, p.p5, p.p95, p.reason
-
-
-def _groups(what: Subject, scored: list[Scored], origins: list[Row], catalog: Catalog) -> list[dict[str, Scalar]]:
+def _groups(what: Subject, scored: Scores, table: Table, catalog: Catalog) -> list[dict[str, Scalar]]:
     found: list[dict[str, Scalar]] = []
-    measured = [(s, row) for s, row in zip(scored, origins, strict=True) if s.measured is not None]
-    scored, origins = [s for s, _ in measured], [row for _, row in measured]
-    classes, table, quantities = _classes(origins, catalog), figures(scored), [s.quantity for s in scored]
-    for by, column in {"quantity": "", **what.groups, "class": ""}.items():
-        members: dict[tuple[str, str], list[int]] = {}
-        names = [row.get(column, "") for row in origins] if column else quantities if by == "quantity" else classes
-        for i, (name, quantity) in enumerate(zip(names, quantities, strict=True)):
-            members.setdefault((name or "not stated", quantity), []).append(i)
+    here = np.flatnonzero(~np.isnan(scored.measured))
+    row, quantity, off = scored.row[here], scored.quantity[here], offs(scored.figures()[here])
+    every = Column(quantity, list(scored.quantities))
+    of = {name: table.columns[column] for name, column in what.groups.items() if column in table.columns}
+    columns = {name: column._replace(codes=column.codes[row]) for name, column in of.items()}
+    kinds = table.map(MODEL, lambda row: _class(row, catalog))
+    for by, column in {"quantity": every, **columns, "class": kinds._replace(codes=kinds.codes[row])}.items():
+        members = _members(column, quantity, scored.quantities)
         if by != "quantity" and len({name for name, _ in members}) < 2:
             continue  # one group is the whole, told already
-        for (name, quantity), rows in sorted(members.items()):
-            told = {k: v for k, v in cells_of(errors(table[rows])).items() if k != "unmeasured"}
-            found.append({"by": by, "name": name, "quantity": quantity, **told})
+        largest = sorted(members, key=lambda one: -len(members[one]))[:MOST_GROUPS]
+        for name, figure in sorted(largest):
+            told = {k: v for k, v in cells_of(summed(off[:, members[name, figure]])).items() if k != "unmeasured"}
+            found.append({"by": by, "name": name, "quantity": figure, **told})
     return found
 
 
-def _classes(rows: list[Row], catalog: Catalog) -> list[str]:
-    """`moe` or `dense` by the model that each row names or describes."""
+def _members(column: Column, quantity: Index, names: Sequence[str]) -> dict[tuple[str, str], Index]:
+    """Which figures are of each name and quantity."""
+    key = np.multiply(column.codes, len(names), dtype=np.int64) + quantity
+    most = np.min_scalar_type(len(column.words) * len(names))
+    order = np.argsort(key.astype(most), kind="stable")  # of narrow numbers it takes no comparisons
+    ends = np.flatnonzero(np.diff(key[order], prepend=-1))
+    found: dict[tuple[str, str], Index] = {}
+    for rows in np.split(order, ends[1:]) if len(order) else ():
+        code, figure = divmod(int(key[rows[0]]), len(names))
+        told = (column.words[code] or "not stated", names[figure])
+        found[told] = np.concatenate([found[told], rows]) if told in found else rows
+    return found
+
+
+def _class(row: Row, catalog: Catalog) -> str:
+    """`moe` or `dense` by the model that a row names or describes."""
     from llmcost.estimate.validate.described import shape_of_row
 
-    known: dict[tuple[str | None, ...], str] = {}
-    found = []
-    columns = sorted(set(ARCHITECTURE).intersection({column for row in rows for column in row}))
-    for row in rows:
-        key = tuple(map(row.get, columns))
-        if key not in known:
-            try:
-                known[key] = "moe" if shape_of_row(row, catalog).n_experts else "dense"
-            except LlmcostError:
-                known[key] = "not stated"
-        found.append(known[key])
-    return found
+    try:
+        return "moe" if shape_of_row(row, catalog).n_experts else "dense"
+    except LlmcostError:
+        return "not stated"
 
 
-def _headline(subject: str, scored: list[Scored]) -> str:
+def _headline(subject: str, scored: Scores) -> str:
     parts = []
-    for quantity in dict.fromkeys(s.quantity for s in scored):
-        s = statistics([x for x in scored if x.quantity == quantity])
+    for place, quantity in enumerate(scored.quantities):
+        here = scored.quantity == place
+        s = errors(scored.figures()[here])
         if not s["n"]:
             continue
         if s["median_ape_pct"] is None:
             parts.append(f"{quantity}: none of {s['n']:,} rows could be predicted")
             continue
         if s["n"] - s["skipped"] == 1:
-            parts.append(_alone(quantity, scored, s["skipped"]))
+            parts.append(_alone(quantity, scored.each(np.flatnonzero(here)), s["skipped"]))
             continue
         error = f"median error {s['median_ape_pct']:.1f}%, mean {s['mape_pct']:.1f}%"
         inside = f"{s['coverage_90_pct']:.0f}% inside the 90 % range"
         parts.append(f"{quantity}: {error} over {s['n'] - s['skipped']:,} rows, {inside}, {s['skipped']:,} skipped")
-    blank = statistics(scored)["unmeasured"]
+    blank = scored.errors()["unmeasured"]
     if not parts:
         return f"{subject}: nothing to compare with in {blank:,} row{'s' if blank > 1 else ''}; what was read is below."
     return f"{subject}: " + "; ".join(parts) + (f"; {blank:,} with nothing measured." if blank else ".")
@@ -358,7 +299,7 @@ def _headline(subject: str, scored: list[Scored]) -> str:
 
 def _alone(quantity: str, scored: list[Scored], skipped: int) -> str:
     """The one row that was predicted."""
-    row = next(s for s in scored if s.quantity == quantity and s.error_pct is not None)
+    row = next(s for s in scored if s.error_pct is not None)
     inside = row.p5 is not None and row.p95 is not None and row.p5 <= (row.measured or 0.0) <= row.p95
     rest = f", {skipped:,} skipped" if skipped else ""
     return f"{quantity}: error {row.error_pct:+.1f}%, {'inside' if inside else 'outside'} the 90 % range{rest}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from itertools import islice
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,59 +15,76 @@ from llmcost.engine.serving.operating_point import Calibration, Load, Point, ope
 from llmcost.engine.serving.ranges import MANY, NVIDIA, Classes, fitted, half_widths, recent
 from llmcost.engine.serving.ranges import QUANTITIES as RANGED
 from llmcost.engine.serving.speculation import Draft, acceptance_of, speculative_point
-from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.software import of_software
-from llmcost.estimate.validate.serving_rows import Case, Cases, Lookup, cases_of_row, gather
-from llmcost.records import FactorRow, NamedTuple
+from llmcost.estimate.validate.scored import Predicted
+from llmcost.estimate.validate.serving_rows import Asked, Cases, Lookup, asked, shared, some
+from llmcost.estimate.validate.table import Index
+from llmcost.records import FactorRow
 
-QUANTITIES = ("tpot", "ttft", "output_tokens_per_s")
+FIELDS = {"tpot": "tpot_seconds", "ttft": "ttft_seconds", "output_tokens_per_s": "output_tokens_per_second"}
 # Measured rows did fit: our count of what an engine holds may be this much too high.
 MEASURED_SLACK = 1.15
 # A row that held fewer requests at the engine's default share of the memory was told to take more: reports of tight
 # fits say 0.95 to 0.99 (validation/memory_serving.csv).
 FEW, TOLD_SHARE = 4.0, 0.96
 AT_ONCE = 16_384  # rows: temporaries stay in the cache
+NOTHING = (
+    "the weights do not fit the memory of the stated accelerators",
+    "the machine's peak or bandwidth is not known",
+    "not predicted for this kind of load",
+)
 DRAFTED, DRAFT_COST = 3.0, 0.06  # tokens a step, and a step of the draft over one of the model, where not told
 
 
-class Prediction(NamedTuple):
-    """Median and 90 % interval of the three quantities in seconds and tokens per second, or why there is none."""
-
-    values: dict[str, tuple[float, float, float]]  # quantity -> p5, p50, p95
-    reason: str
-
-
-def fastest(options: list[list[Case]], catalog: Catalog) -> list[Case]:
+def fastest(rows: Asked, here: Index, known: Calibration) -> Index:
     """Of the layouts each row may mean, the one with most tokens/s; for one user at a time the first to answer.
 
     A layout whose weights do not fit is taken only where none does.
+
+    Parameters
+    ----------
+    rows : Asked
+        The rows.
+    here : array
+        Those that are asked for; none of them with a fault.
+    known : Calibration
+        Constants of the cases of their kinds.
+
+    Returns
+    -------
+    array
+        Of each the case of its kind.
     """
-    several = [i for i, cases in enumerate(options) if len(cases) > 1]
-    chosen = [cases[0] for cases in options]
-    if not several:
+    count, chosen = rows.kinds.layouts[rows.kind[here]], rows.kinds.first[rows.kind[here]]
+    several = np.flatnonzero(count > 1)
+    if not several.size:
         return chosen
-    cases = gather([case for i in several for case in options[i]])
-    calibration = calibrations(cases, catalog)
+    of = np.repeat(several, count[several])
+    begin = np.cumsum(count[several]) - count[several]
+    options = chosen[of] + np.arange(len(of)) - np.repeat(begin, count[several])
+    cases = rows.cases(here[of], options).lean()
+    calibration = shared(some(known, options))
     with np.errstate(invalid="ignore", divide="ignore"):
         at, fits = points(cases, calibration), weights_fit(cases, calibration)
         speed = np.where(cases.prefill_only, 1.0 / at.ttft_seconds, at.output_tokens_per_second)
         speed = np.where(cases.alone & ~cases.prefill_only, 1.0 / at.tpot_seconds, speed)
     rank = np.where(fits & np.isfinite(speed), speed, -1.0)
-    ends = np.cumsum([len(options[i]) for i in several])
-    for i, scores in zip(several, np.split(rank, ends[:-1]), strict=True):
-        chosen[i] = options[i][int(np.argmax(scores))]
+    best = np.maximum.reduceat(rank, begin)
+    places = np.flatnonzero(rank == np.repeat(best, count[several]))  # the first of those that are alike counts
+    _, first = np.unique(of[places], return_index=True)
+    chosen[several] = options[places[first]]
     return chosen
 
 
 def calibrations(cases: Cases, catalog: Catalog) -> Calibration:
     """Constants of every row as arrays, by serving framework, hardware generation, its memory and year."""
     shown = np.broadcast_to(cases.machine.shown_bytes, len(cases.year)).tolist()
-    keys = list(zip(cases.framework, cases.generation, shown, cases.year, strict=True))
+    years = [None if math.isnan(year) else int(year) for year in cases.year.tolist()]
+    keys = list(zip(cases.framework.tolist(), cases.generation.tolist(), shown, years, strict=True))
     place = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     columns = np.array([tuple(of_software(catalog, *key)) for key in place], dtype=float).T[:, [place[k] for k in keys]]
-    # a constant that is the same everywhere stays a scalar: the engine takes shorter paths
     # measured rows did run: what is left for the cache may be little, not too little
-    return Calibration(*[float(c[0]) if np.all(c == c[0]) else c for c in columns])._replace(fit_margin=-np.inf)
+    return shared(Calibration(*columns))._replace(fit_margin=-np.inf)
 
 
 def points(cases: Cases, calibration: Calibration) -> Point:
@@ -82,26 +99,23 @@ def points(cases: Cases, calibration: Calibration) -> Point:
     limit = np.maximum(limit, 1.0)
     batch = np.where(np.isnan(cases.batch), limit, cases.batch)
     load = Load(cases.isl, cases.osl, cases.cached_isl, batch, cases.arrivals, cases.spread)
-    still, moving = static_point(*args, load, calibration), operating_point(*args, load, calibration)
-    if np.any(cases.apart):
-        moving = _apart(cases, moving, args, load, calibration)
-    at = Point(*[np.where(cases.static, a, b) for a, b in zip(still, moving, strict=True)])
+    if np.all(cases.static):
+        at = static_point(*args, load, calibration)
+    else:
+        at = operating_point(*args, load, calibration)
+        if np.any(cases.apart):
+            at = _apart(cases, at, args, load, calibration)
+        if np.any(cases.static):
+            still = static_point(*args, load, calibration)
+            at = Point(*[np.where(cases.static, a, b) for a, b in zip(still, at, strict=True)])
     return _drafted(cases, at, load, calibration) if np.any(cases.drafted) else at
-
-
-def _some(values: Any, here: np.ndarray[Any, Any]) -> Any:
-    """The rows `here` of a record of arrays, or of scalars, which count for every row."""
-    return type(values)(*[np.asarray(v)[here] if np.ndim(v) else v for v in values])
 
 
 def _apart(cases: Cases, at: Point, args: Any, load: Load, calibration: Calibration) -> Point:
     """Points of rows whose prompts run on accelerators of their own: half of the groups, where a row tells no more."""
     here = np.flatnonzero(cases.apart)
-    (shape, machine, layout, precision), load, known = (
-        [_some(a, here) for a in args],
-        _some(load, here),
-        _some(calibration, here),
-    )
+    shape, machine, layout, precision = (some(a, here) for a in args)
+    load, known = some(load, here), some(calibration, here)
     dp, groups = np.asarray(layout.dp), cases.prefill_groups[here]
     stated = np.isfinite(groups)
     taken = np.where(stated, np.clip(groups, 1.0, np.maximum(dp - 1.0, 1.0)), np.maximum(dp / 2.0, 1.0))
@@ -139,9 +153,8 @@ def _proposing(
     cases: Cases, at: Point, load: Load, calibration: Calibration, here: np.ndarray[Any, Any], length: float
 ) -> Point:
     """Points of the rows `here`, whose drafts propose `length` tokens a step."""
-    known, shape, machine, layout, precision, load, at = (
-        _some(v, here) for v in (calibration, cases.shape, cases.machine, cases.layout, cases.precision, load, at)
-    )
+    known, shape, load, at = some(calibration, here), some(cases.shape, here), some(load, here), some(at, here)
+    machine, layout, precision = some(cases.machine, here), some(cases.layout, here), some(cases.precision, here)
     fitted_share = np.where(shape.n_experts > 0, known.acceptance_native, known.acceptance)
     stated = cases.tokens_per_step[here]
     accepted = np.where(np.isfinite(stated), acceptance_of(stated, length), fitted_share)
@@ -151,25 +164,35 @@ def _proposing(
 
 def classes(cases: Cases, factors: list[FactorRow]) -> Classes:
     """What each row is, as far as ranges are told apart; a batch that is not stated fills memory."""
-    shape, generation = cases.shape, np.array(cases.generation)
+    return _loaded(cases, _standing(cases, factors))
+
+
+def _loaded(cases: Cases, found: Classes) -> Classes:
+    """The classes of rows by their lengths and requests."""
+    moving = ~cases.static
+    return found._replace(
+        random=(cases.arrivals == OPEN) & moving,
+        burst=(cases.arrivals == BURST) & moving,
+        many=~(cases.batch <= MANY) & moving,
+    )
+
+
+def _standing(cases: Cases, factors: list[FactorRow]) -> Classes:
+    """The classes of rows by what they say beside."""
     engines, generations = fitted(factors)
-    amd = np.char.startswith(generation, ("cdna",)) | np.char.startswith(generation, "rdna")
-    domain = np.asarray(cases.machine.scale_up_domain)
+    amd = np.char.startswith(cases.generation, "cdna") | np.char.startswith(cases.generation, "rdna")
     return Classes(
         static=cases.static,
-        random=(cases.arrivals == OPEN) & ~cases.static,
-        burst=(cases.arrivals == BURST) & ~cases.static,
-        many=~(cases.batch <= MANY) & ~cases.static,
-        experts=np.asarray(shape.n_experts) > 0,
-        recent=recent(shape),
+        experts=np.asarray(cases.shape.n_experts) > 0,
+        recent=recent(cases.shape),
         shared=np.asarray(cases.layout.attention_dp) > 0,
         drafted=cases.drafted,
         apart=cases.apart,
         amd=amd,
-        other=~amd & ~np.isin(generation, NVIDIA),
-        card=~(domain > 1),
+        other=~amd & ~np.isin(cases.generation, NVIDIA),
+        card=~(np.asarray(cases.machine.scale_up_domain) > 1),
         staged=(np.asarray(cases.layout.pp) > 1) & ~cases.static,
-        rare=~np.isin(cases.framework, sorted(engines)) | ~np.isin(generation, sorted(generations)),
+        rare=~np.isin(cases.framework, sorted(engines)) | ~np.isin(cases.generation, sorted(generations)),
     )
 
 
@@ -181,50 +204,34 @@ def weights_fit(cases: Cases, calibration: Calibration, slack: float = 1.0) -> n
     return np.asarray(fit, dtype=bool)
 
 
-def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Prediction]:
+def predict(rows: Sequence[Mapping[str, str]], catalog: Catalog) -> Predicted:
     """Predictions for measured rows, in order; a row that cannot be predicted says why.
 
     Reads only the input columns of a row: model, architecture, hardware, layout, precisions, lengths, batch, load,
     framework.
     """
-    known, rest = Lookup(catalog), iter(rows)
-    answers: list[Prediction] = []
-    while part := list(islice(rest, AT_ONCE)):
-        answers += _part(part, known)
-    return answers
-
-
-def _part(rows: list[Mapping[str, str]], known: Lookup) -> list[Prediction]:
-    answers: list[Prediction | None] = []
-    todo: list[list[Case]] = []
-    for row in rows:
-        try:
-            todo.append(cases_of_row(row, known))
-            answers.append(None)
-        except LlmcostError as error:
-            answers.append(Prediction({}, error.message))
-    found = iter(_predict(gather(fastest(todo, known.catalog)), known) if todo else ())
-    return [next(found) if answer is None else answer for answer in answers]
-
-
-def _predict(cases: Cases, known: Lookup) -> list[Prediction]:
-    calibration = calibrations(cases, known.catalog)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        at, fits = points(cases, calibration), weights_fit(cases, calibration, MEASURED_SLACK)
-    centres = [np.asarray(v) for v in (at.tpot_seconds, at.ttft_seconds, at.output_tokens_per_second)]
-    found = classes(cases, known.factors)
-    values: list[list[tuple[float, float, float] | None]] = []
-    for quantity, name, centre in zip(RANGED, QUANTITIES, centres, strict=True):
-        low, high = half_widths(known.ranges, quantity, found)
-        told = np.isfinite(centre) & ~(cases.prefill_only & (name != "ttft"))
-        ends = [np.broadcast_to(v, len(fits)) for v in (centre * np.exp(-low), centre, centre * np.exp(high))]
-        each = zip(*(end.tolist() for end in ends), strict=True)
-        values.append([one if said else None for one, said in zip(each, told.tolist(), strict=True)])
-    answers = []
-    for fitting, *three in zip(fits.tolist(), *values, strict=True):
-        mine = {name: one for name, one in zip(QUANTITIES, three, strict=True) if one is not None}
-        if not fitting:
-            answers.append(Prediction({}, "the weights do not fit the memory of the stated accelerators"))
-        else:
-            answers.append(Prediction(mine, "" if mine else "the machine's peak or bandwidth is not known"))
+    known = Lookup(catalog)
+    every = asked(rows, known)
+    answers = Predicted(list(FIELDS), every.why, NOTHING)
+    here = np.flatnonzero(every.why.which == 0)
+    if not here.size:
+        return answers
+    constants = calibrations(every.kinds.cases, catalog)
+    standing = _standing(every.kinds.cases, known.factors)
+    here = here[np.argsort(every.kinds.rank[every.kind[here]], kind="stable")]
+    for part in np.split(here, range(AT_ONCE, len(here), AT_ONCE)):
+        options = fastest(every, part, constants)
+        cases, calibration = every.cases(part, options).lean(), shared(some(constants, options))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            at, fits = points(cases, calibration), weights_fit(cases, calibration, MEASURED_SLACK)
+        found = _loaded(cases, some(standing, options))
+        told = np.zeros((len(FIELDS), len(part)), dtype=bool)
+        for i, (name, field) in enumerate(FIELDS.items()):
+            low, high = half_widths(known.ranges, RANGED[i], found)
+            centre = np.asarray(getattr(at, field))
+            told[i] = fits & np.isfinite(centre) & ~(cases.prefill_only & (name != "ttft"))
+            answers.ends[i, :, part] = np.where(
+                told[i], (centre * np.exp(-low), centre, centre * np.exp(high)), np.nan
+            ).T
+        answers.fail(part, np.where(~fits, 1, np.where(~told.any(axis=0), 2, np.where(told, 0, 3))))
     return answers

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import math
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -21,10 +21,14 @@ from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate.asking.software import usual
 from llmcost.estimate.asking.subject import machine_of, narrowed
 from llmcost.estimate.validate import cells, described
-from llmcost.estimate.validate.cells import number, positive
+from llmcost.estimate.validate.cells import positive
 from llmcost.estimate.validate.serving_row_layouts import layouts_of_row
+from llmcost.estimate.validate.table import Faults, Index, Table, first_of
 from llmcost.records import NamedTuple
+from llmcost.terms.validate import COLUMNS
 
+T = TypeVar("T")
+Names = np.ndarray[Any, np.dtype[np.str_]]
 STATIC = ("static-batch", "interactive", "prefill-only")
 LOADS = (*STATIC, "closed-loop", "offline", "server", "decode-only")
 ARCHITECTURE = (
@@ -42,31 +46,27 @@ OLD = 2023  # year of an engine that a row calls old: the one before the present
 
 
 class Case(NamedTuple):
-    """One row ready for the engine."""
+    """What rows of one kind say: all but their lengths and requests."""
 
     shape: Shape
     machine: Machine
     layout: tuple[float, ...]
     precision: Precision
-    isl: float
-    osl: float
-    batch: float  # nan: as many as fit
     load: str
     generation: str
     framework: str
     arrivals: float = CLOSED
-    cached: float = 0.0  # share of the prompt found in the prefix cache [-]
+    cached: float = 0.0  # share of the prompt found in the prefix cache, where a row tells none [-]
     drafted: bool = False  # tokens are proposed ahead
     draft_tokens: float = math.nan  # of them a step, where told [tokens]
     tokens_per_step: float = math.nan  # that a step yields, where told [tokens]
     apart: bool = False  # prompts run on accelerators of their own
     prefill_groups: float = math.nan  # groups that take prompts there, where told [-]
     year: int | None = None
-    spread: float = 0.0  # standard deviation of answers over their mean [-]
 
 
 class Cases(NamedTuple):
-    """Rows as arrays, one element per row."""
+    """Rows as arrays, one element per row; what all of them share may be a number."""
 
     shape: Shape
     machine: Machine
@@ -74,21 +74,83 @@ class Cases(NamedTuple):
     precision: Precision
     isl: Array
     osl: Array
-    batch: Array
+    batch: Array  # nan: as many as fit
     static: np.ndarray[Any, np.dtype[np.bool_]]
     prefill_only: np.ndarray[Any, np.dtype[np.bool_]]
     alone: np.ndarray[Any, np.dtype[np.bool_]]  # one user at a time: the layout is chosen for latency
     cached_isl: Array  # decode-only rows: every prompt arrives with its KV cache
-    generation: list[str]
-    framework: list[str]
+    generation: Names
+    framework: Names
     arrivals: Array
     drafted: np.ndarray[Any, np.dtype[np.bool_]]
     draft_tokens: Array
     tokens_per_step: Array
     apart: np.ndarray[Any, np.dtype[np.bool_]]
     prefill_groups: Array
-    year: list[int | None]
-    spread: Array
+    year: Array  # nan: not known
+    spread: Array  # standard deviation of answers over their mean [-]
+
+    def lean(self) -> Cases:
+        """The same, with a number for what all of the rows share of their models, machines, layouts and formats."""
+        return self._replace(
+            shape=shared(self.shape), machine=shared(self.machine), layout=shared(self.layout),
+            precision=shared(self.precision),
+        )  # fmt: skip
+
+
+class Kinds(NamedTuple):
+    """What rows say but for their lengths and requests, each once, with every layout that may be meant."""
+
+    cases: Cases  # of all kinds side by side, a layout each; lengths and requests are open
+    first: Index  # where those of a kind begin
+    layouts: Index  # of each, how many
+    rank: Index  # in an order in which those that are much alike follow one another
+    loads: Names  # of the cases
+    cached: Array  # of the cases: share of the prompt found in the cache where a row tells none [-]
+
+
+class Asked(NamedTuple):
+    """Rows ready for the engine: what kind each is of, and its numbers (nan: not told)."""
+
+    kinds: Kinds
+    kind: Index
+    isl: Array
+    osl: Array
+    batch: Array
+    cached: Array
+    why: Faults  # why a row cannot be predicted
+
+    def cases(self, rows: Index, options: Index) -> Cases:
+        """Some rows, each with one of the cases of its kind."""
+        kinds, isl, batch = self.kinds, self.isl[rows], self.batch[rows]
+        of = some(kinds.cases, options)
+        loads, told = kinds.loads[options], self.cached[rows]
+        cached = np.where(np.isnan(told), kinds.cached[options], np.minimum(told, 1.0))
+        at_once = (of.arrivals == CLOSED) & (loads == "offline") & ~np.isnan(batch)
+        osl = self.osl[rows]
+        return of._replace(
+            isl=isl,
+            osl=np.where(np.isnan(osl), UNSTATED_OSL, osl),
+            batch=batch,
+            cached_isl=np.where(loads == "decode-only", isl, isl * cached),
+            arrivals=np.where(at_once, BURST, of.arrivals),
+            spread=spread_of(isl, osl),
+        )
+
+
+def some(values: T, here: Index) -> T:
+    """The rows `here` of an array, or of a record of arrays; a number counts for every row."""
+    if isinstance(values, tuple):
+        return type(values)(*[some(v, here) for v in values])
+    return cast("T", np.asarray(values)[here]) if np.ndim(cast("Any", values)) else values
+
+
+def shared(values: T) -> T:
+    """A record of arrays with a number in place of an array that holds no other: the engine takes shorter paths."""
+    if isinstance(values, tuple):
+        return type(values)(*[shared(v) for v in values])
+    column = np.asarray(values)
+    return cast("T", float(column[0])) if column.ndim and np.all(column == column[0]) else values
 
 
 def shape_of_row(row: Mapping[str, str], catalog: Catalog) -> Shape:
@@ -161,11 +223,7 @@ def _format(name: str, what: str, formats: Mapping[str, Precision]) -> Precision
     return formats["int4"]._replace(weight_bytes=bits / 8, attention_bytes=bits / 8)
 
 
-# What rows of one model, machine and engine differ in, and what a prediction does not read.
-VARIED = {
-    "isl_eff", "osl_eff", "concurrency_or_batch", "prefix_hit_pct", "id", "source", "tpot_ms", "ttft_ms",
-    "output_tokens_per_s",
-}  # fmt: skip
+VARIED = ("isl_eff", "osl_eff", "concurrency_or_batch", "prefix_hit_pct")  # of rows of one kind
 
 
 class Lookup:
@@ -175,29 +233,9 @@ class Lookup:
         self.catalog = catalog
         self._shapes: dict[tuple[str, ...], Shape] = {}
         self._machines: dict[str, tuple[Machine, str]] = {}
-        self._cases: dict[tuple[tuple[str, str], ...], list[Case] | LlmcostError] = {}
         self.formats = formats_from_rows(catalog.formats())
         self.factors = catalog.factors("serving", "memory")
         self.ranges = catalog.ranges()
-
-    def cases(self, row: Mapping[str, str]) -> list[Case]:
-        """What a row says but for its lengths and requests, once for every layout that may be meant.
-
-        Raises
-        ------
-        LlmcostError
-            An input is missing, unknown or not a number.
-        """
-        key = tuple([cell for cell in row.items() if cell[0] not in VARIED])
-        if key not in self._cases:
-            try:
-                self._cases[key] = _cases(row, self)
-            except LlmcostError as error:
-                self._cases[key] = error
-        found = self._cases[key]
-        if isinstance(found, LlmcostError):
-            raise found.with_traceback(None)
-        return found
 
     def shape(self, row: Mapping[str, str]) -> Shape:
         """Shape of the row's model."""
@@ -227,26 +265,39 @@ class Lookup:
         return self._machines[name]
 
 
-def cases_of_row(row: Mapping[str, str], known: Lookup) -> list[Case]:
-    """The inputs of a row, once for every layout that may be meant.
+def asked(rows: Sequence[Mapping[str, str]], known: Lookup) -> Asked:
+    """The inputs of rows, and why one has none."""
+    table = Table.of(rows)
+    same, kind = table.different(COLUMNS["serving"].inputs.difference(VARIED))
+    found, wrong, texts = [], np.zeros(len(same), dtype=np.intp), [""]
+    for number, place in enumerate(same):
+        try:
+            found.append(_cases(table[place], known))
+        except LlmcostError as error:
+            found.append([])
+            wrong[number] = len(texts)
+            texts.append(error.message)
+    (isl, no_isl), (osl, no_osl), (batch, no_batch), (hit, no_hit) = (table.numbers(name) for name in VARIED)
+    blank = Faults(np.isnan(isl).astype(np.intp), ["", "isl_eff is blank: the prompt length is not stated"])
+    why = first_of([no_isl, no_osl, blank, Faults(wrong[kind], texts), no_batch, no_hit])
+    return Asked(_kinds(found), kind, isl, osl, np.where(batch > 0, batch, np.nan), hit / 100.0, why)
 
-    Raises
-    ------
-    LlmcostError
-        An input is missing, unknown or not a number.
-    """
-    isl, osl = number(row, "isl_eff"), number(row, "osl_eff")
-    if isl is None:
-        raise LlmcostError("isl_eff is blank: the prompt length is not stated")
-    cases = known.cases(row)
-    batch, cached, first = positive(row, "concurrency_or_batch"), cached_of_row(row), cases[0]
-    arrivals = BURST if first.arrivals == CLOSED and first.load == "offline" and batch is not None else first.arrivals
-    length, spread = UNSTATED_OSL if osl is None else osl, spread_of_row(isl, osl)
-    many = math.nan if batch is None else batch
-    return [
-        case._replace(isl=isl, osl=length, batch=many, arrivals=arrivals, cached=cached, spread=spread)
-        for case in cases
-    ]
+
+def _kinds(found: list[list[Case]]) -> Kinds:
+    every = [case for cases in found for case in cases]
+    count = np.array([len(cases) for cases in found], dtype=np.intp)
+    cached = np.array([case.cached for case in every])
+    shapes: dict[int, int] = {}
+
+    def alike(number: int) -> tuple[Any, ...]:
+        one = found[number][:1]
+        return tuple((c.load in STATIC, c.drafted, c.framework, c.generation,
+                      shapes.setdefault(id(c.shape), len(shapes)), c.layout) for c in one)  # fmt: skip
+
+    rank = np.empty(len(found), dtype=np.intp)
+    rank[sorted(range(len(found)), key=alike)] = np.arange(len(found))
+    loads = np.array([case.load for case in every])
+    return Kinds(gather(every), np.cumsum(count) - count, count, rank, loads, cached)
 
 
 def _cases(row: Mapping[str, str], known: Lookup) -> list[Case]:
@@ -263,9 +314,6 @@ def _cases(row: Mapping[str, str], known: Lookup) -> list[Case]:
         machine,
         layouts[0],
         precision_of_row(row, known.formats, memory_bytes / float(shape.params_total), moe=float(shape.n_experts) > 0),
-        math.nan,
-        math.nan,
-        math.nan,
         load,
         generation,
         cells.text(row, "framework_id").lower() or known.usual(hardware),
@@ -275,28 +323,22 @@ def _cases(row: Mapping[str, str], known: Lookup) -> list[Case]:
         tokens_per_step=positive(row, "tokens_per_step") or math.nan,
         apart=kind == "disaggregated",
         prefill_groups=positive(row, "prefill_groups") or math.nan,
+        cached=UNSTATED_HIT if kind == "prefix-cache" else 0.0,
         year=year_of_row(row, known),
     )
     return [stated._replace(layout=layout) for layout in layouts]
 
 
-def cached_of_row(row: Mapping[str, str]) -> float:
-    """Share of the prompt found in the prefix cache: stated, or half where a row tells only that there is one."""
-    stated = number(row, "prefix_hit_pct")
-    if stated is None:
-        return UNSTATED_HIT if cells.text(row, "kind").lower() == "prefix-cache" else 0.0
-    return min(stated, 100.0) / 100.0
-
-
-def spread_of_row(isl: float, osl: float | None) -> float:
-    """Spread of the answers of a row: of a data set where its lengths are means, with a fraction; else none.
+def spread_of(isl: Array, osl: Array) -> Array:
+    """Spread of the answers of rows: of a data set where their lengths are means, with a fraction; else none.
 
     A benchmark sets powers of two or multiples of 50; its prompts may be a token or two beside, and answers end early.
     """
-    whole = osl is None or (isl == round(isl) and osl == round(osl))
-    prompt = any(abs(isl - n) <= SET * n for n in (2.0 ** round(math.log2(max(isl, 1.0))), 50.0 * round(isl / 50.0)))
-    answer = osl is not None and (osl % 50 == 0 or math.log2(max(osl, 1.0)).is_integer())
-    return 0.0 if whole or prompt or answer else MIXED
+    whole = np.isnan(osl) | ((isl == np.rint(isl)) & (osl == np.rint(osl)))
+    near = (2.0 ** np.rint(np.log2(np.maximum(isl, 1.0))), 50.0 * np.rint(isl / 50.0))
+    prompt = np.any([np.abs(isl - n) <= SET * n for n in near], axis=0)
+    answer = (osl % 50 == 0) | (np.frexp(np.maximum(osl, 1.0))[0] == 0.5)
+    return np.where(whole | prompt | answer, 0.0, MIXED)
 
 
 def year_of_row(row: Mapping[str, str], known: Lookup) -> int | None:
@@ -310,36 +352,30 @@ def year_of_row(row: Mapping[str, str], known: Lookup) -> int | None:
 
 
 def gather(cases: list[Case]) -> Cases:
-    """Rows side by side as arrays."""
+    """Kinds of rows side by side as arrays; their lengths and requests are open."""
 
-    def stack(tuples: list[tuple[Num, ...]]) -> list[Array]:
+    def stack(record: Any, tuples: list[tuple[Num, ...]]) -> Any:
         """Columns of tuples that many rows share."""
         place: dict[int, int] = {}
-        index = [place.setdefault(id(one), len(place)) for one in tuples]
+        index = np.array([place.setdefault(id(one), len(place)) for one in tuples], dtype=np.intp)
         each = {id(one): one for one in tuples}
-        return list(np.array([each[one] for one in place], dtype=float).T[:, index])
+        return record(*np.array([each[one] for one in place], dtype=float).reshape(-1, len(record._fields)).T[:, index])
 
-    loads = [c.load for c in cases]
+    loads, unsaid = np.array([c.load for c in cases]), np.full(len(cases), np.nan)
+    years = [math.nan if c.year is None else c.year for c in cases]
+
+    def column(name: str) -> Any:
+        return np.array([getattr(c, name) for c in cases])
+
     return Cases(
-        Shape(*stack([c.shape for c in cases])),
-        Machine(*stack([c.machine for c in cases])),
-        Layout(*stack([c.layout for c in cases])),
-        Precision(*stack([c.precision for c in cases])),
-        np.array([c.isl for c in cases]),
-        np.array([c.osl for c in cases]),
-        np.array([c.batch for c in cases]),
-        np.isin(loads, STATIC),
-        np.isin(loads, ("prefill-only",)),
-        np.isin(loads, ("interactive",)),
-        np.array([c.isl if c.load == "decode-only" else c.isl * c.cached for c in cases]),
-        [c.generation for c in cases],
-        [c.framework for c in cases],
-        np.array([c.arrivals for c in cases]),
-        np.array([c.drafted for c in cases]),
-        np.array([c.draft_tokens for c in cases]),
-        np.array([c.tokens_per_step for c in cases]),
-        np.array([c.apart for c in cases]),
-        np.array([c.prefill_groups for c in cases]),
-        [c.year for c in cases],
-        np.array([c.spread for c in cases]),
+        shape=stack(Shape, [c.shape for c in cases]),
+        machine=stack(Machine, [c.machine for c in cases]),
+        layout=stack(Layout, [c.layout for c in cases]),
+        precision=stack(Precision, [c.precision for c in cases]),
+        static=np.isin(loads, STATIC),
+        prefill_only=loads == "prefill-only",
+        alone=loads == "interactive",
+        year=np.array(years),
+        **dict.fromkeys(("isl", "osl", "batch", "cached_isl", "spread"), unsaid),
+        **{name: column(name) for name in Case._fields[Case._fields.index("generation") : -1] if name != "cached"},
     )
