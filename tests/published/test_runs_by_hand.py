@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from llmcost import api
 from llmcost.engine.numeric.spread import Spread
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.calibration import Stack
@@ -62,3 +63,37 @@ def test_phases_add_up_by_their_tokens() -> None:
     assert scored._replace(decodes=True).seconds(drawn) == pytest.approx(1e9 / 500 * 1.1)
     sized: TrainingNumbers = {**p, "params_active": 1e9}
     assert Phase("training", ("tokens",), 6.0, 1e9).each(sized) == pytest.approx(7e9)
+
+
+def test_what_a_run_takes_beside_dollars() -> None:
+    """Cottier et al. 2024, arXiv 2405.21015, A.4, from the inputs of the answer: hours x W x server x load x PUE.
+
+    6 x 7e9 x 1e11 FLOP at 40 % of the peak; 90 % of the time is useful, times 1.25 is billed.
+    """
+    asked: dict[str, Any] = {
+        "params": "7e9", "tokens": "100B", "hardware": "h100-sxm", "gpus": 64, "mfu": "40%", "goodput": "90%",
+        "overhead": 1.25, "price": "2/h", "region": "aws", "samples": 1,
+    }  # fmt: skip
+    answer = api.train(**asked)
+    of: dict[str, Any] = dict(answer.result)
+    p: dict[str, Any] = {name: one.value for name, one in answer.inputs.items()}
+    busy = 4.2e21 / (0.4 * p["peak_flops"])
+    hours = busy / 3600 / 0.9 * 1.25
+    assert of["gpu_hours"] == pytest.approx(hours)
+    assert (of["compute_seconds"], of["duration_seconds"]) == pytest.approx((busy / 64, hours * 3600 / 64))
+    server = hours * p["tdp_watts"] * p["server_factor"] * p["average_load"] / 1000
+    kwh = server * p["pue"]
+    assert (of["server_kwh"], of["energy_kwh"]) == pytest.approx((server, kwh))
+    chips = hours * p["tdp_watts"] * p["accelerator_load"] / 1000
+    assert of["accelerator_kwh"] == pytest.approx(chips)
+    assert of["power_watts"] == pytest.approx(kwh * 1000 / (of["duration_seconds"] / 3600))
+    assert of["electricity_usd"] == pytest.approx(kwh * p["electricity_price"])
+    assert of["co2e_kg"] == pytest.approx(kwh * p["carbon_intensity"])
+    assert of["water_litres"] == pytest.approx(server * p["water_litres_per_kwh"])
+    assert of["embodied_co2e_kg"] == pytest.approx(hours / (p["server_life_years"] * 8766) * p["embodied_kg_per_gpu"])
+    assert of["homes_year"] == pytest.approx(kwh / p["home_kwh_per_year"])
+    assert of["cars_year"] == pytest.approx(of["co2e_kg"] / p["car_kg_per_year"])
+    rows = {row["name"]: row["energy_kwh"] for row in answer.arrays["energy"]}
+    parts = {"accelerators": chips, "rest of the servers": server - chips, "cooling and distribution": kwh - server}
+    assert rows == pytest.approx(parts)
+    assert of["program_usd"] == pytest.approx(2 * hours * (1 + p["experiments"]) * (1 + p["staff"]))
