@@ -120,3 +120,13 @@ def test_a_fleet_is_ready_for_whole_billed_units() -> None:
         for time, unit in (("20min", "minute"), ("20min", "hour"), ("1h", "hour"))
     )
     assert by_hour == whole > by_minute
+
+
+def test_traffic_that_hardly_grows_is_paid_as_if_it_did_not() -> None:
+    """Growth of a millionth a month: accelerators, operations, storage and what is sent, over a year as at launch."""
+    said: dict[str, Any] = {"requests": "5M/day", "utilization": "60%", "operations_cost": "100k", "egress_price": 0.09,
+                            "egress_bytes": "80kB", "train_cost": "1M", "horizon": "365.25d"}  # fmt: skip
+    month = 2 * 10 * MONTH + 100_000 + 5e6 * 365.25 / 12 * 80e-6 * 0.09
+    for more in ({}, {"growth": "0.0001%/mo"}):
+        found: dict[str, Any] = dict(api.crossover(**ASKED, **said, **more).result)
+        assert found["inference_usd_at_horizon"] == pytest.approx(12 * month, rel=1e-4)

@@ -26,7 +26,7 @@ def read_both(scenario: Scenario, catalog: Catalog) -> tuple[Case, Question]:
     """
     if not scenario.has("train_cost", "train_energy", *GIVEN_WORK):
         raise Missing("nothing to train: give --train-cost, or a model and its tokens", EXAMPLE)
-    if not scenario.has(*GIVEN, "api", "model", "params"):
+    if not scenario.has(*GIVEN, "api", "model", "params", "tokens_per_second"):
         raise Missing("nothing to serve: give --cost-per-request, or a model, --isl and --osl", EXAMPLE)
     training = Question(scenario, catalog, TRAIN, alone=False)
     serving = Question(scenario, catalog, SERVE, alone=False)
