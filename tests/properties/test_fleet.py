@@ -109,7 +109,7 @@ def test_drawn_users_are_those_of_the_closed_form(kind: str, tail: float) -> Non
 )  # fmt: skip
 def test_margins_are_those_of_drawn_users(kind: str, tail: float, tariff: Tariff) -> None:
     users, cost = Users(kind, 100.0, tail), 0.2
-    wanted = np.array([float(usage.quantile(kind, 100.0, tail, (i + 0.5) / 4000)) for i in range(4000)])
+    wanted = usage.quantile(kind, 100.0, tail, (np.arange(4000) + 0.5) / 4000)
     left = np.asarray(margin.margin(tariff, wanted, cost))
     assert float(margin.loss_making_share(tariff, users, cost)) == pytest.approx((left < 0).mean(), abs=0.001)
     if tail == 1.5 or tariff.cap < math.inf:  # the mean of quantiles misses part of a heavy tail

@@ -13,7 +13,7 @@ from llmcost.engine.numeric.roots import bisected
 LOGNORMAL, PARETO = "lognormal", "pareto"
 
 
-def quantile(kind: str, mean: Num, tail: Num, share: float) -> Num:
+def quantile(kind: str, mean: Num, tail: Num, share: Num) -> Num:
     r"""Requests that a share of users stay under [unit of the mean].
 
     Lognormal: m exp(s z - s^2/2). Pareto: x_m (1 - q)^{-1/a} with x_m = m (a - 1)/a.
@@ -26,7 +26,7 @@ def quantile(kind: str, mean: Num, tail: Num, share: float) -> Num:
         Mean of a user m.
     tail : float or array
         Lognormal: standard deviation s of the logarithm. Pareto: exponent a, over 1 [-].
-    share : float
+    share : float or array
         Share of users below q, over 0 and under 1 [-].
 
     Examples
