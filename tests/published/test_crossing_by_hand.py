@@ -15,11 +15,14 @@ import pytest
 from llmcost import api
 from llmcost.engine.demand import margin, usage
 from llmcost.engine.demand.idle import mean_wait, random, steady, wait
+from llmcost.engine.demand.segments import cumulative, segments
 from llmcost.engine.money import owning
 from llmcost.engine.money.renting import floors_of_size, range_of_quotes
+from llmcost.estimate.actuals.past import Past
 from llmcost.estimate.asking.values import OwningNumbers, ServingNumbers
 from llmcost.estimate.fleet.plans import Offer, arrays, economics
 from llmcost.estimate.fleet.sizing import Fleet, curve, hours, size
+from llmcost.estimate.lifetime.curves import _after
 
 YEAR = 365.25
 MONTH = YEAR / 12
@@ -297,3 +300,22 @@ def test_what_a_mix_could_save_and_where_a_base_breaks_even() -> None:
     two = size(Fleet(peaked=True), [("prefill", 8, 80.0), ("decode", 4, 40.0)], p | {"peak_load": 0.8})
     assert (float(two["gpus"]), float(two["prefill_gpus"])) == (19 * 8 + 19 * 4, 19 * 8)  # 15 replicas / 0.8
     assert float(two["utilization"]) == pytest.approx(120 / (19 * 12))
+
+
+@pytest.mark.parametrize(("what", "name", "middle"), [("traffic", "solved_requests_per_day", 2000.0),
+                                                      ("price", "solved_usd_per_request", 0.002)])  # fmt: skip
+def test_what_is_found_backwards_is_as_uncertain_as_what_it_follows_from(what: str, name: str, middle: float) -> None:
+    """Training of $50 to $200 in nine of ten worlds: half and twice of what $100 wants."""
+    found = api.crossover(**{**GIVEN, "samples": 2000}, train_cost="50..200", solve=what, at="50d")
+    of = found.ranges[name]
+    assert of.p50 == pytest.approx(middle)
+    assert (of.p5, of.p95) == pytest.approx((middle / 2, middle * 2), rel=0.05)
+
+
+def test_a_plan_goes_on_at_the_pace_that_was_measured() -> None:
+    """5 a day, then 20 of 10 planned: of the last two days twice the plan, so 20 a day from day 4 on, half as much more or less."""
+    plan = segments(np.array([0.0]), np.array([[10.0]]), 0.0)
+    past = Past(np.array([5.0, 5.0, 20.0, 20.0]), None, 0.0, 2)
+    found = _after(past, past.usd, plan, 1.0, 16)
+    assert [float(cumulative(found, day)) for day in (2.0, 4.0, 6.0)] == pytest.approx([10.0, 50.0, 90.0])
+    assert float(cumulative(_after(past, past.usd, plan, 1.5, 16), 6.0)) == pytest.approx(50 + 60)

@@ -26,7 +26,7 @@ from llmcost.estimate.serving.replicas.load import Arrivals, Under, latencies, s
 from llmcost.estimate.serving.replicas.pools import Pools
 from llmcost.estimate.serving.replicas.prefix import Shared, _found
 from llmcost.estimate.serving.replicas.prompts import Prompts
-from llmcost.estimate.serving.replicas.together import Together
+from llmcost.estimate.serving.replicas.together import Together, _usd_per_mtok
 from llmcost.estimate.serving.replicas.users import most
 from tests.published.test_serving_constants import point
 from tests.published.test_serving_terms import ALONE, DENSE, IDEAL, MACHINE
@@ -206,3 +206,10 @@ def test_lengths_that_memory_is_set_aside_for() -> None:
     assert sorted(Lengths(prompts, answers, True).total_points(0.5)) == [105.0, 115.0, 305.0, 315.0]
     assert Lengths(prompts, answers, False).total_points(0.5).tolist() == [105.0, 315.0]
     assert Lengths(prompts, answers, True).prompt_points().tolist() == [0.5, 1.5]
+
+
+def test_a_token_on_the_front_pays_for_decoding_alone() -> None:
+    """$10 a million at full use; half of the time decodes; at 50 % of use twice that. Decode replicas have no prompts."""
+    at = point(tpot_seconds=0.02, prefill_row=0.01, output_tokens_per_second=400.0, batch=8.0, prefill_share=0.2)
+    grid: Any = SimpleNamespace(usd_per_mtok=10.0, point=at)
+    assert [_usd_per_mtok(grid, 0.5, kind) for kind in ("", "static", "decode")] == pytest.approx([10.0, 16.0, 20.0])

@@ -5,6 +5,7 @@ A request is 0.1 s of one accelerator at full load. 5 million a day are 57.87 a 
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from llmcost import api
 from llmcost.engine.money.tokens import Rate, Tariff, through_the_day
 from llmcost.engine.numeric.spread import Spread
-from llmcost.estimate.serving.latency import _of_starts
+from llmcost.estimate.serving.latency import _of_starts, at_load
 from llmcost.result import Range
 
 ASKED: dict[str, Any] = {
@@ -130,3 +131,19 @@ def test_traffic_that_hardly_grows_is_paid_as_if_it_did_not() -> None:
     for more in ({}, {"growth": "0.0001%/mo"}):
         found: dict[str, Any] = dict(api.crossover(**ASKED, **said, **more).result)
         assert found["inference_usd_at_horizon"] == pytest.approx(12 * month, rel=1e-4)
+
+
+def test_a_latency_at_a_load_is_as_uncertain_as_that_of_a_full_batch() -> None:
+    """-20 and +60 % of TPOT at full batch: the same of 20 ms at the load. A queue without end has no mean."""
+    question: Any = SimpleNamespace(numbers={}, side="serve", scenario=SimpleNamespace(peek=lambda *_: None),
+                                    warn=lambda *_: None)  # fmt: skip
+    met = {"tpot_seconds": 0.02, "ttft_seconds": math.inf}
+    service: Any = SimpleNamespace(question=question, fleet=SimpleNamespace(idle=None), latencies=lambda *_: met)
+    of: Any = {"usd_per_request": 1.0, "own": {"usd_per_request": 2.0}}
+    answer: Any = at_load(service, of, {"tpot_full_seconds": Range(0.01, 0.0125, 0.02)})
+    found, ranges = answer
+    assert found["ttft_seconds"] is None
+    assert found["own"]["tpot_seconds"] == found["tpot_seconds"] == 0.02
+    at = ranges["tpot_seconds"]
+    assert (at.p5, at.p50, at.p95) == pytest.approx((0.016, 0.02, 0.032))
+    assert "ttft_seconds" not in ranges

@@ -217,6 +217,7 @@ def test_collectives_start_up_for_every_doubling() -> None:
         ("tensor_parallel", {"tp": 4.0}, 8 * 2 * 2),
         ("expert_parallel", {"ep": 4.0}, 4 * 2 * 2),
         ("context_parallel", {"cp": 2.0}, 3 * 2),
+        ("context_parallel", {"sp": 2.0}, 2 * 2 * 2),  # before attention and after it, forward and backward
     ):
         was, now = (float(getattr(work(MOE, cal, **lay), row)) for cal in (IDEAL, late))
         assert now - was == pytest.approx(count * 1e-6)
