@@ -38,6 +38,13 @@ def test_degrees_multiply_to_the_accelerators() -> None:
     assert {found[:4] for found in tried(cp=2.0, tp=1.0)} == {(1, 1, 2, 2), (1, 2, 1, 2)}
 
 
+def test_only_long_contexts_are_split() -> None:
+    """A share of less than 4,096 tokens (`CONTEXT_TOKENS`) is not worth a ring: 16,384 go over four."""
+    for length, most in ((2048.0, {1.0}), (8192.0, {1.0, 2.0}), (16_384.0, {1.0, 2.0, 4.0})):
+        found = layouts(DENSE, MACHINE, 4.0, Run(length, 8.0, BF16), {**BASE, "tp": 1.0, "pp": 1.0})
+        assert set(np.asarray(found.cp).tolist()) == most
+
+
 def test_ulysses_divides_the_heads_that_tensor_parallelism_leaves() -> None:
     """Arxiv 2309.14509, section 3: sp x tp divides the heads: 8 of them, so 2 x 4 does and 4 x 4 does not."""
     assert tried(gpus=16.0, batch=16.0, sp=4.0, cp=1.0, tp=2.0, pp=1.0) == {(2, 1, 2, 1, 4, 1, 1)}

@@ -11,7 +11,7 @@ import pytest
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.serving.at_a_load import first_token, first_token_of_groups, first_token_of_pool
-from llmcost.engine.serving.in_flight import Loaded
+from llmcost.engine.serving.in_flight import Loaded, loaded
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.iteration import Work, iteration
 from llmcost.engine.serving.memory import Memory as Held
@@ -275,3 +275,13 @@ def test_an_iteration_reads_what_it_attends_to_in_the_mean() -> None:
     found = passed(READING, IDEAL, Layout(tp=2.0))
     assert float(found.attention) == pytest.approx(4 * 500 * L * 2 * 1024 * 2 / 2 / HBM)
     assert float(passed(COMPUTING, IDEAL).attention) == pytest.approx(4 * 500 * 4 * D * L / PEAK)
+
+
+def test_a_prompt_shorter_than_a_chunk_takes_a_pass_of_its_own() -> None:
+    """Alone: an iteration, and what its 600 tokens add to it; twice 8,192 tokens take two."""
+    for prompt, passes in ((600.0, 1.0), (16_384.0, 2.0)):
+        load = Load(prompt, 20.0, 0.0, 4.0)
+        found = loaded(operating_point, DENSE, MACHINE, ALONE, Precision(), load, IDEAL, 1e-9)
+        alone = operating_point(DENSE, MACHINE, ALONE, Precision(), load._replace(batch=1.0), IDEAL)
+        step = float(alone.tpot_seconds - alone.prefill_row)
+        assert float(found.prompt_seconds) == pytest.approx(passes * step + float(alone.prefill_seconds))

@@ -63,6 +63,12 @@ def test_a_published_price_by_hand() -> None:
     assert answer.inputs["api_prices"].value.endswith(f"newest price {newest}, {age} days old")
 
 
+def test_a_request_that_is_paid_as_such() -> None:
+    """Perplexity Sonar: $12 a thousand requests, $1 a million tokens either way (docs.perplexity.ai, pricing): $0.0135."""
+    sonar = tokens.quote("perplexity/sonar", "standard", DAY).tariff
+    assert usd_per_request(sonar, 1000.0, 500.0, 0.0) == pytest.approx(0.012 + 0.0015)
+
+
 def test_a_commitment_lowers_every_price() -> None:
     answer = api.compare(api="openai/gpt-4o", isl=1000, osl=500, vary={"api_discount": ["10%", "20%"]})
     rows = answer.arrays["alternatives"]

@@ -150,8 +150,8 @@ def _between(low: Num, high: Num) -> Array:
     return np.where(np.asarray(low) > 0, np.sqrt(np.abs(low * high)), 0.5 * (low + high))
 
 
-def falsi(curve: Callable[[float], float], low: float, high: float, below: float, above: float) -> float:
-    """Where a costly rising function is zero; at once where it is straight.
+def costly(curve: Callable[[float], float], low: float, high: float, below: float, above: float) -> float:
+    """Where a costly rising function is zero: at once where it is straight, else as `crossed` finds it.
 
     Parameters
     ----------
@@ -162,23 +162,27 @@ def falsi(curve: Callable[[float], float], low: float, high: float, below: float
     below, above : float
         Its values there: at most zero, at least zero.
 
-    Source: regula falsi with the Illinois correction: Dowell and Jarratt 1971, doi:10.1007/BF01934364.
+    Source: as `crossed`.
 
     Examples
     --------
-    >>> round(falsi(lambda x: x * x - 2.0, 1.0, 2.0, -1.0, 2.0), 9)
+    >>> round(costly(lambda x: x * x - 2.0, 1.0, 2.0, -1.0, 2.0), 9)
     1.414213562
     """
-    for _ in range(ROUNDS):
-        if min(-below, above) < CLOSE or high - low <= CLOSE * high:
-            break
-        middle = low - below * (high - low) / (above - below)
-        at = curve(middle)
-        if at > 0.0:
-            high, above, below = middle, at, below / 2.0 if abs(at) > abs(above) / 2.0 else below
-        else:
-            low, below, above = middle, at, above / 2.0 if abs(at) > abs(below) / 2.0 else above
-    return low if -below < above else high
+
+    def rounded(x: float) -> float:
+        at = curve(x)
+        return 0.0 if abs(at) < CLOSE else at
+
+    if below == above:
+        return low
+    middle = low - below * (high - low) / (above - below)
+    at = rounded(middle)
+    if at == 0.0:
+        return middle
+    ends = ((middle, high), (at, above)) if at < 0.0 else ((low, middle), (below, at))
+    columns = (np.array([end]) for pair in ends for end in pair)
+    return float(crossed(lambda x: np.array([rounded(float(x[0]))]), *columns)[0])
 
 
 def newton(

@@ -240,7 +240,7 @@ def _root(spent: Callable[[float], float], guess: float) -> float:
             "an earlier --at",
             Exit.NO,
         )
-    return roots.falsi(spent, low, high, below, above)
+    return roots.costly(spent, low, high, below, above)
 
 
 def _price_range(asked: _Solvable, dearer: _Solvable, value: float) -> Range | None:
