@@ -98,7 +98,7 @@ def test_sliders_of_a_real_model_say_what_the_command_says(
 
 FLEET = (
     "crossover", "--train-cost", "5M", "-m", "llama-3.1-70b", "-H", "h100-sxm", "--isl", "1000", "--osl", "200",
-    "--samples", "300", "--price-decline", "0%/y",
+    "--samples", "300", "--served", "1e-6",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ SMALL = (
     "--mfu", "40%", "--price", "2/h", "-H", "h100-sxm", "--isl", "1000", "--osl", "300", "--requests", "2M/day",
     "--samples", "400",
 )  # fmt: skip
+GIVEN = ("crossover", "--train-cost", "3M", "--cost-per-request", "0.002", "--samples", "400")
 OWNED = (*(word for word in SMALL if word not in ("--price", "2/h")), "--commitment", "owned")
 
 
@@ -60,8 +61,9 @@ def told(
     for slider in sliders:
         if slider["key"] in place:
             value = place[slider["key"]]
-            unit = {"growth": "%/mo", "share": "%", "days": "d", "per_day": "/day", "usd_per_hour": "/h"}
-            percent = 100.0 if slider["kind"] in ("growth", "share") else 1.0
+            rates = {"growth": "%/mo", "growth_per_year": "%/y", "decline": "%/y", "share": "%"}
+            unit = {**rates, "days": "d", "per_day": "/day", "usd_per_hour": "/h"}
+            percent = 100.0 if slider["kind"] in rates else 1.0
             ends = [end * value / slider["value"] for end in slider["range"]] or [value]
             typed = "..".join(f"{end * percent:.15g}{unit.get(slider['kind'], '')}" for end in ends)
             options[slider["option"]] = typed
@@ -85,10 +87,19 @@ def told(
             {"train_cost": 150e6, "growth": 0.08}, {"cost_per_request": 0.004, "growth": -0.05, "horizon": 8000.0},
         ]),
         (OWNED, [{"requests": 9e6}, {"requests": 5e5, "growth": 0.06}]),
+        ((*SMALL, "--added-requests", "100k/day", "--efficiency-gain", "10%/y", "--discount", "8%/y"), [
+            {"requests": 4e5, "added_requests": 3e5, "discount": 0.15},
+        ]),
+        ((*CHAT, "--ceiling", "400M..700M/day", "--adoption-midpoint", "18mo", "--retrain-every", "12mo",
+          "--retrain-cost", "0.2..0.5"), [{"requests": 3e6, "adoption_midpoint": 300.0, "price": 3.1}]),
+        ((*GIVEN, "--requests", "1M..3M/day", "--growth", "3%..8%/mo", "--ceiling", "9M/day", "--price-decline", "20%/y"),
+         [{"train_cost": 9e6, "price_decline": 0.1}]),
+        ((*GIVEN, "--requests", "3M/day", "--payments", "40%@-6mo,30%@3mo,30%@24mo", "--discount", "10%/y"),
+         [{"growth": 0.04}]),
         (("crossover", "--train-cost", "3M", "--api", "openai/gpt-4.1", "--isl", "900", "--osl", "200", "--requests",
           "1M/day", "--samples", "400"), [{"requests": 4e6, "growth": 0.02, "train_cost": 1e6}]),
     ],
-    ids=["70b", "deepseek-v3", "given", "owned", "bought"],
+    ids=["70b", "deepseek-v3", "given", "owned", "linear", "logistic", "ranges", "payments", "bought"],
 )  # fmt: skip
 def test_the_script_says_what_the_command_says(
     cli: Cli, tmp_path: Path, asked: tuple[str, ...], places: list[dict[str, float]]
@@ -96,7 +107,7 @@ def test_the_script_says_what_the_command_says(
     data = page(cli, *asked)
     (tmp_path / "asked.json").write_text(json.dumps({"data": data, "places": [{}, *places]}))
     script = (
-        (FOLDER / "forms.js").read_text("utf-8")
+        "".join((FOLDER / name).read_text("utf-8") for name in ("time.js", "forms.js"))
         + """
         const { data, places } = JSON.parse(require("fs").readFileSync(process.argv[2], "utf8"));
         console.log(JSON.stringify(places.map((place) => {

@@ -1,4 +1,4 @@
-"""Sliders where prices fall or traffic is no power of time: put together here as the script does, they answer alike."""
+"""Sliders where something was served before launch, however little: put together here as the script does, they answer alike."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from tests.conftest import Cli
 
 MONTH = 365.25 / 12
 QUANTILES = ("centre", "p5", "p95")
-# training and serving that are given or rented by the hour: nothing is a staircase
+# a trace of requests before launch, which no page has forms for; training and serving that are given or rented by the hour: nothing is a staircase
 LINEAR = (
     "crossover", "-m", "llama-3.1-8b", "--tokens", "1T", "--train-hardware", "h100-sxm", "--train-gpus", "64",
     "--mfu", "40%", "--price", "2/h", "--cost-per-request", "0.003", "--requests", "1M/day", "--samples", "300",
-    "--price-decline", "0%/y",
+    "--served", "1e-6",
 )  # fmt: skip
 # a fleet of whole accelerators: its cost over traffic is a staircase
 WHOLE = (
     "crossover", "--train-cost", "5M", "-m", "llama-3.1-70b", "-H", "h100-sxm", "--isl", "1000", "--osl", "200",
-    "--requests", "10M/day", "--price", "2/h", "--samples", "300", "--price-decline", "0%/y",
+    "--requests", "10M/day", "--price", "2/h", "--samples", "300", "--served", "1e-6",
 )  # fmt: skip
 UNKNOWN = "unknown"
 

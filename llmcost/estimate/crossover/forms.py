@@ -10,6 +10,7 @@ engine would take for the traffic.
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -19,7 +20,7 @@ from llmcost.catalog import Catalog
 from llmcost.engine.demand import traffic as demand
 from llmcost.engine.numeric import normal
 from llmcost.engine.numeric import spread as sp
-from llmcost.engine.numeric.kinds import Array, Num
+from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, Array, Num
 from llmcost.engine.numeric.spread import Spread
 from llmcost.estimate.asking import market, sampling
 from llmcost.estimate.asking.ledger import Number
@@ -34,7 +35,14 @@ from llmcost.scenario import Scenario, Setting
 
 MOVES = (1.371, 0.731)  # of a number: no round ratio, at which rounding might agree by chance
 SAME = 1e-9  # relative difference of two numbers that are the same
-PRICE = f"{SERVE}.price"
+PRICE, MIDPOINT = f"{SERVE}.price", f"{SERVE}.adoption_midpoint"
+KINDS = (demand.CONSTANT, demand.COMPOUND, demand.LINEAR, demand.LOGISTIC)
+# What is said of time: the page has it from the samples themselves, as the engine has.
+TIME = (
+    "requests", "growth", "added_requests", "ceiling", "adoption_midpoint", "price_decline", "efficiency_gain",
+    "discount", "retrain_cost", "refresh_cost",
+)  # fmt: skip
+MOST_STEPS = 200  # of the cost of training, that a page passes for every sample
 Parts: TypeAlias = dict[str, Num]  # what both curves are made of, by name
 
 
@@ -83,6 +91,13 @@ class Fleet(TypedDict):
     tariff: Tariff | None
 
 
+class Schedule(TypedDict):
+    """When training is paid: days with shares of it; every how many days again, and the number that is its cost."""
+
+    payments: list[tuple[float, float]]
+    again: list[tuple[float, str]]
+
+
 class Forms(TypedDict):
     """Both curves of a crossover in dollars."""
 
@@ -90,7 +105,8 @@ class Forms(TypedDict):
     exact: list[int]  # replicas counted one by one at the centre, and in samples
     shape_days: int
     horizon: float
-    growth: float
+    kind: str  # of the traffic
+    schedule: Schedule
     numbers: dict[str, Drawn]
     parts: dict[str, Form]  # by name: see `parts`
     fleet: Fleet | None
@@ -98,13 +114,12 @@ class Forms(TypedDict):
 
 
 def supported(case: Case, horizon: float) -> bool:
-    """Whether the forms hold: constant or compound traffic, one training, and a fleet that is held day and night."""
+    """Whether the forms hold: traffic from no file, and a fleet that is held day and night."""
     course = case.course
-    if course.kind not in (demand.CONSTANT, demand.COMPOUND) or case.past is not None or case.student is not None:
+    if course.kind not in KINDS or case.past is not None or case.student is not None:
         return False
     s = case.served(sampling.central(case.parts))
-    over_time = ("ceiling", "served", "price_decline", "efficiency_gain", "discount")
-    if any(key in s for key in over_time) or len(course.plan(s, horizon, True).days) > 1 or case.refused is not None:
+    if "served" in s or len(course.plan(s, horizon, True).days) > MOST_STEPS or case.refused is not None:
         return False
     service = case.hosted
     if service is None:
@@ -162,12 +177,20 @@ def forms(case: Case, scenarios: Scenario, catalog: Catalog, horizon: float) -> 
             choices=choices, spares=float(case.hosted.fleet.spares * case.hosted.fleet.regions),
             least=float(case.hosted.fleet.least), most=case.hosted.fleet_gpus, tariff=tariff,
         )  # fmt: skip
-    growing = sp.median(case.parts.get(f"{SERVE}.growth", 0.0))
     found = Forms(
         samples=count, exact=[EXACT, EXACT_SAMPLED], shape_days=SHAPE_DAYS, horizon=horizon,
-        growth=growing, numbers=kept, parts=told_parts, fleet=fleet, normal=normal.RATIOS,
+        kind=str(case.course.kind), schedule=_schedule(case), numbers=kept, parts=told_parts, fleet=fleet,
+        normal=normal.RATIOS,
     )  # fmt: skip
     return Told(found, mixed)
+
+
+def _schedule(case: Case) -> Schedule:
+    """When training is paid."""
+    course = case.course
+    said = ((course.retrain_days, "retrain_cost"), (course.refresh_days, "refresh_cost"))
+    again = [(every, cost) for every, cost in said if math.isfinite(every) and f"{SERVE}.{cost}" in case.parts]
+    return Schedule(payments=list(course.payments), again=again)
 
 
 def told(case: Case, horizon: float) -> tuple[dict[str, Form], dict[str, Drawn], dict[str, set[str]]]:
@@ -179,8 +202,11 @@ def told(case: Case, horizon: float) -> tuple[dict[str, Form], dict[str, Drawn],
     powers, mixed = _powers(case, middle, horizon)
     centre, over = (parts(case, p, horizon) for p in (middle, drawn))
     found = {name: _form(centre[name], over[name], powers[name], drawn, middle) for name in centre}
-    named = {tag for form in found.values() for tag in form["powers"]} | {f"{SERVE}.requests", f"{SERVE}.growth"}
-    return found, {tag: _drawn(case, tag, numbers[tag], seed) for tag in sorted(named) if tag in numbers}, mixed
+    named = {tag for form in found.values() for tag in form["powers"]} | {f"{SERVE}.{name}" for name in TIME}
+    kept = {tag: _drawn(case, tag, numbers[tag], seed) for tag in sorted(named) if tag in numbers}
+    if case.course.kind == demand.CONSTANT:
+        kept[f"{SERVE}.growth"] = _drawn(case, f"{SERVE}.growth", 0.0, seed)
+    return found, kept, mixed
 
 
 def _powers(
@@ -236,6 +262,14 @@ def _drawn(case: Case, tag: str, value: Number, seed: int) -> Drawn:
     side, name = tag.split(".", 1)
     question = next(q for q in case.questions if q.side == side)
     starts = [str(sp.stream(each, seed)) for each in (tag, name)]
+    if tag == MIDPOINT:  # the page counts days
+        value = (
+            value / SECONDS_PER_DAY
+            if not isinstance(value, Spread)
+            else value._replace(
+                p5=value.p5 / SECONDS_PER_DAY, p50=value.p50 / SECONDS_PER_DAY, p95=value.p95 / SECONDS_PER_DAY
+            )
+        )
     if not isinstance(value, Spread):
         return Drawn(quantiles=[value, value, value], family="", streams=starts, market=False)
     return Drawn(
@@ -268,12 +302,13 @@ def _tariff(case: Case, scenario: Scenario, catalog: Catalog, seed: int) -> Tari
     by_size = service.fleet.terms.by_size
     assert by_size is not None
     rates, found = (by_size.by_the_hour, by_size.of_a_cluster), []
+    alike = scenario._replace(layers=tuple({k: v for k, v in of.items() if k not in TIME} for of in scenario.layers))
     for rate, gpus in zip(
         rates, (by_size.least * by_size.of_a_cluster / by_size.by_the_hour / 4.0, 4.0 * by_size.least), strict=True
     ):
         now = case.parts[f"{SERVE}.requests"]
         per_day = sp.median(now) * gpus / service.size
-        there, _ = reading.read_both(scenario.over({"requests": Setting(per_day, "flag")}), catalog)
+        there, _ = reading.read_both(alike.over({"requests": Setting(per_day, "flag")}), catalog)
         if there.hosted is None or there.hosted.fleet.terms.planned != rate:
             return None
         found.append(_drawn(there, PRICE, there.parts[PRICE], seed))

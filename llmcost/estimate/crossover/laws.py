@@ -107,6 +107,9 @@ def _same(there: float | None, here: float | None, factor: float) -> bool:
     return there is not None and here is not None and math.isclose(there, here * factor, rel_tol=AGREED)
 
 
+PER = {"growth": "mo", "growth_per_year": "y", "decline": "y"}  # kinds that are rates
+
+
 def typed(key: str, value: float) -> str:
     """A value in base units as it is typed on the command line.
 
@@ -118,8 +121,8 @@ def typed(key: str, value: float) -> str:
     kind = all_keys()[key].kind
     if kind == "seconds":
         return f"{value / DAY:.15g}d"
-    if kind == "growth":
-        return f"{100 * value:.15g}%/mo"
+    if kind in PER:
+        return f"{100 * value:.15g}%/{PER[kind]}"
     if kind == "share":
         return f"{100 * value:.15g}%"
     return f"{value:.15g}" + {"per_day": "/day", "usd_per_hour": "/h"}.get(kind, "")

@@ -14,6 +14,7 @@ import numpy as np
 
 from llmcost import units
 from llmcost.catalog import Catalog
+from llmcost.engine.demand import traffic as demand
 from llmcost.engine.numeric.kinds import Num
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
@@ -23,7 +24,7 @@ from llmcost.estimate.crossover.forms import SAME, Form, Forms, Parts
 from llmcost.estimate.crossover.laws import typed
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.course import horizon_days
-from llmcost.keys import KEYS, SIDES, TRAIN, all_keys
+from llmcost.keys import KEYS, SERVE, SIDES, TRAIN, all_keys
 from llmcost.records import NamedTuple, TypedDict
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, layer
@@ -34,13 +35,18 @@ REACHES = (100.0, 10.0, 3.0)  # how far a slider goes on either side of what was
 # `serve_price` is for sides that pay different prices: a run that rents a cluster beside a fleet by the hour.
 MOVED = (
     "requests", "growth", "price", "train_price", "serve_price", "utilization", "train_cost", "gpu_hours", "tokens",
-    "mfu", "cost_per_request", "horizon",
+    "mfu", "cost_per_request", "added_requests", "adoption_midpoint", "price_decline", "efficiency_gain", "discount",
+    "retrain_cost", "horizon",
 )  # fmt: skip
 BENT = ("gpu_hours", "tokens")  # a job of another size may go by another rate, or with another batch
 STATED = ("train_cost", "gpu_hours")  # say what training costs in the place of the run
 ENDS: tuple[Literal["low", "high"], ...] = ("low", "high")
-LOWEST, HIGHEST = -0.2, 0.5  # growth of a month
+RATES = {  # ends of what is said by the month or the year
+    "growth": (-0.2, 0.5), "price_decline": (0.0, 0.6), "efficiency_gain": (0.0, 1.0), "discount": (0.0, 0.3),
+}  # fmt: skip
+BELOW = 0.98  # of a ceiling, that traffic at launch may be; half of that where adoption is half of it in the middle
 LEAST, FULL = 0.01, 1.0  # of a share
+DAYS = ("horizon", "adoption_midpoint")  # are days here, seconds elsewhere
 SOONEST, LONGEST = 30.0, 14_610.0  # days of the horizon: 40 years
 
 
@@ -100,18 +106,35 @@ def _plain(asked: _Asked, key: str) -> Slider | None:
     """The slider of a number that the forms hold; None where they do not, or where its sides have two values."""
     told, tags = asked.told, _tags(key)
     numbers = [told.forms["numbers"][tag] for tag in tags if tag in told.forms["numbers"]]
-    if key == "growth" and all(not number["family"] for number in numbers):
-        return _made(key, tags, told.forms["growth"], LOWEST, HIGHEST)
+    if key in RATES:
+        stated = bool(numbers) and not numbers[0]["family"]
+        return _made(key, tags, numbers[0]["quantiles"][1], *_rates(asked, key)) if stated else None
     tags = [tag for tag in tags if tag in told.forms["numbers"]]
     mixed = any(tag in names for tag in tags for names in told.mixed.values())
-    if not tags or key == "growth" or mixed or len({number["quantiles"][1] for number in numbers}) > 1:
+    if not tags or mixed or len({number["quantiles"][1] for number in numbers}) > 1:
         return None
     if key.endswith("_price") and _plain(asked, "price") is not None:
         return None  # the price of both sides is said
     value = numbers[0]["quantiles"][1]
     made = _nearer(_made(key, tags, value, LEAST, FULL), REACHES[0])
+    if key == "requests":
+        made["high"] = max(value, min(made["high"], _room(asked)))
     made["scales"] = _ranged(asked, key) and all(number["family"] == "lognormal" for number in numbers)
     return made
+
+
+def _rates(asked: _Asked, key: str) -> tuple[float, float]:
+    """The ends of a rate; traffic that has a ceiling only grows."""
+    low, high = RATES[key]
+    return (SAME if math.isfinite(_room(asked)) and key == "growth" else low), high
+
+
+def _room(asked: _Asked) -> float:
+    """The most that traffic may be at launch where it has a ceiling [1/d]."""
+    ceiling = asked.told.forms["numbers"].get(f"{SERVE}.ceiling")
+    if ceiling is None:
+        return math.inf
+    return ceiling["quantiles"][0] * BELOW * (0.5 if asked.told.forms["kind"] == demand.LOGISTIC else 1.0)
 
 
 def _nearer(slider: Slider, reach: float) -> Slider:
@@ -172,8 +195,7 @@ def _hours(asked: _Asked) -> float | None:
 
 def _read(asked: _Asked, values: Mapping[str, float]) -> Case | None:
     """The question with inputs at other values; None where it has no answer of its kind."""
-    days = {"horizon": DAY}  # of the seconds that it is told in elsewhere
-    said = layer({key: typed(key, value * days.get(key, 1.0)) for key, value in values.items()}, "flag")
+    said = layer({key: typed(key, value * (DAY if key in DAYS else 1.0)) for key, value in values.items()}, "flag")
     try:
         case, _ = reading.read_both(asked.scenario.over(said), asked.catalog)
     except LlmcostError:

@@ -2,9 +2,10 @@
 const inputs = document.getElementById("sliders");
 const status = document.getElementById("live-answer");
 
+const PER = { growth: "/mo", growth_per_year: "/y", decline: "/y" }; // rates
 const typed = (slider, value) => {
   const scaled = (by) => Number((by * value).toPrecision(10));
-  if (slider.kind === "growth") return scaled(100) + "%/mo";
+  if (slider.kind in PER) return scaled(100) + "%" + PER[slider.kind];
   if (slider.kind === "share") return scaled(100) + "%";
   const unit = { days: "d", per_day: "/day", usd_per_hour: "/h" }[slider.kind] ?? "";
   const ends = (slider.range || []).map((end) => Number(((end * value) / slider.value).toPrecision(10)));
@@ -20,8 +21,9 @@ function command(options) {
 const shown = (slider, value) => {
   const percent = () => Number((100 * value).toPrecision(3)) + "%";
   if (slider.kind === "days") return Number((value / 365.25).toPrecision(3)) + " y";
-  if (slider.kind === "growth") return percent() + "/mo";
+  if (slider.kind in PER) return percent() + PER[slider.kind];
   if (slider.kind === "share") return percent();
+  if (slider.kind === "ratio") return short(value) + "x";
   if (slider.kind.startsWith("usd")) return money(value) + (slider.kind === "usd_per_hour" ? "/h" : "");
   return short(value) + (slider.kind === "per_day" ? "/day" : "");
 };
@@ -50,7 +52,7 @@ function control(slider, attributes, text, change) {
 
 // A slider that moves as it likes: by equal ratios where its values are above zero.
 function freely(slider, at, change) {
-  const { low, high } = slider, log = low > 0 && slider.kind !== "growth";
+  const { low, high } = slider, log = low > 0 && !(slider.kind in PER);
   slider.to = (v) => (log ? Math.log(v / low) / Math.log(high / low) : (v - low) / (high - low));
   const from = (p) => (log ? low * (high / low) ** p : low + p * (high - low));
   control(slider, { min: 0, max: 1, step: "any", value: slider.to(slider.value) }, () => shown(slider, at()), (p) => change(Number(from(p).toPrecision(4))));

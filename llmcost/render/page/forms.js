@@ -76,30 +76,34 @@ const floorsOf = (t) =>
   t.of_a_cluster >= t.by_the_hour
     ? [[t.by_the_hour, 0]]
     : [[t.by_the_hour, 0], [-t.by_the_hour, (t.least * t.of_a_cluster) / t.by_the_hour], [t.of_a_cluster, t.least]];
-const phi1 = (x) => (Math.abs(x) < 1e-8 ? 1 + x / 2 : Math.expm1(x) / x);
-
 // What does not depend on the sample: the numbers where the sliders stand, the size of replica, the rate of the fleet.
 // `place` are values of sliders that were moved, by key.
 function setting(forms, sliders, place) {
-  const growth = place.growth ?? forms.growth, horizon = place.horizon ?? forms.horizon, numbers = {};
+  const horizon = place.horizon ?? forms.horizon, numbers = {};
   for (const [tag, number] of Object.entries(forms.numbers)) {
     const slider = sliders.find((s) => s.tags.includes(tag) && s.key in place), base = number.quantiles[1];
-    const over = slider ? place[slider.key] / base : 1;
-    numbers[tag] = { ...number, base, over, family: slider && !slider.scales ? "" : number.family };
+    numbers[tag] = { ...number, base, over: 1 };
+    if (slider && slider.scales) numbers[tag].over = place[slider.key] / base;
+    else if (slider) Object.assign(numbers[tag], { quantiles: Array(3).fill(place[slider.key]), family: "" });
   }
   const own = sliders.find((s) => s.training && s.key in place); // says what training costs
-  const parts = own ? { ...forms.parts, training: own.training } : forms.parts;
-  const at = { growth, horizon, numbers, parts, pace: Math.log1p(growth) / (365.25 / 12), pools: null, gpus: 0, planned: null };
-  at.requests = numbers["serve.requests"].base * numbers["serve.requests"].over;
+  const parts = own ? { ...forms.parts, training: own.training } : forms.parts, time = { ...TIME };
+  for (const name of Object.keys(TIME)) {
+    const number = numbers[`serve.${name}`];
+    if (number) time[name] = number.quantiles[1] * number.over;
+  }
+  const kind = forms.kind === "constant" && time.growth ? "compound" : forms.kind;
+  const at = { kind, time, horizon, numbers, parts, pools: null, gpus: 0, planned: null, paid: paidOn(forms.schedule, horizon) };
   if (!forms.fleet) return at;
   const load = middleOf(at, "capacity") / parts.capacity.at, { least, spares, tariff, choices } = forms.fleet;
   const held = (pools, rate) =>
     pools.reduce((all, pool) => all + pool.size * (Math.max(Math.ceil(rate / (pool.capacity * load) - 1e-9), least) + spares), 0);
-  const shape = Array.from({ length: growth === 0 ? 1 : forms.shape_days }, (_, i, n = forms.shape_days) => Math.exp(((at.pace * (i + 0.5)) / n) * horizon * (growth === 0 ? 0 : 1)));
-  const costs = choices.map((pools) => shape.reduce((all, more) => all + held(pools, at.requests * more), 0));
+  const road = trafficOf(kind, time, 16), moves = road.pace !== 0, days = moves ? forms.shape_days : 1, more = efficiencyOf(time);
+  const shape = Array.from({ length: days }, (_, i, day = ((i + 0.5) / days) * horizon) => (moves ? road.rate(day) * Math.exp(-more * day) : time.requests));
+  const costs = choices.map((pools) => shape.reduce((all, rate) => all + held(pools, rate), 0));
   const cheapest = Math.min(...costs) * (1 + 1e-9), seconds = (pools) => pools.reduce((all, pool) => all + pool.seconds, 0);
   at.pools = choices.filter((_, i) => costs[i] <= cheapest).reduce((a, b) => (seconds(b) < seconds(a) ? b : a));
-  at.gpus = held(at.pools, at.requests);
+  at.gpus = held(at.pools, time.requests);
   if (tariff && numbers["serve.price"].family) {
     at.planned = dearer(tariff, at.gpus);
     const hourly = at.planned === tariff.by_the_hour, times = hourly ? 1 : at.planned / tariff.of_a_cluster;
@@ -134,19 +138,18 @@ function shared(at, tag) {
 
 const PARTS = { training: 0, each: 0, standing: 0, hour: 0, capacity: 1, more: 0 };
 
-// What a day takes over time, in pieces: whole + smooth x its requests. Replicas are counted one by one up to `exact`, in
-// the mean beyond. One set of arrays serves every sample: `lay` fills it, `reaches` and `by` read it.
-function timeline(forms, at, exact) {
-  const { pace, requests, horizon, planned } = at, pools = at.pools ?? [], { spares, least, tariff } = forms.fleet ?? {};
-  const last = requests * Math.exp(pace * horizon), low = Math.min(requests, last), high = Math.max(requests, last);
+// What a day takes over time, in pieces: whole + smooth x its requests, each dollar counting less by the day. Replicas are
+// counted one by one up to `exact`, in the mean beyond. One set of arrays serves every sample: `lay` fills it, `reaches`
+// and `by` read it.
+function timeline(forms, at, exact, terms) {
+  const { horizon, planned } = at, pools = at.pools ?? [], { spares, least, tariff } = forms.fleet ?? {};
   const floors = planned === null ? [[1, 0]] : floorsOf(tariff).map(([weight, from]) => [weight / planned, from]);
-  const room = pools.length * (exact + floors.length) + 2, floor = least > 1 ? least : 0;
-  const start = new Float64Array(room), whole = new Float64Array(room), smooth = new Float64Array(room);
+  const room = pools.length * (exact + floors.length) + 4, floor = least > 1 ? least : 0;
+  const start = new Float64Array(room), whole = new Float64Array(room), smooth = new Float64Array(room), under = new Array(room);
   const paid = Array.from({ length: pools.length * floors.length }, () => ({ capacity: 0, least: 0, usd: 0 }));
-  let count = 0;
+  let count = 0, road = null, decline = 0;
 
-  const put = (level) => {
-    const day = Math.log(level / requests) / pace;
+  const put = (day) => {
     if (day > 0 && day < horizon) start[count++] = day;
   };
   function sort() {
@@ -160,6 +163,9 @@ function timeline(forms, at, exact) {
   }
 
   function lay(part) {
+    road = trafficOf(at.kind, part, terms);
+    decline = efficiencyOf(part) + declineOf(part);
+    const { requests } = part, { pace, pieces } = road, ends = [road.rate(0), road.rate(horizon)], low = Math.min(...ends), high = Math.max(...ends);
     let held = 0, used = 0, daily = part.standing + part.each * requests;
     for (const pool of pools) {
       const capacity = pool.capacity * part.capacity;
@@ -170,8 +176,9 @@ function timeline(forms, at, exact) {
     daily += 24 * (held * hour + part.more * (held - Math.min(used, held)));
     count = 1;
     start[0] = whole[0] = smooth[0] = 0;
+    under[0] = pieces[0];
     if (pace === 0) return void (whole[0] = daily);
-    if (!pools.length) return void (smooth[0] = part.each);
+    for (const piece of pieces) put(piece.start);
     let every = 0, size = 0, n = 0;
     for (const pool of pools) every += pool.size / (pool.capacity * part.capacity);
     for (const pool of pools) size += pool.size * (Math.max(high / (pool.capacity * part.capacity) + 1, floor) + spares);
@@ -183,29 +190,41 @@ function timeline(forms, at, exact) {
         one.capacity = capacity;
         one.least = Math.max(floor, own);
         one.usd = 24 * pool.size * part.hour * weight;
-        if (one.least > exact) put((one.least - 0.5) * capacity);
+        if (one.least > exact) put(road.reaches((one.least - 0.5) * capacity));
       }
       if (pools.slice(0, k).some((other) => other.capacity === pool.capacity)) continue;
-      for (let i = Math.max(1, Math.ceil(low / capacity)), to = Math.min(exact, high / capacity); i <= to; i++) put(i * capacity);
+      for (let i = Math.max(1, Math.ceil(low / capacity)), to = Math.min(exact, high / capacity); i <= to; i++) put(road.reaches(i * capacity));
     }
     sort();
     let left = 0;
     for (let i = 0; i < count; i++) {
-      const rate = requests * Math.exp((pace * (start[i] + (i + 1 < count ? start[i + 1] : horizon))) / 2);
-      let w = part.standing, s = part.each;
+      const middle = (start[i] + (i + 1 < count ? start[i + 1] : horizon)) / 2, rate = road.rate(middle);
+      const piece = pieces.length > 1 && pieces[1].start <= middle ? pieces[1] : pieces[0];
+      const moving = piece.slope !== 0 || piece.exponents.some((x) => x !== 0);
+      under[i] = piece;
+      whole[i] = pools.length ? part.standing : 0;
+      smooth[i] = part.each;
       for (let j = 0; j < n; j++) {
-        const one = paid[j], replicas = rate / one.capacity, many = replicas >= exact && replicas + 0.5 >= one.least;
-        w += one.usd * ((many ? 0.5 : Math.max(Math.ceil(replicas - 1e-9), one.least)) + spares);
-        if (many) s += one.usd / one.capacity;
+        const one = paid[j], replicas = rate / one.capacity, many = moving && replicas >= exact && replicas + 0.5 >= one.least;
+        whole[i] += one.usd * ((many ? 0.5 : Math.max(Math.ceil(replicas - 1e-9), one.least)) + spares);
+        if (many) smooth[i] += one.usd / one.capacity;
       }
-      if (i === 0) left = daily - w - s * requests; // what the launch takes beside
-      whole[i] = pace > 0 ? w + left : w;
-      smooth[i] = pace > 0 ? s : s + left / requests;
+      if (!pools.length) continue;
+      if (i === 0) left = daily - whole[0] - smooth[0] * requests; // what the launch takes beside
+      if (pace > 0) whole[i] += left;
+      else smooth[i] += left / requests;
     }
   }
 
-  // Spent u days into a piece.
-  const spent = (i, u) => u * (whole[i] + (smooth[i] && smooth[i] * requests * Math.exp(pace * start[i]) * phi1(pace * u)));
+  // Requests of u days into a step, those of a later day counting for less.
+  function asked(i, u) {
+    const { amounts, exponents, slope, start: from } = under[i], into = start[i] - from;
+    let all = slope && slope * (into * phi1(-decline * u) + u * psi(-decline * u));
+    for (let j = 0; j < amounts.length; j++) all += amounts[j] * Math.exp(exponents[j] * into) * phi1((exponents[j] - decline) * u);
+    return u * all;
+  }
+  // Spent u days into a step.
+  const spent = (i, u) => Math.exp(-decline * start[i]) * (whole[i] * u * phi1(-decline * u) + (smooth[i] && smooth[i] * asked(i, u)));
   const length = (i) => (i + 1 < count ? start[i + 1] : horizon) - start[i];
 
   // The day on which so much is spent; infinite beyond the horizon.
@@ -219,12 +238,22 @@ function timeline(forms, at, exact) {
         const off = spent(i, u) - rest;
         if (off > 0) upper = u;
         else lower = u;
-        const next = u - off / (whole[i] + smooth[i] * requests * Math.exp(pace * (start[i] + u)));
+        const day = start[i] + u, next = u - off / ((whole[i] + smooth[i] * road.rate(day)) * Math.exp(-decline * day));
         const to = next > lower && next < upper ? next : (lower + upper) / 2;
         if (off === 0 || Math.abs(to - u) <= 1e-14 * (start[i] + u)) break;
         u = to;
       }
       return start[i] + u;
+    }
+    return Infinity;
+  }
+
+  // The first day on which so much is spent as training has cost by then.
+  function overtakes(part) {
+    for (const [i, day] of at.paid.entries()) {
+      const level = levelOf(forms.schedule, part, day, horizon), next = at.paid[i + 1] ?? Infinity;
+      const reached = level > 0 ? Math.max(reaches(part.training * level), day) : Infinity;
+      if (reached < next) return reached;
     }
     return Infinity;
   }
@@ -238,7 +267,7 @@ function timeline(forms, at, exact) {
     }
     return found;
   }
-  return { lay, reaches, by };
+  return { lay, overtakes, by };
 }
 
 function quantile(sorted, share) {
@@ -252,16 +281,22 @@ const endsOf = (values) => {
 };
 const NODES = 20, POINTS = 120;
 
-// Columns of the parts over the samples; null where nothing is uncertain.
+// Columns of the parts over the samples, and of what is said of time; null where nothing is uncertain.
 function worlds(forms, at, held) {
-  const names = Object.keys(PARTS).filter((name) => at.parts[name]);
-  const varies = (name) => at.parts[name].rest || Object.keys(at.parts[name].powers).some((tag) => at.numbers[tag].family && !(held && at.numbers[tag].market));
-  if (!names.some(varies)) return null;
-  return names.map((name) => [name, samplesOfPart(forms, at, name, held), name === "capacity" ? at.parts.capacity.at : 1]);
+  const names = Object.keys(PARTS).filter((name) => at.parts[name]), drawn = (number) => number && number.family && !(held && number.market);
+  const times = Object.keys(TIME).filter((name) => drawn(at.numbers[`serve.${name}`]));
+  if (!times.length && !names.some((name) => at.parts[name].rest || Object.keys(at.parts[name].powers).some((tag) => drawn(at.numbers[tag])))) return null;
+  const scaled = (number) => (number.over === 1 ? (x) => x : (x) => x * number.over);
+  return [
+    ...names.map((name) => [name, samplesOfPart(forms, at, name, held), name === "capacity" ? at.parts.capacity.at : 1]),
+    ...times.map((name, _, __, number = at.numbers[`serve.${name}`]) => [name, samplesOf(forms, number, shared(at, `serve.${name}`)).map(scaled(number)), 1]),
+  ];
 }
 // A figure of every sample, once its pieces are laid.
 function each(forms, at, columns, figure) {
-  const line = timeline(forms, at, forms.exact[1]), part = { ...PARTS }, found = new Array(forms.samples);
+  // many logistic curves are told by fewer terms, as in the engine
+  const many = forms.samples > 128 && columns.some(([name]) => ["requests", "ceiling", "adoption_midpoint"].includes(name));
+  const line = timeline(forms, at, forms.exact[1], many ? 8 : 16), part = { ...PARTS, ...at.time }, found = new Array(forms.samples);
   for (let i = 0; i < forms.samples; i++) {
     for (const [name, values, unit] of columns) part[name] = values[i] / unit;
     line.lay(part);
@@ -273,28 +308,29 @@ function each(forms, at, columns, figure) {
 // The ends of the range of the crossing; null where nothing varies.
 function rangeOf(forms, at, columns) {
   if (columns === null) return null;
-  const [low, high] = endsOf(each(forms, at, columns, (line, part) => line.reaches(part.training)));
+  const [low, high] = endsOf(each(forms, at, columns, (line, part) => line.overtakes(part)));
   return Number.isFinite(high) && Math.abs(low - high) <= 1e-9 * Math.abs(high) ? null : [low, high];
 }
 
 // The answer where the sliders stand: the crossing, and its range with all prices as they may be and at held ones.
 function answered(forms, sliders, place) {
-  const at = setting(forms, sliders, place), part = { ...PARTS };
+  const at = setting(forms, sliders, place), part = { ...PARTS, ...at.time };
   for (const name of Object.keys(PARTS)) if (at.parts[name]) part[name] = middleOf(at, name) / (name === "capacity" ? at.parts.capacity.at : 1);
-  const centre = timeline(forms, at, forms.exact[0]);
+  const centre = timeline(forms, at, forms.exact[0], 16);
   centre.lay(part);
   const columns = worlds(forms, at, false), whole = rangeOf(forms, at, columns);
   const market = Object.values(at.numbers).some((number) => number.family && number.market);
   const held = market ? rangeOf(forms, at, worlds(forms, at, true)) : null;
-  return { at, day: centre.reaches(part.training), whole, held, level: part.training, centre, columns };
+  const day = centre.overtakes(part), levels = (on) => part.training * levelOf(forms.schedule, part, on, at.horizon);
+  return { at, day, whole, held, level: levels(Number.isFinite(day) ? day : at.horizon), levels, centre, columns };
 }
 
 // Both curves with their ranges, on the days of a picture that shows the crossing.
-function picture(forms, { at, day, whole, level, centre, columns }) {
+function picture(forms, { at, day, whole, levels, centre, columns }) {
   const late = whole && Number.isFinite(whole[1]) ? whole[1] : 0;
   const far = Number.isFinite(day) ? Math.max(1.25 * day, 1.15 * Math.min(late, 4 * day)) : 2 * late || at.horizon;
   const end = Math.min(at.horizon, far) || 1, days = Array.from({ length: POINTS + 1 }, (_, i) => (end * i) / POINTS);
-  const inference = centre.by(days), training = days.map(() => level);
+  const inference = centre.by(days), training = days.map(levels);
   return { day: days, training, inference, bands: columns && bandsOf(forms, at, columns, centre, days, training, inference) };
 }
 
@@ -309,7 +345,7 @@ function bandsOf(forms, at, columns, centre, days, training, inference) {
     const n = Math.min(Math.floor(NODES * Math.sqrt(day / end)), NODES - 1), part = (day - nodes[n]) / (nodes[n + 1] - nodes[n]);
     return factors[n][side] + part * (factors[n + 1][side] - factors[n][side]);
   };
-  const own = around(endsOf(columns.find(([name]) => name === "training")[1]), training[0]), same = (pair) => pair[0] === pair[1];
+  const own = around(endsOf(columns.find(([name]) => name === "training")[1]), middleOf(at, "training")), same = (pair) => pair[0] === pair[1];
   const sides = [0, 1];
   return {
     t: same(own) ? [] : sides.map((side) => training.map((v) => v * own[side])),

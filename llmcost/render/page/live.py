@@ -43,7 +43,7 @@ def forms(estimate: Estimate) -> Live | None:
     found = {"box": BOX, "forms": rows[0]["forms"], "sliders": sliders}
     names = ", ".join(slider["label"] for slider in sliders)
     told = f"{names[:1].upper()}{names[1:]} move together; {REST}"
-    return Live(_json(found), told, ("curves.js", "controls.js", "forms.js", "free.js"))
+    return Live(_json(found), told, ("curves.js", "controls.js", "time.js", "forms.js", "free.js"))
 
 
 def _over_forms(row: Mapping[str, Any], estimate: Estimate) -> dict[str, Any]:
