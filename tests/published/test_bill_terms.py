@@ -267,9 +267,13 @@ def test_spares_take_no_traffic(cli: Cli) -> None:
 def test_a_rollout_is_a_forward_pass(cli: Cli) -> None:
     """2 N of the 6 N FLOPs of an update (arXiv 2001.08361, section 2.1), attention likewise; the reference policy too."""
     asked = "train --model llama-3.1-8b --hardware h100-sxm --gpus 64 --rollout-tokens 1B --method rl --json"
-    phases = {row["name"]: row["training_flops"] for row in cli(*asked.split()).json["phases"]}
+    answer = cli(*asked.split()).json
+    phases = {row["name"]: row["training_flops"] for row in answer["phases"]}
     assert phases["rollouts"] == pytest.approx(phases["updates"] / 3)
     assert phases["reference policy"] == pytest.approx(phases["updates"] / 3)
+    error = answer["inputs"]["rollout_error"]["p95"]  # nine in ten of a normal logarithm lie inside 1.645 of its spread
+    sigma = next(row["value"] for row in Catalog().factors("serving") if row["name"] == "throughput_log_spread")
+    assert math.log(error) == pytest.approx(1.6449 * sigma, rel=1e-4)
 
 
 def test_a_fleet_that_has_grown_draws_what_one_of_its_size_does(cli: Cli, tmp_path: Path) -> None:

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from llmcost import api
 from llmcost.engine.numeric.spread import Spread
 from llmcost.engine.training import layouts as par
+from llmcost.engine.training.batch import batch_tokens, usual_batch
 from llmcost.engine.training.calibration import Stack
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.peak import Memory
 from llmcost.engine.training.step import Step
 from llmcost.estimate.asking.values import TrainingNumbers
+from llmcost.estimate.training.deadline import Count, _at_most, fewest
+from llmcost.estimate.training.failures import between
+from llmcost.estimate.training.kept import (
+    EIGHT_BITS,
+    FOUR_BITS,
+    bits_held,
+    fuses_loss,
+    kept_by,
+    offloaded,
+    with_loss,
+    with_optimizer,
+    with_segments,
+    with_spread,
+)
 from llmcost.estimate.training.methods import Phase, Work
 from llmcost.estimate.training.scattered import Sites, _joined
 from llmcost.estimate.training.stack import Build, Software
@@ -97,3 +114,70 @@ def test_what_a_run_takes_beside_dollars() -> None:
     parts = {"accelerators": chips, "rest of the servers": server - chips, "cooling and distribution": kwh - server}
     assert rows == pytest.approx(parts)
     assert of["program_usd"] == pytest.approx(2 * hours * (1 + p["experiments"]) * (1 + p["staff"]))
+
+
+ROWS: dict[str, list[dict[str, Any]]] = {
+    "stacks": [{"name": "s", "weight": 4.0, "logit": 6.0, "sharded_logit": 8.0, "reserve": 1.2, "cached": 0.3, "interleaved": 0.1,
+                "plain": 0.0, "update": 5.0}, {"name": "s", "weight": 2.0, "logit": 6.0, "sharded_logit": 8.0, "reserve": 1.2,
+                "cached": 0.3, "interleaved": 0.1, "plain": 0.0, "update": 5.0, "fused_loss": 1}],
+    "optimizers": [{"name": "sgd", "weight": 2.0, "gradient": 2.0, "optimizer": 4.0, "update": 9.0}],
+    "loss_kernels": [{"name": "fused", "logit": 1.0}, {"name": "plain", "logit": 12.0}],
+    "allocators": [{"name": "expandable", "reserve": 1.05, "cached": 0.4, "interleaved": 0.0},
+                   {"name": "fixed", "reserve": 1.1, "cached": 0.5, "interleaved": 0.2}],
+    "methods": [{"name": "lora", "spread": 1.5}],
+}  # fmt: skip
+SHELF: Any = SimpleNamespace(table=lambda _, name: ROWS[name])
+
+
+def test_what_a_stack_keeps_with_something_else_said() -> None:
+    """The last row of a name counts; sharded fields where ZeRO-3 shards; a pool is never the worse for other segments."""
+    whole, shards = (kept_by(SHELF, "s", sharded) for sharded in (False, True))
+    assert (whole.weight, whole.logit, shards.logit) == (2.0, 6.0, 8.0)
+    assert fuses_loss(SHELF, "s")
+    other = with_optimizer(SHELF, whole, "sgd")
+    assert (other.weight, other.gradient, other.optimizer, other.update) == (2.0, 2.0, 4.0, 5.0)
+    assert with_optimizer(SHELF, whole, "adamw") == whole
+    assert [with_loss(SHELF, whole, name).logit for name in ("fused", "plain", "own")] == [1.0, 12.0, 6.0]
+    assert with_loss(SHELF, whole._replace(plain=1.0), "plain").logit == 6.0
+    grown = with_segments(SHELF, whole, True)
+    assert (grown.reserve, grown.cached, grown.interleaved, grown.expandable) == (1.05, 0.3, 0.0, 1.0)
+    fixed = with_segments(SHELF, whole._replace(expandable=1.0), False)
+    assert (fixed.reserve, fixed.cached, fixed.interleaved, fixed.expandable) == (1.2, 0.5, 0.2, 0.0)
+    assert with_segments(SHELF, whole, None) == with_segments(SHELF, whole, False) == whole
+    wide = with_spread(SHELF, whole._replace(spread=0.3, held_spread=0.05), "lora", 2.0)
+    assert (wide.spread, wide.held_spread) == pytest.approx((0.9, 0.15))
+    assert with_spread(SHELF, whole, "full").spread == whole.spread
+    host = [offloaded(whole, what) for what in ("none", "optimizer", "weights", "optimizer+activations")]
+    assert [(one.on_host, one.activations_on_host) for one in host] == [(0.0, 0.0), (1.0, 0.0), (2.0, 0.0), (1.0, 1.0)]
+    assert [bits_held(bits) for bits in (16.0, 8.0, 4.0)] == [2.0, EIGHT_BITS, FOUR_BITS]
+
+
+def test_the_batch_of_a_run() -> None:
+    """4M tokens at 1e24 FLOP, by the cube root; eight times that for experts; a batch of its own by the length of the run."""
+    assert batch_tokens(8e24) == pytest.approx(8e6)
+    assert batch_tokens(8e24, True) == pytest.approx(64e6)
+    assert batch_tokens(1e18) == 5e5
+    assert usual_batch(1e24, False, 2e12, 16e6, 16e12) == pytest.approx(8e6)
+    assert usual_batch(1e24, False, 0.0, 16e6, 16e12) == usual_batch(1e24, False, 1e12, 16e6, None) == 16e6
+
+
+def test_as_many_accelerators_as_a_deadline_wants() -> None:
+    """1,000 accelerator-seconds in 10 s are 100: 13 machines of 8. Where 2 to 6 lay out badly a larger count is taken."""
+    assert fewest(lambda n: 1000 / n, 10.0) == Count(104, 1000 / 104)
+    assert fewest(lambda n: 14 / n, 2.0).gpus == 7
+    assert fewest(lambda n: 14 / n if n > 6 else 99.0, 3.0).gpus == 7
+    assert fewest(lambda n: 24 / n * (2 if n == 6 else 1), 8.0).gpus == 3
+    assert fewest(lambda _: 5.0, 4.0) == Count(1, 5.0)
+    assert Count(8, 7200.0).hours == 16.0
+    assert _at_most(np.arange(1.0, 11.0), 0.9) == 9.0
+    assert _at_most(np.arange(1.0, 11.0), 0.91) == 10.0
+
+
+def test_a_spot_job_stops_with_each_machine_that_is_taken() -> None:
+    """64 accelerators fail every 1,000 h each: 15.6 h; 8 machines are held 80 h each: one is taken every 10 h; 6.1 h together."""
+    p: TrainingNumbers = {"gpus": 64.0, "gpu_hours_per_failure": 1000.0}
+    assert float(between(p)) == pytest.approx(1000 / 64 * 3600)
+    spot: TrainingNumbers = {**p, "preemption": 80 * 3600.0}
+    assert float(between(spot)) == pytest.approx(3600 / (64 / 1000 + 8 / 80))
+    few: TrainingNumbers = {**spot, "gpus": 4.0}
+    assert float(between(few)) == pytest.approx(3600 / (4 / 1000 + 1 / 80))
