@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from llmcost import api
+from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.spread import Spread
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.batch import batch_tokens, usual_batch
@@ -34,7 +35,7 @@ from llmcost.estimate.training.kept import (
 from llmcost.estimate.training.methods import Phase, Work
 from llmcost.estimate.training.scattered import Sites, _joined
 from llmcost.estimate.training.stack import Build, Software
-from llmcost.estimate.training.step import Predicted
+from llmcost.estimate.training.step import Predicted, _less, _of_method
 
 STEP: dict[str, Any] = dict.fromkeys(Step._fields, 0.0) | {
     "step_seconds": 8.0, "gradient_seconds": 1.0, "model_flops": 3.0, "hardware_flops": 4.0, "mfu": 0.4, "hfu": 0.5,
@@ -181,3 +182,15 @@ def test_a_spot_job_stops_with_each_machine_that_is_taken() -> None:
     assert float(between(spot)) == pytest.approx(3600 / (64 / 1000 + 8 / 80))
     few: TrainingNumbers = {**spot, "gpus": 4.0}
     assert float(between(few)) == pytest.approx(3600 / (4 / 1000 + 1 / 80))
+
+
+def test_models_beside_the_trained_one_take_their_memory() -> None:
+    """20 GB of a teacher on each: that much less for the run, that much more in its memory."""
+    card = Machine(*[1.0] * len(Machine._fields))._replace(memory_bytes=80e9, process_bytes=float("nan"))
+    assert float(_less(card, 20e9).shown_bytes) == 60e9
+    held = Memory(*[0.0] * len(Memory._fields))._replace(total_bytes=30e9)
+    choice = par.Choice(Layout(*[1.0] * 11), Step(**STEP), held, True)
+    both = _of_method(par.Found(choice, choice, "compute", 1, 1, 0.0), 20e9)
+    assert both.best.memory.total_bytes == 50e9
+    assert both.runner_up is not None
+    assert both.runner_up.memory.total_bytes == 50e9

@@ -19,6 +19,7 @@ from llmcost.engine.serving.memory import cache_spread, graphs_bytes, most_held,
 from llmcost.engine.serving.operating_point import Point, binding_part, operating_point
 from llmcost.engine.serving.parts import links, rates
 from llmcost.engine.serving.pools import PrefillPoint
+from llmcost.engine.serving.queueing import Latency, Wait
 from llmcost.engine.serving.steady import prompt_launches
 from tests.published.test_serving_terms import ALONE, DENSE, HBM, IDEAL, LINK, MACHINE, MOE, NETWORK, PEAK, D, L, V
 
@@ -285,3 +286,13 @@ def test_a_prompt_shorter_than_a_chunk_takes_a_pass_of_its_own() -> None:
         alone = operating_point(DENSE, MACHINE, ALONE, Precision(), load._replace(batch=1.0), IDEAL)
         step = float(alone.tpot_seconds - alone.prefill_row)
         assert float(found.prompt_seconds) == pytest.approx(passes * step + float(alone.prefill_seconds))
+
+
+def test_quantiles_count_where_in_an_iteration_a_request_comes() -> None:
+    """1 s, and 0.25 or 0.75 of an iteration of 0.4: half are at 1.1 or below, all at 1.3; nobody waits."""
+    found = Latency((Wait(0.0, 0.0),), np.array([1.0]), 0.4, np.array([0.25, 0.75]))
+    assert float(found.mean_seconds) == pytest.approx(1.2)
+    assert [float(found.quantile(q)) for q in (0.4, 0.8)] == pytest.approx([1.1, 1.3], rel=1e-9)
+    one = Latency((Wait(0.5, 0.05),), np.array([0.1]))  # M/D/1 half busy: half wait, 0.1 s in the mean of those
+    assert float(one.quantile(0.95)) == pytest.approx(0.1 + 0.1 * np.log(10.0))
+    assert float(one.quantile(0.4)) == pytest.approx(0.1)

@@ -10,6 +10,7 @@ import pytest
 from llmcost.engine.demand import usage, week
 from llmcost.engine.demand.arrivals import reused
 from llmcost.engine.demand.segments import phi1, phi2
+from llmcost.engine.model.parameters import _shared_params, mixer_params
 from llmcost.engine.serving.arrivals import Met, longest, poisson_quantile, stalled, waiting_users
 from llmcost.engine.serving.cache import even_stages, kv_ranks, split_ranks
 from llmcost.engine.serving.inputs import Layout
@@ -20,6 +21,7 @@ from llmcost.engine.training.campaign import Campaign, billed_hours, exponents
 from llmcost.estimate.asking.values import ServingNumbers
 from llmcost.estimate.serving.techniques.effects import Effect, charges, reach, sent, usd_per_request
 from llmcost.records import RangeRow
+from llmcost.spec import LinearMixer, Model
 from tests.published.test_serving_terms import DENSE, IDEAL, LINK, MACHINE, MOE, NETWORK, RATE, D, L
 from tests.published.test_training_terms import IDEAL as TRAINED
 
@@ -189,3 +191,27 @@ def test_what_campaigns_add() -> None:
         t = 0.9 / math.sqrt(2 * 0.95 * 0.05)
         found = [float(q) for q in billed_hours(1e3, over, np.nan, known)]
         assert found == pytest.approx([1e3 * math.exp(-t * scale), 1e3, 1e3 * math.exp(t * scale)])
+
+
+def test_shared_experts_and_the_latent_that_experts_read() -> None:
+    """Nemotron 3: shared experts 5,376 wide in all, of two matrices; 4,096 goes to a latent of 1,024 and back; Qwen's gate is d."""
+    latent = Model(title="m", n_layers=1, d_model=4096, n_heads=32, d_head=128, ffn_gated=False, vocab_size=1000,
+                   moe_experts=8, moe_topk=2, moe_d_ff=2688, moe_shared_d_ff_total=5376, moe_latent_dim=1024)  # fmt: skip
+    assert _shared_params(latent) == 2 * 4096 * 5376 + 2 * 4096 * 1024
+    gated = Model(title="m", n_layers=1, d_model=4096, n_heads=32, d_head=128, vocab_size=1000, moe_experts=8,
+                  moe_topk=2, moe_d_ff=512, moe_shared_d_ff_total=512, moe_shared_gate=True)  # fmt: skip
+    assert _shared_params(gated) == 3 * 4096 * 512 + 4096
+
+
+def test_matrices_of_linear_mixers() -> None:
+    """Of width 64. Short convolution (arXiv 2511.23404, section 2): in to three gates of 64, out, three taps each.
+
+    Lightning (arXiv 2501.08313, 2.2): queries, keys, values, gate and output of 4 x 16, and a norm. Gated delta (arXiv
+    2412.06464): q and k 2 x 16, v, gate 4 x 8, two numbers a head; taps of 4; two a head and a norm of 8; output.
+    """
+    short = LinearMixer(kind="shortconv", layers=2, d_inner=64, conv=3)
+    assert mixer_params(short, 64.0) == 2 * (4 * 64 * 64 + 64 * 3)
+    assert mixer_params(LinearMixer(kind="lightning", layers=3, heads=4, k_dim=16), 64.0) == 3 * (5 * 64 * 64 + 64)
+    delta = LinearMixer(kind="gdn", layers=1, k_heads=2, v_heads=4, k_dim=16, v_dim=8, conv=4)
+    by_hand = 64 * (2 * 32 + 2 * 32 + 2 * 4) + (2 * 32 + 32) * 4 + 2 * 4 + 8 + 32 * 64
+    assert mixer_params(delta, 64.0) == by_hand
