@@ -147,3 +147,14 @@ def test_a_latency_at_a_load_is_as_uncertain_as_that_of_a_full_batch() -> None:
     at = ranges["tpot_seconds"]
     assert (at.p5, at.p50, at.p95) == pytest.approx((0.016, 0.02, 0.032))
     assert "ttft_seconds" not in ranges
+
+
+def test_a_cut_shortens_a_range_at_both_ends() -> None:
+    """A quarter of 800 to 1,200 tokens left out: 600 to 900. Of a triangle 750 in the middle; of 100 tokens 75."""
+    triangle = {"low": 800, "mode": 1000, "high": 1200}
+    cut = [api.serve(**{**ASKED, "isl": isl, "samples": 400}, technique="prompt-cut=25%").inputs["isl"]
+           for isl in ("800..1200", triangle, 100)]  # fmt: skip
+    assert (cut[0].p5, cut[0].p95) == pytest.approx((600.0, 900.0))
+    assert [cut[1].value, cut[2].value] == pytest.approx([750.0, 75.0])
+    sides = [cut[1].p5, cut[1].p95]  # a twentieth of a triangle lies beyond 1 - sqrt(0.1) of its half-width of 150
+    assert sides == pytest.approx([750 - 150 * (1 - 0.1**0.5), 750 + 150 * (1 - 0.1**0.5)], rel=1e-6)

@@ -215,3 +215,17 @@ def test_matrices_of_linear_mixers() -> None:
     delta = LinearMixer(kind="gdn", layers=1, k_heads=2, v_heads=4, k_dim=16, v_dim=8, conv=4)
     by_hand = 64 * (2 * 32 + 2 * 32 + 2 * 4) + (2 * 32 + 32) * 4 + 2 * 4 + 8 + 32 * 64
     assert mixer_params(delta, 64.0) == by_hand
+
+
+def test_accelerators_that_do_not_fit_the_tokens_widen_the_range() -> None:
+    """100 accelerators for 30 days are 72,000 h; runs that are beyond nine in ten campaigns (1.645 x 0.9 of ln) count as odd.
+
+    11,900 h are e^-1.8 of it, two deviations: odd. 18,700 h are one and a half, and their range is that of any run. From
+    64 accelerators on, where they are stated.
+    """
+    known = Campaign(1.2, 1.5, 1.4, 1.1, 1.3, 0.2, 0.3, 30.0, 0.9, 64.0)
+    for hours, gpus, odd in ((11_900.0, 100.0, True), (18_700.0, 100.0, False), (11_900.0 / 2, 50.0, False)):
+        plain, found = (billed_hours(hours, False, n, known) for n in (np.nan, gpus))
+        assert float(found[0]) == pytest.approx(float(plain[0]))
+        assert float(found[1]) == pytest.approx(hours)
+        assert (float(found[2]) > 1.05 * float(plain[2])) is odd

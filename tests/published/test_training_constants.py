@@ -543,3 +543,12 @@ def test_scores_of_activations_by_kind_of_attention() -> None:
     assert dropped == pytest.approx(2 * D * L * S)
     unfused = [float(activation_bytes(DENSE, ONE._replace(recompute=r), S, 1.0, 0.0)) for r in (0.0, 1.0)]
     assert unfused[0] - unfused[1] == pytest.approx(5 * 8 * S * S * L)
+
+
+def test_frozen_experts_are_written_out_where_they_are_held() -> None:
+    """Eight experts on two ranks of two tensor ranks each: a quarter of them on each, beside half of the dense weights."""
+    cal = IDEAL._replace(dequantise=5.0, host_adapters=0.0, launch_expert=0.0)
+    run = Run(S, 64.0, BF16, adapters=1e5, rank=4.0, weight_bits=4.0)
+    found = per_micro_batch(MOE, MACHINE, ONE._replace(tp=2.0, ep=2.0, etp=2.0, dp=2.0), run, cal)
+    held = float(MOE.attention_params + MOE.dense_ffn_params) / 2 + 8 * EXPERT * L / 4
+    assert float(found.waited) == pytest.approx(2 * 5 * held / HBM)
