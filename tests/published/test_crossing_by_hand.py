@@ -23,6 +23,7 @@ from llmcost.estimate.asking.values import OwningNumbers, ServingNumbers
 from llmcost.estimate.fleet.plans import Offer, arrays, economics
 from llmcost.estimate.fleet.sizing import Fleet, curve, hours, size
 from llmcost.estimate.lifetime.curves import _after
+from llmcost.estimate.money.rent import BySize, Job, Terms
 
 YEAR = 365.25
 MONTH = YEAR / 12
@@ -319,3 +320,42 @@ def test_a_plan_goes_on_at_the_pace_that_was_measured() -> None:
     found = _after(past, past.usd, plan, 1.0, 16)
     assert [float(cumulative(found, day)) for day in (2.0, 4.0, 6.0)] == pytest.approx([10.0, 50.0, 90.0])
     assert float(cumulative(_after(past, past.usd, plan, 1.5, 16), 6.0)) == pytest.approx(50 + 60)
+
+
+def test_what_a_crossing_is_most_sensitive_to() -> None:
+    """Training of $25 to $400, four times either way, a request of 0.05 to 0.2 cents, twice: ln days is their difference.
+
+    At the ends of one, the other at its middle: days 25 and 400; 200 and 50. Twice the spread is four times the variance:
+    80 and 20 % of it.
+    """
+    said = {"train_cost": "25..400", "cost_per_request": "0.0005..0.002", "requests": "1000/day", "horizon": "20y"}
+    rows: Any = api.crossover(**said, samples=4000).arrays["sensitivity"]
+    assert [row["input"] for row in rows] == ["train_cost", "cost_per_request"]
+    assert [(row["days_at_low"], row["days_at_high"]) for row in rows] == [
+        pytest.approx((25.0, 400.0)),
+        pytest.approx((200.0, 50.0)),
+    ]
+    assert [row["swing_days"] for row in rows] == pytest.approx([375.0, 150.0])
+    assert [row["spread_share"] for row in rows] == pytest.approx([0.8, 0.2], abs=0.02)
+
+
+def test_rates_by_the_size_of_a_job() -> None:
+    """$4 by the hour, $2.50 in a cluster of 256 rented for two weeks: 86,016 h are one. A term at 60 % of it on demand."""
+    by_size = BySize(4.0, 2.5, 256.0, 336.0)
+    for job, rate in (
+        (Job(100.0), 4.0),
+        (Job(200.0), 3.2),
+        (Job(1000.0), 2.5),
+        (Job(None, 86_016.0), 2.5),
+        (Job(None, 33_600.0), 4.0),
+    ):
+        assert float(by_size.rate(job)) == pytest.approx(rate)
+        assert float(Terms(by_size=by_size, planned=4.0).price_of(job, 5.0)) == pytest.approx(rate * 5 / 4)
+    floors = Terms(by_size=by_size, planned=4.0).floors(5.0)
+    assert sum(float(rate) * max(200.0, floor) for rate, floor in floors) == pytest.approx(200 * 3.2 * 5 / 4)
+    plain = Terms(4.0)
+    assert (plain.price_of(Job(9.0), 5.0), plain.floors(5.0), plain.usd_per_hour) == (5.0, [(5.0, 0.0)], 4.0)
+    p: ServingNumbers = {"price": 2.0, "reserved_price": 1.1, "spot_price": 0.5}
+    assert (plain.reserved_price(p), plain.spot_price(p)) == (1.1, 0.5)
+    told = Terms(4.0, reserved=0.6, spot=0.4)
+    assert (told.reserved_price(p), told.spot_price(p)) == pytest.approx((1.2, 0.8))
