@@ -12,7 +12,7 @@ from llmcost.engine.demand.arrivals import reused
 from llmcost.engine.demand.segments import phi1, phi2
 from llmcost.engine.model.parameters import _shared_params, mixer_params
 from llmcost.engine.serving.arrivals import Met, longest, poisson_quantile, stalled, waiting_users
-from llmcost.engine.serving.cache import even_stages, kv_ranks, split_ranks
+from llmcost.engine.serving.cache import even_stages, kv_ranks, split_ranks, state_page_bytes
 from llmcost.engine.serving.inputs import Layout
 from llmcost.engine.serving.parts import exchange
 from llmcost.engine.serving.ranges import Classes, half_widths
@@ -22,7 +22,7 @@ from llmcost.estimate.asking.values import ServingNumbers
 from llmcost.estimate.serving.techniques.effects import Effect, charges, reach, sent, usd_per_request
 from llmcost.records import RangeRow
 from llmcost.spec import LinearMixer, Model
-from tests.published.test_serving_terms import DENSE, IDEAL, LINK, MACHINE, MOE, NETWORK, RATE, D, L
+from tests.published.test_serving_terms import ALONE, DENSE, IDEAL, LINK, MACHINE, MOE, NETWORK, RATE, D, L
 from tests.published.test_training_terms import IDEAL as TRAINED
 
 
@@ -229,3 +229,15 @@ def test_accelerators_that_do_not_fit_the_tokens_widen_the_range() -> None:
         assert float(found[0]) == pytest.approx(float(plain[0]))
         assert float(found[1]) == pytest.approx(hours)
         assert (float(found[2]) > 1.05 * float(plain[2])) is odd
+
+
+def test_states_in_pages_of_the_attention_layers() -> None:
+    """40 layers of states beside 16 of attention are dealt into three groups of 16: 48 pages for 40, 1.2 of the states.
+
+    4 bytes an element and 2 of convolutions (vLLM, `mamba_ssm_cache_dtype`), a half on each of two ranks.
+    """
+    mixed = DENSE._replace(state_layers=40.0, attention_layers=16.0, state_elements=1e6, conv_elements=1e5)
+    states = 4 * 9e5 + 2 * 1e5
+    for known, share in ((IDEAL._replace(paged_groups=1.0), 1.2), (IDEAL._replace(paged_groups=0.0), 1.0)):
+        assert float(state_page_bytes(mixed, Layout(tp=2.0), known)) == pytest.approx(share * states / 2)
+    assert float(state_page_bytes(DENSE, ALONE, IDEAL)) == 0.0
