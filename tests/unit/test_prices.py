@@ -66,7 +66,7 @@ def test_median_of_provider_medians(lists: Catalog) -> None:
     quote = rental_quote(lists, "h", "on-demand", None, None)
     assert isinstance(quote.rate, Spread)
     assert quote.rate[:3] == pytest.approx((3.0 / 2.7170, 3.0, 3.0 * 2.7170), rel=1e-3)
-    assert quote.caveats == []
+    assert quote.caveats == ()
 
 
 def test_as_of_takes_the_newest_up_to_a_day(lists: Catalog) -> None:

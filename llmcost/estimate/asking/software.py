@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.factors import Told
 from llmcost.engine.model.transformer import Shape
@@ -9,7 +11,6 @@ from llmcost.engine.serving.inputs import Calibration, calibration_from_factors
 from llmcost.engine.serving.ranges import NVIDIA, Classes, fitted, recent
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import Chip
-from llmcost.records import FactorRow
 from llmcost.spec import Accelerator, Framework, ServingStack
 
 TUNED = "tuned"  # preset of an engine that nobody names; its constants go by "any"
@@ -30,15 +31,22 @@ def usual(catalog: Catalog, chip: Accelerator) -> str:
     return next((str(row["framework"]) for row in rows if row["vendor"] == chip.vendor), TUNED)
 
 
+@lru_cache(maxsize=64)
+def measured(catalog: Catalog) -> tuple[set[str], set[str]]:
+    """Engines and generations with constants of their own."""
+    return fitted(catalog.factors("serving"))
+
+
 def kin(catalog: Catalog, name: str) -> str:
     """The engine whose constants count: its own where measured rows tell some, else those of its kin."""
-    engines, _ = fitted(catalog.factors("serving"))
+    engines, _ = measured(catalog)
     if name in engines or name == "any":
         return name
     found = stack(catalog, name)
     return found.kin if found is not None and found.kin is not None else name
 
 
+@lru_cache(maxsize=1024)  # a search asks for the same constants at every point
 def of_software(
     catalog: Catalog, name: str, generation: str, memory_bytes: float, year: int | None = None
 ) -> Calibration:
@@ -52,12 +60,10 @@ def of_software(
     return calibration._replace(**{own: float(value) for own, value in limits.items() if value is not None})
 
 
-def classes_of(
-    device: Chip, shape: Shape, factors: list[FactorRow], software: tuple[str, str], static: bool
-) -> Classes:
+def classes_of(catalog: Catalog, device: Chip, shape: Shape, software: tuple[str, str], static: bool) -> Classes:
     """What the replica is, as far as ranges are told apart."""
     generation, engine = software
-    engines, generations = fitted(factors)
+    engines, generations = measured(catalog)
     amd = generation.startswith(("cdna", "rdna"))
     return Classes(
         static=static,

@@ -36,7 +36,7 @@ class Quote(NamedTuple):
 
     rate: Number
     origin: Origin
-    caveats: list[tuple[str, str, str]]
+    caveats: tuple[tuple[str, str, str], ...]
 
 
 Table = dict[tuple[str, str], dict[str, list[spec.RentalPrice]]]  # (hardware, commitment) -> provider -> quotes
@@ -106,6 +106,7 @@ def _market(catalog: Catalog, table: Table, hardware: str, commitment: str, regi
     return {name: _median(q.usd_per_hour for q in quotes) for name, quotes in kept.items()}
 
 
+@lru_cache(maxsize=512)  # questions that differ in something else ask for the same rate again and again
 def rental_quote(
     catalog: Catalog, hardware: str, commitment: str, provider: str | None, as_of: dt.date | None,
     region: str | None = None,
@@ -151,7 +152,7 @@ def _discounted(
     who = f"{some} of {len(base)} providers of {hardware} quote" if some else f"no provider of {hardware} quotes"
     note = f"{who} that term: on-demand x {discount:.2f} {'for the others' if some else 'instead'}"
     origin = market.origin._replace(source=f"{market.origin.source}; {times}", confidence="assumed")
-    return Quote(rate, origin, [*market.caveats, ("W021", note, "--price 2.50/h")])
+    return Quote(rate, origin, (*market.caveats, ("W021", note, "--price 2.50/h")))
 
 
 def _of_provider(table: Table, hardware: str, commitment: str, provider: str) -> Quote:
@@ -169,7 +170,9 @@ def _of_provider(table: Table, hardware: str, commitment: str, provider: str) ->
     mid = _median(rates)
     rate: Number = Spread(min(rates), mid, max(rates)) if min(rates) < max(rates) else mid
     caveats = _dearer(table, hardware, commitment, mid, {provider})
-    return Quote(rate, _origin(quotes, f"preset:prices/{provider}", f"{len(quotes)} quotes of {provider}"), caveats)
+    return Quote(
+        rate, _origin(quotes, f"preset:prices/{provider}", f"{len(quotes)} quotes of {provider}"), tuple(caveats)
+    )
 
 
 def _who_else(table: Table, hardware: str, commitment: str) -> str:
@@ -190,7 +193,7 @@ def _of_market(catalog: Catalog, table: Table, hardware: str, commitment: str, m
             ("W020", f"only {few} {hardware} {commitment}: its range is that of other accelerators", "--price 2.50/h")
         )
     origin = _origin(quotes, "preset:prices", f"median of {len(rates)} provider medians ({', '.join(sorted(medians))})")
-    return Quote(_range(catalog, rates, mid, PRICES), origin, caveats)
+    return Quote(_range(catalog, rates, mid, PRICES), origin, tuple(caveats))
 
 
 def _range(catalog: Catalog, rates: list[float], middle: float, usual: str) -> Spread:

@@ -24,7 +24,7 @@ from llmcost.estimate.asking.ledger import Origin, as_number
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.own import Own, Place, own, way
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.software import TUNED, classes_of, kin
+from llmcost.estimate.asking.software import TUNED, classes_of, kin, measured
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.money.rent import Terms
 from llmcost.estimate.serving.replicas.engines import Engine, constants, engine, settled
@@ -32,7 +32,7 @@ from llmcost.estimate.serving.replicas.formats import dtypes, precision, say_ari
 from llmcost.estimate.serving.replicas.layouts import layouts_of
 from llmcost.estimate.serving.replicas.lengths import Lengths
 from llmcost.estimate.serving.replicas.targets import targets
-from llmcost.records import FactorRow, NamedTuple
+from llmcost.records import NamedTuple
 
 SOURCE = "docs/method.md, serving"
 RESIDUALS = "presets/calibration/serving.toml: residuals of validation/serving_measured.csv"
@@ -251,15 +251,15 @@ def _half_widths(
     question: Question, device: Chip, shape: Shape, known: Calibration, used: Engine, alone: bool, piped: bool
 ) -> dict[str, tuple[Num, Num]]:
     """By class, and as wide as engines differ where none was named; of a tuned one by what a first token may meet."""
-    factors, generation = question.catalog.factors("serving"), device.preset.generation
-    rows, unseen = question.catalog.ranges(), _unseen(question, device, factors)
+    generation = device.preset.generation
+    rows, unseen = question.catalog.ranges(), _unseen(question, device)
     tpot, rate = Z95 * known.tpot_log_spread, Z95 * known.throughput_log_spread
     software = generation_of(generation, device.machine), kin(question.catalog, used.name)
-    classes = classes_of(device, shape, factors, software, alone)._replace(staged=piped)
+    classes = classes_of(question.catalog, device, shape, software, alone)._replace(staged=piped)
     found = {q: ranges.half_widths(rows, q, classes) for q in ranges.QUANTITIES}
     if used.has is None:
         kind = kind_of(alone, False, shape.n_experts > 0, False)
-        low, high = sides(spread_from_factors(factors, generation, used.name), kind)
+        low, high = sides(spread_from_factors(question.catalog.factors("serving"), generation, used.name), kind)
         engines = {"tpot": (tpot, tpot), "ttft": (Z95 * low, Z95 * high), "throughput": (rate, rate)}
         if not (unseen or piped):
             return engines
@@ -271,10 +271,10 @@ def _half_widths(
     return {q: (np.maximum(low, least[q]), np.maximum(high, least[q])) for q, (low, high) in found.items()}
 
 
-def _unseen(question: Question, device: Chip, factors: list[FactorRow]) -> bool:
+def _unseen(question: Question, device: Chip) -> bool:
     """Whether no serving row was measured on this generation, which the answer then says."""
     generation = generation_of(device.preset.generation, device.machine)
-    unseen = generation not in ranges.fitted(factors)[1]
+    unseen = generation not in measured(question.catalog)[1]
     if unseen:
         question.warn(
             "W086",
