@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from llmcost import units
 from llmcost.estimate.money import api_prices
 
 KIND = "apis"
@@ -31,7 +32,7 @@ def listing(day: dt.date, provider: str | None) -> tuple[str, Rows]:
     seller = api_prices.provider(provider)
     models = [api_prices.Model(seller, model) for model in seller.models]
     rows = [row for model in models for row in _rows(model, day, ("standard",))[:1]]
-    return f"{len(rows)} models of {seller.id} ({held}); standard tier.", rows
+    return f"{units.several(len(rows), 'model')} of {seller.id} ({held}); standard tier.", rows
 
 
 def show(day: dt.date, name: str) -> tuple[str, Rows]:

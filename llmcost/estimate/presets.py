@@ -11,7 +11,7 @@ import msgspec
 from llmcost import spec, units
 from llmcost.catalog import KINDS, SINGULAR, Catalog, Found, is_path, presets_date, source_for, source_of
 from llmcost.decode import STRUCTS, decode
-from llmcost.errors import Exit, LlmcostError, did_you_mean, raise_all
+from llmcost.errors import LlmcostError, did_you_mean
 from llmcost.estimate import model_presets
 from llmcost.files import read_toml
 from llmcost.keys import NOTES
@@ -48,7 +48,7 @@ def listing(catalog: Catalog, kind: str | None, family: str | None = None, provi
         from llmcost.estimate import api_presets
 
         head, priced = api_presets.listing(_today(catalog), provider)
-        return _answer(catalog, head, priced, {"count": len(priced)})
+        return answered(catalog, head, priced, {"count": len(priced)})
     if provider is not None:
         raise LlmcostError(f"{kind} have no provider {units.shown(provider)}", "llmcost presets list apis openai")
     if family is not None and kind not in (None, "models"):
@@ -60,7 +60,7 @@ def listing(catalog: Catalog, kind: str | None, family: str | None = None, provi
             {"kind": k, "count": len(found), "own": sum(f.user for f in found)} for k, found in counts.items()
         ]
         total = sum(len(found) for found in counts.values())
-        return _answer(catalog, f"{total} presets of {len(KINDS)} kinds.", rows, {"count": total})
+        return answered(catalog, f"{total} presets of {len(KINDS)} kinds.", rows, {"count": total})
     files = catalog.files(known_kind(kind))
     names: dict[str, list[str]] = {}
     for alias, name in catalog.aliases(kind).items():
@@ -72,7 +72,7 @@ def listing(catalog: Catalog, kind: str | None, family: str | None = None, provi
     ]
     if family is not None and not rows:
         raise LlmcostError(f"no model of a family {units.shown(family)}", f"llmcost presets search {family}")
-    return _answer(catalog, f"{len(rows)} {SINGULAR[kind]} presets.", rows, {"count": len(rows)})
+    return answered(catalog, f"{units.several(len(rows), f'{SINGULAR[kind]} preset')}.", rows, {"count": len(rows)})
 
 
 def search(catalog: Catalog, words: str) -> Estimate:
@@ -91,7 +91,8 @@ def search(catalog: Catalog, words: str) -> Estimate:
     if not rows:
         known = [n for k in KINDS for n in (*catalog.names(k), *catalog.aliases(k))]
         raise LlmcostError(f"no preset has {units.shown(words)}", did_you_mean(words, known) or "llmcost presets list")
-    return _answer(catalog, f"{len(rows)} presets have {units.shown(words)}.", rows, {"count": len(rows)})
+    head = f"{units.several(len(rows), 'preset')} with {units.shown(words)}."
+    return answered(catalog, head, rows, {"count": len(rows)})
 
 
 def _title(found: Found) -> str:
@@ -143,7 +144,7 @@ def show(catalog: Catalog, name: str, kind: str | None) -> Estimate:
         else []
     )
     head = f"{found.kind}/{found.name}: {units.shown(title, 120).strip(chr(39))} ({_from(found)})."
-    return _answer(
+    return answered(
         catalog,
         head,
         rows,
@@ -168,7 +169,7 @@ def _api(catalog: Catalog, name: str) -> Estimate:
     from llmcost.estimate import api_presets
 
     head, rows = api_presets.show(_today(catalog), name)
-    return _answer(catalog, head, rows, {"name": name, "kind": APIS, "path": None})
+    return answered(catalog, head, rows, {"name": name, "kind": APIS, "path": None})
 
 
 def _loaded(catalog: Catalog, found: Found) -> Any:
@@ -302,45 +303,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def check(files: list[str]) -> Estimate:
-    """Findings of preset or scenario files: exit code 1 when there are any.
-
-    Raises
-    ------
-    LlmcostError
-        Files that cannot be read at all (missing, not TOML), with the findings of the others.
-    """
-    rows, unreadable, catalog = [], [], Catalog([])
-    for name in files:
-        try:
-            rows += [{"file": name, "finding": text, "hint": hint} for text, hint in _findings(catalog, Path(name))]
-        except LlmcostError as error:
-            unreadable.append(error)
-    if unreadable:
-        raise_all([*unreadable, *(LlmcostError(row["finding"], row["hint"]) for row in rows)])
-    head = f"{len(rows)} findings in {len(files)} files." if rows else f"{len(files)} files, nothing to report."
-    code = Exit.NO if rows else Exit.OK
-    answer = _answer(catalog, head, rows, {"files": len(files), "findings": len(rows)})
-    return msgspec.structs.replace(answer, exit_code=int(code))
-
-
-def _findings(catalog: Catalog, path: Path) -> list[tuple[str, str]]:
-    if model_presets.is_model_file(path):
-        name, found = model_presets.drift(catalog, path)
-        return [(text, f"llmcost presets show {name}") for text in found]
-    data = read_toml(path)
-    kind = kind_of(path, data)
-    try:
-        if kind in STRUCTS:
-            preset = decode(STRUCTS[kind], data, path.name)
-            return [(f"{path.name}: {text}", "") for text in sanity(preset)]
-        if kind != "calibration":
-            layer(data, f"file:{path.name}", path.name)
-    except LlmcostError as error:
-        return [(f.message, f.hint) for f in getattr(error, "findings", [error])]
-    return []
-
-
 def kind_of(path: Path, data: dict[str, Any]) -> str:
     """What kind of preset a file is: by its folder, else by its keys."""
     return path.parent.name if path.parent.name in KINDS else _guess(data)
@@ -353,43 +315,14 @@ def _guess(data: dict[str, Any]) -> str:
     return best if scores[best] > 2 else "scenarios"
 
 
-def sanity(preset: Any) -> list[str]:
-    """What is impossible or unsourced in a preset that decodes."""
-    from llmcost.engine.model.parameters import faults  # numpy, which a listing does without
-
-    found = []
-    names = {f.name for f in msgspec.structs.fields(type(preset))}
-    for source in getattr(preset, "sources", []):
-        found += [f"sources: key {units.shown(k)} is not a key of this preset" for k in source.keys if k not in names]
-    if "sources" in names:
-        for name in sorted(names - {"title", "sources", *HIDDEN}):
-            value = getattr(preset, name)
-            if isinstance(value, float) and value and source_of(preset, name) is None:
-                found.append(f"{name}: a number without a source")
-    if isinstance(preset, spec.Accelerator):
-        if preset.fp8_flops and preset.bf16_flops and preset.fp8_flops < preset.bf16_flops:
-            found.append("fp8_flops is below bf16_flops")
-        if preset.server_watts and preset.tdp_watts and preset.server_watts < preset.tdp_watts:
-            found.append("server_watts is below tdp_watts")
-        if (preset.server_busy_watts or preset.server_idle_watts) and not preset.server_watts:
-            found.append("a measured draw of servers needs server_watts, what they are rated at")
-    if isinstance(preset, spec.Model):
-        total, active = preset.params_total, preset.params_active
-        if total and active and active > total:
-            found.append("params_active is above params_total")
-        found += faults(preset)
-        if preset.n_layers is None and total is None and active is None and preset.training_flops is None:
-            found.append("neither an architecture, params_total nor training_flops")
-    return found
-
-
-def _answer(
+def answered(
     catalog: Catalog,
     headline: str,
     rows: list[dict[str, Any]],
     result: dict[str, Any],
     warnings: list[Warning] | None = None,
 ) -> Estimate:
+    """Rows of presets under a sentence."""
     return Estimate(
         command="presets",
         headline=headline,

@@ -10,6 +10,7 @@ from llmcost.units.formatting import (
     format_money,
     format_range,
     number,
+    several,
     shown_unit,
     worded_money,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "parse_date",
     "parse_payments",
     "parse_quantity",
+    "several",
     "shown",
     "shown_unit",
     "split_values",

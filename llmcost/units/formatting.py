@@ -96,6 +96,15 @@ def number(value: float | None, digits: int = 3) -> str:
     return format("count", value, digits)
 
 
+def several(count: int, noun: str) -> str:
+    """A count with its noun, in the plural but for one.
+
+    >>> several(1, "finding"), several(1_200, "model preset"), several(0, "file")
+    ('1 finding', '1,200 model presets', '0 files')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def _printable(value: float | None) -> TypeGuard[float]:
     """Finite, with room to be expressed in a smaller unit."""
     return value is not None and abs(value) <= 1e300

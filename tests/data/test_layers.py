@@ -70,6 +70,7 @@ FLOORS = {
         "model_presets": set(),
         "api_presets": {"money"},
         "presets": {"api_presets", "model_presets", "money"},
+        "preset_checks": {"model_presets", "presets"},
         "preset_templates": {"presets"},
         "start": {"training", "serving", "crossover"},
     },

@@ -110,9 +110,9 @@ def check(
     no_color: bool = NO_COLOR,
 ) -> int:
     """Check preset and scenario files: 1 on findings, 2 when one cannot be read."""
-    from llmcost.estimate import presets
+    from llmcost.estimate import preset_checks
 
-    return deliver(presets.check(files), format_, json_, output, no_color)
+    return deliver(preset_checks.check(files), format_, json_, output, no_color)
 
 
 def new(

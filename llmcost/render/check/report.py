@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from llmcost import units
 from llmcost.render import Options
 from llmcost.render import text as words
 from llmcost.render.check import verdicts
@@ -81,7 +82,7 @@ def _changes(estimate: Estimate) -> str:
          verdicts.signed(row["increase"])]
         for row in rows
     ]  # fmt: skip
-    title = f"{len(rows)} {'input' if len(rows) == 1 else 'inputs'} changed since the baseline"
+    title = f"{units.several(len(rows), 'input')} changed since the baseline"
     return folded(title, table(["scenario", "input", "was -> is", ""], cells, (3,)))
 
 
@@ -94,7 +95,7 @@ def _caveats(estimate: Estimate) -> str:
     for caveat in estimate.warnings:
         found.setdefault(f"{caveat.code} {caveat.message}", [])
     rows = [[text, _named(places, len(estimate.arrays["answers"]))] for text, places in found.items()]
-    return folded(f"{len(rows)} {'caveat' if len(rows) == 1 else 'caveats'}", table(["", "of"], rows)) if rows else ""
+    return folded(units.several(len(rows), "caveat"), table(["", "of"], rows)) if rows else ""
 
 
 def _assumptions(estimate: Estimate) -> str:
@@ -115,7 +116,9 @@ def _assumptions(estimate: Estimate) -> str:
     ]  # fmt: skip
     if not rows:
         return ""
-    return folded(f"{len(rows)} assumptions", table(["input", "value", "", "source", "of"], rows, escaped=True))
+    return folded(
+        units.several(len(rows), "assumption"), table(["input", "value", "", "source", "of"], rows, escaped=True)
+    )
 
 
 def _of(scenario: str, on: list[str]) -> str:
