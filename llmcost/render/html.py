@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "page"
 HIDDEN = ("answers", live.AROUND, live.FORMS)  # what a page shows otherwise, or not at all
-MOST_ROWS = 2_000  # of a table; JSON and CSV have all
-OPEN = ("alternatives", "ladder", "pairs", "rows", "memory", "groups")
+MOST_ROWS, MOST_CELLS = 2_000, 6_000  # of a table; JSON and CSV have all
+OPEN = ("alternatives", "ladder", "pairs", "rows", "memory", "groups", "front", "extremes", "lengths")
 _ADDRESS = re.compile(r"https?://[\w./~%?=&:@+,;#-]+", re.ASCII)
 
 
@@ -137,7 +137,6 @@ def _tables(estimate: Estimate) -> list[Folded]:
 def _folded(name: str, array: Sequence[Mapping[str, Any]]) -> Folded:
     title = words.clean(name.replace("_", " ").capitalize())
     rows = array[:MOST_ROWS] if name != "curve" else array[:: max(1, len(array) // 200)]
-    more = f"{len(rows):,} of {len(array):,} rows; --json and --format csv have all." if len(rows) < len(array) else ""
     compared = name in ("periods", "spend") and "name" in array[0]
     if name == "alternatives" or compared:
         from llmcost.render import alternatives
@@ -147,7 +146,10 @@ def _folded(name: str, array: Sequence[Mapping[str, Any]]) -> Folded:
     else:
         heads = columns(rows, words.UNLABELLED)
         cells = [[cell(c.key, row) for c in heads] for row in rows]
-    right = [i for i, head in enumerate(heads) if head.numeric]
+    cells = cells[: MOST_CELLS // len(heads)]
+    few = len(cells) < len(rows) or len(rows) < len(array)
+    more = f"{len(cells):,} of {len(array):,} rows; --json and --format csv have all." if few else ""
+    right = [i for i, head in enumerate(heads) if i and head.numeric]  # the first one names its row
     shown = [[_linked(words.clean(text)) for text in line] for line in cells]
     return Folded(title, Grid(title, [words.clean(h.head) for h in heads], shown, right), name in OPEN, more)
 

@@ -131,6 +131,16 @@ def test_sliders_of_real_models_move_freely(cli: Cli, scenario: str) -> None:
     assert keys & {"price", "serve_price"}
 
 
+def test_long_tables_say_how_many_rows_they_leave_out(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("llmcost.render.html.MOST_CELLS", 30)
+    asked = ("compare", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--osl", "100", "--samples", "20")
+    values = ",".join(str(n) for n in range(100, 1100, 100))
+    page = cli(*asked, "--vary", f"isl={values}", "--format", "html").out
+    shown, of = re.findall(r"(\d+) of (\d+) rows; --json", page)[0]
+    assert int(of) == 10
+    assert 1 <= int(shown) < 10
+
+
 def data_of(page: str) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(
         re.findall(r'<script type="application/json" id="live-data">(.*?)</script>', page)[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from llmcost import units
 from llmcost.catalog import Catalog, presets_date
 from llmcost.estimate.trace import profile as known
 from llmcost.estimate.trace.layer import NODE_TOKENS, keys
@@ -138,8 +139,8 @@ def _headline(found: known.Profile, lengths: list[known.LengthRow]) -> str:
         skipped = trace.failed + trace.empty
         parts.append(f"{trace.total:,} requests" + (f", {skipped:,} of them failed or empty" if skipped else ""))
     if found.per_second:
-        parts.append(f"{found.per_second:.3g}/s over {found.span_seconds / 3600:.3g} h")
+        parts.append(f"{found.per_second:.3g}/s over {units.format('seconds', found.span_seconds)}")
     parts += [
-        f"{r['quantity'].upper()} {r['mean_tokens']:.0f} in the mean, {r['p95_tokens']:.0f} at p95" for r in lengths
+        f"{r['quantity'].upper()} {r['mean_tokens']:,.0f} in the mean, {r['p95_tokens']:,.0f} at p95" for r in lengths
     ]
     return "; ".join(parts) + "."

@@ -121,7 +121,7 @@ def errors(estimate: Estimate) -> Bars | None:
     made = [
         Bar(f"{words.clean(r['name'])}: {words.clean(r['quantity'])}"
             if r["name"] != r["quantity"] else words.clean(r["name"]),
-            float(r["median_ape_pct"]), f"{r['median_ape_pct']:.0f} % ({r['n']:,} rows)")
+            float(r["median_ape_pct"]), f"{r['median_ape_pct']:.0f} % ({r['n']:,} row{'s' * (r['n'] != 1)})")
         for r in rows
     ]  # fmt: skip
     return Bars("Median error of each group of measurements", made[:MOST], "per cent") if made else None

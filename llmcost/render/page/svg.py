@@ -109,10 +109,11 @@ def lines(chart: Lines) -> Markup:
     names = [one.name for one in chart.series] if len(chart.series) > 1 else []
     beside = 2 if all(len(name) <= SHORT for name in names) else 1
     top = TOP + LINE * math.ceil(len(names) / beside) + 22
+    joined = [not (one.dots and chart.level is not None) for one in chart.series]  # else rows of their own
     x = across(chart)
     y = scale(min(ys), max(ys), chart.y_log, HEIGHT - BOTTOM, top, chart.y_kind)
     parts = [
-        *_names(names, beside),
+        *_names(names, beside, joined),
         *(_level(y.at(value), _label(chart.y_kind, value), value in y.ticks) for value in y.ticks),
         *(_tick(x.at(value), _label(chart.x_kind, value)) for value in x.ticks),
         f'<path class="axis" d="M{LEFT} {top}V{HEIGHT - BOTTOM}H{WIDTH - RIGHT}"/>',
@@ -123,7 +124,7 @@ def lines(chart: Lines) -> Markup:
         parts.append(f'<path class="w" d="M{LEFT} {y.at(chart.level):.1f}H{WIDTH - RIGHT}"/>')
     for i, one in enumerate(chart.series):
         at = [(x.at(a), y.at(b)) for a, b in one.points]
-        if not (one.dots and chart.level is not None):  # rows of their own: no line joins them
+        if joined[i]:
             parts.append(f'<path class="line s{i}" d="M{"L".join(f"{a:.1f} {b:.1f}" for a, b in at)}"/>')
         told = one.words or [""] * len(at)
         for (a, b), words in zip(at, told, strict=True) if one.dots else ():
@@ -180,12 +181,13 @@ def _level(y: float, label: str, named: bool) -> str:
     return grid + (_text(LEFT - 6, y + 4, label, "end", "dim") if named else "")
 
 
-def _names(names: Sequence[str], beside: int) -> list[str]:
-    """Swatches with names, so many a row."""
+def _names(names: Sequence[str], beside: int, joined: Sequence[bool]) -> list[str]:
+    """Swatches with names, so many a row: a line where one joins the points, else a point."""
     parts = []
     for i, name in enumerate(names):
         at, y = LEFT + i % beside * (WIDTH - LEFT - RIGHT) / beside, TOP + LINE * (i // beside)
-        parts.append(f'<path class="line s{i}" d="M{at:.0f} {y}h28"/>')
+        line = f'<path class="line s{i}" d="M{at:.0f} {y}h28"/>'
+        parts.append(line if joined[i] else f'<circle class="dot s{i}" cx="{at + 14:.0f}" cy="{y}" r="4"/>')
         parts.append(_text(at + 34, y + 6, name[:46], "start"))
     return parts
 
