@@ -157,12 +157,14 @@ def _told(scored: Scored, row: Row) -> dict[str, Scalar]:
 
 
 def _listed(scored: Scores) -> Index:
-    """The figures that an answer lists: all, or of many those that are furthest off and those without a prediction."""
+    """The figures that an answer lists: all, or of many those furthest off, at most half without a prediction."""
     if len(scored.row) <= MOST_ROWS:
         return np.arange(len(scored.row))
     off = np.abs(np.log(scored.predicted / scored.measured))
-    order = np.argsort(np.where(np.isnan(off), np.inf, off), kind="stable")
-    return np.sort(order[-MOST_ROWS:])
+    order = np.argsort(off, kind="stable")  # without a prediction: last
+    told = order[: np.count_nonzero(~np.isnan(off))]
+    none = order[len(told) :][: max(MOST_ROWS // 2, MOST_ROWS - len(told))]
+    return np.sort(np.concatenate([none, told[len(told) + len(none) - MOST_ROWS :]]))
 
 
 def _score(subject: str, table: Table, catalog: Catalog) -> Scores:
