@@ -234,7 +234,8 @@ class Accelerator(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True)
     link_bytes_per_second: BytesPerSecond | None = None  # per direction, inside the scale-up domain
     scale_up_domain: Whole | None = None
     link_torus: Whole | None = None  # dimensions of the torus that links form, 1 a ring; none: they go through switches
-    network_bytes_per_second: BytesPerSecond | None = None  # per accelerator, across domains
+    machine_gpus: Whole | None = None  # accelerators of a machine; none: one that is sold as one, a domain, eight cards
+    network_bytes_per_second: BytesPerSecond | None = None  # per accelerator, between machines
     peer_access: bool = True  # cards on one bus read one another's memory; else all goes through the host's
     tdp_watts: Watts | None = None
     server_watts: Watts | None = None  # whole server at full load, divided by its accelerators
@@ -331,6 +332,7 @@ class ServingStack(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     attention_dp: bool = False  # data-parallel attention groups that share the experts
     max_num_seqs: Whole | None = None  # sequences it runs at once
     chunk_tokens: Whole | None = None  # prompt tokens of one iteration
+    beside: Dtype | None = None  # format of its files for what one narrower than a byte leaves in 16 bits
     pulls: Name | None = None  # format of calibration/checkpoints.toml that it takes where no other is said
 
 

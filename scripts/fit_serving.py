@@ -433,15 +433,16 @@ def _kept() -> list[str]:
             continue
         found[block.strip()] = block
         there.add((row["name"], row["generation"], row["framework"]))
-    new = [c for c in SOURCED if (c.name, c.generation, c.framework) not in there]
-    made = [line for c in new if c.name not in SOFTWARE for line in _table(c, c.start, c.address, c.confidence)]
+    new = [c for c in SOURCED if (c.name, c.generation, c.framework) not in there and c.name not in SOFTWARE]
+    made = [line for c in new for line in _table(c, c.start, c.address, c.confidence, told=c.low < c.high)]
     return made + [line for block in found for line in (*block.splitlines(), "")]
 
 
-def _table(constant: Constant, value: float, address: str, confidence: str) -> list[str]:
+def _table(constant: Constant, value: float, address: str, confidence: str, told: bool = False) -> list[str]:
     fields: dict[str, object] = {
         "name": constant.name,
         "value": float(f"{value:.4g}"),
+        **({"low": constant.low, "high": constant.high} if told else {}),
         "unit": constant.unit,
         "generation": constant.generation,
         "framework": constant.framework,

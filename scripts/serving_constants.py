@@ -36,7 +36,8 @@ BASE: dict[str, tuple[float, float, float, float, str, str]] = {
     "kv_efficiency": (0.85, 0.1, 0.98, 0.48, "share", "reading the KV cache"),
     # beyond 1 where switches add up on the way (NVLink SHARP), which halves what an all-reduce sends
     "link_efficiency": (0.66, 0.1, 2.0, 0.48, "share", "collectives, of the link's rate per direction"),
-    "activation_passes": (15.0, 0.5, 25.0, 0.48, "ratio", "passes over the hidden state per layer outside products"),
+    # counted kernel by kernel, in 8 bits: two norms with their sums 8, casts 3, products and all-reduces 9
+    "activation_passes": (15.0, 0.5, 20.0, 0.48, "ratio", "passes over the hidden state per layer outside products"),
     "width_passes": (0.93, 0.01, 20.0, 0.48, "ratio", "passes over what matrix products hand on inside a layer"),
     "copy_passes": (19.0, 0.1, 40.0, 0.48, "ratio", "passes over the hidden state of each copy routed to an expert"),
     "expert_tile": (28.0, 1.0, 128.0, 0.48, "tokens", "padding of each visited expert's matrix product"),
@@ -53,7 +54,7 @@ BASE: dict[str, tuple[float, float, float, float, str, str]] = {
         5e-4,
         0.6,
         "s",
-        "start-up of a collective or a hand-over that leaves a scale-up domain",
+        "start-up of a collective or a hand-over between machines, besides its messages",
     ),
     "bus_seconds": (5e-5, 2e-6, 5e-4, 0.6, "s", "more of a collective between cards that share no more than a bus"),
     "step_seconds": (6e-4, 1e-5, 5e-2, 0.48, "s", "scheduling and sampling per iteration"),
@@ -194,6 +195,15 @@ SOURCED = [
         "https://semianalysis.com/2024/12/22/mi300x-vs-h100-vs-h200-benchmark-part-1-training/",
         "third-party",
     ),
+    _known(
+        "vector_tokens",
+        "llama.cpp",
+        1.0,
+        "tokens",
+        "https://github.com/ggml-org/llama.cpp/pull/18958",
+        "vendor",
+        "experts of one token are products with a vector, of more products of matrices (until January 2026)",
+    ),
     *[
         Constant(
             "kv_by_batch",
@@ -217,6 +227,37 @@ SOURCED = [
         "https://github.com/deepseek-ai/DeepEP",
         "measured",
         "43 of 50 GB/s across servers with 16 to 64 expert ranks",
+    ),
+    _known(
+        "message_seconds",
+        "any",
+        1e-6,
+        "s",
+        "https://kentino.com/cs/pages/latency-dissection-where-every-microsecond-goes-in-an-ai-cluster-network",
+        "third-party",
+        "RDMA of 100 GbE or NDR InfiniBand through one switch: a round trip of 2 us for small messages",
+    ),
+    Constant(
+        "network_bytes",
+        "any",
+        "any",
+        12.5e9,
+        1.25e9,
+        50e9,
+        "bytes/s",
+        "servers of cards: up to 100 Gbit/s (AWS G5); from the 10 Gbit/s that boards have and one stream reaches there "
+        "(ec2-instance-network-bandwidth.html) to a card of 400 Gbit/s",
+        "https://docs.aws.amazon.com/AWSEC2/latest/WindowsGuide/accelerated-computing-instances.html",
+        "vendor",
+    ),
+    _known(
+        "lone_network_bytes",
+        "any",
+        1.25e9,
+        "bytes/s",
+        "https://support.apple.com/en-us/122211",
+        "vendor",
+        "Mac Studio: 10 Gbit/s Ethernet; Thunderbolt between two of them is faster",
     ),
     _known(
         "host_efficiency",

@@ -13,7 +13,7 @@ KEYS = (
 FITTING = (  # keys of `llmcost fit`: they change what has to fit, or how fast it is
     "model", "params", "params_active", "hardware", "gpus", "dtype", "kv_dtype", "framework", "isl", "osl", "batch",
     "tp", "pp", "dp", "ep", "memory_fraction", "fit_confidence", "memory_scale", "calibration",
-    "peer_access",
+    "peer_access", "machine_gpus", "network_bandwidth", "network_latency",
     # of training, with a method
     "method", "lora_rank", "adapted", "teacher", "reward_model", "seq_len", "global_batch_tokens", "micro_batch", "vpp",
     "cp", "sp", "zero", "recompute", "optimizer", "loss_kernel", "offload", "expandable_segments",

@@ -30,6 +30,11 @@ KEYS = (
     Key("ep", "whole", "Layout", "expert-parallel ranks", sided=True),
     Key("dp", "whole", "Layout", "data-parallel attention groups of a serving replica that share its experts",
         (SERVE, CROSSOVER)),
+    Key("machine_gpus", "whole", "Layout", "accelerators of one machine, beyond which the network is: 8",
+        (SERVE, CROSSOVER)),
+    Key("network_bandwidth", "bytes_per_second", "Layout", "network of each machine (training: of each place) to the "
+        "others, all its cards together: 100Gbit/s", sided=True),
+    Key("network_latency", "seconds", "Layout", "time of a message from a machine to another: 30us", (SERVE, CROSSOVER)),
     Key("vpp", "whole", "Layout", "virtual stages per pipeline stage", (TRAIN, CROSSOVER)),
     Key("cp", "whole", "Layout", "context-parallel ranks", (TRAIN, CROSSOVER)),
     Key("sp", "whole", "Layout", "ranks that split sequences by Ulysses (sequence_parallel_size)", (TRAIN, CROSSOVER)),

@@ -58,8 +58,6 @@ KEYS = (
     Key("sites", "whole", "Training", "places that the accelerators stand in, the same number in each: 4",
         (TRAIN, CROSSOVER), least=2.0),
     Key("sync_every", "whole", "Training", "local steps between two exchanges of the places: 500", (TRAIN, CROSSOVER)),
-    Key("network_bandwidth", "bytes_per_second", "Training", "network of each place to the others: 1Gbit/s",
-        (TRAIN, CROSSOVER)),
     Key("goodput", "share", "Training", "useful share of billed time, in place of the predicted one: 90%",
         (TRAIN, CROSSOVER), least=0.001, ranged=True),
     Key("mtbf", "seconds", "Training", "mean time between failures of one accelerator with its part of the "

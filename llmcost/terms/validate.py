@@ -47,7 +47,8 @@ COLUMNS = {
         ("tpot_ms", "ttft_ms", "output_tokens_per_s"),
         (_MODEL, "hardware_id", "isl_eff", "osl_eff", "concurrency_or_batch"),
         ("n_gpus", "tp", "pp", "dp", "ep", "weight_precision", "kv_precision", "compute_precision", "load",
-         "framework_id", "year", "kind", "prefix_hit_pct", "draft_tokens", "tokens_per_step", "prefill_groups"),
+         "framework_id", "year", "kind", "prefix_hit_pct", "draft_tokens", "tokens_per_step", "prefill_groups",
+         "machine_gpus"),
     ),
     "memory": Columns(
         ("kv_tokens", "weights_gib", "peak_gib", "peak_memory_gb", "verdict", "fits"),

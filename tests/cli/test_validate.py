@@ -31,7 +31,7 @@ INPUTS = {
         "id model_id params_total params_active n_layers d_model n_heads n_kv_heads d_head d_ff vocab attention_kind "
         "moe_experts moe_topk hardware_id n_gpus tp pp dp ep weight_precision kv_precision compute_precision isl_eff "
         "osl_eff concurrency_or_batch load framework_id year kind prefix_hit_pct draft_tokens tokens_per_step "
-        "prefill_groups tpot_ms ttft_ms output_tokens_per_s"
+        "prefill_groups machine_gpus tpot_ms ttft_ms output_tokens_per_s"
     ),
 }
 FILES = {"training": "training_measured.csv", "runs": "training_runs.csv", "serving": "serving_measured.csv"}

@@ -106,14 +106,24 @@ def test_rates_by_format() -> None:
 
 
 def test_links_that_are_not_known() -> None:
-    """The other link, else PCIe 4.0 x16, 31.5 GB/s (PCI-SIG); no network is faster than the link."""
-    nan, known = np.nan, IDEAL._replace(link_efficiency=0.5, network_efficiency=0.8)
-    for link, network, near, far in (
-        (LINK, NETWORK, 0.5 * LINK, 0.8 * NETWORK), (nan, NETWORK, 0.5 * NETWORK, 0.8 * NETWORK),
-        (LINK, nan, 0.5 * LINK, 0.8 * LINK), (nan, nan, 0.5 * 31.5e9, 0.8 * 31.5e9), (1e10, NETWORK, 0.5e10, 0.8e10),
+    """PCIe 4.0 x16, 31.5 GB/s (PCI-SIG), for a link and beside bridges; a network of 8 GB/s for eight cards, 1 for one.
+
+    A machine that is one accelerator has its link for a network.
+    """
+    nan, slot = np.nan, 31.5e9
+    known = IDEAL._replace(link_efficiency=0.5, network_efficiency=0.8, network_bytes=8e9, lone_network_bytes=1e9)
+    for link, network, domain, box, expected in (
+        (LINK, NETWORK, 1.0, nan, (LINK, LINK, NETWORK)), (LINK, NETWORK, 2.0, nan, (LINK, slot, NETWORK)),
+        (nan, nan, nan, nan, (slot, slot, 1e9)), (LINK, nan, 8.0, 4.0, (LINK, slot, 2e9)),
+        (LINK, nan, 1.0, 1.0, (LINK, LINK, LINK)), (nan, nan, 1.0, 1.0, (slot, slot, 1e9)),
     ):  # fmt: skip
-        machine = MACHINE._replace(link_bytes_per_second=link, network_bytes_per_second=network, scale_up_domain=nan)
-        assert tuple(map(float, links(machine, known))) == pytest.approx((near, far, 1.0))
+        machine = MACHINE._replace(
+            link_bytes_per_second=link, network_bytes_per_second=network, scale_up_domain=domain, box=box
+        )
+        by = links(machine, known)
+        near, bus, far = expected
+        assert (float(by.link), float(by.bus), float(by.network)) == pytest.approx((0.5 * near, 0.8 * bus, 0.8 * far))
+        assert float(by.domain) <= float(by.box)
 
 
 def test_a_pass_with_prompts_is_launched_layer_by_layer() -> None:

@@ -20,7 +20,7 @@ from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
 from llmcost.engine.serving.iteration import Work, iteration
 from llmcost.engine.serving.memory import Memory, max_batch, memory, weights_bytes
 from llmcost.engine.serving.operating_point import operating_point, static_point
-from llmcost.engine.serving.parts import exchange, experts, prompt_attention, rates, reduction
+from llmcost.engine.serving.parts import exchange, experts, handing, prompt_attention, rates, reduction
 from llmcost.engine.serving.pools import prefill_point
 from llmcost.engine.serving.speculation import Draft, speculative_point
 from llmcost.spec import Model
@@ -124,6 +124,66 @@ def test_cards_on_a_bus_and_nodes_of_a_network_start_up_apart() -> None:
     for domain, ranks, seconds in ((1.0, 4.0, 4 * 3e-5), (8.0, 16.0, 4 * 9e-5), (8.0, 8.0, 0.0)):
         rate = rates(MACHINE._replace(scale_up_domain=domain), Precision(), slow)
         assert float(reduction(DENSE, Layout(tp=ranks), rate, slow).seconds(0.0)) == pytest.approx(seconds)
+
+
+def test_a_message_between_machines_goes_there_and_back() -> None:
+    """4 all-reduces of two layers over two machines: a message each way, 30 us each, beside 90 us to start up."""
+    known = IDEAL._replace(network_seconds=9e-5, message_seconds=1e-6)
+    told = MACHINE._replace(message_seconds=3e-5)
+    for machine, message in ((MACHINE, 1e-6), (told, 3e-5)):
+        rate = rates(machine, Precision(), known)
+        spent = float(reduction(DENSE, Layout(tp=16.0), rate, known).seconds(0.0))
+        assert spent == pytest.approx(4 * (9e-5 + 2 * message))
+        assert float(reduction(DENSE, Layout(tp=8.0), rate, known).seconds(0.0)) == 0.0
+
+
+def test_cards_beyond_a_server_are_on_the_network() -> None:
+    """Sixteen cards are two servers of eight, or four of four. 4 x 2 x (n - 1)/n of 20,480 bytes over the bus of 30 GB/s;
+    between servers a card has its share of their 8 GB/s.
+    """
+    cards = MACHINE._replace(link_bytes_per_second=30e9, network_bytes_per_second=np.nan, scale_up_domain=1.0)
+    known = IDEAL._replace(network_bytes=8e9)
+    for tp, box, gbytes in ((8.0, np.nan, 30.0), (16.0, np.nan, 1.0), (8.0, 4.0, 2.0)):
+        rate = rates(cards._replace(box=box), Precision(), known)
+        spent = float(reduction(DENSE, Layout(tp=tp), rate, known).seconds(10.0))
+        assert spent == pytest.approx(4 * 2 * (tp - 1) / tp * 20_480 / (gbytes * 1e9))
+    alone = rates(cards._replace(box=1.0), Precision(), known)  # a machine that is one card: its link is its network
+    assert float(alone.links.network) == pytest.approx(30e9)
+
+
+def test_stages_at_work_wait_for_the_hand_over_each_time() -> None:
+    """8 stages on two machines of 4 hand on once a token: 4 x 1,024 bytes at 4 x 1 GB/s, 1.024 us, and 50 us to start.
+
+    One request waits for it once. With every micro-batch full each of the 8 has its turn at the stage that hands on.
+    """
+    slow = IDEAL._replace(network_seconds=5e-5)
+    machine = MACHINE._replace(network_bytes_per_second=1e9, box=4.0)
+    rate, layout = rates(machine, Precision(), slow), Layout(pp=8.0)
+    line = handing(DENSE, layout, rate, slow)
+    assert line is not None
+    assert float(line.seconds(1.0)) == pytest.approx(4 * D / 4e9 + 5e-5)
+    quick = MACHINE._replace(box=8.0)
+    assert handing(DENSE, layout, rates(quick, Precision(), slow), slow) is None
+    for batch, turns in ((1.0, 1), (8.0, 1), (16.0, 8)):
+        load = Load(1.0, 100.0, 1.0, batch)
+        there, here = (
+            float(operating_point(DENSE, m, layout, Precision(), load, slow).tpot_seconds) for m in (machine, quick)
+        )
+        tokens = max(batch / 8, 1.0)
+        far = turns * (4 * D * tokens / 4e9 + 5e-5)
+        assert there - here == pytest.approx(
+            far - 4 * D * tokens / LINK, rel=3e-3
+        )  # inside before; a prompt now and then
+
+
+def test_one_token_meets_no_padding_where_experts_are_products_with_a_vector() -> None:
+    """llama.cpp#18958: a token's 2 experts are 2 rows; two tokens' 2 + 6 (1 - exp(-2/8)) experts are padded by 16 each."""
+    known = IDEAL._replace(expert_tile=16.0, vector_tokens=1.0)
+    routed = experts(MOE, Layout(), Precision(), RATE, known)
+    assert float(routed.compute(1.0)) == pytest.approx(2 * L * EXPERT * 2 / PEAK)
+    visited = 2 + 6 * (1 - np.exp(-2 / 8))
+    assert float(routed.compute(2.0)) == pytest.approx(2 * L * EXPERT * (4 + 16 * visited) / PEAK)
+    assert float(routed.seconds(1.0)) == pytest.approx(2 * L * EXPERT * 2 * (1 / PEAK + 1 / HBM))
 
 
 def test_micro_batches_wait_for_the_prompts_of_any() -> None:

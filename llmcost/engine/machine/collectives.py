@@ -1,11 +1,26 @@
-"""Time of collectives on a two-level machine: a scale-up domain inside, a network across."""
+"""What joins accelerators, and the time of collectives: a scale-up domain inside, a bus or a network across."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.kinds import Num
 from llmcost.records import NamedTuple
+
+CARDS = 8.0  # of a server, of which nothing is said [-]
+
+
+class Links(NamedTuple):
+    """What joins accelerators: a fabric in a domain, a bus in a machine, a network between machines."""
+
+    link: Num  # inside a domain [bytes/s]
+    bus: Num  # between the domains of a machine [bytes/s]
+    network: Num  # between machines, of each accelerator [bytes/s]
+    domain: Num  # accelerators of a domain [-]
+    box: Num  # of a machine [-]
+    message_seconds: Num  # between two machines [s]
+    torus: Num  # dimensions of the torus that links form [-]; nan: switches
 
 
 class Group(NamedTuple):
@@ -121,3 +136,44 @@ def all_to_all_seconds(size_bytes: Num, where: Group, link: Num, network: Num, l
     near = (where.inside - 1) / ranks * size_bytes / link
     far = (ranks - where.inside) / ranks * size_bytes / network
     return near + far + latency * np.log2(ranks)
+
+
+def joined(machine: Machine) -> tuple[Num, Num]:
+    """Accelerators of a scale-up domain, and of a machine: cards and bridges sit eight to a server [-].
+
+    Parameters
+    ----------
+    machine : Machine
+        nan where it is not known.
+
+    Source: definition.
+
+    Examples
+    --------
+    Bridges of two cards in servers of eight, and 72 accelerators whose switches make one machine of them.
+
+    >>> bare = Machine(*[np.nan] * 10)
+    >>> [[float(n) for n in joined(bare._replace(scale_up_domain=d))] for d in (2.0, 72.0)]
+    [[2.0, 8.0], [72.0, 72.0]]
+    """
+    fabric = np.where(np.isnan(machine.scale_up_domain), 1.0, machine.scale_up_domain)
+    box = np.where(np.isnan(machine.box), np.maximum(fabric, CARDS), machine.box)
+    return np.minimum(fabric, box), box
+
+
+def machine_network(machine: Machine, server: Num, lone: Num) -> Num:
+    """The network of a whole machine [bytes/s]: of all its accelerators; its link, where one accelerator is a machine.
+
+    Parameters
+    ----------
+    machine : Machine
+        nan where it is not known.
+    server, lone : float or array
+        Network of a server of which none is known, and of a machine that is one accelerator [bytes/s].
+
+    Source: definition.
+    """
+    own, link = np.asarray(machine.network_bytes_per_second), np.asarray(machine.link_bytes_per_second)
+    box = joined(machine)[1]
+    usual = np.where(box == 1.0, np.where(np.isnan(link), lone, link), server)
+    return np.where(np.isnan(own), usual, own * box)

@@ -24,6 +24,8 @@ class Machine(NamedTuple):
     process_bytes: Num = np.nan  # memory that a process may take [bytes]; nan: all of memory_bytes
     torus: Num = np.nan  # dimensions of the torus that the link forms [-], 1 a ring; nan: through switches
     peer: Num = 1.0  # 1: accelerators on a bus read one another's memory; 0: all goes through the host's
+    box: Num = np.nan  # accelerators of one machine, beyond which the network is [-]; nan: not known
+    message_seconds: Num = np.nan  # of a message between two machines [s]; nan: not known
 
     @property
     def shown_bytes(self) -> Num:

@@ -195,7 +195,7 @@ def _of_many(
     def flat(of: Any) -> Any:
         return mapped(lambda values: np.broadcast_to(values, wide).ravel(), of)
 
-    layout, precision, load, calibration = map(flat, (layout, precision, load, calibration))
+    machine, layout, precision, load, calibration = map(flat, (machine, layout, precision, load, calibration))
     here = running(passing(shape, machine, layout, precision, calibration), load)
     most = np.broadcast_to(flat(np.asarray(full.batch)), (math.prod(wide),))
     osl, parts = here.read.osl, np.maximum(part_of(load, calibration), 1.0)

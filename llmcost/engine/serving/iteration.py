@@ -17,8 +17,10 @@ from llmcost.engine.serving.parts import (
     Line,
     Part,
     Rates,
+    crossings,
     exchange,
     experts,
+    handing,
     linear,
     prompt_attention,
     reduction,
@@ -68,11 +70,25 @@ class Costs(NamedTuple):
     head: Part  # by sequences decoded
     fixed: Line  # by sequences decoded
     sent: Line  # by tokens
+    handed: Line | None  # from a machine to the next, by tokens
+    apart: Num  # machines a micro-batch goes to after its first [-]
     exchange: Line | None  # by tokens
     hidden: Num  # share of the exchange that runs behind other work [-]
     by_batch: Num  # 1: tensor-parallel ranks beyond the KV heads take sequences of their own [-]
     ranks: Num  # tensor-parallel [-]
     heads: Num  # of keys and values [-]
+
+    def paced(self, micro_batches: Num) -> Costs:
+        """With so many micro-batches on their way through stages on several machines.
+
+        A stage that hands on does not compute: alone a micro-batch waits for every hand-over; of several the round
+        takes as often as there are the stage that takes longest.
+        """
+        if self.handed is None:
+            return self
+        often = np.maximum(self.apart, micro_batches)
+        sent = Line(self.sent.start + often * self.handed.start, self.sent.each + often * self.handed.each)
+        return self._replace(sent=sent, handed=None)
 
     def decoded(self, decoding: Num, at: Attention) -> Num:
         """Attention of one decoded token of so many sequences [s]."""
@@ -186,7 +202,8 @@ def one_pass(shape: Shape, layout: Layout, precision: Precision, rate: Rates, ca
     costs = Costs(
         linear(shape, layout, precision, rate, calibration), routed, head,
         Line(fixed, calibration.fixed_factor * calibration.sequence_seconds),
-        reduction(shape, layout, rate, calibration), exchange(shape, layout, rate, calibration),
+        reduction(shape, layout, rate, calibration), handing(shape, layout, rate, calibration),
+        crossings(layout, rate.links), exchange(shape, layout, rate, calibration),
         calibration.exchange_hidden, calibration.kv_by_batch, layout.tp, shape.n_kv_heads,
     )  # fmt: skip
     return Pass(shape, layout, precision, rate, calibration, costs)
@@ -194,7 +211,7 @@ def one_pass(shape: Shape, layout: Layout, precision: Precision, rate: Rates, ca
 
 def iteration(
     shape: Shape, layout: Layout, precision: Precision, rate: Rates, decoding: Num, context: Num, prompt_tokens: Num,
-    prompt_context: Num, calibration: Calibration,
+    prompt_context: Num, calibration: Calibration, micro_batches: Num = 1.0,
 ) -> Work:  # fmt: skip
     """One pass through all layers that decodes one token per sequence and carries prompt tokens [s].
 
@@ -206,8 +223,11 @@ def iteration(
         Sequences per attention group and micro-batch [-], and their mean length so far [tokens].
     prompt_tokens, prompt_context : float or array
         Prompt tokens carried [tokens], and the earlier tokens each sees on average [tokens].
+    micro_batches : float or array
+        On their way through pipeline stages [-].
 
     Source: as `one_pass`.
     """
     once = one_pass(shape, layout, precision, rate, calibration)
-    return once.costs.work(decoding, prompt_tokens, once.attention(context, prompt_context))
+    costs = once.costs.paced(micro_batches)
+    return costs.work(decoding, prompt_tokens, once.attention(context, prompt_context))

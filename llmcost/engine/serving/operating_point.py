@@ -142,7 +142,8 @@ def _continuous(
     once = passing(shape, machine, layout, precision, calibration)
     here = standing(once, load)
     found = here.steady(run, asked)
-    plain, mixed = (once.costs.work(found.decoding, carried, here.at) for carried in (0.0, found.carried))
+    costs = here.paced(run)
+    plain, mixed = (costs.work(found.decoding, carried, here.at) for carried in (0.0, found.carried))
     extra = found.share * found.extra
     return _point(
         plain,
@@ -215,11 +216,11 @@ def static_point(
     batch, osl = np.asarray(load.batch, dtype=float), np.maximum(load.osl, 1.0)
     per_group = np.maximum(batch / layout.dp, 1.0)
     parts = np.clip(per_group, 1.0, layout.pp)
-    plain = once.costs.work(per_group / parts, 0.0, here.at)
+    plain = once.costs.paced(parts).work(per_group / parts, 0.0, here.at)
     prompts = per_group * here.new
     chunk = np.where(np.asarray(layout.pp) > 1, calibration.pipeline_tokens, calibration.static_tokens)
     pieces = np.maximum(np.where(np.asarray(layout.pp) > 1, parts, 1.0), prompts / chunk)
-    first = once.costs.work(0.0, prompts / pieces, here.at)
+    first = once.costs.paced(np.minimum(pieces, layout.pp)).work(0.0, prompts / pieces, here.at)
     alone = roofline.rounded(first.total, here.launches)
     prefill = np.where(np.asarray(load.isl) > 0, alone * (pieces + layout.pp - 1.0) / layout.pp, 0.0)
     ttft = prefill

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llmcost.engine.machine import roofline
-from llmcost.engine.machine.collectives import gather_seconds, group, hops
+from llmcost.engine.machine.collectives import Links, gather_seconds, group, hops, joined, machine_network
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape, blocks_of
 from llmcost.engine.numeric.kinds import Num
@@ -23,33 +23,37 @@ class Rates(NamedTuple):
     attention_flops: Num  # prefill attention, 16-bit [FLOP/s]
     memory: Num  # reading weights [bytes/s]
     kv: Num  # reading KV [bytes/s]
-    link: Num  # collectives inside the scale-up domain [bytes/s]
-    network: Num  # collectives across domains, per accelerator [bytes/s]
-    domain: Num  # accelerators in a scale-up domain [-]
-    torus: Num  # dimensions of the torus that links form [-]; nan: switches
+    links: Links
     operand_bytes: Num  # a number that a matrix product takes in [bytes]
     peak_flops: Num  # dense peak of the format in use, before efficiency [FLOP/s]
 
 
-def links(machine: Machine, calibration: Calibration) -> tuple[Num, Num, Num]:
-    """Attainable bandwidth inside the scale-up domain and across [bytes/s], and the accelerators in a domain [-].
+SLOT = 31.5e9  # PCIe 4.0 x16 (PCI-SIG) [bytes/s]
 
-    What is not known is replaced by the other, and by PCIe 4.0 x16 (31.5e9 bytes/s, PCI-SIG) when neither is. Cards
+
+def links(machine: Machine, calibration: Calibration) -> Links:
+    """Attainable rates of what joins accelerators, and how many it joins.
+
+    A link that is not known is taken as a slot of PCIe 4.0, the bus beside bridges between a few cards as well. Cards
     that cannot read one another's memory copy into the host's and out of it again.
 
     Parameters
     ----------
     machine, calibration
-        Links of the machine (nan: not known) and the share of them that messages reach.
+        Links and network of the machine (nan: not known), the shares of them that messages reach, and the network of a
+        machine of which none is known.
 
     Source: definition.
     """
-    link, network = np.asarray(machine.link_bytes_per_second), np.asarray(machine.network_bytes_per_second)
-    near = np.where(np.isnan(link), np.where(np.isnan(network), 31.5e9, network), link)
-    far = np.where(np.isnan(network), near, np.minimum(network, near))
-    domain = np.where(np.isnan(machine.scale_up_domain), 1.0, machine.scale_up_domain)
-    across = np.where(np.asarray(machine.peer) > 0, calibration.network_efficiency, calibration.host_efficiency)
-    return calibration.link_efficiency * near, across * far, domain
+    link = machine.link_bytes_per_second
+    domain, box = joined(machine)
+    near = np.where(np.isnan(link), SLOT, link)
+    bus = np.where(domain > 1.0, np.minimum(near, SLOT), near)
+    reached = np.where(np.asarray(machine.peer) > 0, calibration.network_efficiency, calibration.host_efficiency)
+    whole = machine_network(machine, calibration.network_bytes, calibration.lone_network_bytes)
+    own = calibration.network_efficiency * whole / box
+    message = np.where(np.isnan(machine.message_seconds), calibration.message_seconds, machine.message_seconds)
+    return Links(calibration.link_efficiency * near, reached * bus, own, domain, box, message, machine.torus)
 
 
 def rates(machine: Machine, precision: Precision, calibration: Calibration) -> Rates:
@@ -70,7 +74,6 @@ def rates(machine: Machine, precision: Precision, calibration: Calibration) -> R
         full = np.fmax(machine.int8_flops / 2.0, machine.bf16_flops)
         machine = machine._replace(bf16_flops=np.where(calibration.half_sums, full, machine.bf16_flops))
     peak, bits = roofline.peak_flops(machine, precision.compute_bits, precision.integer)
-    link, network, domain = links(machine, calibration)
     narrow = np.where(bits <= 4, calibration.compute_efficiency_4, calibration.compute_efficiency_8)
     widened = (np.asarray(precision.weight_only) > 0) | (bits > np.asarray(precision.compute_bits))
     sixteen = machine.bf16_flops * calibration.compute_efficiency_16
@@ -84,10 +87,7 @@ def rates(machine: Machine, precision: Precision, calibration: Calibration) -> R
         attention_flops=machine.bf16_flops * attended,
         memory=machine.memory_bytes_per_second * streamed,
         kv=machine.memory_bytes_per_second * read,
-        link=link,
-        network=network,
-        domain=domain,
-        torus=machine.torus,
+        links=links(machine, calibration),
         operand_bytes=np.where(widened, 2.0, bits / 8.0),
         peak_flops=peak,
     )
@@ -152,6 +152,7 @@ class Experts(NamedTuple):
     n_experts: Num
     topk: Num
     skew: Num
+    vector: Num  # tokens whose products are of a matrix and a vector, which are not padded [-]
     visit: Part  # of an expert that is visited: its padding, and its weights
     copies: Part  # of the copies of a gathered token
 
@@ -160,13 +161,19 @@ class Experts(NamedTuple):
         gathered = tokens * self.gathered
         visited = distinct_experts(self.n_experts, self.topk, gathered, self.skew)
         copies = self.copies.compute + self.copies.read
-        return visited * (self.visit.compute + self.visit.read) + gathered * copies
+        return visited * (self._padding(gathered) + self.visit.read) + gathered * copies
 
     def compute(self, tokens: Num) -> Num:
         """The arithmetic part of it [s]."""
         gathered = tokens * self.gathered
         visited = distinct_experts(self.n_experts, self.topk, gathered, self.skew)
-        return visited * self.visit.compute + gathered * self.copies.compute
+        return visited * self._padding(gathered) + gathered * self.copies.compute
+
+    def _padding(self, gathered: Num) -> Num:
+        """Arithmetic on the padding of an expert that so many tokens visit [s]."""
+        if not np.any(self.vector):
+            return self.visit.compute
+        return np.where(np.greater(gathered, self.vector), self.visit.compute, 0.0)
 
 
 def linear(shape: Shape, layout: Layout, precision: Precision, rate: Rates, calibration: Calibration) -> Part:
@@ -194,7 +201,8 @@ def linear(shape: Shape, layout: Layout, precision: Precision, rate: Rates, cali
 def experts(shape: Shape, layout: Layout, precision: Precision, rate: Rates, calibration: Calibration) -> Experts:
     """Routed experts of all layers, by tokens per attention group and micro-batch.
 
-    Each visited expert is read once and its matrix product padded by a tile; every routed copy of a token passes
+    Each visited expert is read once and its matrix product padded by a tile, but for as few tokens as go through
+    products with a vector; every routed copy of a token passes
     memory, half the times in the format that products take in and half in the 16 bits they hand on; the busiest rank
     sets the pace.
 
@@ -216,18 +224,19 @@ def experts(shape: Shape, layout: Layout, precision: Precision, rate: Rates, cal
     product = 2.0 * scale / rate.matrix_flops  # of one row
     visit = Part(product * calibration.expert_tile, 0.0, scale * precision.weight_bytes / rate.memory)
     copied = Part(product * shape.topk, 0.0, passed / rate.memory)
-    return Experts(ranks / layout.tp, shape.n_experts, shape.topk, calibration.expert_skew, visit, copied)
+    gathered, skew = ranks / layout.tp, calibration.expert_skew
+    return Experts(gathered, shape.n_experts, shape.topk, skew, calibration.vector_tokens, visit, copied)
 
 
 def reduction(shape: Shape, layout: Layout, rate: Rates, calibration: Calibration) -> Line:
-    r"""Two all-reduces per block over the tensor-parallel group, and the hand-over between pipeline stages.
+    r"""Two all-reduces per block over the tensor-parallel group, and the hand-over between stages of one machine.
 
     .. math:: 2 L (2 (n-1)/n \cdot 2 T d / link + \alpha \log_2 n) + (pp - 1)(4 T d / link + \alpha)
 
-    Beyond a scale-up domain the ring runs inside first, and every rank carries its share across; what goes across, an
-    all-reduce or a hand-over, starts up in `network_seconds` more, however many domains there are. Cards without a
-    domain share the bus of a box, where an all-reduce starts up in `bus_seconds` more. A stage hands on two tensors, as
-    sums are fused with the norms that follow: the hidden state and the residual.
+    Beyond a scale-up domain the ring runs inside first, and every rank carries its share across: over the bus of a
+    machine, where it starts up in `bus_seconds` more, or between machines, in `network_seconds` and two messages for
+    each doubling of them. A stage hands on two tensors, as sums are fused with the norms that follow: the hidden state
+    and the residual.
 
     Parameters
     ----------
@@ -239,19 +248,46 @@ def reduction(shape: Shape, layout: Layout, rate: Rates, calibration: Calibratio
     """
     if np.all(np.multiply(layout.tp, layout.pp) == 1.0):
         return Line(0.0, 0.0)
-    hidden = 2.0 * shape.d_model  # 16-bit activations
+    hidden, by = 2.0 * shape.d_model, rate.links  # 16-bit activations
     # an all-reduce is a reduce-scatter and a gather, which start up once
-    each, start = group(layout.tp, 1.0, rate.domain), calibration.fixed_factor * calibration.link_seconds / 2.0
-    joined = np.asarray(rate.domain) > 1.0
-    across = np.where(joined, calibration.network_seconds, calibration.bus_seconds) * (each.outside > 1.0)
-    passing = calibration.hop_seconds * hops(each.inside, rate.torus)
+    each, start = group(layout.tp, 1.0, by.domain), calibration.fixed_factor * calibration.link_seconds / 2.0
+    machines = np.maximum(layout.tp / by.box, 1.0)
+    far = np.where(machines > 1.0, by.network, by.bus)
+    between = calibration.network_seconds + 2.0 * np.log2(machines) * by.message_seconds
+    across = np.where(machines > 1.0, between, calibration.bus_seconds) * (each.outside > 1.0)
+    passing = calibration.hop_seconds * hops(each.inside, by.torus)
     reduces = 2.0 * blocks_of(shape)
-    once = reduces * (2.0 * (gather_seconds(0.0, each, rate.link, rate.network, start) + passing) + across)
-    apart = np.ceil(layout.pp / np.maximum(np.floor(rate.domain / layout.tp), 1.0)) - 1.0  # hand-overs across domains
-    apart = np.where(joined, apart, 0.0)
-    handed = 2.0 * hidden * ((layout.pp - 1.0 - apart) / rate.link + apart / rate.network)
-    once = once + (apart * calibration.network_seconds + (layout.pp - 1.0) * calibration.link_seconds)
-    return Line(once, reduces * 2.0 * gather_seconds(hidden, each, rate.link, rate.network) + handed)
+    once = reduces * (2.0 * (gather_seconds(0.0, each, by.link, far, start) + passing) + across)
+    inside = layout.pp - 1.0 - crossings(layout, by)
+    handed = 2.0 * hidden * inside / by.link
+    once = once + (layout.pp - 1.0) * calibration.link_seconds
+    return Line(once, reduces * 2.0 * gather_seconds(hidden, each, by.link, far) + handed)
+
+
+def crossings(layout: Layout, by: Links) -> Num:
+    """Hand-overs between pipeline stages that leave a machine [-]: as few as its accelerators allow."""
+    found: Num = np.ceil(layout.pp / np.maximum(np.floor(by.box / layout.tp), 1.0)) - 1.0
+    return found
+
+
+def handing(shape: Shape, layout: Layout, rate: Rates, calibration: Calibration) -> Line | None:
+    r"""What a stage hands to one on another machine, over all of its network: a slice from each tensor-parallel rank.
+
+    .. math:: 4 T d / network + start + message
+
+    Parameters
+    ----------
+    shape, layout, rate, calibration
+        The point; by tokens T per attention group and micro-batch [-]. None where no layout spans machines in stages.
+
+    Source: as `reduction`; vllm/distributed/parallel_state.py (send_tensor_dict sends a slice from each rank).
+    """
+    if not np.any(crossings(layout, rate.links) > 0):
+        return None
+    by = rate.links
+    apart = crossings(layout, by) > 0
+    start = np.where(apart, calibration.network_seconds + by.message_seconds, 0.0)
+    return Line(start, np.where(apart, 4.0 * shape.d_model / (by.network * by.box), 0.0))
 
 
 def exchange(shape: Shape, layout: Layout, rate: Rates, calibration: Calibration) -> Line | None:
@@ -272,14 +308,16 @@ def exchange(shape: Shape, layout: Layout, rate: Rates, calibration: Calibration
     apart = (np.asarray(layout.attention_dp) > 0) & (ranks > 1)
     if not np.any(apart) or not np.any(shape.moe_layers):
         return None
-    inside = np.minimum(ranks, rate.domain)
-    domains = ranks / inside
+    by = rate.links
+    inside = np.minimum(ranks, by.domain)
+    domains, wide = ranks / inside, ranks > by.box
     copies = np.minimum(1.5 * np.minimum(shape.topk, ranks), 2.0 * layout.dp) * 2.0 * shape.d_model
     met = domains * -np.expm1(shape.topk * np.log1p(-np.minimum(1.0 / domains, 1.0 - 1e-12)))
     crossing = 1.5 * 2.0 * shape.d_model * met * (domains - 1.0) / domains
-    near, far = copies * (inside - 1.0) / inside / rate.link, crossing / rate.network
+    near, far = copies * (inside - 1.0) / inside / by.link, crossing / np.where(wide, by.network, by.bus)
     sent = shape.moe_layers * np.where(apart, np.maximum(near, far), 0.0)
-    return Line(shape.moe_layers * np.where(apart, 2.0 * calibration.link_seconds * np.log2(ranks), 0.0), sent)
+    start = calibration.link_seconds * np.log2(ranks) + wide * by.message_seconds
+    return Line(shape.moe_layers * np.where(apart, 2.0 * start, 0.0), sent)
 
 
 def prompt_attention(shape: Shape, layout: Layout, rate: Rates, context: Num, calibration: Calibration) -> Num:

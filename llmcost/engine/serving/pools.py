@@ -45,17 +45,16 @@ def prefill_point(
     rate = rates(machine, precision, calibration)
     seen = load.cached_isl + new / 2.0
     chunk = calibration.chunk_tokens
-    work = iteration(shape, layout, precision, rate, 0.0, 0.0, chunk, seen, calibration)
+    work = iteration(shape, layout, precision, rate, 0.0, 0.0, chunk, seen, calibration, layout.pp)
     full = work.total
     piece = np.minimum(new, chunk)
     alone = iteration(shape, layout, precision, rate, 0.0, 0.0, piece, seen, calibration).total
     cache = kv_elements(shape, load.isl) * precision.kv_bytes / (kv_ranks(shape, layout) * layout.pp)
-    wire = np.where(np.isnan(machine.network_bytes_per_second), rate.network, machine.network_bytes_per_second)
     slots = np.multiply(layout.pp, layout.dp)
     return PrefillPoint(
         prompt_seconds=new / chunk * full / slots,
         alone_seconds=calibration.request_seconds + new / piece * alone,
-        transfer_seconds=cache / (calibration.network_efficiency * wire),
+        transfer_seconds=cache / rate.links.network + rate.links.message_seconds,
         tokens_per_second=chunk / full * slots,
         binds=binding_part(work),
     )

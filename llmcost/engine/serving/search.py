@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from llmcost.engine.machine.collectives import joined
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR, Array, Flags, Index, Num
@@ -72,7 +73,7 @@ class Answer(NamedTuple):
 
 def layouts(
     shape: Shape, machine: Machine, gpus: float = np.inf, largest: float = LARGEST, stages: bool = False,
-    tensor: float = 1.0,
+    tensor: float = 1.0, staged: float = 0.0,
 ) -> Layout:  # fmt: skip
     """Valid layouts of one replica as arrays.
 
@@ -93,6 +94,8 @@ def layouts(
         Whether pipeline stages of single accelerators are tried inside a domain: engines without tensor parallelism.
     tensor : float
         Tensor-parallel ranks that were asked for [-]: they may span the two domains of a pair of nodes.
+    staged : float
+        Pipeline stages that were asked for [-]: with any number of ranks.
 
     Source: Shoeybi et al. 2019, arXiv 1909.08053 (heads split over tp); vLLM's guide to use tensor parallelism inside
     a node and stages across (docs.vllm.ai/en/stable/serving/parallelism_scaling); DeepSeek-V3, arXiv 2412.19437,
@@ -100,14 +103,19 @@ def layouts(
     """
     degree = np.array(DEGREES)
     tp, pp, dp = (axis.ravel() for axis in np.meshgrid(degree, np.array(STAGES), degree, indexing="ij"))
-    domain = 1.0 if np.isnan(machine.scale_up_domain) else float(machine.scale_up_domain)
+    domain = float(joined(machine)[0])
     # cards without a fabric still sit eight to a server and split layers over PCIe
     size = tp * pp * dp
     widest = max(domain, 8.0, min(tensor, 2.0 * max(domain, 8.0)))
     fits = (tp <= widest) & (tp <= shape.n_heads) & (pp <= shape.n_layers) & (size <= min(gpus, largest))
     even = np.isin(pp, degree)
     fits &= (
-        (pp == 1) | (domain <= 2) | (even & (tp >= min(widest, 8.0))) | ((tp == 1) & stages) | (~even & (size == gpus))
+        (pp == 1)
+        | (domain <= 2)
+        | (even & (tp >= min(widest, 8.0)))
+        | ((tp == 1) & stages)
+        | (~even & (size == gpus))
+        | (pp == staged)
     )
     # shared experts ask for a fabric or a network; one pipeline stage keeps the exchange simple
     shared = (dp > 1) & (shape.n_experts > 0) & (pp == 1) & (tp * dp <= shape.n_experts)

@@ -96,6 +96,7 @@ class Standing(NamedTuple):
     arrivals: Num  # how requests come, as in `Load`
     spread: Num
     slots: Num  # groups and micro-batches beside each other [-]
+    stages: Num  # of a pipeline [-]
     new: Num  # prompt tokens to compute [tokens]
     osl: Num
     steps: Num  # iterations a first token waits besides those of its prompt [-]
@@ -121,7 +122,7 @@ class Standing(NamedTuple):
         Every value has the least shape that it depends on: layouts, loads and batches along axes of their own are
         cheap.
         """
-        known = self.known
+        known, costs = self.known, self.paced(run)
         chunk, new, osl, slots = known.chunk_tokens, self.new, self.osl, self.slots
         decoding = group = np.maximum(run / slots, 1.0)
         if np.max(group, initial=0.0) > self.fewest:
@@ -133,7 +134,7 @@ class Standing(NamedTuple):
         if not np.all(self.alike == 1.0):
             share = 1.0 - (1.0 - share) ** self.alike
         # `work` of prompts is without the launches of their pass: those that wait share one
-        alone, work = self.costs.seconds(decoding, carried, self.at)
+        alone, work = costs.seconds(decoding, carried, self.at)
         extra = roofline.rounded(work, self.launches)  # launches run ahead of the arithmetic
         if self.computed is not True:
             extra = np.where(self.computed, extra, work)
@@ -155,21 +156,25 @@ class Standing(NamedTuple):
         if np.any(self.arrivals):
             served = Served(alone, prefill, share, extra, np.maximum(pieces, 1.0), self.front)
             kind = np.asarray(self.arrivals)
-            whole = (tpot, ttft, throughput), *self._arriving(served, group, np.maximum(sent / slots, 1.0), sent)
+            whole = (tpot, ttft, throughput), *self._arriving(served, costs, group, np.maximum(sent / slots, 1.0), sent)
             tpot, ttft, throughput = (
                 np.where(kind == OPEN, a, np.where(kind == BURST, b, c)) for c, a, b in zip(*whole, strict=True)
             )
         return Steady(decoding, carried, alone, share, extra, between, prefill, tpot, ttft, throughput, never_idle)
 
-    def _arriving(self, served: Served, group: Num, sent: Num, requests: Num) -> tuple[Met, Met]:
+    def paced(self, run: Num) -> Costs:
+        """What a pass costs with so many requests in flight: beyond one for each micro-batch all stages are at work."""
+        return self.costs.paced(np.where(run > self.slots, self.stages, 1.0))
+
+    def _arriving(self, served: Served, costs: Costs, group: Num, sent: Num, requests: Num) -> tuple[Met, Met]:
         """The same group under random arrivals, and with `sent` requests at once; tokens per second of the replica."""
         known, osl = self.known, self.osl
         random = open_loop(served, group, osl, known.open_steps)
         fill = np.where(group > 1.0, np.maximum(known.burst_fill * group, 1.0), 1.0)
-        step, more = self.costs.seconds(fill, np.minimum(known.chunk_tokens, sent * self.new), self.at)
+        step, more = costs.seconds(fill, np.minimum(known.chunk_tokens, sent * self.new), self.at)
         together = np.maximum(known.chunk_tokens / self.new, 1.0)
         turn, token = known.turn_seconds * self.slots, known.token_seconds * self.slots
-        one = self.costs.seconds(1.0, 0.0, self.at)[0]
+        one = self.paced(1.0).seconds(1.0, 0.0, self.at)[0]
         front = Front(turn, token, step + more, known.burst_between, one, together, known.burst_tail)
         at_once = burst(served._replace(step_seconds=step), front, group, sent, osl, self.spread)
         # of random arrivals fewer than one may be in flight; a burst sends one at least
@@ -208,8 +213,8 @@ def standing(once: Pass, load: Load) -> Standing:
     return Standing(
         known, once.costs, once.attention(context, load.cached_isl + new / 2.0), load.arrivals,
         load.spread,
-        np.multiply(layout.dp, layout.pp), new, osl, steps, alive, new / alive, np.minimum(new, known.chunk_tokens),
-        most, float(np.min(most, initial=np.inf)), prompt_launches(shape, known),
+        np.multiply(layout.dp, layout.pp), layout.pp, new, osl, steps, alive, new / alive,
+        np.minimum(new, known.chunk_tokens), most, float(np.min(most, initial=np.inf)), prompt_launches(shape, known),
         # what precedes a prompt's work: the front end, and the ranks it is handed to
         known.request_seconds + known.rank_seconds * np.log2(layout.tp), _alike(layout, known),
         True if np.all(computed) else computed, not any(isinstance(v, np.ndarray) and v.ndim for v in known),

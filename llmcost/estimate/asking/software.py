@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 
 from llmcost.catalog import Catalog
 from llmcost.engine.machine.factors import Told
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.serving.inputs import Calibration, calibration_from_factors
+from llmcost.engine.serving.inputs import Calibration, Precision, calibration_from_factors
 from llmcost.engine.serving.ranges import NVIDIA, Classes, fitted, recent
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import Chip
@@ -23,6 +24,26 @@ def stack(catalog: Catalog, name: str) -> ServingStack | None:
         return catalog.load(Framework, name)[0].serving
     except LlmcostError:
         return None
+
+
+def as_held(known: Precision, formats: Mapping[str, Precision], has: ServingStack | None) -> Precision:
+    """A format as the files of an engine hold it: what it leaves in 16 bits beside 4-bit weights may be narrower.
+
+    Examples
+    --------
+    gpt-oss in llama.cpp: 1.8B parameters beside the experts, in 8 bits and a scale for each 32.
+
+    >>> narrow, bytes8 = Precision(weight_bytes=0.53), Precision(weight_bytes=1.0625)
+    >>> as_held(narrow, {"q8_0": bytes8}, ServingStack(beside="q8_0")).head_bytes
+    1.0625
+    """
+    if has is None or has.beside is None or known.weight_bytes >= 1.0:
+        return known
+    most = formats[has.beside].weight_bytes
+    return known._replace(
+        attention_bytes=min(float(known.attention_bytes), float(most)),
+        head_bytes=min(float(known.head_bytes), float(most)),
+    )
 
 
 def usual(catalog: Catalog, chip: Accelerator) -> str:

@@ -177,17 +177,6 @@ def _what_if(question: Question, preset: spec.Accelerator, keys: tuple[str, ...]
     return structs.replace(preset, **changed)
 
 
-def on_its_bus(question: Question, device: Chip) -> Chip:
-    """The accelerator with what is said of cards on one bus; where links join them that is left unread, and refused."""
-    if (device.preset.scale_up_domain or 1) > 1:
-        return device
-    reads = question.stated("peer_access")
-    if reads is None:
-        return device
-    preset = structs.replace(device.preset, peer_access=reads == "yes")
-    return device._replace(preset=preset, machine=machine_of(preset))
-
-
 def machine_of(preset: spec.Accelerator) -> Machine:
     """An accelerator preset as the engine takes it; what is not known is nan."""
 
@@ -208,6 +197,7 @@ def machine_of(preset: spec.Accelerator) -> Machine:
         process_bytes=known(preset.process_memory_bytes),
         torus=known(preset.link_torus),
         peer=float(preset.peer_access),
+        box=known(preset.machine_gpus if preset.system_watts is None else 1.0),
     )
 
 

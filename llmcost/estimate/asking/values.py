@@ -173,6 +173,8 @@ class ServingNumbers(OwningNumbers, TimeNumbers, total=False):
     cost_per_request: Num
     energy_per_request: Num
     tokens_per_second: Num
+    network_bandwidth: Num
+    network_latency: Num
     tpot_error: Num
     ttft_error: Num
     throughput_error: Num

@@ -14,9 +14,10 @@ from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.memory import Memory, memory
 from llmcost.engine.serving.operating_point import Layout, Load, Precision, operating_point
 from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.network import side_by_side
 from llmcost.estimate.asking.no_fit import confidence
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.subject import Chip, Subject, counted, on_its_bus
+from llmcost.estimate.asking.subject import Chip, Subject, counted
 from llmcost.estimate.serving.replicas.options import Options, options
 from llmcost.records import NamedTuple
 
@@ -94,7 +95,7 @@ def read_held(question: Question, model: Subject, device: Chip) -> Held:
     lengths(question, model)
     gpus = counted(question, device)
     if gpus != 1:
-        device = on_its_bus(question, device)
+        device = side_by_side(question, device)
     asked = options(question, model, device, gpus, None, False)
     sure = float(normal_quantile(confidence(question)))  # a search may have settled for less
     asked = asked._replace(calibration=asked.calibration._replace(fit_margin=sure))

@@ -9,10 +9,11 @@ import numpy as np
 from llmcost.engine.numeric.normal import fits_probability
 from llmcost.engine.serving.inputs import Precision
 from llmcost.engine.serving.memory import memory
+from llmcost.estimate.asking.network import RANKS
 from llmcost.estimate.fit.held import Held, longest
 from llmcost.estimate.fit.verdict import Remedy, tokens
 from llmcost.estimate.serving.replicas.formats import precision
-from llmcost.estimate.serving.replicas.layouts import RANKS, said_of
+from llmcost.estimate.serving.replicas.layouts import said_of
 from llmcost.estimate.serving.replicas.possible import OPEN, Fewest, fewest
 
 if TYPE_CHECKING:

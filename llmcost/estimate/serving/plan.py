@@ -10,9 +10,10 @@ from llmcost.engine.numeric.kinds import SECONDS_PER_DAY
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.network import RANKS, side_by_side
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.asking.subject import Chip, Subject, chip, on_its_bus, subject
+from llmcost.estimate.asking.subject import Chip, Subject, chip, subject
 from llmcost.estimate.asking.values import serving_numbers
 from llmcost.estimate.fleet import bill, idle, plans
 from llmcost.estimate.fleet import sizing as fleets
@@ -21,7 +22,6 @@ from llmcost.estimate.money.place import at_home, place
 from llmcost.estimate.serving.hosted import Hosted
 from llmcost.estimate.serving.replicas import prefix, ttft_target
 from llmcost.estimate.serving.replicas.formats import dtypes, held_once, precision
-from llmcost.estimate.serving.replicas.layouts import RANKS
 from llmcost.estimate.serving.replicas.lengths import Lengths, lengths
 from llmcost.estimate.serving.replicas.load import Arrivals, Demand
 from llmcost.estimate.serving.replicas.options import options, shape_of
@@ -83,7 +83,7 @@ def _read(question: Question, days: Any, job: rent.Job | None = None) -> Hosted 
     # who has several says how many, or how a replica lies on them
     one = gpus is None and not spread and device is not None and at_home(question, device)
     if device is not None and not (given or one or gpus == 1):
-        device = on_its_bus(question, device)
+        device = side_by_side(question, device)
     name = device.found.name if device else None
     fleet = fleets.read_mix(question, fleet, name, rent.read_terms(question, name, job))
     bill.read_other_costs(question, requests, applied.sent)
@@ -96,7 +96,7 @@ def _read(question: Question, days: Any, job: rent.Job | None = None) -> Hosted 
         demand = _demand(question, applied, fleet, days, requests)
     replica, colocated = _replicas(question, model, device, 1 if one else gpus, varied, phase, applied, demand)
     if one and device is not None and isinstance(replica, NoFit):
-        device = on_its_bus(question, device)
+        device = side_by_side(question, device)
         replica, colocated = _replicas(question, model, device, None, varied, phase, applied, demand)
     where = place(question, device) if device is not None else None
     server = None if isinstance(replica, NoFit) or phase == "decode" else replica.server()

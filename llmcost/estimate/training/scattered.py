@@ -15,7 +15,7 @@ from llmcost.estimate.training.methods import Method
 from llmcost.records import NamedTuple
 from llmcost.scenario import Setting
 
-KEYS = ("sites", "sync_every", "network_bandwidth")
+KEYS = ("sites", "sync_every")
 METHOD = "docs/method-training.md, scattered training"
 # Douillard et al. 2023, arXiv 2311.08105, abstract: as well as synchronous training, exchanging 500 times less.
 SHOWN_SITES, SHOWN_STEPS = 8, 500
@@ -37,7 +37,7 @@ def take(question: Question, gpus: int) -> Sites | None:
     LlmcostError
         No network, or accelerators that do not divide.
     """
-    if not question.scenario.has(*KEYS):
+    if not (question.scenario.has(*KEYS) or (question.alone and question.scenario.has("network_bandwidth"))):
         return None
     count, every = question.stated("sites"), question.stated("sync_every")
     for key, value, usual in (("sites", count, 2), ("sync_every", every, 1)):

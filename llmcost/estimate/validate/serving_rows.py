@@ -18,13 +18,14 @@ from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.engine.serving.arrivals import BURST, CLOSED, OPEN
 from llmcost.engine.serving.inputs import Layout, Precision, formats_from_rows, generation_of
 from llmcost.errors import LlmcostError, did_you_mean
-from llmcost.estimate.asking.software import usual
+from llmcost.estimate.asking.software import as_held, stack, usual
 from llmcost.estimate.asking.subject import machine_of, narrowed
 from llmcost.estimate.validate import cells, described
 from llmcost.estimate.validate.cells import positive
 from llmcost.estimate.validate.serving_row_layouts import layouts_of_row
 from llmcost.estimate.validate.table import Faults, Index, Table, first_of
 from llmcost.records import NamedTuple
+from llmcost.spec import ServingStack
 from llmcost.terms.validate import COLUMNS
 
 T = TypeVar("T")
@@ -184,8 +185,9 @@ def unwindowed(shape: Shape) -> Shape:
 
 
 def precision_of_row(
-    row: Mapping[str, str], formats: Mapping[str, Precision], most_bytes: float = math.inf, *, moe: bool = True
-) -> Precision:
+    row: Mapping[str, str], formats: Mapping[str, Precision], most_bytes: float = math.inf, *, moe: bool = True,
+    has: ServingStack | None = None,
+) -> Precision:  # fmt: skip
     """Precision of a row from the formats of the calibration preset.
 
     A blank weight format is 16-bit, or the widest of 8 and 4 bits with no more than `most_bytes` per parameter; a
@@ -201,6 +203,7 @@ def precision_of_row(
     known = _format(stated, "weight", formats)
     if narrowed(stated.lower(), moe=moe):
         known = known._replace(attention_bytes=known.weight_bytes)
+    known = as_held(known, formats, has)
     asked = cells.text(row, "compute_precision")
     if asked:
         bits = _format(asked, "compute", formats).compute_bits
@@ -306,17 +309,26 @@ def _cases(row: Mapping[str, str], known: Lookup) -> list[Case]:
     load = load if load in LOADS else "closed-loop"
     kind, hardware = cells.text(row, "kind").lower(), cells.text(row, "hardware_id")
     machine, generation = known.machine(hardware)
+    together = positive(row, "machine_gpus")
+    machine = machine if together is None else machine._replace(box=together)
     shape = known.shape(row)
     layouts = layouts_of_row(row, shape)
     memory_bytes = float(machine.memory_bytes) * layouts[0][0] * layouts[0][1]
+    engine = cells.text(row, "framework_id").lower() or known.usual(hardware)
     stated = Case(
         shape,
         machine,
         layouts[0],
-        precision_of_row(row, known.formats, memory_bytes / float(shape.params_total), moe=float(shape.n_experts) > 0),
+        precision_of_row(
+            row,
+            known.formats,
+            memory_bytes / float(shape.params_total),
+            moe=float(shape.n_experts) > 0,
+            has=stack(known.catalog, engine),
+        ),
         load,
         generation,
-        cells.text(row, "framework_id").lower() or known.usual(hardware),
+        engine,
         OPEN if load == "server" or kind == "open-loop" else CLOSED,
         drafted=kind == "speculative",
         draft_tokens=positive(row, "draft_tokens") or math.nan,

@@ -12,6 +12,7 @@ from llmcost.engine.serving.memory import weights_bytes
 from llmcost.engine.serving.operating_point import Layout, Precision
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
+from llmcost.estimate.asking.software import as_held, stack
 from llmcost.estimate.asking.subject import Chip, Subject, dtype_of, narrowed
 
 # Weights this much narrower than the arithmetic are widened in every step.
@@ -42,6 +43,8 @@ def precision(question: Question, dtype: str, model: Subject) -> Precision:
     if published is not None and preset is not None:  # as its developer stores it: some classes may stay wide
         each = class_bytes(preset, published)
         known = known._replace(weight_bytes=each.weights, attention_bytes=each.attention, head_bytes=each.ends)
+    engine = question.scenario.peek("framework", question.side)
+    known = as_held(known, formats, None if engine is None else stack(question.catalog, str(engine.value)))
     compute = question.stated("compute_dtype") or (arithmetic_of(published, dtype) if published is not None else None)
     if compute is not None:
         asked = formats[compute]

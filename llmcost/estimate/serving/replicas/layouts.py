@@ -12,11 +12,11 @@ from llmcost.engine.numeric.kinds import Flags
 from llmcost.engine.serving import search
 from llmcost.engine.serving.inputs import Layout
 from llmcost.errors import LlmcostError
+from llmcost.estimate.asking.network import RANKS
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip
 from llmcost.estimate.serving.replicas.engines import Engine
 
-RANKS = ("tp", "pp", "dp", "ep")
 Said = Mapping[str, int | None]
 
 
@@ -27,7 +27,7 @@ def layouts_of(question: Question, shape: Shape, device: Chip, gpus: int | None,
         raise LlmcostError("--ep: this model has no experts to spread", "leave --ep out")
     if (said["dp"] or 1) > 1 and not float(shape.n_experts):
         raise LlmcostError("--dp: without experts to share, data-parallel groups are replicas", "leave --dp out")
-    every = every_of(shape, device, math.inf if gpus is None else float(gpus), used, said["tp"])
+    every = every_of(shape, device, math.inf if gpus is None else float(gpus), used, said)
     if not np.size(every.tp):
         raise LlmcostError(f"{used.name} has no layout of more than one accelerator", "--gpus 1")
     found = as_said(every, said)
@@ -49,9 +49,10 @@ def said_of(question: Question) -> Said:
     return {name: question.stated(name) for name in RANKS}
 
 
-def every_of(shape: Shape, device: Chip, most: float, used: Engine, tp: int | None) -> Layout:
+def every_of(shape: Shape, device: Chip, most: float, used: Engine, said: Said) -> Layout:
     """Valid layouts of at most so many accelerators that the engine has."""
-    every = search.layouts(shape, device.machine, most, stages=not used.tensor_parallel, tensor=float(tp or 1))
+    asked = {"tensor": float(said["tp"] or 1), "staged": float(said["pp"] or 0)}
+    every = search.layouts(shape, device.machine, most, stages=not used.tensor_parallel, **asked)
     return some(every, ~used.lacks(every))
 
 

@@ -21,6 +21,8 @@ from llmcost.engine.serving.operating_point import Calibration, Layout, Load, Pr
 from llmcost.engine.serving.speculation import Draft, speculative_point
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin, as_number
+from llmcost.estimate.asking.network import keep as keep_network
+from llmcost.estimate.asking.network import networked
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.own import Own, Place, own, way
 from llmcost.estimate.asking.question import Question
@@ -124,6 +126,8 @@ def options(
     if stack is not None and not stack.of(generation, kin(question.catalog, used.name)):
         stack = None
     candidates, load = layouts_of(question, shape, device, gpus, used), _load(question, phase)
+    pools = question.scenario.peek("pools", question.side)
+    device = networked(question, device, candidates, calibration, pools is not None and pools.value == "disaggregated")
     piped = not static and bool(np.all(np.asarray(candidates.pp) > 1))
     widths = _half_widths(question, device, shape, known, used, alone, piped)
     _errors(question, widths, stack, _place(question, model, device))
@@ -157,6 +161,7 @@ def _limits(question: Question, known: Calibration, engine: str, static: bool, p
 def record(question: Question, asked: Options, layout: Layout, batch: float | None, dtype: str) -> None:
     """Show what was chosen among the inputs; a replica of prompts alone has no batch, a dense model no groups."""
     groups = layout.dp if float(asked.shape.n_experts) else None
+    keep_network(question, asked.device, layout)
     chosen = {"tp": layout.tp, "pp": layout.pp, "dp": groups, "ep": layout.ep, "batch": batch}
     for name, value in chosen.items():
         if value is not None and question.scenario.get(name, question.side) is None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving import at_a_load as serving_traffic
@@ -16,6 +17,7 @@ from llmcost.engine.serving import pools as serving_pools
 from llmcost.engine.serving import search as serving_search
 from llmcost.engine.serving.operating_point import Layout, Load
 from llmcost.engine.serving.search import Grid
+from llmcost.estimate.asking import network
 from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.memory_parts import MemoryRow, memory_rows
 from llmcost.estimate.asking.no_fit import NoFit
@@ -59,19 +61,20 @@ class Pools(NamedTuple):
         """Accelerators of a decode replica [-]."""
         return int(size_of(self.decode))
 
-    def _prefill(self, load: Load) -> serving_pools.PrefillPoint:
+    def _prefill(self, load: Load, machine: Machine) -> serving_pools.PrefillPoint:
         a = self.asked
-        return serving_pools.prefill_point(a.shape, a.device.machine, self.prefill, self.precision, load, a.calibration)
+        return serving_pools.prefill_point(a.shape, machine, self.prefill, self.precision, load, a.calibration)
 
-    def _decode(self, load: Load) -> serving.Point:
+    def _decode(self, load: Load, machine: Machine) -> serving.Point:
         a = self.asked
-        return serving_pools.decode_point(a.shape, a.device.machine, self.decode, self.precision, load, a.calibration)
+        return serving_pools.decode_point(a.shape, machine, self.decode, self.precision, load, a.calibration)
 
     def speed(self, p: ServingNumbers) -> ServingFigures:
         """Latencies, the rate of a decode replica, and accelerator-seconds of each phase at the numbers `p`."""
         cached = p["isl"] * p["cache_hit"]
         load = Load(p["isl"], p["osl"], cached, self.batch)
-        first, then = self._prefill(load), self._decode(load)
+        machine = network.at(self.asked.device.machine, p)
+        first, then = self._prefill(load, machine), self._decode(load, machine)
         slower = p["throughput_error"]
         prompt = first.prompt_seconds * self.prefill_size * slower
         answer = self.gpus * p["osl"] / then.output_tokens_per_second * slower
@@ -86,7 +89,7 @@ class Pools(NamedTuple):
             "prefill_share": prompt / (prompt + answer),
         }
         if np.any(cached):
-            bare = self._decode(Load(p["isl"] - cached, p["osl"], 0.0, self.batch))
+            bare = self._decode(Load(p["isl"] - cached, p["osl"], 0.0, self.batch), machine)
             saved = 1.0 - then.output_tokens_per_second / bare.output_tokens_per_second
             out["cached_share"] = np.maximum(saved, 0.0) * (1.0 - out["prefill_share"])
         return out
@@ -136,8 +139,9 @@ class Pools(NamedTuple):
     def under(self, p: ServingNumbers, share: Num, replicas: Num) -> Under:
         """So many decode replicas at a share of what they can do, with as many prefill replicas as they need."""
         a, load = self.asked, Load(p["isl"], p["osl"], p["isl"] * p["cache_hit"], self.batch)
-        first, points = self._prefill(load), in_flight.loaded(
-            serving_pools.decode_point, a.shape, a.device.machine, self.decode, self.precision, load, a.calibration,
+        machine = network.at(a.device.machine, p)
+        first, points = self._prefill(load, machine), in_flight.loaded(
+            serving_pools.decode_point, a.shape, machine, self.decode, self.precision, load, a.calibration,
             share,
         )  # fmt: skip
         at = points.full if self.stands else points.at
@@ -211,6 +215,7 @@ def choose(question: Question, asked: Options, demand: Demand) -> Pools | NoFit:
         return short
     precision, dtype = asked.precisions[which], asked.dtypes[which]
     decode = Layout(*(float(v) for v in best.layout))
+    network.keep(question, asked.device, pair.prefill)
     record(question, asked, decode, batch, dtype)
     quick, used = grid.pick(answer.fastest), median(question.numbers["utilization"])
     at = serving_pools.decode_point(

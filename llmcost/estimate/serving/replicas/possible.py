@@ -9,9 +9,10 @@ from llmcost.engine.numeric.normal import fits_probability
 from llmcost.engine.serving import memory as serving_memory
 from llmcost.engine.serving import search
 from llmcost.engine.serving.inputs import Layout, Precision
+from llmcost.estimate.asking.network import RANKS
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
-from llmcost.estimate.serving.replicas.layouts import RANKS, Said, as_said, every_of, said_of, some
+from llmcost.estimate.serving.replicas.layouts import Said, as_said, every_of, said_of, some
 from llmcost.estimate.serving.replicas.options import Options
 from llmcost.records import NamedTuple
 
@@ -38,7 +39,7 @@ def fewest(asked: Options, precision: Precision, batch: float, above: float, sai
     least = max(above, held / float(machine.shown_bytes) - 1.0)
     server = max(float(np.nan_to_num(machine.scale_up_domain, nan=1.0)), SERVER)
     for count in (n for n in COUNTS if n > least and (n <= server or n % SERVER == 0)):
-        every = as_said(every_of(shape, asked.device, count, asked.used, said["tp"]), said)
+        every = as_said(every_of(shape, asked.device, count, asked.used, said), said)
         every = some(every, np.asarray(every.tp * every.pp * every.dp == count))
         if not np.size(every.tp):
             continue

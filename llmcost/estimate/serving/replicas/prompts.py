@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.kinds import SECONDS_PER_HOUR, Array, Num
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving import at_a_load as serving_traffic
@@ -13,6 +14,7 @@ from llmcost.engine.serving import memory as serving_memory
 from llmcost.engine.serving import operating_point as serving
 from llmcost.engine.serving import pools as serving_pools
 from llmcost.engine.serving.operating_point import BINDS, Layout, Load
+from llmcost.estimate.asking import network
 from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.memory_parts import MemoryRow, memory_rows
 from llmcost.estimate.asking.no_fit import NoFit
@@ -42,14 +44,15 @@ class Prompts(NamedTuple):
         """Accelerators of a replica [-]."""
         return int(size_of(self.layout))
 
-    def point(self, load: Load) -> serving_pools.PrefillPoint:
-        """The engine's answer at these lengths."""
+    def point(self, load: Load, machine: Machine | None = None) -> serving_pools.PrefillPoint:
+        """The engine's answer at these lengths, on the machine that was taken or on another network."""
         a = self.asked
-        return serving_pools.prefill_point(a.shape, a.device.machine, self.layout, self.precision, load, a.calibration)
+        machine = machine or a.device.machine
+        return serving_pools.prefill_point(a.shape, machine, self.layout, self.precision, load, a.calibration)
 
     def speed(self, p: ServingNumbers) -> ServingFigures:
         """Rates at the numbers `p`."""
-        at = self.point(_load(p))
+        at = self.point(_load(p), network.at(self.asked.device.machine, p))
         seconds = at.prompt_seconds * p["throughput_error"]
         return {
             "ttft_idle_seconds": at.alone_seconds * p["ttft_error"],
@@ -93,7 +96,7 @@ class Prompts(NamedTuple):
 
     def under(self, p: ServingNumbers, share: Num, replicas: Num) -> Under:
         """So many of them at a share of what they can do."""
-        at, lengths = self.point(_load(p)), self.asked.lengths
+        at, lengths = self.point(_load(p), network.at(self.asked.device.machine, p)), self.asked.lengths
         rate = share * replicas / at.prompt_seconds
         prompts = None if lengths is None else lengths.prompt_points()
         return Under(None, serving_traffic.first_token_of_pool(at, self.asked.calibration, rate, replicas, prompts))

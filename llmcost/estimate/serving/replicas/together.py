@@ -22,6 +22,7 @@ from llmcost.engine.serving.operating_point import Calibration, Layout, Load, Pr
 from llmcost.engine.serving.sizes import Sizes
 from llmcost.engine.serving.speculation import Draft
 from llmcost.engine.serving.steady import Times
+from llmcost.estimate.asking import network
 from llmcost.estimate.asking.ledger import Ledger
 from llmcost.estimate.asking.memory_parts import MemoryRow, memory_rows
 from llmcost.estimate.asking.no_fit import NoFit
@@ -104,7 +105,8 @@ class Together(NamedTuple):
 
     def speed(self, p: ServingNumbers) -> ServingFigures:
         """TPOT, TTFT, tokens per second and prefill share at the numbers `p`."""
-        at, bare = SPEEDS.of((self, p["isl"], p["osl"], p.get("cache_hit")), lambda: self._speeds(p))
+        numbers = (p["isl"], p["osl"], p.get("cache_hit"), p.get("network_bandwidth"), p.get("network_latency"))
+        at, bare = SPEEDS.of((self, *numbers), lambda: self._speeds(p))
         rate = at.output_tokens_per_second / p["throughput_error"]
         out: ServingFigures = {
             "tpot_full_seconds": at.tpot_seconds * p["tpot_error"],
@@ -121,10 +123,10 @@ class Together(NamedTuple):
 
     def _speeds(self, p: ServingNumbers) -> tuple[serving.Point | Times, serving.Point | Times | None]:
         """Its full batch, and what it would do without the cached part of its prompts; None where nothing is cached."""
-        load = self._load(p)
+        load, machine = self._load(p), network.at(self.device.machine, p)
         if self.decodes_only or not np.any(load.cached_isl):
-            return self._at(load), None
-        return self._at(load), self._at(Load(load.isl - load.cached_isl, load.osl, 0.0, self.asked))
+            return self._at(load, machine), None
+        return self._at(load, machine), self._at(Load(load.isl - load.cached_isl, load.osl, 0.0, self.asked), machine)
 
     def _load(self, p: ServingNumbers) -> Load:
         cached = p["isl"] if self.decodes_only else p["isl"] * p["cache_hit"]
@@ -134,14 +136,15 @@ class Together(NamedTuple):
     def _mode(self) -> Callable[[Shape, Machine, Layout, Precision, Load, Calibration], serving.Point | Times]:
         return serving.times if self.held else mode_of(self.static, self.draft)
 
-    def _at(self, load: Load) -> serving.Point | Times:
-        return self._mode(self.shape, self.device.machine, self.layout, self.precision, load, self.calibration)
+    def _at(self, load: Load, machine: Machine) -> serving.Point | Times:
+        return self._mode(self.shape, machine, self.layout, self.precision, load, self.calibration)
 
     def under(self, p: ServingNumbers, share: Num, replicas: Num) -> Under:
         """So many of them at a share of what they can do."""
         load = self._load(p)
+        machine = network.at(self.device.machine, p)
         points = in_flight.loaded(
-            self._mode, self.shape, self.device.machine, self.layout, self.precision, load, self.calibration, share
+            self._mode, self.shape, machine, self.layout, self.precision, load, self.calibration, share
         )
         if self.decodes_only:
             return Under(points.at, None)
