@@ -28,6 +28,7 @@ from llmcost.estimate.serving.replicas.prefix import Shared, _found
 from llmcost.estimate.serving.replicas.prompts import Prompts
 from llmcost.estimate.serving.replicas.together import Together, _usd_per_mtok
 from llmcost.estimate.serving.replicas.users import most
+from llmcost.estimate.serving.techniques.applied import _totals
 from tests.published.test_serving_constants import point
 from tests.published.test_serving_terms import ALONE, DENSE, IDEAL, MACHINE
 
@@ -213,3 +214,18 @@ def test_a_token_on_the_front_pays_for_decoding_alone() -> None:
     at = point(tpot_seconds=0.02, prefill_row=0.01, output_tokens_per_second=400.0, batch=8.0, prefill_share=0.2)
     grid: Any = SimpleNamespace(usd_per_mtok=10.0, point=at)
     assert [_usd_per_mtok(grid, 0.5, kind) for kind in ("", "static", "decode")] == pytest.approx([10.0, 16.0, 20.0])
+
+
+def test_a_month_is_so_many_requests() -> None:
+    """1,000 a day, 30.4375 days: dollars, electricity and carbon of a request times 30,437.5. Of 128 lengths 64 slices."""
+    found = _totals(
+        {"usd_per_request": 0.01, "kwh_per_request": 0.002, "co2e_kg_per_request": 0.001}, {"requests": 1000.0}
+    )
+    month = 1000 * 365.25 / 12
+    assert float(found["usd_per_day"]) == pytest.approx(10.0)
+    assert [float(found[k]) for k in ("usd_per_month", "energy_kwh_per_month", "co2e_kg_per_month")] == pytest.approx(
+        [0.01 * month, 0.002 * month, 0.001 * month]
+    )  # fmt: skip
+    sample = Lengths(np.arange(128.0), np.ones(128), False).prompt_points()
+    assert len(sample) == 64
+    assert sample[0] == pytest.approx(0.5 / 63.5)
