@@ -9,6 +9,7 @@ import pytest
 
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.training.layouts import _binds, _interleaves, divisors, layouts, search, smallest_fit
+from llmcost.engine.training.memory import shard_ranks
 from llmcost.engine.training.micro_batch import BF16, Run
 from llmcost.engine.training.peak import Habits
 from llmcost.engine.training.step import Step, step
@@ -114,3 +115,10 @@ def test_what_binds_is_what_takes_most_beyond_products() -> None:
     ):  # fmt: skip
         assert _binds(none._replace(**said), 10.0) == what
         assert _binds(none._replace(**said), 9.0) == "capacity"
+
+
+def test_ranks_that_share_the_states_of_experts() -> None:
+    """32 replicas of two tensor ranks: experts dealt over 8 ranks of 2 each repeat on 2 x 32 / 16 = 4; groups of 2 cap it."""
+    lay = ONE._replace(tp=2.0, dp=32.0, ep=8.0, etp=2.0)
+    assert [float(ranks) for ranks in shard_ranks(lay)] == [32.0, 4.0]
+    assert [float(ranks) for ranks in shard_ranks(lay._replace(shard=2.0))] == [2.0, 2.0]

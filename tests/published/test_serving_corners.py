@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from llmcost.engine.model.attention import Attention, _to_window
 from llmcost.engine.serving.arrivals import Front, Served, burst, open_loop
 from llmcost.engine.serving.inputs import Layout, Load, Precision
 from llmcost.engine.serving.operating_point import static_point
 from llmcost.engine.serving.pools import prefill_point
 from llmcost.engine.serving.queueing import empirical_lengths
+from llmcost.engine.serving.speculation import _sequences
+from tests.published.test_serving_constants import point
 from tests.published.test_serving_terms import ALONE, DENSE, IDEAL, MACHINE, PEAK, D, L, once
 
 
@@ -69,3 +72,28 @@ def test_stages_of_a_static_batch_fill_one_after_another() -> None:
     assert float(at.ttft_seconds) == pytest.approx(work * (2 + 2 - 1) / 2)
     assert float(at.tpot_seconds) == pytest.approx(float(once(2.0, 102.5, layout=Layout(pp=2.0)).total))
     assert float(once(0.0, 50.0, 200.0).prefill_attention) == pytest.approx(200 * 50 * 4 * D * L / PEAK)
+
+
+def test_prompts_of_a_static_batch_pass_at_once_where_no_stage_waits() -> None:
+    """Four prompts of 1,000 on one stage are one pass of 4,000; on two stages pieces of 2,048 at most (`pipeline_tokens`)."""
+    at = static_point(DENSE, MACHINE, ALONE, Precision(), Load(1000.0, 5.0, 0.0, 4.0), IDEAL)
+    assert float(at.ttft_seconds) == pytest.approx(float(once(0.0, 500.0, 4000.0).total))
+
+
+def test_no_more_decode_than_prompts_let_in() -> None:
+    """An iteration carries 100 prompt tokens, two prompts of 50; each lives for 9 + 1 of them: 20 beside the own decode.
+
+    As `Standing.steady` counts them; a static batch, whose tokens meet no prompts, decodes all of its 1,000.
+    """
+    known, load = IDEAL._replace(chunk_tokens=100.0), Load(50.0, 9.0)
+    at = point(batch=1000.0, prefill_row=0.01, first_steps=1.0)
+    assert float(_sequences(at, ALONE, load, known)) == 21.0
+    assert float(_sequences(at._replace(prefill_row=0.0), ALONE, load, known)) == 1000.0
+    assert float(_sequences(at._replace(batch=10.0), Layout(dp=2.0), load, known)) == 5.0
+
+
+def test_a_share_of_attention_that_sees_a_window() -> None:
+    whole = Attention(**dict.fromkeys(Attention._fields, 8.0))
+    half = _to_window(whole, 0.5)
+    moved = {name for name in Attention._fields if getattr(half, name) == 4.0}
+    assert moved == {"window_flops", "window_absorbed", "window_elements"}
