@@ -1,7 +1,6 @@
 """Named tuples and typed dictionaries whose types only the type checker reads, and rows of presets/calibration.
 
-Those of `typing` compile every annotation when a class is made, and those of `collections` a function, which took a
-tenth and a twentieth of the start of a command.
+Those of `typing` compile every annotation when a class is made, which took a tenth of the start of a command.
 """
 
 from __future__ import annotations
@@ -14,46 +13,7 @@ if TYPE_CHECKING:
     from typing import Required
     from typing import TypedDict as TypedDict
 else:
-    from collections import _tuplegetter
-
-    class _Record(tuple):
-        """What named tuples have in common; how one is made is compiled when the first one is."""
-
-        __slots__ = ()
-
-        def __new__(cls, /, *given, **named):
-            owner = next(one for one in cls.__mro__ if "_fields" in vars(one))
-            names = ", ".join(owner._fields)
-            made = eval(f"lambda _cls, {names}: _new(_cls, ({names},))", {"_new": tuple.__new__})
-            made.__defaults__ = tuple(owner._field_defaults.values())
-            made.__qualname__ = f"{owner.__qualname__}.__new__"
-            owner.__new__ = staticmethod(made)
-            return made(cls, *given, **named)
-
-        @classmethod
-        def _make(cls, values):
-            made = tuple.__new__(cls, values)
-            if len(made) != len(cls._fields):
-                raise TypeError(f"Expected {len(cls._fields)} arguments, got {len(made)}")
-            return made
-
-        def _replace(self, /, **changed):
-            made = self._make(map(changed.pop, self._fields, self))
-            if changed:
-                raise TypeError(f"Got unexpected field names: {list(changed)!r}")
-            return made
-
-        __replace__ = _replace
-
-        def _asdict(self):
-            return dict(zip(self._fields, self, strict=True))
-
-        def __getnewargs__(self):
-            return tuple(self)
-
-        def __repr__(self):
-            told = ", ".join(f"{name}={value!r}" for name, value in self._asdict().items())
-            return f"{type(self).__name__}({told})"
+    from collections import namedtuple
 
     class _Tuple(type):
         """Makes a named tuple of the fields that a class annotates, with its methods."""
@@ -61,10 +21,12 @@ else:
         def __new__(cls, name, bases, inside):
             if not bases:
                 return super().__new__(cls, name, bases, inside)
-            fields = tuple(inside.get("__annotations__", {}))
-            given = {field: inside.pop(field) for field in fields if field in inside}
-            own = {"__slots__": (), "__match_args__": fields, "_fields": fields, "_field_defaults": given}
-            return type(name, (_Record,), {**own, **{f: _tuplegetter(i, f) for i, f in enumerate(fields)}, **inside})
+            fields = inside.get("__annotations__", {})
+            given = [inside.pop(field) for field in fields if field in inside]
+            made = namedtuple(name, fields, defaults=given, module=inside["__module__"])
+            for key, value in inside.items():
+                setattr(made, key, value)
+            return made
 
     class _Dict(type):
         """Makes a class that is called for a plain dictionary."""

@@ -50,27 +50,3 @@ def test_a_named_tuple_has_defaults_methods_and_its_name() -> None:
 def test_a_typed_dictionary_is_a_dictionary() -> None:
     assert type(Longer(name="x", n=1)) is dict
     assert Longer(name="x", n=1) == {"name": "x", "n": 1}
-
-
-class Late(NamedTuple):
-    """Made first as one of its kin."""
-
-    first: int
-    second: int = 2
-
-
-class Kin(Late):
-    """One of its kin."""
-
-
-def test_a_named_tuple_is_made_alike_the_first_time_and_later() -> None:
-    for _ in range(2):
-        assert (Kin(1), type(Kin(1)), Late(second=3, first=1)) == ((1, 2), Kin, (1, 3))
-        assert Late._make([4, 5])._asdict() == {"first": 4, "second": 5}
-        for wrong in ({"third": 1}, {"first": 1, "third": 1}):
-            with pytest.raises(TypeError):
-                Late(**wrong)
-        with pytest.raises(TypeError):
-            Late(1)._replace(**{"third": 1})
-        with pytest.raises(TypeError):
-            Late._make([1])
