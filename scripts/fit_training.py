@@ -13,8 +13,6 @@ import numpy as np
 
 from llmcost.catalog import Catalog
 from llmcost.engine.training.calibration import SHARED, Ranges
-from llmcost.engine.training.micro_batch import FP8
-from llmcost.estimate.training.stack import Asked, usual, with_kernels
 from scripts import fit_training_data as rows
 from scripts import fit_training_output as out
 from scripts import fit_training_ranges as spread
@@ -33,19 +31,16 @@ from scripts.fit_training_priors import (
 )
 
 Array = Any
+SOFTWARE = ("framework_id", "year", "compiled", "expert_kernels", "layer_kernels")  # columns that speak of it
 MEASURED_FROM_PRESETS = ("link_per_memory", "network_per_link")
 
 
 def unsaid(data: rows.Data, catalog: Catalog) -> Model:
-    """The rows as if none named its software; what they say of kernels stays."""
-    cases = []
-    for case, row in zip(data.cases, data.rows, strict=True):
-        narrow, shards = float(case.run.precision) >= FP8, case.fixed.get("zero") == 3.0
-        guessed = usual(catalog, Asked(case.method, case.n_gpus, case.generation, narrow, shards))
-        if row.get("expert_kernels"):
-            guessed = with_kernels(catalog, guessed, case.software.grouped)
-        cases.append(case._replace(software=guessed._replace(stated=True)))
-    return Model(data._replace(cases=cases))
+    """The rows as if none said anything of its software: layouts and defaults are those of the usual one too."""
+    blank = dict.fromkeys(SOFTWARE, "")
+    found = rows.taken([row | blank for row in data.rows], catalog, begin())
+    cases = [case._replace(software=case.software._replace(stated=True)) for case in found.cases]
+    return Model(found._replace(cases=cases))
 
 
 def left_out(model: Model, best: Array, catalog: Catalog) -> tuple[spread.Errors, spread.Errors]:

@@ -54,8 +54,13 @@ class Data(NamedTuple):
 
 def load(catalog: Catalog, start: Calibration) -> Data:
     """Rows of validation/ that the engine can take."""
+    return taken([row for name in FILES for row in tr.read_rows(ROOT / name)], catalog, start)
+
+
+def taken(every: Iterable[dict[str, str]], catalog: Catalog, start: Calibration) -> Data:
+    """Those of some rows that the engine can take."""
     rows, cases, stacks = [], [], []
-    for row in [row for name in FILES for row in tr.read_rows(ROOT / name)]:
+    for row in every:
         try:
             todo = tr.case(row, catalog)
             layout = likely(todo, tr.under(todo, start))

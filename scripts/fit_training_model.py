@@ -8,6 +8,7 @@ import numpy as np
 
 from llmcost.engine.training.calibration import SHARED, Calibration, Stack, stacked
 from llmcost.engine.training.step import Step, step
+from llmcost.estimate.training.stack import LAYERS
 from scripts.fit_training_data import Data
 from scripts.fit_training_priors import (
     ASSUMED,
@@ -50,6 +51,8 @@ class Model:
         self.stack = np.array([self.stacks.index(name) for name in stacks])
         grouped = np.array([c.software.grouped for c in data.cases])
         self.loops = np.where(grouped, FAMILIES.index("tuned"), self.family)  # whose loops over experts
+        self.engine = np.array([c.software.engine for c in data.cases])  # layers that are none of the stack
+        self.layers = np.where(self.engine, FAMILIES.index("tuned"), self.family)
         self.year = np.array([np.nan if c.year is None else c.year for c in data.cases])
         self.compiled = np.array([float(c.compiled) for c in data.cases])
         declared: list[tuple[tuple[str, ...], float, float]]
@@ -75,9 +78,14 @@ class Model:
             "stack": (self.stack, self.stacks),
         }
         labels, every = of[name[1]]
-        if name[:2] == ("expert_loop", "family"):
-            labels = self.loops
-        return np.asarray(labels == every.index(name[2]))
+        if name[1] == "family":
+            labels = self._whose(name[0])
+        touched = np.asarray(labels == every.index(name[2]))
+        return touched & ~self.engine if name[1] == "stack" and name[0] in LAYERS else touched
+
+    def _whose(self, name: str) -> Array:
+        """The family that each row has a constant of stacks from."""
+        return self.loops if name == "expert_loop" else self.layers if name in LAYERS else self.family
 
     def _together(self) -> list[list[int]]:
         """Numbers of disjoint rows, which one evaluation can move together."""
@@ -119,9 +127,9 @@ class Model:
         for name in STACK_PRIORS:
             families = np.array([x[self.at[name, "family", family]] for family in FAMILIES])
             stacks = np.array([x[self.at[name, "stack", stack]] for stack in self.stacks])
-            whose = self.loops if name == "expert_loop" else self.family
-            values[name] = np.exp(families[whose] + stacks[self.stack])
-        stack = Stack(**values, plain=(self.family > 0).astype(float))
+            own = np.where(self.engine & (name in LAYERS), 0.0, stacks[self.stack])
+            values[name] = np.exp(families[self._whose(name)] + own)
+        stack = Stack(**values, plain=(self.layers > 0).astype(float))
         return stacked(self.shared(x, self.generation), stack, self.year, self.compiled)
 
     def steps(self, x: Array) -> tuple[Step, Array]:

@@ -11,6 +11,8 @@ ATTENTION = ("fused", "unfused")
 COMPILED = ("no", "yes")
 GROUPED = "grouped"
 EXPERT_KERNELS = ("looped", GROUPED)
+TRANSFORMER_ENGINE = "transformer-engine"
+LAYER_KERNELS = ("framework", TRANSFORMER_ENGINE)
 CONVENTIONS = ("causal", "full")
 OPTIMIZERS = (
     "adamw", "adamw-bf16", "adamw-8bit", "paged-8bit", "adafactor", "muon", "sgd", "in-backward",
@@ -49,6 +51,8 @@ KEYS = (
         (TRAIN, CROSSOVER), choices=COMPILED),
     Key("expert_kernels", "choice", "Training", "products of experts: one after the other, or together",
         (TRAIN, CROSSOVER), choices=EXPERT_KERNELS),
+    Key("layer_kernels", "choice", "Training", "layers of the framework, or those of NVIDIA's Transformer Engine in their "
+        "place", (TRAIN, CROSSOVER), choices=LAYER_KERNELS),
     Key("practice", "ratio", "Training", "step time in practice over that of the ideal layout: 1.06",
         (TRAIN, CROSSOVER), least=0.1, most=10.0),
     Key("packing", "share", "Training", "share of the computed tokens that are not padding: 80%", (TRAIN, CROSSOVER),

@@ -40,7 +40,7 @@ COLUMNS = {
         ("precision_id", "micro_batch", "tp", "pp", "dp", "cp", "sp", "ep", "vpp", "zero", "zero_shard_group",
          "recompute_id", "framework_id", "year",
          "method", "lora_rank", "adapted", "weight_bits", "packed", "compiled", "offload", "optimizer",
-         "expert_kernels"),
+         "expert_kernels", "layer_kernels"),
     ),
     "runs": Columns(("gpu_hours",), ("model_id (or params_total)", "hardware_id", "tokens"), ("n_gpus", "precision", "seq_len", "framework_id", "year")),
     "serving": Columns(

@@ -111,7 +111,8 @@ def layouts(
     n_gpus : float
         Accelerators [-].
     fixed : mapping
-        Fields of `Layout` that are given; they are not questioned.
+        Fields of `Layout` that are given. Where the replicas are among them it is a run that was made, and nothing is
+        questioned; else the batch has to divide into micro-batches, experts over ranks, and layers into stages.
 
     Source: definition; interleaving rule: Narayanan et al. 2021, arXiv 2104.04473, section 2.2.2.
 
@@ -139,11 +140,12 @@ def layouts(
     good = np.asarray((dp == np.floor(dp)) & (dp >= 1))
     good = good & ((tp * pp * split * dp == n_gpus) | ({"tp", "pp", "cp", "dp"} <= set(given)))
     good = good & ((sp == 1) | (shape.n_heads % (tp * sp) == 0))
-    good = good & ((rounds >= 1) & (rounds == np.floor(rounds)) | ("micro_batch" in given))
-    good = good & (("ep" in given) | ((tp * split * dp) % (ep * wide) == 0))
+    measured = "dp" in given  # of a run that was made: what it says is not questioned
+    good = good & ((rounds >= 1) & (rounds == np.floor(rounds)) | (measured and "micro_batch" in given))
+    good = good & ((measured and "ep" in given) | ((tp * split * dp) % (ep * wide) == 0))
     good = good & (("etp" in given) | (wide == 1) | ((ep * wide <= tp * split * dp) & (tp > 1) & (etp == 0)))
     good = good & (("zero" in given) | (zero < 3) | (pp == 1))
-    good = good & (("vpp" in given) | _interleaves(shape, pp, vpp, rounds))
+    good = good & ((measured and "vpp" in given) | _interleaves(shape, pp, vpp, rounds))
     found = np.nonzero(np.broadcast_to(good, [len(values) for values in options]))
     tp, pp, vpp, cp, ep, etp, zero, micro, recompute, sp = (
         axis.ravel()[at] for axis, at in zip(grid, found, strict=True)

@@ -15,13 +15,15 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.keys.methods import METHODS
-from llmcost.keys.training import EXPERT_KERNELS, FP8_RECIPES, GROUPED
+from llmcost.keys.training import EXPERT_KERNELS, FP8_RECIPES, GROUPED, LAYER_KERNELS, TRANSFORMER_ENGINE
 from llmcost.records import NamedTuple
 
 TABLE = "stacks"  # of presets/calibration/training.toml: measured stacks, and each family as a whole
 LARGE = 64  # accelerators from which on pre-training is run on a stack made for it
 OWN = {"gaudi": "gaudi", "trainium": "neuron", "inferentia": "neuron"}  # by generation: chips with a stack of their own
 TUNED = "tuned"
+TRAINER = "trainer"
+LAYERS = ("host", "products", "attention_kernel", "traffic")  # of a stack: what its layers decide
 LOOPING = "sharded"  # whose loop over experts a tuned stack has where it is said to loop
 METHOD = "docs/method-training.md, software"
 YEAR = 2025.0  # of a stack whose preset says none
@@ -44,6 +46,7 @@ class Software(NamedTuple):
     selective: bool = True  # it can recompute the attention alone
     grouped: bool = False  # products of experts run together, as in tuned stacks, not in a loop
     kernels_said: bool = False  # that they do, or do not
+    engine: bool = False  # Transformer Engine's layers stand in place of its own
 
 
 def serves_alone(name: str, hint: str = "llmcost presets list frameworks") -> LlmcostError:
@@ -86,6 +89,23 @@ def with_kernels(catalog: Catalog, used: Software, grouped: bool) -> Software:
     return used._replace(stack=used.stack._replace(expert_loop=loop), grouped=grouped)
 
 
+def with_layers(catalog: Catalog, used: Software) -> Software:
+    """The stack with Transformer Engine's layers in place of its own: kernels made for the chip, few launches."""
+    if used.family == TUNED:
+        return used
+    tuned = next(row for row in catalog.table("training", TABLE) if row["name"] == TUNED)
+    layers = {name: float(tuned[name]) for name in LAYERS}
+    return used._replace(stack=used.stack._replace(**layers, plain=0.0), engine=True)
+
+
+def takes_engine(used: Software, narrow: bool, generation: str) -> bool:
+    """Whether its layers are Transformer Engine's where nothing is said: 8 bits under Hugging Face's Trainer.
+
+    Source: Accelerate, low precision training: Transformer Engine is the first of its FP8 backends.
+    """
+    return narrow and used.family == TRAINER and generation not in OWN
+
+
 def _kin(catalog: Catalog, name: str) -> list[str]:
     """The stack and those it is drawn toward, nearest first, as long as they are of one family."""
     line: list[str] = []
@@ -121,13 +141,27 @@ def may_group(catalog: Catalog, used: Software, shape: Shape) -> Software | None
     return with_kernels(catalog, used, True) if loops else None
 
 
-def take_kernels(question: Question, used: Software) -> Software:
-    """The stack with the kernels of experts that were said, or with its own, recorded among the inputs."""
+def take_kernels(question: Question, used: Software, shape: Shape, generation: str, dtype: str) -> Software:
+    """The stack with the kernels that were said, of layers and of experts, or its own, recorded among the inputs."""
+    used = _take_layers(question, used, generation, dtype)
     said = question.stated("expert_kernels")
     if said is not None:
         return with_kernels(question.catalog, used, said == GROUPED)
-    question.record("expert_kernels", EXPERT_KERNELS[used.grouped], Origin("default", METHOD))
+    if float(shape.n_experts):
+        question.record("expert_kernels", EXPERT_KERNELS[used.grouped], Origin("default", METHOD))
     return used
+
+
+def _take_layers(question: Question, used: Software, generation: str, dtype: str) -> Software:
+    said = question.stated("layer_kernels")
+    if said == TRANSFORMER_ENGINE and (generation in OWN or generation.startswith("tpu")):
+        raise LlmcostError(
+            "--layer-kernels transformer-engine: only NVIDIA's and AMD's accelerators run it", "leave --layer-kernels out"
+        )
+    engine = takes_engine(used, dtype in NARROW, generation)
+    if said is None and used.family != TUNED:
+        question.record("layer_kernels", LAYER_KERNELS[engine], Origin("default", METHOD))
+    return with_layers(question.catalog, used) if said == TRANSFORMER_ENGINE or (engine and said is None) else used
 
 
 class Build(NamedTuple):
@@ -184,7 +218,7 @@ def compiles(used: Software, narrow: bool) -> bool:
 
     Source: torchao, float8 training: compile to reach competitive speed.
     """
-    return narrow and used.family == "sharded"
+    return narrow and used.family == "sharded" and not used.engine
 
 
 def stores_scores(generation: str, year: float | None) -> bool:

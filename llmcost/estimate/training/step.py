@@ -185,8 +185,7 @@ def predict(
     fitted, ranges = calibration_from_factors(question.catalog.factors("training"), device.preset.generation)
     _warn_of_borrowed(question, device.preset.generation)
     used = take_software(question, method.name, gpus, device.preset.generation, dtype)
-    if float(shape.n_experts):
-        used = take_kernels(question, used)
+    used = take_kernels(question, used, shape, device.preset.generation, dtype)
     build = take_build(question, used, device.preset.generation, dtype, float(fitted.practice))
     calibration = build.constants(fitted, used)
     published = model if method.declared.pretrains else None

@@ -38,13 +38,15 @@ from llmcost.estimate.training.stack import (
     software,
     stores_scores,
     usual,
+    takes_engine,
     with_kernels,
+    with_layers,
 )
 from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import number, positive
 from llmcost.estimate.validate.described import shape_of_row
 from llmcost.keys.methods import DEFAULT, METHODS, SPELLINGS
-from llmcost.keys.training import EXPERT_KERNELS, GROUPED
+from llmcost.keys.training import EXPERT_KERNELS, GROUPED, LAYER_KERNELS, TRANSFORMER_ENGINE
 from llmcost.records import NamedTuple
 
 LAYOUT = ("tp", "pp", "vpp", "dp", "cp", "sp", "ep", "zero", "micro_batch")
@@ -119,6 +121,9 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     stack, note = _software(catalog, named, asked)
     if (kernels := cells.text(row, "expert_kernels").lower()) in EXPERT_KERNELS:
         stack = with_kernels(catalog, stack, kernels == GROUPED)
+    layers = cells.text(row, "layer_kernels").lower()
+    engine = takes_engine(stack, narrow, accelerator.generation) if layers not in LAYER_KERNELS else layers == TRANSFORMER_ENGINE
+    stack = with_layers(catalog, stack) if engine else stack
     run = _adapted(row, shape, run, method, stack)
     if "recompute" not in fixed and stack.recompute and not METHODS[method].pretrains:
         fixed["recompute"] = RECOMPUTE[stack.recompute]
