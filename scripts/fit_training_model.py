@@ -53,7 +53,7 @@ class Model:
         self.loops = np.where(grouped, FAMILIES.index("tuned"), self.family)  # whose loops over experts
         self.engine = np.array([c.software.engine for c in data.cases])  # layers that are none of the stack
         self.layers = np.where(self.engine, FAMILIES.index("tuned"), self.family)
-        self.year = np.array([np.nan if c.year is None else c.year for c in data.cases])
+        self.year = np.array([c.year for c in data.cases])
         self.compiled = np.array([float(c.compiled) for c in data.cases])
         declared: list[tuple[tuple[str, ...], float, float]]
         declared = [((name,), prior.start, prior.width) for name, prior in PRIORS.items()]

@@ -14,6 +14,7 @@ from scipy.optimize import minimize
 
 from llmcost.engine.training.calibration import Kind, Ranges, half_width
 from llmcost.engine.training.step import overhead_share
+from llmcost.estimate.training.stack import may_loop
 from scripts.fit_training_data import Data
 from scripts.fit_training_model import Model
 
@@ -21,8 +22,8 @@ Array = Any
 MISSED = 20.0  # 2 / (1 - 90 %)
 # Log coefficients before errors are seen, and how far they may go.
 PRIORS = {
-    "base": (float(np.log(0.22)), 0.5), "plain": (0.4, 0.4), "experts": (0.3, 0.3), "plain_experts": (0.3, 0.4),
-    "stack": (0.2, 0.3), "generation": (0.3, 0.3), "tuning": (0.1, 0.3), "overhead": (0.5, 0.7), "unstated": (0.2, 0.3),
+    "base": (float(np.log(0.22)), 0.5), "plain": (0.4, 0.4), "experts": (0.3, 0.3), "loops": (0.3, 0.4),
+    "stack": (0.2, 0.3), "generation": (0.3, 0.3), "tuning": (0.1, 0.3), "overhead": (0.5, 0.7), "unstated": (0.3, 0.3),
 }  # fmt: skip
 COLUMNS = ("error", "source", "tuning", "new_generation")
 HOLD = 0.02  # weight of the priors against the score of one source in all
@@ -66,6 +67,7 @@ def errors_of(model: Model, x: Array, error: Array) -> Errors:
     kind = Kind(
         plain=(model.family > 0).astype(float),
         experts=d.moe.astype(float),
+        loops=np.array([float(moe and may_loop(c.software)) for moe, c in zip(d.moe, d.cases, strict=True)]),
         new_stack=(~elsewhere(names, d.source)).astype(float),
         tuning=d.tuning.astype(float),
         overhead=share,

@@ -11,7 +11,7 @@ from scripts.fit_training_output import ROOT
 CLASSES = {
     "plain": "any other stack than a tuned one",
     "experts": "mixture of experts",
-    "plain_experts": "both",
+    "loops": "experts that run one after the other, or may",
     "stack": "stack that no source measured",
     "generation": "accelerator of a generation without rows",
     "tuning": "fine-tuning",

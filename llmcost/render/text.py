@@ -34,7 +34,7 @@ ASKED = {
     "sweep": ("feasible_points",),
 }  # fmt: skip
 # What it prints of machines without a price, and says that it does.
-UNPRICED = {"train": ("electricity_usd", "gpu_hours"), "serve": ("electricity_usd_per_mtok", "tokens_per_second")}
+UNPRICED = {"train": ("duration_seconds", "gpu_hours"), "serve": ("electricity_usd_per_mtok", "tokens_per_second")}
 # The array that is the answer, for CSV.
 MAIN_ARRAY = {
     "compare": "alternatives",

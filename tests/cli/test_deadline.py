@@ -51,7 +51,7 @@ def test_a_dearer_count_is_passed_over() -> None:
     [
         (("--solve", "gpus"), "--solve without --at"),
         (("--at", "3d"), "--at without --solve"),
-        (("--confidence", "90%"), "--confidence without --solve"),
+        (("--confidence", "90%"), "--confidence: when is the run to end?"),
         (("--solve", "gpus", "--at", "3d", "--confidence", "20%"), "--confidence: 20.0% is not between 50% and 99.9%"),
         (("--solve", "gpu", "--at", "3d"), "'gpu' is not one of gpus"),
         (("--solve", "gpus", "--at", "0d"), "--at: '0d' is not a duration"),
@@ -75,6 +75,11 @@ def test_the_chance_to_end_in_time_is_that_of_the_mfu(cli: Cli) -> None:
     assert answer["result"]["at_probability"] == pytest.approx(0.95, abs=0.01)
     assert answer["headline"].startswith("95.")
     assert float(cli(*args, "--gpus", "824", "--at", f"{limit}d", "-q").out) == answer["result"]["at_probability"]
+    asked = (*args, "--gpus", "824", "--at", f"{limit}d", "--confidence")
+    met, missed = cli(*asked, "90%", "--json"), cli(*asked, "99%", "--json")
+    assert (met.code, missed.code) == (0, 1)
+    assert "with a chance of 90.0% it ends within" in met.json["headline"]
+    assert ", which is too late. " in missed.json["headline"]
     sure = cli(*args, "--solve", "gpus", "--at", f"{limit}d", "--confidence", "95%", "--json").json
     assert sure["result"]["gpus"] in (824, 832)
     assert sure["result"]["confidence"] == 0.95

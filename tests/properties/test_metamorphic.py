@@ -209,6 +209,7 @@ ROWS: dict[str, Row | str] = {
     "framework_year": Row("train", "2022", "2026", "gpu_hours", DOWN),
     "attention": Row("train", "fused", "unfused", "gpu_hours", UP),
     "expert_kernels": Row("train", "looped", "grouped", "gpu_hours", DOWN, "framework=hf-trainer model=olmoe-1b-7b"),
+    "layer_kernels": Row("train", "framework", "transformer-engine", "gpu_hours", DOWN, "framework=fsdp"),
     "compiled": Row("train", "no", "yes", "gpu_hours", DOWN, "framework=fsdp"),
     "practice": Row("train", "1", "1.2", "gpu_hours", UP, "tp=2 pp=1"),
     "packing": Row("train", "60%", "100%", "gpu_hours", DOWN),

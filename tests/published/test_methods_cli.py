@@ -77,33 +77,43 @@ def test_qlora_fits_where_lora_does_not(cli: Cli) -> None:
     assert 39.5e9 < _result(cli, *one, "--method", "qlora")["memory_bytes_per_gpu"] < 80e9
 
 
-# to fit at 90 % it recomputes 94 % of its layers, which the run did not: 1.530 GPU-hours, the range begins at 1.590
-MISSED = pytest.mark.xfail(reason="measured 4 % below the range", strict=True)
+# 70B on 16 accelerators with tp 4 and pp 4 are 4.4e9 parameters on each. The usual states, 16 bytes, are 71 GB of 85; the
+# activations of 80 layers in flight (34 s b h / t, Korthikanti et al. 2022) 23 GB more. So that run kept leaner states
+# or recomputed; 1,816 tokens/s are 762 TFLOP/s, as many as 7B reaches (681), which leave no time to recompute. The page
+# does not say which: states of 16 bits are those that fit.
+LEANER = ("--optimizer", "adamw-bf16")
 
 
 @pytest.mark.parametrize(
-    ("method", "model", "gpus", "tp", "pp", "measured"),
+    ("method", "model", "gpus", "tp", "pp", "measured", "more"),
     # NVIDIA NeMo user guide 24.12, performance summary, fine-tuning on H100 in FP8, sequences packed to 4,096,
     # 32 of them per step: tokens per second of each GPU. None of these rows is in the fit.
     [
-        ("full", "llama-2-7b", 8, 1, 1, 16_891),
-        ("full", "llama-2-13b", 8, 1, 4, 10_176),
-        pytest.param("full", "llama-2-70b", 16, 4, 4, 1_816, marks=MISSED),
-        ("lora", "llama-2-7b", 8, 1, 1, 24_824),
-        ("lora", "llama-2-13b", 8, 1, 1, 14_629),
-        ("lora", "llama-2-70b", 8, 2, 4, 2_621),
+        ("full", "llama-2-7b", 8, 1, 1, 16_891, ()),
+        ("full", "llama-2-13b", 8, 1, 4, 10_176, ()),
+        ("full", "llama-2-70b", 16, 4, 4, 1_816, LEANER),
+        ("lora", "llama-2-7b", 8, 1, 1, 24_824, ()),
+        ("lora", "llama-2-13b", 8, 1, 1, 14_629, ()),
+        ("lora", "llama-2-70b", 8, 2, 4, 2_621, ()),
     ],
 )
 def test_measured_fine_tuning_lies_in_the_range(
-    cli: Cli, method: str, model: str, gpus: int, tp: int, pp: int, measured: float
+    cli: Cli, method: str, model: str, gpus: int, tp: int, pp: int, measured: float, more: tuple[str, ...]
 ) -> None:
-    layout = ("--gpus", str(gpus), "--tp", str(tp), "--pp", str(pp), "--micro-batch", "1")
+    layout = ("--gpus", str(gpus), "--tp", str(tp), "--pp", str(pp), "--micro-batch", "1", *more)
     run = ("--dtype", "fp8", "--seq-len", "4096", "--tokens", "10M", "--global-batch-tokens", "131072")
     args = ("train", "--model", model, "--method", method, "--hardware", "h100-sxm", *layout, *run, "--json")  # fmt: skip
     answer = cli(*args).json
     hours = 10e6 / measured / 3600
     assert answer["ranges"]["compute_gpu_hours"]["p5"] < hours < answer["ranges"]["compute_gpu_hours"]["p95"]
     assert answer["result"]["compute_gpu_hours"] == pytest.approx(hours, rel=0.3)
+
+
+def test_usual_states_of_70b_leave_no_room_on_16(cli: Cli) -> None:
+    run = (*SEVENTY[:-1], "16", "--method", "full", "--tp", "4", "--pp", "4", "--micro-batch", "1", "--seq-len", "4096")
+    refused = cli(*run, "--dtype", "fp8", "--recompute", "selective", "--json")
+    assert refused.code == 1
+    assert refused.json["result"]["missing_bytes"] > (71 + 23 - 85) * 1e9
 
 
 def test_distillation_adds_the_teachers_forward_pass(cli: Cli) -> None:
@@ -226,13 +236,55 @@ def test_other_methods_do_not_take_the_tokens_of_pre_training(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "hardware", "gpus"),
-    [("llama-3.1-405b", "h100-sxm", 16384), ("llama-3.1-8b", "h100-sxm", 64), ("mixtral-8x7b", "a100-80gb-sxm", 128)],
+    "asked",
+    [
+        "--model llama-3.1-405b --hardware h100-sxm --gpus 16384 --recompute selective",
+        "--model llama-3.1-8b --hardware h100-sxm --gpus 64",
+        "--model mixtral-8x7b --hardware a100-80gb-sxm --gpus 128",
+        "--model deepseek-v3 --hardware h100-sxm --gpus 1000 --method qlora",  # 40 of them wait
+        "--model qwen3-30b-a3b --hardware rtx4090 --gpus 1536 --global-batch-tokens 4194304",  # steps of two batches
+        "--model deepseek-v2-lite --hardware mi300x --gpus 12 --method dpo --global-batch-tokens 65536",
+        "--model llama-3.1-8b --hardware h100-sxm --gpus 64 --micro-batch 3",  # its batch follows
+    ],
 )
-def test_a_printed_layout_given_back_gets_the_same_answer(cli: Cli, model: str, hardware: str, gpus: int) -> None:
-    asked = ("train", "--model", model, "--tokens", "1T", "--hardware", hardware, "--gpus", str(gpus), "--json",
-             "--recompute", "selective")  # fmt: skip
-    open_ = cli(*asked).json["result"]
-    degrees = [k for k in ("tp", "pp", "vpp", "cp", "ep", "zero", "micro_batch") if k != "ep" or open_[k] > 1]
-    layout = [part for k in degrees for part in (f"--{k.replace('_', '-')}", str(open_[k]))]
-    assert cli(*asked, *layout).json["result"]["gpu_hours"] == open_["gpu_hours"]
+def test_a_printed_layout_given_back_gets_the_same_answer(cli: Cli, asked: str) -> None:
+    run = ("train", *asked.split(), "--tokens", "1T", "--samples", "50", "--json")
+    open_ = cli(*run).json["result"]
+    degrees = [k for k in ("tp", "pp", "vpp", "cp", "sp", "ep", "zero", "micro_batch") if k != "ep" or open_[k] > 1]
+    degrees += ["recompute"] if open_["recompute"] in ("none", "selective", "full") else []
+    layout = [p for k in degrees if (flag := f"--{k.replace('_', '-')}") not in run for p in (flag, str(open_[k]))]
+    assert cli(*run, *layout).json["result"]["gpu_hours"] == open_["gpu_hours"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "why", "nearest"),
+    # by hand: 512 sequences have no 3 among their divisors; 32 layers in 20 stages leave 8 places empty, more than 3;
+    # 64 = 2^6; 32 heads; 8 experts; 256 experts over 24 leave 16
+    [
+        ("--global-batch-tokens 4194304 --micro-batch 3", "512 sequences a step", "--micro-batch 2 or --micro-batch 4"),
+        ("--global-batch-tokens 4194304 --pp 4 --vpp 5", "into 20 stages", "--vpp 4 or --vpp 8"),
+        ("--pp 1 --vpp 2", "one pipeline stage has no virtual stages", "--vpp 1"),
+        ("--pp 3", "64 accelerators do not divide by 3 (--pp)", "--pp 2 or --pp 4"),
+        ("--tp 8 --pp 4 --cp 4", "64 accelerators do not divide by 128 (--tp x --pp x --cp)", "--cp 2"),
+        ("--tp 3 --gpus 24", "32 attention heads", "--tp 2 or --tp 4"),
+        ("--model mixtral-8x7b --gpus 4 --tp 1 --ep 8", "into groups of 8", "--ep 4"),
+        ("--model mixtral-8x7b --ep 3", "8 experts do not split", "--ep 2 or --ep 4"),
+        ("--model glm-5 --method lora --gpus 24 --ep 24", "256 experts do not split", "--ep 16 or --ep 32"),
+    ],
+)
+def test_what_does_not_divide_is_refused_with_the_nearest_that_does(
+    cli: Cli, asked: str, why: str, nearest: str
+) -> None:
+    rest = {"--model": "llama-3.1-8b", "--gpus": "64"}
+    said = [part for flag, value in rest.items() if flag not in asked for part in (flag, value)]
+    run = cli("train", *said, "--hardware", "h100-sxm", "--tokens", "1B", *asked.split())
+    assert run.code == 2
+    line, hint = run.err.strip().splitlines()
+    assert why in line
+    assert hint == f"hint: {nearest}"
+
+
+def test_a_micro_batch_decides_a_batch_that_is_open(cli: Cli) -> None:
+    asked = ("train", "--model", "llama-3.1-8b", "--hardware", "8xh100", "--tokens", "1B", "--method", "lora")
+    found = _result(cli, *asked, "--micro-batch", "3", "--seq-len", "4096")
+    assert found["global_batch_tokens"] % (3 * 4096 * found["dp"]) == 0

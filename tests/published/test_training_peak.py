@@ -202,3 +202,14 @@ def test_gradients_wait_on_the_host_where_weights_do() -> None:
             training_memory(DENSE, shards, 128.0, 2.0, keeping._replace(accumulated=each)) for each in (0.0, 2.0)
         )
         assert float(some.gathered_bytes - none.gathered_bytes) == waits
+
+
+def test_blocks_of_logits_serve_the_layer_after_them() -> None:
+    """Logits of half a byte are 64 kB, less than a layer: nothing of them stands beside it. Of 1.5 MB the layer's do."""
+    few, many = (
+        training_memory(DENSE, ALONE, 128.0, 2.0, BARE._replace(logit=logit, cached=0.5)) for logit in (0.5, 12.0)
+    )  # fmt: skip
+    assert float(few.cached_bytes) == 0.0
+    layer = float(few.activations_bytes - many.activations_bytes)
+    assert layer > 128 * 1_000 * 0.5
+    assert float(many.cached_bytes) == pytest.approx(0.5 * layer)

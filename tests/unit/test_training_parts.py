@@ -11,11 +11,11 @@ from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape, shape_of
 from llmcost.engine.training.calibration import SHARED, Calibration
+from llmcost.engine.training.campaign import EARLY
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.micro_batch import BF16, Run, per_micro_batch
 from llmcost.engine.training.step import step
 from llmcost.errors import LlmcostError
-from llmcost.estimate.training.campaign import EARLY
 from llmcost.estimate.validate import training_runs as runs
 from llmcost.spec import Model
 from tests.conftest import Cli

@@ -38,7 +38,7 @@ AT = option(
     help="When the run should end, counted from its start: 30d. Alone: the chance that it does.",
     rich_help_panel=QUESTION,
 )
-SURE = option(None, "--confidence", metavar="SHARE", help="Chance with which --solve is to end it by --at: 90%.",
+SURE = option(None, "--confidence", metavar="SHARE", help="Chance with which the run is to end by --at: 90%.",
                     rich_help_panel=QUESTION)  # fmt: skip
 EXTRA = {"solve": SOLVE, "at": AT, "confidence": SURE}
 

@@ -144,7 +144,7 @@ class Ranges(NamedTuple):
     base: float  # dense, pre-training, a tuned stack and a generation with rows
     plain: float  # other stacks than tuned ones
     experts: float  # mixtures of experts
-    plain_experts: float  # both
+    loops: float  # experts that run one after the other, or may
     stack: float  # a stack without rows
     generation: float  # a generation without rows; 0 for one with
     tuning: float  # fine-tuning
@@ -157,6 +157,7 @@ class Kind(NamedTuple):
 
     plain: Num
     experts: Num
+    loops: Num
     new_stack: Num
     tuning: Num
     overhead: Num
@@ -180,11 +181,11 @@ def half_width(ranges: Ranges, kind: Kind) -> Num:
     Examples
     --------
     >>> ranges = Ranges(np.log(0.2), np.log(1.5), 0.3, 0.3, np.log(1.2), 0.0, 0.1, 0.5, 0.2)
-    >>> round(float(half_width(ranges, Kind(1.0, 0.0, 1.0, 0.0, 0.0, 0.0))), 3)
+    >>> round(float(half_width(ranges, Kind(1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0))), 3)
     0.36
     """
     x = kind
-    log = ranges.base + ranges.plain * x.plain + ranges.experts * x.experts + ranges.plain_experts * x.plain * x.experts
+    log = ranges.base + ranges.plain * x.plain + ranges.experts * x.experts + ranges.loops * x.loops
     log = log + ranges.stack * x.new_stack + ranges.generation + ranges.tuning * x.tuning
     return np.exp(log + ranges.overhead * x.overhead + ranges.unstated * x.unstated)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 from collections.abc import Iterable
 
 import numpy as np
 
 from llmcost.engine.machine.factors import values_of
+from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.records import FactorRow, NamedTuple
 
@@ -19,6 +22,13 @@ LONG_HOURS = 1e4
 OVERTRAINED = 1000.0  # tokens per active parameter: fifty times the optimum of arXiv 2203.15556
 POINTS = 4001
 UNUSUAL = 1.645  # standard deviations: one campaign in twenty is shorter
+# Stacks of earlier models had neither FlashAttention (arXiv 2205.14135, May 2022) nor selective recomputation (arXiv
+# 2205.05198, May 2022): attention kept every score, every layer was recomputed, many trained in fp16.
+EARLY = dt.date(2022, 9, 1)
+EARLY_MACHINES = ("volta", "tpu-v3")  # where the model's date is not known
+# Large models were trained on few tokens until arXiv 2203.15556 (March 2022, table 1) showed that 20 per parameter are
+# best: one of unknown date on a machine of those years with less than twice that is taken to be early.
+EARLY_TOKENS, EARLY_PARAMS, OLD_MACHINES = 40.0, 1e10, (*EARLY_MACHINES, "ampere", "tpu-v4")
 
 
 class Campaign(NamedTuple):
@@ -183,3 +193,83 @@ def _at(grid: Array, below: Array, share: float) -> Array:
     x0, x1 = (np.take_along_axis(grid, i, -1)[..., 0] for i in (after - 1, after))
     y0, y1 = (np.take_along_axis(below, i, -1)[..., 0] for i in (after - 1, after))
     return np.asarray(np.exp(x0 + (x1 - x0) * (share - y0) / (y1 - y0)))
+
+
+class Like(NamedTuple):
+    """What the overhead of a campaign follows from."""
+
+    machine: Machine
+    generation: str
+    active: float  # parameters
+    tokens: float
+    early: bool  # its software is of before `EARLY`
+
+    def powers(self, hours: float) -> tuple[float, ...]:
+        """How much each factor of a campaign counts for a run of so many accelerator-hours of steps."""
+        found = exponents(hours, self.machine.memory_bytes, self.machine.bf16_flops, self.active, self.early)
+        return tuple(float(power) for power in found)
+
+    @property
+    def overtrained(self) -> bool:
+        """More tokens per active parameter than `OVERTRAINED`."""
+        return self.tokens > OVERTRAINED * self.active
+
+
+class Billed(NamedTuple):
+    """Accelerator-hours that such runs bill, 5 %, 50 % and 95 % [h]."""
+
+    p5: float
+    p50: float
+    p95: float
+
+
+def billed(factors: Iterable[FactorRow], like: Like, hours: float, published_on: float = math.nan) -> Billed:
+    """What published runs of this kind have billed for so many accelerator-hours of steps [h].
+
+    Parameters
+    ----------
+    factors : iterable of mapping
+        As in `campaign_from_factors`.
+    like : Like
+        The run.
+    hours : float
+        Accelerator-hours of its steps [h].
+    published_on : float
+        Accelerators of a publication, with which the range holds the usual length of campaigns on them too [-].
+
+    Source: `overhead`, `billed_hours`.
+
+    Examples
+    --------
+    See tests/unit/test_campaign.py.
+    """
+    known = campaign_from_factors(factors, like.generation)
+    whole = hours * float(overhead(known, like.powers(hours)))
+    return Billed(*(float(q) for q in billed_hours(whole, like.overtrained, published_on, known)))
+
+
+def is_early(released: dt.date | None, generation: str, active: float, tokens: float) -> bool:
+    """Whether a run was on software of before `EARLY`: by the model's date, else by how much it was trained.
+
+    Parameters
+    ----------
+    released : date, optional
+        Of the model.
+    generation : str
+        Of the accelerator.
+    active, tokens : float
+        Active parameters, and tokens they were trained on [-].
+
+    Source: arXiv 2205.14135, 2205.05198, 2203.15556.
+
+    Examples
+    --------
+    175B parameters on 300B tokens, of unknown date: on A100 early, on H100 not.
+
+    >>> is_early(None, "ampere", 175e9, 300e9), is_early(None, "hopper", 175e9, 300e9)
+    (True, False)
+    """
+    if released:
+        return released < EARLY
+    large = active >= EARLY_PARAMS and tokens < EARLY_TOKENS * active
+    return generation in EARLY_MACHINES or (large and generation in OLD_MACHINES)

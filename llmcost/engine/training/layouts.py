@@ -139,8 +139,8 @@ def layouts(
     rounds = run.global_batch / (dp * micro)
     good = np.asarray((dp == np.floor(dp)) & (dp >= 1))
     good = good & ((tp * pp * split * dp == n_gpus) | ({"tp", "pp", "cp", "dp"} <= set(given)))
-    good = good & ((sp == 1) | (shape.n_heads % (tp * sp) == 0))
     measured = "dp" in given  # of a run that was made: what it says is not questioned
+    good = good & ((measured & (sp == 1)) | (shape.n_heads % (tp * sp) == 0))
     good = good & ((rounds >= 1) & (rounds == np.floor(rounds)) | (measured and "micro_batch" in given))
     good = good & ((measured and "ep" in given) | ((tp * split * dp) % (ep * wide) == 0))
     good = good & (("etp" in given) | (wide == 1) | ((ep * wide <= tp * split * dp) & (tp > 1) & (etp == 0)))

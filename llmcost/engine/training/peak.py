@@ -307,7 +307,7 @@ def training_memory(
     # logits are gone when the backward pass reaches a layer, and activations when the optimizer steps
     activations = np.where(at_end, kept + np.where(layer >= loss, layer, 0.0), first)
     logits = np.where(at_end & (loss > layer), loss, 0.0)
-    freed = np.where(at_end, np.minimum(layer, loss), 0.0)
+    freed = np.where(at_end & (loss > layer), layer, 0.0)  # blocks of logits are large enough for a layer's
     stepping = np.maximum(_update(parts, lay, k, trained), _loaded(parts, lay, k))
     # gradients of a single micro-batch grow while activations go: either moment may be the peak
     late = (np.asarray(k.transient) > 0) & (np.asarray(micro_batches) <= 1)

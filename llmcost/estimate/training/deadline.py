@@ -56,14 +56,16 @@ class Deadline(NamedTuple):
 def chance(scenario: Scenario, catalog: Catalog, said: Deadline, answer: Answer) -> Estimate:
     """The answer on the accelerators that are given, and the chance that the run ends in time.
 
+    With a confidence, the answer is no where that chance is less, and the time that is kept with it is named.
+
     Raises
     ------
     LlmcostError
-        No number of accelerators, a confidence without anything to find, or no time.
+        No number of accelerators, or no time.
     """
-    if said.confidence is not None:
-        raise LlmcostError("--confidence without --solve: what is to be found?", "--solve gpus --at 30d")
-    limit = _seconds_of(said.at)
+    if said.at is None:
+        raise LlmcostError("--confidence: when is the run to end?", "--at 30d")
+    limit, sure = _seconds_of(said.at), _confidence(said.confidence)
     told = answer(scenario)
     if told.result.get("duration_seconds") is None:
         if not told.exit_code and not scenario.has("gpus", "gpu_hours"):
@@ -73,7 +75,15 @@ def chance(scenario: Scenario, catalog: Catalog, said: Deadline, answer: Answer)
     share = float(np.mean(ends <= limit))
     within = f"{units.format('share', share)} chance to end within {units.format('seconds', limit)}"
     result = {"at_days": limit / SECONDS_PER_DAY, "at_probability": share, **told.result}
-    return structs.replace(told, headline=f"{within}. {told.headline}", result=result)
+    code = told.exit_code
+    if sure is not None:
+        kept = _at_most(ends, sure)
+        by = units.format("seconds", kept) if math.isfinite(kept) else "never"
+        late = "" if kept <= limit else ", which is too late"
+        within += f"; with a chance of {units.format('share', sure)} it ends within {by}{late}"
+        result["confidence"] = sure
+        code = code if kept <= limit else int(Exit.NO)
+    return structs.replace(told, headline=f"{within}. {told.headline}", result=result, exit_code=code)
 
 
 def _seconds_of(at: object) -> float:

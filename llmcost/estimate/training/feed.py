@@ -29,8 +29,11 @@ class Fed(NamedTuple):
     on_half: float  # seconds on half the accelerators over those on all, where that was looked at
 
 
-def feed(search: Search, gpus: int, wanted: float) -> Fed:
+def feed(search: Search, gpus: int, wanted: float, unit: float = 1.0) -> Fed:
     """The best step where the run wants `wanted` sequences in the mean, which may not divide.
+
+    Where no layout takes the batches that divide over the accelerators, those of whole `unit`s are tried: a micro-batch
+    that was asked for, in a run whose batch is open.
 
     A layout takes all the accelerators it is given. Where the batch is too small for them, or they do not divide into
     one, a layout of fewer is faster, so those are looked at too: more accelerators never take longer.
@@ -40,12 +43,12 @@ def feed(search: Search, gpus: int, wanted: float) -> Fed:
     ValueError
         No valid layout on any of those counts.
     """
-    batch = _nearest(wanted, gpus)[0]
-    best, working, on_half = _tried(search, gpus, wanted), gpus, math.inf
+    best, working, on_half = _tried(search, gpus, wanted, unit), gpus, math.inf
+    batch = _nearest(wanted, gpus)[0] if best is None else best.sequences
     for fewer in _fewer(gpus, None if best is None else best.found.best.step):
         if best is not None and not best.found.fitting:
             break
-        other = _tried(search, fewer, wanted)
+        other = _tried(search, fewer, wanted, unit)
         if other is None:
             continue
         if best is None:
@@ -71,25 +74,26 @@ class _Pace(NamedTuple):
     per_sequence: float
 
 
-def _tried(search: Search, gpus: int, wanted: float) -> _Pace | None:
+def _tried(search: Search, gpus: int, wanted: float, unit: float) -> _Pace | None:
     """The best layout of so many accelerators; None where there is none."""
-    try:
-        return _pace(search, gpus, wanted)
-    except ValueError:
-        return None
+    for each in dict.fromkeys((1.0, unit)):
+        with contextlib.suppress(ValueError):
+            return _pace(search, gpus, wanted, each)
+    return None
 
 
-def _nearest(wanted: float, gpus: int) -> list[float]:
-    """The two batches that divide, the nearer one first, as ratios go."""
-    return sorted(neighbours(wanted, gpus), key=lambda batch: abs(math.log(batch / wanted)))
+def _nearest(wanted: float, gpus: int, unit: float = 1.0) -> list[float]:
+    """The two batches that divide, in whole units, the nearer one first, as ratios go."""
+    found = (unit * batch for batch in neighbours(max(wanted / unit, 1.0), gpus))
+    return sorted(found, key=lambda batch: abs(math.log(batch / wanted)))
 
 
-def _pace(search: Search, gpus: int, wanted: float) -> _Pace:
+def _pace(search: Search, gpus: int, wanted: float, unit: float) -> _Pace:
     """A batch between two that divide is some steps of either, in one layout: the one that is best for the mixture.
 
     The number of steps is that of the batch wanted.
     """
-    near, far = _nearest(wanted, gpus)
+    near, far = _nearest(wanted, gpus, unit)
     found = search(gpus, near, {})
     alone = _Pace(found, near, float(found.best.step.step_seconds) / near)
     if abs(near / wanted - 1.0) <= NEAR or not found.fitting:
@@ -101,6 +105,8 @@ def _pace(search: Search, gpus: int, wanted: float) -> _Pace:
             best = found.best if batch == near else search(gpus, batch, {}).best
             kept = {name: float(getattr(best.layout, name)) for name in DEGREES}
             here, there = search(gpus, near, kept), search(gpus, far, kept)
+            level = max(float(each.best.layout.recompute) for each in (here, there))  # of one run, whatever its batch
+            here, there = (search(gpus, each, kept | {"recompute": level}) for each in (near, far))
             if here.fitting and there.fitting:
                 each, other = (float(f.best.step.step_seconds) / b for f, b in ((here, near), (there, far)))
                 mixed.append(_Pace(_beside(found, here.best), near, each + share * (other - each)))

@@ -7,8 +7,8 @@ import re
 from llmcost import units
 from llmcost.catalog import source_of
 from llmcost.engine.numeric.spread import median
+from llmcost.engine.training import campaign
 from llmcost.estimate.asking.subject import Chip
-from llmcost.estimate.training import campaign
 from llmcost.estimate.training.plan import Run
 from llmcost.keys.methods import DEFAULT
 from llmcost.result import Range, Scalar

@@ -20,13 +20,16 @@ from llmcost.records import NamedTuple
 
 TABLE = "stacks"  # of presets/calibration/training.toml: measured stacks, and each family as a whole
 LARGE = 64  # accelerators from which on pre-training is run on a stack made for it
+# Generations that Transformer Engine runs on (its installation guide; the fork of ROCm: MI300 and later).
+ENGINE_ON = ("ampere", "ada", "hopper", "blackwell", "rubin", "cdna3", "cdna4", "cdna5")
 OWN = {"gaudi": "gaudi", "trainium": "neuron", "inferentia": "neuron"}  # by generation: chips with a stack of their own
 TUNED = "tuned"
 TRAINER = "trainer"
 LAYERS = ("host", "products", "attention_kernel", "traffic")  # of a stack: what its layers decide
 LOOPING = "sharded"  # whose loop over experts a tuned stack has where it is said to loop
 METHOD = "docs/method-training.md, software"
-YEAR = 2025.0  # of a stack whose preset says none
+YEAR = 2026.0  # of a stack whose preset says none: what people install now
+GROUPS_FROM = 2026  # from which on Hugging Face's models run their experts together (transformers 5, #42697)
 TENSORWISE = FP8_RECIPES[0]
 BEFORE_FUSED = 2022  # the last year in which training stacks stored every score
 NARROW = ("fp8", "mxfp8", "fp4")  # formats of products in 8 bits or fewer
@@ -46,6 +49,7 @@ class Software(NamedTuple):
     selective: bool = True  # it can recompute the attention alone
     grouped: bool = False  # products of experts run together, as in tuned stacks, not in a loop
     kernels_said: bool = False  # that they do, or do not
+    kernels_guessed: bool = False  # that they do, by the year of the software alone
     engine: bool = False  # Transformer Engine's layers stand in place of its own
 
 
@@ -103,7 +107,7 @@ def takes_engine(used: Software, narrow: bool, generation: str) -> bool:
 
     Source: Accelerate, low precision training: Transformer Engine is the first of its FP8 backends.
     """
-    return narrow and used.family == TRAINER and generation not in OWN
+    return narrow and used.family == TRAINER and generation in ENGINE_ON
 
 
 def _kin(catalog: Catalog, name: str) -> list[str]:
@@ -135,6 +139,26 @@ def take_software(question: Question, method: str, gpus: float, generation: str,
     return found
 
 
+def released(said: float | None, used: Software) -> float:
+    """The year of the software: said, that of its preset, or of what people install now."""
+    return float(said or used.year or YEAR)
+
+
+def with_usual_kernels(catalog: Catalog, used: Software, shape: Shape, generation: str, year: float) -> Software:
+    """The stack with the kernels of experts that it has by its year, where nobody says which.
+
+    Source: transformers 5, `experts_implementation`: grouped_mm unless told, where PyTorch's kernel runs.
+    """
+    loops = float(shape.n_experts) > 0 and not used.grouped and not used.kernels_said
+    together = year >= GROUPS_FROM and generation not in OWN and generation not in UNFUSED
+    return with_kernels(catalog, used, True)._replace(kernels_guessed=True) if loops and together else used
+
+
+def may_loop(used: Software) -> bool:
+    """Whether experts run one after the other, or may: nothing but the year of the software says that they do not."""
+    return not used.grouped or used.kernels_guessed
+
+
 def may_group(catalog: Catalog, used: Software, shape: Shape) -> Software | None:
     """The stack with grouped experts, where it is taken to loop over them and nobody said so."""
     loops = float(shape.n_experts) > 0 and not used.grouped and not used.kernels_said
@@ -147,6 +171,8 @@ def take_kernels(question: Question, used: Software, shape: Shape, generation: s
     said = question.stated("expert_kernels")
     if said is not None:
         return with_kernels(question.catalog, used, said == GROUPED)
+    year = released(question.stated("framework_year"), used)
+    used = with_usual_kernels(question.catalog, used, shape, generation, year)
     if float(shape.n_experts):
         question.record("expert_kernels", EXPERT_KERNELS[used.grouped], Origin("default", METHOD))
     return used
@@ -154,9 +180,10 @@ def take_kernels(question: Question, used: Software, shape: Shape, generation: s
 
 def _take_layers(question: Question, used: Software, generation: str, dtype: str) -> Software:
     said = question.stated("layer_kernels")
-    if said == TRANSFORMER_ENGINE and (generation in OWN or generation.startswith("tpu")):
+    if said == TRANSFORMER_ENGINE and generation not in ENGINE_ON:
         raise LlmcostError(
-            "--layer-kernels transformer-engine: only NVIDIA's and AMD's accelerators run it", "leave --layer-kernels out"
+            f"--layer-kernels {said}: it runs on NVIDIA's accelerators from Ampere on and on AMD's from CDNA 3 on",
+            "leave --layer-kernels out",
         )
     engine = takes_engine(used, dtype in NARROW, generation)
     if said is None and used.family != TUNED:
@@ -183,7 +210,7 @@ class Build(NamedTuple):
 def take_build(question: Question, used: Software, generation: str, dtype: str, practice: float) -> Build:
     """Release, attention kernel, compilation and practice: said, or as usual; recorded among the inputs."""
     said = {name: question.stated(name) for name in ("framework_year", "attention", "compiled", "practice")}
-    year = float(said["framework_year"] or used.year or YEAR)
+    year = released(said["framework_year"], used)
     scores, narrow = stores_scores(generation, year), compiles(used, dtype in NARROW)
     usual_ones = {
         "framework_year": (year, METHOD),
@@ -252,7 +279,6 @@ class Asked(NamedTuple):
     gpus: float
     generation: str
     narrow: bool = False  # products in 8 bits or fewer
-    shards: bool = False  # ZeRO-3 is stated
 
 
 def usual(catalog: Catalog, asked: Asked) -> Software:
@@ -261,7 +287,7 @@ def usual(catalog: Catalog, asked: Asked) -> Software:
 
 
 def _usual(asked: Asked) -> str:
-    """A chip's own stack; FSDP where weights are sharded; NeMo for narrow formats; Megatron on many; Hugging Face's.
+    """A chip's own stack; FSDP to pre-train on few, torchtitan in 8 bits; NeMo in 8 bits; Megatron; Hugging Face's.
 
     >>> [_usual(Asked("pretrain", gpus, "hopper")) for gpus in (1024, 8)], _usual(Asked("lora", 8, "hopper"))
     (['megatron', 'fsdp'], 'hf-trainer')
@@ -269,21 +295,18 @@ def _usual(asked: Asked) -> str:
     ['megatron', 'hf-trainer']
     >>> [_usual(Asked("lora", 8, chip, chip == "hopper")) for chip in ("tpu-v5", "gaudi", "hopper")]
     ['maxtext', 'gaudi', 'nemo']
-    >>> _usual(Asked("pretrain", 256, "hopper", shards=True))
-    'fsdp'
     """
     if asked.generation.startswith("tpu"):
         return "maxtext"
     if asked.generation in OWN:
         return OWN[asked.generation]
-    pretraining = METHODS[asked.method].pretrains
-    if pretraining and asked.shards:
-        return "fsdp"
+    if METHODS[asked.method].pretrains and asked.gpus < LARGE:
+        return "torchtitan" if asked.narrow else "fsdp"  # torchtitan has torchao's recipes of 8 bits
     if asked.narrow:
         return "nemo"
     if asked.gpus >= LARGE and not METHODS[asked.method].adapters:
         return "megatron"
-    return "fsdp" if pretraining else "hf-trainer"
+    return "hf-trainer"
 
 
 def kind(used: Software, shape: Shape, method: str, overhead: float) -> Kind:
@@ -291,4 +314,6 @@ def kind(used: Software, shape: Shape, method: str, overhead: float) -> Kind:
     experts = float(shape.n_experts) > 0
     tuning = not METHODS[method].pretrains
     plain = used.family != TUNED
-    return Kind(float(plain), float(experts), float(not used.measured), float(tuning), overhead, float(not used.stated))
+    loops = float(experts and may_loop(used))
+    new, unstated = float(not used.measured), float(not used.stated)
+    return Kind(float(plain), float(experts), loops, new, float(tuning), overhead, unstated)

@@ -26,7 +26,7 @@ from llmcost.estimate.asking.own import ALONG, Place, own, way
 from llmcost.estimate.asking.question import Question, origin_of
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.asking.values import StepFacts, StepRow
-from llmcost.estimate.training import batch, keeping
+from llmcost.estimate.training import batch, degrees, keeping
 from llmcost.estimate.training.feed import Fed, feed
 from llmcost.estimate.training.methods import Method, assumed_shape, widened
 from llmcost.estimate.training.stack import (
@@ -97,8 +97,8 @@ class Predicted(NamedTuple):
             "micro_batch": int(layout.micro_batch), "recompute": recomputed(layout.recompute),
         }  # fmt: skip
         runner = self.found.runner_up
-        if runner is not None:
-            slower = runner.step.step_seconds / best.step.step_seconds - 1.0
+        slower = -1.0 if runner is None else runner.step.step_seconds / best.step.step_seconds - 1.0
+        if runner is not None and slower >= 0.0:  # else it is better for a part of the steps alone
             facts["runner_up"] = f"{_degrees(runner.layout)}: {slower:.1%} slower"
         return facts
 
@@ -193,7 +193,7 @@ def predict(
     run = method.run(Run(seq_len, wanted, float(PRECISIONS[PRECISION[dtype]])))
     run = run._replace(unfused=float(build.unfused), filled=build.packing)
     said = fixed_by(question)
-    _refuse(question, shape, said)
+    degrees.refuse_impossible(question, shape, said)
     fixed = keeping.restricted(question, method, used, said) | said
     if fixed.get("micro_batch", run.together) % run.together:
         raise LlmcostError(
@@ -201,25 +201,23 @@ def predict(
             "--micro-batch 2",
         )
 
+    unit = 1.0 if source is None else float(fixed.get("micro_batch", run.together) / run.together)
+
     def attempt(habits: Habits) -> Fed:
         def search(count: int, sequences: float, kept: Mapping[str, float]) -> par.Found:
             machine = _less(device.machine, method.resident_bytes / count)
             one = run._replace(global_batch=sequences * run.together, memory=habits)
             return par.search(shape, machine, float(count), one, calibration, {**kept, **fixed})
 
-        fed = feed(search, gpus, wanted / float(run.together))
+        fed = feed(search, gpus, wanted / float(run.together), unit)
         return fed._replace(batch=fed.batch * float(run.together))
 
     kept = keeping.take(question, method, used, fixed)
     try:
         fed, habits = keeping.settled(question, kept, attempt, lambda fed: fed.found.fitting > 0)
     except ValueError:
-        asked = (
-            ", ".join(f"--{k.replace('_', '-')} {v:g}" for k, v in fixed.items()) or f"a batch of {run.global_batch:g}"
-        )
-        raise LlmcostError(
-            f"no valid layout of {gpus:,} accelerators with {asked}", "leave one of them open, or change --gpus"
-        ) from None
+        asked = degrees.Asked(shape, device.machine, run._replace(memory=kept.habits), gpus, fixed, said)
+        raise degrees.refusal(asked, source is None) from None
     found, run = fed.found, run._replace(global_batch=fed.batch, memory=habits)
     batch.record(question, fed.batch * seq_len, wanted * seq_len, source, gpus)
     if found.fitting:
@@ -359,40 +357,3 @@ def _counted(model: Subject, shape: Shape, seq_len: float, method: Method) -> fl
     attention = tf.causal_attention_flops_per_token(shape, seq_len)
     whole = float(method.flops(shape.params_matmul, attention).model)
     return float(method.flops(median(model.params_active)).model) / whole
-
-
-def _refuse_split(shape: Shape, ranks: float) -> None:
-    """Ranks of Ulysses over which heads do not split evenly."""
-    heads, cached = float(shape.n_heads), float(shape.n_heads if float(shape.is_mla) else shape.n_kv_heads)
-    if not (heads % ranks or (cached % ranks and ranks % cached)):
-        return
-    whole = [d for d in par.divisors(heads, ranks) if cached % d == 0 or d % cached == 0]
-    kept = f" and {cached:.0f} of keys and values" if cached != heads else ""
-    raise LlmcostError(
-        f"--sp {ranks:.0f}: {heads:.0f} attention heads{kept} do not split evenly over that many ranks",
-        f"--sp {max(whole)}",
-    )
-
-
-def _refuse(question: Question, shape: Shape, said: Mapping[str, float]) -> None:
-    """Degrees that no layout of this model can have."""
-    layers, experts = float(shape.n_layers), float(shape.n_experts)
-    stages, ranks = said.get("pp", 1.0) * said.get("vpp", 1.0), said.get("ep")
-    if stages > layers + par.SPARE_LAYERS:
-        raise LlmcostError(
-            f"--pp x --vpp is {stages:,.0f} stages, the model has {layers:.0f} layers", "leave --vpp open"
-        )
-    _refuse_split(shape, said.get("sp", 1.0))
-    if question.stated("expert_kernels") is not None and not experts:
-        raise LlmcostError("--expert-kernels: this model has no experts", "leave --expert-kernels out")
-    if ranks is not None and not experts:
-        raise LlmcostError("--ep: this model has no experts to spread", "leave --ep out")
-    if ranks is not None and ranks > experts:
-        raise LlmcostError(
-            f"--ep {ranks:,.0f} is more than the {experts:.0f} experts of the model", f"--ep {experts:.0f} at most"
-        )
-    if ranks is not None and experts % ranks:
-        whole = max(d for d in par.divisors(experts) if d <= ranks)
-        raise LlmcostError(
-            f"--ep {ranks:,.0f}: {experts:.0f} experts do not split evenly over that many ranks", f"--ep {whole}"
-        )

@@ -35,12 +35,14 @@ from llmcost.estimate.training.stack import (
     compiles,
     kind,
     may_group,
+    released,
     software,
     stores_scores,
-    usual,
     takes_engine,
+    usual,
     with_kernels,
     with_layers,
+    with_usual_kernels,
 )
 from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import number, positive
@@ -66,8 +68,8 @@ class Case(NamedTuple):
     run: Run
     fixed: dict[str, float]
     software: Software
+    year: float
     note: str = ""  # of what could not be read as it stands
-    year: float | None = None  # of the software
     method: str = "pretrain"
     lean: Habits | None = None  # what a run that did fit may have kept instead; None: its row says what it kept
     compiled: bool = False
@@ -111,19 +113,22 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     if accelerator.generation.startswith("tpu") and "micro_batch" in fixed:
         # GSPMD programs state the batch per chip (MaxText: per_device_batch_size), others per replica
         fixed["micro_batch"] *= fixed.get("tp", 1.0) * fixed.get("cp", 1.0) * fixed.get("pp", 1.0)
-    year, method = positive(row, "year"), _method(cells.text(row, "method").lower())
+    method = _method(cells.text(row, "method").lower())
     run = Run(values["seq_len"], values["global_batch_seqs"], PRECISIONS[precision])
-    run = run._replace(unfused=float(stores_scores(accelerator.generation, year)))
     machine = cells.machine(catalog, cells.text(row, "hardware_id"))
     named = cells.text(row, "framework_id").lower()
-    narrow, shards = float(run.precision) >= FP8, fixed.get("zero") == 3.0
-    asked = Asked(method, values["n_gpus"], accelerator.generation, narrow, shards)
+    narrow = float(run.precision) >= FP8
+    asked = Asked(method, values["n_gpus"], accelerator.generation, narrow)
     stack, note = _software(catalog, named, asked)
+    year = released(positive(row, "year"), stack)
+    run = run._replace(unfused=float(stores_scores(accelerator.generation, year)))
     if (kernels := cells.text(row, "expert_kernels").lower()) in EXPERT_KERNELS:
         stack = with_kernels(catalog, stack, kernels == GROUPED)
+    stack = with_usual_kernels(catalog, stack, shape, accelerator.generation, year)
     layers = cells.text(row, "layer_kernels").lower()
-    engine = takes_engine(stack, narrow, accelerator.generation) if layers not in LAYER_KERNELS else layers == TRANSFORMER_ENGINE
-    stack = with_layers(catalog, stack) if engine else stack
+    usually = takes_engine(stack, narrow, accelerator.generation)
+    if layers == TRANSFORMER_ENGINE or (usually and layers not in LAYER_KERNELS):
+        stack = with_layers(catalog, stack)
     run = _adapted(row, shape, run, method, stack)
     if "recompute" not in fixed and stack.recompute and not METHODS[method].pretrains:
         fixed["recompute"] = RECOMPUTE[stack.recompute]
@@ -132,8 +137,8 @@ def case(row: Mapping[str, str], catalog: Catalog) -> Case:
     lean = habits_of(catalog, stack.name, LEAN)
     states = bool(run.adapters) or "weight dtype" in said or "bf16" in said
     run = run._replace(memory=lean if states and not run.adapters else habits_of(catalog, stack.name))
-    todo = Case(shape, machine, accelerator.generation, values["n_gpus"], run, fixed, stack, note)
-    return todo._replace(year=year, method=method, lean=None if states else lean, compiled=compiled)
+    todo = Case(shape, machine, accelerator.generation, values["n_gpus"], run, fixed, stack, year, note)
+    return todo._replace(method=method, lean=None if states else lean, compiled=compiled)
 
 
 def _method(said: str) -> str:
@@ -248,8 +253,7 @@ def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Predict
 
 def under(todo: Case, calibration: Calibration) -> Calibration:
     """The constants under the software of a row."""
-    year = np.nan if todo.year is None else todo.year
-    used = stacked(calibration, todo.software.stack, year, float(todo.compiled))
+    used = stacked(calibration, todo.software.stack, todo.year, float(todo.compiled))
     return used._replace(practice=1.0)  # a stated layout is what practice made of it
 
 

@@ -15,14 +15,22 @@ from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from llmcost.engine.training import layouts as par
 from llmcost.engine.training.batch import TOKENS_PER_GPU, usual_batch
 from llmcost.engine.training.calibration import Calibration, Stack, calibration_from_factors, stacked
+from llmcost.engine.training.campaign import Like, billed, is_early
 from llmcost.engine.training.micro_batch import FP8, PRECISIONS, Run
 from llmcost.engine.training.peak import Habits
 from llmcost.errors import LlmcostError
 from llmcost.estimate.training import keeping
-from llmcost.estimate.training.campaign import Like, billed, is_early
 from llmcost.estimate.training.feed import feed
 from llmcost.estimate.training.kept import habits_of
-from llmcost.estimate.training.stack import YEAR, Asked, Software, software, stores_scores, usual
+from llmcost.estimate.training.stack import (
+    Asked,
+    Software,
+    released,
+    software,
+    stores_scores,
+    usual,
+    with_usual_kernels,
+)
 from llmcost.estimate.validate import cells
 from llmcost.estimate.validate.cells import positive
 from llmcost.estimate.validate.described import shape_of_row
@@ -76,13 +84,14 @@ def whole(row: Mapping[str, str], catalog: Catalog) -> Whole:
     own = (model.training_batch_tokens, model.training_tokens) if model else (None, None)
     batch = max(usual_batch(flops, bool(shape.n_experts), tokens, *own), TOKENS_PER_GPU * n_gpus)
     used = _software(row, catalog, Asked("pretrain", n_gpus, accelerator.generation, precision >= FP8))
-    year = positive(row, "year") or used.year or YEAR
+    year = released(positive(row, "year"), used)
+    used = with_usual_kernels(catalog, used, shape, accelerator.generation, year)
     scores = stores_scores(accelerator.generation, positive(row, "year"))
     run = Run(float(seq_len), batch / float(seq_len), precision, unfused=float(scores))
     lean = habits_of(catalog, used.name, LEAN)  # of a run that did fit, where nothing else does
     habits = (*keeping.variants(catalog, keeping.usual(catalog, used), True), lean)
-    released = model.release_date if model else None
-    early = is_early(released, accelerator.generation, float(shape.params_active), tokens)
+    day = model.release_date if model else None
+    early = is_early(day, accelerator.generation, float(shape.params_active), tokens)
     like = Like(machine, accelerator.generation, float(shape.params_active), tokens, early)
     return Whole(shape, like, n_gpus, stated or np.nan, run, used, year, habits)
 
