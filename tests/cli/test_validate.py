@@ -18,7 +18,7 @@ INPUTS = {
         "id model_id n_params_total n_params_active n_layers d_model n_heads n_kv_heads d_head d_ff ffn_gated vocab "
         "moe_experts moe_topk hardware_id n_gpus precision_id seq_len global_batch_seqs micro_batch tp pp dp cp sp ep vpp "
         "recompute_id zero zero_shard_group framework_id year method lora_rank adapted weight_bits packed compiled "
-        "offload optimizer expert_kernels measured_step_s"
+        "offload optimizer expert_kernels layer_kernels measured_step_s"
     ),
     "memory": (
         "id model_id n_layers d_model n_heads n_kv_heads d_ff vocab hardware_id hardware n_gpus tp pp dp ep cp sp vpp engine "

@@ -47,12 +47,13 @@ def test_what_answers_beside_a_model_and_who_pays() -> None:
 
 
 def test_ranges_multiply_by_class() -> None:
-    """20 % of what was measured, x 1.5 plain, x 1.4 experts, x 0.8 both; each other class its own factor."""
+    """20 % of what was measured, x 1.5 plain, x 1.4 experts, x 0.8 that may loop; each other class its own factor."""
     logs = [math.log(x) for x in (0.2, 1.5, 1.4, 0.8, 1.2, 1.1, 1.3, 2.0, 1.6)]
-    none = Kind(0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+    none = Kind(*[0.0] * len(Kind._fields))
     for said, width in (
         ({}, 0.22), ({"plain": 1.0}, 0.22 * 1.5), ({"experts": 1.0}, 0.22 * 1.4),
-        ({"plain": 1.0, "experts": 1.0}, 0.22 * 1.5 * 1.4 * 0.8), ({"new_stack": 1.0}, 0.22 * 1.2),
+        ({"plain": 1.0, "experts": 1.0}, 0.22 * 1.5 * 1.4), ({"experts": 1.0, "loops": 1.0}, 0.22 * 1.4 * 0.8),
+        ({"new_stack": 1.0}, 0.22 * 1.2),
         ({"tuning": 1.0}, 0.22 * 1.3), ({"overhead": 0.5}, 0.22 * 2**0.5), ({"unstated": 1.0}, 0.22 * 1.6),
     ):  # fmt: skip
         assert float(half_width(Ranges(*logs), none._replace(**said))) == pytest.approx(width)

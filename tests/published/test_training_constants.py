@@ -487,15 +487,17 @@ def test_what_an_allocator_holds_beyond_what_is_in_use() -> None:
 
 
 def test_memory_that_is_freed_before_the_peak_is_given_back_but_for_a_tenth() -> None:
-    """Half of what is freed is still held (`cached`): the loss, whose logits are larger than a layer's 32 d bytes a token.
+    """Half of what is freed is still held (`cached`): a layer, of 2 x 32 d bytes a token, before logits of twice that.
+
+    Smaller logits leave blocks that serve the layer after them: nothing of them is held.
 
     A run fits without nine tenths of that; on a smaller accelerator what is beyond it has been given back.
     """
-    loss = 10 * V * 64 * S
-    known = BARE._replace(cached=0.5, logit=10.0, working=2.0)
+    known = BARE._replace(cached=0.5, logit=2 * 2 * 32 * D / V, working=2.0)
     found = kept(keeping=known, recompute=2.0, micro_batch=64.0)
-    layer = 2 * 32 * D * S * 64
-    freed = 0.5 * min(loss, layer)
+    few = kept(keeping=known._replace(logit=0.5 * 2 * 32 * D / V), recompute=2.0, micro_batch=64.0)
+    assert float(few.cached_bytes) == 0.0
+    freed = 0.5 * 2 * 32 * D * S * 64
     assert float(found.cached_bytes) == pytest.approx(freed)
     assert float(found.needed(0.0)) == pytest.approx(float(found.total_bytes) - 0.9 * freed)
     smaller = found.within(float(found.total_bytes) - 0.25 * freed)
