@@ -58,8 +58,8 @@ def takes(command: str, key: Key) -> bool:
 def at_once(asked: Mapping[str, str]) -> list[str] | None:
     """What completes the name after an option in bash, found without the parser; None where that has to say.
 
-    >>> at_once({"_LLMCOST_COMPLETE": "complete_bash", "COMP_WORDS": "llmcost train -H h100-s", "COMP_CWORD": "3"})
-    ['h100-sxm']
+    >>> at_once({"_LLMCOST_COMPLETE": "complete_bash", "COMP_WORDS": "llmcost train -H h200-s", "COMP_CWORD": "3"})
+    ['h200-sxm']
     """
     line, place = asked.get("COMP_WORDS", ""), asked.get("COMP_CWORD", "")
     words = line.split()
