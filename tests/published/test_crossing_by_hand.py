@@ -20,7 +20,7 @@ from llmcost.engine.money import owning
 from llmcost.engine.money.renting import floors_of_size, range_of_quotes
 from llmcost.estimate.actuals.past import Past
 from llmcost.estimate.asking.values import OwningNumbers, ServingNumbers
-from llmcost.estimate.fleet.plans import Offer, arrays, economics
+from llmcost.estimate.fleet.plans import Offer, Plan, arrays, economics
 from llmcost.estimate.fleet.sizing import Fleet, curve, hours, size
 from llmcost.estimate.lifetime.curves import _after
 from llmcost.estimate.money.rent import BySize, Job, Terms
@@ -105,9 +105,9 @@ PLAN: ServingNumbers = {"requests_per_user": 10.0, "usage_spread": 1.0, "usage_t
                         "users": 1000.0}  # fmt: skip
 
 
-def offer(kind: str, users: str | None = None, **said: Any) -> Offer:
+def offer(kind: str, said: Plan, users: str | None = None) -> Offer:
     tail = "usage_spread" if kind == usage.LOGNORMAL else "usage_tail"
-    return Offer("plan", said, kind, "requests_per_user", tail, users)  # type: ignore[arg-type]
+    return Offer("plan", said, kind, "requests_per_user", tail, users)
 
 
 def test_a_plan_of_pareto_users() -> None:
@@ -117,7 +117,7 @@ def test_a_plan_of_pareto_users() -> None:
     """
     mean, cap = 10 * MONTH, 20 * MONTH
     made = mean - (mean / 2) ** 2 / cap
-    found = economics(offer("pareto", "users", price=20.0, cap=20.0), PLAN, 0.1)
+    found = economics(offer("pareto", {"price": 20.0, "cap": 20.0}, "users"), PLAN, 0.1)
     assert found["served_requests_per_user_month"] == pytest.approx(made)
     assert found["cost_usd_per_user_month"] == pytest.approx(made * 0.1)
     assert found["margin_usd_per_user_month"] == pytest.approx(20 - made * 0.1)
@@ -133,7 +133,7 @@ def test_a_plan_of_pareto_users() -> None:
 
 def test_users_of_a_plan_side_by_side() -> None:
     """At the median of Pareto users 215.2 requests at 10 cents, of which $20 are paid and 5 a day included, 2 cents beyond."""
-    (rows,) = arrays([offer("pareto", None, price=20.0, included=5.0, overage_price=0.02)], PLAN,
+    (rows,) = arrays([offer("pareto", {"price": 20.0, "included": 5.0, "overage_price": 0.02})], PLAN,
                      {"usd_per_request": 0.1}, lambda _: {"usd_per_request": 0.1}).values()  # fmt: skip
     row: Any = next(row for row in rows if row["quantile"] == 0.5)
     wanted = 10 * MONTH / 2 * math.sqrt(2)

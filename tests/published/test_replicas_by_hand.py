@@ -19,7 +19,7 @@ from llmcost.engine.serving.pools import decode_point, prefill_point
 from llmcost.engine.serving.queueing import latency
 from llmcost.engine.serving.search import Targets
 from llmcost.estimate.asking.no_fit import NoFit
-from llmcost.estimate.asking.values import ServingNumbers
+from llmcost.estimate.asking.values import ServingFigures, ServingNumbers
 from llmcost.estimate.serving.hosted import _token_prices
 from llmcost.estimate.serving.replicas.lengths import Lengths
 from llmcost.estimate.serving.replicas.load import Arrivals, Under, latencies, size, started
@@ -143,10 +143,12 @@ def test_prompts_alone() -> None:
 class Fixed:
     """M/D/1 of 0.1 s at 10 requests a second a replica."""
 
-    def speed(self, p: ServingNumbers) -> Any:  # noqa: ARG002
+    def speed(self, p: ServingNumbers) -> ServingFigures:
+        del p
         return {"requests_per_second_per_replica": 10.0}
 
-    def under(self, p: ServingNumbers, share: Any, replicas: Any) -> Under:  # noqa: ARG002
+    def under(self, p: ServingNumbers, share: Any, replicas: Any) -> Under:
+        del p
         at = point(tpot_seconds=0.02, batch=5.0)
         return Under(at, latency(replicas, np.asarray(share) * replicas * 10.0, np.array([0.1])))
 
@@ -174,9 +176,13 @@ def test_a_fleet_that_keeps_the_95th_percentile() -> None:
 
 def test_who_meets_a_cold_start_waits_for_it_and_then_as_others() -> None:
     """3 % meet one of 60 s, 0.0005 a second fewer the longer: 0.9 s in the mean; 1 % wait more than 40 s, 5 % for none."""
-    warm: Any = {"ttft_seconds": 1.0, "ttft_p50_seconds": 0.8, "ttft_p95_seconds": 2.0, "ttft_p99_seconds": 3.0}
+    warm: ServingFigures = {
+        "ttft_seconds": 1.0, "ttft_p50_seconds": 0.8, "ttft_p95_seconds": 2.0, "ttft_p99_seconds": 3.0,
+    }  # fmt: skip
     found = started(warm, Cycle(1.0, 0.03, 0.0005), 60.0)
-    assert [float(found[k]) for k in warm] == pytest.approx([1.9, 0.8, 2.0, 41.0])  # type: ignore[literal-required]
+    assert found == pytest.approx(
+        {"ttft_seconds": 1.9, "ttft_p50_seconds": 0.8, "ttft_p95_seconds": 2.0, "ttft_p99_seconds": 41.0}
+    )
     assert started({}, Cycle(1.0, 0.03, 0.0005), 60.0) == {}
 
 
@@ -185,7 +191,7 @@ def test_the_most_users_who_keep_a_target() -> None:
 
     def at(load: Load) -> Point:
         n = np.asarray(load.batch)
-        return point(batch=n, ttft_seconds=0.01 * n, tpot_seconds=0.02, output_tokens_per_second=n * 50.0)  # type: ignore[arg-type]
+        return point(batch=n, ttft_seconds=0.01 * n, tpot_seconds=0.02, output_tokens_per_second=n * 50.0)
 
     found = most(at, ALONE, LOAD, Targets(2.0, math.inf), 0.3)
     assert not isinstance(found, NoFit)

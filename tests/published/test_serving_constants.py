@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.at_a_load import first_token, first_token_of_groups, first_token_of_pool
 from llmcost.engine.serving.in_flight import Loaded, loaded
 from llmcost.engine.serving.inputs import Calibration, Layout, Load, Precision
@@ -155,7 +156,7 @@ def test_what_binds_is_what_takes_most() -> None:
     assert int(binding_part(none._replace(attention=2.0), 3.0)) == 1
 
 
-def point(**said: float) -> Point:
+def point(**said: Num) -> Point:
     return Point(**dict.fromkeys(Point._fields[:-3], 0.0) | said)
 
 

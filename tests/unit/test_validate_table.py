@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -54,30 +55,37 @@ def test_rows_that_differ_are_found_however_many_columns_tell() -> None:
     assert which[:6].tolist() == [0, 1, 0, 0, 1, 2]
 
 
-class _Read(dict[str, str]):
+class _Read(Mapping[str, str]):
     """A row that notes what is asked of it."""
 
-    names: set[str]
+    def __init__(self, row: Mapping[str, str], names: set[str]) -> None:
+        self.row, self.names = row, names
 
-    def get(self, key: str, default: str | None = None) -> str | None:  # type: ignore[override]
+    def __getitem__(self, key: str) -> str:
         self.names.add(key)
-        return super().get(key, default)
+        return self.row[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.row)
+
+    def __len__(self) -> int:
+        return len(self.row)
 
 
 @pytest.mark.parametrize("subject", ["training", "runs", "serving"])
 def test_what_a_prediction_reads_is_declared(monkeypatch: pytest.MonkeyPatch, subject: str) -> None:
     """Rows that differ in nothing that is declared are predicted once, so nothing else may be read."""
-    rows = [_Read(row) for row in validation_rows(SUBJECTS[subject].file, 40)]
-    _Read.names = set()
+    names: set[str] = set()
+    rows = [_Read(row, names) for row in validation_rows(SUBJECTS[subject].file, 40)]
     by_column = Table.of(rows)
-    _Read.names.clear()
+    names.clear()
     if subject == "serving":
         monkeypatch.setattr(Table, "__getitem__", lambda _, i: rows[i])
         serving_points.predict(by_column, Catalog())
     else:
         (training_rows.predict if subject == "training" else training_runs.predict_runs)(rows, Catalog())
-    assert "hardware_id" in _Read.names
-    assert _Read.names <= COLUMNS[subject].inputs
+    assert "hardware_id" in names
+    assert names <= COLUMNS[subject].inputs
 
 
 def test_of_many_figures_those_furthest_off_are_listed(
