@@ -289,7 +289,7 @@ SemiAnalysis' rents of 2026 under the same term, beside today's range ({unquoted
 
 ## Owned hours
 
-SemiAnalysis' AI Cloud TCO Model (InferenceX at 77ca49a), for hyperscalers and new clouds, beside `serve ... --commitment owned`. None of it was used. B300 and GB300 are stand-ins there, 1.2 x
+SemiAnalysis' AI Cloud TCO Model (InferenceX at 77ca49a), for hyperscalers and new clouds, beside `serve ... --commitment owned`. No answer reads it, but it was known when the price of servers was last revised, to purchase quotes. B300 and GB300 are stand-ins there, 1.2 x
 B200 and GB200. A buyer of thousands pays less than list price and borrows at a lower rate: `--cost-of-capital 6% --hardware-life 6y`.
 
 {owned}

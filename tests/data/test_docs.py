@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from llmcost.caveats import CAVEATS
-from scripts import accuracy, ci_docs, doc_charts, docs, layers, techniques
+from scripts import accuracy, ci_docs, costs, doc_charts, docs, layers, techniques
 from tests.conftest import ROOT
 
 SOURCES = [p for p in sorted((ROOT / "llmcost").rglob("*.py"))]
@@ -32,6 +32,10 @@ def test_accuracy_page_is_what_validate_says() -> None:
     assert (ROOT / "docs" / "accuracy.md").read_text("utf-8") == accuracy.page(), "run: make accuracy"
     said = (ROOT / "README.md").read_text("utf-8")
     assert said == accuracy.readme(said), "run: make accuracy"
+
+
+def test_the_page_of_costs_is_what_the_commands_answer() -> None:
+    assert costs.PAGE.read_text("utf-8") == costs.page(), "run: make accuracy"
 
 
 def test_tables_of_techniques_are_what_the_commands_say() -> None:

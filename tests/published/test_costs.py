@@ -7,10 +7,6 @@ import pytest
 from scripts import costs
 
 
-def test_the_page_is_what_the_commands_answer() -> None:
-    assert costs.PAGE.read_text("utf-8") == costs.page(), "run: make accuracy"
-
-
 @pytest.mark.parametrize(("definition", "least", "score"), [("amortised", 16, 1.4), ("acquisition", 20, 0.8)])
 def test_costs_of_runs_where_price_and_age_are_not_known(definition: str, least: int, score: float) -> None:
     found = costs.runs(definition)
