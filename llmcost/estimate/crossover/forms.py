@@ -262,18 +262,11 @@ def _drawn(case: Case, tag: str, value: Number, seed: int) -> Drawn:
     side, name = tag.split(".", 1)
     question = next(q for q in case.questions if q.side == side)
     starts = [str(sp.stream(each, seed)) for each in (tag, name)]
-    if tag == MIDPOINT:  # the page counts days
-        value = (
-            value / SECONDS_PER_DAY
-            if not isinstance(value, Spread)
-            else value._replace(
-                p5=value.p5 / SECONDS_PER_DAY, p50=value.p50 / SECONDS_PER_DAY, p95=value.p95 / SECONDS_PER_DAY
-            )
-        )
+    unit = SECONDS_PER_DAY if tag == MIDPOINT else 1.0  # the page counts days
     if not isinstance(value, Spread):
-        return Drawn(quantiles=[value, value, value], family="", streams=starts, market=False)
+        return Drawn(quantiles=[value / unit] * 3, family="", streams=starts, market=False)
     return Drawn(
-        quantiles=[value.p5, value.p50, value.p95], family=value.family, streams=starts,
+        quantiles=[end / unit for end in (value.p5, value.p50, value.p95)], family=value.family, streams=starts,
         market=name in market.of(question),
     )  # fmt: skip
 
