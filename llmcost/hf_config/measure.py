@@ -15,6 +15,7 @@ from llmcost.records import NamedTuple
 
 NEWER = "pip install --upgrade transformers"
 LENGTHS = (512, 1024)  # tokens of the two passes that are counted
+SHORT = (32, 64)  # of a class with neither attention nor chunks, which goes token by token and grows as they do
 TOP_K = ("num_experts_per_tok", "num_experts_per_token", "moe_topk", "moe_k", "top_k_experts", "moe_top_k", "top_k")
 
 
@@ -31,20 +32,21 @@ class Measured(NamedTuple):
     n_experts: int
     topk: int
     moe_layers: int
-    flops: tuple[int, ...] = ()  # of one forward pass at LENGTHS, batch 1
+    flops: tuple[int, ...] = ()  # of one forward pass at `lengths`, batch 1
     cache: tuple[int, ...] = ()  # bytes of its cache after each
     failed: str = ""
     width: int = 4  # bytes of an element as the class runs
+    lengths: tuple[int, int] = LENGTHS  # of the passes [tokens]
 
     @property
     def bytes_per_token(self) -> float:
         """What the cache grows by with a token [bytes]."""
-        return (self.cache[1] - self.cache[0]) / (LENGTHS[1] - LENGTHS[0]) if self.cache else 0.0
+        return (self.cache[1] - self.cache[0]) / (self.lengths[1] - self.lengths[0]) if self.cache else 0.0
 
     @property
     def state_bytes(self) -> float:
         """What of the cache does not grow [bytes]."""
-        return self.cache[0] - LENGTHS[0] * self.bytes_per_token if self.cache else 0.0
+        return self.cache[0] - self.lengths[0] * self.bytes_per_token if self.cache else 0.0
 
 
 def measure(
@@ -162,11 +164,12 @@ def _count(model: Any, text: Any) -> Measured:
         elif any(word in piece for piece in name.split(".") for word in MIXING):
             parts["attention"] += size
     many = max(experts.values(), default=0)
+    stepped = not any(getattr(text, key, None) for key in ("num_attention_heads", "chunk_size"))
     topk = next((int(v) for k in TOP_K if isinstance(v := getattr(text, k, None), int) and v > 0), many)
     active = parts["total"] - (parts["experts"] * (many - min(topk, many)) // many if many else 0)
     return Measured(
         type(model).__name__, parts["total"], active, parts["embedding"], parts["head"], parts["attention"],
-        parts["experts"], many, topk if many else 0, len(experts),
+        parts["experts"], many, topk if many else 0, len(experts), lengths=SHORT if stepped else LENGTHS,
     )  # fmt: skip
 
 
@@ -183,7 +186,7 @@ def _run(torch: Any, model: Any, counted: Measured) -> Measured:
     flops, cache = [], []
     width = int(next(model.parameters()).element_size())
     try:
-        for length in LENGTHS:
+        for length in counted.lengths:
             ids = torch.zeros((1, length), dtype=torch.long, device="meta")
             with torch.no_grad(), FlopCounterMode(display=False) as counter:
                 out = model(input_ids=ids, use_cache=True)
@@ -288,7 +291,9 @@ def report(found: Measured) -> list[str]:
     if found.n_experts:
         lines.append(f"{found.n_experts} experts in {found.moe_layers} layers, {found.topk} a token")
     if found.flops:
-        lines.append(f"{found.flops[0]:,} and {found.flops[1]:,} FLOPs of {LENGTHS[0]} and {LENGTHS[1]:,} tokens")
+        lines.append(
+            f"{found.flops[0]:,} and {found.flops[1]:,} FLOPs of {found.lengths[0]} and {found.lengths[1]:,} tokens"
+        )
     if found.cache:
         lines.append(f"cache of {2 * found.bytes_per_token / found.width:,.0f} bytes a token in 16 bits")
     if found.state_bytes >= 1:

@@ -11,7 +11,7 @@ import pytest
 
 from llmcost.engine.model.parameters import count
 from llmcost.errors import LlmcostError
-from llmcost.hf_config.measure import LENGTHS, Measured, described, measure, report
+from llmcost.hf_config.measure import LENGTHS, SHORT, Measured, described, measure, report
 
 DAY = dt.date(2026, 11, 30)
 DOGE = {
@@ -65,6 +65,16 @@ def test_a_class_that_no_family_knows_is_counted_exactly(folder: Path) -> None:
     found, lines = read(folder)
     assert count(found.model).total == found.model.params_total == _parameters()
     assert lines[0].startswith(f"{_parameters():,} parameters")
+
+
+def test_a_class_that_goes_token_by_token_takes_short_passes() -> None:
+    """RWKV (arXiv:2305.13048, section 3.1): a state and no attention, so twice the tokens are twice the FLOPs."""
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    small = {"model_type": "rwkv", "hidden_size": 64, "num_hidden_layers": 2, "vocab_size": 500, "context_length": 256}
+    found, _ = measure(small, "config.json")
+    assert found.lengths == SHORT
+    assert found.flops[1] == 2 * found.flops[0]
 
 
 def _parameters() -> int:
