@@ -227,8 +227,8 @@ def _unicode() -> bool:
     return not sys.stdout.isatty() or "utf" in locale.lower()
 
 
-def read_json(name: str) -> tuple[dict[str, Any], str]:
-    """A JSON object from a file or standard input, and a name for it.
+def read_answer(name: str) -> tuple[dict[str, Any], str]:
+    """An answer in JSON from a file or standard input, and a name for it.
 
     Raises
     ------
@@ -240,19 +240,14 @@ def read_json(name: str) -> tuple[dict[str, Any], str]:
     path = Path(name)
     raw = stdin() if name == "-" else read_bytes(path)
     where = "standard input" if name == "-" else shown(path.name)
+    wanted = "an answer is what --json prints: llmcost serve ... --json > old.json"
     try:
         data = msgspec.json.decode(raw.removeprefix(BOM))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise LlmcostError(
-            f"{where}: not JSON: {plainly(str(error))}", "give the config.json of a model, its folder or a .gguf"
-        ) from None
+        raise LlmcostError(f"{where}: not JSON: {plainly(str(error))}", wanted) from None
     if not isinstance(data, dict):
-        raise LlmcostError(
-            f"{where}: expected a JSON object, got {type(data).__name__}",
-            "give the config.json of a model, its folder or a .gguf",
-        )
-    label = path.parent.name if path.name == "config.json" and path.parent.name else path.stem
-    return data, "model" if name == "-" else label
+        raise LlmcostError(f"{where}: expected a JSON object, got {type(data).__name__}", wanted)
+    return data, "answer" if name == "-" else path.stem
 
 
 def write(name: str, body: bytes) -> None:

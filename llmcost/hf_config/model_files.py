@@ -90,8 +90,11 @@ def read_json(path: Path) -> dict[str, Any]:
     LlmcostError
         Missing, too large, not JSON, not an object.
     """
-    where = shown(path.name)
-    raw = read_bytes(path, 64_000_000)
+    return parse_json(read_bytes(path, 64_000_000), shown(path.name))
+
+
+def parse_json(raw: bytes, where: str) -> dict[str, Any]:
+    """The JSON object of a text; errors name `where`."""
     try:
         data = json.loads(raw.decode("utf-8-sig"))
     except (ValueError, UnicodeDecodeError, RecursionError) as error:

@@ -69,3 +69,12 @@ def test_a_headline_names_equals_and_what_is_likelier(cli: Cli) -> None:
     likelier, sure = (float(n) for n in re.findall(r"([0-9]+) %", first))
     assert sure < likelier
     assert 20 < sure < 34
+
+
+def test_a_baseline_that_is_no_answer_says_what_one_is(cli: Cli, tmp_path: Path) -> None:
+    for text, wrong in (("[1", "not JSON"), ("[1]", "expected a JSON object, got list")):
+        (tmp_path / "old.json").write_text(text)
+        run = cli("compare", "--baseline", tmp_path / "old.json", tmp_path / "old.json")
+        assert run.code == 2
+        assert wrong in run.err
+        assert "an answer is what --json prints" in run.err

@@ -81,6 +81,17 @@ def test_an_import_prints_and_serves(cli: Cli, tmp_path: Path) -> None:
         )
 
 
+def test_a_configuration_is_read_alike_from_a_file_and_from_a_pipe(cli: Cli, tmp_path: Path) -> None:
+    """`Infinity`, as `transformers` writes it: not JSON to the letter."""
+    path = tmp_path / "model" / "config.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(CONFIG | {"time_step_limit": [0.0, float("inf")]}))
+    piped = cli("presets", "import", "-", "-o", "-", stdin=path.read_text())
+    named = cli("presets", "import", str(path), "-o", "-", "--name", "model")
+    assert piped.out == named.out
+    assert "n_layers = 32" in piped.out
+
+
 def test_prices_of_tokens_are_listed_and_shown(cli: Cli) -> None:
     listed = cli("presets", "list", "apis", "anthropic", "--json").json
     row = next(r for r in listed["rows"] if r["name"] == "anthropic/claude-sonnet-4-5")

@@ -133,18 +133,18 @@ def _changes(
     baseline: str, answers: list[str], scenarios: list[tuple[str, Scenario]], catalog: Catalog, kept: dict[str, Any]
 ) -> Any:
     """What changed since a baseline; alternatives are named as they were when it was made."""
-    from llmcost.cli.output import read_json
+    from llmcost.cli.output import read_answer
     from llmcost.estimate.compare import Alternative, compare
     from llmcost.estimate.compare import baseline as two
 
-    old, name = read_json(baseline)
+    old, name = read_answer(baseline)
     if len(answers) > 1:
         raise LlmcostError("--baseline compares with one newer answer", "llmcost compare --baseline old.json new.json")
     kind = two.command_of(old, name)
     if answers or kind != "compare":
         _refuse("a newer answer" if answers else f"a baseline of {kind}", set(kept))
     if answers:
-        new, other = read_json(answers[0])
+        new, other = read_answer(answers[0])
         return two.diff(old, new, (name, other), catalog)
     if kind == "compare":
         fresh = compare([Alternative(*s) for s in scenarios], catalog, **kept)

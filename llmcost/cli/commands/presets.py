@@ -154,12 +154,11 @@ def _imported(file: str, name: str | None) -> Any:
 
     from msgspec import structs
 
-    from llmcost.cli.output import read_json
+    from llmcost.cli.output import stdin
     from llmcost.hf_config import model_files, read_config
 
     if file == "-":
-        config, label = read_json(file)
-        return read_config(config, name or label)
+        return read_config(model_files.parse_json(stdin(), "standard input"), name or "model")
     found = model_files.read(Path(file).expanduser())
     return found if name is None else found._replace(model=structs.replace(found.model, title=name))
 
