@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from llmcost.errors import LlmcostError, did_you_mean, one_each, shown
-from llmcost.files import beside, read_toml, shipped_folder
-from llmcost.records import AbsentRow, FactorRow, FormatRow, NamedTuple, RangeRow, SameRow
+from llmcost.files import beside, presets_in, read_toml, shipped_folder
+from llmcost.records import AbsentRow, ContextRow, FactorRow, FormatRow, NamedTuple, RangeRow, SameRow
 
 if TYPE_CHECKING:
     import msgspec
@@ -52,6 +52,7 @@ class Found(NamedTuple):
     user: bool
     warnings: tuple[Warning, ...] = ()  # how a typed name was read, and what is not understood of a model's file
     scheme: str = ""  # a format that the name of a model says: a row of calibration/checkpoints.toml
+    context: int | None = None  # tokens that the name of a model says, where they are not the preset's
 
     @property
     def origin(self) -> str:
@@ -84,7 +85,7 @@ class Catalog:
         if kind not in self._places:
             found: dict[str, tuple[str, bool]] = {}
             for folder, user in ((shipped_folder(), False), *((f, True) for f in reversed(self.user_folders))):
-                found |= {stem: (path, user) for stem, path in _stems(folder / kind).items()}
+                found |= {stem: (path, user) for stem, path in presets_in(folder / kind).items()}
             self._places[kind] = dict(sorted(found.items()))
         return self._places[kind]
 
@@ -166,12 +167,10 @@ class Catalog:
             return Found("models", _label(path), path, True)
         found = self._known("models", name) or self._spelled(name)
         if found is not None:
-            return found
-        if path.suffix in MODEL_FILES or path.is_dir():
+            return found if found.user or found.name == name else self._in_context(found, name)
+        if path.suffix in MODEL_FILES or path.is_dir() or name.startswith((".", "/", "~")):
             if path.exists():
                 return Found("models", _label(path), path, True)
-            raise LlmcostError(f"no such file: {shown(name)}", "llmcost presets list models")
-        if name.startswith((".", "/", "~")):
             raise LlmcostError(f"no such file: {shown(name)}", "llmcost presets list models")
         from llmcost.names import unknown
 
@@ -188,12 +187,19 @@ class Catalog:
         preset = models.resolve(models.pulled(name, self._named("models"), sizes), self._spellings)
         rows = [row for table in ("hub", "tags") for row in cast("list[SameRow]", self.table(table, "same"))]
         same = preset or models.listed(name, rows)
-        found = self._named_so("models", same) if same else None
-        if found is None:
+        if not same or (found := self._named_so("models", same)) is None:
             return None
         wide = 'native_dtype = "bf16"' in found.path.read_text("utf-8")
         said = reading.notes(name, same, listed=not preset, wide=wide)
         return found._replace(warnings=said, scheme=models.read(name).scheme)
+
+    def _in_context(self, found: Found, name: str) -> Found:
+        """A shipped model with the context that its name says, and a note of that."""
+        from llmcost.names import contexts
+
+        rows = cast("list[ContextRow]", self.table("contexts", "contexts"))
+        tokens, said = contexts.noted(name, found.name, rows, found.warnings)
+        return found._replace(context=tokens, warnings=said)
 
     def _named(self, kind: str) -> dict[str, str]:
         """Every name and alias, with its preset."""
@@ -225,7 +231,7 @@ class Catalog:
         found = self.find(kind, name)
         if kind == "models" and found.path.suffix != ".toml":
             return self._imported(found)
-        return self._stored(self._decoded(kind, found), found.scheme), found
+        return self._as_named(self._decoded(kind, found), found), found
 
     def stored_in(self, model: spec.Model, scheme: str) -> tuple[spec.Model, str]:
         """A model in a format of calibration/checkpoints.toml, and how that stores it."""
@@ -235,7 +241,7 @@ class Catalog:
     def held(self, found: Found) -> Any:
         """The model of what was found: in the format that its name says, or as its own files have it."""
         own = found.path.suffix != ".toml"
-        return self._imported(found)[0] if own else self._stored(self._decoded("models", found), found.scheme)
+        return self._imported(found)[0] if own else self._as_named(self._decoded("models", found), found)
 
     def _decoded(self, kind: str, found: Found) -> Any:
         """A preset as the struct of its kind."""
@@ -243,14 +249,20 @@ class Catalog:
 
         return self._once(kind, found, lambda: decode(STRUCTS[kind], read_toml(found.path), found.path.name))
 
+    def _as_named(self, preset: Any, found: Found) -> Any:
+        """A preset with the format and the context that the name it was asked by says."""
+        from msgspec.structs import replace
+
+        preset = self._stored(preset, found.scheme)
+        return replace(preset, max_context=found.context) if found.context else preset
+
     def _stored(self, preset: Any, scheme: str) -> Any:
-        """A model in the format that its name says."""
+        """A model in a format."""
         if not scheme or preset.n_layers is None:
             return preset
         from llmcost.hf_config.schemes import stored_as
 
-        row = next(row for row in self.table("checkpoints", "schemes") if row["name"] == scheme)
-        return stored_as(preset, row)
+        return stored_as(preset, next(row for row in self.table("checkpoints", "schemes") if row["name"] == scheme))
 
     def _imported(self, found: Found) -> tuple[Any, Found]:
         """A model read from its own files."""
@@ -343,14 +355,10 @@ def is_path(name: str) -> bool:
 
 
 def words_of(name: str) -> tuple[str, ...]:
-    """The words of a model's name that say which one it is.
+    """The words of a model's name that say which one it is: `qwen`, `3` and `8b` of `Qwen/Qwen3-8B-AWQ`."""
+    from llmcost.names.models import read
 
-    >>> words_of("Qwen/Qwen3-8B-AWQ")
-    ('qwen', '3', '8b')
-    """
-    from llmcost.names import models
-
-    return models.read(name).words
+    return read(name).words
 
 
 MODEL_FILES = (".toml", ".json", ".gguf", ".safetensors")
@@ -368,14 +376,6 @@ def _label(path: Path) -> str:
     return (
         path.resolve().parent.name if path.name == "config.json" else path.stem if path.is_file() else path.name
     ) or (path.resolve().name or "model")
-
-
-def _stems(folder: Path) -> dict[str, str]:
-    try:
-        with os.scandir(folder) as entries:
-            return {e.name[:-5]: e.path for e in entries if e.name.endswith(".toml")}
-    except OSError:
-        return {}
 
 
 def source_of(preset: Any, key: str) -> spec.Source | None:

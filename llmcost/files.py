@@ -33,6 +33,15 @@ def shipped_folder(name: str = "presets") -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / name
 
 
+def presets_in(folder: Path) -> dict[str, str]:
+    """The TOML files of a folder by name; none where there is no such folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name[:-5]: entry.path for entry in entries if entry.name.endswith(".toml")}
+    except OSError:
+        return {}
+
+
 def read_bytes(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
     """A file, or a pipe, of at most `most` bytes.
 

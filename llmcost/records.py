@@ -90,6 +90,13 @@ class SameRow(SourcedRow, total=False):
     names: Required[list[str]]
 
 
+class ContextRow(SourcedRow, total=False):
+    """A row of `[[contexts]]`: releases of a preset's shape that take another number of tokens."""
+
+    tokens: Required[int]
+    names: Required[list[str]]
+
+
 class AbsentRow(SourcedRow, total=False):
     """A row of `[[absent]]`: models that have no preset, why, and the way to go on."""
 

@@ -139,7 +139,7 @@ def _scheme(name: str, owner: str) -> tuple[str, str, str]:
             return rest, f"{found.group(1)}_m", ""
         if scheme == "fp8" and owner in EVERY_MATRIX:
             scheme = "fp8-dynamic"
-        if scheme == "bits" and "mlx" in owner + name:
+        if scheme == "bits" and "mlx" in owner + name and found.lastindex:  # a width, not a mix of llama.cpp's
             scheme = "mlx"
         if scheme == "bits":
             return rest, "", found.group(0)

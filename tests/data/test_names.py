@@ -424,6 +424,41 @@ def test_a_fine_tune_of_a_name_of_its_own_has_the_shape_of_what_it_was_tuned_fro
     assert "the same class and, to 0.1 %, count of parameters" in found.warnings[0].message
 
 
+@pytest.mark.parametrize(
+    ("typed", "preset", "tokens"),
+    # configurations and cards of the releases: tokens of max_position_embeddings
+    [("zai-org/GLM-4.6", "glm-4.5", 202_752), ("glm-4.7", "glm-4.5", 202_752), ("zai-org/GLM-4.5", "glm-4.5", 131_072),
+     ("Qwen/Qwen3-30B-A3B-Instruct-2507-FP8", "qwen3-30b-a3b", 262_144), ("Qwen/Qwen3-30B-A3B", "qwen3-30b-a3b", 40_960),
+     ("qwen3:30b-a3b-thinking-2507-q4_K_M", "qwen3-30b-a3b", 262_144), ("qwen3-coder:30b", "qwen3-30b-a3b", 262_144),
+     ("Qwen/Qwen3-8B-Base", "qwen3-8b", 32_768), ("moonshotai/Kimi-K2-Instruct-0905", "kimi-k2", 262_144),
+     # what the name says itself; of a thinking budget it says nothing
+     ("microsoft/Phi-3-mini-128k-instruct", "phi-3-mini", 131_072), ("Phi-3-mini-4k-instruct", "phi-3-mini", 4_096),
+     ("01-ai/Yi-34B-200K", "yi-34b", 200_000), ("Qwen/Qwen2.5-7B-Instruct-1M", "qwen2.5-7b", 1_000_000),
+     ("granite-3b-code-base-2k", "granite-3b-code", 2_048), ("MiniMaxAI/MiniMax-M1-80k", "minimax-m1", 1_000_000),
+     ("RedHatAI/Llama-3.1-8B-Instruct-GPTQ-INT4-128g", "llama-3.1-8b", 131_072)],
+)  # fmt: skip
+def test_a_release_of_the_same_shape_keeps_its_own_context(typed: str, preset: str, tokens: int) -> None:
+    model, found = CATALOG.load(spec.Model, typed)
+    assert (found.name, model.max_context) == (preset, tokens)
+    said = f"with a context of {tokens:,} tokens" in "".join(warning.message for warning in found.warnings)
+    assert said == (found.context is not None)
+
+
+def test_every_listed_context_is_another_than_the_preset_has() -> None:
+    for row in CATALOG.table("contexts", "contexts"):
+        for name in row["names"]:
+            found = CATALOG.find("models", name)
+            assert found.context == row["tokens"], name
+            assert CATALOG.load(spec.Model, found.name)[0].max_context != row["tokens"] or "M1" in name, name
+
+
+@pytest.mark.parametrize("mark", ["awq", "q4_k_m", "ud-q4_k_xl", "iq4_xs", "4bit", "3bit-mlx", "fp8", "nvfp4", "w4a16"])
+@pytest.mark.parametrize("packer", ["mlx-community/", "unsloth/", ""])
+@pytest.mark.parametrize("end", ["-mlx", "-gguf", ""])
+def test_marks_of_formats_in_any_company_leave_the_model_as_it_is(mark: str, packer: str, end: str) -> None:
+    assert models.read(f"{packer}Qwen3.5-27B-{mark}{end}").words == ("qwen", "3.5", "27b")
+
+
 def test_every_listed_checkpoint_is_of_a_preset_that_there_is() -> None:
     rows = [*CATALOG.table("hub", "same"), *CATALOG.table("tags", "same")]
     assert {row["preset"] for row in rows} <= set(CATALOG.names("models"))
