@@ -41,10 +41,10 @@ def serving(question: Question, model: Subject) -> Estimate:
         raise LlmcostError(f"no machine of the presets holds {model.name} in {format_}", "--dtype int4")
     first = rows[0]
     chance = first["fits_probability"]
-    length = tokens(usual_lengths(question))
+    name, length = f"{model.name[:1].upper()}{model.name[1:]}", tokens(usual_lengths(question))
     return Estimate(
         command="fit",
-        headline=_headline(model, format_, length, first),
+        headline=f"{name} in {format_} holds a request of {length} tokens {where(rows)}.",
         result={
             "verdict": verdict(chance),
             "fits_probability": chance,
@@ -55,7 +55,7 @@ def serving(question: Question, model: Subject) -> Estimate:
         },
         inputs=question.inputs,
         warnings=question.warnings,
-        arrays={"machines": rows[:SHOWN]},
+        arrays={"machines": shown(rows)},
         presets=presets_date(question.catalog),
         exit_code=int(Exit.NO if verdict(chance) == NOT else Exit.OK),
     )
@@ -75,9 +75,31 @@ def most(preset: spec.Accelerator) -> float:
     return CARDS if preset.system_watts is None else 1.0
 
 
-def _headline(model: Subject, dtype: str, length: str, first: MachineRow) -> str:
-    name = f"{model.name[:1].upper()}{model.name[1:]} in {dtype}"
-    return f"{name} holds a request of {length} tokens on {first['gpus']} x {first['hardware']}, and on those below it."
+def where(rows: list[MachineRow]) -> str:
+    """The machine of the fewest accelerators and that of the least memory, of rows with the least memory first.
+
+    Examples
+    --------
+    >>> seen = {"fits_probability": 1.0, "peak_bytes": 60e9, "usable_bytes": 70e9}
+    >>> card: MachineRow = {"hardware": "rtx4090", "gpus": 3, "driver_bytes": 24e9, **seen}
+    >>> where([card, {"hardware": "h100-sxm", "gpus": 1, "driver_bytes": 80e9, **seen}])
+    'on one h100-sxm, in the least memory on 3 x rtx4090; others are listed'
+    """
+    least, fewest = rows[0], smallest(rows)
+    said = [f"{'one' if row['gpus'] == 1 else str(row['gpus']) + ' x'} {row['hardware']}" for row in (fewest, least)]
+    smaller = "" if fewest is least else f", in the least memory on {said[1]}"
+    return f"on {said[0]}{smaller}" + ("; others are listed" if len(rows) > 1 else "")
+
+
+def smallest(rows: list[MachineRow]) -> MachineRow:
+    """The machine of the fewest accelerators, the least memory of those."""
+    return min(rows, key=lambda row: (row["gpus"], row["driver_bytes"]))
+
+
+def shown(rows: list[MachineRow]) -> list[MachineRow]:
+    """Those that are listed: of the least memory, and the one of the fewest accelerators."""
+    listed = rows[:SHOWN]
+    return listed if smallest(rows) in listed else [*listed[:-1], smallest(rows)]
 
 
 KEYS = (

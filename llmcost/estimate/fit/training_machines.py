@@ -16,7 +16,7 @@ from llmcost.engine.training.peak import Memory
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Subject, machine_of
-from llmcost.estimate.fit.machines import SHOWN, most, offered
+from llmcost.estimate.fit.machines import most, offered, shown, where
 from llmcost.estimate.fit.verdict import MachineRow, tokens, verdict
 from llmcost.estimate.training import keeping, stack
 from llmcost.estimate.training import step as steps
@@ -73,12 +73,11 @@ def answer(question: Question, model: Subject) -> Estimate:
     doing = f"{method.verb[:1].upper()}{method.verb[1:]} {model.name}"
     return Estimate(
         command="fit",
-        headline=f"{doing} with sequences of {tokens(length)} tokens fits on {first['gpus']} x {first['hardware']}, "
-        "and on those below it.",
+        headline=f"{doing} with sequences of {tokens(length)} tokens fits {where(rows)}.",
         result={"verdict": verdict(first["fits_probability"]), **cells(first)},
         inputs=question.inputs,
         warnings=question.warnings,
-        arrays={"machines": rows[:SHOWN]},
+        arrays={"machines": shown(rows)},
         presets=presets_date(question.catalog),
     )
 
