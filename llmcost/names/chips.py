@@ -14,6 +14,7 @@ IDLE = frozenset(
      "core", "hbm", "hbm2", "hbm2e", "hbm3", "hbm3e")
 )  # fmt: skip
 _WORD = re.compile(r"rtx|gtx|hbm\d?e?|sxm\d?|nvl\d*|\d+(?:gb|tb)|[a-z]+|\d+")
+_TOLD = re.compile(r"\((?:r|tm)\)|\bmac ?book(?: ?(?:pro|air))?\b|\bi?mac(?: ?(?:studio|mini|pro))?\b")  # says no chip
 _LINK = re.compile(r"sxm\d")
 _COUNT = re.compile(r"\s*(?:(\d{1,7})\s*[x×*]\s*(\S.*?)|(\S.*?)\s*[x×*]\s*(\d{1,7}))\s*", re.ASCII | re.IGNORECASE)
 
@@ -23,10 +24,12 @@ def key(name: str) -> Key:
 
     >>> key("NVIDIA GeForce RTX 4090") == key("rtx4090") == key("4090")
     True
+    >>> key("MacBook Pro M4 Max 128GB") == key("apple-m4-max-128gb")
+    True
     >>> key("NVIDIA A100-SXM4-80GB") == key("a100-80gb-sxm"), key("A100 80GB PCIe") == key("a100-80gb-sxm")
     (True, False)
     """
-    words = (_LINK.sub("sxm", word) for word in _WORD.findall(name.lower()))
+    words = (_LINK.sub("sxm", word) for word in _WORD.findall(_TOLD.sub(" ", name.lower())))
     return tuple(sorted(word for word in words if word not in IDLE))
 
 

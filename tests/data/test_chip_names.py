@@ -25,6 +25,11 @@ CATALOG = Catalog([])
         ("AMD Instinct MI300X", "mi300x"),
         ("AMD Radeon RX 7900 XTX", "rx7900xtx"),
         ("Apple M4 Max", "apple-m4-max-128gb"),
+        ("NVIDIA GH200 480GB", "gh200-96gb"),  # the memory of its CPU
+        ("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "rtx-pro-6000-max-q"),
+        ("NVIDIA GeForce RTX 4090 Laptop GPU", "rtx4090-laptop"),
+        ("Intel(R) Arc(TM) B580 Graphics", "arc-b580"),
+        ("Radeon 8060S Graphics", "strix-halo-8060s-128gb"),
         # as people type them
         ("rtx 4090", "rtx4090"),
         ("4090", "rtx4090"),
@@ -33,6 +38,11 @@ CATALOG = Catalog([])
         ("rtx a6000", "rtx-a6000"),
         ("rtxpro6000", "rtx-pro-6000-server"),
         ("2080 Ti", "rtx2080ti"),
+        ("MacBook Pro M4 Max 128GB", "apple-m4-max-128gb"),
+        ("mac mini m4 16gb", "apple-m4-16gb"),
+        ("M1 Pro 16GB", "apple-m1-pro-16gb"),
+        ("Ryzen AI Max+ 395", "strix-halo-8060s-128gb"),
+        ("RX 6800 XT", "rx6800xt"),
     ],
 )
 def test_a_name_that_is_certain_is_taken(name: str, preset: str) -> None:

@@ -15,7 +15,7 @@ from llmcost.engine.training.peak import Habits
 from llmcost.records import NamedTuple
 
 BF16, FP16, FP8, MXFP8, NVFP4 = 0, 1, 2, 3, 4  # precision codes
-UNFUSED = ("volta", "turing", "pascal")  # generations before Ampere: FlashAttention does not run on them
+UNFUSED = ("volta", "turing", "pascal", "maxwell", "gcn5", "rdna2")  # FlashAttention has no kernel for them
 POWER_RANGE = (0.6, 2.5)  # of W per peak FLOP/s relative to the generation: beyond, other limits bind
 MOST_SUSTAINED = 0.95  # of the peak: the largest matrix products of chips that power does not bind
 PRECISIONS = {"bf16": BF16, "fp16": FP16, "fp8": FP8, "mxfp8": MXFP8, "nvfp4": NVFP4}
