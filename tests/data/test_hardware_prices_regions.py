@@ -19,7 +19,21 @@ PRESETS = Path(__file__).parents[2] / "presets"
 COLLECTED = dt.date(2026, 12, 1)
 GENERATIONS = (
     *("volta", "turing", "ampere", "ada", "hopper", "blackwell", "rubin", "cdna2", "cdna3", "cdna4", "cdna5"),
-    *("maxwell", "pascal", "cdna1", "gcn5", "rdna2", "rdna3", "rdna4", "xe", "xe2", "ascend", "tenstorrent", "sambanova", "tpu-v2"),
+    *(
+        "maxwell",
+        "pascal",
+        "cdna1",
+        "gcn5",
+        "rdna2",
+        "rdna3",
+        "rdna4",
+        "xe",
+        "xe2",
+        "ascend",
+        "tenstorrent",
+        "sambanova",
+        "tpu-v2",
+    ),
     *("tpu-v3", "tpu-v4", "tpu-v5", "tpu-v6", "tpu-v7", "trainium", "gaudi", "groq", "cerebras", "apple"),
 )
 KIND_OF = {
