@@ -13,6 +13,7 @@ import numpy as np
 
 from llmcost.catalog import Catalog
 from llmcost.engine.training.calibration import SHARED, Ranges
+from llmcost.estimate.training.stack import leaves_no_choice
 from scripts import fit_training_data as rows
 from scripts import fit_training_output as out
 from scripts import fit_training_ranges as spread
@@ -32,7 +33,8 @@ from scripts.fit_training_priors import (
 
 Array = Any
 SOFTWARE = ("framework_id", "year", "compiled", "expert_kernels", "layer_kernels")  # columns that speak of it
-MEASURED_FROM_PRESETS = ("link_per_memory", "network_per_link")
+# by presets and by errors of sources left out, not by the fit itself
+MEASURED = ("link_per_memory", "network_per_link", *(f"unnamed_{name}" for name in spread.UNNAMED))
 
 
 def unsaid(data: rows.Data, catalog: Catalog) -> Model:
@@ -43,15 +45,23 @@ def unsaid(data: rows.Data, catalog: Catalog) -> Model:
     return Model(found._replace(cases=cases))
 
 
-def left_out(model: Model, best: Array, catalog: Catalog) -> tuple[spread.Errors, spread.Errors]:
-    """Errors of rows under fits without their source: with the software named, and without."""
+def left_out(model: Model, best: Array, catalog: Catalog) -> tuple[spread.Errors, spread.Errors, dict[str, float]]:
+    """Errors of rows under fits without their source: with the software named, and without; what the latter add."""
     source = model.data.source
     fits = model.without(source)
     told = spread.errors_of(model, best, model.left_out(source, fits))
     other = unsaid(model.data, catalog)
     errors = other.left_out(source, {name: other.translated(model, x) for name, x in fits.items()})
     untold = spread.errors_of(other, other.translated(model, best), errors)
-    return told, untold._replace(kind=untold.kind._replace(unstated=np.ones(len(errors))))
+    untold = untold._replace(kind=untold.kind._replace(unstated=np.ones(len(errors))))
+    free = np.array([not leaves_no_choice(case.software) for case in other.data.cases])
+    return told, spread.centred(untold, free), spread.paces(untold, free)
+
+
+def paces_as_written(catalog: Catalog) -> dict[str, float]:
+    """What the last fit with `--cv` found."""
+    rows = {row["name"]: float(row["value"]) for row in catalog.factors("training")}
+    return {name: rows[f"unnamed_{name}"] for name in spread.UNNAMED}
 
 
 def report(title: str, found: list[spread.Judged]) -> None:
@@ -75,30 +85,33 @@ def main() -> None:
     model = Model(rows.load(catalog, begin()))
     best = model.fit(np.ones(len(model.data.measured), bool))
     report("in sample", spread.in_sample(spread.errors_of(model, best, model.errors(best))))
-    ranges = out.ranges_as_written(catalog)
+    ranges, paces = out.ranges_as_written(catalog), paces_as_written(catalog)
     if options.cv:
-        told, untold = left_out(model, best, catalog)
+        told, untold, paces = left_out(model, best, catalog)
+        print(paces)
         ranges = spread.fitted(spread.together(told, untold))
         found = {"software named": spread.judged(told, untold), "software not named": spread.judged(untold, told)}
         for title, judged in found.items():
             report(f"source left out, {title}", judged)
         out.write_left_out("training", spread.left_out_rows(found) + spread.class_rows(told, ranges))
     stacks = stacks_of(model, best)
-    out.write_calibration(rows_of(model, best, ranges, catalog), stacks)
+    out.write_calibration(rows_of(model, best, (ranges, paces), catalog), stacks)
     out.write_mfu(catalog)
     published = whole.load(Catalog())
     out.write_left_out("runs", whole.left_out(published))
-    out.write_calibration(rows_of(model, best, ranges, catalog) + whole.rows_of(published), stacks)
+    out.write_calibration(rows_of(model, best, (ranges, paces), catalog) + whole.rows_of(published), stacks)
 
 
-def rows_of(model: Model, x: Array, ranges: Ranges, catalog: Catalog) -> list[dict[str, Any]]:
+def rows_of(model: Model, x: Array, beside: tuple[Ranges, dict[str, float]], catalog: Catalog) -> list[dict[str, Any]]:
     """Every factor for any generation, then what generations have of their own, then the ranges."""
+    ranges, paces = beside
     link, network = out.known_links(catalog)
     values = {name: float(np.ravel(v)[0]) for name, v in model.shared(x, np.array([-1]))._asdict().items()}
     values |= {"link_per_memory": link, "network_per_link": network, "practice": ASSUMED["practice"][0]}
+    values |= {f"unnamed_{name}": value for name, value in paces.items()}
     found = [out.factor(n, values[n], p.unit, "any", p.note, "measured") for n, p in PRIORS.items()]
     for name, (_, unit, note) in ASSUMED.items():
-        sure = "measured" if name in MEASURED_FROM_PRESETS else "assumed"
+        sure = "measured" if name in MEASURED else "assumed"
         found.append(out.factor(name, values[name], unit, "any", note, sure))
     measured = {c.generation for c in model.data.cases}
     for name, family, *_ in DEVIATIONS:

@@ -101,6 +101,8 @@ ASSUMED = {
     # half, in log, of 1.12: the median of measured steps over the fastest layout that a search finds for the same work;
     # stated layouts are predicted without bias
     "practice": (1.06, "ratio", "step of a run over the step of its layout on paper, stated or searched alike"),
+    "unnamed_pretraining": (1.0, "ratio", "step of what people run over that of the usual stack, none named"),
+    "unnamed_tuning": (1.0, "ratio", "the same of fine-tuning"),
     "power_reference": (0.0, "W s/FLOP", "0: not used"),
 }  # fmt: skip
 

@@ -41,6 +41,7 @@ def constants() -> Calibration:
         "expert_join": 1.5, "network": 0.65, "overlap": 3.0, "dp_exposed": 0.25, "launch_dense": 4e-4,
         "launch_expert": 3e-3, "launch_held": 1e-4, "cast_fp4": 2.0, "launch_join": 1.1, "latency": 1e-5, "straggler": 0.008, "step": 0.02, "power": 1.0,
         "power_reference": 0.0, "link_per_memory": 0.12, "network_per_link": 0.1, "practice": 1.1,
+        "unnamed_pretraining": 1.0, "unnamed_tuning": 0.9,
         "peer_link": 0.5, "dequantise": 3.5, "adapter_passes": 3.0, "host_adapters": 1e-3, "compiled_host": 0.5, "tuned_adapters": 0.3,
         "compiled_traffic": 0.7, "early_dequantise": 4.0, "recent_experts": 0.7, "recent_attention": 1.1,
         "plain_attention": 0.6, "plain_selective": 0.5, "host": 1e-3, "gather": 0.5, "traffic": 1.2,

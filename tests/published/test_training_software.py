@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import numpy as np
 import pytest
 
 from llmcost import api, spec
 from llmcost.catalog import Catalog
+from llmcost.engine.training.calibration import Kind
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import Chip, machine_of
 from llmcost.estimate.training.published import same_machine
 from llmcost.estimate.validate.training_rows import predict
 from llmcost.estimate.validate.training_runs import predict_runs
+from scripts.fit_training_ranges import Errors, paces
 from tests.conftest import validation_rows
 
 CATALOG = Catalog()
@@ -69,6 +73,37 @@ def test_what_is_shown_of_the_software_given_back_changes_nothing(method: str) -
     shown = {key: first.inputs[key].value for key in ("framework_year", "attention", "compiled", "practice")}
     again = api.train(**asked, **shown, samples=1)
     assert again.result["gpu_hours"] == pytest.approx(first.result["gpu_hours"], rel=1e-12)
+
+
+def test_software_that_nobody_named_goes_by_the_middle_of_all() -> None:
+    """Fine-tuning by the usual stack, and by what people run: `practice` carries the difference and can be given back."""
+    asked = SHORT | {"method": "lora"}
+    named, unnamed = (api.train(**asked, **more, samples=1) for more in ({"framework": "hf-trainer"}, {}))
+    assert unnamed.inputs["framework"].value == "hf-trainer"
+    hours = [float(one.result["gpu_hours"] or 0.0) for one in (unnamed, named)]
+    assert hours[0] < hours[1]
+    shown = unnamed.inputs["practice"].value
+    again = api.train(**asked, framework="hf-trainer", practice=shown, samples=1)
+    assert again.result["gpu_hours"] == pytest.approx(unnamed.result["gpu_hours"], rel=1e-12)
+    for chosen in ({"hardware": "gaudi2"}, {"hardware": "tpu-v5p"}):  # one stack: nothing is left open
+        assert api.train(**asked | chosen, samples=1).inputs["practice"].value == named.inputs["practice"].value
+
+
+@pytest.mark.parametrize(
+    ("medians", "pace"),
+    [
+        ([0.1] * 5, math.exp(-0.1)),  # all alike: no chance in it
+        # median 0.1, variance 0.01 of three: 1.25^2 x 0.01 / 3 = 0.00521 of 0.01 is chance; exp(-0.1 x 0.479)
+        ([0.0, 0.1, 0.2], 0.953),
+        ([-0.2, 0.0, 0.02, 0.3], 1.0),  # less than chance
+    ],
+)
+def test_the_middle_of_sources_counts_as_far_as_it_is_more_than_chance(medians: list[float], pace: float) -> None:
+    count = len(medians)
+    kind = Kind(*[np.zeros(count)] * len(Kind._fields))
+    source, tuning = np.array([f"s{i}" for i in range(count)]), np.ones(count, bool)
+    found = paces(Errors(np.array(medians), source, tuning, kind, np.zeros(count)), tuning)
+    assert found == pytest.approx({"pretraining": 1.0, "tuning": pace}, abs=5e-4)
 
 
 def test_validate_runs_and_train_agree_about_one_run() -> None:

@@ -64,6 +64,8 @@ class Calibration(NamedTuple):
     plain_attention: Num  # kernels that are not made for the chip over those that are [-]
     plain_selective: Num  # share of a forward pass that selective recomputation repeats outside tuned stacks [-]
     practice: Num  # step of a run over the step that its layout gives on paper [-]
+    unnamed_pretraining: Num  # step of what people run over that of the usual stack, where none is named [-]
+    unnamed_tuning: Num  # the same of fine-tuning [-]
     # what the software decides, see `Stack`; these are a stack that adds nothing
     host: Num = 0.0
     products: Num = 1.0

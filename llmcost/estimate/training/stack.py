@@ -23,6 +23,7 @@ LARGE = 64  # accelerators from which on pre-training is run on a stack made for
 # Generations that Transformer Engine runs on (its installation guide; the fork of ROCm: MI300 and later).
 ENGINE_ON = ("ampere", "ada", "hopper", "blackwell", "rubin", "cdna3", "cdna4", "cdna5")
 OWN = {"gaudi": "gaudi", "trainium": "neuron", "inferentia": "neuron"}  # by generation: chips with a stack of their own
+TPU_STACK = "maxtext"
 TUNED = "tuned"
 TRAINER = "trainer"
 LAYERS = ("host", "products", "attention_kernel", "traffic")  # of a stack: what its layers decide
@@ -191,6 +192,21 @@ def _take_layers(question: Question, used: Software, generation: str, dtype: str
     return with_layers(question.catalog, used) if said == TRANSFORMER_ENGINE or (engine and said is None) else used
 
 
+def pace(fitted: Calibration, used: Software, method: str) -> float:
+    """The step of the software that people run over that of the usual stack, where none was named [-].
+
+    Source: docs/method-training.md, software: the middle of all stacks is not that of the one most used.
+    """
+    if used.stated or leaves_no_choice(used):
+        return 1.0
+    return float(fitted.unnamed_pretraining if METHODS[method].pretrains else fitted.unnamed_tuning)
+
+
+def leaves_no_choice(used: Software) -> bool:
+    """Whether the chip has one stack of its own."""
+    return used.name in (*OWN.values(), TPU_STACK)
+
+
 class Build(NamedTuple):
     """How the software was built and run."""
 
@@ -297,7 +313,7 @@ def _usual(asked: Asked) -> str:
     ['maxtext', 'gaudi', 'nemo']
     """
     if asked.generation.startswith("tpu"):
-        return "maxtext"
+        return TPU_STACK
     if asked.generation in OWN:
         return OWN[asked.generation]
     if METHODS[asked.method].pretrains and asked.gpus < LARGE:

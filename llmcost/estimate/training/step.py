@@ -35,6 +35,7 @@ from llmcost.estimate.training.stack import (
     Software,
     kind,
     may_group,
+    pace,
     take_build,
     take_kernels,
     take_software,
@@ -186,7 +187,8 @@ def predict(
     _warn_of_borrowed(question, device.preset.generation)
     used = take_software(question, method.name, gpus, device.preset.generation, dtype)
     used = take_kernels(question, used, shape, device.preset.generation, dtype)
-    build = take_build(question, used, device.preset.generation, dtype, float(fitted.practice))
+    practice = float(fitted.practice) * pace(fitted, used, method.name)
+    build = take_build(question, used, device.preset.generation, dtype, practice)
     calibration = build.constants(fitted, used)
     published = model if method.declared.pretrains else None
     wanted, source = batch.sequences(question, published, shape, seq_len, gpus, tokens)

@@ -35,6 +35,7 @@ from llmcost.estimate.training.stack import (
     compiles,
     kind,
     may_group,
+    pace,
     released,
     software,
     stores_scores,
@@ -254,7 +255,8 @@ def predict(rows: Iterable[Mapping[str, str]], catalog: Catalog) -> list[Predict
 def under(todo: Case, calibration: Calibration) -> Calibration:
     """The constants under the software of a row."""
     used = stacked(calibration, todo.software.stack, todo.year, float(todo.compiled))
-    return used._replace(practice=1.0)  # a stated layout is what practice made of it
+    # a stated layout is what practice made of it
+    return used._replace(practice=pace(calibration, todo.software, todo.method))
 
 
 def _predict(todo: Case, calibration: Calibration, ranges: Ranges, grouped: Software | None) -> Prediction:
