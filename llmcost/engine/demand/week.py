@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from llmcost.engine.numeric.kinds import DAYS_PER_WEEK, HOURS_PER_DAY, Array, Num
+from llmcost.engine.numeric.recent import shared
 from llmcost.engine.numeric.roots import newton
 
 WEEKEND_DAYS = 2
@@ -62,6 +63,7 @@ def least_peak(weekend: Num) -> Num:
     return DAYS_PER_WEEK / (DAYS_PER_WEEK - WEEKEND_DAYS + WEEKEND_DAYS * weekend)
 
 
+@shared
 def wave(peak_to_average: Num, weekend: Num = 1.0) -> Array:
     """Hourly traffic over its mean [-], shape (..., 24), or (..., 168) from Monday on where weekends differ.
 
@@ -94,6 +96,7 @@ def wave(peak_to_average: Num, weekend: Num = 1.0) -> Array:
     return np.asarray(week * np.asarray(least_peak(weekend))[..., None])
 
 
+@shared
 def held(need: Array, reaction_hours: float) -> tuple[Array, Array]:
     """What a fleet that follows its traffic holds: counts and the share of the time of each, along the last axis [-].
 
@@ -129,6 +132,7 @@ def held(need: Array, reaction_hours: float) -> tuple[Array, Array]:
     return np.concatenate([window, wider], axis=-1), share
 
 
+@shared
 def alike(need: Array, share: Array) -> tuple[Array, Array]:
     """Hours that need the same as one, with the share of the time of all of them: fewer to figure with.
 

@@ -6,11 +6,13 @@ engine has answered, one at a time. So what the page says is what the command sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Protocol
 
 from llmcost.catalog import Catalog
 from llmcost.errors import LlmcostError
-from llmcost.estimate.crossover.laws import GROWTHS, PROBES, SHARES, Levels, Stop, level, read_law, scales, typed
+from llmcost.estimate.crossover.laws import GROWTHS, PROBES, SHARES, Law, Levels, Stop, level, read_law, scales, typed
 from llmcost.keys import SIDES, all_keys
 from llmcost.result import Estimate
 from llmcost.scenario import Scenario, layer
@@ -30,7 +32,12 @@ LEAST, FULL = 0.01, 1.0  # of a share
 DIGITS = 4  # of a point of a curve; the crossing keeps all of its own
 COLUMNS = ("day", *(f"{side}{end}_usd" for side in ("training", "inference") for end in ("", "_p5", "_p95")))
 
-Asking = Callable[[Scenario], Estimate]
+
+class Asking(Protocol):
+    """Who answers a question with its inputs moved; without ranges it is quick."""
+
+    def __call__(self, one: Scenario, ranged: bool = True) -> Estimate:
+        """The answer."""
 
 
 def around(scenario: Scenario, catalog: Catalog, answer: Estimate) -> list[Stop]:
@@ -38,13 +45,13 @@ def around(scenario: Scenario, catalog: Catalog, answer: Estimate) -> list[Stop]
 
     Only for a crossing in dollars over time: other curves are not drawn in a page.
     """
-    from llmcost.estimate.crossover import crossover
+    from llmcost.estimate.crossover import briefly
 
     if answer.result.get("basis") != "usd" or not answer.arrays.get("curve") or answer.exit_code:
         return []
 
-    def ask(one: Scenario) -> Estimate:
-        return crossover(one, catalog)
+    def ask(one: Scenario, ranged: bool = True) -> Estimate:
+        return briefly(one, catalog, ranged)
 
     keys = [key for key in MOVED if _said(answer, key) is not None]
     if "price" in keys and "serve_price" in keys:
@@ -75,10 +82,22 @@ def _free(scenario: Scenario, answer: Estimate, keys: list[str], ask: Asking) ->
         if not _certain(answer, key) or (len(rows) == MOST and key != HORIZON):
             continue
         here = _row(key, answer)
-        law = read_law(here, list(_moved(scenario, key, here["value"], _probes(key, here["value"]), ask)), key in STILL)
+        law = _law(scenario, key, here, ask)
         if law is not None:
             rows.append({**here, "training_power": law.training, "inference_power": law.inference})
     return rows if rows and _together(scenario, rows, rows[0], {}, ask) else []
+
+
+def _law(scenario: Scenario, key: str, here: Stop, ask: Asking) -> Law | None:
+    """The law that an input keeps at the centre, and then in its range."""
+    law, values = None, _probes(key, here["value"])
+    for ranged in (False, True):
+        law = read_law(
+            here, list(_moved(scenario, key, here["value"], values, partial(ask, ranged=ranged))), key in STILL
+        )
+        if law is None:
+            break
+    return law
 
 
 def _certain(answer: Estimate, key: str) -> bool:
@@ -103,12 +122,15 @@ def _together(scenario: Scenario, free: list[Stop], here: Stop, said: dict[str, 
         to = _probes(row["input"], row["value"])[power < 0 or row["input"] == HORIZON]  # where the crossing is sooner
         moved[row["input"]] = typed(row["input"], to)
         factor *= (to / row["value"]) ** power if power else 1.0
+
+    def holds(ranged: bool) -> bool:
+        there = _row(free[0]["input"], ask(scenario.over(layer(moved, "flag")), ranged))
+        return there["levels"]["centre"] is not None and scales(here, there, factor)
+
     try:
-        answer = ask(scenario.over(layer(moved, "flag")))
+        return holds(False) and holds(True)
     except LlmcostError:
         return False
-    there = _row(free[0]["input"], answer)
-    return there["levels"]["centre"] is not None and scales(here, there, factor)
 
 
 def _said(answer: Estimate, key: str) -> float | None:

@@ -83,6 +83,11 @@ class Case(NamedTuple):
         return self.service if isinstance(self.service, Hosted) else None
 
     @property
+    def in_dollars(self) -> Case:
+        """The same case for those who ask what it costs alone: the electricity of a service has its place for that."""
+        return self if self.hosted is None else self._replace(service=self.hosted._replace(place=None))
+
+    @property
     def moving(self) -> bool:
         """Whether traffic, prices or training change over time."""
         return self.serving is not None and self.serving.scenario.has(*MOVING)
