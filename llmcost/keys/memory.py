@@ -16,6 +16,6 @@ FITTING = (  # keys of `llmcost fit`: they change what has to fit, or how fast i
     "peer_access", "machine_gpus", "network_bandwidth", "network_latency",
     # of training, with a method
     "method", "lora_rank", "adapted", "teacher", "reward_model", "seq_len", "global_batch_tokens", "micro_batch", "vpp",
-    "cp", "sp", "zero", "recompute", "optimizer", "loss_kernel", "offload", "expandable_segments",
+    "cp", "sp", "zero", "recompute", "recompute_layers", "optimizer", "loss_kernel", "offload", "expandable_segments",
     "attention",
 )  # fmt: skip

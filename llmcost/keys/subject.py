@@ -42,4 +42,6 @@ KEYS = (
     Key("zero", "choice", "Layout", "ZeRO stage", (TRAIN, CROSSOVER), choices=ZERO),
     Key("micro_batch", "whole", "Layout", "sequences per micro-batch", (TRAIN, CROSSOVER)),
     Key("recompute", "choice", "Layout", "activation recomputation", (TRAIN, CROSSOVER), choices=RECOMPUTE),
+    Key("recompute_layers", "whole", "Layout", "layers that are recomputed in full, the others selectively",
+        (TRAIN, CROSSOVER)),
 )  # fmt: skip

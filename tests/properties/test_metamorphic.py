@@ -79,6 +79,7 @@ ROWS: dict[str, Row | str] = {
     "sp": "turns: as tp",
     "micro_batch": "turns: larger products, more activations, larger bubble",
     "recompute": "no order: a choice of what is computed again",
+    "recompute_layers": Row("train", "8", "24", "gpu_hours", UP, "tp=2 pp=1 micro_batch=1"),
     "zero": "no order: a choice of what is shared",
     "method": "no order: a choice",
     "teacher": "no order: a model",

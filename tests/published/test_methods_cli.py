@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -245,14 +246,17 @@ def test_other_methods_do_not_take_the_tokens_of_pre_training(cli: Cli) -> None:
         "--model qwen3-30b-a3b --hardware rtx4090 --gpus 1536 --global-batch-tokens 4194304",  # steps of two batches
         "--model deepseek-v2-lite --hardware mi300x --gpus 12 --method dpo --global-batch-tokens 65536",
         "--model llama-3.1-8b --hardware h100-sxm --gpus 64 --micro-batch 3",  # its batch follows
+        "--model qwen3-30b-a3b --hardware h100-sxm --gpus 16",  # 43 of 48 layers recomputed in full
     ],
 )
 def test_a_printed_layout_given_back_gets_the_same_answer(cli: Cli, asked: str) -> None:
     run = ("train", *asked.split(), "--tokens", "1T", "--samples", "50", "--json")
     open_ = cli(*run).json["result"]
     degrees = [k for k in ("tp", "pp", "vpp", "cp", "sp", "ep", "zero", "micro_batch") if k != "ep" or open_[k] > 1]
-    degrees += ["recompute"] if open_["recompute"] in ("none", "selective", "full") else []
-    layout = [p for k in degrees if (flag := f"--{k.replace('_', '-')}") not in run for p in (flag, str(open_[k]))]
+    mixed = re.fullmatch(r"selective, (\d+) of \d+ layers in full", open_["recompute"])
+    degrees += [] if mixed else ["recompute"]
+    layout = ["--recompute-layers", mixed[1]] if mixed else []
+    layout += [p for k in degrees if (flag := f"--{k.replace('_', '-')}") not in run for p in (flag, str(open_[k]))]
     assert cli(*run, *layout).json["result"]["gpu_hours"] == open_["gpu_hours"]
 
 

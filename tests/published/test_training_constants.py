@@ -14,7 +14,7 @@ import pytest
 from llmcost.engine.machine.collectives import all_to_all_seconds, gather_seconds, group
 from llmcost.engine.machine.roofline import Machine, join, peak_flops
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.training.layouts import footprint, settle
+from llmcost.engine.training.layouts import PARTIAL, footprint, settle
 from llmcost.engine.training.memory import activation_bytes
 from llmcost.engine.training.micro_batch import BF16, FP8, MXFP8, NVFP4, Run, per_micro_batch
 from llmcost.engine.training.peak import ALL, Habits, Keeping, Memory, Trained, training_memory
@@ -346,7 +346,7 @@ def test_a_narrow_unit_that_is_slower_is_not_used() -> None:
 def test_as_few_layers_are_recomputed_as_fit() -> None:
     """Memory half way between selective and full recomputation of 2 layers: one of them is recomputed in full."""
     run = Run(S, 8.0, BF16, memory=Habits(BARE, BARE))
-    lay = ONE._replace(recompute=np.array([1.5]), micro_batch=8.0)
+    lay = ONE._replace(recompute=np.array([PARTIAL]), micro_batch=8.0)
     held = [
         float(footprint(DENSE, MACHINE, lay._replace(recompute=level), run).total_bytes) for level in (1.0 + 1e-9, 2.0)
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
@@ -25,7 +26,7 @@ MICRO_BATCHES = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 VIRTUAL = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
 CONTEXT_TOKENS = 4096.0  # a shorter share of the sequence is not worth splitting
 SPARE_LAYERS = 3  # places of virtual stages that may stay empty, for embedding and head
-PARTIAL = 1.5  # placeholder: as many layers recomputed in full as memory asks for
+PARTIAL = 1.0 + 1.0 / math.pi  # placeholder, no share of layers: as many recomputed in full as memory asks for
 KEPT = 8192  # searches of different inputs: some kB each
 
 
@@ -101,7 +102,7 @@ def layouts(
 
     Valid: tp x pp x dp x cp x sp = n; heads divide by tp x sp, experts by ep; the batch divides into replicas and
     micro-batches; virtual stages hold whole layers (up to three may be missing at the ends, for embedding and head) and
-    need micro-batches in rounds of pp, or at least two rounds. `recompute` 1.5 stands for as many fully recomputed
+    need micro-batches in rounds of pp, or at least two rounds. `recompute` PARTIAL stands for as many fully recomputed
     layers as memory asks for.
 
     Parameters

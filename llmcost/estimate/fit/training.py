@@ -83,7 +83,8 @@ def answer(question: Question, model: Subject, device: Chip) -> Estimate:
         "usable_bytes": float(device.machine.shown_bytes), "driver_bytes": driver_bytes(device),
         "largest_micro_batch": micro, "longest_sequence_tokens": length, "gpus": trial.predicted.gpus,
         **{name: int(getattr(best.layout, name)) for name in DEGREES},
-        "recompute": steps.recomputed(best.layout.recompute), "missing_bytes": _missing(trial, chance),
+        "recompute": steps.recomputed(best.layout.recompute, predicted.layers),
+        "missing_bytes": _missing(trial, chance),
     }  # fmt: skip
     return Estimate(
         command="fit",
@@ -123,7 +124,8 @@ def read(question: Question, model: Subject, device: Chip) -> Trial:
 def _wide(trial: Trial) -> Layout:
     """The layout with as much recomputation as the run leaves open."""
     layout = trial.predicted.found.best.layout
-    return layout if trial.question.stated("recompute") is not None else layout._replace(recompute=float(FULL))
+    said = any(trial.question.stated(key) is not None for key in ("recompute", "recompute_layers"))
+    return layout if said else layout._replace(recompute=float(FULL))
 
 
 def _most(trial: Trial, layout: Layout, run: Run, values: Any) -> float:

@@ -46,10 +46,10 @@ def answer(question: Question, model: Subject) -> Estimate:
     length = steps.sequence_length(question, model, method)
     training_dtype(question, model, method)
     used = take_software(question, method.name, 1, USUAL, "bf16")
-    fixed = steps.fixed_by(question)
+    shape = assumed_shape(question, model)
+    fixed = steps.fixed_by(question, shape)
     habits = keeping.take(question, method, used, fixed).habits
     run = method.run(Run(length, 1.0, float(BF16)))._replace(memory=habits)
-    shape = assumed_shape(question, model)
     known: dict[tuple[bool, bool], list[Least]] = {}
     rows = []
     usual, measured = question.stated("framework") is None, steps.fitted(question.catalog)

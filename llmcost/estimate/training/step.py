@@ -83,6 +83,11 @@ class Predicted(NamedTuple):
         """Whether any layout does."""
         return self.found.fitting > 0
 
+    @property
+    def layers(self) -> float:
+        """Of the model; nan where they are not known."""
+        return math.nan if self.shape is None else float(self.shape.n_layers)
+
     def facts(self) -> StepFacts:
         """What the result says of the step and its layout."""
         best, layout = self.found.best, self.found.best.layout
@@ -95,7 +100,7 @@ class Predicted(NamedTuple):
             "binds": self.found.binds,
             "tp": int(layout.tp), "pp": int(layout.pp), "vpp": int(layout.vpp), "dp": int(layout.dp),
             "cp": int(layout.cp), "sp": int(layout.sp), "ep": int(layout.ep), "zero": int(layout.zero),
-            "micro_batch": int(layout.micro_batch), "recompute": recomputed(layout.recompute),
+            "micro_batch": int(layout.micro_batch), "recompute": recomputed(layout.recompute, self.layers),
         }  # fmt: skip
         runner = self.found.runner_up
         slower = -1.0 if runner is None else runner.step.step_seconds / best.step.step_seconds - 1.0
@@ -149,11 +154,11 @@ class Predicted(NamedTuple):
         question.step("step time", formula, best.step.step_seconds, "s", "docs/method-training.md, the step")
 
 
-def recomputed(level: Num) -> str:
+def recomputed(level: Num, layers: float) -> str:
     """How the recomputation of a layout is called."""
     if level <= 1.0:
         return "selective" if level == 1.0 else "none"
-    return "full" if level >= 2.0 else f"selective, {level - 1.0:.0%} of layers in full"
+    return "full" if level >= 2.0 else f"selective, {(level - 1.0) * layers:.0f} of {layers:.0f} layers in full"
 
 
 def _degrees(layout: Layout) -> str:
@@ -194,7 +199,7 @@ def predict(
     wanted, source = batch.sequences(question, published, shape, seq_len, gpus, tokens)
     run = method.run(Run(seq_len, wanted, float(PRECISIONS[PRECISION[dtype]])))
     run = run._replace(unfused=float(build.unfused), filled=build.packing)
-    said = fixed_by(question)
+    said = fixed_by(question, shape)
     degrees.refuse_impossible(question, shape, said)
     fixed = keeping.restricted(question, method, used, said) | said
     if fixed.get("micro_batch", run.together) % run.together:
@@ -292,11 +297,24 @@ def sequence_length(question: Question, model: Subject, method: Method) -> float
     return float(usual)
 
 
-def fixed_by(question: Question) -> dict[str, float]:
-    """What was said of the layout."""
+def fixed_by(question: Question, shape: Shape) -> dict[str, float]:
+    """What was said of the layout.
+
+    Raises
+    ------
+    LlmcostError
+        Layers in full beside another kind of recomputation, or more of them than there are.
+    """
     fixed = {name: float(value) for name in ASKED if (value := question.stated(name)) is not None}
-    recompute = question.stated("recompute")
-    return fixed if recompute is None else fixed | {"recompute": RECOMPUTE[recompute]}
+    recompute, in_full = question.stated("recompute"), question.stated("recompute_layers")
+    if in_full is None:
+        return fixed if recompute is None else fixed | {"recompute": RECOMPUTE[recompute]}
+    if recompute not in (None, "selective"):
+        raise LlmcostError(f"--recompute-layers {in_full} with --recompute {recompute}", "--recompute selective")
+    layers = float(shape.n_layers)
+    if in_full > layers:
+        raise LlmcostError(f"--recompute-layers {in_full}: the model has {layers:.0f} layers", "--recompute full")
+    return fixed | {"recompute": RECOMPUTE["selective"] + in_full / layers}
 
 
 def _less(machine: Machine, taken_bytes: float) -> Machine:
