@@ -59,7 +59,7 @@ def feed(search: Search, gpus: int, wanted: float, unit: float = 1.0) -> Fed:
             on_half = ratio
         if ratio < 1.0:
             best, working = other, fewer
-        elif 2 * fewer == working:
+        elif 2 * fewer == working or math.isinf(ratio) or other.products > FED * best.per_sequence:
             break  # a further half takes longer still
     if best is None:
         raise ValueError("no valid layout")
@@ -72,6 +72,11 @@ class _Pace(NamedTuple):
     found: par.Found
     sequences: float
     per_sequence: float
+
+    @property
+    def products(self) -> float:
+        """Matrix products of a sequence, which take twice as long on half the accelerators [s]."""
+        return float(self.found.best.step.gemm_seconds) / self.sequences
 
 
 def _tried(search: Search, gpus: int, wanted: float, unit: float) -> _Pace | None:
