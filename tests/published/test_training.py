@@ -18,6 +18,7 @@ from llmcost.engine.training.calibration import Calibration, Kind, calibration_f
 from llmcost.engine.training.memory import FULL, SELECTIVE, Layout
 from llmcost.engine.training.micro_batch import PRECISIONS, Run
 from llmcost.engine.training.peak import Habits, Keeping
+from llmcost.engine.training.smallest import smallest_fit
 from llmcost.engine.training.step import step
 from llmcost.estimate.asking.subject import machine_of
 from llmcost.estimate.training.stack import software
@@ -122,7 +123,7 @@ def test_what_does_not_fit_says_how_much_is_missing(catalog: Catalog) -> None:
     assert found.fitting == 0
     # 16 bytes per parameter on 8 GPUs are 811 GB each, before activations
     assert found.missing_bytes > 811e9 - 80e9
-    enough = par.smallest_fit(shape, machine, run)
+    enough = smallest_fit(shape, machine, run)
     assert enough is not None
     # weights, gradients and optimizer states alone: 405.9e9 x 16 / 80e9 = 81 accelerators
     assert 81 < enough <= 512

@@ -23,7 +23,7 @@ def found(seconds: float, gemm: float, sequences: float) -> par.Found:
         "mfu": sequences / seconds,
     }
     choice = par.Choice(Layout(*[1.0] * 11), Step(**step), Memory(*[0.0] * len(Memory._fields)), True)
-    return par.Found(choice, None, "compute", 1, 1, 0.0)
+    return par.Found(choice, None, None, 1, 1, 0.0)
 
 
 def steady(gpus: int, sequences: float, _: object = None) -> par.Found:

@@ -39,15 +39,39 @@ class Choice(NamedTuple):
     fits: bool
 
 
+class Asked(NamedTuple):
+    """A search in which something fits: what binds follows from it, and few ask."""
+
+    step: Step  # the fastest that fits
+    shape: Shape
+    machine: Machine
+    n_gpus: float
+    run: Run
+    calibration: Calibration
+    fixed: tuple[tuple[str, float], ...]
+    slack: float
+
+    def unlimited(self) -> float:
+        """The fastest step of all layouts, whether they fit or not [s]."""
+        held = _held(self.shape, _room(self.machine), self.n_gpus, self.run, self.fixed, self.slack)
+        assert held is not None
+        return float(np.min(step(self.shape, self.machine, held[0], self.run, self.calibration).step_seconds))
+
+
 class Found(NamedTuple):
     """Answer of a layout search."""
 
     best: Choice  # the fastest that fits; the one that needs least memory if none does
     runner_up: Choice | None  # the fastest that fits with other degrees of parallelism
-    binds: str  # compute, memory, network, bubble or overhead: what takes most beyond matrix products; or capacity
+    asked: Asked | None  # None where nothing fits
     valid: int  # layouts considered
     fitting: int
     missing_bytes: float  # per accelerator, 0 if something fits
+
+    @property
+    def binds(self) -> str:
+        """What takes most beyond matrix products: compute, memory, network, bubble or overhead; or capacity."""
+        return "capacity" if self.asked is None else _binds(self.asked.step, self.asked.unlimited())
 
 
 def divisors(n: float, most: float = np.inf) -> list[int]:
@@ -147,7 +171,8 @@ def layouts(
     good = good & (("etp" in given) | (wide == 1) | ((ep * wide <= tp * split * dp) & (tp > 1) & (etp == 0)))
     good = good & (("zero" in given) | (zero < 3) | (pp == 1))
     good = good & ((measured and "vpp" in given) | _interleaves(shape, pp, vpp, rounds))
-    found = np.nonzero(np.broadcast_to(good, [len(values) for values in options]))
+    sizes = [len(values) for values in options]
+    found = np.unravel_index(np.flatnonzero(np.broadcast_to(good, sizes)), sizes)
     tp, pp, vpp, cp, ep, etp, zero, micro, recompute, sp = (
         axis.ravel()[at] for axis, at in zip(grid, found, strict=True)
     )
@@ -340,49 +365,19 @@ def _fastest(
         alone = _kept(every, np.arange(len(total)) == least)
         steps = step(shape, machine, alone, run, calibration)
         best = _choice(0, alone, steps, footprint(shape, machine, alone, run), False)
-        return Found(best, None, "capacity", len(total), 0, missing)
-    steps = step(shape, machine, every, run, calibration)
-    seconds = np.where(fits, steps.step_seconds, np.inf)
+        return Found(best, None, None, len(total), 0, missing)
+    fitting = _kept(every, fits)
+    memory = Memory(*(np.broadcast_to(part, fits.shape)[fits] for part in memory))
+    steps = step(shape, machine, fitting, run, calibration)
+    seconds = np.broadcast_to(steps.step_seconds, np.shape(fitting.tp))
     first = int(np.argmin(seconds))
-    best = _choice(first, every, steps, memory, True)
-    other = np.zeros(len(total), dtype=bool)
+    best = _choice(first, fitting, steps, memory, True)
+    other = np.zeros(len(seconds), dtype=bool)
     for name in ("tp", "pp", "cp", "ep", "dp"):
-        axis = getattr(every, name)
+        axis = getattr(fitting, name)
         other |= axis != axis[first]
-    second = np.where(other, seconds, np.inf)
     runner_up = None
-    if np.isfinite(second).any():
-        runner_up = _choice(int(np.argmin(second)), every, steps, memory, True)
-    binds = _binds(best.step, float(np.min(steps.step_seconds)))
-    return Found(best, runner_up, binds, len(total), int(fits.sum()), 0.0)
-
-
-def smallest_fit(
-    shape: Shape, machine: Machine, run: Run, fixed: Mapping[str, float] | None = None, above: float = 0.0
-) -> float | None:
-    """The smallest number of accelerators, in powers of two and thirds between, that holds the run [-].
-
-    Parameters
-    ----------
-    shape, machine, run, fixed
-        As in `search`.
-    above : float
-        Accelerators that do not hold it [-].
-
-    Source: `search` at 1, 2, 3, 4, 6, 8, 12, ... 98,304 accelerators.
-
-    Examples
-    --------
-    See tests/published/test_training.py.
-    """
-    for power in range(17):
-        for n in (2.0**power, 1.5 * 2.0**power):
-            if n != int(n) or n <= above:
-                continue
-            every = layouts(shape, machine, n, run, fixed)
-            if not np.size(every.tp):
-                continue
-            settled = settle(shape, machine, every, run)
-            if np.any(footprint(shape, machine, settled, run).needed(run.memory.margin) <= machine.shown_bytes):
-                return n
-    return None
+    if other.any():
+        runner_up = _choice(int(np.argmin(np.where(other, seconds, np.inf))), fitting, steps, memory, True)
+    asked = Asked(best.step, shape, machine, n_gpus, run, calibration, tuple(fixed.items()), slack)
+    return Found(best, runner_up, asked, len(total), len(seconds), 0.0)

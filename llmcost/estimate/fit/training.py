@@ -14,6 +14,7 @@ from llmcost.engine.training import layouts as par
 from llmcost.engine.training.memory import FULL, Layout
 from llmcost.engine.training.micro_batch import Run
 from llmcost.engine.training.peak import Memory
+from llmcost.engine.training.smallest import smallest_fit
 from llmcost.errors import Exit, LlmcostError
 from llmcost.estimate.asking.memory_parts import driver_bytes, memory_rows
 from llmcost.estimate.asking.question import Question
@@ -254,7 +255,7 @@ def _adapters(trial: Trial, fixed: dict[str, float]) -> Remedy | None:
 
 def _more(trial: Trial, fixed: dict[str, float]) -> int | None:
     gpus = trial.predicted.gpus
-    found = trial.predicted.smallest_gpus or par.smallest_fit(
+    found = trial.predicted.smallest_gpus or smallest_fit(
         trial.shape, trial.device.machine, trial.run, fixed, float(gpus)
     )
     return None if found is None or found > MOST * gpus else int(found)

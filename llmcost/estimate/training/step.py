@@ -19,6 +19,7 @@ from llmcost.engine.training.calibration import Calibration, calibration_from_fa
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.micro_batch import PRECISIONS, Run
 from llmcost.engine.training.peak import Habits
+from llmcost.engine.training.smallest import smallest_fit
 from llmcost.engine.training.step import ROWS, overhead_share, step
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.memory_parts import Part
@@ -338,7 +339,7 @@ def _smallest(
 ) -> int | None:  # fmt: skip
     """The smallest count that fits, above the refused one; models beside the trained one take less of each of many."""
     if not method.resident_bytes:
-        fewest = par.smallest_fit(shape, machine, run, fixed, float(refused))
+        fewest = smallest_fit(shape, machine, run, fixed, float(refused))
         return None if fewest is None else int(fewest)
     for count in (1 << power for power in range(14)):
         free = _less(machine, method.resident_bytes / count)
