@@ -12,6 +12,8 @@ _SAME_SHAPE = """
 instruct instruction it chat base hf thinking think reasoning reasoner pt sft dpo grpo rl rlhf latest text preview
 release official exp experimental gguf mlx onnx pytorch bnb unsloth abliterated uncensored heretic
 deduped qat imatrix i1 ud dynamic quantized static cloud free nitro versatile instant
+mtp huihui obliterated josiefied derestricted derisked abliterix hauhaucs aggressive crack
+quark llmcompressor modelopt
 """
 SAME_SHAPE = frozenset(_SAME_SHAPE.split())
 _BRANDS = """
@@ -39,12 +41,12 @@ SCHEMES: tuple[tuple[str, str], ...] = (  # what a name says of its format; the 
     (r"mxfp8(?:-mlx)?", "mxfp8"),
     (r"nvfp4a16|nvfp4-?w4a16|w4a16-nvfp4", "nvfp4a16"),
     (r"nvfp4|fp4", "nvfp4"),
-    (r"(?:mlx-(?:community-)?)([2-8])-?bit", "mlx"),
-    (r"([2-8])-?bit(?:-mlx|-dwq(?:-.*)?)", "mlx"),
+    (r"(?:mlx-(?:community-)?)([2-68])-?bit", "mlx"),
+    (r"([2-68])-?bit(?:-mlx|-dwq(?:-.*)?)", "mlx"),
     (r"(?:bnb|nf)-?4(?:-?bit)?(?:-bnb)?|4bit-bnb", "bnb-4bit"),
     (r"bnb-8-?bit|8bit-bnb|llm-int8", "bnb-8bit"),
     (rf"awq(?:{_BITS.format(4)})?{_GROUP}|(?:int4-|4bit-|w4a16-)awq", "awq"),
-    (rf"(?:gptq|autoround){_BITS.format(8)}{_GROUP}|int8-gptq", "gptq-8bit"),
+    (rf"(?:gptq|autoround){_BITS.format(8)}{_GROUP}|int8-(?:gptq|autoround)", "gptq-8bit"),
     (rf"(?:gptq|autoround)(?:{_BITS.format(4)})?{_GROUP}|(?:int4-|4bit-)(?:gptq|autoround)", "gptq-4bit"),
     (r"(?:quantized-)?w4a16(?:-g?\d+)?(?:-ct)?|int4", "w4a16"),
     (r"(?:quantized-)?w8a16", "w8a16"),
@@ -55,10 +57,13 @@ SCHEMES: tuple[tuple[str, str], ...] = (  # what a name says of its format; the 
     (r"bf16|fp16|f16|16-?bit", "16bit"),
     (r"([2-8])-?bit", "bits"),
 )
+# Marks that say the same of a checkpoint twice: `AWQ-W4A16`, `INT8-W8A8`.
+_TWICE = (("awq", "gptq-4bit", "w4a16"), ("gptq-8bit", "w8a16", "w8a8"), ("fp8", "fp8-dynamic"))
 EVERY_MATRIX = (
     "redhatai",
     "neuralmagic",
 )  # what their FP8 checkpoints quantise, whatever the developer's own leave out
+MLX_WIDTHS = ("2", "3", "4", "5", "6", "8")
 _SCHEMES = tuple((re.compile(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])"), scheme) for pattern, scheme in SCHEMES)
 # Spellings of clouds: `us.meta.llama3-1-70b-instruct-v1:0` on Bedrock, `llama-v3p1-70b` on Fireworks.
 _HOSTED = re.compile(
@@ -139,13 +144,24 @@ def _scheme(name: str, owner: str) -> tuple[str, str, str]:
             return rest, f"{found.group(1)}_m", ""
         if scheme == "fp8" and owner in EVERY_MATRIX:
             scheme = "fp8-dynamic"
-        if scheme == "bits" and "mlx" in owner + name and found.lastindex:  # a width, not a mix of llama.cpp's
+        width = found.group(1) if found.lastindex else ""  # none of a mix of llama.cpp's
+        if scheme == "bits" and "mlx" in owner + name and width in MLX_WIDTHS:
             scheme = "mlx"
         if scheme == "bits":
             return rest, "", found.group(0)
-        return rest, f"mlx-{found.group(1) or found.group(2)}bit" if scheme == "mlx" else scheme, ""
+        if scheme == "mlx":
+            return rest, f"mlx-{found.group(1) or found.group(2)}bit", ""
+        return _said_twice(rest, scheme, owner), scheme, ""
     unclear = next((word for word in ("gguf", "mlx") if word in re.split(r"[-_.]", name)), "")
     return name, "", unclear
+
+
+def _said_twice(rest: str, scheme: str, owner: str) -> str:
+    """A name without a second mark of the same format."""
+    if not any(scheme in alike for alike in _TWICE):
+        return rest
+    other, second, _ = _scheme(rest, owner)
+    return other if any(scheme in alike and second in alike for alike in _TWICE) else rest
 
 
 def _split(part: str) -> list[str]:

@@ -459,6 +459,28 @@ def test_marks_of_formats_in_any_company_leave_the_model_as_it_is(mark: str, pac
     assert models.read(f"{packer}Qwen3.5-27B-{mark}{end}").words == ("qwen", "3.5", "27b")
 
 
+def test_every_format_that_a_name_can_say_is_known() -> None:
+    known = {row["name"] for row in CATALOG.table("checkpoints", "schemes")}
+    marks = [f"{n}{rest}" for n in range(1, 9) for rest in ("bit", "-bit", "bit-mlx", "bit-dwq", "bit-gptq", "bit-awq")]
+    marks += [f"{i}q{n}_{rest}" for i in ("", "i") for n in range(1, 9) for rest in
+              ("0", "1", "k", "k_s", "k_m", "k_l", "k_xl", "xxs", "xs", "s", "m", "nl")]  # fmt: skip
+    said = {models.read(f"{owner}Qwen3-8B-{mark}").scheme for owner in ("", "mlx-community/") for mark in marks}
+    assert said - {""} <= known
+
+
+@pytest.mark.parametrize(
+    ("typed", "preset", "scheme"),
+    [("alonsoko/gemma-4-31b-it-abliterated-heretic-AWQ-W4A16", "gemma-4-31b", "awq"),
+     ("Avesed/Qwen3.6-27B-INT8-W8A8", "qwen3.5-27b", "w8a8"),
+     ("Minachist/Qwen3.6-35B-A3B-INT8-AutoRound", "qwen3.5-35b-a3b", "gptq-8bit"),
+     ("zhiqing/Huihui-Qwen3.6-27B-abliterated-AWQ", "qwen3.5-27b", "awq"),
+     ("sakamakismile/Qwen3.8-27B-MTP-NVFP4", "qwen3.5-27b", "nvfp4")],
+)  # fmt: skip
+def test_words_of_packers_and_marks_said_twice_change_no_shape(typed: str, preset: str, scheme: str) -> None:
+    found = CATALOG.find("models", typed)
+    assert (found.name, found.scheme) == (preset, scheme)
+
+
 def test_every_listed_checkpoint_is_of_a_preset_that_there_is() -> None:
     rows = [*CATALOG.table("hub", "same"), *CATALOG.table("tags", "same")]
     assert {row["preset"] for row in rows} <= set(CATALOG.names("models"))
