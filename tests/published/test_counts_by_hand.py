@@ -1,10 +1,13 @@
-"""Counts beside a model, curves that touch, and the cache that an engine prints: worked by hand."""
+"""Counts beside a model, curves that touch, a teacher, and the cache that an engine prints: worked by hand."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
 
+from llmcost import api
 from llmcost.engine.model.agreement import agree, sparse_shape
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Array
@@ -62,6 +65,16 @@ def test_experts_of_which_only_the_counts_are_known(total: float, active: float,
     assert found.n_experts == experts
     unvisited = (found.n_experts - found.topk) * found.expert_params * found.moe_layers
     assert float(unvisited) == pytest.approx(total - active)
+
+
+def test_a_teacher_is_spread_over_all_accelerators() -> None:
+    # 405.85e9 - 70.55e9 parameters more, 2 bytes each, over 16 accelerators
+    asked: dict[str, Any] = dict(model="llama-3.1-8b", method="distill", hardware="h200-sxm", gpus=16, tokens="1B")
+    small, large = (
+        float(api.train(**asked, teacher=name, tp=8, pp=1, samples=1).result["memory_bytes_per_gpu"] or 0.0)
+        for name in ("llama-3.1-70b", "llama-3.1-405b")
+    )
+    assert large - small == pytest.approx((405.85e9 - 70.55e9) * 2 / 16, rel=1e-3)
 
 
 def curves(first: Array, x: Array) -> Sampled:

@@ -68,3 +68,11 @@ def test_no_accelerator_draws_more_than_its_server() -> None:
             continue
         found: Any = api.train(gpu_hours=1000, hardware=name, price="1/h").result
         assert found["accelerator_kwh"] <= found["server_kwh"], name
+
+
+def test_water_is_that_of_the_region_or_not_known() -> None:
+    # Amazon's sustainability report: PUE 1.14, 0.12 L per kWh of computing (presets/regions/aws.toml)
+    asked: Any = {"model": "llama-3.1-8b", "hardware": "h100-sxm", "gpus": 64, "tokens": "1B", "samples": 1}
+    found = api.train(**asked, region="aws").result
+    assert float(found["water_litres"] or 0.0) == pytest.approx(float(found["energy_kwh"] or 0.0) / 1.14 * 0.12)
+    assert api.train(**asked).result["water_litres"] is None
