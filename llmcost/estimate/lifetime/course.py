@@ -215,7 +215,9 @@ def _series(question: Question) -> tuple[Array, Array, dt.date | None]:
     days, values = _plain(name) or _one_by_one(csv_file.rows("--traffic", name, (column, "requests"), hint), dated)
     if not values.any():
         raise LlmcostError(f"--traffic {units.shown(name)}: no requests in any row", "say --requests in its place")
-    mean = float(np.trapezoid(values, days) / (days[-1] - days[0])) if len(days) > 1 else float(values[0])
+    mean = float(values[0])
+    if len(days) > 1:  # straight lines between the rows
+        mean = float((np.diff(days) * (values[1:] + values[:-1]) / 2.0).sum() / (days[-1] - days[0]))
     question.sample("requests", mean, Origin("computed", f"mean of {len(days):,} rows of {name}"))
     first = dt.date.fromordinal(int(days[0])) if dated else None
     return days - days[0] if dated else days, values, first
