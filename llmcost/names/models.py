@@ -119,7 +119,7 @@ def read(typed: str) -> Name:
     name = _HOSTED.sub(r"\1", re.sub(r"-v0:(\d)$", r"-v0.\1", name.removesuffix(".gguf")))
     name = _DAY.sub(r"\1\2\3", _POINT.sub(r"\1.\2", _PACKED.sub("", name)))
     tagged = ":" in name
-    name = name.replace(":", "-").replace(" ", "-")
+    name = re.sub(r"(?<=r)\+(?![a-z])", "-plus", name.replace(":", "-").replace(" ", "-"))  # Command R+
     name, scheme, unclear = _scheme(name, owner)
     if not scheme and name.endswith("-qat"):  # trained for Q4_0, and stored so where a tag of a runtime says it
         scheme, unclear = ("q4_0", "") if tagged else ("", "qat")

@@ -474,7 +474,8 @@ def test_every_format_that_a_name_can_say_is_known() -> None:
      ("Avesed/Qwen3.6-27B-INT8-W8A8", "qwen3.5-27b", "w8a8"),
      ("Minachist/Qwen3.6-35B-A3B-INT8-AutoRound", "qwen3.5-35b-a3b", "gptq-8bit"),
      ("zhiqing/Huihui-Qwen3.6-27B-abliterated-AWQ", "qwen3.5-27b", "awq"),
-     ("sakamakismile/Qwen3.8-27B-MTP-NVFP4", "qwen3.5-27b", "nvfp4")],
+     ("sakamakismile/Qwen3.8-27B-MTP-NVFP4", "qwen3.5-27b", "nvfp4"), ("Command R+", "command-r-plus", ""),
+     ("command-r+:104b-q4_K_M", "command-r-plus", "q4_k_m")],
 )  # fmt: skip
 def test_words_of_packers_and_marks_said_twice_change_no_shape(typed: str, preset: str, scheme: str) -> None:
     found = CATALOG.find("models", typed)
