@@ -134,7 +134,7 @@ def parse_value(key: Key, raw: object) -> Value:
         return units.parse_currency(raw)
     if key.none and raw == "none":
         return "none"
-    value = units.parse_quantity(key.kind, raw) if key.ranged else units.parse(key.kind, raw)
+    value = units.parse_quantity(key.kind, raw) if key.ranged else _one(key, raw)
     low = value if isinstance(value, float) else value.low
     if key.least is not None and low < key.least:
         least = units.format(key.kind, key.least)
@@ -146,6 +146,21 @@ def parse_value(key: Key, raw: object) -> Value:
         most = units.format(key.kind, key.most).replace(" ", "")
         raise LlmcostError(f"{units.shown(raw)} is too large: at most {most}", f"write {most} or less")
     return int(value) if key.kind.startswith("whole") and isinstance(value, float) else value
+
+
+def _one(key: Key, raw: object) -> float:
+    """A number of a key that takes no range; one that is given is refused as that."""
+    try:
+        return units.parse(key.kind, raw)
+    except LlmcostError as error:
+        try:
+            ends = units.parse_quantity(key.kind, raw)
+        except LlmcostError:
+            raise error from None
+    assert not isinstance(ends, float)
+    low, high = (units.format(key.kind, end).replace(" ", "") for end in (ends.low, ends.high))
+    again = f"write {low}, and ask again with {high}"
+    raise LlmcostError(f"{units.shown(raw)} is a range: this takes one number", again)
 
 
 def _meant(key: Key, raw: object) -> str:

@@ -438,3 +438,16 @@ def test_a_missing_file_names_the_near_one_of_its_folder(cli: Cli, tmp_path: Pat
     assert done.code == 2
     assert "did you mean" in done.err
     assert "scene.toml" in done.err
+
+
+@pytest.mark.parametrize(
+    ("option", "said", "hint"),
+    [
+        ("--tpot", "10ms..20ms", "write 10.0ms, and ask again with 20.0ms"),
+        ("--tp", "1..4", "write 1, and ask again with 4"),
+    ],
+)
+def test_a_range_where_one_number_is_taken_is_called_a_range(cli: Cli, option: str, said: str, hint: str) -> None:
+    run = cli("serve", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "500", "--osl", "100", option, said)
+    assert run.code == 2
+    assert f"{option}: '{said}' is a range: this takes one number\nhint: {hint}" in run.err
