@@ -87,6 +87,8 @@ def _arrow(content: Content, wanted: list[str]) -> Iterator[dict[str, Any]]:
                 yield {w: batch.column(i) for i, w in enumerate(wanted)}
     except (pa.ArrowInvalid, pa.ArrowKeyError) as error:
         raise LlmcostError(f"{content.name}: not a table: {plainly(str(error), 120)}") from None
+    finally:
+        pa.default_memory_pool().release_unused()  # text of millions of rows, which the profile needs no more
 
 
 def _batch(cells: dict[str, Any], names: Named, where: str, ok: Callable[[str], bool] | None) -> Columns:
