@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable
 
@@ -10,8 +11,9 @@ from llmcost.names.reading import notes
 from llmcost.records import ContextRow
 from llmcost.result import Warning
 
-_SAID = re.compile(r"(\d+)([km])")
-_THOUSANDS = {"k": 10**3, "m": 10**6}
+# Contexts that models are made for. Other numbers are sizes (`gpt-2-124m`) and counts of examples (`Instruct-3M`).
+_SAID = re.compile(r"(2|4|8|16|32|64|128|200|256|262|512|524|1000|1024|1048)k|(1|2|4|10)m")
+NEAR = 0.03  # of a power of two, which is meant
 
 
 def said(typed: str, preset: str, rows: Iterable[ContextRow]) -> int | None:
@@ -70,10 +72,10 @@ def _alike(words: tuple[str, ...], others: tuple[str, ...]) -> bool:
 
 
 def _said(name: str) -> int | None:
-    """`131072` of `phi-3-mini-128k`: binary thousands where the number is a power of two."""
+    """`131072` of `phi-3-mini-128k`, `200000` of `yi-34b-200k`."""
     for word in read(name).full:
         if found := _SAID.fullmatch(word):
-            count = int(found[1])
-            binary = found[2] == "k" and count & (count - 1) == 0
-            return count * (1024 if binary else _THOUSANDS[found[2]])
+            tokens = 10**3 * int(found[1]) if found[1] else 10**6 * int(found[2])
+            binary = 2 ** round(math.log2(tokens))
+            return binary if abs(binary / tokens - 1) < NEAR else tokens
     return None

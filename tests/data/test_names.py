@@ -434,6 +434,8 @@ def test_a_fine_tune_of_a_name_of_its_own_has_the_shape_of_what_it_was_tuned_fro
      # what the name says itself; of a thinking budget it says nothing
      ("microsoft/Phi-3-mini-128k-instruct", "phi-3-mini", 131_072), ("Phi-3-mini-4k-instruct", "phi-3-mini", 4_096),
      ("01-ai/Yi-34B-200K", "yi-34b", 200_000), ("Qwen/Qwen2.5-7B-Instruct-1M", "qwen2.5-7b", 1_000_000),
+     ("gradientai/Llama-3-8B-Instruct-Gradient-1048k", "llama-3-8b", 1_048_576), ("gpt-2-124m", "gpt-2", 1_024),
+     ("BAAI/Infinity-Instruct-3M-0625-Llama3-8B", "llama-3-8b", 8_192),  # three million examples
      ("granite-3b-code-base-2k", "granite-3b-code", 2_048), ("MiniMaxAI/MiniMax-M1-80k", "minimax-m1", 1_000_000),
      ("RedHatAI/Llama-3.1-8B-Instruct-GPTQ-INT4-128g", "llama-3.1-8b", 131_072)],
 )  # fmt: skip
