@@ -116,6 +116,28 @@ def parse_toml(raw: bytes, where: str) -> dict[str, Any]:
         raise LlmcostError(f"{where}: cannot be read as TOML: {plainly(str(error))}", A_LINE) from None
 
 
+def json_of(text: str | bytes) -> Any:
+    """JSON text as Python values: what is nested beyond any use is broken JSON like any other.
+
+    Raises
+    ------
+    ValueError
+        Broken, or nested too deeply.
+
+    >>> json_of('{"isl": [1000]}')
+    {'isl': [1000]}
+    >>> json_of("[" * 100_000)
+    Traceback (most recent call last):
+    ValueError: nested too deeply
+    """
+    import json
+
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
 def parse_ahead(folder: Path) -> None:
     """Parse every preset of a folder into its `parsed.msgpack`; what is broken is left for its reader to report."""
     import msgspec

@@ -46,7 +46,7 @@ _ARRAYS = {
     ),
     "fit": ("memory", "remedies", "machines"),
     "check": ("rows", "totals", "changed_inputs", "answers"),
-    "crossover": ("crossings", "curve", "periods", "sensitivity"),
+    "crossover": ("crossings", "curve", "periods", "sensitivity", "actuals"),
     "presets": ("rows",),
     "validate": ("groups", "reliability", "left_out", "rows", "measurements"),
     "calibrate": ("rows", "constants"),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from llmcost.errors import LlmcostError, plainly, shown
-from llmcost.files import read_bytes
+from llmcost.files import json_of, read_bytes
 from llmcost.hf_config import Imported, read_config
 
 CONFIG, QUANTISED, ADAPTER, MISTRAL = "config.json", "hf_quant_config.json", "adapter_config.json", "params.json"
@@ -96,8 +95,8 @@ def read_json(path: Path) -> dict[str, Any]:
 def parse_json(raw: bytes, where: str) -> dict[str, Any]:
     """The JSON object of a text; errors name `where`."""
     try:
-        data = json.loads(raw.decode("utf-8-sig"))
-    except (ValueError, UnicodeDecodeError, RecursionError) as error:
+        data = json_of(raw.decode("utf-8-sig"))
+    except ValueError as error:
         raise LlmcostError(
             f"{where}: not JSON: {plainly(str(error))}", "give the config.json of a model, its folder or a .gguf"
         ) from None

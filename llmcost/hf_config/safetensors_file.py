@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from msgspec import structs
 
 from llmcost.engine.model.stored import stored_bytes
 from llmcost.errors import LlmcostError, shown
+from llmcost.files import json_of
 from llmcost.hf_config import Imported
 from llmcost.result import Warning
 from llmcost.spec import Checkpoint, Stored
@@ -48,7 +48,7 @@ def headers(path: Path) -> dict[str, tuple[str, int]]:
                     f"{where}: not a safetensors file (a header of {size:,} bytes)",
                     "fetch it again, whole, or give the folder with its config.json",
                 )
-            table = json.loads(file.read(size))
+            table = json_of(file.read(size))
     except (OSError, ValueError) as error:
         raise LlmcostError(f"{where}: not a safetensors file: {getattr(error, 'strerror', None) or error}") from None
     if not isinstance(table, dict):
@@ -104,7 +104,7 @@ def _language_bytes(folder: Path) -> float | None:
     index = folder / "model.safetensors.index.json"
     if index.is_file():
         try:
-            listed = json.loads(index.read_bytes()).get("weight_map")
+            listed = json_of(index.read_bytes()).get("weight_map")
         except (OSError, ValueError):
             return None
         names = sorted(set(listed.values())) if isinstance(listed, dict) else []

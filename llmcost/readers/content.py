@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from llmcost.errors import LlmcostError, plainly, shown
-from llmcost.files import MAX_DATA_BYTES, read_bytes
+from llmcost.files import MAX_DATA_BYTES, json_of, read_bytes
 from llmcost.readers import plain
 from llmcost.readers.record import Record
 
@@ -152,8 +152,8 @@ class Content:
         if not self.looks_like_json:
             return []
         try:
-            whole = json.loads(self.text)
-        except (ValueError, RecursionError) as error:
+            whole = json_of(self.text)
+        except ValueError as error:
             return self._one_by_one() or self._lines_of_json(error)
         return whole if isinstance(whole, list) else [whole]
 
@@ -173,8 +173,8 @@ class Content:
         filled = [(n, line) for n, line in enumerate(self.lines, 1) if line.strip()]
         for n, line in filled:
             try:
-                found.append(json.loads(line))
-            except (ValueError, RecursionError):
+                found.append(json_of(line))
+            except ValueError:
                 if len(found) == 0:
                     raise self._broken(whole) from None
                 cut = " (the file is cut off)" if n == filled[-1][0] else ""
@@ -236,11 +236,7 @@ class Content:
         if self.looks_like_json:
             return []
         first = self.head.lstrip().partition("\n")[0].strip()
-        try:
-            cells = next(csv.reader([first], delimiter=self.delimiter), [])
-        except csv.Error:
-            return []
-        return [cell.lower() for cell in self._filled(cells)]
+        return [cell.lower() for cell in self._filled(cells_of(first, delimiter=self.delimiter))]
 
     def _filled(self, cells: list[str]) -> list[str]:
         """The cells of a row without what Markdown puts around it."""
@@ -288,6 +284,19 @@ class Content:
         return found
 
 
+def cells_of(line: str, delimiter: str = ",", quotechar: str = '"', skipinitialspace: bool = False) -> list[str]:
+    """The cells of one row; none where it is no row of a table.
+
+    >>> cells_of("a,b"), cells_of("9" * 200_000)
+    (['a', 'b'], [])
+    """
+    try:
+        rows = csv.reader([line], delimiter=delimiter, quotechar=quotechar, skipinitialspace=skipinitialspace)
+        return next(rows, [])
+    except csv.Error:
+        return []
+
+
 def _after(text: str, skipped: int) -> str:
     """The text without its first lines."""
     return "\n".join(text.split("\n")[skipped:]) if skipped else text
@@ -297,7 +306,7 @@ def _width(lines: list[str], n: int) -> int:
     """Cells of a line that can be a heading: words alone, and as many cells with a number among them below it."""
     mark = max(DELIMITERS, key=lines[n].count)
     rows = [
-        [cell.strip() for cell in next(csv.reader([line], delimiter=mark), [])]
+        [cell.strip() for cell in cells_of(line, delimiter=mark)]
         for line in (lines[n], next((line for line in lines[n + 1 :] if line.strip()), ""))
     ]
     names = all(rows[0]) and not any(re.match(r"[-+($€£]*\d", cell) for cell in rows[0])

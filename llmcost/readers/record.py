@@ -9,7 +9,7 @@ from typing import Any
 from llmcost.errors import LlmcostError, shown
 
 BLANK = {"", "-", "nan", "none", "null", "n/a", "na", "<na>", "not set", "undefined"}
-MOST = 1e30
+LEAST, MOST = 1e-30, 1e30  # what anybody measures: beyond, a quotient of two numbers may be none
 SUFFIXES = {"K": 1e3, "M": 1e6, "G": 1e9, "B": 1e9, "T": 1e12}
 
 
@@ -18,8 +18,8 @@ def number_of(text: str) -> float | None:
 
     >>> number_of("10,050"), number_of("8_606_215"), number_of("11.5K"), number_of(" 1e4 "), number_of("37.5%")
     (10050.0, 8606215.0, 11500.0, 10000.0, 0.375)
-    >>> number_of("fast"), number_of("1,5"), number_of("(1,234.50)")
-    (None, None, -1234.5)
+    >>> number_of("fast"), number_of("1,5"), number_of("(1,234.50)"), number_of("1e-320")
+    (None, None, -1234.5, None)
     """
     plain = text.strip().strip("$€£")
     if re.fullmatch(r"\([$€£]?[\d.,]+\)", plain):  # as accountants write what is paid back
@@ -33,9 +33,19 @@ def number_of(text: str) -> float | None:
     if re.fullmatch(r"[-+]?\d{1,3}([,_]\d{3})+(\.\d*)?", plain):
         plain = plain.replace(",", "").replace("_", "")
     try:
-        return float(plain) * scale if "_" not in plain else None
+        value = float(plain) * scale if "_" not in plain else None
     except ValueError:
         return None
+    return value if value is None or math.isnan(value) or of_a_size(value) else None
+
+
+def of_a_size(value: float) -> bool:
+    """Whether a number is one that can be measured: zero, or neither tiny nor huge beyond any use.
+
+    >>> of_a_size(0.0), of_a_size(-3e12), of_a_size(1e-320), of_a_size(float("inf"))
+    (True, True, False, False)
+    """
+    return value == 0.0 or LEAST <= abs(value) <= MOST
 
 
 class Record:
@@ -77,7 +87,7 @@ class Record:
                 raise LlmcostError(f"{self.where}: {path} is {shown(raw, 40)}, a number is wanted")
             if math.isnan(value):
                 continue
-            if not abs(value) <= MOST or (value < 0 and not signed):
+            if not of_a_size(value) or (value < 0 and not signed):
                 raise LlmcostError(f"{self.where}: {path} is {shown(raw, 40)}, a number from 0 on is wanted")
             return float(value) * scale
         return None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 import re
 from collections.abc import Callable
 
 from llmcost.errors import LlmcostError, shown
+from llmcost.files import json_of
 from llmcost.readers.content import Content
 from llmcost.readers.record import Record
 from llmcost.readers.rows import BILL, BillRow, Reader, Reading
@@ -191,7 +191,7 @@ def tags(r: Record, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
         raw = r.value(name)
         if isinstance(raw, str) and raw.strip().startswith("{"):
             try:
-                raw = json.loads(raw)
+                raw = json_of(raw)
             except ValueError:
                 continue
         if isinstance(raw, dict):

@@ -7,9 +7,9 @@ SKU is in tokens, whatever its unit is called.
 
 from __future__ import annotations
 
-import json
 import re
 
+from llmcost.files import json_of
 from llmcost.readers.bills import _bill
 from llmcost.readers.bills._bill import Names
 from llmcost.readers.content import Content
@@ -70,7 +70,7 @@ def _after(row: BillRow, r: Record) -> BillRow:
     credits = r.value("credits")
     if isinstance(credits, str) and credits.strip().startswith("["):
         try:
-            credits = json.loads(credits)
+            credits = json_of(credits)
         except ValueError:
             credits = None
     apart = r.number("credits_amount", "credit_amount", signed=True)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from llmcost.errors import LlmcostError
-from llmcost.files import BOM
+from llmcost.files import BOM, json_of
 from llmcost.readers import plain
 from llmcost.readers.content import Content
 from llmcost.readers.rows import TRACE, Reader, Reading
@@ -40,7 +39,7 @@ def first(content: Content) -> Object | None:
         return None
     line = content.head.lstrip().partition("\n")[0].strip()
     try:
-        data = json.loads(line)
+        data = json_of(line)
     except ValueError:
         found = content.records if content.path.stat().st_size < _table.LARGE else []
         return found[0].data if found else None
@@ -57,7 +56,7 @@ def objects(content: Content) -> Iterator[Object]:
     """
     line = content.head.lstrip().partition("\n")[0].strip()
     try:
-        alone = isinstance(json.loads(line), dict)
+        alone = isinstance(json_of(line), dict)
     except ValueError:
         alone = False
     if content.nested or not alone:

@@ -12,7 +12,7 @@ from typing import Any
 
 from llmcost.errors import LlmcostError, plainly, shown
 from llmcost.readers import plain
-from llmcost.readers.content import Content
+from llmcost.readers.content import Content, cells_of
 from llmcost.readers.record import number_of
 from llmcost.readers.trace import Array, Columns
 from llmcost.readers.traces._names import Named, epoch_unit, failed
@@ -72,7 +72,7 @@ def _arrow(content: Content, wanted: list[str]) -> Iterator[dict[str, Any]]:
     from pyarrow import csv as pc
 
     first = content.head.lstrip().partition("\n")[0]
-    heads = [h.strip() for h in next(csv.reader([first], delimiter=content.delimiter))]
+    heads = [h.strip() for h in cells_of(first, delimiter=content.delimiter)]
     own = {h.lower(): h for h in heads}
     encoding = "utf8" if content.encoding == plain.UTF_8 else content.encoding
     options = pc.ReadOptions(block_size=16_000_000, encoding=encoding, skip_rows=content.skipped)

@@ -7,11 +7,12 @@ output_tokens {tokens: share}. Prompts and answers are told apart: nothing of wh
 from __future__ import annotations
 
 import ast
-import json
 from typing import Any
 
 from llmcost.errors import LlmcostError
+from llmcost.files import json_of
 from llmcost.readers.content import Content
+from llmcost.readers.record import of_a_size
 from llmcost.readers.rows import TRACE, Reader, Reading
 from llmcost.readers.trace import Lengths, Trace
 
@@ -31,7 +32,7 @@ def read(content: Content) -> Reading:
         Cut off, or a histogram that is none.
     """
     try:
-        data = json.loads(content.text)
+        data = json_of(content.text)
     except ValueError:
         raise LlmcostError(f"{content.name}: the JSON is cut off or broken") from None
     sides: list[dict[int, float]] = [{}, {}]
@@ -39,7 +40,7 @@ def read(content: Content) -> Reading:
         for side, name in zip(sides, ("input_tokens", "output_tokens"), strict=True):
             for length, share in _histogram(held, name, f"{content.name}: {time}").items():
                 side[length] = side.get(length, 0.0) + share
-    if not sides[0] or not sides[1]:
+    if not all(sum(side.values()) > 0.0 for side in sides):
         raise LlmcostError(f"{content.name}: no histogram of input_tokens and output_tokens")
     return Reading(TRACE, READER.name, [Trace(total=0, lengths=Lengths(*_arrays(sides[0]), *_arrays(sides[1])))])
 
@@ -48,8 +49,11 @@ def _histogram(held: Any, name: str, where: str) -> dict[int, float]:
     raw = held.get(name) if isinstance(held, dict) else None
     try:
         found = ast.literal_eval(raw) if isinstance(raw, str) else raw
-        return {int(k): float(v) for k, v in dict(found or {}).items()}
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        counts = {int(k): float(v) for k, v in dict(found or {}).items()}
+        if not all(n >= 0 <= share and of_a_size(n) and of_a_size(share) for n, share in counts.items()):
+            raise ValueError
+        return counts
+    except (ValueError, SyntaxError, TypeError, OverflowError, MemoryError, RecursionError):
         raise LlmcostError(f"{where}: {name} is not a histogram {{tokens: share}}") from None
 
 

@@ -6,10 +6,10 @@ system, `max_memory_usage` in GB; the platform's text counts nodes and says noth
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from llmcost.errors import LlmcostError
+from llmcost.files import json_of
 from llmcost.readers import derive
 from llmcost.readers.content import Content
 from llmcost.readers.record import Record
@@ -51,7 +51,7 @@ def _events(content: Content) -> list[tuple[int, dict[str, Any]]]:
         if not mark:
             continue
         try:
-            found.append((n, json.loads(text)))
+            found.append((n, json_of(text)))
         except ValueError:
             cut = " (the file is cut off)" if n == len(content.lines) else ""
             raise LlmcostError(f"{content.name}: line {n} is not JSON behind {MARK.strip()}{cut}") from None

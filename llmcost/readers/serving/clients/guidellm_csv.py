@@ -6,9 +6,8 @@ Source: github vllm-project/guidellm src/guidellm/benchmark/outputs/csv.py (grou
 
 from __future__ import annotations
 
-import json
-
 from llmcost.errors import LlmcostError
+from llmcost.files import json_of
 from llmcost.readers import derive
 from llmcost.readers.content import Content
 from llmcost.readers.record import Record
@@ -79,7 +78,7 @@ def _run(r: Record) -> ServingRow:
 def _inside(text: str | None) -> Record:
     """The object that a cell holds as JSON."""
     try:
-        data = json.loads(text or "{}")
+        data = json_of(text or "{}")
     except ValueError:
         data = {}
     return Record(data if isinstance(data, dict) else {}, "cell")

@@ -5,12 +5,10 @@ Source: github ggml-org/llama.cpp tools/llama-bench/llama-bench.cpp, sql_printer
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 
 from llmcost.errors import LlmcostError
-from llmcost.readers.content import Content
+from llmcost.readers.content import Content, cells_of
 from llmcost.readers.record import Record
 from llmcost.readers.rows import SERVING, Reader, Reading
 from llmcost.readers.serving.llama_cpp import llama_bench_json
@@ -42,7 +40,7 @@ def _inserted(content: Content) -> list[Record]:
         n = content.text.count("\n", 0, row.start()) + 1
         names, held = [name.strip() for name in row[1].split(",")], (row[2] or "").strip()
         inside = held[1:-2] if held.startswith("(") and held.endswith(");") else ""
-        cells = next(csv.reader(io.StringIO(inside), quotechar="'", skipinitialspace=True), [])
+        cells = cells_of(inside, quotechar="'", skipinitialspace=True)
         if len(cells) != len(names):
             raise LlmcostError(f"{content.name}: line {n} is cut off: {len(cells)} of {len(names)} values")
         found.append(Record(dict(zip(names, cells, strict=True)), f"{content.name}: line {n}"))
