@@ -68,13 +68,14 @@ def paces(errors: Errors, free: Array) -> dict[str, float]:
 
 
 def centred(errors: Errors, free: Array) -> Errors:
-    """The errors where each source is moved to the middle of the others."""
+    """The errors where each source is moved to the middle of the others, but for rows whose usual stack is tuned."""
     error = errors.error.copy()
     for name in set(errors.source):
         others = errors.source != name
         pace = paces(errors.of(others), free[others])
         moved = np.where(errors.tuning, pace["tuning"], pace["pretraining"])
-        error[~others & free] += np.log(moved[~others & free])
+        mine = ~others & free & (errors.kind.plain > 0)
+        error[mine] += np.log(moved[mine])
     return errors._replace(error=error)
 
 

@@ -31,6 +31,7 @@ _PACKED = re.compile(
 # `4bit`, `int4`, `4bit-128g`, and `4b-128g`, in which a size cannot be meant
 _BITS = r"-?(?:int)?{}(?:-?bit|b(?=-(?:g\d+|\d+g)))?"
 _GROUP = r"(?:-(?:g\d+|\d+g))?"
+_MLX_BITS = "[2-68]"  # the widths that MLX packs
 SCHEMES: tuple[tuple[str, str], ...] = (  # what a name says of its format; the first that is found
     (r"(?:qat-)?(?:q4_0-|int4-)?unquantized", "16bit"),
     (r"(?:ud[-_])?(iq1_[sm]|iq[23]_(?:xxs|xs|s|m)|iq4_(?:xs|nl)|q[2-5]_k_s|q[3-5]_k_m|q3_k_l|q8_0|q[45]_[01])", ""),
@@ -41,8 +42,8 @@ SCHEMES: tuple[tuple[str, str], ...] = (  # what a name says of its format; the 
     (r"mxfp8(?:-mlx)?", "mxfp8"),
     (r"nvfp4a16|nvfp4-?w4a16|w4a16-nvfp4", "nvfp4a16"),
     (r"nvfp4|fp4", "nvfp4"),
-    (r"(?:mlx-(?:community-)?)([2-68])-?bit", "mlx"),
-    (r"([2-68])-?bit(?:-mlx|-dwq(?:-.*)?)", "mlx"),
+    (rf"(?:mlx-(?:community-)?)({_MLX_BITS})-?bit", "mlx"),
+    (rf"({_MLX_BITS})-?bit(?:-mlx|-dwq(?:-.*)?)", "mlx"),
     (r"(?:bnb|nf)-?4(?:-?bit)?(?:-bnb)?|4bit-bnb", "bnb-4bit"),
     (r"bnb-8-?bit|8bit-bnb|llm-int8", "bnb-8bit"),
     (rf"awq(?:{_BITS.format(4)})?{_GROUP}|(?:int4-|4bit-|w4a16-)awq", "awq"),
@@ -63,7 +64,6 @@ EVERY_MATRIX = (
     "redhatai",
     "neuralmagic",
 )  # what their FP8 checkpoints quantise, whatever the developer's own leave out
-MLX_WIDTHS = ("2", "3", "4", "5", "6", "8")
 _SCHEMES = tuple((re.compile(rf"(?<![a-z0-9])(?:{pattern})(?![a-z0-9])"), scheme) for pattern, scheme in SCHEMES)
 # Spellings of clouds: `us.meta.llama3-1-70b-instruct-v1:0` on Bedrock, `llama-v3p1-70b` on Fireworks.
 _HOSTED = re.compile(
@@ -145,7 +145,7 @@ def _scheme(name: str, owner: str) -> tuple[str, str, str]:
         if scheme == "fp8" and owner in EVERY_MATRIX:
             scheme = "fp8-dynamic"
         width = found.group(1) if found.lastindex else ""  # none of a mix of llama.cpp's
-        if scheme == "bits" and "mlx" in owner + name and width in MLX_WIDTHS:
+        if scheme == "bits" and "mlx" in owner + name and re.fullmatch(_MLX_BITS, width):
             scheme = "mlx"
         if scheme == "bits":
             return rest, "", found.group(0)

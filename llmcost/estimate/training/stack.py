@@ -197,7 +197,7 @@ def pace(fitted: Calibration, used: Software, method: str) -> float:
 
     Source: docs/method-training.md, software: the middle of all stacks is not that of the one most used.
     """
-    if used.stated or leaves_no_choice(used):
+    if used.stated or leaves_no_choice(used) or used.family == TUNED:  # none is quicker than tuned ones
         return 1.0
     return float(fitted.unnamed_pretraining if METHODS[method].pretrains else fitted.unnamed_tuning)
 
