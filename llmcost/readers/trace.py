@@ -8,6 +8,8 @@ from llmcost.errors import LlmcostError
 from llmcost.records import NamedTuple
 
 Array = Any  # numpy array
+YEAR = 365.25 * 86_400.0  # [s]
+LONGEST = 30 * YEAR  # of a log
 
 
 class Rates(NamedTuple):
@@ -93,6 +95,11 @@ def trace(found: Columns, name: str) -> Trace:
         sorting = np.argsort(times, kind="stable")
         order, times = order[sorting], times[sorting]
     first = float(times[0])
+    if times[-1] - first > LONGEST:
+        raise LlmcostError(
+            f"{name}: its times are {(times[-1] - first) / YEAR:,.3g} years apart: not all are of one log",
+            "leave out the rows whose time is 0, or give every time in one unit",
+        )
     return Trace(
         total=total,
         failed=int(failed.sum()),

@@ -168,3 +168,40 @@ def test_a_given_training_cost_under_growth(cli: Cli) -> None:
     own = cli("compare", OWN, "--growth", "10%/mo", "--json").json["alternatives"][0]
     assert own["total_usd_horizon"] == pytest.approx(7_829_113, rel=1e-5)
     assert own["crossover_days"] == pytest.approx(2.85821 * 30.4375, rel=1e-4)
+
+
+def test_names_that_several_alternatives_would_have_are_told_apart(cli: Cli, tmp_path: Path) -> None:
+    asked = ("--price-decline", "20%/y", "--tokens-per-second", "2000/s", "--samples", "20", "--by", "quarter")
+    run = cli("compare", "chat-70b", "batch-8b", "--against", "rent:aws", *asked, "--json")
+    assert run.code == 0, run.err
+    names = {row["name"] for row in run.json["alternatives"]}
+    assert names == {"chat-70b", "batch-8b", "chat-70b, rent:aws", "batch-8b, rent:aws"}
+    for quarter in (1, 40):
+        assert {row["name"] for row in run.json["periods"] if row["quarter"] == quarter} == names
+    assert cli("compare", "chat-70b", "batch-8b", "--against", "rent:aws", *asked).code == 0
+    own = tmp_path / "own.toml"
+    own.write_text(GIVEN + '[[alternative]]\nname = "rent:aws"\n', encoding="utf-8")
+    run = cli("compare", str(own), "--against", "rent:aws", "--samples", "1", "--json")
+    assert {row["name"] for row in run.json["alternatives"]} == {"rent:aws", "rent:aws (2)"}
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("chat-70b", "chat-70b"), "error: 'chat-70b' is given twice"),
+        (("chat-70b", "--against", "own:", "--against", "own:"), "error: --against 'own:' is given twice"),
+    ],
+)
+def test_an_alternative_given_twice(cli: Cli, words: tuple[str, ...], says: str) -> None:
+    run = cli("compare", *words)
+    assert run.code == 2
+    assert run.err.startswith(says)
+
+
+GIVEN = """
+model = "llama-3.1-8b"
+hardware = "h100-sxm"
+requests = "1M/day"
+isl = 500
+osl = 200
+"""

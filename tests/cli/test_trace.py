@@ -96,3 +96,36 @@ def test_what_is_no_log_is_refused(cli: Cli, tmp_path: Path, text: str) -> None:
     run = cli("trace", str(path))
     assert run.code == 2
     assert len([line for line in run.err.splitlines() if line.startswith("error:")]) == 1
+
+
+HEAD = "{}timestamp_s,input_tokens,output_tokens{}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        # stamps of 2026 and one of 1970: 56 years of seconds, 1.8 billion windows
+        (HEAD.format("", "") + "1767225600,10,20\n0,10,20\n1767225700,10,20\n", "its times are 56 years apart"),
+        (HEAD.format("", "") + "1767225600,10,20\n1e300,10,20\n", "not all are of one log"),
+        ("timestamp,input_tokens,output_tokens\n2026-01-01T00:00:00+true:00,1,2\n", "'2026-01-01T00:00:00+true:00': a time"),
+        (HEAD.format("\x1b[1m", "") + "1767225600,10,20\n", "the heading is no line of a table"),
+    ],
+)  # fmt: skip
+def test_times_and_headings_that_are_none(cli: Cli, tmp_path: Path, text: str, says: str) -> None:
+    (tmp_path / "log.csv").write_text(text, encoding="utf-8")
+    run = cli("trace", str(tmp_path / "log.csv"))
+    assert run.code == 2
+    assert says in run.err
+    assert "hint: " in run.err
+
+
+def test_dates_of_several_zones_and_bytes_that_are_no_text(cli: Cli, tmp_path: Path) -> None:
+    # 0:00 in UTC, then 6:30 at +05:30, an hour later, then 0:01:40.5 without a zone, which is UTC
+    rows = ("2026-01-01T00:00:00.0000001Z,1,2", "2026-01-01T06:30:00+05:30,1,2", "2026-01-01 00:01:40.5,1,2")
+    raw = HEAD.format("", "").replace("_s", "").encode().replace(b"\n", b"\xff\xfe\n") + "\n".join(rows).encode()
+    (tmp_path / "log.csv").write_bytes(raw)
+    run = cli("trace", str(tmp_path / "log.csv"), "--json")
+    assert run.code == 0, run.err
+    assert run.err == ""
+    assert run.json["result"]["requests_seen"] == 3
+    assert run.json["result"]["span_seconds"] == pytest.approx(3600.0)

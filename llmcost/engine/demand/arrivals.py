@@ -56,9 +56,16 @@ def burst(seconds: Array, window: float) -> Burst | None:
     windows = int(seconds[-1] // window)
     if windows < LEAST_WINDOWS:
         return None
-    counts = np.bincount((seconds // window).astype(np.int64), minlength=windows)[:windows]
-    mean = float(counts.mean())
-    return Burst(window, float(counts.max()) / mean, float(counts.var()) / mean) if mean else None
+    inside = (seconds // window).astype(np.int64)
+    inside = inside[inside < windows]
+    begun = np.flatnonzero(
+        np.diff(inside, prepend=-1)
+    )  # of each window in which one came: most of a long log have none
+    counts = np.diff(begun, append=len(inside)).astype(float)
+    mean = len(inside) / windows
+    return (
+        Burst(window, float(counts.max()) / mean, (float(counts @ counts) / windows - mean**2) / mean) if mean else None
+    )
 
 
 def hours_of_week(seconds: Array, first_hour: float) -> tuple[Counts, Array]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
-from itertools import product
+from itertools import count, product
 from typing import Any
 
 from llmcost import scenario as sc
@@ -52,30 +53,34 @@ def every(bases: list[Alternative], vary: list[str], against: list[str]) -> list
     axes = _axes(vary, findings)
     asked = [a for base in bases for a in _of_file(base, findings)]
     others = [_against(text, findings) for text in against]
+    said = (("", [base.name for base in bases if base.name]), ("--against ", against))
+    findings += [
+        LlmcostError(f"{option}{units.shown(text)} is given twice", "each alternative once")
+        for option, texts in said
+        for text in dict.fromkeys(texts)
+        if texts.count(text) > 1
+    ]
     raise_all(findings)
-    found = [*asked, *(Alternative(text, _otherwise(base.scenario, cell)) for base in bases for text, cell in others)]
+    found = [*asked, *(_otherwise(base, text, cell, len(bases) > 1) for base in bases for text, cell in others)]
     several = len(found) > 1
     named = [a._replace(name=a.name or (_what(a.scenario) if several else "")) for a in found]
-    pairs = [(a, [axis for axis in axes if _applies(axis, a.scenario)]) for a in named]
-    count = sum(_size(axes) for _, axes in pairs)
-    if count < 2:
+    pairs = [(a, [axis for axis in axes if _applies(axis, a.scenario)]) for a in _told_apart(named)]
+    many = sum(_size(axes) for _, axes in pairs)
+    if many < 2:
         raise LlmcostError(
             "one alternative is nothing to compare",
             "name several scenarios, or add --vary hardware=h100-sxm,h200-sxm or --against api:openai/gpt-4o",
         )
-    if count > MAX_ALTERNATIVES:
+    if many > MAX_ALTERNATIVES:
         raise LlmcostError(
-            f"--vary makes {count:,} alternatives, at most {MAX_ALTERNATIVES:,} are compared",
+            f"--vary makes {many:,} alternatives, at most {MAX_ALTERNATIVES:,} are compared",
             "llmcost sweep writes any number of points to a file",
         )
     return pairs
 
 
 def _size(axes: Iterable[Axis]) -> int:
-    count = 1
-    for axis in axes:
-        count *= len(axis.values)
-    return count
+    return math.prod(len(axis.values) for axis in axes)
 
 
 def _applies(axis: Axis, scenario: Scenario) -> bool:
@@ -88,12 +93,25 @@ def _applies(axis: Axis, scenario: Scenario) -> bool:
 _NOBODY = Setting(None, "")
 
 
-def _otherwise(scenario: Scenario, cell: Cell) -> Scenario:
+def _told_apart(named: list[Alternative]) -> list[Alternative]:
+    """The same alternatives, those of a name that another has too with a number behind it."""
+    taken: set[str] = set()
+    found = []
+    for one in named:
+        free = (f"{one.name} ({n})" for n in count(2))
+        name = one.name if one.name not in taken else next(other for other in free if other not in taken)
+        taken.add(name)
+        found.append(one._replace(name=name))
+    return found
+
+
+def _otherwise(base: Alternative, text: str, cell: Cell, several: bool) -> Alternative:
     """The question supplied otherwise; what an hour costs where it is asked about says nothing of the other supply."""
+    name = f"{base.name}, {text}" if several and base.name else text
     if not {"commitment", "provider"} & cell.keys():
-        return scenario.over(cell)
-    layers = tuple({k: v for k, v in layer.items() if k not in PRICED} for layer in scenario.layers)
-    return scenario._replace(layers=layers).over(cell)
+        return Alternative(name, base.scenario.over(cell))
+    layers = tuple({k: v for k, v in layer.items() if k not in PRICED} for layer in base.scenario.layers)
+    return Alternative(name, base.scenario._replace(layers=layers).over(cell))
 
 
 def cells(axes: list[Axis]) -> list[Cell]:

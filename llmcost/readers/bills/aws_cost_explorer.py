@@ -37,6 +37,8 @@ def read(content: Content) -> Reading:
     rows: list[BillRow] = []
     for line in content.table:
         cells = list(line.data.values())
+        if len(cells) < len(content.headings):
+            raise LlmcostError(f"{line.where}: {len(cells)} of {len(content.headings)} cells: cut off?")
         if cells[0].lower().endswith(" total"):
             continue
         rows += _bill.rows(

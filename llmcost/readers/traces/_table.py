@@ -6,6 +6,8 @@ import csv
 import hashlib
 import importlib.util
 import io
+import re
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -20,6 +22,8 @@ from llmcost.readers.traces._names import Named, epoch_unit, failed
 ROWS = 200_000  # at a time
 LARGE = 30_000_000  # bytes from which pyarrow is asked for
 MOST = 150_000_000  # bytes that Python alone reads
+ZONES = ("Z", " UTC", " +0000")  # of dates since 1970 itself
+FINER = re.compile(r"\.\d{7,}")  # than a microsecond
 
 
 def columns(content: Content, names: Named, ok: Callable[[str], bool] | None = None) -> Columns:
@@ -51,13 +55,16 @@ def columns(content: Content, names: Named, ok: Callable[[str], bool] | None = N
 
 
 def _python(content: Content, wanted: list[str]) -> Iterator[dict[str, list[str]]]:
-    with io.TextIOWrapper(content.opened(), newline="", encoding=content.encoding, errors="replace") as file:
+    with io.TextIOWrapper(content.opened(), newline="", encoding=content.encoding, errors="ignore") as file:
         for _ in range(content.skipped):
             next(file)
         reader = csv.reader(file, delimiter=content.delimiter)
-        heads = next(heads for cells in reader if any(heads := [h.strip().lower() for h in cells]))
-        places = [heads.index(name) for name in wanted]
         try:
+            heads = next(heads for cells in reader if any(heads := [h.strip().lower() for h in cells]))
+            if not set(wanted) <= set(heads):  # cleaned when it was recognised
+                hint = "save the table alone, without colours or what a launcher puts before its lines"
+                raise LlmcostError(f"{content.name}: the heading is no line of a table", hint)
+            places = [heads.index(name) for name in wanted]
             while rows := [row for row in islice(reader, ROWS) if row]:
                 if any(len(row) < len(heads) for row in rows):
                     n = next(i for i, row in enumerate(rows) if len(row) < len(heads))
@@ -188,15 +195,12 @@ def _dates(cells: Any, where: str) -> Array:
             return cells
     texts = [str(c).strip() if c is not None else "" for c in cells]
     tail = next((t for t in texts if t), "")
-    zone = next((z for z in ("Z", " UTC", " +0000") if tail.endswith(z)), None)
-    if zone:
-        texts = [t.removesuffix(zone) for t in texts]
-    elif tail[-6:-5] in ("+", "-") and tail[-3:-2] == ":":
-        return np.array([_zoned(t, where) for t in texts])
+    zone = next((z for z in ZONES if tail.endswith(z)), "")
     try:
-        found = np.array([t or "NaT" for t in texts], dtype="datetime64[us]")
-    except ValueError as error:
-        raise LlmcostError(f"{where}: {plainly(str(error), 80)}: a time is wanted") from None
+        with warnings.catch_warnings(action="error"):  # of another zone
+            found = np.array([t.removesuffix(zone) or "NaT" for t in texts], dtype="datetime64[us]")
+    except (ValueError, UserWarning):
+        return np.array([_zoned(t, where) for t in texts])
     seconds = found.astype(np.int64) / 1e6
     seconds[np.isnat(found)] = np.nan
     return seconds
@@ -217,17 +221,18 @@ def _arrow_dates(cells: Any) -> Any:
 
 
 def _zoned(text: str, where: str) -> float:
+    """Seconds since 1970 of a date with a zone or without; NaN of a blank one."""
     import datetime as dt
 
     if not text:
         return float("nan")
-    head, sign, zone = text[:-6], text[-6], text[-5:]
-    whole, dot, fraction = head.partition(".")
+    zone = next((z for z in ZONES if text.endswith(z)), None)
+    iso = FINER.sub(lambda found: found[0][:7], text if zone is None else f"{text.removesuffix(zone)}Z")
     try:
-        moment = dt.datetime.fromisoformat(whole + (dot + fraction[:6].ljust(6, "0") if dot else "") + sign + zone)
-    except ValueError:
-        raise LlmcostError(f"{where}: {shown(text, 40)} is not a time") from None
-    return moment.timestamp()
+        moment = dt.datetime.fromisoformat(iso)
+        return moment.replace(tzinfo=moment.tzinfo or dt.UTC).timestamp()
+    except (ValueError, OverflowError):
+        raise LlmcostError(f"{where}: {shown(text, 40)}: a time is wanted, as 2026-01-31T12:00:00Z") from None
 
 
 def codes(cells: Any) -> Array:
