@@ -26,6 +26,7 @@ from llmcost.engine.model import transformer
 from llmcost.engine.serving import operating_point as serving
 from llmcost.engine.serving import search as serving_search
 from llmcost.engine.training import layouts as parallelism
+from llmcost.engine.training import search as training_search
 from llmcost.engine.training import step as training
 from llmcost.engine.training.calibration import calibration_from_factors
 from llmcost.engine.training.micro_batch import Run
@@ -152,7 +153,7 @@ def engine() -> None:
     many = type(every)(*(np.resize(axis, BLOCK) for axis in every))
     seconds = _median(lambda: _timed(lambda: training.step(big, machine, many, run, fitted)))
     print(f"{'training layouts':28} {BLOCK / seconds:12,.0f} per second")
-    seconds = _median(lambda: _timed(lambda: parallelism.search(big, machine, 16384, run, fitted)))
+    seconds = _median(lambda: _timed(lambda: training_search.search(big, machine, 16384, run, fitted)))
     print(f"{'training layout search, 405B':28} {seconds * 1000:9.1f} ms")
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.training.layouts import _binds, _interleaves, divisors, layouts, search
+from llmcost.engine.training.layouts import _interleaves, divisors, layouts
 from llmcost.engine.training.memory import shard_ranks
 from llmcost.engine.training.micro_batch import BF16, Run
 from llmcost.engine.training.peak import Habits
+from llmcost.engine.training.search import _binds, search
 from llmcost.engine.training.smallest import smallest_fit
 from llmcost.engine.training.step import Step, step
 from tests.published.test_training_constants import kept

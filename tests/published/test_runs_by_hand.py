@@ -11,7 +11,7 @@ import pytest
 from llmcost import api
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.numeric.spread import Spread
-from llmcost.engine.training import layouts as par
+from llmcost.engine.training import search as searching
 from llmcost.engine.training.batch import batch_tokens, usual_batch
 from llmcost.engine.training.calibration import Stack
 from llmcost.engine.training.memory import Layout
@@ -44,8 +44,8 @@ STEP: dict[str, Any] = dict.fromkeys(Step._fields, 0.0) | {
 
 def test_a_step_in_three_places_waits_for_the_exchange_and_does_three_times_the_work() -> None:
     """8 s of each, 2 s of exchange: 10 s, at 8/10 of the MFU; 64 sequences, 16 accelerators each, 12 would hold it."""
-    choice = par.Choice(Layout(*[1.0] * 11), Step(**STEP), Memory(*[0.0] * len(Memory._fields)), True)
-    found = par.Found(choice, choice, None, 1, 1, 0.0)
+    choice = searching.Choice(Layout(*[1.0] * 11), Step(**STEP), Memory(*[0.0] * len(Memory._fields)), True)
+    found = searching.Found(choice, choice, None, 1, 1, 0.0)
     software = Software("megatron", Stack(3e-3, 1.0, 1.0, 1.4, 1.0, 1.3, 0.0, 1.0), "tuned", True)
     one = Predicted(
         Spread(0.3, 0.4, 0.45), found, 64.0, 2048.0, 16, 15, software, Build(2024.0, False, True, 1.0), 0.0, 12
@@ -189,8 +189,8 @@ def test_models_beside_the_trained_one_take_their_memory() -> None:
     card = Machine(*[1.0] * len(Machine._fields))._replace(memory_bytes=80e9, process_bytes=float("nan"))
     assert float(_less(card, 20e9).shown_bytes) == 60e9
     held = Memory(*[0.0] * len(Memory._fields))._replace(total_bytes=30e9)
-    choice = par.Choice(Layout(*[1.0] * 11), Step(**STEP), held, True)
-    both = _of_method(par.Found(choice, choice, None, 1, 1, 0.0), 20e9)
+    choice = searching.Choice(Layout(*[1.0] * 11), Step(**STEP), held, True)
+    both = _of_method(searching.Found(choice, choice, None, 1, 1, 0.0), 20e9)
     assert both.best.memory.total_bytes == 50e9
     assert both.runner_up is not None
     assert both.runner_up.memory.total_bytes == 50e9

@@ -13,7 +13,7 @@ from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model import transformer as tf
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.training import layouts as par
+from llmcost.engine.training import search as searching
 from llmcost.engine.training.calibration import Calibration, Kind, calibration_from_factors, half_width, stacked
 from llmcost.engine.training.memory import FULL, SELECTIVE, Layout
 from llmcost.engine.training.micro_batch import PRECISIONS, Run
@@ -54,7 +54,7 @@ def parts(catalog: Catalog, model: str, hardware: str) -> tuple[Shape, Machine, 
 def test_llama_3_1_405b_lands_in_the_papers_mfu(catalog: Catalog) -> None:
     """arXiv 2407.21783, table 4: BF16 MFU 38 to 43 % on 8,192 and 16,384 H100; batch 16M tokens of 8,192."""
     shape, machine, constants = parts(catalog, "llama-3.1-405b", "h100-sxm")
-    found = par.search(shape, machine, 16384, Run(8192.0, 2048.0, PRECISIONS["bf16"]), constants)
+    found = searching.search(shape, machine, 16384, Run(8192.0, 2048.0, PRECISIONS["bf16"]), constants)
     assert 0.38 <= found.best.step.mfu <= 0.43
     best = found.best.layout
     assert best.tp * best.pp * best.dp * best.cp == 16384
@@ -69,7 +69,7 @@ def test_llama_3_1_405b_lands_in_the_papers_mfu(catalog: Catalog) -> None:
 def test_deepseek_v3_gpu_hours(catalog: Catalog) -> None:
     """arXiv 2412.19437, table 1: 2.664M H800-hours for 14.8T tokens, FP8, batch of 15,360 sequences of 4,096."""
     shape, machine, constants = parts(catalog, "deepseek-v3", "h800-sxm")
-    found = par.search(shape, machine, 2048, Run(4096.0, 15360.0, PRECISIONS["fp8"], memory=LEAN), constants)
+    found = searching.search(shape, machine, 2048, Run(4096.0, 15360.0, PRECISIONS["fp8"], memory=LEAN), constants)
     hours = 14.8e12 / (15360 * 4096) * found.best.step.step_seconds * 2048 / 3600
     assert hours == pytest.approx(2.664e6, rel=0.20)
 
@@ -77,7 +77,7 @@ def test_deepseek_v3_gpu_hours(catalog: Catalog) -> None:
 @pytest.mark.parametrize("model", ["mixtral-8x7b", "deepseek-v2-236b", "llama-3.1-8b", "kimi-k2-1t-a32b", "gemma-2-9b"])
 def test_every_architecture_finds_a_layout(catalog: Catalog, model: str) -> None:
     shape, machine, constants = parts(catalog, model, "h100-sxm")
-    found = par.search(shape, machine, 512, Run(4096.0, 1024.0, PRECISIONS["bf16"]), constants)
+    found = searching.search(shape, machine, 512, Run(4096.0, 1024.0, PRECISIONS["bf16"]), constants)
     assert 0.02 < found.best.step.mfu < 0.6
 
 
@@ -118,7 +118,7 @@ def test_steps_never_fitted(
 def test_what_does_not_fit_says_how_much_is_missing(catalog: Catalog) -> None:
     shape, machine, constants = parts(catalog, "llama-3.1-405b", "h100-sxm")
     run = Run(8192.0, 64.0, PRECISIONS["bf16"])
-    found = par.search(shape, machine, 8, run, constants)
+    found = searching.search(shape, machine, 8, run, constants)
     assert not found.best.fits
     assert found.fitting == 0
     # 16 bytes per parameter on 8 GPUs are 811 GB each, before activations
@@ -132,14 +132,14 @@ def test_what_does_not_fit_says_how_much_is_missing(catalog: Catalog) -> None:
 def test_given_degrees_are_kept(catalog: Catalog) -> None:
     shape, machine, constants = parts(catalog, "llama-3.1-70b", "h100-sxm")
     fixed = {"tp": 4.0, "pp": 4.0, "micro_batch": 1.0}
-    found = par.search(shape, machine, 256, Run(8192.0, 256.0, PRECISIONS["bf16"]), constants, fixed)
+    found = searching.search(shape, machine, 256, Run(8192.0, 256.0, PRECISIONS["bf16"]), constants, fixed)
     assert {name: getattr(found.best.layout, name) for name in fixed} == fixed
 
 
 def test_impossible_degrees_are_refused(catalog: Catalog) -> None:
     shape, machine, constants = parts(catalog, "llama-3.1-70b", "h100-sxm")
     with pytest.raises(ValueError, match="no valid layout"):
-        par.search(shape, machine, 8, Run(8192.0, 8.0, 0), constants, {"tp": 8.0, "pp": 3.0})
+        searching.search(shape, machine, 8, Run(8192.0, 8.0, 0), constants, {"tp": 8.0, "pp": 3.0})
 
 
 @pytest.fixture(scope="module")

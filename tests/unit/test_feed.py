@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from llmcost.engine.training import layouts as par
+from llmcost.engine.training import search as searching
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.peak import Memory
 from llmcost.engine.training.step import Step
@@ -15,23 +16,30 @@ from llmcost.estimate.training.feed import feed
 FIELDS: dict[str, Any] = dict.fromkeys(Step._fields, 0.0)
 
 
-def found(seconds: float, gemm: float, sequences: float) -> par.Found:
+class Alone(searching.Found):
+    """A search of one layout, which any of its degrees find again."""
+
+    def among(self, given: Mapping[str, float]) -> searching.Choice | None:
+        return self.best if given else None
+
+
+def found(seconds: float, gemm: float, sequences: float) -> searching.Found:
     step = FIELDS | {
         "step_seconds": seconds,
         "gemm_seconds": gemm,
         "model_flops": sequences,
         "mfu": sequences / seconds,
     }
-    choice = par.Choice(Layout(*[1.0] * 11), Step(**step), Memory(*[0.0] * len(Memory._fields)), True)
-    return par.Found(choice, None, None, 1, 1, 0.0)
+    choice = searching.Choice(Layout(*[1.0] * 11), Step(**step), Memory(*[0.0] * len(Memory._fields)), True)
+    return Alone(choice, None, None, 1, 1, 0.0)
 
 
-def steady(gpus: int, sequences: float, _: object = None) -> par.Found:
+def steady(gpus: int, sequences: float, _: object = None) -> searching.Found:
     """A second for what the layout costs, 64 accelerator-seconds of products a sequence."""
     return found(1.0 + 64 * sequences / gpus, 64 * sequences / gpus, sequences)
 
 
-def crowded(gpus: int, sequences: float, _: object = None) -> par.Found:
+def crowded(gpus: int, sequences: float, _: object = None) -> searching.Found:
     """Every accelerator adds a hundredth of a second: 64 / n x 64 sequences + n / 100."""
     return found(64.0 * sequences / gpus + gpus / 100, 64.0 * sequences / gpus, sequences)
 
@@ -68,7 +76,7 @@ def test_more_tokens_cost_more_and_more_accelerators_take_no_longer() -> None:
 def test_accelerators_that_do_not_divide_wait() -> None:
     """960 of 1,000 divide into a layout: 3,840 sequences take 1 + 64 x 4 s on them, 4,000 take 4,000/3,840 of that."""
 
-    def in_sixty_fours(gpus: int, sequences: float, _: object = None) -> par.Found:
+    def in_sixty_fours(gpus: int, sequences: float, _: object = None) -> searching.Found:
         if gpus % 64:
             raise ValueError("no valid layout")
         return steady(gpus, sequences)

@@ -1,11 +1,9 @@
-"""Every valid layout of a training run as arrays; the fastest that fits, the next best, what binds."""
+"""Every valid layout of a training run as arrays, and the memory of each."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +11,9 @@ import numpy.typing as npt
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Array
-from llmcost.engine.training.calibration import Calibration
 from llmcost.engine.training.memory import FULL, NONE, SELECTIVE, Layout
 from llmcost.engine.training.micro_batch import FP8, Run
 from llmcost.engine.training.peak import Memory, Trained, training_memory
-from llmcost.engine.training.step import Step, step
-from llmcost.records import NamedTuple
 
 TENSOR = (1, 2, 4, 8, 16)
 CONTEXT = (1, 2, 4, 8, 16, 32)
@@ -27,51 +22,6 @@ VIRTUAL = (1, 2, 3, 4, 5, 6, 7, 8, 10, 12)
 CONTEXT_TOKENS = 4096.0  # a shorter share of the sequence is not worth splitting
 SPARE_LAYERS = 3  # places of virtual stages that may stay empty, for embedding and head
 PARTIAL = 1.0 + 1.0 / math.pi  # placeholder, no share of layers: as many recomputed in full as memory asks for
-KEPT = 8192  # searches of different inputs: some kB each
-
-
-class Choice(NamedTuple):
-    """One layout with its time and memory."""
-
-    layout: Layout
-    step: Step
-    memory: Memory
-    fits: bool
-
-
-class Asked(NamedTuple):
-    """A search in which something fits: what binds follows from it, and few ask."""
-
-    step: Step  # the fastest that fits
-    shape: Shape
-    machine: Machine
-    n_gpus: float
-    run: Run
-    calibration: Calibration
-    fixed: tuple[tuple[str, float], ...]
-    slack: float
-
-    def unlimited(self) -> float:
-        """The fastest step of all layouts, whether they fit or not [s]."""
-        held = _held(self.shape, _room(self.machine), self.n_gpus, self.run, self.fixed, self.slack)
-        assert held is not None
-        return float(np.min(step(self.shape, self.machine, held[0], self.run, self.calibration).step_seconds))
-
-
-class Found(NamedTuple):
-    """Answer of a layout search."""
-
-    best: Choice  # the fastest that fits; the one that needs least memory if none does
-    runner_up: Choice | None  # the fastest that fits with other degrees of parallelism
-    asked: Asked | None  # None where nothing fits
-    valid: int  # layouts considered
-    fitting: int
-    missing_bytes: float  # per accelerator, 0 if something fits
-
-    @property
-    def binds(self) -> str:
-        """What takes most beyond matrix products: compute, memory, network, bubble or overhead; or capacity."""
-        return "capacity" if self.asked is None else _binds(self.asked.step, self.asked.unlimited())
 
 
 def divisors(n: float, most: float = np.inf) -> list[int]:
@@ -212,7 +162,7 @@ def footprint(shape: Shape, machine: Machine, layout: Layout, run: Run) -> Memor
     return held.within(machine.shown_bytes)
 
 
-def _kept(layout: Layout, which: npt.NDArray[np.bool_]) -> Layout:
+def kept(layout: Layout, which: npt.NDArray[np.bool_]) -> Layout:
     """Some of the layouts; what is the same for all stays a scalar."""
     axes = (np.broadcast_to(axis, which.shape)[which] if np.ndim(axis) else axis for axis in layout)
     return Layout(*axes)
@@ -238,146 +188,11 @@ def settle(shape: Shape, machine: Machine, layout: Layout, run: Run, slack: floa
     partial = np.broadcast_to(np.asarray(layout.recompute) == PARTIAL, size)
     if not partial.any():
         return layout
-    open_, margin = _kept(layout, partial), run.memory.margin
-    some = footprint(shape, machine, open_._replace(recompute=SELECTIVE + 1e-9), run).needed(margin)
-    full = footprint(shape, machine, open_._replace(recompute=float(FULL)), run).needed(margin)
+    open_, margin = kept(layout, partial), run.memory.margin
+    ends = np.array([[SELECTIVE + 1e-9], [float(FULL)]])
+    some, full = np.asarray(footprint(shape, machine, open_._replace(recompute=ends), run).needed(margin))
     limit = slack * machine.shown_bytes
     share = np.clip((some - limit) / np.maximum(some - full, 1.0), 0.0, 1.0)
     level = np.array(np.broadcast_to(layout.recompute, size), dtype=float)
     level[partial] = SELECTIVE + np.ceil(share * shape.n_layers) / shape.n_layers
     return layout._replace(recompute=level)
-
-
-def _choice(index: int, layout: Layout, steps: Step, memory: Memory, fits: bool) -> Choice:
-    size = np.size(layout.tp)
-
-    def pick(values: Any) -> Any:
-        return type(values)(*[float(np.broadcast_to(v, size)[index]) for v in values])
-
-    return Choice(pick(layout), pick(steps), pick(memory), fits)
-
-
-def _binds(best: Step, unlimited: float) -> str:
-    """What takes most of the step beyond matrix products and attention; capacity if more memory would gain 5 %."""
-    if best.step_seconds > 1.05 * unlimited:
-        return "capacity"
-    network = best.tensor_parallel_seconds + best.context_parallel_seconds + best.expert_parallel_seconds
-    shares = {
-        "compute": (best.gemm_seconds + best.attention_seconds) / 3.0,
-        "memory": best.elementwise_seconds + best.optimizer_seconds,
-        "network": network + best.sharding_seconds + best.gradient_seconds,
-        "bubble": best.pipeline_seconds,
-        "overhead": best.launch_seconds + best.straggler_seconds + best.fixed_seconds,
-    }
-    return max(shares, key=lambda name: float(shares[name]))
-
-
-def _room(machine: Machine) -> Machine:
-    """The machine with what layouts and their memory depend on alone: at any other speed those are the same."""
-    narrow = np.nan if np.isnan(machine.fp8_flops) else 1.0
-    domain = np.nan if np.isnan(machine.scale_up_domain) else float(machine.scale_up_domain)
-    speeds = dict.fromkeys(Machine._fields, 1.0)
-    return Machine(**speeds | {
-        "fp8_flops": narrow, "scale_up_domain": domain, "memory_bytes": float(machine.shown_bytes),
-        "process_bytes": np.nan,
-    })  # fmt: skip
-
-
-@lru_cache(maxsize=32)
-def _held(
-    shape: Shape, room: Machine, n_gpus: float, run: Run, fixed: tuple[tuple[str, float], ...], slack: float
-) -> tuple[Layout, Memory, Array, npt.NDArray[np.bool_]] | None:
-    """Every layout, its memory, what it needs of it [bytes], and whether that fits; known for machines of one size."""
-    every = settle(shape, room, layouts(shape, room, n_gpus, run, dict(fixed)), run, slack)
-    if not np.size(every.tp):
-        return None
-    memory = footprint(shape, room, every, run)
-    total = np.broadcast_to(memory.needed(run.memory.margin), np.shape(every.tp))
-    return every, memory, total, total <= slack * room.shown_bytes * (1 + 1e-9)
-
-
-def search(
-    shape: Shape,
-    machine: Machine,
-    n_gpus: float,
-    run: Run,
-    calibration: Calibration,
-    fixed: Mapping[str, float] | None = None,
-    slack: float = 1.0,
-) -> Found:
-    """The fastest layout that fits, the runner-up, and what binds; scalars in, scalars out.
-
-    Parameters
-    ----------
-    shape, machine, run, calibration
-        As in `engine.training.step`, scalars.
-    n_gpus : float
-        Accelerators [-].
-    fixed : mapping
-        Fields of `Layout` that are given.
-    slack : float
-        Memory allowed relative to the preset's [-]: above 1 only for runs known to have fitted.
-
-    What was found is kept: runs of one model and machine that differ in tokens or prices mean few batches.
-
-    Source: exhaustive over `layouts`.
-
-    Raises
-    ------
-    ValueError
-        No valid layout at all: the given degrees do not multiply to `n_gpus`, or the batch does not divide.
-
-    Examples
-    --------
-    See tests/published/test_training.py.
-    """
-    given = dict(fixed or {})
-    key = _plain((shape, machine, n_gpus, run, calibration, tuple(given.values()), slack)), *given
-    if key not in _FOUND:
-        if len(_FOUND) >= KEPT:
-            _FOUND.clear()
-        _FOUND[key] = _fastest(shape, machine, n_gpus, run, calibration, given, slack)
-    found = _FOUND[key]
-    if found is None:
-        raise ValueError("no valid layout")
-    return found
-
-
-_FOUND: dict[tuple[Any, ...], Found | None] = {}
-
-
-def _plain(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Numbers of any kind as they compare: what is unknown is the same as what is unknown."""
-    return tuple(_plain(v) if isinstance(v, tuple) else None if v != v else float(v) for v in values)
-
-
-def _fastest(
-    shape: Shape, machine: Machine, n_gpus: float, run: Run, calibration: Calibration, fixed: Mapping[str, float],
-    slack: float,
-) -> Found | None:  # fmt: skip
-    held = _held(shape, _room(machine), n_gpus, run, tuple(fixed.items()), slack)
-    if held is None:
-        return None
-    every, memory, total, fits = held
-    if not fits.any():
-        least = int(np.argmin(total))
-        missing = float(total[least] - slack * machine.shown_bytes)
-        alone = _kept(every, np.arange(len(total)) == least)
-        steps = step(shape, machine, alone, run, calibration)
-        best = _choice(0, alone, steps, footprint(shape, machine, alone, run), False)
-        return Found(best, None, None, len(total), 0, missing)
-    fitting = _kept(every, fits)
-    memory = Memory(*(np.broadcast_to(part, fits.shape)[fits] for part in memory))
-    steps = step(shape, machine, fitting, run, calibration)
-    seconds = np.broadcast_to(steps.step_seconds, np.shape(fitting.tp))
-    first = int(np.argmin(seconds))
-    best = _choice(first, fitting, steps, memory, True)
-    other = np.zeros(len(seconds), dtype=bool)
-    for name in ("tp", "pp", "cp", "ep", "dp"):
-        axis = getattr(fitting, name)
-        other |= axis != axis[first]
-    runner_up = None
-    if other.any():
-        runner_up = _choice(int(np.argmin(np.where(other, seconds, np.inf))), fitting, steps, memory, True)
-    asked = Asked(best.step, shape, machine, n_gpus, run, calibration, tuple(fixed.items()), slack)
-    return Found(best, runner_up, asked, len(total), len(seconds), 0.0)

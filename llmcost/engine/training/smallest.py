@@ -8,7 +8,8 @@ import numpy as np
 
 from llmcost.engine.machine.roofline import Machine
 from llmcost.engine.model.transformer import Shape
-from llmcost.engine.training.layouts import footprint, layouts, settle
+from llmcost.engine.training.layouts import PARTIAL, footprint, layouts, settle
+from llmcost.engine.training.memory import FULL, Layout
 from llmcost.engine.training.micro_batch import Run
 
 
@@ -37,7 +38,13 @@ def smallest_fit(
             every = layouts(shape, machine, n, run, fixed)
             if not np.size(every.tp):
                 continue
-            settled = settle(shape, machine, every, run)
-            if np.any(footprint(shape, machine, settled, run).needed(run.memory.margin) <= machine.shown_bytes):
+            least = every._replace(recompute=np.where(every.recompute == PARTIAL, float(FULL), every.recompute))
+            if _holds(shape, machine, least, run) and _holds(shape, machine, settle(shape, machine, every, run), run):
                 return n
     return None
+
+
+def _holds(shape: Shape, machine: Machine, every: Layout, run: Run) -> bool:
+    """Whether any of these layouts fits."""
+    needed = footprint(shape, machine, every, run).needed(run.memory.margin)
+    return bool(np.any(needed <= machine.shown_bytes))

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 
 from llmcost.engine.training import layouts as par
+from llmcost.engine.training import search as searching
 from llmcost.engine.training.step import Step
 from llmcost.records import NamedTuple
 
@@ -16,14 +17,14 @@ DIGITS = 2  # binary digits after the first of the sequences on each accelerator
 LEADING = 3  # binary digits after the first that a count of many factors of two keeps
 
 # Accelerators, sequences of a step, and degrees that are kept.
-Search = Callable[[int, float, Mapping[str, float]], par.Found]
+Search = Callable[[int, float, Mapping[str, float]], searching.Found]
 DEGREES = ("tp", "pp", "vpp", "cp", "sp", "ep", "zero", "micro_batch")
 
 
 class Fed(NamedTuple):
     """The fastest way to work off a batch."""
 
-    found: par.Found  # its steps as long as the run takes for a batch in the mean, its MFU over all accelerators
+    found: searching.Found  # its steps as long as the run takes for a batch in the mean, its MFU over all accelerators
     batch: float  # the batch nearest to the one wanted that divides over all accelerators [sequences]
     working: int  # accelerators that the step is on; the others wait
     on_half: float  # seconds on half the accelerators over those on all, where that was looked at
@@ -69,7 +70,7 @@ def feed(search: Search, gpus: int, wanted: float, unit: float = 1.0) -> Fed:
 class _Pace(NamedTuple):
     """The best layout for the batch nearest to the one wanted, and the time of a sequence in the mean [s]."""
 
-    found: par.Found
+    found: searching.Found
     sequences: float
     per_sequence: float
 
@@ -105,20 +106,31 @@ def _pace(search: Search, gpus: int, wanted: float, unit: float) -> _Pace:
         return alone
     share = (1.0 / near - 1.0 / wanted) / (1.0 / near - 1.0 / far)  # of the sequences, in steps of the other batch
     mixed = []
-    for batch in (near, far):
-        with contextlib.suppress(ValueError):  # no such layout for the other batch
-            best = found.best if batch == near else search(gpus, batch, {}).best
-            kept = {name: float(getattr(best.layout, name)) for name in DEGREES}
-            here, there = search(gpus, near, kept), search(gpus, far, kept)
-            level = max(float(each.best.layout.recompute) for each in (here, there))  # of one run, whatever its batch
-            here, there = (search(gpus, each, kept | {"recompute": level}) for each in (near, far))
-            if here.fitting and there.fitting:
-                each, other = (float(f.best.step.step_seconds) / b for f, b in ((here, near), (there, far)))
-                mixed.append(_Pace(_beside(found, here.best), near, each + share * (other - each)))
+    batches = {near: found, far: _searched(search, gpus, far, {})}
+    for best in [each.best for each in batches.values() if each is not None and each.fitting]:
+        kept = {name: float(getattr(best.layout, name)) for name in DEGREES}
+        pair = {batch: None if each is None else each.among(kept) for batch, each in batches.items()}
+        level = max(0.0 if each is None else float(each.layout.recompute) for each in pair.values())
+        for batch, each in pair.items():  # of one run, whatever its batch
+            if each is not None and each.layout.recompute != level and None not in pair.values():
+                again = _searched(search, gpus, batch, kept | {"recompute": level})
+                pair[batch] = again.best if again is not None and again.fitting else None
+        here, there = pair.values()
+        if here is not None and there is not None:
+            a, b = float(here.step.step_seconds) / near, float(there.step.step_seconds) / far
+            mixed.append(_Pace(_beside(found, here), near, a + share * (b - a)))
     return min(mixed, key=lambda pace: pace.per_sequence, default=alone)
 
 
-def _beside(found: par.Found, best: par.Choice) -> par.Found:
+def _searched(search: Search, gpus: int, batch: float, kept: Mapping[str, float]) -> searching.Found | None:
+    """What is found for a batch; None where there is no layout for it."""
+    try:
+        return search(gpus, batch, kept)
+    except ValueError:
+        return None
+
+
+def _beside(found: searching.Found, best: searching.Choice) -> searching.Found:
     """The answer of a search with another layout as the best: what was the best is then the next one."""
     same = all(getattr(best.layout, name) == getattr(found.best.layout, name) for name in DEGREES)
     return found._replace(best=best, runner_up=found.runner_up if same else found.best)
@@ -159,13 +171,13 @@ def _fewer(gpus: int, step: Step | None) -> Iterator[int]:
         yield even
 
 
-def _for_batch(pace: _Pace, batch: float, working: float) -> par.Found:
+def _for_batch(pace: _Pace, batch: float, working: float) -> searching.Found:
     """The layout with its step as long as a batch takes in the mean, and utilisation over all accelerators."""
     seconds = pace.per_sequence * batch / float(pace.found.best.step.step_seconds)
     larger = batch / pace.sequences
     used = working * larger / seconds
 
-    def choice(one: par.Choice) -> par.Choice:
+    def choice(one: searching.Choice) -> searching.Choice:
         step = {name: value * seconds for name, value in one.step._asdict().items() if name.endswith("_seconds")}
         step |= {name: getattr(one.step, name) * larger for name in ("model_flops", "hardware_flops")}
         step |= {name: getattr(one.step, name) * used for name in ("mfu", "hfu")}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from llmcost import units
 from llmcost.engine.numeric.spread import Spread
-from llmcost.engine.training import layouts as par
+from llmcost.engine.training import search as searching
 from llmcost.engine.training.scattered import EXCHANGED_BYTES, exchange_seconds
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.ledger import Origin
@@ -103,7 +103,7 @@ def _tell(question: Question, sites: Sites, trained: float, added: float) -> Non
 def _joined(found: steps.Predicted, sites: Sites, added: float) -> steps.Predicted:
     """The step of all places: as long as that of one, and the exchange as part of the gradient reduction."""
 
-    def slower(one: par.Choice) -> par.Choice:
+    def slower(one: searching.Choice) -> searching.Choice:
         seconds = float(one.step.step_seconds)
         paced = seconds / (seconds + added)
         step = one.step._replace(

@@ -14,7 +14,7 @@ from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.numeric.normal import fits_probability
 from llmcost.engine.numeric.spread import Spread, median
-from llmcost.engine.training import layouts as par
+from llmcost.engine.training import search as searching
 from llmcost.engine.training.calibration import Calibration, calibration_from_factors, half_width
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.micro_batch import PRECISIONS, Run
@@ -60,7 +60,7 @@ class Predicted(NamedTuple):
     """The best layout's step, the next best, and why not if nothing fits."""
 
     mfu: Spread
-    found: par.Found
+    found: searching.Found
     sequences: float
     seq_len: float
     gpus: int
@@ -212,10 +212,10 @@ def predict(
     unit = 1.0 if source is None else float(fixed.get("micro_batch", run.together) / run.together)
 
     def attempt(habits: Habits) -> Fed:
-        def search(count: int, sequences: float, kept: Mapping[str, float]) -> par.Found:
+        def search(count: int, sequences: float, kept: Mapping[str, float]) -> searching.Found:
             machine = _less(device.machine, method.resident_bytes / count)
             one = run._replace(global_batch=sequences * run.together, memory=habits)
-            return par.search(shape, machine, float(count), one, calibration, {**kept, **fixed})
+            return searching.search(shape, machine, float(count), one, calibration, {**kept, **fixed})
 
         fed = feed(search, gpus, wanted / float(run.together), unit)
         return fed._replace(batch=fed.batch * float(run.together))
@@ -323,10 +323,10 @@ def _less(machine: Machine, taken_bytes: float) -> Machine:
     return machine._replace(process_bytes=machine.shown_bytes - taken_bytes)
 
 
-def _of_method(found: par.Found, resident_bytes: float) -> par.Found:
+def _of_method(found: searching.Found, resident_bytes: float) -> searching.Found:
     """The search's answer with the memory of the models beside the trained one."""
 
-    def choice(one: par.Choice) -> par.Choice:
+    def choice(one: searching.Choice) -> searching.Choice:
         return one._replace(memory=one.memory._replace(total_bytes=one.memory.total_bytes + resident_bytes))
 
     runner = None if found.runner_up is None else choice(found.runner_up)
@@ -346,7 +346,7 @@ def _smallest(
         if free.shown_bytes <= 0 or count <= refused:
             continue
         with contextlib.suppress(ValueError):  # no layout on that many
-            if par.search(shape, free, float(count), run, calibration, fixed).fitting:
+            if searching.search(shape, free, float(count), run, calibration, fixed).fitting:
                 return count
     return None
 

@@ -12,7 +12,7 @@ from llmcost import spec
 from llmcost.catalog import Catalog
 from llmcost.engine.model.transformer import Shape
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, SECONDS_PER_HOUR
-from llmcost.engine.training import layouts as par
+from llmcost.engine.training import search as searching
 from llmcost.engine.training.batch import TOKENS_PER_GPU, usual_batch
 from llmcost.engine.training.calibration import Calibration, Stack, calibration_from_factors, stacked
 from llmcost.engine.training.campaign import Like, billed, is_early
@@ -151,9 +151,11 @@ def gpu_hours(todo: Whole, calibration: Calibration) -> float:
         No layout fits, on twice as many accelerators neither, up to 16 times.
     """
 
-    def search(habits: Habits, slack: float, count: int, sequences: float, kept: Mapping[str, float]) -> par.Found:
+    def search(
+        habits: Habits, slack: float, count: int, sequences: float, kept: Mapping[str, float]
+    ) -> searching.Found:
         run = todo.run._replace(global_batch=sequences, memory=habits)
-        return par.search(todo.shape, todo.like.machine, float(count), run, calibration, kept, slack)
+        return searching.search(todo.shape, todo.like.machine, float(count), run, calibration, kept, slack)
 
     gpus = round(todo.n_gpus)
     tries = [*((habits, 1.0) for habits in todo.habits), (todo.habits[-1], SLACK)]
