@@ -39,7 +39,7 @@ class Meeting(NamedTuple):
 
 
 def meetings(
-    curves: Callable[[Array], Sampled], x: Array, parts: int = 2, step: float = 0.0
+    curves: Callable[[Array], Sampled], x: Array, parts: int = 2, step: float = 0.0, apart: float = APART
 ) -> tuple[list[Meeting], bool]:
     """Every place in a range where the cheaper of two curves changes, and whether all of it could be looked at.
 
@@ -56,6 +56,8 @@ def meetings(
         Into how many an interval is divided at a time: more than two where many points cost what one does [-].
     step : float
         Width within which a change of state is one place, where points are whole, such as tokens.
+    apart : float
+        The same relative to where it is [-].
 
     Source: bisection; a sign change of a continuous function has a root (Bolzano 1817).
 
@@ -72,8 +74,10 @@ def meetings(
     ...     return Sampled(x, np.where(x < 3, 6.0, 10.0), np.full(x.shape, 8.0), (x >= 3)[:, None] * 1.0)
     >>> [(round(m.x, 9), m.exact) for m in meetings(steps, np.array([1.0, 10.0]))[0]]
     [(3.0, False)]
+    >>> [round(m.x, 2) for m in meetings(steps, np.array([1.0, 10.0]), apart=1e-3)[0]]
+    [3.0]
     """
-    known, whole = _refined(curves, curves(x), parts, step)
+    known, whole = _refined(curves, curves(x), parts, step, apart)
     sides = _sides(known)
     at = [i for i in range(len(known.x) - 1) if sides[i] * sides[i + 1] < 0 or (sides[i] == 0 and _touches(known, i))]
     if not at:
@@ -104,10 +108,12 @@ def _side(sides: Array, i: int) -> float:
     return float(sides[i] if sides[i] != 0 else -sides[i + 1])
 
 
-def _refined(curves: Callable[[Array], Sampled], known: Sampled, parts: int, step: float) -> tuple[Sampled, bool]:
+def _refined(
+    curves: Callable[[Array], Sampled], known: Sampled, parts: int, step: float, apart: float
+) -> tuple[Sampled, bool]:
     """More points, until every interval in which the curves may meet is in one state or is a point."""
     for _ in range(ROUNDS):
-        split = _unsettled(known, step)
+        split = _unsettled(known, step, apart)
         if not split.any():
             return known, True
         if len(known.x) + (parts - 1) * split.sum() > MOST_POINTS:
@@ -118,7 +124,7 @@ def _refined(curves: Callable[[Array], Sampled], known: Sampled, parts: int, ste
     return known, True
 
 
-def _unsettled(known: Sampled, step: float) -> npt.NDArray[np.bool_]:
+def _unsettled(known: Sampled, step: float, apart: float) -> npt.NDArray[np.bool_]:
     low, high = known.x[:-1], known.x[1:]
     changes = (known.state[:-1] != known.state[1:]).any(axis=1)
     reach = [(np.minimum(c[:-1], c[1:]), np.maximum(c[:-1], c[1:])) for c in (known.first, known.second)]
@@ -126,7 +132,7 @@ def _unsettled(known: Sampled, step: float) -> npt.NDArray[np.bool_]:
     within = (reach[0][0] < reach[1][1]) & (reach[1][0] < reach[0][1])
     moves = (reach[0][0] < reach[0][1]) | (reach[1][0] < reach[1][1])
     meet &= within | (moves & _overtaken(_sides(known)))  # where one only comes down to the other none overtakes
-    return np.asarray(changes & meet & wide(low, high, APART) & (high - low > step))
+    return np.asarray(changes & meet & wide(low, high, apart) & (high - low > step))
 
 
 def _overtaken(sides: Array) -> npt.NDArray[np.bool_]:

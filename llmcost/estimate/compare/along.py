@@ -9,6 +9,7 @@ import numpy as np
 
 from llmcost.catalog import Catalog
 from llmcost.engine.demand import traffic as demand
+from llmcost.engine.numeric import meetings
 from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare import blocks, replicas
@@ -24,6 +25,7 @@ from llmcost.records import NamedTuple
 from llmcost.scenario import Scenario, Setting
 
 PLAIN_POINTS, PLANNED_POINTS = 2_001, 65
+PROMISED = 2e-7  # relative width of where a jump is, of plans: a fifth of what is promised
 PARTS, HALVES = 16, 2  # of an interval, where its points are figured at once, and where each is a plan
 NO_REPLICA = (0.0, 1.0, *(0.0,) * 5)  # the state of what has no answer
 AT_ONCE = demand.FEW_CURVES  # points whose fleets are followed over time in one go: each is thousands of steps
@@ -70,6 +72,11 @@ class Curve(NamedTuple):
     case: Case
     points: int  # looked at before anything is refined
     parts: int = PARTS  # into which an interval is divided at a time
+
+    @property
+    def apart(self) -> float:
+        """Relative width within which a jump is one place: no finer than what is promised, where points are plans."""
+        return PROMISED if self.parts == HALVES else meetings.APART
 
 
 def curve(alternative: Alternative, line: Axis, figure: str, catalog: Catalog) -> Curve:
