@@ -39,7 +39,12 @@ class Meeting(NamedTuple):
 
 
 def meetings(
-    curves: Callable[[Array], Sampled], x: Array, parts: int = 2, step: float = 0.0, apart: float = APART
+    curves: Callable[[Array], Sampled],
+    x: Array,
+    parts: int = 2,
+    step: float = 0.0,
+    apart: float = APART,
+    most: int = MOST_POINTS,
 ) -> tuple[list[Meeting], bool]:
     """Every place in a range where the cheaper of two curves changes, and whether all of it could be looked at.
 
@@ -58,6 +63,8 @@ def meetings(
         Width within which a change of state is one place, where points are whole, such as tokens.
     apart : float
         The same relative to where it is [-].
+    most : int
+        Points that may be looked at before what is found is given as it is [-].
 
     Source: bisection; a sign change of a continuous function has a root (Bolzano 1817).
 
@@ -77,7 +84,7 @@ def meetings(
     >>> [round(m.x, 2) for m in meetings(steps, np.array([1.0, 10.0]), apart=1e-3)[0]]
     [3.0]
     """
-    known, whole = _refined(curves, curves(x), parts, step, apart)
+    known, whole = _refined(curves, curves(x), parts, (step, apart), most)
     sides = _sides(known)
     at = [i for i in range(len(known.x) - 1) if sides[i] * sides[i + 1] < 0 or (sides[i] == 0 and _touches(known, i))]
     if not at:
@@ -109,14 +116,14 @@ def _side(sides: Array, i: int) -> float:
 
 
 def _refined(
-    curves: Callable[[Array], Sampled], known: Sampled, parts: int, step: float, apart: float
+    curves: Callable[[Array], Sampled], known: Sampled, parts: int, within: tuple[float, float], most: int
 ) -> tuple[Sampled, bool]:
     """More points, until every interval in which the curves may meet is in one state or is a point."""
     for _ in range(ROUNDS):
-        split = _unsettled(known, step, apart)
+        split = _unsettled(known, *within)
         if not split.any():
             return known, True
-        if len(known.x) + (parts - 1) * split.sum() > MOST_POINTS:
+        if len(known.x) + (parts - 1) * split.sum() > most:
             return known, False
         low, high = known.x[:-1][split], known.x[1:][split]
         share = np.arange(1, parts)[:, None] / parts

@@ -25,7 +25,7 @@ from llmcost.records import NamedTuple
 from llmcost.scenario import Scenario, Setting
 
 PLAIN_POINTS, PLANNED_POINTS = 2_001, 65
-PROMISED = 2e-7  # relative width of where a jump is, of plans: a fifth of what is promised
+JUMP, PLANS = 1e-4, 250  # relative width of where a jump of plans is; plans of each curve: some ms each
 PARTS, HALVES = 16, 2  # of an interval, where its points are figured at once, and where each is a plan
 NO_REPLICA = (0.0, 1.0, *(0.0,) * 5)  # the state of what has no answer
 AT_ONCE = demand.FEW_CURVES  # points whose fleets are followed over time in one go: each is thousands of steps
@@ -75,8 +75,13 @@ class Curve(NamedTuple):
 
     @property
     def apart(self) -> float:
-        """Relative width within which a jump is one place: no finer than what is promised, where points are plans."""
-        return PROMISED if self.parts == HALVES else meetings.APART
+        """Relative width within which a jump is one place: no finer than what is shown, where points are plans."""
+        return JUMP if self.parts == HALVES else meetings.APART
+
+    @property
+    def most(self) -> int:
+        """Points that may be looked at."""
+        return PLANS if self.parts == HALVES else meetings.MOST_POINTS
 
 
 def curve(alternative: Alternative, line: Axis, figure: str, catalog: Catalog) -> Curve:

@@ -124,7 +124,9 @@ def crossings(curves: list[Curve], line: Axis) -> tuple[list[Crossing], bool]:
             return meetings.Sampled(x, first, second, np.concatenate([one_state, other_state], axis=1))
 
         start = roots.spaced(line.low, line.high, min(a.points, b.points), line.straight)
-        met, all_of_it = meetings.meetings(both, start, min(a.parts, b.parts), line.step, max(a.apart, b.apart))
+        met, all_of_it = meetings.meetings(
+            both, start, min(a.parts, b.parts), line.step, max(a.apart, b.apart), min(a.most, b.most)
+        )
         found += [Crossing(a.name, b.name, meeting) for meeting in met]
         whole &= all_of_it
     return found, whole
