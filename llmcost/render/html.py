@@ -24,7 +24,7 @@ from llmcost.render import text as words
 from llmcost.render.columns import BILL, bill, cell, columns
 from llmcost.render.figures import main_block
 from llmcost.render.page import live, pictures
-from llmcost.result import Estimate, Warning
+from llmcost.result import Estimate, LimitRow, Warning
 from llmcost.version import __version__
 
 if TYPE_CHECKING:
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "page"
 HIDDEN = ("answers", live.AROUND, live.FORMS)  # what a page shows otherwise, or not at all
 MOST_ROWS, MOST_CELLS = 2_000, 6_000  # of a table; JSON and CSV have all
+TITLES = {
+    "front": "Points that no other beats", "pairs": "How sure it is that one is cheaper", "along": "Costs by value",
+    "extremes": "Least and most of each column", "groups": "Errors by group", "curve": "Both curves, day by day",
+    "sensitivity": "What moves the crossing", "crossings": "Where the curves meet", "step": "Parts of a training step",
+    "day_hours": "Traffic by hour of the day (UTC)", "joint": "Outputs by length of the prompt",
+}  # fmt: skip
 OPEN = ("alternatives", "ladder", "pairs", "rows", "memory", "groups", "front", "extremes", "lengths")
 _ADDRESS = re.compile(r"https?://[\w./~%?=&:@+,;#-]+", re.ASCII)
 
@@ -127,15 +133,26 @@ def _figures(estimate: Estimate) -> Grid | None:
 
 
 def _tables(estimate: Estimate) -> list[Folded]:
+    limits = estimate.command == "check"
     return [
-        _folded(name, array)
+        _limits(array) if limits and name == "rows" else _folded(name, array)
         for name, array in estimate.arrays.items()
         if isinstance(array, list | tuple) and array and isinstance(array[0], Mapping) and name not in HIDDEN
     ]
 
 
+def _limits(rows: Sequence[LimitRow]) -> Folded:
+    """The table of a check, as its other formats have it."""
+    from llmcost.render.check import verdicts
+
+    heads, cells = verdicts.grid(rows)
+    named = ("verdict", "budget", "limit", "ends on")
+    right = [i for i, head in enumerate(heads) if head not in named]
+    return Folded("Limits", Grid("limits", heads, cells, right), True, "")
+
+
 def _folded(name: str, array: Sequence[Mapping[str, Any]]) -> Folded:
-    title = words.clean(name.replace("_", " ").capitalize())
+    title = TITLES.get(name) or words.clean(name.replace("_", " ").capitalize())
     rows = array[:MOST_ROWS] if name != "curve" else array[:: max(1, len(array) // 200)]
     compared = name in ("periods", "spend") and "name" in array[0]
     if name == "alternatives" or compared:

@@ -202,13 +202,16 @@ def in_unit(unit: str, value: Any) -> str:
 
     >>> in_unit("USD/h", 2.5), in_unit("share", 0.384), in_unit("FLOP", 3.8e25), in_unit("USD/MW", 11.7e6)
     ('$2.50/h', '38.4%', '3.80e25 FLOP', '$11.7M/MW')
+    >>> in_unit("ranks", 1), in_unit("ranks", 2)
+    ('1 rank', '2 ranks')
     """
     kind = _KIND_OF_UNIT.get(unit)
     if kind is not None or value is None or isinstance(value, str | bool):
         return amount(kind or "text", value)
     if unit.startswith("USD/") and isinstance(value, int | float):
         return f"{units.format_money(value)}{clean(unit.removeprefix('USD'))}"
-    return _free(value) if unit in ("", "name") else f"{_free(value)} {clean(unit)}"
+    number, after = _free(value), "" if unit in ("", "name") else f" {clean(unit)}"
+    return number + (_one(after) if number == "1" else after)
 
 
 def input_text(given: Input) -> str:

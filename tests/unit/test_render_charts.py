@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 import llmcost
 from llmcost.errors import LlmcostError
-from llmcost.render.charts import NAMES, Bars, Lines, charts
+from llmcost.render.charts import NAMES, Bars, Lines, Mark, Series, charts
 from llmcost.render.page import svg
 from llmcost.render.plot import plot
 from llmcost.result import Estimate, Range
@@ -240,3 +241,44 @@ def test_a_picture_in_python_is_an_image_of_its_own(tmp_path: Any) -> None:
     ET.parse(tmp_path / "memory.svg")
     with pytest.raises(LlmcostError, match="this answer has no load"):
         llmcost.fit(model="llama-3.1-8b", hardware="l4").plot("load")
+
+
+def test_hours_follow_each_other_over_a_line_at_their_mean() -> None:
+    rows = [{"hour": h, "relative_traffic": 2.0 if h == 9 else 22 / 23} for h in range(24)]
+    root = ET.fromstring(svg.standalone(svg.draw(charts(answer("trace", day_hours=rows))["hours"])))
+    bars = [one.attrib for one in root.iter() if one.tag.endswith("rect")]
+    assert len(bars) == 24
+    tall = [float(bar["height"]) for bar in bars]
+    assert tall[9] == max(tall) == pytest.approx(2.0 / (22 / 23) * tall[0], rel=1e-2)  # heights have one decimal
+    (mean,) = [one.attrib["d"] for one in root.iter() if one.attrib.get("class") == "w"]
+    base = float(bars[0]["y"]) + tall[0]
+    assert base - float(mean.split(" ")[1].split("H")[0]) == pytest.approx(tall[9] / 2, abs=0.2)
+
+
+def test_a_label_keeps_clear_of_the_lines() -> None:
+    series = [Series("a", [(1.0, 1.0), (2.0, 1.2), (8.0, 9.0)]), Series("b", [(1.0, 9.0), (8.0, 0.5)])]
+    for x, y in ((1.0, 1.0), (1.0, 9.0), (8.0, 9.0), (8.0, 0.5)):
+        chart = Lines("x", series, "n", "y", marks=[Mark(x, y, "the one that was chosen")])
+        root = ET.fromstring(svg.standalone(svg.draw(chart)))
+        (label,) = [one.attrib for one in root.iter() if one.attrib.get("class") == "v"]
+        wide = 6.0 * len(chart.marks[0].label) * (1 if label["text-anchor"] == "start" else -1)
+        left, right = sorted((float(label["x"]), float(label["x"]) + wide))
+        for line in (one.attrib["d"] for one in root.iter() if one.attrib.get("class", "").startswith("line s")):
+            if "h28" in line:
+                continue  # of the legend
+            points = [tuple(map(float, part.split())) for part in line[1:].split("L")]
+            for (a, b), (c, d) in pairwise(points):
+                for share in (i / 50 for i in range(51)):
+                    at, height = a + share * (c - a), b + share * (d - b)
+                    if left <= at <= right:
+                        assert not float(label["y"]) - 11 < height < float(label["y"]), (x, y, at)
+
+
+def test_a_check_shows_its_limits_as_its_other_formats_do(cli: Cli) -> None:
+    asked = ("check", ROOT / "examples/finops/llmcost.toml")
+    page = cli(*asked, "--format", "html").out
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]*)', page)
+    assert heads[:6] == ["verdict", "budget", "limit", "allowed", "estimate", "headroom"]
+    level = charts(answer("check", rows=[{"budget": "b", "limit": "x", "estimate": 3.0, "fail": 4.0}]))["limits"]
+    assert isinstance(level, Bars)
+    assert (level.level, level.rows[0].value) == (1.0, 0.75)

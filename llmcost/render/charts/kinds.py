@@ -24,11 +24,13 @@ class Bar(NamedTuple):
 
 
 class Bars(NamedTuple):
-    """Horizontal bars from zero."""
+    """Bars from zero: horizontal, a row each, or upright where they follow each other in time."""
 
     title: str
     rows: Sequence[Bar]
     across: str
+    level: float | None = None  # a line to compare with
+    upright: bool = False
 
     @property
     def alt(self) -> str:
@@ -92,3 +94,12 @@ def is_number(value: object) -> TypeGuard[float]:
 def is_positive(value: object) -> TypeGuard[float]:
     """Whether it can be drawn on a logarithmic axis."""
     return is_number(value) and value > 0
+
+
+def cost_label(label: str) -> str:
+    """A label as what is paid.
+
+    >>> cost_label("per month"), cost_label("total at horizon"), cost_label("cost")
+    ('cost per month', 'total at horizon', 'cost')
+    """
+    return label if label.startswith(("total", "cost")) else f"cost {label}"

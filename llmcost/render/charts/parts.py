@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from llmcost.render import text as words
-from llmcost.render.charts.kinds import Bar, Bars, is_number, rows_of
+from llmcost.render.charts.kinds import Bar, Bars, cost_label, is_number, rows_of
 from llmcost.result import Estimate
 
 MOST = 24
@@ -60,8 +60,9 @@ def alternatives(estimate: Estimate) -> Bars | None:
         if is_number(r.get(key))
     ]
     more = f", the first {MOST} of {len(made):,}" if len(made) > MOST else ""
-    title = f"{term.label[:1].upper()}{term.label[1:]} of each alternative{more}; the thin line is the 90 % range"
-    return Bars(title, made[:MOST], term.label) if len(made) > 1 else None
+    label = cost_label(term.label) if term.kind.startswith("usd") else term.label
+    title = f"{label[:1].upper()}{label[1:]} of each alternative{more}; the thin line is the 90 % range"
+    return Bars(title, made[:MOST], label) if len(made) > 1 else None
 
 
 def measures(estimate: Estimate) -> Bars | None:
@@ -87,21 +88,24 @@ def limits(estimate: Estimate) -> Bars | None:
         for most in [r.get("fail") or r.get("warn")]
         if is_number(r.get("estimate")) and is_number(most) and (share := float(r["estimate"]) / float(most)) >= 0
     ]
-    return Bars("Estimate as a share of its limit", made[:MOST], "share of the limit") if made else None
+    title = "Estimate as a share of its limit; the line is the limit"
+    return Bars(title, made[:MOST], "share of the limit", level=1.0) if made else None
 
 
 def hours(estimate: Estimate) -> Bars | None:
     """Traffic of a log over the hours of a day."""
     rows = rows_of(estimate, "day_hours")
     made = [Bar(f"{int(r['hour']):02d}:00", float(r["relative_traffic"]), f"{r['relative_traffic']:.2f}") for r in rows]
-    return Bars("Traffic of each hour of the day over its mean", made, "times the mean") if len(made) > 1 else None
+    title = "Traffic of each hour of the day (UTC); the line is the mean of all hours"
+    return Bars(title, made, "times the mean", level=1.0, upright=True) if len(made) > 1 else None
 
 
 def weekdays(estimate: Estimate) -> Bars | None:
     """Traffic of a log over the days of a week."""
     rows = rows_of(estimate, "weekdays")
     made = [Bar(words.clean(r["weekday"]), float(r["relative_traffic"]), f"{r['relative_traffic']:.2f}") for r in rows]
-    return Bars("Traffic of each weekday over its mean", made, "times the mean") if len(made) > 1 else None
+    title = "Traffic of each weekday; the line is the mean of all days"
+    return Bars(title, made, "times the mean", level=1.0, upright=True) if len(made) > 1 else None
 
 
 def lengths(estimate: Estimate) -> Bars | None:

@@ -9,7 +9,7 @@ from llmcost import units
 from llmcost.keys import all_keys
 from llmcost.render import text as words
 from llmcost.render.axis import DAYS_PER_MONTH, day_text
-from llmcost.render.charts.kinds import SERIES, Lines, Mark, Row, Series, is_number, is_positive, rows_of
+from llmcost.render.charts.kinds import SERIES, Lines, Mark, Row, Series, cost_label, is_number, is_positive, rows_of
 from llmcost.result import Estimate
 
 COST, SPEED = "usd_per_mtok_output", "tokens_per_second_per_user_full"
@@ -66,7 +66,7 @@ def over_a_key(estimate: Estimate) -> Lines | None:
     xs = [x for one in series for x, _ in one.points]
     across = words.input_name(key)
     money = term.kind.startswith("usd")
-    up = _cost(term.label) if money else term.label
+    up = cost_label(term.label) if money else term.label
     title = f"How {'the ' if money else ''}{up} changes with {across}"
     log = min(xs) > 0 and max(xs) / min(xs) > WIDE
     x_kind, y_kind = kind if kind in units.KINDS else "count", "usd" if money else term.kind
@@ -87,7 +87,7 @@ def along_an_axis(estimate: Estimate) -> Lines | None:
     values = [float(r["value"]) for r in rows]
     log = min(values) > 0 and max(values) / min(values) > WIDE
     kind = key.kind if key.kind in units.KINDS else "count"
-    across, up = words.input_name(key.name), _cost(term.label) if term.kind.startswith("usd") else term.label
+    across, up = words.input_name(key.name), cost_label(term.label) if term.kind.startswith("usd") else term.label
     title = f"Who is cheapest over {across}: points mark where two change places"
     costs = [y for points in told.values() for _, y in points]
     return Lines(
@@ -95,11 +95,6 @@ def along_an_axis(estimate: Estimate) -> Lines | None:
         "usd" if term.kind.startswith("usd") else term.kind, log, min(costs) > 0 and max(costs) / min(costs) > WIDE,
         marks, key=key.name,
     )  # fmt: skip
-
-
-def _cost(label: str) -> str:
-    """A label as what is paid: `cost per month`, `total at horizon`."""
-    return label if label.startswith("total") else f"cost {label}"
 
 
 def _said(kind: str, value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from markupsafe import Markup, escape
@@ -11,7 +12,7 @@ from markupsafe import Markup, escape
 from llmcost import units
 from llmcost.records import NamedTuple
 from llmcost.render.axis import bounds, log_ticks, tick_label
-from llmcost.render.charts import Bar, Bars, Chart, Lines
+from llmcost.render.charts import Bars, Chart, Lines
 
 WIDTH, HEIGHT = 720, 360
 # Room for letters of 20 units: on a phone a picture is half as wide, and its letters twice as large.
@@ -20,8 +21,10 @@ TICKS, CAPTION = 30, 8  # above the lower edge: the numbers of an axis, and what
 ROW, BAR, ROOM = 46, 24, 200  # of bars: height, place of the bar under its name, room for values
 LINE = 22  # of names
 LETTER = 11  # width of one on a phone, where they are large
+PER_LETTER = 7  # width of a letter of a label beside a point
 SHORT = 22  # letters of a name that has half a row
 MOST_BARS = 24
+FEW_BARS = 8  # upright ones that are all named
 FILLED = "i"  # the one band that is tinted: two would grey each other out; edges tell the other
 MOST_POINTS = 400  # of a curve: more than a screen has
 Place = Callable[[float], float]
@@ -30,13 +33,15 @@ STYLE = Path(__file__).parent / "svg.css"  # of pictures in a page and alone
 
 def draw(chart: Chart) -> Markup:
     """A chart as SVG; its alternative text is the chart in words."""
-    return bars(chart.rows, chart.alt) if isinstance(chart, Bars) else lines(chart)
+    if isinstance(chart, Bars):
+        return columns(chart) if chart.upright else bars(chart)
+    return lines(chart)
 
 
-def bars(rows: Sequence[Bar], alt: str) -> Markup:
+def bars(chart: Bars) -> Markup:
     """Horizontal bars from zero, with whiskers of the 90 % interval."""
-    shown = rows[:MOST_BARS]
-    top = max((bar.high if bar.high is not None else bar.value) for bar in shown) or 1.0
+    shown, level = chart.rows[:MOST_BARS], chart.level
+    top = max(level or 0.0, *((bar.high if bar.high is not None else bar.value) for bar in shown)) or 1.0
     room = WIDTH - ROOM
     parts = [_text(0, i * ROW + BAR - 7, bar.label[:56], "start") for i, bar in enumerate(shown)]
     for i, bar in enumerate(shown):
@@ -45,10 +50,32 @@ def bars(rows: Sequence[Bar], alt: str) -> Markup:
         end = wide
         if bar.low is not None and bar.high is not None:
             low, high = bar.low / top * room, bar.high / top * room
-            parts.append(f'<path class="w" d="M{low:.1f} {y + 8}H{high:.1f}"/>')
+            parts.append(f'<path class="r" d="M{low:.1f} {y + 8}H{high:.1f}"/>')
             end = max(wide, high)
         parts.append(_text(end + 6, y + 14, bar.text, "start", "v"))
-    return _svg(parts, WIDTH, len(shown) * ROW + 6, alt)
+    if level is not None:
+        at = level / top * room
+        parts.insert(0, f'<path class="w" d="M{at:.1f} 0V{len(shown) * ROW}"/>')
+    return _svg(parts, WIDTH, len(shown) * ROW + 6, chart.alt)
+
+
+def columns(chart: Bars) -> Markup:
+    """Upright bars from zero, each named below: every one, or every third where they are many."""
+    base, step = HEIGHT - BOTTOM, (WIDTH - LEFT - RIGHT) / len(chart.rows)
+    y = scale(0.0, max(chart.level or 0.0, *(bar.value for bar in chart.rows)), False, base, TOP + ROW / 2)
+    parts = [_level(y.at(value), f"{value:g}", True) for value in y.ticks]
+    for i, bar in enumerate(chart.rows):
+        x, top = LEFT + (i + 0.15) * step, y.at(bar.value)
+        title = f"<title>{escape(bar.label)}: {escape(bar.text)}</title>"
+        size = f'width="{0.7 * step:.1f}" height="{base - top:.1f}"'
+        parts.append(f'<rect class="b" x="{x:.1f}" y="{top:.1f}" {size}>{title}</rect>')
+        if i % 3 == 0 or len(chart.rows) <= FEW_BARS:
+            parts.append(_tick(LEFT + (i + 0.5) * step, bar.label))
+    if chart.level is not None:
+        parts.append(f'<path class="w" d="M{LEFT} {y.at(chart.level):.1f}H{WIDTH - RIGHT}"/>')
+    parts.append(f'<path class="axis" d="M{LEFT} {base}H{WIDTH - RIGHT}"/>')
+    parts.append(_text(4, TOP + 4, chart.across, "start", "dim"))
+    return _svg(parts, WIDTH, HEIGHT, chart.alt)
 
 
 class Curve(NamedTuple):
@@ -130,12 +157,29 @@ def lines(chart: Lines) -> Markup:
         for (a, b), words in zip(at, told, strict=True) if one.dots else ():
             title = f"<title>{escape(words)}</title>" if words else ""
             parts.append(f'<circle class="dot s{i}" cx="{a:.1f}" cy="{b:.1f}" r="4">{title}</circle>')
+    drawn = [[(x.at(a), y.at(b)) for a, b in one.points] for one in chart.series]
     for mark in chart.marks:
         a, b = x.at(mark.x), y.at(mark.y)
         parts.append(f'<circle class="ring" cx="{a:.1f}" cy="{b:.1f}" r="8"/>')
         side, shift = ("end", -14) if a > WIDTH / 2 else ("start", 14)
-        parts.append(_text(a + shift, b - 10, mark.label, side, "v"))
+        ends = sorted((a, a + math.copysign(PER_LETTER * len(mark.label) + 14, shift)))
+        parts.append(_text(a + shift, _clear(drawn, ends, b, top), mark.label, side, "v"))
     return _svg(parts, WIDTH, HEIGHT, chart.alt, style="along" if chart.key else "")
+
+
+def _clear(drawn: Sequence[Sequence[tuple[float, float]]], ends: Sequence[float], y: float, top: float) -> float:
+    """The height of a label beside a point at `y`: above all lines in its reach or below them, where it is nearer."""
+    left, right = ends
+    met = [
+        b + (c - b) * (min(max(place, a), d) - a) / (d - a or 1.0)
+        for line in drawn
+        for (a, b), (d, c) in pairwise(sorted(line))
+        if a <= right and d >= left
+        for place in (max(a, left), min(d, right))
+    ]
+    above, below = min([y, *met]) - 10, max([y, *met]) + 22
+    fits = below <= HEIGHT - BOTTOM - 4
+    return below if fits and (above < top + 12 or below - y < y - above) else max(above, top + 12)
 
 
 def across(chart: Lines) -> Scale:

@@ -28,6 +28,14 @@ def draw(axes: Axes, chart: Chart, palette: tuple[str, ...]) -> None:
 
 def _bars(axes: Axes, chart: Bars, color: str) -> None:
     rows = chart.rows
+    if chart.upright:
+        axes.bar(range(len(rows)), [bar.value for bar in rows], width=0.7, color=color)
+        few = [i for i in range(len(rows)) if i % 3 == 0 or len(rows) <= MOST_TICKS]
+        axes.set_xticks(few, [rows[i].label for i in few])
+        axes.set_ylabel(chart.across)
+        if chart.level is not None:
+            axes.axhline(chart.level, color=INK, linewidth=1.2)
+        return
     axes.barh(range(len(rows)), [bar.value for bar in rows], height=0.62, color=color)
     for i, bar in enumerate(rows):
         end = bar.value
@@ -38,7 +46,9 @@ def _bars(axes: Axes, chart: Bars, color: str) -> None:
         axes.annotate(bar.text, (end, i), fontsize=8, annotation_clip=False, **where)
     axes.set_yticks(range(len(rows)), [bar.label[:40] for bar in rows], fontsize=8 if len(rows) > 12 else 9)
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.15 * max(max(bar.value, bar.high or 0.0) for bar in rows))
+    axes.set_xlim(0, 1.15 * max(chart.level or 0.0, *(max(bar.value, bar.high or 0.0) for bar in rows)))
+    if chart.level is not None:
+        axes.axvline(chart.level, color=INK, linewidth=1.2)
     axes.set_xticks([])
     axes.set_xlabel(chart.across)
     axes.spines["bottom"].set_visible(False)
