@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from llmcost.catalog import Catalog
-from llmcost.engine.model.transformer import Shape
+from llmcost.engine.model.transformer import Shape, shape_of
 from llmcost.engine.training.memory import Layout
 from llmcost.engine.training.peak import Keeping, Trained, training_memory
 from llmcost.estimate.training.kept import with_segments
 from llmcost.estimate.validate.memory_training_rows import predict
+from llmcost.spec import Model
 
 CATALOG = Catalog()
 GIB = 2.0**30
@@ -24,7 +25,7 @@ TITAN = "framework=torchtitan;method=full;zero=3;loss=plain;how_measured=reserve
 TUNE = "framework=torchtune;model_id=llama-3.2-3b;hardware_id=a100-80gb-sxm;n_gpus=1;micro_batch=2;seq_len=4096;recompute=full"
 HF = "framework=hf-trainer;hardware_id=a100-80gb-sxm;recompute=full"
 # (what ran, GiB on each card): modelscope/ms-swift examples/megatron; pytorch/torchtitan benchmarks; torchtune memory
-# tutorial; foundation-model-stack/fms-acceleration refs
+# tutorial; foundation-model-stack/fms-acceleration refs; basetenlabs/ml-cookbook#104
 PUBLISHED = [
     (f"{SWIFT};model_id=qwen2.5-14b;n_gpus=8;tp=4;recompute=selective", 64.6),
     (f"{SWIFT};model_id=qwen3-30b-a3b;n_gpus=16;pp=2;ep=8;recompute=full", 60.0),
@@ -34,6 +35,7 @@ PUBLISHED = [
     (f"{TITAN};model_id=llama-3.1-70b;n_gpus=256;tp=8;micro_batch=16;seq_len=8192;recompute=full", 71.9),
     (f"{TUNE};method=full;optimizer=adamw bf16 in backward", 23.1),
     (f"{HF};method=qlora;model_id=llama-2-70b;n_gpus=1;micro_batch=4;seq_len=4096;lora_rank=16;adapted=q k v o", 71.2),
+    ("framework=nemo;method=lora;model_id=qwen3.5-35b-a3b;hardware_id=h200-sxm;n_gpus=8;ep=8;micro_batch=1;seq_len=131072;recompute=full;loss=fused", 122.5),
     (f"{HF};method=lora;model_id=mistral-7b-v0.1;n_gpus=1;micro_batch=4;seq_len=4096;lora_rank=16;adapted=q k v o", 28.9),
 ]  # fmt: skip
 
@@ -162,13 +164,70 @@ def test_experts_work_on_copies_of_their_tokens() -> None:
     assert float(three.activations_bytes - none.activations_bytes) == 3 * 32_768
 
 
+def test_frozen_routers_send_more_to_one_rank() -> None:
+    """Half as much again, less a quarter of it on 4 ranks: 1.375 x 32,768 bytes a copy; the mean where they are trained."""
+    experts = DENSE._replace(
+        moe_layers=2.0, dense_layers=0.0, n_experts=4.0, topk=2.0, expert_params=3 * 64.0 * 32, ffn_width=64.0,
+        dense_ffn_params=2 * 64.0 * 4,
+    )  # fmt: skip
+    split, hot = FULLY._replace(dp=4, ep=4), LEAN._replace(hottest=0.5, working=0.0)
+
+    def copies(trained: Trained) -> float:
+        none, one = (
+            training_memory(experts, split, 128.0, 1.0, hot._replace(dispatched=d), trained) for d in (0.0, 1.0)
+        )
+        return float(one.activations_bytes - none.activations_bytes)
+
+    assert copies(Trained(adapters=1e3)) == pytest.approx(1.375 * 32_768)
+    assert copies(Trained()) == pytest.approx(32_768)
+    # of a layer worked on: 2 experts x 32 x 3 numbers, and 2 x 64 that they read, of 2 bytes a token
+    less, more = (
+        training_memory(experts, split, 128.0, 1.0, LEAN._replace(hottest=h, working=1.0), Trained(adapters=1e3))
+        for h in (0.0, 0.5)
+    )
+    assert float(more.activations_bytes - less.activations_bytes) == pytest.approx(0.375 * 128 * 2 * (2 * 96 + 2 * 64))
+
+
+def test_chunks_of_a_linear_layer_stand_while_it_is_differentiated() -> None:
+    """Qwen3.5 35B-A3B: 32 heads of 128 x 128. States of 64 tokens and their gradients, w, dw, u and the values: 65,536 B.
+
+    fla/ops/gated_delta_rule/chunk.py: h, dh [chunks, heads, 128, 128]; w, dw [tokens, heads, 128], u, v_new as wide.
+    """
+    tokens, heads, wide = 128.0, 32, 128
+    states = 2 * (tokens / 64) * heads * wide * wide * 2
+    rows = 4 * tokens * heads * wide * 2
+    shape = shape_of(CATALOG.load(Model, "qwen3.5-35b-a3b")[0])
+    for tp in (1.0, 2.0):
+        lay = FULLY._replace(tp=tp)
+        none, some = (
+            training_memory(shape._replace(chunk_elements=e), lay, tokens, 1.0, LEAN)
+            for e in (0.0, shape.chunk_elements)
+        )
+        assert float(some.activations_bytes - none.activations_bytes) == pytest.approx((states + rows) / tp)
+
+
+def test_eager_scores_of_a_layer() -> None:
+    """16 bytes of each of 128 x 128 scores a head: softmax in 32 bits, a copy in 16, gradients of both, and one more."""
+    fused, eager = (training_memory(DENSE, FULLY, 128.0, 1.0, LEAN, Trained(fused=f)) for f in (1.0, 0.0))
+    assert float(eager.activations_bytes - fused.activations_bytes) == pytest.approx(
+        16 * 128 * 128 * float(DENSE.n_heads) * float(DENSE.attention_layers) / 2
+    )
+
+
+def test_a_narrow_matrix_is_widened_for_its_product() -> None:
+    """4-bit weights beside adapters: the matrix of the FFN in 16 bits while a layer is worked on."""
+    wide, narrow = (training_memory(DENSE, FULLY, 128.0, 1.0, LEAN, Trained(1e3, b)) for b in (2.0, 0.53))
+    kept = float(narrow.activations_bytes - wide.activations_bytes)
+    assert kept == pytest.approx(2 * 64 * float(DENSE.ffn_width))
+
+
 def test_adapters_may_keep_inputs_of_layers_in_32_bits() -> None:
-    """2 bytes more for 128 tokens x 64 numbers x 2 layers: 32,768 bytes."""
+    """2 bytes more for 128 tokens x 64 numbers x 2 layers: 32,768 bytes; as many for both residuals of one worked on."""
     trained = Trained(adapters=1000.0)
     narrow, wide = (
         training_memory(DENSE, FULLY, 128.0, 1.0, LEAN._replace(tuned_checkpoint=width), trained) for width in (2.0, 4.0)
     )  # fmt: skip
-    assert float(wide.activations_bytes - narrow.activations_bytes) == 32_768
+    assert float(wide.activations_bytes - narrow.activations_bytes) == 2 * 32_768
     nothing = training_memory(DENSE, FULLY, 128.0, 1.0, LEAN._replace(tuned_checkpoint=0.0, working=0.0), trained)
     assert abs(float(nothing.activations_bytes)) < 1e-3  # of 32,768
     assert training_memory(DENSE, FULLY, 128.0, 1.0, LEAN._replace(tuned_checkpoint=4.0)) == training_memory(

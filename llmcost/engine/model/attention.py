@@ -81,6 +81,7 @@ def kept_of(model: Model, seen: Attention) -> dict[str, float]:
         "state_layers": float(model.linear.layers) if model.linear else 0.0,
         "vision_params": float(model.vision_params or 0.0),
         "conv_elements": conv_elements(model.linear) if model.linear else 0.0,
+        "chunk_elements": chunk_elements(model.linear) if model.linear else 0.0,
     }
 
 
@@ -255,6 +256,42 @@ def conv_elements(mixer: LinearMixer) -> float:
         "shortconv": m.d_inner or 0,
     }.get(m.kind, 0)
     return float(m.layers * channels * max(m.conv - 1, 0))
+
+
+def chunk_elements(mixer: LinearMixer) -> float:
+    """What chunked kernels hold of a token beside its projections while one layer is differentiated [16-bit numbers].
+
+    Delta rules: the state at the start of every chunk of 64 tokens and its gradient; rows w and u of the WY form of a
+    chunk, the corrected values, the gradient of w. Mamba-2: states and gradients of chunks of 256 tokens, in 32 bits,
+    and copies of both in 16 for the products that follow.
+    Lightning attention, Mamba-1 and short convolutions go through the sequence again and keep none.
+
+    Parameters
+    ----------
+    mixer : LinearMixer
+        Kind and sizes.
+
+    Source: flash-linear-attention, fla/ops/gated_delta_rule/chunk.py, `chunk_gated_delta_rule_bwd` (`chunk_size=64`;
+    h, dh, w, u, v_new, dw live at `chunk_bwd_dqkwg`); state-spaces/mamba, mamba_ssm/ops/triton/ssd_combined.py,
+    `_mamba_chunk_scan_combined_bwd` (states and dstates live at `_state_passing_bwd`, which gives both as x).
+
+    Examples
+    --------
+    Qwen3.5 35B-A3B: 32 heads of 128 x 128; 2 x 8,192 of states and 2 x 32 x (128 + 128) of rows.
+
+    >>> chunk_elements(LinearMixer(kind="gdn", layers=30, k_heads=16, v_heads=32, k_dim=128, v_dim=128, conv=4))
+    32768.0
+
+    Mamba-2 2.7B: 5,120 x 128 numbers of state for 256 tokens, in 12 bytes: 2.5 kB x 12 a token.
+
+    >>> chunk_elements(LinearMixer(kind="mamba2", layers=64, d_inner=5120, d_state=128, groups=1, heads=80, conv=4))
+    15360.0
+    """
+    state = _state(mixer) / mixer.layers
+    if mixer.kind in ("gdn", "kda"):
+        heads = mixer.v_heads or mixer.heads or 0
+        return 2.0 * state / 64.0 + 2.0 * heads * ((mixer.k_dim or 0) + (mixer.v_dim or mixer.k_dim or 0))
+    return 6.0 * state / 256.0 if mixer.kind == "mamba2" else 0.0
 
 
 def _state(m: LinearMixer) -> float:

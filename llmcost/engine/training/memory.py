@@ -151,7 +151,7 @@ class Kept(NamedTuple):
     routed: Num  # token copies that feed experts
 
 
-def kept_elements(shape: Shape) -> Kept:
+def kept_elements(shape: Shape, busiest: Num = 1.0) -> Kept:
     """Elements kept per token and kind.
 
     Projection outputs equal their weights over the width they read: q, k, v and the attention output for attention,
@@ -161,6 +161,8 @@ def kept_elements(shape: Shape) -> Kept:
     ----------
     shape : Shape
         Architecture.
+    busiest : float or array
+        Tokens that reach the experts of this accelerator, over the mean [-].
 
     Source: the per-operation count of Korthikanti et al. 2022, arXiv 2205.05198, section 4.1, written in weights so
     that it holds for gated FFNs, grouped-query attention and experts.
@@ -176,7 +178,7 @@ def kept_elements(shape: Shape) -> Kept:
     16.0
     """
     wide = np.where(np.asarray(shape.is_mla) > 0, shape.attention_flops, shape.attention_params / shape.d_model)
-    visits = np.multiply(shape.topk, shape.moe_layers)
+    visits = np.multiply(shape.topk, shape.moe_layers) * busiest
     reads = expert_input_width(shape)
     ffn = shape.dense_ffn_params / shape.d_model + visits * shape.expert_params / reads
     norms = 2.0 * shape.d_model * blocks_of(shape)
@@ -242,14 +244,17 @@ class PerToken(NamedTuple):
 
 
 def per_token(
-    shape: Shape, recompute: Num, seq_len: Num, fused_attention: Num = 1.0, dropout: Num = 0.0, input_bytes: Num = 2.0
-) -> PerToken:
+    shape: Shape, recompute: Num, seq_len: Num, fused_attention: Num = 1.0, dropout: Num = 0.0, input_bytes: Num = 2.0,
+    busiest: Num = 1.0,
+) -> PerToken:  # fmt: skip
     """What a token leaves for the backward pass, before layouts share it out [bytes].
 
     Parameters
     ----------
     shape, seq_len, fused_attention, dropout, input_bytes
         As in `activation_bytes`.
+    busiest : float or array
+        As in `kept_elements`.
     recompute : float or array
         As in `Layout`.
 
@@ -259,7 +264,7 @@ def per_token(
     --------
     See `activation_bytes`.
     """
-    kept = kept_elements(shape)
+    kept = kept_elements(shape, busiest)
     scores = 5.0 * shape.n_heads * seq_len * shape.attention_layers * (1.0 - np.asarray(fused_attention))
     masks = 2.0 * dropout * shape.d_model * shape.n_layers
     wide = kept.residuals + kept.attention + kept.gates

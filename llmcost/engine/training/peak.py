@@ -21,6 +21,10 @@ from llmcost.engine.training.memory import (
 from llmcost.records import NamedTuple
 
 RETURNED = 0.9  # of what the allocator holds, given back before it fails: segments that are free as a whole [-]
+# Attention scores of eager kernels while a layer is differentiated: the softmax in 32 bits and a copy in 16 are kept,
+# gradients of both pass (transformers, models/llama/modeling_llama.py, `eager_attention_forward`) [bytes]
+SCORE = 4.0 + 2.0 + 2.0 + 4.0 + 4.0
+KEPT_SCORE = 5.0  # of them what the papers count as kept: `per_token` [bytes]
 
 
 class Keeping(NamedTuple):
@@ -46,6 +50,7 @@ class Keeping(NamedTuple):
     working: Num = 2.0  # activations of one layer while it is recomputed and differentiated [-]
     cached: Num = 0.0  # of what is freed before the peak, the part that the allocator still holds at it [-]
     dispatched: Num = 0.0  # copies of the tokens that reach experts, while a layer is worked on [-]
+    hottest: Num = 0.0  # tokens of the busiest expert-parallel rank over the mean, less 1, where routers are frozen [-]
     gathered: Num = 2.0  # blocks that ZeRO-3 holds whole, the next one fetched ahead [-]
     block_gradient: Num = 2.0  # per parameter of a block whose gradient is not reduced yet [bytes]
     accumulated: Num = 0.0  # per parameter whose gradient ZeRO-3 reduces at the last micro-batch alone [bytes]
@@ -212,8 +217,11 @@ def _around(shape: Shape, lay: Layout, seq_len: Num) -> Num:
 
 def _activations(
     shape: Shape, lay: Layout, seq_len: Num, micro_batches: Num, keeping: Keeping, trained: Trained
-) -> tuple[Num, Num, Num]:
-    """Activations of a stage at its peak [bytes]: kept with all in flight, with one, and of the layer worked on."""
+) -> tuple[Num, Num, Num, Num]:
+    """Activations of a stage at its peak [bytes].
+
+    Kept with all in flight, with one, of the layer that is differentiated, and of one that is passed forward.
+    """
     k, fused = keeping, trained.fused
     inputs = np.where((np.asarray(trained.fp8) > 0) & (np.asarray(k.narrow) > 0), 1.0, 2.0)
     level = np.asarray(lay.recompute, dtype=float)
@@ -221,15 +229,18 @@ def _activations(
     beside = k.tuned_input + np.where(np.asarray(trained.frozen) < 2.0, k.narrow_input, 0.0)
     tuned = np.asarray(trained.adapters) > 0
     inputs = np.where(tuned, beside, inputs)
-    each = per_token(shape, lay.recompute, seq_len, fused, 0.0, inputs)
+    # a loss balances routers that are trained; adapters leave them as they are
+    busiest = 1.0 + np.where(tuned, k.hottest * (1.0 - 1.0 / np.asarray(lay.ep)), 0.0)
+    each = per_token(shape, lay.recompute, seq_len, fused, 0.0, inputs, busiest)
     in_full = per_token(shape, float(FULL), seq_len, fused)
     one = lay._replace(pp=1.0, vpp=1.0)
-    whole = per_token(shape, float(NONE), seq_len, fused, 0.0, np.where(tuned, beside, 2.0))
+    whole = per_token(shape, float(NONE), seq_len, fused, 0.0, np.where(tuned, beside, 2.0), busiest)
     layer = bytes_in_flight(whole, one, seq_len, 1.0) / shape.n_layers
     worked_on, part = np.where(share > 0, layer, 0.0), np.where(level < SELECTIVE, k.kept, k.selective)
     tokens = lay.micro_batch * seq_len / lay.sequence_ranks
     element = np.where(tuned, k.tuned_checkpoint, k.checkpoint)
-    wider = (element - 2.0) * share * shape.d_model * shape.n_layers * tokens / lay.tp / lay.pp
+    input_wider = (element - 2.0) * shape.d_model * tokens / lay.tp
+    wider = input_wider * share * shape.n_layers / lay.pp
 
     def kept(at: Layout, begun: Num) -> Num:
         recomputed = share * (bytes_in_flight(in_full, at, seq_len, begun) - layer)  # inputs of layers in full
@@ -237,9 +248,24 @@ def _activations(
         return np.where(np.asarray(k.activations_on_host) > 0, 0.0, held)
 
     visits = np.where(np.asarray(shape.moe_layers) > 0, shape.topk * expert_input_width(shape), 0.0)
-    routed = 2.0 * k.dispatched * visits * tokens / lay.tp
-    working = np.where(share > 0, k.working * layer, 0.0) + routed + _around(shape, lay, seq_len)
-    return kept(lay, micro_batches), kept(lay._replace(vpp=1.0), np.minimum(micro_batches, 1.0)), working
+    routed = 2.0 * (k.dispatched * visits * busiest + shape.chunk_elements) * tokens / lay.tp
+    # a layer reads its residuals, and makes their gradients, as wide as its kept input
+    eager = (
+        shape.n_heads * seq_len * shape.attention_layers / shape.n_layers * (1.0 - np.asarray(fused)) * tokens / lay.tp
+    )
+    worked = (
+        k.working * (layer + 2.0 * input_wider - KEPT_SCORE * eager) + SCORE * eager + _widened(shape, lay, trained)
+    )
+    beside_it = routed + _around(shape, lay, seq_len)
+    working, passed = (np.where(share > 0, part, 0.0) + beside_it for part in (worked, layer))
+    return kept(lay, micro_batches), kept(lay._replace(vpp=1.0), np.minimum(micro_batches, 1.0)), working, passed
+
+
+def _widened(shape: Shape, lay: Layout, trained: Trained) -> Num:
+    """A matrix of narrow frozen weights, widened to 16 bits for its product: one at a time, the largest [bytes]."""
+    matrix = np.where(np.asarray(shape.moe_layers) > 0, shape.expert_params / 3.0, shape.d_model * shape.ffn_width)
+    narrow = (np.asarray(trained.adapters) > 0) & (np.asarray(trained.frozen) < 2.0)
+    return np.where(narrow, 2.0 * matrix / lay.tp, 0.0)
 
 
 def _update(parts: _Parts, lay: Layout, keeping: Keeping, trained: Trained) -> Num:
@@ -299,7 +325,7 @@ def training_memory(
     parts = _parts(shape, lay, k)
     weights, gradients, optimizer = _held(parts, lay, _states(shape, k, trained), k)
     gathered = _gathered(parts, lay, micro_batches, k, trained)
-    every, kept, layer = _activations(shape, lay, seq_len, micro_batches, k, trained)
+    every, kept, layer, passed = _activations(shape, lay, seq_len, micro_batches, k, trained)
     first = every + layer
     loss = k.logit * shape.vocab_size * lay.micro_batch * seq_len / (lay.sequence_ranks * lay.tp)
     loss = loss + _around(shape, lay, seq_len)
@@ -307,7 +333,8 @@ def training_memory(
     # logits are gone when the backward pass reaches a layer, and activations when the optimizer steps
     activations = np.where(at_end, kept + np.where(layer >= loss, layer, 0.0), first)
     logits = np.where(at_end & (loss > layer), loss, 0.0)
-    freed = np.where(at_end & (loss > layer), layer, 0.0)  # blocks of logits are large enough for a layer's
+    # before the logits come layers were passed forward; blocks of logits are large enough for a layer's after them
+    freed = np.where(at_end & (loss > layer), passed, 0.0)
     stepping = np.maximum(_update(parts, lay, k, trained), _loaded(parts, lay, k))
     # gradients of a single micro-batch grow while activations go: either moment may be the peak
     late = (np.asarray(k.transient) > 0) & (np.asarray(micro_batches) <= 1)
