@@ -126,7 +126,7 @@ class Answer(Estimate, frozen=True, kw_only=True):
             return [{"name": key, **plain(given, key)} for key, given in self.inputs.items()]
         if name == "breakdown":
             return [plain(row, name) for row in self.breakdown]
-        tables = {key: array for key, array in self.arrays.items() if isinstance(array, list)}
+        tables = {key: array for key, array in self.tables.items() if isinstance(array, list)}
         if name not in tables:
             known = [FIGURES, "breakdown", "inputs", *tables]
             raise LlmcostError(f"no table {shown(name)}: one of {', '.join(known)}", did_you_mean(name, known))

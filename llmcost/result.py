@@ -14,6 +14,10 @@ from llmcost.records import TypedDict
 from llmcost.units.currency import DOLLARS, Currency
 
 Scalar = float | int | str | bool | None
+# Arrays that pictures and sliders alone are made of.
+PLACES = "places"  # of a sweep: the cheapest point along its keys
+FORMS = "forms"  # of a crossover: closed forms of both curves
+AROUND = "around"  # of a crossover: answers with one input moved
 
 
 def cells(row: Mapping[str, object]) -> dict[str, Scalar]:
@@ -158,6 +162,11 @@ class Estimate(Struct, frozen=True, kw_only=True):
     def engineering(self) -> dict[str, Range]:
         """The 90 % intervals at held prices: what tables print."""
         return {**self.ranges, **self.ranges_at_price}
+
+    @property
+    def tables(self) -> dict[str, Any]:
+        """The arrays that are read, rather than drawn."""
+        return {name: array for name, array in self.arrays.items() if name not in (PLACES, FORMS, AROUND)}
 
     def shown_in(self, currency: Currency, origin: str) -> Self:
         """The same answer, which says what its amounts are in."""

@@ -99,8 +99,7 @@ def add(
     own = extra or {}
     keys = options_of(name)
     known = formats(name)
-    hidden = {"plot", "plot_kind"} if "output" in own else set()  # the answer is a file of its own kind
-    output = {name: one for name, one in of_answers(known).items() if name not in {*own, *hidden}}
+    output = {name: one for name, one in of_answers(known).items() if name not in own}
 
     def body(**said: Any) -> int:
         from llmcost import units

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 FOLDER = Path(__file__).parent / "page"
-HIDDEN = ("answers", live.AROUND, live.FORMS)  # what a page shows otherwise, or not at all
+HIDDEN = ("answers",)  # what a page shows otherwise
 MOST_ROWS, MOST_CELLS = 2_000, 6_000  # of a table; JSON and CSV have all
 TITLES = {
     "front": "Points that no other beats", "pairs": "How sure it is that one is cheaper", "along": "Costs by value",
@@ -64,7 +64,9 @@ class Folded(NamedTuple):
 def render(estimate: Estimate, options: Options) -> str:
     """The page."""
     moving = live.forms(estimate) or live.tables(estimate) or live.axis(estimate)
-    style = _file("svg.css") + _file("page.css")
+    choices = pictures.choices(estimate)
+    style = _file("svg.css") + _file("page.css") + (_file("map.css") + _file("choice.css") if choices else "")
+    drawn = [] if choices else pictures.pictures(estimate)
     script = "".join(_file(name) for name in moving.scripts) if moving else ""
     page: str = _template().render(
         version=__version__,
@@ -75,7 +77,8 @@ def render(estimate: Estimate, options: Options) -> str:
         script=Markup(script),
         style_hash=Markup(_hash(style)),
         script_hash=Markup(_hash(script)) if moving else Markup("'none'"),
-        charts=[(words.clean(title), picture) for title, picture in pictures.pictures(estimate)],
+        charts=[(words.clean(title), picture) for title, picture in drawn],
+        choices=[(words.clean(label), words.clean(title), picture) for label, title, picture in choices],
         live=moving,
         figures=_figures(estimate),
         breakdown=Grid("the bill", BILL, rows, (1, 2, 3)) if (rows := bill(estimate)) else None,
@@ -136,7 +139,7 @@ def _tables(estimate: Estimate) -> list[Folded]:
     limits = estimate.command == "check"
     return [
         _limits(array) if limits and name == "rows" else _folded(name, array)
-        for name, array in estimate.arrays.items()
+        for name, array in estimate.tables.items()
         if isinstance(array, list | tuple) and array and isinstance(array[0], Mapping) and name not in HIDDEN
     ]
 

@@ -55,7 +55,7 @@ def document(estimate: Estimate, explain: bool, curve: bool = False) -> dict[str
     }
     if explain and estimate.steps:
         found["steps"] = estimate.steps
-    for name, array in estimate.arrays.items():
+    for name, array in estimate.tables.items():
         if name == "curve" and not curve:
             continue
         if name in found:

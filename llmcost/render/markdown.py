@@ -32,7 +32,7 @@ def render(estimate: Estimate, options: Options) -> str:
         parts.append(table(head, [[f.label, f.value, f.interval][: len(head)] for f in figures]))
     if estimate.breakdown:
         parts.append(table(BILL, bill(estimate), right=(1, 2, 3)))
-    for name, array in estimate.arrays.items():
+    for name, array in estimate.tables.items():
         if (
             name not in ("curve", "spend", "along")
             and isinstance(array, list | tuple)

@@ -56,7 +56,7 @@ def render(estimate: Estimate, options: Options) -> str:
 
         draw(page, estimate)
         return _finished(page.text, options)
-    for name, array in estimate.arrays.items():
+    for name, array in estimate.tables.items():
         _array(page, estimate, name, array)
     if options.explain:
         _steps(page, estimate)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Cli
+from tests.conftest import ROOT, Cli
 
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = (
@@ -151,6 +151,8 @@ QUESTIONS = {
     "crossover": ("crossover", *GIVEN),
     "compare": ("compare", "-m", "llama-3.1-8b", "--isl", "500", "--osl", "100", "--vary", "hardware=h100-sxm,l40s"),
     "presets": ("presets", "show", "h100-sxm"),
+    "check": ("check", str(ROOT / "examples/finops/llmcost.toml")),
+    "validate": ("validate", "memory"),
 }
 
 
@@ -256,3 +258,21 @@ def test_pages_open_from_disk_without_an_error(cli: Cli, tmp_path: Path, scenari
     page = tmp_path / "page.html"
     assert cli("crossover", scenario, "--samples", "100", "-o", page).code == 0
     assert "<svg" in opened(page, "", tmp_path / "profile")
+
+
+def test_a_reader_chooses_the_figure_of_a_sweep(cli: Cli, tmp_path: Path) -> None:
+    page, grid = tmp_path / "page.html", tmp_path / "grid.csv"
+    asked = ("sweep", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--vary", "isl=100..8000:9", "--vary", "osl=50..2000:9")
+    page.write_text(cli(*asked, "-o", grid, "--format", "html").out, "utf-8")
+    script = (
+        "const seen = () => [...document.querySelectorAll('.choice figure')].filter((f) => f.getClientRects().length);"
+        "const found = [], chips = [...document.querySelectorAll('.choice input')];"
+        "for (const chip of chips) { document.querySelector(`label[for=${chip.id}]`).click();"
+        " found.push([chip.labels[0].textContent, seen().map((f) => f.querySelector('title').textContent)]); }"
+        f"{SAID}(found);"
+    )
+    chosen = measured(page, script, tmp_path / "profile")
+    assert len(chosen) > 5
+    for label, shown in chosen:
+        assert len(shown) == 1
+        assert label.lower() in shown[0].lower()

@@ -288,3 +288,53 @@ def test_who_is_no_scheduler(cli: Cli, tmp_path: Path) -> None:
     assert cli(*words, "--scheduler", address, "--workers", "2").code == 2
     assert cli(*words, "--workers", "none").code == 2
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("most", [37, 1 << 17])
+@pytest.mark.parametrize(
+    ("varied", "wide", "high"),
+    [
+        ("isl=100..8000:300 batch=1,8,64", 100, 3),  # three rows share a place; a line for each batch
+        ("isl=100..8000:30 osl=10..500:40 price=1..5/h:2", 40, 24),  # a map of the cheapest price
+        ("dtype=bf16,fp8 isl=100..8000:9 tp=1,2", 9, 2),  # lines with ranges over the other key
+        ("hardware=h100-sxm,h200-sxm dtype=bf16,fp8", 2, 1),  # names alone
+    ],
+)
+def test_the_picture_shows_the_cheapest_row_of_each_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: int, varied: str, wide: int, high: int
+) -> None:
+    monkeypatch.setattr(grids, "ROWS", most)
+    said = {"model": "llama-3.1-8b", "isl": "1000", "osl": "100", "hardware": "h100-sxm"}
+    vary = varied.split()
+    scenario = resolve({k: v for k, v in said.items() if not any(one.startswith(f"{k}=") for one in vary)})
+    answer = sweep(scenario, Catalog([]), vary, str(tmp_path / "grid.parquet"))
+    (seen,) = answer.arrays["places"]
+    axes = {axis.name: [str(v) if isinstance(v, str) else float(v) for v in axis.values] for axis in grids.axes(vary)}
+    groups: dict[tuple[int, int], list[dict[str, Any]]] = {}
+    for row in rows(tmp_path / "grid.parquet"):
+        x, y = (axes[key].index(row[key]) * size // len(axes[key]) if key else 0
+                for key, size in ((seen["across"], wide), (seen["up"], high)))  # fmt: skip
+        if row["feasible"]:
+            groups.setdefault((x, y), []).append(row)
+    assert len(groups) > 1
+    assert (len(seen["xs"]), len(seen["ys"]) or 1) == (wide, high)
+    for (x, y), mine in groups.items():
+        best = min(mine, key=lambda row: float(row["usd_per_mtok_output"]))
+        for name in ("usd_per_mtok_output", "tpot_seconds", "ttft_seconds"):
+            figure, told = seen["figures"][name], [row[name] for row in mine]
+            assert figure["values"][y][x] == best[name]
+            if high <= 6 and len(groups) < sum(map(len, groups.values())):
+                assert (figure["least"][y][x], figure["most"][y][x]) == (min(told), max(told))
+    blank = sum(v is None for row in seen["figures"]["tpot_seconds"]["values"] for v in row)
+    assert blank == wide * high - len(groups)
+
+
+def test_the_page_of_a_sweep_has_a_chart_for_each_figure(cli: Cli, tmp_path: Path) -> None:
+    asked = ("sweep", *words(f"{BASE} --tp 1", "isl=100..8000:9 osl=10..2000:9"), "-o", tmp_path / "grid.csv")
+    page = cli(*asked, "--format", "html", "--plot", tmp_path / "grid.svg").out
+    assert page.count('type="radio"') == page.count("<figure class=") > 5
+    assert page.count(" checked>") == 1
+    assert "<script>" not in page
+    assert len(page.encode()) < 150_000
+    assert (tmp_path / "grid.svg").read_bytes().startswith(b"<?xml")
+    assert "places" not in cli(*asked, "--restart", "--json").out

@@ -98,6 +98,12 @@ ANSWERS = {
     "reuse": answer("trace", reuse=[{"cache_tokens": 1e3, "reused_share": 0.1}, {"cache_tokens": 1e6, "reused_share": 0.5}]),
     "calibration": answer("calibrate", rows=[{"measured": 2.0, "predicted": 3.0, "predicted_after": 2.1}]),
     "errors": answer("validate", groups=[{"name": "tpot", "quantity": "tpot", "median_ape_pct": 9.0, "n": 1000}]),
+    # two prices of ten lengths; nothing is feasible at the longest for the dearer
+    "swept": answer("sweep", places=[{
+        "across": "isl", "up": "osl", "xs": [100.0, 200.0, 400.0], "ys": [float(n) for n in range(1, 9)], "even": False,
+        "held": ["price"], "best": "usd_per_mtok_output", "figures": {"usd_per_mtok_output": {
+            "values": [[0.1 * y, 0.2 * y, None if y == 8 else 4.0 * y] for y in range(1, 9)], "least": [], "most": []}},
+    }]),
 }  # fmt: skip
 
 
@@ -282,3 +288,19 @@ def test_a_check_shows_its_limits_as_its_other_formats_do(cli: Cli) -> None:
     level = charts(answer("check", rows=[{"budget": "b", "limit": "x", "estimate": 3.0, "fail": 4.0}]))["limits"]
     assert isinstance(level, Bars)
     assert (level.level, level.rows[0].value) == (1.0, 0.75)
+
+
+def test_a_map_shades_each_value_by_where_it_is_between_the_ends() -> None:
+    root = ET.fromstring(svg.draw(charts(ANSWERS["swept"])["swept"]))
+    runs = {one.attrib["class"]: one.attrib["d"] for one in root.iter() if one.attrib.get("class", "").startswith("h h")
+            and one.attrib["stroke-width"] != "14"}  # fmt: skip
+    cells = sum(round(float(part.split("h")[1]) / (612 / 3)) for d in runs.values() for part in d[1:].split("M"))
+    assert cells == 23
+    left, low = 84.0, max(float(p.split("h")[0].split()[1]) for d in runs.values() for p in d[1:].split("M"))
+    # by ratios from 0.1 to 28, in eighths of ln 280 = 5.63: 0.2 is 0.98 of a step on, 4 is 5.24, 0.4 is 1.97, 8 is 6.22
+    assert runs["h h0"].startswith(f"M{left:.1f} {low:.1f}h408.0M{left:.1f} ")
+    assert runs["h h5"].startswith(f"M{left + 408:.1f} {low:.1f}h204.0")
+    assert runs["h h1"].startswith(f"M{left + 204:.1f} ")
+    assert runs["h h6"].startswith(f"M{left + 408:.1f} ")
+    words = charts(ANSWERS["swept"])["swept"].alt
+    assert "from $0.10/Mtok at isl 100, osl 1 to $28.00/Mtok at isl 400, osl 7" in words

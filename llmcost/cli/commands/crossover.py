@@ -70,10 +70,10 @@ def beside(scenario: Scenario, catalog: Catalog, estimate: Any) -> Any:
 
     from llmcost.estimate.crossover import sliders
     from llmcost.estimate.crossover.around import around
-    from llmcost.render.page import live
+    from llmcost.result import AROUND, FORMS
 
     if any(key.startswith("solved_") for key in estimate.result):
         return estimate
     page = sliders.page(scenario, catalog, estimate)
-    name, rows = (live.FORMS, [page]) if page is not None else (live.AROUND, around(scenario, catalog, estimate))
+    name, rows = (FORMS, [page]) if page is not None else (AROUND, around(scenario, catalog, estimate))
     return structs.replace(estimate, arrays={**estimate.arrays, name: rows}) if rows else estimate

@@ -11,14 +11,14 @@ from llmcost import units
 from llmcost.catalog import KINDS, Catalog, presets_date
 from llmcost.errors import Exit, LlmcostError, raise_all
 from llmcost.estimate.sweep import columns as tables
-from llmcost.estimate.sweep import engines, formats, summary
+from llmcost.estimate.sweep import engines, formats, landscape, summary
 from llmcost.estimate.sweep.columns import Column
 from llmcost.estimate.sweep.engines import Engine
 from llmcost.estimate.sweep.grid import Grid, axes
 from llmcost.estimate.sweep.journal import Journal
 from llmcost.estimate.sweep.work import Maker, Work, here
 from llmcost.keys import KEYS
-from llmcost.result import Estimate
+from llmcost.result import PLACES, Estimate
 from llmcost.scenario import Scenario, refuse_unread
 from llmcost.terms import TERMS
 
@@ -174,11 +174,14 @@ def _estimate(task: Work, engine: Engine, state: summary.State, output: str, siz
     ]
     lost = [{"reason": reason, "points": count} for reason, count in sorted(state["reasons"].items(), key=_often)]
     arrays: dict[str, Any] = {"front": front, "extremes": extremes}
+    seen = landscape.picture(task.grid, task.columns, state["places"], summary.BEST[engine.name])
     return Estimate(
         command="sweep",
         headline=_headline(task, engine, state, cost, best),
         result=result,
-        arrays=arrays | ({"refused": lost[: summary.MOST_REASONS]} if lost else {}),
+        arrays=arrays
+        | ({"refused": lost[: summary.MOST_REASONS]} if lost else {})
+        | ({PLACES: [seen]} if seen else {}),
         presets=presets_date(task.catalog),
     )
 

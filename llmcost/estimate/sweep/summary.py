@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from llmcost.engine.numeric.kinds import Array, Flags
+from llmcost.estimate.sweep import landscape
 from llmcost.estimate.sweep.columns import TEXT, WHOLE, Column, Table
 from llmcost.keys.key import CROSSOVER, FIT, SERVE, TRAIN
 
@@ -17,6 +18,7 @@ COST = {
     SERVE: "usd_per_mtok_output", TRAIN: "total_usd", CROSSOVER: "total_usd_horizon", FIT: "missing_bytes",
 }  # fmt: skip
 AGAINST = {SERVE: "tpot_seconds", TRAIN: "duration_seconds", CROSSOVER: "usd_per_request"}
+BEST = {**COST, FIT: "gpus"}  # what is least at the point that a picture shows of several
 RANKS = ("tp", "pp", "vpp", "dp", "cp", "sp", "ep")
 MOST_FRONT = 1000  # points of a front that are kept
 MOST_REASONS = 20
@@ -105,16 +107,18 @@ def joined(whole: State | None, part: State, engine: str) -> State:
         "reasons": reasons,
         "extremes": extremes,
         "read": sorted({*whole["read"], *part["read"]}),
+        "places": landscape.joined(whole["places"], part["places"]),
         "front": _joined_front([*whole["front"], *part["front"]], COST[engine], AGAINST.get(engine, "")),
     }
 
 
 def fresh(whole: State | None, part: State, engine: str) -> State:
-    """A part without the points of its front that some point before it beats: what a journal has to keep."""
+    """A part without what was said before it, or is beaten by it: what a journal has to keep."""
     if whole is None:
         return part
     kept = {point[0] for point in joined(whole, part, engine)["front"]}
-    return {**part, "front": [point for point in part["front"] if point[0] in kept]}
+    front = [point for point in part["front"] if point[0] in kept]
+    return {**part, "front": front, "places": landscape.fresh(whole["places"], part["places"])}
 
 
 def _joined_front(points: Sequence[Any], cost: str, against: str) -> list[Any]:

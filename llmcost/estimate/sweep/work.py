@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from llmcost import __version__
 from llmcost.catalog import Catalog, presets_date
 from llmcost.estimate.sweep import columns as tables
-from llmcost.estimate.sweep import summary
+from llmcost.estimate.sweep import landscape, summary
 from llmcost.estimate.sweep.columns import Column
 from llmcost.estimate.sweep.engines import ENGINES, Plan
 from llmcost.estimate.sweep.formats import FORMATS
@@ -38,7 +38,8 @@ class Work(NamedTuple):
         table = tables.table(ENGINES[self.engine], self.scenario, self.catalog, self.grid, self.columns, part, plans)
         body, footer = FORMATS[self.ending].encoded(table)
         state = summary.of_part(table, self.engine, part.first)
-        return Made(body, footer, {**state, "read": sorted(self.scenario.read)})
+        places = landscape.of_part(table, self.grid, part, summary.BEST[self.engine])
+        return Made(body, footer, {**state, "read": sorted(self.scenario.read), "places": places})
 
 
 class Made(NamedTuple):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from llmcost.render.charts import parts, trends
-from llmcost.render.charts.kinds import Bar, Bars, Chart, Lines, Mark, Series
+from llmcost.render.charts import parts, swept, trends
+from llmcost.render.charts.kinds import Bar, Bars, Cells, Chart, Lines, Mark, Series
 from llmcost.result import Estimate
 
-__all__ = ["NAMES", "Bar", "Bars", "Chart", "Lines", "Mark", "Series", "charts"]
+__all__ = ["NAMES", "Bar", "Bars", "Cells", "Chart", "Lines", "Mark", "Series", "charts"]
 
 # What an answer may have, in the order in which they are shown.
 NAMES = {
@@ -33,6 +33,7 @@ NAMES = {
     "reuse": trends.reuse,
     "calibration": trends.calibration,
     "errors": parts.errors,
+    "swept": swept.first,
 }
 
 

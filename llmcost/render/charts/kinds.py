@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeGuard
 
+from llmcost import units
 from llmcost.records import NamedTuple
 from llmcost.result import Estimate
 
@@ -45,6 +46,7 @@ class Series(NamedTuple):
     points: Sequence[tuple[float, float]]
     dots: bool = False
     words: Sequence[str] = ()
+    band: Sequence[tuple[float, float]] = ()  # the ends of each point
 
 
 class Mark(NamedTuple):
@@ -77,7 +79,38 @@ class Lines(NamedTuple):
         return f"{self.title}: {self.up} over {self.across}, {', '.join(s.name for s in self.series)}. {chosen}".strip()
 
 
-Chart = Bars | Lines
+class Cells(NamedTuple):
+    """A map: a value at each place of two axes, the rows from below; `say` is a value in words."""
+
+    title: str
+    xs: Sequence[float]
+    ys: Sequence[str]
+    values: Sequence[Sequence[float | None]]
+    across: str
+    up: str
+    of: str
+    x_kind: str
+    kind: str
+    say: Callable[[float], str]
+
+    @property
+    def told(self) -> list[tuple[float, int, int]]:
+        """Every value with the numbers of its column and row, the least first."""
+        found = [(v, x, y) for y, row in enumerate(self.values) for x, v in enumerate(row) if v is not None]
+        return sorted(found)
+
+    def place(self, x: int, y: int) -> str:
+        """A place in words."""
+        return f"{self.across} {units.format(self.x_kind, self.xs[x])}, {self.up} {self.ys[y]}"
+
+    @property
+    def alt(self) -> str:
+        """The chart in words."""
+        (low, *least), (high, *most) = self.told[0], self.told[-1]
+        return f"{self.title}: from {self.say(low)} at {self.place(*least)} to {self.say(high)} at {self.place(*most)}"
+
+
+Chart = Bars | Lines | Cells
 
 
 def rows_of(estimate: Estimate, name: str) -> Sequence[Row]:
@@ -99,7 +132,17 @@ def is_positive(value: object) -> TypeGuard[float]:
 def cost_label(label: str) -> str:
     """A label as what is paid.
 
-    >>> cost_label("per month"), cost_label("total at horizon"), cost_label("cost")
-    ('cost per month', 'total at horizon', 'cost')
+    >>> cost_label("per month"), cost_label("total at horizon"), cost_label("output"), cost_label("up front")
+    ('cost per month', 'total at horizon', 'cost of output', 'cost up front')
     """
-    return label if label.startswith(("total", "cost")) else f"cost {label}"
+    if label.startswith(("total", "cost")):
+        return label
+    return f"cost {label}" if label.startswith(("per ", "up ")) else f"cost of {label}"
+
+
+def once(series: Sequence[Series]) -> list[Series]:
+    """The series, those of the same points as one under all of their names."""
+    same: dict[tuple[tuple[float, float], ...], list[Series]] = {}
+    for one in series:
+        same.setdefault(tuple(one.points), []).append(one)
+    return [some[0]._replace(name=", ".join(one.name for one in some)) for some in same.values()]

@@ -9,7 +9,18 @@ from llmcost import units
 from llmcost.keys import all_keys
 from llmcost.render import text as words
 from llmcost.render.axis import DAYS_PER_MONTH, day_text
-from llmcost.render.charts.kinds import SERIES, Lines, Mark, Row, Series, cost_label, is_number, is_positive, rows_of
+from llmcost.render.charts.kinds import (
+    SERIES,
+    Lines,
+    Mark,
+    Row,
+    Series,
+    cost_label,
+    is_number,
+    is_positive,
+    once,
+    rows_of,
+)
 from llmcost.result import Estimate
 
 COST, SPEED = "usd_per_mtok_output", "tokens_per_second_per_user_full"
@@ -177,19 +188,11 @@ def cost_against_speed(estimate: Estimate) -> Lines | None:
                [_point(r) for r in sorted(group, key=lambda r: float(r[SPEED]))])
         for name, group in groups.items()
     ]  # fmt: skip
-    series = _once(series)[:SERIES]
+    series = once(series)[:SERIES]
     marks = [m for r in [_chosen(estimate, rows)] if r is not None for m in [_mark(r, SPEED)]]
     chosen = "; the ring is the one chosen" if marks else ""
     title = f"Cost against speed with full batches: every point that no other beats{chosen}"
     return _of_output(title, series, "tokens/s of one user", marks)
-
-
-def _once(series: Sequence[Series]) -> list[Series]:
-    """The series, those of the same points as one under all of their names."""
-    same: dict[tuple[tuple[float, float], ...], list[Series]] = {}
-    for one in series:
-        same.setdefault(tuple(one.points), []).append(one)
-    return [some[0]._replace(name=", ".join(one.name for one in some)) for some in same.values()]
 
 
 def cost_over_batch(estimate: Estimate) -> Lines | None:

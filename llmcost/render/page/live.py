@@ -14,11 +14,9 @@ from llmcost.records import NamedTuple
 from llmcost.render import text as words
 from llmcost.render.charts import Lines, charts
 from llmcost.render.page import svg
-from llmcost.result import Estimate
+from llmcost.result import AROUND, FORMS, Estimate
 
 REACH = 100.0  # how far a slider goes on either side of what was said
-FORMS = "forms"  # the array with the closed forms of a crossover
-AROUND = "around"  # the array of answers with one input moved
 PLACES = "The slider stops at the values that were compared; for others, ask the command"
 ALONE = "Each slider moves one input and puts the others back"
 REST = "for all else, ask the command"

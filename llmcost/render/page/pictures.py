@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from llmcost import units
 from llmcost.render import text as words
-from llmcost.render.charts import Bar, Bars, charts
+from llmcost.render.charts import Bar, Bars, charts, swept
 from llmcost.render.page import svg
 from llmcost.result import Estimate
 
@@ -29,6 +29,12 @@ def by_name(estimate: Estimate) -> dict[str, tuple[str, Markup]]:
         own = {"curve": (SPEND, spend(estimate)), "tornado": (TORNADO, _tornado(estimate))}
         found = {name: (title, picture) for name, (title, picture) in own.items() if picture is not None}
         return found | {name: (chart.title, svg.draw(chart)) for name, chart in charts(estimate).items()}
+
+
+def choices(estimate: Estimate) -> list[tuple[str, str, Markup]]:
+    """The figures of a sweep that a reader chooses one of: label, title and chart; none where there is one."""
+    found = swept.figures(estimate)
+    return [(label, chart.title, svg.draw(chart)) for label, chart in found.items()] if len(found) > 1 else []
 
 
 def spend(estimate: Estimate) -> Markup | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from markupsafe import Markup, escape
@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from llmcost import units
 from llmcost.records import NamedTuple
 from llmcost.render.axis import bounds, log_ticks, tick_label
-from llmcost.render.charts import Bars, Chart, Lines
+from llmcost.render.charts import Bars, Cells, Chart, Lines
 
 WIDTH, HEIGHT = 720, 360
 # Room for letters of 20 units: on a phone a picture is half as wide, and its letters twice as large.
@@ -24,17 +24,21 @@ LETTER = 11  # width of one on a phone, where they are large
 PER_LETTER = 7  # width of a letter of a label beside a point
 SHORT = 22  # letters of a name that has half a row
 MOST_BARS = 24
+SEAM = 0.8  # by which a row of a map lies over the next, lest light shine between them
+SHADES, LOGARITHMIC = 8, 10.0  # of a map; the ratio from which on its steps are by equal ratios
 FEW_BARS = 8  # upright ones that are all named
 FILLED = "i"  # the one band that is tinted: two would grey each other out; edges tell the other
 MOST_POINTS = 400  # of a curve: more than a screen has
 Place = Callable[[float], float]
-STYLE = Path(__file__).parent / "svg.css"  # of pictures in a page and alone
+STYLE, OF_MAPS = (Path(__file__).parent / name for name in ("svg.css", "map.css"))  # of pictures in a page and alone
 
 
 def draw(chart: Chart) -> Markup:
     """A chart as SVG; its alternative text is the chart in words."""
     if isinstance(chart, Bars):
         return columns(chart) if chart.upright else bars(chart)
+    if isinstance(chart, Cells):
+        return cells(chart)
     return lines(chart)
 
 
@@ -132,6 +136,8 @@ def curves(found: Sequence[Curve], crossing: Mapping[str, float | None], alt: st
 def lines(chart: Lines) -> Markup:
     """Series over two axes, named above by their colour and dashes; a ring is what was chosen."""
     ys = [y for one in chart.series for _, y in one.points] + [mark.y for mark in chart.marks]
+    banded = chart.series[0].band if len(chart.series) == 1 else ()
+    ys += [end for ends in banded for end in ends]
     ys += [] if chart.level is None else [chart.level]
     names = [one.name for one in chart.series] if len(chart.series) > 1 else []
     beside = 2 if all(len(name) <= SHORT for name in names) else 1
@@ -149,6 +155,11 @@ def lines(chart: Lines) -> Markup:
     ]
     if chart.level is not None:
         parts.append(f'<path class="w" d="M{LEFT} {y.at(chart.level):.1f}H{WIDTH - RIGHT}"/>')
+    if banded:
+        xs = [x.at(place) for place, _ in chart.series[0].points]
+        low, high = ([f"{a:.1f} {y.at(ends[i]):.1f}" for a, ends in zip(xs, banded, strict=True)] for i in (0, 1))
+        parts.append(f'<path class="band i" d="M{"L".join((*high, *reversed(low)))}Z"/>')
+        parts += [f'<path class="edge i" d="M{"L".join(edge)}"/>' for edge in (low, high)]
     for i, one in enumerate(chart.series):
         at = [(x.at(a), y.at(b)) for a, b in one.points]
         if joined[i]:
@@ -165,6 +176,53 @@ def lines(chart: Lines) -> Markup:
         ends = sorted((a, a + math.copysign(PER_LETTER * len(mark.label) + 14, shift)))
         parts.append(_text(a + shift, _clear(drawn, ends, b, top), mark.label, side, "v"))
     return _svg(parts, WIDTH, HEIGHT, chart.alt, style="along" if chart.key else "")
+
+
+def cells(chart: Cells) -> Markup:
+    """A map of shades, each from its value to the next, named above; the ring is where the value is least."""
+    rows, wide = len(chart.ys), len(chart.xs)
+    top, base = TOP + 2 * LINE + 22, HEIGHT - BOTTOM
+    across, high = (WIDTH - LEFT - RIGHT) / wide, (base - top) / rows
+    (least, *_), (most, *_) = chart.told[0], chart.told[-1]
+    log = least > 0 and most / least > LOGARITHMIC
+    shares = [[_share(v, least, most, log) for v in row] for row in chart.values]
+    runs: dict[int, list[str]] = {}
+    for y, row in enumerate(shares):
+        x = 0
+        for shade, some in groupby(row, lambda share: None if share is None else min(int(share * SHADES), SHADES - 1)):
+            long = len(list(some))
+            if shade is not None:
+                runs.setdefault(shade, []).append(
+                    f"M{LEFT + x * across:.1f} {base - (y + 0.5) * high:.1f}h{long * across:.1f}"
+                )
+            x += long
+    parts = [f'<path class="h h{n}" stroke-width="{high + SEAM:.2f}" d="{"".join(runs[n])}"/>' for n in sorted(runs)]
+    step = (WIDTH - LEFT - RIGHT) / SHADES
+    parts += [
+        f'<path class="h h{n}" stroke-width="14" d="M{LEFT + n * step:.1f} {TOP + 2}h{step:.1f}"/>'
+        for n in range(SHADES)
+    ]
+    for share, side in ((0.0, "start"), (0.5, "middle"), (1.0, "end")):
+        value = least * (most / least) ** share if log else least + share * (most - least)
+        parts.append(_text(LEFT + share * (WIDTH - LEFT - RIGHT), TOP + LINE + 6, chart.say(value), side))
+    few = max(1, math.ceil(rows * LINE / (base - top)))
+    parts += [_text(LEFT - 6, base - (y + 0.5) * high + 4, chart.ys[y], "end", "dim") for y in range(0, rows, few)]
+    for i in sorted({round(share * (wide - 1)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)}):
+        parts.append(_tick(LEFT + (i + 0.5) * across, _label(chart.x_kind, chart.xs[i])))
+    _, x, y = chart.told[0]
+    parts.append(
+        f'<circle class="ring" cx="{LEFT + (x + 0.5) * across:.1f}" cy="{base - (y + 0.5) * high:.1f}" r="8"/>'
+    )
+    parts.append(_text(WIDTH - RIGHT, HEIGHT - CAPTION, chart.across, "end", "dim"))
+    parts.append(_text(4, top - 8, chart.up, "start", "dim"))
+    return _svg(parts, WIDTH, HEIGHT, chart.alt)
+
+
+def _share(value: float | None, least: float, most: float, log: bool) -> float | None:
+    """Where a value is between the ends."""
+    if value is None:
+        return None
+    return math.log(value / least) / math.log(most / least) if log else (value - least) / (most - least)
 
 
 def _clear(drawn: Sequence[Sequence[tuple[float, float]]], ends: Sequence[float], y: float, top: float) -> float:
@@ -286,5 +344,6 @@ def _svg(parts: Iterable[str], width: int, height: int, alt: str, ident: str = "
 
 def standalone(picture: Markup) -> str:
     """A picture of a page as a file of its own: with its style, light."""
-    style = f"<style>{STYLE.read_text('utf-8')}</style>"
+    also = OF_MAPS.read_text("utf-8") if '<path class="h ' in picture else ""
+    style = f"<style>{STYLE.read_text('utf-8')}{also}</style>"
     return str(picture).replace("<title>", f"{style}<title>", 1)

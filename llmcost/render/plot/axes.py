@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from llmcost import units
 from llmcost.render.axis import log_ticks, tick_label
-from llmcost.render.charts import Bars, Chart, Lines
+from llmcost.render.charts import Bars, Cells, Chart, Lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +22,8 @@ def draw(axes: Axes, chart: Chart, palette: tuple[str, ...]) -> None:
     """The chart; its title is the caption of the figure."""
     if isinstance(chart, Bars):
         _bars(axes, chart, palette[0])
+    elif isinstance(chart, Cells):
+        _cells(axes, chart)
     else:
         _lines(axes, chart, palette)
     axes.set_axisbelow(True)
@@ -55,6 +58,24 @@ def _bars(axes: Axes, chart: Bars, color: str) -> None:
     axes.tick_params(axis="y", length=0)
 
 
+def _cells(axes: Axes, chart: Cells) -> None:
+    """A map of shades with its scale beside it; a ring where the value is least."""
+    from matplotlib.colors import LogNorm
+
+    (least, x, y), (most, *_) = chart.told[0], chart.told[-1]
+    values: Any = [[math.nan if v is None else v for v in row] for row in chart.values]
+    norm = LogNorm(least, most) if least > 0 and most / least > 10 else None
+    drawn = axes.pcolormesh(values, cmap="Blues", norm=norm, rasterized=True)
+    axes.plot([x + 0.5], [y + 0.5], marker="o", markersize=11, markerfacecolor="none", markeredgecolor=INK)
+    for axis, named in ((axes.xaxis, [_label(chart.x_kind, v) for v in chart.xs]), (axes.yaxis, chart.ys)):
+        few = range(0, len(named), -(-len(named) // MOST_TICKS))
+        axis.set_ticks([i + 0.5 for i in few], [named[i] for i in few])
+    axes.set_xlabel(chart.across)
+    axes.set_ylabel(chart.up)
+    assert axes.figure is not None
+    axes.figure.colorbar(drawn, ax=axes, label=chart.of, format=lambda value, _: _label(chart.kind, value))
+
+
 def _lines(axes: Axes, chart: Lines, palette: tuple[str, ...]) -> None:
     for i, one in enumerate(chart.series):
         look: Any = {"color": palette[i % len(palette)], "linewidth": 1.8, "linestyle": DASHES[i % len(DASHES)]}
@@ -63,6 +84,9 @@ def _lines(axes: Axes, chart: Lines, palette: tuple[str, ...]) -> None:
         if one.dots and chart.level is not None:
             look |= {"linestyle": "none", "marker": ("o", "s")[i % 2]}
         axes.plot(*zip(*one.points, strict=True), label=one.name, **look)
+        if one.band and len(chart.series) == 1:
+            under, over = zip(*one.band, strict=True)
+            axes.fill_between([x for x, _ in one.points], under, over, color=palette[1], alpha=0.12)
     if chart.level is not None:
         axes.axhline(chart.level, color=FAINT, linewidth=1.2)
     if chart.x_log:
