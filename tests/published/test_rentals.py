@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterator
+from typing import Any
 
+from llmcost import api
 from llmcost.catalog import Catalog
 from llmcost.engine.money.renting import range_of_quotes
 from llmcost.estimate.money import quotes
@@ -48,3 +50,17 @@ def test_the_usual_spread_is_that_of_the_price_lists() -> None:
 def test_a_hyperscaler_by_name() -> None:
     """Llama 2: $1.81 at AWS, as Epoch AI's file has it before inflation."""
     assert quotes.rental_quote(CATALOG, "a100-80gb-sxm", "3-year", "aws", dt.date(2023, 7, 18)).rate == 1.81
+
+
+def test_who_names_a_provider_is_asked_what_that_one_takes_by_the_hour() -> None:
+    """Of all who rent, 1,024 cards for weeks are a cluster for a year; a provider's own terms are said, not guessed."""
+    asked: dict[str, Any] = {"model": "llama-3.1-8b", "tokens": "1T", "hardware": "h100-sxm", "gpus": 1024}
+    terms = [api.train(**asked, **more, samples=1).inputs["commitment"].value for more in ({}, {"provider": "lambda"})]
+    assert terms == ["1-year", "on-demand"]
+
+
+def test_what_a_region_has_no_figure_of_is_said() -> None:
+    """presets/regions/australia: no price of electricity. PUE is of a data centre, never of a country: nothing to say."""
+    asked: dict[str, Any] = {"model": "llama-3.1-8b", "tokens": "1T", "hardware": "h100-sxm", "gpus": 64}
+    said = [w.message for w in api.train(**asked, region="australia", samples=1).warnings if w.code == "W033"]
+    assert said == ["electricity price of australia is not known: the default is used"]

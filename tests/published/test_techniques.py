@@ -109,6 +109,28 @@ def test_a_draft_model_takes_memory_and_time() -> None:
     assert float(after.prefill_seconds) > float(plain.prefill_seconds)
 
 
+def test_the_prompt_passes_through_the_draft_once_more() -> None:
+    """Its share of the model's arithmetic, 1.2358 of 70.55 billion weights less embeddings; of a static batch all prompts.
+
+    `work`: parameters in matrix products of Llama 3.2 1B (its embedding is the head, 1.236e9) over those of Llama 3.1
+    70B (70.554e9 - 128,256 x 8,192).
+    """
+    work = 1235814400 / (70553706496 - 128256 * 8192)
+    draft = engine.Draft(shape("llama-3.1-70b"), 0.8, (4.0,), shape("llama-3.2-1b"))
+    plain, after = point(16.0, None), point(16.0, draft)
+    assert float(after.ttft_seconds - plain.ttft_seconds) == pytest.approx(
+        work * float(plain.prefill_seconds), rel=1e-3
+    )
+    catalog = Catalog([])
+    machine = machine_of(catalog.load(spec.Accelerator, "h100-sxm")[0])
+    constants = serving.calibration_from_factors(catalog.factors("serving", "memory"), "hopper", "any")
+    at = (machine, Layout(tp=4.0), Precision(), Load(1000.0, 500.0, 0.0, 16.0), constants)
+    plain = serving.static_point(shape("llama-3.1-70b"), *at)
+    after = engine.speculative_point(serving.static_point, draft, *at)
+    later = float(after.ttft_seconds - plain.ttft_seconds)
+    assert later == pytest.approx(16 * work * float(plain.prefill_seconds), rel=1e-3)
+
+
 def test_weights_in_fewer_bits_free_memory_for_a_larger_batch() -> None:
     """Bytes: 16 -> 8 bits halve the layers, 4 bits (0.53125 bytes with scales) quarter them; head and embedding stay."""
     found = {}

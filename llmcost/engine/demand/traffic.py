@@ -114,7 +114,7 @@ def logistic(per_day: Num, ceiling: Num, midpoint_days: Num) -> Traffic:
 
 def series(days: Sequence[float] | Array, per_day: Sequence[float] | Array) -> Traffic:
     """Straight lines between given days, the last value after them, nothing before them [1/d]."""
-    return Traffic(SERIES, float(per_day[0]), days=np.asarray(days, float), values=np.asarray(per_day, float))
+    return Traffic(SERIES, days=np.asarray(days, float), values=np.asarray(per_day, float))
 
 
 def rate(traffic: Traffic, days: Num) -> Num:
@@ -372,7 +372,7 @@ def _passed(traffic: Traffic, levels: Array) -> Array:
 
 
 def _shifted(base: Segments, start: Array, middle: Array) -> Segments:
-    """The terms of the pieces in which `middle` lies, told from `start` on."""
+    """The terms of the pieces in which `middle` lies, as they are at `start`."""
     if base.start.ndim == 1:
         index = np.maximum(np.searchsorted(base.start, middle, side="right") - 1, 0)
         at = Segments(*(part[index] for part in base))
@@ -384,4 +384,4 @@ def _shifted(base: Segments, start: Array, middle: Array) -> Segments:
     grown = np.exp(at.exponent * later[..., None])
     amount = at.amount * grown
     amount[..., 0] += at.slope * later * grown[..., 0]
-    return at._replace(start=start, amount=amount, slope=at.slope * grown[..., 0])
+    return at._replace(amount=amount, slope=at.slope * grown[..., 0])
