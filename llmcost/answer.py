@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from llmcost.errors import LlmcostError, did_you_mean, shown
+from llmcost.errors import LlmcostError, at, did_you_mean, not_of, shown
 from llmcost.result import Estimate
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ class Answer(Estimate, frozen=True, kw_only=True):
         tables = {key: array for key, array in self.tables.items() if isinstance(array, list)}
         if name not in tables:
             known = [FIGURES, "breakdown", "inputs", *tables]
-            raise LlmcostError(f"no table {shown(name)}: one of {', '.join(known)}", did_you_mean(name, known))
+            raise at("table", not_of(name, known))
         return [dict(row) for row in tables[name]]
 
     def plot(self, kind: str | None = None) -> Picture:
@@ -176,7 +176,7 @@ class Answer(Estimate, frozen=True, kw_only=True):
         endings = {form.ending: form.name for form in FORMATS if form.ending}
         ending = os.path.splitext(os.fspath(path))[1]
         if ending not in endings:
-            raise LlmcostError(f"{shown(os.fspath(path))} does not end in {', '.join(endings)}")
+            raise LlmcostError(f"{shown(os.fspath(path))} does not end in {', '.join(endings)}", "answer.html")
         with open(path, "w", encoding="utf-8", newline="") as file:
             file.write(self._rendered(endings[ending]))
 

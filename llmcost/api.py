@@ -42,7 +42,9 @@ def _catalog(presets: Presets) -> Catalog:
     from pathlib import Path
 
     if presets is not None and not Path(presets).is_dir():
-        raise LlmcostError(f"presets: no such folder: {shown(str(presets), 200)}")
+        raise LlmcostError(
+            f"presets: no such folder: {shown(str(presets), 200)}", "the folder that holds models/ or hardware/"
+        )
     return Catalog([Path(presets)] if presets is not None else [])
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 import msgspec
 
 from llmcost import spec, units
-from llmcost.errors import LlmcostError, did_you_mean, plainly, raise_all
+from llmcost.errors import LlmcostError, did_you_mean, not_of, plainly, raise_all
 from llmcost.records import NamedTuple
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -25,6 +25,9 @@ STRUCTS: dict[str, type[msgspec.Struct]] = {
 
 WORDS = {"int": "a whole number", "float": "a number", "str": "a text", "bool": "true or false", "array": "a list",
          "object": "a table", "date": "a date"}  # fmt: skip
+
+
+A_PRESET = "llmcost presets new prints one that is whole: llmcost presets new models NAME"
 
 
 class Field(NamedTuple):
@@ -99,7 +102,8 @@ def _decode(struct: type, data: dict[str, Any], where: str, findings: list[Llmco
     before = len(findings)
     for key, raw in data.items():
         if key not in fields:
-            findings.append(LlmcostError(f"{where}: unknown key {units.shown(key)}", did_you_mean(key, fields)))
+            near = did_you_mean(key, fields) or A_PRESET
+            findings.append(LlmcostError(f"{where}: unknown key {units.shown(key)}", near))
             continue
         values[key] = _decode_value(fields[key], raw, f"{where}: {key}", findings)
     for field in msgspec.structs.fields(struct):
@@ -115,13 +119,12 @@ def _decode_value(field: Field, raw: Any, where: str, findings: list[LlmcostErro
     if field.struct is not None and isinstance(raw, list):
         return [_decode_item(field.struct, item, f"{where}[{i + 1}]", findings) for i, item in enumerate(raw)]
     if field.choices and raw not in field.choices:
-        near = did_you_mean(raw, field.choices) if isinstance(raw, str) else ""
-        findings.append(LlmcostError(f"{where}: {units.shown(raw)} is not one of {', '.join(field.choices)}", near))
+        findings.append(units.at(where, not_of(raw, field.choices)))
         return None
     try:
         return msgspec.convert(_number(field, raw), field.annotation)
     except msgspec.ValidationError as error:
-        findings.append(LlmcostError(f"{where}: {_plain(error)}, got {units.shown(raw)}"))
+        findings.append(LlmcostError(f"{where}: {_plain(error)}, got {units.shown(raw)}", A_PRESET))
     except LlmcostError as error:
         findings.append(units.at(where, error))
     return None

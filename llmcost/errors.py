@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterable
 from enum import IntEnum
 
 # printable by Unicode's classes, yet nothing to see: joiners, fillers, variation selectors
 _INVISIBLE = "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+
+
+HELP = {  # what usually helps where the operating system refuses
+    errno.EACCES: "ls -l shows who may: chmod u+rw, or another place",
+    errno.EPERM: "ls -l shows who may: chmod u+rw, or another place",
+    errno.EISDIR: "that is a folder: name a file in it",
+    errno.ENOTDIR: "a part of the path is a file: name a folder there",
+    errno.ENOENT: "the folder has to be there: mkdir -p makes it",
+    errno.ENOSPC: "df -h . shows what is free",
+    errno.EDQUOT: "df -h . shows what is free",
+    errno.EROFS: "nothing can be written there: name another place",
+    errno.ENAMETOOLONG: "give it a shorter name",
+}
 
 
 class Exit(IntEnum):
@@ -85,6 +99,43 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     """`did you mean 'a' or 'b'?`, or an empty string when nothing is near."""
     names = nearest(name, known)
     return f"did you mean {' or '.join(repr(n) for n in names)}?" if names else ""
+
+
+def not_of(said: object, known: Iterable[str], otherwise: str = "") -> LlmcostError:
+    """The finding for a name that is none of those accepted, with the nearest, or what else to write.
+
+    >>> not_of("fp7", ["fp8", "bf16"]).hint, not_of(7, ["fp8", "bf16"]).hint
+    ("did you mean 'fp8'?", "write one of them: 'fp8'")
+    """
+    names = list(known)
+    near = did_you_mean(said, names) if isinstance(said, str) else ""
+    return LlmcostError(
+        f"{shown(said)} is not one of {', '.join(names)}", near or otherwise or f"write one of them: {names[0]!r}"
+    )
+
+
+def one_of(*said: str) -> LlmcostError:
+    """The finding for several things said where one decides.
+
+    >>> one_of("--by", "--cross").hint
+    'leave --cross out'
+    """
+    return LlmcostError(f"{' and '.join(said)} are two answers to one question: give one", f"leave {said[-1]} out")
+
+
+def of_system(what: str, error: Exception) -> LlmcostError:
+    """The finding for what the operating system refuses, with what usually helps.
+
+    >>> of_system("cannot write 'x'", OSError(28, "No space left on device")).hint
+    'df -h . shows what is free'
+    """
+    helps = HELP.get(getattr(error, "errno", None) or 0, "name another place")
+    return LlmcostError(f"{what}: {getattr(error, 'strerror', None) or error}", helps)
+
+
+def at(where: str, error: LlmcostError) -> LlmcostError:
+    """The same finding with its place in front: `--price: '2.5' is not a price per hour: ...`."""
+    return LlmcostError(f"{where}: {error.message}", error.hint, error.code)
 
 
 def shown(text: object, limit: int = 60) -> str:

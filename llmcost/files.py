@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from llmcost.errors import LlmcostError, nearest, plainly, shown
+from llmcost.errors import LlmcostError, nearest, of_system, plainly, shown
 
 MAX_DATA_BYTES = 200_000_000  # a table of measurements
 MAX_FILE_BYTES = 4_000_000  # a preset or scenario is a page of text; more is a mistake or an attack
@@ -56,9 +56,9 @@ def read_bytes(path: Path, most: int = MAX_FILE_BYTES) -> bytes:
     except FileNotFoundError:
         raise LlmcostError(f"no such file: {_where(path)}", beside(path)) from None
     except (OSError, ValueError) as error:
-        raise LlmcostError(f"{_where(path)}: {getattr(error, 'strerror', None) or error}") from None
+        raise of_system(_where(path), error) from None
     if len(raw) > most:
-        raise LlmcostError(f"{_where(path)}: larger than {most:,} bytes")
+        raise LlmcostError(f"{_where(path)}: larger than {most:,} bytes", "is it the file that was meant? cut it if so")
     return raw
 
 

@@ -13,12 +13,15 @@ import msgspec
 
 from llmcost import spec, technique, units
 from llmcost.catalog import source_for
-from llmcost.errors import LlmcostError, did_you_mean, one_each, plainly, raise_all
+from llmcost.errors import LlmcostError, did_you_mean, not_of, one_each, plainly, raise_all
 from llmcost.keys import ELSEWHERE, NOTES, SERVE, TABLES, TRAIN, Key, all_keys
 from llmcost.records import NamedTuple
 
 Value = Any  # float, int, str, date, units.Between or units.Triangle
 AGAINST = "flag:--against"  # origin of what `--against` lays over a question
+
+
+A_SOURCE = '[[sources]], and below it address = "https://...", date = 2026-01-31, confidence = "vendor"'
 
 
 class Setting(NamedTuple):
@@ -103,7 +106,7 @@ def parse_value(key: Key, raw: object) -> Value:
     if key.kind == "choice":
         if type(raw) in (str, int) and str(raw) in key.choices:
             return str(raw)
-        raise LlmcostError(f"{units.shown(raw)} is not one of {', '.join(key.choices)}", _meant(key, raw))
+        raise not_of(raw, key.choices, _meant(key, raw))
     if key.kind == "choices":
         return _parse_choices(key, raw)
     if key.kind == "payments":
@@ -164,11 +167,9 @@ def _one(key: Key, raw: object) -> float:
 
 
 def _meant(key: Key, raw: object) -> str:
-    """The choice that a word of other tools stands for, or the nearest names."""
-    if not isinstance(raw, str):
-        return ""
-    word = ELSEWHERE.get(raw.strip().lower(), "")
-    return f"here it is {word!r}" if word in key.choices else did_you_mean(raw, key.choices)
+    """The choice that a word of other tools stands for; else where the choices are explained."""
+    word = ELSEWHERE.get(raw.strip().lower(), "") if isinstance(raw, str) else ""
+    return f"here it is {word!r}" if word in key.choices else f"llmcost explain {key.name}"
 
 
 def _parse_choices(key: Key, raw: object) -> str:
@@ -262,7 +263,7 @@ def _sources(values: Mapping[str, object], where: str, findings: list[LlmcostErr
     try:
         return msgspec.convert(values.get("sources", []), list[spec.Source])
     except msgspec.ValidationError as error:
-        findings.append(LlmcostError(f"{where}: sources: {plainly(str(error))}"))
+        findings.append(LlmcostError(f"{where}: sources: {plainly(str(error))}", A_SOURCE))
         return []
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from llmcost import units
 from llmcost.budget.limits import DECREASE, INCREASE, LIMITED, PRICE_AGE, QUANTILES
-from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.errors import not_of
 from llmcost.keys import BOTH, TABLES, Key, all_keys
 from llmcost.terms import TERMS, Term
 
@@ -64,7 +64,7 @@ def build(name: str) -> dict[str, Any]:
         No such schema.
     """
     if name not in NAMES:
-        raise LlmcostError(f"no schema {units.shown(name)}: one of {', '.join(NAMES)}", did_you_mean(name, NAMES))
+        raise units.at("schema", not_of(name, NAMES))
     if name == "budget":
         return _budget_file()
     return _scenario() if name == "scenario" else _answer(name)

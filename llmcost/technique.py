@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from llmcost import units
-from llmcost.errors import LlmcostError, did_you_mean, raise_all
+from llmcost.errors import LlmcostError, did_you_mean, not_of, raise_all
 from llmcost.keys.techniques import NONE, TECHNIQUES, Technique, Value
 from llmcost.records import NamedTuple
 
@@ -95,8 +95,7 @@ def _value(value: Value, raw: str) -> Any:
     if value.kind == "choice":
         if raw in value.choices:
             return raw
-        near = did_you_mean(raw, value.choices)
-        raise LlmcostError(f"{units.shown(raw)} is not one of {', '.join(value.choices)}", near)
+        raise not_of(raw, value.choices)
     if value.kind == "draft":
         return _draft(raw)
     number = units.parse(value.kind, raw)

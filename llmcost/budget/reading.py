@@ -25,7 +25,7 @@ from llmcost.budget.limits import (
     place,
 )
 from llmcost.budget.lines import Path, key_lines
-from llmcost.errors import LlmcostError, did_you_mean, nearest, raise_all
+from llmcost.errors import LlmcostError, did_you_mean, nearest, not_of, one_of, raise_all
 from llmcost.keys import BOTH, NOTES, TABLES, all_keys
 from llmcost.records import NamedTuple
 from llmcost.terms import TERMS
@@ -103,7 +103,7 @@ def read(label: str, text: str, data: Mapping[str, Any]) -> BudgetFile:
     known = (*FILE_KEYS, *all_keys(), *NOTES, *TABLES)
     for key in data:
         if key not in known:
-            file.refuse(key, f"unknown key {units.shown(key)}", did_you_mean(key, known))
+            file.refuse(key, f"unknown key {units.shown(key)}", did_you_mean(key, known) or "llmcost schema budget")
     title = data["title"] if isinstance(data.get("title"), str) else label
     currency = file.take("currency", units.parse_currency)
     with units.amounts_in(currency or units.current()):
@@ -137,7 +137,8 @@ def _budgets(file: Table) -> list[Table]:
 def _budget(table: Table, title: str, alone: bool) -> Budget:
     scenario, several = table.take("scenario", _text), table.take("scenarios", _texts) or ()
     if scenario is not None and several:
-        table.refuse("scenarios", "scenario and scenarios are two answers to one question: give one")
+        both = one_of("scenario", "scenarios")
+        table.refuse("scenarios", both.message, both.hint)
     if alone and not {"scenario", "scenarios"} & set(table.values):
         table.refuse("scenario", "a budget without a scenario", 'scenario = "chat.toml", or the name of a preset')
     name = table.take("name", _text) or scenario or " + ".join(several) or title
@@ -277,8 +278,7 @@ def _one_of(names: tuple[str, ...]) -> Parse:
     def parse(raw: Any) -> str:
         if raw in names:
             return str(raw)
-        near = did_you_mean(raw, names) if isinstance(raw, str) else ""
-        raise LlmcostError(f"{units.shown(raw)} is not one of {', '.join(names)}", near)
+        raise not_of(raw, names)
 
     return parse
 
@@ -291,7 +291,7 @@ def _toml(raw: Any) -> str:
 def _text(raw: Any) -> str:
     if isinstance(raw, str) and raw.strip():
         return raw.strip()
-    raise LlmcostError(f"{units.shown(raw)} is not a text")
+    raise LlmcostError(f"{units.shown(raw)} is not a text", 'text in quotes: "chat.toml"')
 
 
 def _texts(raw: Any) -> tuple[str, ...]:
@@ -299,7 +299,7 @@ def _texts(raw: Any) -> tuple[str, ...]:
         raise LlmcostError(f"{units.shown(raw)} is not a list of texts", 'scenarios = ["chat.toml", "search.toml"]')
     found = tuple(_text(one) for one in raw)
     if len(set(found)) < len(found):
-        raise LlmcostError("a scenario stands in the list twice")
+        raise LlmcostError("a scenario stands in the list twice", "name it once")
     return found
 
 

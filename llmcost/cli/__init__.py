@@ -6,7 +6,7 @@ import gc
 import os
 import sys
 
-from llmcost.errors import Exit, LlmcostError
+from llmcost.errors import Exit, LlmcostError, of_system
 
 LITTER = 50_000  # objects made before garbage is looked for: an answer ends sooner, and its modules are no garbage
 
@@ -56,9 +56,7 @@ def main(argv: list[str] | None = None) -> int:
         from llmcost.cli import messages
 
         messages.drop_output()
-        return messages.refuse(
-            LlmcostError(f"{error.strerror or error}{f': {error.filename!r}' if error.filename else ''}"[:300])
-        )
+        return messages.refuse(of_system(repr(error.filename)[:200] if error.filename else "the system", error))
     except Exception as error:
         from llmcost.cli import messages
 

@@ -109,14 +109,28 @@ def run(args: list[str]) -> int:
         message = error.format_message() if hasattr(error, "format_message") else str(error)
         if not message:
             return Exit.OK  # help was shown
-        line = " ".join(["llmcost", *(command.name for command in path[1:]), "--help"])
+        line = _help_of(path)
         said = str(getattr(error, "option_name", ""))
         if said in ELSEWHERE:
             raise LlmcostError(f"no such option: {said}", f"here it is {ELSEWHERE[said]}; {line}") from None
         raise LlmcostError(_one_line(message), _elsewhere(said, path[1:]) or line) from None
     except typer.Abort:
         return Exit.INTERRUPTED
+    except LlmcostError as error:
+        _end_with(_help_of(path), error)
+        raise
     return int(code or 0)
+
+
+def _help_of(path: list[Any]) -> str:
+    return " ".join(["llmcost", *(command.name for command in path[1:]), "--help"])
+
+
+def _end_with(hint: str, error: LlmcostError) -> None:
+    """A question that is wrong never ends without a next step: this one, where none of its findings has its own."""
+    findings: list[LlmcostError] = getattr(error, "findings", [error])
+    if error.code == Exit.USAGE and not any(finding.hint for finding in findings):
+        findings[-1].hint = hint
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from llmcost.catalog import Catalog, is_path, presets_date
 from llmcost.cli import messages
-from llmcost.errors import Exit, LlmcostError, did_you_mean, plainly, shown
+from llmcost.errors import Exit, LlmcostError, at, not_of, of_system, one_of, plainly, shown
 from llmcost.files import BOM, MAX_FILE_BYTES, parse_toml, read_bytes, read_toml
 from llmcost.records import NamedTuple
 from llmcost.version import __version__
@@ -60,7 +60,7 @@ def citation() -> str:
 def catalog(folder: str | None) -> Catalog:
     """The user's presets (`--presets`, `LLMCOST_PRESETS`, the config folder), then the shipped ones."""
     if folder is not None and (not folder or not Path(folder).is_dir()):
-        raise LlmcostError(f"--presets: no such folder: {shown(folder)}")
+        raise LlmcostError(f"--presets: no such folder: {shown(folder)}", "llmcost presets path lists the folders")
     folders = [Path(folder)] if folder else []
     config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
     return Catalog([*folders, Path(config) / "llmcost"])
@@ -78,11 +78,11 @@ def options(
 ) -> Shown:
     """Output options, checked before anything is computed."""
     if json_ and format_ not in ("table", "json"):
-        raise LlmcostError(f"--json and --format {shown(format_)} are two answers to one question: give one")
+        raise one_of("--json", f"--format {shown(format_)}")
     page = format_ == "table" and output is not None and output.endswith(".html")
     name = "json" if json_ else "html" if page else format_
     if name not in formats:
-        raise LlmcostError(f"--format: {shown(name)} is not one of {', '.join(formats)}", did_you_mean(name, formats))
+        raise at("--format", not_of(name, formats, f"--format {formats[0]}"))
     plot, kind = rest.get("plot"), rest.get("plot_kind")
     check_plot(plot, kind)
     color = not no_color and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -98,12 +98,11 @@ def check_plot(plot: str | None, kind: str | None) -> None:
 
     known = (*drawing.OWN, *charts.NAMES)
     if kind is not None and kind not in known:
-        near = did_you_mean(kind, known) or f"--plot-kind {known[1]}"
-        raise LlmcostError(f"--plot-kind: {shown(kind)} is not one of {', '.join(known)}", near)
+        raise at("--plot-kind", not_of(kind, known, f"--plot-kind {known[1]}"))
     if plot is None:
         raise LlmcostError(f"--plot-kind {kind} without --plot: where to?", f"--plot {kind}.svg")
     if Path(plot).suffix not in drawing.SUFFIXES:
-        raise LlmcostError(f"--plot: {shown(plot)} does not end in .svg, .png or .pdf")
+        raise LlmcostError(f"--plot: {shown(plot)} does not end in .svg, .png or .pdf", "--plot picture.svg")
     without = drawing.missing()
     if without is not None:
         raise without
@@ -145,10 +144,13 @@ def stdin() -> bytes:
         Closed, or too large.
     """
     if sys.stdin is None:
-        raise LlmcostError("standard input is closed")
+        raise LlmcostError("standard input is closed", "name a file in place of -")
     raw = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
     if len(raw) > MAX_FILE_BYTES:
-        raise LlmcostError(f"standard input: larger than {MAX_FILE_BYTES:,} bytes")
+        raise LlmcostError(
+            f"standard input: larger than {MAX_FILE_BYTES:,} bytes",
+            "a scenario is a page: is it the file that was meant?",
+        )
     return raw
 
 
@@ -281,5 +283,5 @@ def write(name: str, body: bytes) -> None:
     except OSError as error:
         if temporary and os.path.exists(temporary):
             os.unlink(temporary)
-        raise LlmcostError(f"cannot write {place}: {error.strerror or error}") from None
+        raise of_system(f"cannot write {place}", error) from None
     messages.say(f"wrote {place}")

@@ -36,6 +36,11 @@ class Progress:
             left = f", {(of - done) / rate:,.0f} s left" if rate else ""
             self._put(f"{done:,} of {of:,} points, {_rate(done - there, now - self.began)}{left}")
 
+    def clear(self) -> None:
+        """Take what is drawn in place off the terminal: something else is said."""
+        if not self.quiet:
+            self._put("")
+
     def _put(self, text: str) -> None:
         if self.screen:
             try:

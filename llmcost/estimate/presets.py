@@ -11,7 +11,7 @@ import msgspec
 from llmcost import spec, units
 from llmcost.catalog import KINDS, SINGULAR, Catalog, Found, is_path, presets_date, source_for, source_of
 from llmcost.decode import STRUCTS, decode
-from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.errors import LlmcostError, did_you_mean, not_of
 from llmcost.estimate import model_presets
 from llmcost.files import read_toml
 from llmcost.keys import NOTES
@@ -32,7 +32,7 @@ def known_kind(kind: str) -> str:
     """
     if kind not in KINDS:
         known = (*KINDS, APIS)
-        raise LlmcostError(f"unknown kind {units.shown(kind)}: one of {', '.join(known)}", did_you_mean(kind, known))
+        raise units.at("kind", not_of(kind, known))
     return kind
 
 

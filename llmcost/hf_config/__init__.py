@@ -13,7 +13,7 @@ from llmcost.errors import LlmcostError, raise_all
 from llmcost.hf_config.families import CLASS_DEFAULTS, FAMILIES, TEXT_TYPES
 from llmcost.hf_config.quantization import quantised
 from llmcost.hf_config.reader import Reader
-from llmcost.hf_config.refusals import experts_left, refuse_other_files, unknown
+from llmcost.hf_config.refusals import WHOLE, experts_left, refuse_other_files, unknown
 from llmcost.names.others import MEASURE
 from llmcost.records import NamedTuple
 from llmcost.result import Warning
@@ -66,7 +66,7 @@ def read_config(
     """
     where = shown(name).strip("'")
     if not isinstance(config, dict):
-        raise LlmcostError(f"{where}: expected a JSON object, got {shown(config)}")
+        raise LlmcostError(f"{where}: expected a JSON object, got {shown(config)}", WHOLE)
     refuse_other_files(config, where)
     text, kind = _text_part(config, where)
     fields, notes = _fields(text, kind, where)
@@ -136,7 +136,7 @@ def _checked(fields: dict[str, Any], where: str) -> spec.Model:
     try:
         return msgspec.convert({k: v for k, v in fields.items() if v is not None}, spec.Model)
     except msgspec.ValidationError as error:
-        raise LlmcostError(f"{where}: {str(error).replace('`', chr(39))}") from None
+        raise LlmcostError(f"{where}: {str(error).replace('`', chr(39))}", WHOLE) from None
 
 
 def model_to_toml(model: spec.Model) -> str:

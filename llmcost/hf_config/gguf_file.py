@@ -13,7 +13,9 @@ from llmcost import spec
 from llmcost.engine.model.parameters import count
 from llmcost.engine.model.stored import class_counts
 from llmcost.errors import LlmcostError, shown
+from llmcost.files import beside
 from llmcost.hf_config import Imported
+from llmcost.hf_config.refusals import NO_MODEL, WHOLE
 from llmcost.hf_config.schemes import nearest_dtype
 from llmcost.records import NamedTuple
 from llmcost.result import Warning
@@ -78,7 +80,7 @@ def _parts(path: Path) -> list[Path]:
     match = re.match(r"(.*)-(\d{5})-of-(\d{5})\.gguf$", path.name)
     if not match:
         if not path.is_file():
-            raise LlmcostError(f"no such file: {shown(str(path), 200)}")
+            raise LlmcostError(f"no such file: {shown(str(path), 200)}", beside(path))
         return [path]
     many = int(match.group(3))
     parts = [path.with_name(f"{match.group(1)}-{n:05d}-of-{many:05d}.gguf") for n in range(1, many + 1)]
@@ -130,7 +132,7 @@ def _metadata(fields: dict[str, Any], where: str) -> dict[str, Any]:
 
     architecture = value("general.architecture")
     if not isinstance(architecture, str):
-        raise LlmcostError(f"{where}: no general.architecture in its metadata")
+        raise LlmcostError(f"{where}: no general.architecture in its metadata", NO_MODEL)
     if architecture in (
         "clip",
         "bert",
@@ -143,7 +145,7 @@ def _metadata(fields: dict[str, Any], where: str) -> dict[str, Any]:
         "rwkv7",
         "whisper",
     ):
-        raise LlmcostError(f"{where}: architecture {shown(architecture)} is not a decoder with attention")
+        raise LlmcostError(f"{where}: architecture {shown(architecture)} is not a decoder with attention", NO_MODEL)
     if value("general.type") == "adapter":
         raise LlmcostError(f"{where}: an adapter, not a model", "llmcost train --model BASE --method lora")
     prefix = architecture + "."
@@ -154,7 +156,7 @@ def _metadata(fields: dict[str, Any], where: str) -> dict[str, Any]:
 def _imported(said: dict[str, Any], tensors: list[Tensor], stem: str, where: str) -> Imported:
     shape = {t.name: t for t in tensors}
     if "token_embd.weight" not in shape:
-        raise LlmcostError(f"{where}: no token_embd.weight: only a part of a model, or not a language model")
+        raise LlmcostError(f"{where}: no token_embd.weight: only a part of a model, or not a language model", NO_MODEL)
     fields, findings = _architecture(said, tensors, where)
     warnings = [Warning("W024", f"{where}: {text}", "llmcost presets import FILE -o model.toml") for text in findings]
     source = {"address": f"{stem}.gguf, its header", "date": _today(), "confidence": "vendor"}
@@ -162,7 +164,7 @@ def _imported(said: dict[str, Any], tensors: list[Tensor], stem: str, where: str
     try:
         model = msgspec.convert(fields | {"title": title, "sources": [source]}, spec.Model)
     except msgspec.ValidationError as error:
-        raise LlmcostError(f"{where}: {str(error).replace('`', chr(39))}") from None
+        raise LlmcostError(f"{where}: {str(error).replace('`', chr(39))}", WHOLE) from None
     model = _exact(model, float(sum(t.elements for t in tensors)))
     return Imported(_stored(model, tensors), tuple(warnings))
 
@@ -188,7 +190,7 @@ def _architecture(said: dict[str, Any], tensors: list[Tensor], where: str) -> tu
     """Fields of the model, and what of it is not understood."""
     layers, width, heads = (_number(said, k) for k in ("block_count", "embedding_length", "attention.head_count"))
     if not layers or not width or not heads:
-        raise LlmcostError(f"{where}: block_count, embedding_length or attention.head_count is missing")
+        raise LlmcostError(f"{where}: block_count, embedding_length or attention.head_count is missing", WHOLE)
     layers -= _number(said, "nextn_predict_layers") or 0
     embedding = next(t for t in tensors if t.kind == "embedding")
     head = _number(said, "attention.key_length") or width // heads

@@ -13,7 +13,7 @@ from llmcost.errors import LlmcostError, shown
 from llmcost.hf_config import Imported, model_files
 from llmcost.hf_config.measure import Measured, described, measure, report
 from llmcost.hf_config.quantization import quantised
-from llmcost.hf_config.refusals import refuse_no_decoder
+from llmcost.hf_config.refusals import WHOLE, refuse_no_decoder
 from llmcost.hf_config.rules import Scheme
 from llmcost.result import Warning
 
@@ -33,7 +33,7 @@ def read(path: Path, name: str | None = None) -> tuple[Imported, list[str]]:
     """
     file = path / model_files.CONFIG if path.is_dir() else path
     if not file.is_file() or file.suffix != ".json":
-        raise LlmcostError(f"{shown(str(path), 200)}: --measure takes a folder with config.json, or the file")
+        raise LlmcostError(f"{shown(str(path), 200)}: --measure takes a folder with config.json, or the file", WHOLE)
     config = model_files.read_json(file)
     refuse_no_decoder(config, shown(file.name))
     title = name or (file.resolve().parent.name if file.name == model_files.CONFIG else file.stem)

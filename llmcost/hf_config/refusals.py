@@ -7,6 +7,9 @@ from typing import Any
 from llmcost.errors import LlmcostError, did_you_mean, shown
 from llmcost.names.others import MEASURE, what, writes_text
 
+WHOLE = "fetch it again, whole, or give the folder with its config.json"
+NO_MODEL = "llmcost presets list models names those known; llmcost presets new models NAME describes another"
+
 
 def refuse_other_files(config: dict[str, Any], where: str) -> None:
     """Raise for a file that is not the `config.json` of a model.
@@ -30,7 +33,7 @@ def refuse_other_files(config: dict[str, Any], where: str) -> None:
     if "model_type" in config:
         return
     if "_class_name" in config or "_diffusers_version" in config:
-        raise LlmcostError(f"{where}: part of a diffusion pipeline, not a language model")
+        raise LlmcostError(f"{where}: part of a diffusion pipeline, not a language model", NO_MODEL)
     if "tokenizer_class" in config or "added_tokens_decoder" in config:
         raise LlmcostError(f"{where}: the configuration of a tokenizer", "give the config.json beside it")
     if "image_processor_type" in config or "feature_extractor_type" in config or "processor_class" in config:

@@ -12,6 +12,7 @@ from llmcost.engine.model.stored import stored_bytes
 from llmcost.errors import LlmcostError, shown
 from llmcost.files import json_of
 from llmcost.hf_config import Imported
+from llmcost.hf_config.refusals import WHOLE
 from llmcost.result import Warning
 from llmcost.spec import Checkpoint, Stored
 
@@ -46,15 +47,17 @@ def headers(path: Path) -> dict[str, tuple[str, int]]:
             if not 2 <= size <= MOST_HEADER:
                 raise LlmcostError(
                     f"{where}: not a safetensors file (a header of {size:,} bytes)",
-                    "fetch it again, whole, or give the folder with its config.json",
+                    WHOLE,
                 )
             table = json_of(file.read(size))
     except (OSError, ValueError) as error:
-        raise LlmcostError(f"{where}: not a safetensors file: {getattr(error, 'strerror', None) or error}") from None
+        raise LlmcostError(
+            f"{where}: not a safetensors file: {getattr(error, 'strerror', None) or error}", WHOLE
+        ) from None
     if not isinstance(table, dict):
         raise LlmcostError(
             f"{where}: not a safetensors file: the header is no table",
-            "fetch it again, whole, or give the folder with its config.json",
+            WHOLE,
         )
     return dict(_tensors(table))
 

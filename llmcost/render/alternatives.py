@@ -172,12 +172,19 @@ def periods(rows: Sequence[Row]) -> Sheet:
     cells: list[list[str]] = []
     for at in range(0, len(rows), len(names)):
         some = rows[at : at + len(names)]
-        line = [cell(key, some[0]) for key in (by, when, "period_requests")]
+        line = [*(cell(key, some[0]) for key in (by, when)), _of_all("period_requests", some)]
         for row in some:
             line.append(cell("period_usd", row))
             line += [cell("gpus", row)] if row["name"] in fleets else []
         cells.append([*line, next((words.clean(row["name"]) for row in some if row["cheapest"]), "")])
     return Sheet(heads, cells)
+
+
+def _of_all(key: str, rows: Sequence[Row]) -> str:
+    """A figure of several alternatives: one where they are alike, else the least and the most."""
+    low, high = (pick(row[key] for row in rows) for pick in (min, max))
+    term = words.term_of(key)
+    return words.bare(term, low) if low == high else words.between(words.bare(term, low), words.bare(term, high))
 
 
 def _break_even(row: Row, of: str) -> tuple[str, str]:

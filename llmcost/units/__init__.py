@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from llmcost.errors import shown
+from llmcost.errors import at, shown
 from llmcost.units.currency import DOLLARS, Currency, amounts_in, current
 from llmcost.units.formatting import (
     NOT_KNOWN,
@@ -16,7 +16,7 @@ from llmcost.units.formatting import (
 )
 from llmcost.units.kinds import DAY, HOUR, KINDS, MONTH, YEAR, Kind
 from llmcost.units.listing import split_values
-from llmcost.units.parsing import at, base_value, parse, parse_date
+from llmcost.units.parsing import base_value, parse, parse_date
 from llmcost.units.payments import parse_payments
 from llmcost.units.ranges import Between, Quantity, Triangle, parse_quantity
 from llmcost.units.rates import parse_currency

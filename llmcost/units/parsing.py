@@ -32,11 +32,6 @@ class Reading(NamedTuple):
     dollar: bool
 
 
-def at(where: str, error: LlmcostError) -> LlmcostError:
-    """The same finding with its place in front: `--price: '2.5' is not a price per hour: ...`."""
-    return LlmcostError(f"{where}: {error.message}", error.hint, error.code)
-
-
 def refuse(kind: Kind, text: object, reason: str, hint: str = "") -> LlmcostError:
     """`'40' is not a share: REASON`; without a hint, the accepted spellings are the hint."""
     return LlmcostError(f"{shown(text)} is not {kind.noun}: {reason}", hint or f"write it as {kind.accepts}")

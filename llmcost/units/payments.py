@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from llmcost.errors import LlmcostError, shown
-from llmcost.units.parsing import at, parse
+from llmcost.errors import LlmcostError, at, shown
+from llmcost.units.parsing import parse
 
 LAUNCH = r"0+(\.0+)? ?[a-z]*"
 ACCEPTED = "write shares at times that add up to 100%: 40%@-6mo,40%@0mo,20%@6mo"

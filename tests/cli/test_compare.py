@@ -205,3 +205,24 @@ requests = "1M/day"
 isl = 500
 osl = 200
 """
+
+
+def test_requests_that_differ_are_no_one_column(cli: Cli) -> None:
+    options = "--by quarter --horizon 1y --samples 20 --tokens-per-second 2000/s"
+    run = cli("compare", "chat-70b", "batch-8b", *options.split())
+    first = next(line for line in run.out.splitlines() if line.lstrip().startswith("1 "))
+    # a quarter is 91.3125 days of 20 million and of 100 million requests
+    assert "1.83B to 9.13B" in first
+
+
+@pytest.mark.parametrize("asked", ["memory_scale --served 1M", "packing=10%..90% --horizon 30d"])
+def test_an_option_without_effect_is_refused_before_the_crossings(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    def crossings(*_: object) -> None:
+        raise AssertionError("hundreds of plans")
+
+    monkeypatch.setattr("llmcost.estimate.compare.crossing.crossings", crossings)
+    training = "--model llama-3.1-8b --tokens 1T --vary gpus=512,1024 --hardware h100-sxm --samples 20"
+    run = cli("compare", *training.split(), "--cross", *asked.split())
+    assert (run.code, f"{asked.split()[1]} has no effect" in run.err) == (2, True), run.err

@@ -338,3 +338,9 @@ def test_the_page_of_a_sweep_has_a_chart_for_each_figure(cli: Cli, tmp_path: Pat
     assert len(page.encode()) < 150_000
     assert (tmp_path / "grid.svg").read_bytes().startswith(b"<?xml")
     assert "places" not in cli(*asked, "--restart", "--json").out
+
+
+def test_an_option_without_effect_is_refused_before_the_points_are_told(cli: Cli, tmp_path: Path) -> None:
+    given = [*BASE.split(), "--isl", "9", "--osl", "9", "--vary", "price=1/h,2/h", "--vary", "dtype=fp8,bf16"]
+    run = cli("sweep", *given, "--served", "1M", "-o", str(tmp_path / "x.csv"))
+    assert [line.partition(":")[0] for line in run.err.splitlines()] == ["error", "hint"], run.err

@@ -116,6 +116,7 @@ def test_one_line_and_exit_code_2(cli: Cli, args: tuple[str, ...]) -> None:
     assert "is given 2 times" not in run.err
     errors = [line for line in run.err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1, run.err
+    assert "\nhint: " in run.err, "no next step"
     assert all(line.startswith(("error: ", "hint: ")) for line in run.err.splitlines()), run.err
     assert len(errors[0]) < 400
     assert "Traceback" not in run.err

@@ -23,7 +23,7 @@ from llmcost.cli.options import (
     printed,
 )
 from llmcost.cli.options import currency as stated_currency
-from llmcost.errors import Exit, LlmcostError, shown
+from llmcost.errors import Exit, LlmcostError, of_system, shown
 from llmcost.render import formats
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _append(name: str, text: str) -> None:
         with open(name, "a", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise LlmcostError(f"--step-summary: cannot write {shown(name, 200)}: {error.strerror or error}") from None
+        raise of_system(f"--step-summary: cannot write {shown(name, 200)}", error) from None
 
 
 def _as(format_name: str, estimate: Estimate) -> str:

@@ -116,7 +116,7 @@ def run(scenarios: list[tuple[str, Scenario]], catalog: Catalog, answers: list[s
         return compare([Alternative(*s) for s in scenarios], catalog, **kept)
     _refuse("--optimal", asked & set(SIDE_BY_SIDE))
     if len(scenarios) > 1:
-        raise LlmcostError("--optimal answers one question: name one scenario")
+        raise LlmcostError("--optimal answers one question: name one scenario", "llmcost compare SCENARIO --optimal")
     from llmcost.estimate.compare.optimal import optimal as answer
 
     return answer(scenarios[0][1], catalog, **{name: how[name] for name in LIFETIME})

@@ -13,7 +13,7 @@ from llmcost.cli import complete, messages
 from llmcost.cli.help import examples
 from llmcost.cli.options import CURRENCY, FOLDER, argument, option
 from llmcost.cli.options import currency as stated_currency
-from llmcost.errors import LlmcostError, did_you_mean, shown
+from llmcost.errors import LlmcostError, not_of, of_system, shown
 
 if TYPE_CHECKING:
     from llmcost.catalog import Catalog
@@ -118,7 +118,7 @@ def _write(place: Path, made: Project) -> None:
     try:
         (place / FOLDER).mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LlmcostError(f"cannot make {shown(str(place / FOLDER), 200)}: {error.strerror or error}") from None
+        raise of_system(f"cannot make {shown(str(place / FOLDER), 200)}", error) from None
     for name, text in made.files.items():
         write(str(place / name), text.encode())
     for name in ("scenario", "budget"):  # what the #:schema lines name, so that an editor completes and checks
@@ -160,7 +160,7 @@ class _Asker:
         def read(said: str) -> str:
             numbered = dict(zip("123456789", names, strict=False)).get(said, said.lower())
             if numbered not in names:
-                raise LlmcostError(f"{shown(said)} is not one of {', '.join(names)}", did_you_mean(said, names))
+                raise not_of(said, names)
             return numbered
 
         return self._read("\n".join(lines), first, given, read, "--goal")

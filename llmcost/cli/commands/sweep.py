@@ -74,4 +74,8 @@ def run(scenario: Scenario, catalog: Catalog, **how: Any) -> Any:
         raise LlmcostError("where do the points go? missing --output", "-o grid.parquet, or -o grid.csv")
     maker = place(how.pop("workers"), how.pop("scheduler"))
     quiet = bool({"-q", "--quiet"} & set(TYPED.get()))
-    return sweep(scenario, catalog, maker=maker, told=Progress(quiet), **how)
+    told = Progress(quiet)
+    try:
+        return sweep(scenario, catalog, maker=maker, told=told, **how)
+    finally:
+        told.clear()

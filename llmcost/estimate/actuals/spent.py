@@ -158,7 +158,10 @@ def by_day(found: Lines, rate: float) -> Spent:
     first, last = min(a for _, a, _ in charged), max(b for _, _, b in charged)
     if last - first > MOST_DAYS:
         ends = [dt.date.fromordinal(day).isoformat() for day in (first, last)]
-        raise LlmcostError(f"{', '.join(found.names)}: charges from {ends[0]} to {ends[1]}: a date is wrong")
+        raise LlmcostError(
+            f"{', '.join(found.names)}: charges from {ends[0]} to {ends[1]}: a date is wrong",
+            f"of one service, at most {MOST_DAYS / 365.25:.0f} years: mend the date, or leave its row out",
+        )
     usd, requests = (np.zeros(last - first) for _ in range(2))
     counted = np.zeros(last - first, dtype=bool)
     for row, start, end in dated:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from llmcost import units
-from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.errors import LlmcostError, not_of
 
 
 def asked_seconds(what: str, at: object, solvable: Sequence[str], when: str, example: str) -> float:
@@ -22,8 +22,7 @@ def asked_seconds(what: str, at: object, solvable: Sequence[str], when: str, exa
     2592000.0
     """
     if what not in solvable:
-        near = did_you_mean(what, solvable) or f"--solve {solvable[0]} --at {example}"
-        raise LlmcostError(f"--solve: {units.shown(what)} is not one of {', '.join(solvable)}", near)
+        raise units.at("--solve", not_of(what, solvable, f"--solve {solvable[0]} --at {example}"))
     if at is None:
         raise LlmcostError(f"--solve without --at: {when}", f"--at {example}")
     try:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 
+import numpy as np
 from msgspec import structs
 
 from llmcost.catalog import Catalog
-from llmcost.errors import LlmcostError
+from llmcost.errors import LlmcostError, one_of
 from llmcost.estimate.compare import along, alternatives, answer, crossing, fronts, overtime, pairs, sentence
 from llmcost.estimate.compare.alternatives import Alternative, Axis
 from llmcost.estimate.compare.answer import Table
@@ -17,6 +18,7 @@ from llmcost.estimate.compare.ranked import Beside
 from llmcost.estimate.compare.sentence import Told
 from llmcost.records import NamedTuple
 from llmcost.result import Estimate, Scalar
+from llmcost.scenario import refuse_unread
 
 __all__ = ["Alternative", "compare"]
 
@@ -66,7 +68,7 @@ def compare(
     arrays = {**estimate.arrays}
     if cross is not None:
         if by is not None:
-            raise LlmcostError("--by and --cross are two answers to one question: give one", "leave --cross out")
+            raise one_of("--by", "--cross")
         return _crossed(estimate, table, asked, cross, catalog)
     beside = pairs.pairs(table, _start(found)) if 1 < len(table.rows) <= pairs.MOST_BESIDE else []
     over = _over_time(table, beside, by)
@@ -124,12 +126,14 @@ def _crossed(
     """The same answer with the places where two alternatives cost the same in front."""
     every = singles(asked)
     if len(every) > crossing.MOST_ALTERNATIVES:
-        raise LlmcostError(
-            f"--cross looks at every pair of at most {crossing.MOST_ALTERNATIVES} alternatives, here are {len(every):,}"
-        )
+        most = f"every pair of at most {crossing.MOST_ALTERNATIVES} alternatives"
+        raise LlmcostError(f"--cross looks at {most}, here are {len(every):,}", "compare fewer, or without --cross")
     line = crossing.axis(cross, every, [block.case for block in table.blocks])
     figure = crossing.figure_of(line, table.deciding)
     curves = [along.curve(alternative, line, figure, catalog) for alternative in every]
+    for curve in curves:
+        curve.at(np.array([line.low, line.high]))
+    refuse_unread(alternative.scenario for alternative in every)  # before hundreds of plans more
     met, whole = crossing.crossings(curves, line)
     rows = {
         name: [c.row(line.key.name, figure) for c in met if c.meeting.exact is exact]

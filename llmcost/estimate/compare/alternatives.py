@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import count, product
 from typing import Any
@@ -53,13 +54,7 @@ def every(bases: list[Alternative], vary: list[str], against: list[str]) -> list
     axes = _axes(vary, findings)
     asked = [a for base in bases for a in _of_file(base, findings)]
     others = [_against(text, findings) for text in against]
-    said = (("", [base.name for base in bases if base.name]), ("--against ", against))
-    findings += [
-        LlmcostError(f"{option}{units.shown(text)} is given twice", "each alternative once")
-        for option, texts in said
-        for text in dict.fromkeys(texts)
-        if texts.count(text) > 1
-    ]
+    findings += [*twice("", [base.name for base in bases if base.name]), *twice("--against ", against)]
     raise_all(findings)
     found = [*asked, *(_otherwise(base, text, cell, len(bases) > 1) for base in bases for text, cell in others)]
     several = len(found) > 1
@@ -150,10 +145,15 @@ def _axes(vary: list[str], findings: list[LlmcostError]) -> list[Axis]:
         elif any(axis.key == key for axis in found):
             findings.append(LlmcostError(f"--vary {key} is given twice", f"--vary {key}={values},..."))
         else:
-            twice = sorted({v for v in said if said.count(v) > 1})
-            findings += [LlmcostError(f"--vary {key}: {units.shown(v)} is given twice") for v in twice]
+            findings += twice(f"--vary {key}: ", said)
             found.append(Axis(key, said, _parsed(key, said, findings)))
     return found
+
+
+def twice(option: str, said: list[str]) -> list[LlmcostError]:
+    """A finding for each text that stands more than once."""
+    again = (text for text, times in Counter(said).items() if times > 1)
+    return [LlmcostError(f"{option}{units.shown(text)} is given twice", "each of them once") for text in again]
 
 
 def _parsed(key: str, said: list[str], findings: list[LlmcostError]) -> list[Setting]:
@@ -192,7 +192,8 @@ def _parsed_against(text: str, values: Mapping[str, object], findings: list[Llmc
     try:
         return sc.layer(values, sc.AGAINST)
     except LlmcostError as error:
-        findings.append(units.at(f"--against {units.shown(text)}", LlmcostError(error.message.partition(": ")[2])))
+        plain = LlmcostError(error.message.partition(": ")[2], error.hint)
+        findings.append(units.at(f"--against {units.shown(text)}", plain))
         return {}
 
 

@@ -152,7 +152,10 @@ def figure_of(line: Axis, deciding: str | None) -> str:
         The alternatives have no cost in common.
     """
     if deciding is None:
-        raise LlmcostError("these alternatives have no cost in common that could cross")
+        raise LlmcostError(
+            "these alternatives have no cost in common that could cross",
+            "ask the same of all: --requests 1M/day --isl 1000 --osl 500",
+        )
     return "total_usd_horizon" if line.key.name == "horizon" else deciding
 
 

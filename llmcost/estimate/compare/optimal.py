@@ -13,7 +13,7 @@ from llmcost.engine.model.scaling import Law, Optimum
 from llmcost.engine.numeric.kinds import SECONDS_PER_DAY, Array, finite
 from llmcost.engine.numeric.roots import minimum
 from llmcost.engine.numeric.spread import median
-from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.errors import LlmcostError, not_of
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question, labelled
@@ -96,7 +96,7 @@ def optimal(
     served = _served(question, inference_tokens)
     rows = {str(row["name"]): row for row in catalog.table("scaling", "laws")}
     if law is not None and law not in rows:
-        raise LlmcostError(f"--law: {units.shown(law)} is not one of {', '.join(rows)}", did_you_mean(law, rows))
+        raise units.at("--law", not_of(law, rows, f"--law {next(iter(rows))}"))
     laws = {name: Law(*(float(row[k]) for k in Law._fields)) for name, row in rows.items()}
     for name, row in rows.items():
         shown = ", ".join(f"{k} {row[k]}" for k in Law._fields)
@@ -182,7 +182,8 @@ def _dollars(scenario: Scenario, catalog: Catalog) -> Dollars | None:
     """The engines, where machines and lengths were said; the size is what is looked for."""
     said = [key for key in SIZED if scenario.get(key) is not None]
     if said:
-        raise LlmcostError(f"--optimal looks for the size and its tokens: leave --{said[0].replace('_', '-')} out")
+        option = f"--{said[0].replace('_', '-')}"
+        raise LlmcostError(f"--optimal looks for the size and its tokens: {option} says one", f"leave {option} out")
     if not scenario.has("hardware"):
         return None
     if not (scenario.has("isl") and scenario.has("osl")):

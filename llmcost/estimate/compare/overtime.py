@@ -14,7 +14,7 @@ from llmcost.engine.demand.segments import cumulative, rate
 from llmcost.engine.numeric import roots
 from llmcost.engine.numeric import spread as sp
 from llmcost.engine.numeric.kinds import Array, finite
-from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.errors import not_of
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.compare.answer import Table, sample_count
 from llmcost.estimate.compare.blocks import Block, Streams, laid
@@ -188,8 +188,7 @@ def rows(every: Sequence[Path], by: str, start: dt.date | None) -> list[dict[str
         No such period.
     """
     if by not in PERIODS:
-        known = ", ".join(PERIODS)
-        raise LlmcostError(f"--by: {units.shown(by)} is not one of {known}", did_you_mean(by, PERIODS) or "--by month")
+        raise units.at("--by", not_of(by, PERIODS, "--by month"))
     ends = np.searchsorted(every[0].edges, edges_of(float(every[0].edges[-1]), start, by)).tolist()
     spends = [np.diff(path.spent[ends, 0]) for path in every]
     found = []

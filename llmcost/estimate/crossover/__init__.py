@@ -11,7 +11,7 @@ from msgspec import structs
 from llmcost import units
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Num
-from llmcost.errors import LlmcostError, Missing, did_you_mean
+from llmcost.errors import LlmcostError, Missing, not_of
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import refusal
 from llmcost.estimate.asking.question import Question
@@ -63,10 +63,7 @@ def crossover(
         Too little said on either side, or anything either side refuses.
     """
     if by is not None and by not in timeline.PERIODS:
-        known = ", ".join(timeline.PERIODS)
-        raise LlmcostError(
-            f"--by: {units.shown(by)} is not one of {known}", did_you_mean(by, timeline.PERIODS) or "--by month"
-        )
+        raise units.at("--by", not_of(by, timeline.PERIODS, "--by month"))
     if solve is not None:
         from llmcost.estimate.crossover import solve as turned
 

@@ -101,7 +101,10 @@ class _Solvable(NamedTuple):
         made = curves(self.case, p, self.days, exact)
         first = made.training(USD, self.case.scope)
         if USD not in made.spends or first is None:
-            raise LlmcostError("--solve works in dollars: give --train-cost, and --cost-per-request or a model")
+            raise LlmcostError(
+                "--solve works in dollars, and one side has none",
+                "--train-cost 1M --cost-per-request 0.01",
+            )
         level: Num = first * made.plans[USD].level(-1)
         return level / made.spends[USD].by(self.days)
 

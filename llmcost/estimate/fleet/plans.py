@@ -123,7 +123,9 @@ def read_users(question: Question) -> bool:
     if users is None:
         return requests is not None
     if requests is not None and each is not None:
-        raise LlmcostError("--users, --requests-per-user and --requests say one thing twice: give two of them")
+        raise LlmcostError(
+            "--users, --requests-per-user and --requests say one thing twice: give two of them", "leave --requests out"
+        )
     origin = Origin("computed", SOURCE)
     if requests is not None:
         question.sample("requests_per_user", product(requests, users, -1.0), origin)

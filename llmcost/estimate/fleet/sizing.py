@@ -13,7 +13,7 @@ from llmcost.engine.demand import idle as idle_engine
 from llmcost.engine.demand import week
 from llmcost.engine.numeric.kinds import DAYS_PER_WEEK, HOURS_PER_DAY, SECONDS_PER_DAY, SECONDS_PER_HOUR, Array, Num
 from llmcost.engine.numeric.spread import median
-from llmcost.errors import LlmcostError
+from llmcost.errors import LlmcostError, one_of
 from llmcost.estimate.asking import csv_file, sampling
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
@@ -170,7 +170,7 @@ def _shape(question: Question) -> Array | None:
         for key in ("peak_to_average", "weekend"):
             other = question.scenario.peek(key, question.side)
             if other is not None and other.origin == "flag":
-                raise LlmcostError(f"--hourly and --{key.replace('_', '-')} are two answers to one question: give one")
+                raise one_of("--hourly", f"--{key.replace('_', '-')}")
         rates = read_hours(str(file.value))
         question.sample("peak_to_average", float(rates.max()), Origin("computed", f"busiest hour of {file.value}"))
         return rates
@@ -200,7 +200,7 @@ def read_hours(name: str) -> Array:
             f"--hourly {units.shown(name)}: {len(values)} rows: a day has 24, a week 168", "one row for each hour"
         )
     if values.max() <= 0:
-        raise LlmcostError(f"--hourly {units.shown(name)}: no requests in any hour")
+        raise LlmcostError(f"--hourly {units.shown(name)}: no requests in any hour", REQUESTS[1])
     return np.asarray(values / values.mean())
 
 

@@ -15,7 +15,7 @@ from llmcost.engine.demand.crossover import Schedule
 from llmcost.engine.demand.traffic import Traffic
 from llmcost.engine.numeric.kinds import DAYS_PER_MONTH, DAYS_PER_YEAR, SECONDS_PER_DAY, Array, Num
 from llmcost.engine.numeric.spread import Spread, interval, median
-from llmcost.errors import LlmcostError
+from llmcost.errors import LlmcostError, one_of
 from llmcost.estimate.asking import csv_file
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question
@@ -138,9 +138,7 @@ def _kind(question: Question) -> str | None:
     said = [key for key in GROWING if question.scenario.get(key, question.side) is not None]
     options = ["--" + key.replace("_", "-") for key in said]
     if len(said) > 1:
-        raise LlmcostError(
-            f"{' and '.join(options)} are two answers to one question: give one", f"leave {options[1]} out"
-        )
+        raise one_of(*options)
     traffic = question.number("requests")
     ceiling = question.number("ceiling")
     if traffic is None:
@@ -205,10 +203,7 @@ def _series(question: Question) -> tuple[Array, Array, dt.date | None]:
     for key in ("requests", "ceiling", *GROWING):
         said = question.scenario.get(key, question.side)
         if said is not None and said.origin == "flag":
-            raise LlmcostError(
-                f"--{key.replace('_', '-')} and --traffic are two answers to one question: give one",
-                "leave --traffic out",
-            )
+            raise one_of(f"--{key.replace('_', '-')}", "--traffic")
     dated = "date" in csv_file.headings("--traffic", name)
     column = "date" if dated else "day"
     hint = "the first line names the columns: date,requests or day,requests"

@@ -226,7 +226,7 @@ def _small(question: Question, applied: Applied) -> Hosted | None:
     beside = Question(scenario._replace(layers=({"model": model}, *layers)), question.catalog, question.side)
     found = read_service(beside)
     if isinstance(found, NoFit):
-        raise LlmcostError(f"{said.name}: {found.reason}")
+        raise LlmcostError(f"{said.name}: {found.reason}", "llmcost fit --model NAME names the machines that hold it")
     for caveat in beside.warnings:
         question.warn(caveat.code, caveat.message, caveat.hint)
     _refuse_large(question, found, said)

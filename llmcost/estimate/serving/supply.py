@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from llmcost.errors import LlmcostError
+from llmcost.errors import one_of
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.serving.service import Priced, read_given
@@ -62,8 +62,7 @@ def supply(scenario: Scenario) -> Supply | None:
     for layer in scenario.layers:
         found = [one for one in SUPPLIES if one.key in layer]
         if len(found) > 1:
-            names = " and ".join(KEYS[one.key].option for one in reversed(found))
-            raise LlmcostError(f"{names} are two answers to one question: give one")
+            raise one_of(*(KEYS[one.key].option for one in reversed(found)))
         if found:
             return found[0]
     return None

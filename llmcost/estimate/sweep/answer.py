@@ -73,21 +73,23 @@ def sweep(
     shown = tables.columns(chosen, scenario, grid, columns)
     task = Work(chosen.name, scenario, catalog, grid, shown, f".{style.name}")
     with Journal(output, _identity(task), grid.parts, chosen.name, style, shown, restart) as journal:
-        _fill(journal, task, maker, told)
+        there = _fill(journal, task, maker, told)
         state = journal.state
         assert state is not None
         scenario.read.update(state["read"])
         _refuse_empty(state, task)
         refuse_idle(task.scenario, task.grid)
         size = journal.finish(grid.rows)
+        if told is not None:
+            told(grid.rows, grid.rows, there)
     return _estimate(task, chosen, state, output, size)
 
 
-def _fill(journal: Journal, task: Work, maker: Maker, told: Told | None) -> None:
-    """The parts that are not there yet."""
+def _fill(journal: Journal, task: Work, maker: Maker, told: Told | None) -> int:
+    """The parts that are not there yet; how many points were. That all are made is told once they are an answer."""
     rows = 0 if journal.state is None else int(journal.state["rows"])
     there = rows
-    if told is not None:
+    if told is not None and rows < task.grid.rows:
         told(rows, task.grid.rows, there)
     for made in maker(task, journal.done):
         if task.grid.cells == 1 and not journal.done:  # one plan: what it does not take, none of the others will
@@ -95,8 +97,9 @@ def _fill(journal: Journal, task: Work, maker: Maker, told: Told | None) -> None
             refuse_idle(task.scenario, task.grid)
         journal.add(made.body, made.footer, made.state)
         rows += made.state["rows"]
-        if told is not None:
+        if told is not None and rows < task.grid.rows:
             told(rows, task.grid.rows, there)
+    return there
 
 
 def _identity(task: Work) -> str:

@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from llmcost import units
 from llmcost.catalog import Catalog
 from llmcost.engine.numeric.kinds import Array
-from llmcost.errors import LlmcostError, did_you_mean, shown
+from llmcost.errors import LlmcostError, not_of
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.asking.no_fit import NoFit
 from llmcost.estimate.asking.question import Question
@@ -88,10 +89,7 @@ def named(said: str | None, scenario: Scenario, axes: list[Axis]) -> Engine:
     """
     if said is not None:
         if said not in ENGINES:
-            raise LlmcostError(
-                f"--engine: {shown(said)} is not one of {', '.join(NAMES)}",
-                did_you_mean(said, NAMES),
-            )
+            raise units.at("--engine", not_of(said, NAMES, f"--engine {NAMES[0]}"))
         return ENGINES[said]
     varied = {axis.name: axis.setting(0) for axis in axes}
     asked = scenario.over(varied)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from llmcost import scenario as sc
 from llmcost import units
 from llmcost.engine.numeric.kinds import Array
 from llmcost.errors import LlmcostError, raise_all
+from llmcost.estimate.compare.alternatives import twice
 from llmcost.keys import Key, all_keys
 from llmcost.records import NamedTuple
 from llmcost.scenario import Setting
@@ -125,8 +125,7 @@ def _listed(key: Key, said: list[Any]) -> Axis:
     said = [value.item() if isinstance(value, np.generic) else value for value in said]
     if not said:
         raise LlmcostError(f"--vary {key.name}: no values", f"--vary {key.name}=A,B,C")
-    counts = Counter(map(str, said))
-    raise_all([LlmcostError(f"--vary {key.name}: {units.shown(v)} is given twice") for v, n in counts.items() if n > 1])
+    raise_all(twice(f"--vary {key.name}: ", list(map(str, said))))
     values = [_value(key, value) for value in said]
     if not all(isinstance(value, float | int) for value in values):
         return Axis(key, tuple(values))

@@ -15,7 +15,7 @@ from typing import IO, Any, Self
 
 import msgspec
 
-from llmcost.errors import LlmcostError, shown
+from llmcost.errors import LlmcostError, of_system, shown
 from llmcost.estimate.sweep import summary
 from llmcost.estimate.sweep.columns import Column
 from llmcost.estimate.sweep.formats import Format
@@ -94,7 +94,7 @@ class Journal:
             end = 0 if self.restart else self._read()
             self._data = files.enter_context(data.open("r+b" if data.exists() and end else "w+b"))
         except OSError as error:
-            raise LlmcostError(f"cannot write {shown(str(self.path), 200)}: {error.strerror or error}") from None
+            raise of_system(f"cannot write {shown(str(self.path), 200)}", error) from None
         if not self._whole(end):
             self.done, self.state, self._groups, end = 0, None, [], 0
         if not end:

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from llmcost import units
-from llmcost.errors import LlmcostError
+from llmcost.errors import LlmcostError, one_of
 from llmcost.estimate.sweep.engines import Plan
 from llmcost.estimate.sweep.work import Made, Maker, Work, about, here
 
@@ -35,7 +35,7 @@ def place(workers: str, scheduler: str) -> Maker:
         Both are said, or what is said is neither a number of processes nor an address.
     """
     if workers and scheduler:
-        raise LlmcostError("--workers and --scheduler are two answers to one question: give one")
+        raise one_of("--scheduler", "--workers")
     if scheduler:
         return partial(scheduled, scheduler)
     if not workers:

@@ -10,7 +10,7 @@ import numpy as np
 
 from llmcost import units
 from llmcost.catalog import Catalog, presets_date
-from llmcost.errors import LlmcostError, did_you_mean
+from llmcost.errors import LlmcostError, not_of
 from llmcost.estimate.validate.cells import number
 from llmcost.estimate.validate.meaning import meaning
 from llmcost.estimate.validate.measured import BASIS, NOTES, Measured, measured, read_rows
@@ -70,7 +70,10 @@ def validate(
         )
     scored = _score(read.subject, table, catalog)
     if not np.any(scored.measured > 0) and not read.figures:
-        raise LlmcostError(f"{units.shown(name)}: no row has a measurement")
+        raise LlmcostError(
+            f"{units.shown(name)}: no row has a measurement",
+            f"a number above 0 in {' or '.join(what.quantities.values())}",
+        )
     summary = cells_of(scored.errors())
     shown = {key: value for key, value in summary.items() if key != "unmeasured" or value}
     listed = _listed(scored)
@@ -133,15 +136,13 @@ def _rows(subject: str | None, data: str | None, given: Mapping[str, Any]) -> Me
         names = f"{', '.join(known[:-1])} or {known[-1]}"
         raise LlmcostError(f"which measurements: {names}?", "or a file of your own: --data FILE")
     if subject is not None and subject not in known:
-        raise LlmcostError(
-            f"cannot validate {units.shown(subject)}: one of {', '.join(known)}", did_you_mean(subject, known)
-        )
+        raise units.at("cannot validate", not_of(subject, known))
     if data is not None:
         return measured(Path(data), subject, given)
     if subject == "training" and set(given) == {"method"}:
         return _of_method(str(given["method"]))
     if given:
-        raise LlmcostError(f"--{next(iter(given)).replace('_', '-')} fills the gaps of a file: --data FILE")
+        raise LlmcostError(f"--{next(iter(given)).replace('_', '-')} fills the gaps of a file: which?", "--data FILE")
     folder = shipped_folder("validation")
     if subject == MEMORY:  # files with columns of their own
         return Measured(MEMORY, [row for file in MEMORY_FILES for row in read_rows(folder / file, MEMORY)], [])

@@ -14,7 +14,7 @@ import numpy as np
 
 from llmcost import units
 from llmcost.engine.numeric.kinds import Array
-from llmcost.errors import LlmcostError, plainly
+from llmcost.errors import LlmcostError, of_system, plainly
 from llmcost.estimate.validate import cells
 from llmcost.files import beside
 from llmcost.records import NamedTuple
@@ -206,7 +206,7 @@ class Table(Sequence[Row]):
         try:
             size = path.stat().st_size
             if size > MOST_BYTES:
-                raise LlmcostError(f"{shown}: larger than {MOST_BYTES:,} bytes")
+                raise LlmcostError(f"{shown}: larger than {MOST_BYTES:,} bytes", "cut it into several files")
             with _opened(path) as file:
                 first = next(csv.reader(file), [])
             places = {head.strip().lower(): place for place, head in enumerate(first)}
@@ -220,7 +220,7 @@ class Table(Sequence[Row]):
         except (UnicodeDecodeError, csv.Error) as error:
             raise LlmcostError(f"{shown}: not a CSV file: {plainly(str(error), 80)}", A_TABLE) from None
         except OSError as error:
-            raise LlmcostError(f"{shown}: {error.strerror or error}") from None
+            raise of_system(shown, error) from None
         if not len(table):
             raise LlmcostError(f"{shown}: no rows", A_TABLE)
         return table

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from llmcost import units
-from llmcost.errors import LlmcostError
+from llmcost.errors import LlmcostError, not_of
 from llmcost.render.axis import day_text, tick_label, ticks, time_axis
 from llmcost.render.charts import charts
 from llmcost.render.plot.axes import draw
@@ -76,7 +76,7 @@ def plot(estimate: Estimate, path_suffix: str, kind: str | None = None) -> bytes
         matplotlib is not installed, the suffix is another one, or the answer has nothing of the kind.
     """
     if path_suffix not in SUFFIXES:
-        raise LlmcostError(f"cannot draw {units.shown(path_suffix)}: one of {', '.join(SUFFIXES)}")
+        raise units.at("cannot draw", not_of(path_suffix, SUFFIXES))
     without = missing()
     if without is not None:
         raise without

@@ -11,7 +11,7 @@ from llmcost import units
 from llmcost.engine.numeric.kinds import Array
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.queueing import empirical_lengths, lognormal_lengths
-from llmcost.errors import LlmcostError
+from llmcost.errors import LlmcostError, one_of
 from llmcost.estimate.asking import csv_file
 from llmcost.estimate.asking.ledger import Origin
 from llmcost.estimate.asking.question import Question, origin_from
@@ -73,7 +73,7 @@ def _measured(question: Question, name: str, origin: Origin) -> Lengths:
     for key in COLUMNS:
         said = question.scenario.get(key, question.side)
         if said is not None and said.origin == "flag":
-            raise LlmcostError(f"--{key} and --lengths are two answers to one question: give one")
+            raise one_of(f"--{key}", "--lengths")
     prompts, answers = read(name)
     for key, values in zip(COLUMNS, (prompts, answers), strict=True):
         question.sample(key, float(values.mean()), origin._replace(source=f"mean of {len(values):,} rows of {name}"))

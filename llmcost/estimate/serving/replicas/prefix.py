@@ -53,7 +53,10 @@ def read(question: Question) -> Shared | None:
         raise question.need("sessions", "how many histories the cache is to hold decides what it finds")
     found = Shared(float(everyone or 0.0), float(history or 0.0), float(sessions or 0.0))
     if found.most >= 1.0:
-        raise LlmcostError(f"--shared-prompt and --session-share leave nothing of a prompt: {found.most:.0%} is shared")
+        raise LlmcostError(
+            f"--shared-prompt and --session-share leave nothing of a prompt: {found.most:.0%} is shared",
+            "less of one of them: together they stay below 100%",
+        )
     return found
 
 

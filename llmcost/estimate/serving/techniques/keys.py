@@ -8,7 +8,7 @@ from typing import Any
 from llmcost import spec, units
 from llmcost.engine.numeric.spread import median
 from llmcost.engine.serving.inputs import formats_from_rows
-from llmcost.errors import LlmcostError
+from llmcost.errors import LlmcostError, one_of
 from llmcost.estimate.asking.question import Question
 from llmcost.scenario import Scenario, Setting
 from llmcost.technique import Said
@@ -117,7 +117,7 @@ def refuse_twice(scenario: Scenario, set_by: Mapping[str, tuple[Setting, str]], 
                     f"{option} and --ladder: a step of the ladder decides it ({name})",
                     f"leave {option} out, or give steps of your own with --technique",
                 )
-            raise LlmcostError(f"{option} and technique {name} are two answers to one question: give one")
+            raise one_of(option, f"technique {name}")
 
 
 def factor(question: Question, name: str) -> float:
