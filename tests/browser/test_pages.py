@@ -96,6 +96,31 @@ def test_sliders_of_a_real_model_say_what_the_command_says(
         assert shown[name] == "" if want is None else float(shown[name]) == pytest.approx(want, rel=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("scenario", "state", "options"),
+    [
+        (
+            "llama-3.1-70b-chat", "#isl=2040&requests=30000000&growth=0.04",
+            ["--isl=2040", "--requests=30M/day", "--growth=4%/mo"],
+        ),
+        ("deepseek-v3", "#utilization=0.4&osl=622", ["--osl=622", "--utilization=40%"]),
+    ],
+)  # fmt: skip
+def test_lengths_stop_where_the_command_was_asked(
+    cli: Cli, tmp_path: Path, scenario: str, state: str, options: list[str]
+) -> None:
+    page, asked = tmp_path / "page.html", ("crossover", scenario, "--samples", "500")
+    assert cli(*asked, "-o", page).code == 0
+    text = opened(page, state, tmp_path / "profile")
+    shown = dict(re.findall(r'data-(centre|p5|p95)="([^"]*)"', text))
+    answer = cli(*asked, *options, "--json").json
+    of = answer["ranges"]["crossover_days"]
+    for name, want in (("centre", answer["result"]["crossover_days"]), ("p5", of["p5"]), ("p95", of["p95"])):
+        assert float(shown[name]) == pytest.approx(want, rel=1e-6)
+    said = html.unescape(re.findall(r'id="live-command">([^<]*)', text)[0])
+    assert all(option.split("=")[0] in said for option in options)
+
+
 FLEET = (
     "crossover", "--train-cost", "5M", "-m", "llama-3.1-70b", "-H", "h100-sxm", "--isl", "1000", "--osl", "200",
     "--samples", "300", "--served", "1e-6",

@@ -80,9 +80,12 @@ def told(
         (CHAT, [
             {"requests": 30e6, "growth": 0.04, "utilization": 0.45}, {"requests": 7e6, "horizon": 900.0},
             {"price": 3.1, "train_cost": 4e6, "growth": -0.03}, {"gpu_hours": 2e6, "requests": 25e6},
-            {"mfu": 0.5, "tokens": 3e13, "price": 1.2},
+            {"mfu": 0.5, "tokens": 3e13, "price": 1.2}, {"isl": 2040.0, "requests": 30e6, "growth": 0.04, "utilization": 0.45},
+            {"osl": 106.0, "price": 3.1, "mfu": 0.5},
         ]),
-        (("crossover", "deepseek-v3", "--samples", "400"), [{"requests": 6e6, "growth": 0.1, "price": 1.4}]),
+        (("crossover", "deepseek-v3", "--samples", "400"), [
+            {"requests": 6e6, "growth": 0.1, "price": 1.4}, {"isl": 9000.0, "requests": 6e6, "price": 1.4},
+        ]),
         (("crossover", "gpt-4-class", "--train-cost", "60M..90M", "--samples", "400"), [
             {"train_cost": 150e6, "growth": 0.08}, {"cost_per_request": 0.004, "growth": -0.05, "horizon": 8000.0},
         ]),
@@ -97,7 +100,7 @@ def told(
         ((*GIVEN, "--requests", "3M/day", "--payments", "40%@-6mo,30%@3mo,30%@24mo", "--discount", "10%/y"),
          [{"growth": 0.04}]),
         (("crossover", "--train-cost", "3M", "--api", "openai/gpt-4.1", "--isl", "900", "--osl", "200", "--requests",
-          "1M/day", "--samples", "400"), [{"requests": 4e6, "growth": 0.02, "train_cost": 1e6}]),
+          "1M/day", "--samples", "400"), [{"requests": 4e6, "growth": 0.02, "train_cost": 1e6}, {"isl": 1800.0, "train_cost": 1e6}]),
     ],
     ids=["70b", "deepseek-v3", "given", "owned", "linear", "logistic", "ranges", "payments", "bought"],
 )  # fmt: skip
@@ -111,7 +114,7 @@ def test_the_script_says_what_the_command_says(
         + """
         const { data, places } = JSON.parse(require("fs").readFileSync(process.argv[2], "utf8"));
         console.log(JSON.stringify(places.map((place) => {
-          const found = answered(data.forms, data.sliders, place);
+          const found = answered(patched(data.forms, data.stops, place), data.sliders, place);
           return [found.day, ...(found.whole ?? [null, null]), ...(found.held ?? [null, null])];
         }), (_, v) => (v === Infinity ? null : v)));
     """
@@ -121,7 +124,7 @@ def test_the_script_says_what_the_command_says(
         [str(NODE), tmp_path / "forms.js", tmp_path / "asked.json"], capture_output=True, text=True, check=True
     )
     for place, mine in zip([{}, *places], json.loads(done.stdout), strict=True):
-        theirs = told(cli, asked, place, data["sliders"])
+        theirs = told(cli, asked, place, [*data["sliders"], *data["stops"]])
         if theirs[0] is None:
             mine[2] = None  # a crossing that never comes has no upper end
         for a, b in zip(mine[:3], theirs[:3], strict=True):

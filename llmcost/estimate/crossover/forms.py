@@ -28,7 +28,7 @@ from llmcost.estimate.crossover import reading, samples
 from llmcost.estimate.lifetime import growth
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.course import SHAPE_DAYS
-from llmcost.estimate.lifetime.curves import EXACT, EXACT_SAMPLED, USD, curves, streams
+from llmcost.estimate.lifetime.curves import EXACT, EXACT_SAMPLED, USD, curves, streams, total, trained
 from llmcost.keys import SERVE
 from llmcost.records import NamedTuple, TypedDict
 from llmcost.scenario import Scenario, Setting
@@ -136,11 +136,12 @@ def parts(case: Case, p: Mapping[str, Num], horizon: float) -> Parts:
     requests a day that a replica of the first kind carries; and what an owned hour that is not used costs beside its
     price, which is below zero.
     """
-    s = case.served(p)
-    both = curves(case._replace(course=case.course._replace(kind=None)), p, horizon)
-    found: Parts = {"training": both.trained(USD, case.scope)}
+    t, s = case.trained(p), case.served(p)
+    spent = trained(case, t, {} if case.run is None else case.run.figures(t))
+    found: Parts = {"training": spent[total(USD, case.scope)]}
     service = case.hosted
     if service is None:
+        both = curves(case._replace(course=case.course._replace(kind=None)), p, horizon)
         return found | {"each": both.figures["usd_per_request"]}
     served = service.figures(s)
     standing, each = growth.beside_usd(s)
@@ -169,12 +170,12 @@ def forms(case: Case, scenarios: Scenario, catalog: Catalog, horizon: float) -> 
     told_parts, kept, mixed = told(case, horizon)
     fleet = None
     if case.hosted is not None:
-        choices = _choices(case, sampling.central(case.parts), told_parts["capacity"]["at"])
+        found_choices = choices(case, sampling.central(case.parts), told_parts["capacity"]["at"])
         tariff = None if case.hosted.fleet.terms.by_size is None else _tariff(case, scenarios, catalog, seed)
-        if choices is None or (case.hosted.fleet.terms.by_size is not None and tariff is None):
+        if found_choices is None or (case.hosted.fleet.terms.by_size is not None and tariff is None):
             return None
         fleet = Fleet(
-            choices=choices, spares=float(case.hosted.fleet.spares * case.hosted.fleet.regions),
+            choices=found_choices, spares=float(case.hosted.fleet.spares * case.hosted.fleet.regions),
             least=float(case.hosted.fleet.least), most=case.hosted.fleet_gpus, tariff=tariff,
         )  # fmt: skip
     found = Forms(
@@ -271,7 +272,7 @@ def _drawn(case: Case, tag: str, value: Number, seed: int) -> Drawn:
     )  # fmt: skip
 
 
-def _choices(case: Case, middle: Mapping[str, float], capacity: float) -> list[list[Pool]] | None:
+def choices(case: Case, middle: Mapping[str, float], capacity: float) -> list[list[Pool]] | None:
     """Sizes of replica to choose from at the medians; None where the one that was chosen is none of them."""
     service = case.hosted
     assert service is not None

@@ -33,9 +33,7 @@ def read_both(scenario: Scenario, catalog: Catalog) -> tuple[Case, Question]:
     if scenario.has(*GIVEN):  # what is given tells no lengths, and tokens are counted all the same
         for key in (*GIVEN, "isl", "osl"):
             serving.number(key)
-    case = cases.read_sides(training, serving)
-    if case.run is None and "train_cost" in training.numbers:
-        billing.read_programme(training, case.scope)  # the crossing is told for both scopes
+    case = with_programme(cases.read_sides(training, serving))
     if case.run is not None and case.run.bill.definition == billing.ACQUISITION:
         training.warn(
             "W040",
@@ -43,3 +41,10 @@ def read_both(scenario: Scenario, catalog: Catalog) -> tuple[Case, Question]:
             "--cost-definition amortised",
         )
     return case, serving
+
+
+def with_programme(case: Case) -> Case:
+    """The case with the programme around a training that costs what was said: the crossing is told for both scopes."""
+    if case.run is None and case.training is not None and "train_cost" in case.training.numbers:
+        billing.read_programme(case.training, case.scope)
+    return case

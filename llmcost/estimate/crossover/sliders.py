@@ -15,13 +15,14 @@ import numpy as np
 from llmcost import units
 from llmcost.catalog import Catalog
 from llmcost.engine.demand import traffic as demand
-from llmcost.engine.numeric.kinds import Num
+from llmcost.engine.numeric.kinds import Array, Num
 from llmcost.errors import LlmcostError
 from llmcost.estimate.asking import sampling
 from llmcost.estimate.crossover import forms as closed
 from llmcost.estimate.crossover import reading
 from llmcost.estimate.crossover.forms import SAME, Form, Forms, Parts
 from llmcost.estimate.crossover.laws import typed
+from llmcost.estimate.lifetime import case as cases
 from llmcost.estimate.lifetime.case import Case
 from llmcost.estimate.lifetime.course import horizon_days
 from llmcost.keys import KEYS, SERVE, SIDES, TRAIN, all_keys
@@ -38,6 +39,8 @@ MOVED = (
     "mfu", "cost_per_request", "added_requests", "adoption_midpoint", "price_decline", "efficiency_gain", "discount",
     "retrain_cost", "horizon",
 )  # fmt: skip
+STOPPED = ("isl", "osl")
+STEPS = (0.5, 2.0)  # of a length
 BENT = ("gpu_hours", "tokens")  # a job of another size may go by another rate, or with another batch
 STATED = ("train_cost", "gpu_hours")  # say what training costs in the place of the run
 ENDS: tuple[Literal["low", "high"], ...] = ("low", "high")
@@ -62,11 +65,28 @@ class Slider(TypedDict):
     training: Form | None  # the cost of training, where the input says it in the place of the run
 
 
+class Patch(TypedDict):
+    """What the forms say where an input stops: parts that are others at the medians, and the sizes of replica."""
+
+    value: float
+    parts: dict[str, float]
+    choices: list[list[list[float]]]  # the values of a `Pool`
+
+
+class Stopping(TypedDict):
+    """An input that stops where the engine was asked, the other sliders moving on from there."""
+
+    key: str
+    value: float
+    rows: list[Patch]
+
+
 class Page(TypedDict):
     """What a page answers from."""
 
     forms: Forms
     sliders: list[Slider]
+    stops: list[Stopping]
 
 
 class _Asked(NamedTuple):
@@ -99,7 +119,45 @@ def page(scenario: Scenario, catalog: Catalog, answer: Estimate) -> Page | None:
         kept += next(([slider] for slider in near if _holds(asked, [slider])), [])
     kept += [one for key in STATED if key not in found for one in [_replacing(asked, answer, key)] if one is not None]
     kept.append(_made("horizon", [], horizon, SOONEST, LONGEST))
-    return Page(forms=told.forms, sliders=sorted(kept, key=lambda one: MOVED.index(one["key"])))
+    return Page(
+        forms=told.forms, sliders=sorted(kept, key=lambda one: MOVED.index(one["key"])), stops=_stopping(asked)
+    )  # fmt: skip
+
+
+def _stopping(asked: _Asked) -> list[Stopping]:
+    """Sliders over lengths: at others the engine chooses other batches and sizes of replica, or buys other tokens."""
+    now, found = _told(asked.case, asked), []
+    for key in STOPPED:
+        value = asked.case.parts.get(f"{SERVE}.{key}")
+        if isinstance(value, int | float):
+            rows = [one for by in STEPS for one in [_patch(asked, now, key, round(value * by))] if one is not None]
+            found += [Stopping(key=key, value=float(value), rows=rows)] if rows else []
+    return found
+
+
+def _patch(asked: _Asked, now: Mapping[str, Array], key: str, value: float) -> Patch | None:
+    """The forms at another value, where nothing else changes: not what is uncertain, nor what training costs."""
+    there = _read(asked, {key: value})
+    if there is None or (there.hosted is None) != (asked.case.hosted is None):
+        return None
+    then = _told(there, asked)
+    named = now.keys() - ({"hour"} if _by_size(asked.case) else set())
+    if then.keys() != now.keys() or not all(_alike(now[n] * then[n][-1], then[n] * now[n][-1]) for n in named):
+        return None
+    sizes = there.hosted and closed.choices(there, sampling.central(there.parts), float(then["capacity"][-1]))
+    if (sizes is None and there.hosted is not None) or not _alike(now["training"], then["training"]):
+        return None
+    moved = {n: float(then[n][-1]) for n in named if not _alike(then[n][-1], now[n][-1])}
+    choices = [[[pool["size"], pool["capacity"], pool["seconds"]] for pool in one] for one in sizes or []]
+    return Patch(value=value, parts=moved, choices=choices) if moved else None
+
+
+def _told(case: Case, asked: _Asked) -> dict[str, Array]:
+    """The parts of a case in some samples, and after them with all numbers at their medians."""
+    _, seed = sampling.settings(case.questions[-1])
+    middle, drawn = sampling.central(case.parts), sampling.draws(case.parts, TRIED, seed)
+    numbers: dict[str, Num] = {name: np.append(x, middle[name]) if np.ndim(x) else x for name, x in drawn.items()}
+    return {n: np.broadcast_to(x, TRIED + 1) for n, x in closed.parts(case, numbers, asked.horizon).items()}
 
 
 def _plain(asked: _Asked, key: str) -> Slider | None:
@@ -196,8 +254,14 @@ def _hours(asked: _Asked) -> float | None:
 def _read(asked: _Asked, values: Mapping[str, float]) -> Case | None:
     """The question with inputs at other values; None where it has no answer of its kind."""
     said = layer({key: typed(key, value * (DAY if key in DAYS else 1.0)) for key, value in values.items()}, "flag")
+    there, halves = asked.scenario.over(said), [cases.half(asked.case, all_keys()[key]) for key in values]
+    half = next(iter(halves)) if len({known and known.side for known in halves}) == 1 else None
     try:
-        case, _ = reading.read_both(asked.scenario.over(said), asked.catalog)
+        case = (
+            reading.read_both(there, asked.catalog)[0]
+            if half is None
+            else reading.with_programme(cases.read_half(half, there, asked.catalog))
+        )
     except LlmcostError:
         return None
     return case if closed.supported(case, asked.horizon) else None

@@ -64,10 +64,10 @@ function samplesOf(forms, number, shared) {
   return keptDraws.get(name);
 }
 const keptRests = new Map();
-function restOf(form) {
-  if (!form.rest) return null;
-  if (!keptRests.has(form)) keptRests.set(form, new Float32Array(Uint8Array.from(atob(form.rest), (c) => c.charCodeAt(0)).buffer));
-  return keptRests.get(form);
+function restOf({ rest }) {
+  if (!rest) return null;
+  if (!keptRests.has(rest)) keptRests.set(rest, new Float32Array(Uint8Array.from(atob(rest), (c) => c.charCodeAt(0)).buffer));
+  return keptRests.get(rest);
 }
 
 const dearer = (tariff, size) => Math.min(tariff.by_the_hour, tariff.of_a_cluster * Math.max(1, tariff.least / Math.max(size, 1e-300)));
@@ -76,6 +76,14 @@ const floorsOf = (t) =>
   t.of_a_cluster >= t.by_the_hour
     ? [[t.by_the_hour, 0]]
     : [[t.by_the_hour, 0], [-t.by_the_hour, (t.least * t.of_a_cluster) / t.by_the_hour], [t.of_a_cluster, t.least]];
+// The forms where a slider stops: other sizes of replica, which carry other traffic.
+function patched(forms, stops, place) {
+  const row = stops.flatMap(({ key, rows }) => rows.filter(({ value, parts }) => parts && value === place[key]))[0];
+  if (!row) return forms;
+  const parts = Object.fromEntries(Object.entries(row.parts).map(([name, at]) => [name, { ...forms.parts[name], at }]));
+  const choices = row.choices.map((pools) => pools.map(([size, capacity, seconds]) => ({ size, capacity, seconds })));
+  return { ...forms, parts: { ...forms.parts, ...parts }, fleet: forms.fleet && { ...forms.fleet, choices } };
+}
 // What does not depend on the sample: the numbers where the sliders stand, the size of replica, the rate of the fleet.
 // `place` are values of sliders that were moved, by key.
 function setting(forms, sliders, place) {

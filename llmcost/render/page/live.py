@@ -38,10 +38,27 @@ def forms(estimate: Estimate) -> Live | None:
     if not rows:
         return None
     sliders = [_over_forms(row, estimate) for row in rows[0]["sliders"]]
-    found = {"box": BOX, "forms": rows[0]["forms"], "sliders": sliders}
+    stops = [_places(row) for row in rows[0]["stops"]]
+    found = {"box": BOX, "forms": rows[0]["forms"], "sliders": sliders, "stops": stops}
     names = ", ".join(slider["label"] for slider in sliders)
-    told = f"{names[:1].upper()}{names[1:]} move together; {REST}"
+    lengths = f", with one of {' or '.join(one['label'] for one in stops)} at its stops" if stops else ""
+    told = f"{names[:1].upper()}{names[1:]} move together{lengths}; {REST}"
     return Live(_json(found), told, ("curves.js", "controls.js", "time.js", "forms.js", "free.js"))
+
+
+def _places(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A slider that stops, its own value among the stops."""
+    key, own = str(row["key"]), {"value": row["value"]}
+    rows = sorted([own, *row["rows"]], key=lambda one: float(one["value"]))
+    told = all_keys()[key]
+    shown = {
+        "label": words.input_name(key),
+        "option": told.option,
+        "kind": told.kind,
+        "asked": rows.index(own),
+        "range": [],
+    }
+    return {"key": key, **shown, "rows": rows}
 
 
 def _over_forms(row: Mapping[str, Any], estimate: Estimate) -> dict[str, Any]:
