@@ -45,7 +45,7 @@ BASE: dict[str, tuple[float, float, float, float, str, str]] = {
     "expert_imbalance": (0.25, 0.02, 2.0, 0.48, "share", "extra load of the busiest expert rank"),
     "layer_seconds": (1e-5, 1e-6, 1e-4, 0.48, "s", "launches and tails per layer and iteration"),
     "moe_layer_seconds": (4e-5, 1e-6, 2e-4, 0.48, "s", "routing and permutation per MoE layer and eight choices"),
-    "sparse_seconds": (3e-5, 1e-6, 1e-3, 1.6, "s", "choosing positions, per layer of sparse attention"),
+    "sparse_seconds": (3e-5, 1e-6, 1e-3, 1.6, "s", "choosing positions, per layer with an indexer"),
     "narrow_seconds": (1e-5, 1e-7, 1e-3, 1.6, "s", "casting activations to 8 bits or less, per layer"),
     "link_seconds": (8e-6, 5e-7, 5e-5, 0.48, "s", "start-up of a collective per doubling of ranks"),
     "network_seconds": (
@@ -97,7 +97,7 @@ GENERATION = {
     "compute_factor": 0.32, "memory_factor": 0.24, "fixed_factor": 0.48, "compute_efficiency_8": 0.4,
     "compute_efficiency_4": 0.4, "weight_only_efficiency": 0.4, "expert_factor": 0.32, "link_seconds": 0.48,
     "narrow_seconds": 0.8, "prompt_layer_seconds": 0.48, "link_efficiency": 0.4, "attention_efficiency": 0.3,
-    "activation_passes": 0.4, "kv_efficiency": 0.24,
+    "activation_passes": 0.4, "kv_efficiency": 0.24, "sparse_seconds": 0.8,
 }  # fmt: skip
 PAIR = {
     "compute_factor": 0.32, "memory_factor": 0.19, "fixed_factor": 0.48, "expert_factor": 0.32, "narrow_seconds": 0.8,

@@ -9,7 +9,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from llmcost.catalog import Catalog
 from llmcost.engine.machine.roofline import Machine
+from llmcost.engine.model.transformer import shape_of
 from llmcost.engine.numeric.kinds import Num
 from llmcost.engine.serving.at_a_load import first_token, first_token_of_groups, first_token_of_pool
 from llmcost.engine.serving.in_flight import Loaded, loaded
@@ -22,6 +24,7 @@ from llmcost.engine.serving.parts import links, rates
 from llmcost.engine.serving.pools import PrefillPoint
 from llmcost.engine.serving.queueing import Latency, Wait
 from llmcost.engine.serving.steady import prompt_launches
+from llmcost.spec import Model
 from tests.published.test_serving_terms import ALONE, DENSE, HBM, IDEAL, LINK, MACHINE, MOE, NETWORK, PEAK, D, L, V
 
 COMPUTING = MACHINE._replace(memory_bytes_per_second=1e40)
@@ -67,7 +70,8 @@ def test_a_constant_acts_on_its_rows_alone(
 def test_fixed_times_by_what_they_belong_to() -> None:
     """Two stages at 1 ms, 2 layers at 0.1 ms and 2 narrow ones at 0.2, 2 expert layers x 2/8 choices at 0.8, twice it all.
 
-    Choosing positions is of the 2 layers of sparse attention alone.
+    Choosing positions is of the layers with an indexer alone: of GLM-5.2's 78 sparse layers 21 (config.json,
+    `indexer_types`), the others use their choice.
     """
     known = IDEAL._replace(
         step_seconds=1e-3, layer_seconds=1e-4, narrow_seconds=2e-4, moe_layer_seconds=8e-4, sparse_seconds=5e-4,
@@ -78,10 +82,12 @@ def test_fixed_times_by_what_they_belong_to() -> None:
         (Precision(), DENSE, 2e-3 + 2e-4),
         (Precision(compute_bits=8.0), DENSE, 2e-3 + 2e-4 + 4e-4),
         (Precision(), MOE, 2e-3 + 2e-4 + 4e-4),
-        (Precision(), DENSE._replace(sparse_kv_elements=1.0), 2e-3 + 2e-4 + 1e-3),
+        (Precision(), DENSE._replace(sparse_kv_elements=1.0, indexer_layers=1.0), 2e-3 + 2e-4 + 5e-4),
     ):
         found = iteration(shape, Layout(pp=2.0), precision, rate, 1.0, 1.0, 0.0, 0.0, known)
         assert float(found.fixed) == pytest.approx(2 * each)
+    shapes = [shape_of(Catalog().load(Model, name)[0]) for name in ("glm-5.2", "deepseek-v3.2", "deepseek-v3")]
+    assert [float(shape.indexer_layers) for shape in shapes] == [21.0, 61.0, 0.0]
 
 
 def test_rates_by_format() -> None:

@@ -72,6 +72,7 @@ def kept_of(model: Model, seen: Attention) -> dict[str, float]:
     Source: definition.
     """
     sliding = sum(g.layers for g in model.attention_groups if g.sliding_window) or layers_of(model).window
+    indexers = [model.indexer, *(group.indexer for group in model.attention_groups)]
     return {
         "local_window": seen.local_window,
         "local_kv_elements": seen.local_elements,
@@ -82,6 +83,7 @@ def kept_of(model: Model, seen: Attention) -> dict[str, float]:
         "vision_params": float(model.vision_params or 0.0),
         "conv_elements": conv_elements(model.linear) if model.linear else 0.0,
         "chunk_elements": chunk_elements(model.linear) if model.linear else 0.0,
+        "indexer_layers": sum(float(one.layers) for one in indexers if one),
     }
 
 

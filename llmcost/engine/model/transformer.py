@@ -64,6 +64,7 @@ class Shape(NamedTuple):
     state_layers: Num = 0.0  # linear layers
     vision_params: Num = 0.0  # beside the language model, in 16 bits; not in params_total
     conv_elements: Num = 0.0  # of state_elements: tails of convolutions, which stay in 16 bits
+    indexer_layers: Num = 0.0  # that choose the positions of sparse attention; others may use their choice
     chunk_elements: Num = 0.0  # one linear layer while it is differentiated: 16-bit numbers a token, beside projections
 
 

@@ -110,7 +110,7 @@ class Calibration(NamedTuple):
     fixed_factor: Num = 1.0  # its launches, scheduling and collective start-ups, over the fitted times [-]
     expert_factor: Num = 1.0  # its time in routed experts, over that of matrix products alike [-]
     prompt_mixer_seconds: Num = 0.0  # launches of a prompt's pass per layer with a linear mixer [s]
-    sparse_seconds: Num = 0.0  # choosing positions in a layer of sparse attention, per iteration [s]
+    sparse_seconds: Num = 0.0  # choosing positions in a layer with an indexer, per iteration [s]
     network_seconds: Num = 0.0  # start-up of a collective or a hand-over between machines, besides its messages [s]
     message_seconds: Num = 0.0  # of a message between two machines, by RDMA [s]
     network_bytes: Num = 12.5e9  # network of a server of which none is known [bytes/s]

@@ -189,12 +189,11 @@ def one_pass(shape: Shape, layout: Layout, precision: Precision, rate: Rates, ca
     params = shape.head_params / layout.tp
     head = Part(2.0 * params / rate.matrix_flops, params * precision.head_bytes / rate.memory, 0.0)
     blocks = blocks_of(shape)
-    sparse = np.where(np.asarray(shape.sparse_kv_elements) > 0, shape.attention_layers, 0.0)
     fixed = calibration.fixed_factor * (
         calibration.step_seconds * layout.pp  # each stage takes its turn
         + calibration.layer_seconds * blocks
         + calibration.moe_layer_seconds * shape.moe_layers * shape.topk / 8.0
-        + calibration.sparse_seconds * sparse
+        + calibration.sparse_seconds * shape.indexer_layers
         + calibration.narrow_seconds * np.where(np.asarray(precision.compute_bits) <= 8, blocks, 0.0)
     )
     fixed = fixed + calibration.stage_seconds * np.where(np.asarray(layout.pp) > 1, layout.pp, 0.0)
