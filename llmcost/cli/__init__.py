@@ -19,15 +19,15 @@ def main(argv: list[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # no matrix products here: its threads only cost start-up
     try:
         if args == ["--version"]:  # before the parser is imported: scripts ask this often
-            from llmcost.cli.output import version_line
+            from llmcost.cli import messages, output
 
-            print(version_line())
-            return _flushed(Exit.OK)
+            messages.put(f"{output.version_line()}\n")
+            return Exit.OK
         if args == ["--cite"]:
-            from llmcost.cli.output import citation
+            from llmcost.cli import messages, output
 
-            print(citation(), end="")
-            return _flushed(Exit.OK)
+            messages.put(output.citation())
+            return Exit.OK
         if "_LLMCOST_COMPLETE" in os.environ:  # likewise: a key was pressed
             from llmcost.cli.complete import at_once
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from llmcost.cli import output
+from llmcost.cli import messages, output
 from llmcost.errors import Exit, LlmcostError, raise_all
 
 HELP = """What a language model costs to train, to serve, and when serving overtakes training.
@@ -68,17 +68,13 @@ def _module(name: str) -> Any:
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from llmcost.cli.output import version_line
-
-        print(version_line())
+        messages.put(f"{output.version_line()}\n")
         raise typer.Exit
 
 
 def _cite(wanted: bool) -> None:
     if wanted:
-        from llmcost.cli.output import citation
-
-        print(citation(), end="")
+        messages.put(output.citation())
         raise typer.Exit
 
 

@@ -21,6 +21,20 @@ def say(line: str) -> None:
         _drop(sys.stderr)
 
 
+def put(text: str) -> None:
+    """Write an answer to standard output.
+
+    Raises
+    ------
+    LlmcostError
+        It is closed.
+    """
+    if sys.stdout is None:
+        raise LlmcostError("standard output is closed", "-o answer.json, or > answer.txt")
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
 def refuse(error: LlmcostError) -> int:
     """Say every finding on a line of its own, its hint below it, up to a bound; return the exit code."""
     findings: list[LlmcostError] = getattr(error, "findings", [error])

@@ -193,8 +193,7 @@ def deliver(estimate: Estimate, how: Shown) -> int:
     if how.output is not None:
         write(how.output, body.encode())
     else:
-        sys.stdout.write(body)
-        sys.stdout.flush()
+        messages.put(body)
     if how.format in ("table", "csv") and not how.quiet:
         for line in text.warning_lines(estimate, messages.terminal_width()):
             messages.say(line)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from llmcost.errors import LlmcostError, plainly, shown
-from llmcost.files import MAX_DATA_BYTES, json_of, read_bytes
+from llmcost.files import BOM, MAX_DATA_BYTES, json_of, read_bytes
 from llmcost.readers import plain
 from llmcost.readers.record import Record
 
@@ -57,8 +57,12 @@ class Content:
         self.name = shown(path.name, 80).strip("'")
 
     def opened(self) -> IO[bytes]:
-        """The bytes of the file, unpacked where it is packed by gzip, as exports of clouds are."""
-        return cast(IO[bytes], gzip.open(self.path, "rb")) if self.packed else self.path.open("rb")
+        """The bytes behind a byte order mark, unpacked where the file is packed by gzip, as exports of clouds are."""
+        opener = gzip.open if self.packed else open
+        file = cast(IO[bytes], opener(self.path, "rb"))
+        if file.read(len(BOM)) != BOM:
+            file.seek(0)
+        return file
 
     @cached_property
     def packed(self) -> bool:

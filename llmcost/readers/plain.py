@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 from llmcost.errors import LlmcostError
+from llmcost.files import BOM
 from llmcost.records import NamedTuple
 
 MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}  # spreadsheets and PowerShell save "Unicode" so
@@ -53,12 +55,12 @@ def decoded(raw: bytes, name: str, whole: bool = True) -> Decoded:
     """
     encoding = encoding_of(raw)
     try:
-        text = raw.decode(encoding, errors="strict" if whole else "ignore")
+        text = codecs.getincrementaldecoder(encoding)().decode(raw, whole)  # a beginning may end inside a character
     except UnicodeDecodeError as error:
         if encoding != UTF_8 or b"\0" in raw:
             raise LlmcostError(f"{name}: not a text file (byte {error.start})", "save it as UTF-8") from None
         encoding = WESTERN
-        text = raw.decode(encoding, errors="replace")
+        text = raw.removeprefix(BOM).decode(encoding, errors="replace")
     if whole and "\0" in text:
         raise LlmcostError(f"{name}: not a text file", "save it as UTF-8")
     return Decoded(text.replace("\r\n", "\n").replace("\r", "\n"), encoding)

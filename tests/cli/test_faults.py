@@ -32,6 +32,12 @@ def test_the_code_is_the_answers_whatever_becomes_of_messages(redirection: str, 
     assert (wrong.returncode, wrong.stdout) == (2, "")
 
 
+@pytest.mark.parametrize("args", ["presets new models mine", "explain W015"])
+def test_an_answer_that_nobody_can_read_is_refused(args: str) -> None:
+    run = in_shell(">&-", *args.split())
+    assert (run.returncode, run.stderr.splitlines()[0]) == (2, "error: standard output is closed")
+
+
 def test_a_byte_order_mark_is_skipped_in_every_file(cli: Cli, tmp_path: Path) -> None:
     budget = tmp_path / "budget.toml"
     said = 'train_cost = 150e6\ncost_per_request = 0.05\nrequests = "10M/day"\n[[budget]]\nmax_crossover_days = 400\n'

@@ -208,3 +208,9 @@ def test_many_rows_are_predicted_as_each_is_alone(monkeypatch: pytest.MonkeyPatc
         assert found.values.keys() == alone.values.keys()
         for name, ends in alone.values.items():
             assert found.values[name] == pytest.approx(ends, rel=1e-12)
+
+
+def test_a_number_smaller_than_any_is_refused_in_its_row(cli: Cli, tmp_path: Path) -> None:
+    # numpy's warning of an overflow is an error here
+    (row,) = _rows(cli, tmp_path / "rows.csv", "serving", SERVING | {"tp": "1e-300"})
+    assert "tp is 1e-300: zero, or a number from 1e-12" in row["reason"]

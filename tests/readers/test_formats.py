@@ -115,6 +115,17 @@ def test_a_log_of_requests_in_any_encoding(name: str, encoding: str, tmp_path: P
     assert (again.total, list(again.isl)) == (plain.total, list(plain.isl))
 
 
+@pytest.mark.parametrize(("name", "text"), [("aiperf_csv", "9000.00"), ("plain_csv", "org/m"), ("trace_plain", "bob")])
+def test_a_byte_that_is_no_text_behind_a_byte_order_mark_changes_no_heading(
+    name: str, text: str, tmp_path: Path
+) -> None:
+    """The beginning, by which a file is recognised, is decoded as the whole is."""
+    case = CASES[name]
+    plain = read(written(tmp_path, case), (case["kind"],))
+    (tmp_path / case["file"]).write_bytes(b"\xef\xbb\xbf" + case["content"].encode().replace(text.encode(), b"\xff", 1))
+    assert len(read(tmp_path / case["file"], (case["kind"],)).rows) == len(plain.rows)
+
+
 @pytest.mark.parametrize("name", ["trace_plain", "trace_mooncake", "bill_focus", "vllm_json", "megatron"])
 def test_a_file_that_is_packed_is_read_or_refused_where_it_is_cut(name: str, tmp_path: Path) -> None:
     case = CASES[name]

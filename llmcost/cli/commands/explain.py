@@ -74,21 +74,21 @@ def register(app: typer.Typer, full: bool) -> None:
 
 def run(words: list[str] = WORDS, json_: bool = JSON) -> int:
     """Explain words."""
-    import sys
+    from llmcost.cli import messages
 
     pages, words = [w for w in words if PAGE.fullmatch(w)], [w for w in words if not PAGE.fullmatch(w)]
     if pages and not words and not json_:
-        sys.stdout.write("\n".join(map(_page, pages)))
+        messages.put("\n".join(map(_page, pages)))
         return 0
     found = [*map(_entry_of_page, pages), *_known(words)] if words or pages else list(_warnings())
     if json_:
         import msgspec
 
         body = [{"name": e.name, "title": e.title, "meaning": e.why, "to_do": e.todo} for e in found]
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(body), indent=2).decode() + "\n")
+        messages.put(msgspec.json.format(msgspec.json.encode(body), indent=2).decode() + "\n")
         return 0
     lines = [f"{e.name}  {e.title}" for e in found] if not words else [line for e in found for line in _paragraph(e)]
-    sys.stdout.write("\n".join(lines).strip("\n") + "\n")
+    messages.put("\n".join(lines).strip("\n") + "\n")
     return 0
 
 
@@ -185,7 +185,7 @@ def _folded(text: str) -> list[str]:
     import sys
     import textwrap
 
-    if not sys.stdout.isatty():
+    if sys.stdout is None or not sys.stdout.isatty():
         return [text]
     from llmcost.cli.output import _width
 

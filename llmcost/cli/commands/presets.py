@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import typer
 
-from llmcost.cli import complete
+from llmcost.cli import complete, messages
 from llmcost.cli.options import CURRENCY, FOLDER, FORMAT, JSON, NO_COLOR, OUTPUT, argument, deliver, option
 from llmcost.cli.options import currency as stated_currency
 
@@ -144,7 +143,7 @@ def import_(
 
     found = _measured(file, name) if measure else _imported(file, name)
     for said in found.warnings:
-        print(f"warning {said.code}: {said.message}", file=sys.stderr)
+        messages.say(f"warning {said.code}: {said.message}")
     return _text(hf_config.model_to_toml(found.model), output)
 
 
@@ -171,7 +170,7 @@ def _measured(file: str, name: str | None) -> Any:
 
     found, lines = measured.read(Path(file).expanduser(), name)
     for line in lines:
-        print(f"measured: {line}", file=sys.stderr)
+        messages.say(f"measured: {line}")
     return found
 
 
@@ -180,8 +179,7 @@ def path(presets_dir: str | None = FOLDER) -> int:
     from llmcost.cli.output import catalog
     from llmcost.files import shipped_folder
 
-    for folder in (*catalog(presets_dir).user_folders, shipped_folder()):
-        print(folder)
+    messages.put("".join(f"{folder}\n" for folder in (*catalog(presets_dir).user_folders, shipped_folder())))
     return 0
 
 
@@ -189,7 +187,7 @@ def _text(text: str, output: str | None) -> int:
     from llmcost.cli.output import write
 
     if output in (None, "-"):
-        sys.stdout.write(text)
+        messages.put(text)
     else:
         write(str(output), text.encode())
     return 0

@@ -22,9 +22,8 @@ def register(app: typer.Typer, full: bool) -> None:
 
 def run(name: str = NAME) -> int:
     """Print one schema."""
-    import sys
-
     from llmcost import schemas
+    from llmcost.cli import messages
 
-    sys.stdout.write(schemas.text(name))
+    messages.put(schemas.text(name))
     return 0

@@ -38,5 +38,8 @@ def used(every: Sequence[Scored], ranged: bool = False) -> list[Scored]:
         found = [s for s in found if s.p5 is not None and s.p95 is not None]
     if len(found) < LEAST:
         reason = next((s.reason for s in every if s.reason), "")
-        raise LlmcostError(f"nothing to learn from: {len(found)} of {len(every)} figures can be predicted", reason)
+        raise LlmcostError(
+            f"nothing to learn from: {len(found)} of {len(every)} figures can be predicted",
+            reason or f"{LEAST} measured figures or more",
+        )
     return found[:: math.ceil(len(found) / MOST)]

@@ -15,7 +15,7 @@ from llmcost.errors import LlmcostError
 from llmcost.estimate.asking.subject import machine_of
 
 BLANK = {"", "-", "nan", "none", "null", "n/a", "na", "<na>"}  # what programs write into an empty cell
-MOST = 1e18  # no input of a row is larger
+LEAST, MOST = 1e-12, 1e18  # no input of a row is smaller, zero apart, or larger
 MAKERS = {"nvidia", "amd", "intel", "google", "aws", "apple", "instinct", "geforce", "tesla", "cloud", "habana",
           "radeon", "quadro", "strix", "halo"}  # fmt: skip
 WORDS = {"gpu", "tensor", "core", "accelerator", "oam", "hbm", "hbm2", "hbm2e", "hbm3", "hbm3e", "gddr6", "gddr6x",
@@ -70,7 +70,7 @@ def number(row: Mapping[str, str], name: str) -> float | None:
         return None
     try:  # most cells are plain numbers
         value = float(cell)
-        if 0 <= value <= MOST:
+        if value == 0 or LEAST <= value <= MOST:
             return value
     except ValueError:
         pass
@@ -82,8 +82,8 @@ def number(row: Mapping[str, str], name: str) -> float | None:
         value = float(plain)
     except ValueError as error:
         raise LlmcostError(f"{name} is not a number: {cell[:40]!r}") from error
-    if not 0 <= value <= MOST:
-        raise LlmcostError(f"{name} is {cell[:40]}: a number from 0 to {MOST:.0e} is wanted")
+    if value != 0 and not LEAST <= value <= MOST:
+        raise LlmcostError(f"{name} is {cell[:40]}: zero, or a number from {LEAST:.0e} to {MOST:.0e}, is wanted")
     return value
 
 

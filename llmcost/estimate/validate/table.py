@@ -95,7 +95,8 @@ class _Numbers:
 
     def add(self, texts: Any) -> None:
         values = _floats(texts)
-        for i in np.flatnonzero(~((values >= 0) & (values <= cells.MOST) | np.isnan(values))).tolist():
+        sized = (values == 0) | (values >= cells.LEAST) & (values <= cells.MOST)
+        for i in np.flatnonzero(~(sized | np.isnan(values))).tolist():
             text = str(texts[i])
             try:
                 found = cells.number({ID: text}, ID)

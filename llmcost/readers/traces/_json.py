@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 from llmcost.errors import LlmcostError
-from llmcost.files import BOM, json_of
+from llmcost.files import json_of
 from llmcost.readers import plain
 from llmcost.readers.content import Content
 from llmcost.readers.rows import TRACE, Reader, Reading
@@ -82,9 +82,7 @@ def _lines(content: Content) -> IO[Any]:
     """The file a line at a time: bytes, which are read fastest, where they are UTF-8."""
     file = content.opened()
     if content.encoding != plain.UTF_8:
-        return io.TextIOWrapper(file, encoding=content.encoding)
-    if file.read(len(BOM)) != BOM:
-        file.seek(0)
+        return io.TextIOWrapper(file, encoding=content.encoding, errors="replace")
     return file
 
 
