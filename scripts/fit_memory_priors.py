@@ -21,8 +21,8 @@ FAMILIES = {  # whose constants are fitted together
     "torchtune": ("torchtune",), "litgpt": ("litgpt",),
 }  # fmt: skip
 # What a stack of a family does not do: gradients that DeepSpeed has split are reduced at every micro-batch
-# (deepspeed/runtime/engine.py: `no_sync` is refused with ZeRO-2 and 3).
-LACKS = {"deepspeed": ("sharded_accumulated",)}
+# (deepspeed/runtime/engine.py: `no_sync` is refused with ZeRO-2 and 3), and its hooks keep no inputs.
+LACKS = {"deepspeed": ("sharded_accumulated", "sharded_tuned_checkpoint")}
 COMMON = {
     # 16 bits, a copy in 32, the gradient in 32 and in 16: 2 + 4 + 4 + 2 bytes
     "logit": Prior(12.0, 0.2),
@@ -77,7 +77,7 @@ OWN = {
         "padding_more": Prior(0.03, 0.5),
         # gradients of the whole model that wait for the last micro-batch, in 16 bits
         "sharded_accumulated": Prior(2.0, 0.2),
-        # inputs of layers that adapters make differentiable, in 32 bits
+        # inputs of layers and gradients that hooks of FSDP keep of frozen blocks, in 16 bits each
         "sharded_tuned_checkpoint": Prior(4.0, 0.2),
         # PEFT casts them to the 32 bits of its adapters, for each product of its own, and drops some of a copy
         "tuned_input": Prior(2.0, 0.4),

@@ -231,6 +231,7 @@ def test_the_first_line_says_what_is_usable_and_what_to_do(cli: Cli) -> None:
     tight = answer(cli, "-m", "gpt-oss-120b", "-H", "h100-sxm", "--gpus", "1", "--isl", "131071", "--framework", "vllm")
     assert "is tight" in tight.json["headline"]
     assert "it fits on 2 with --gpus 2" in tight.json["headline"]
+    assert "tokens at most for one with the confidence asked for" in tight.json["headline"]  # fewer than were asked
     assert " 0 requests" not in tight.json["headline"]
 
 

@@ -221,15 +221,26 @@ def test_a_narrow_matrix_is_widened_for_its_product() -> None:
     assert kept == pytest.approx(2 * 64 * float(DENSE.ffn_width))
 
 
-def test_adapters_may_keep_inputs_of_layers_in_32_bits() -> None:
-    """2 bytes more for 128 tokens x 64 numbers x 2 layers: 32,768 bytes; as many for both residuals of one worked on."""
+def test_hooks_of_frozen_blocks_keep_inputs_and_gradients_of_layers() -> None:
+    """2 bytes more for 128 tokens x 64 numbers x 2 layers: 32,768 bytes, when every layer has been passed back.
+
+    Not while logits stand, before that; and not where no layer is recomputed.
+    """
     trained = Trained(adapters=1000.0)
-    narrow, wide = (
-        training_memory(DENSE, FULLY, 128.0, 1.0, LEAN._replace(tuned_checkpoint=width), trained) for width in (2.0, 4.0)
-    )  # fmt: skip
-    assert float(wide.activations_bytes - narrow.activations_bytes) == 2 * 32_768
-    nothing = training_memory(DENSE, FULLY, 128.0, 1.0, LEAN._replace(tuned_checkpoint=0.0, working=0.0), trained)
-    assert abs(float(nothing.activations_bytes)) < 1e-3  # of 32,768
+
+    def more(lay: Layout, lean: Keeping) -> float:
+        two, four = (
+            training_memory(DENSE, lay, 128.0, 1.0, lean._replace(tuned_checkpoint=width), trained)
+            for width in (2.0, 4.0)
+        )
+        return float(four.activations_bytes + four.logits_bytes - two.activations_bytes - two.logits_bytes)
+
+    assert more(FULLY, LEAN) == 32_768
+    assert more(FULLY, LEAN._replace(logit=1e6)) == 0.0
+    assert more(FULLY._replace(recompute=0.0), LEAN) == 0.0
+    assert more(FULLY, LEAN._replace(activations_on_host=1.0)) == 0.0
+    inputs = training_memory(DENSE, FULLY, 128.0, 1.0, LEAN._replace(working=0.0), trained)
+    assert float(inputs.activations_bytes) == pytest.approx(32_768)  # theirs, in 16 bits
     assert training_memory(DENSE, FULLY, 128.0, 1.0, LEAN._replace(tuned_checkpoint=4.0)) == training_memory(
         DENSE, FULLY, 128.0, 1.0, LEAN
     )

@@ -38,8 +38,7 @@ class Keeping(NamedTuple):
     adapter: Num = 16.0  # per adapter parameter, with its states [bytes]
     logit: Num = 10.0  # per token and entry of the vocabulary in the loss [bytes]
     plain: Num = 1.0  # 0: that loss is no plain one, it works on a part of the logits at a time [-]
-    checkpoint: Num = 2.0  # per element of a layer's input that full recomputation keeps [bytes]
-    tuned_checkpoint: Num = 2.0  # the same where adapters are trained [bytes]
+    tuned_checkpoint: Num = 2.0  # per element of a layer's input, when its gradient has passed adapters [bytes]
     kept: Num = 1.0  # activations kept without recomputation, over the papers' count with fused kernels [-]
     selective: Num = 1.0  # those kept with selective recomputation, over the papers' count [-]
     tuned_input: Num = (
@@ -217,10 +216,15 @@ def _around(shape: Shape, lay: Layout, seq_len: Num) -> Num:
 
 def _activations(
     shape: Shape, lay: Layout, seq_len: Num, micro_batches: Num, keeping: Keeping, trained: Trained
-) -> tuple[Num, Num, Num, Num]:
+) -> tuple[Num, Num, Num, Num, Num]:
     """Activations of a stage at its peak [bytes].
 
-    Kept with all in flight, with one, of the layer that is differentiated, and of one that is passed forward.
+    Kept with all in flight, with one, of the layer that is differentiated, of one that is passed forward, and what the
+    backward pass leaves beside inputs of layers.
+
+    Hooks by which FSDP waits for gradients of what a frozen block reads refer to its inputs. Where layers are
+    recomputed those are leaves, which hold their gradients: both stay until the pass is over (PyTorch,
+    torch/distributed/fsdp/_runtime_utils.py, `_register_post_backward_reshard_only_hook`).
     """
     k, fused = keeping, trained.fused
     inputs = np.where((np.asarray(trained.fp8) > 0) & (np.asarray(k.narrow) > 0), 1.0, 2.0)
@@ -238,27 +242,25 @@ def _activations(
     layer = bytes_in_flight(whole, one, seq_len, 1.0) / shape.n_layers
     worked_on, part = np.where(share > 0, layer, 0.0), np.where(level < SELECTIVE, k.kept, k.selective)
     tokens = lay.micro_batch * seq_len / lay.sequence_ranks
-    element = np.where(tuned, k.tuned_checkpoint, k.checkpoint)
-    input_wider = (element - 2.0) * shape.d_model * tokens / lay.tp
-    wider = input_wider * share * shape.n_layers / lay.pp
+    stays = tuned & (np.asarray(k.activations_on_host) == 0)
+    gradient = np.where(stays, k.tuned_checkpoint - 2.0, 0.0)
+    left = gradient * shape.d_model * shape.n_layers * share * tokens / (lay.tp * lay.pp)
 
     def kept(at: Layout, begun: Num) -> Num:
         recomputed = share * (bytes_in_flight(in_full, at, seq_len, begun) - layer)  # inputs of layers in full
-        held = (bytes_in_flight(each, at, seq_len, begun) - worked_on - recomputed) * part + recomputed + wider
+        held = (bytes_in_flight(each, at, seq_len, begun) - worked_on - recomputed) * part + recomputed
         return np.where(np.asarray(k.activations_on_host) > 0, 0.0, held)
 
     visits = np.where(np.asarray(shape.moe_layers) > 0, shape.topk * expert_input_width(shape), 0.0)
     routed = 2.0 * (k.dispatched * visits * busiest + shape.chunk_elements) * tokens / lay.tp
-    # a layer reads its residuals, and makes their gradients, as wide as its kept input
     eager = (
         shape.n_heads * seq_len * shape.attention_layers / shape.n_layers * (1.0 - np.asarray(fused)) * tokens / lay.tp
     )
-    worked = (
-        k.working * (layer + 2.0 * input_wider - KEPT_SCORE * eager) + SCORE * eager + _widened(shape, lay, trained)
-    )
+    worked = k.working * (layer - KEPT_SCORE * eager) + SCORE * eager + _widened(shape, lay, trained)
     beside_it = routed + _around(shape, lay, seq_len)
     working, passed = (np.where(share > 0, part, 0.0) + beside_it for part in (worked, layer))
-    return kept(lay, micro_batches), kept(lay._replace(vpp=1.0), np.minimum(micro_batches, 1.0)), working, passed
+    last = kept(lay._replace(vpp=1.0), np.minimum(micro_batches, 1.0))
+    return kept(lay, micro_batches), last, working, passed, left
 
 
 def _widened(shape: Shape, lay: Layout, trained: Trained) -> Num:
@@ -325,16 +327,18 @@ def training_memory(
     parts = _parts(shape, lay, k)
     weights, gradients, optimizer = _held(parts, lay, _states(shape, k, trained), k)
     gathered = _gathered(parts, lay, micro_batches, k, trained)
-    every, kept, layer, passed = _activations(shape, lay, seq_len, micro_batches, k, trained)
-    first = every + layer
+    every, kept, layer, passed, left = _activations(shape, lay, seq_len, micro_batches, k, trained)
+    back = layer + left  # the layer that is differentiated last stands beside what the others left
+    first = every + back
     loss = k.logit * shape.vocab_size * lay.micro_batch * seq_len / (lay.sequence_ranks * lay.tp)
     loss = loss + _around(shape, lay, seq_len)
-    at_end = np.where(np.asarray(lay.pp) > 1, kept + np.maximum(layer, loss) > first, True)
+    at_end = np.where(np.asarray(lay.pp) > 1, kept + np.maximum(back, loss) > first, True)
     # logits are gone when the backward pass reaches a layer, and activations when the optimizer steps
-    activations = np.where(at_end, kept + np.where(layer >= loss, layer, 0.0), first)
-    logits = np.where(at_end & (loss > layer), loss, 0.0)
+    in_loss = at_end & (loss > back)
+    activations = np.where(in_loss, kept, np.where(at_end, kept + back, first))
+    logits = np.where(in_loss, loss, 0.0)
     # before the logits come layers were passed forward; blocks of logits are large enough for a layer's after them
-    freed = np.where(at_end & (loss > layer), passed, 0.0)
+    freed = np.where(in_loss, passed, 0.0)
     stepping = np.maximum(_update(parts, lay, k, trained), _loaded(parts, lay, k))
     # gradients of a single micro-batch grow while activations go: either moment may be the peak
     late = (np.asarray(k.transient) > 0) & (np.asarray(micro_batches) <= 1)

@@ -169,13 +169,14 @@ def _headline(held: Held, model: Subject, chance: float, r: Figures, found: list
     cure = f"; {found[0].note} with {found[0].change}" if found else ""
     if verdict(chance) == NOT:
         return f"{first}{cure}."
-    length, most = tokens(float(held.asked.load.isl + held.asked.load.osl)), r["longest_context_tokens"]
+    asked, most = float(held.asked.load.isl + held.asked.load.osl), r["longest_context_tokens"]
+    length, sure = tokens(asked), " with the confidence asked for" if most < asked else ""
     users = f"{r['concurrency']:,} requests of {length} tokens at once"
     told = ["", f"one request of {length} tokens at a time"][r["concurrency"]] if r["concurrency"] < 2 else users
     alone, full = r["output_tokens_per_second_per_user"], r["output_tokens_per_second"]
     speed = f"{alone:,.0f} tokens/s for one user" if alone else ""
     if alone and full is not None and full > alone:  # else prompts take all the time
         speed += f" and {full:,.0f} for all"
-    parts = ", ".join(filter(None, (told, f"{tokens(most)} tokens at most for one" if most else "", speed)))
+    parts = ", ".join(filter(None, (told, f"{tokens(most)} tokens at most for one{sure}" if most else "", speed)))
     layout = f" ({ranks(held.layout)})" if held.gpus > 1 else ""
     return f"{first}{'; ' if parts else ''}{parts}{layout}{cure}."
