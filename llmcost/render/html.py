@@ -37,6 +37,7 @@ TITLES = {
     "front": "Points that no other beats", "pairs": "How sure it is that one is cheaper", "along": "Costs by value",
     "extremes": "Least and most of each column", "groups": "Errors by group", "curve": "Both curves, day by day",
     "sensitivity": "What moves the crossing", "crossings": "Where the curves meet", "step": "Parts of a training step",
+    "presets rows": "Presets", "validate rows": "Measured and predicted", "calibrate rows": "Before and after",
     "day_hours": "Traffic by hour of the day (UTC)", "joint": "Outputs by length of the prompt",
 }  # fmt: skip
 OPEN = ("alternatives", "ladder", "pairs", "rows", "memory", "groups", "front", "extremes", "lengths")
@@ -138,7 +139,7 @@ def _figures(estimate: Estimate) -> Grid | None:
 def _tables(estimate: Estimate) -> list[Folded]:
     limits = estimate.command == "check"
     return [
-        _limits(array) if limits and name == "rows" else _folded(name, array)
+        _limits(array) if limits and name == "rows" else _folded(name, array, estimate.command)
         for name, array in estimate.tables.items()
         if isinstance(array, list | tuple) and array and isinstance(array[0], Mapping) and name not in HIDDEN
     ]
@@ -154,8 +155,8 @@ def _limits(rows: Sequence[LimitRow]) -> Folded:
     return Folded("Limits", Grid("limits", heads, cells, right), True, "")
 
 
-def _folded(name: str, array: Sequence[Mapping[str, Any]]) -> Folded:
-    title = TITLES.get(name) or words.clean(name.replace("_", " ").capitalize())
+def _folded(name: str, array: Sequence[Mapping[str, Any]], command: str) -> Folded:
+    title = TITLES.get(f"{command} {name}") or TITLES.get(name) or words.clean(name.replace("_", " ").capitalize())
     rows = array[:MOST_ROWS] if name != "curve" else array[:: max(1, len(array) // 200)]
     compared = name in ("periods", "spend") and "name" in array[0]
     if name == "alternatives" or compared:

@@ -304,3 +304,17 @@ def test_a_map_shades_each_value_by_where_it_is_between_the_ends() -> None:
     assert runs["h h6"].startswith(f"M{left + 408:.1f} ")
     words = charts(ANSWERS["swept"])["swept"].alt
     assert "from $0.10/Mtok at isl 100, osl 1 to $28.00/Mtok at isl 400, osl 7" in words
+
+
+def test_groups_that_a_chart_leaves_out_are_counted() -> None:
+    rows = [{"name": f"g{i}", "quantity": "tpot", "median_ape_pct": 0.25 * i, "n": i} for i in range(30)]
+    chart = charts(answer("validate", groups=rows))["errors"]
+    assert isinstance(chart, Bars)
+    assert (len(chart.rows), chart.rows[1].text) == (24, "0.25 % (1 row)")
+    assert "the first 24 of 30" in chart.title
+
+
+def test_times_in_a_tornado_have_a_unit(cli: Cli) -> None:
+    found = cli("crossover", "pretrain-8b", "--samples", "40", "--json").json["sensitivity"]
+    units_of = {row["input"]: row["unit"] for row in found}
+    assert {unit for name, unit in units_of.items() if name.endswith("_seconds")} == {"s"}

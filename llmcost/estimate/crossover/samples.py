@@ -126,7 +126,7 @@ def sensitivity(
         Swing(
             label,
             *ends[label],
-            inputs[label].unit if label in inputs else "",
+            inputs[label].unit if label in inputs else "s" if label.endswith("_seconds") else "",
             what,
             finite(low),
             finite(high),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from llmcost import units
 from llmcost.render import text as words
 from llmcost.render.charts.kinds import Bar, Bars, cost_label, is_number, rows_of
 from llmcost.result import Estimate
@@ -125,7 +126,8 @@ def errors(estimate: Estimate) -> Bars | None:
     made = [
         Bar(f"{words.clean(r['name'])}: {words.clean(r['quantity'])}"
             if r["name"] != r["quantity"] else words.clean(r["name"]),
-            float(r["median_ape_pct"]), f"{r['median_ape_pct']:.0f} % ({r['n']:,} row{'s' * (r['n'] != 1)})")
+            float(r["median_ape_pct"]), f"{r['median_ape_pct']:.2g} % ({units.several(r['n'], 'row')})")
         for r in rows
     ]  # fmt: skip
-    return Bars("Median error of each group of measurements", made[:MOST], "per cent") if made else None
+    more = f", the first {MOST} of {len(made):,}" if len(made) > MOST else ""
+    return Bars(f"Median error of each group of measurements{more}", made[:MOST], "per cent") if made else None

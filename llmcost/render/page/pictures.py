@@ -15,6 +15,7 @@ from llmcost.result import Estimate
 
 Row = Mapping[str, Any]
 SPEND = "Cumulative spend since launch: dashed and dotted edges are 90 % ranges, the bracket is that of the crossing"
+SMALLEST = 0.5  # days that an input moves the crossing by, to be drawn
 TORNADO = "What moves the crossing: days between the ends of each input's 90 % range"
 
 
@@ -71,7 +72,7 @@ def _tornado(estimate: Estimate) -> Markup | None:
     made = [
         Bar(words.input_name(r["input"]), float(r["swing_days"]), _ends(r))
         for r in rows
-        if r.get("days_at_low") is not None and r.get("days_at_high") is not None
+        if r.get("days_at_low") is not None and r.get("days_at_high") is not None and r["swing_days"] >= SMALLEST
     ]
     return svg.draw(Bars(TORNADO, made[:10], "days")) if made else None
 
