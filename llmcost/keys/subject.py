@@ -33,9 +33,9 @@ KEYS = (
     Key("machine_gpus", "whole", "Layout", "accelerators of one machine, beyond which the network is: 8",
         (SERVE, CROSSOVER)),
     Key("network_bandwidth", "bytes_per_second", "Layout", "network of each machine (training: of each place) to the "
-        "others, all its cards together: 100Gbit/s", sided=True),
+        "others, all its cards together: 100Gbit/s", sided=True, ranged=True),
     Key("network_latency", "seconds", "Layout", "time of a message from a machine to another: 30us", (SERVE, CROSSOVER),
-        most=1.0),  # by a geostationary satellite it takes a quarter of it
+        ranged=True, most=1.0),  # by a geostationary satellite it takes a quarter of it
     Key("vpp", "whole", "Layout", "virtual stages per pipeline stage", (TRAIN, CROSSOVER)),
     Key("cp", "whole", "Layout", "context-parallel ranks", (TRAIN, CROSSOVER)),
     Key("sp", "whole", "Layout", "ranks that split sequences by Ulysses (sequence_parallel_size)", (TRAIN, CROSSOVER)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -153,6 +154,15 @@ def test_two_nodes_are_on_a_network_that_is_said_or_may_be_any(cli: Cli) -> None
     slower, ttft = said["result"]["ttft_seconds"] - fast["result"]["ttft_seconds"], either["ranges"]["ttft_seconds"]
     assert slower == pytest.approx(61 * 2 * 1024 * 7168 * 2 / 1.0625e9, rel=0.02)
     assert ttft["p95"] > said["result"]["ttft_seconds"] > fast["ranges"]["ttft_seconds"]["p95"]
+    # 2.5 to 40 Gbit/s: 10 in the middle, 1.69 s of prompts on it become 6.74 and 0.42 s; both widths as variances
+    ranged = cli(*asked, "--network-bandwidth", "2.5..40Gbit/s", "--network-latency", "18us..50us").json
+    assert ranged["inputs"]["network_latency"]["p95"] == 50e-6
+    first, alone = ranged["ranges"]["ttft_seconds"], said["ranges"]["ttft_seconds"]
+    assert ranged["result"]["ttft_seconds"] == pytest.approx(said["result"]["ttft_seconds"], rel=0.001)
+    middle = said["result"]["ttft_seconds"]
+    for end, network in (("p5", 0.42), ("p95", 6.74)):
+        widths = math.log(alone[end] / middle), math.log(1.0 + (network - 1.69) / middle)
+        assert abs(math.log(first[end] / middle)) == pytest.approx(math.hypot(*widths), rel=0.1)
     inside = ("--model", "llama-3.1-8b", "--hardware", "h100-sxm", "--gpus", "8", *ONE_USER, "--network-bandwidth")
     refused = cli("serve", *inside, "10Gbit/s")
     assert refused.code == 2

@@ -187,6 +187,14 @@ def test_places_exchange_every_so_many_steps() -> None:
     assert often["step_seconds"] - rare["step_seconds"] == pytest.approx(exchange * (1 / 50 - 1 / 500), rel=1e-6)
     for share in ("mfu", "hfu"):  # the same work in more time
         assert often[share] / rare[share] == pytest.approx(rare["step_seconds"] / often["step_seconds"], rel=1e-6)
+    # 0.1 to 10 Gbit/s: ten times the exchange at one end, a tenth at the other; that range and the step's as variances
+    either = api.train(**asked, network_bandwidth="0.1..10Gbit/s", sync_every=50)
+    alone = api.train(**asked, network_bandwidth="1Gbit/s", sync_every=50).ranges["mfu"].p5
+    local, mfu = often["step_seconds"] - exchange / 50, often["mfu"]
+    slow = (local + exchange / 50) / (local + 10 * exchange / 50)
+    assert either.result["mfu"] == pytest.approx(mfu, rel=1e-6)
+    least = mfu * math.exp(-math.hypot(math.log(alone / mfu), math.log(slow)))
+    assert either.ranges["mfu"].p5 == pytest.approx(least, rel=0.02)
     told = api.train(**asked, network_bandwidth="1Gbit/s", sync_every=5000, samples=1)
     assert any("no penalty in tokens or loss is published" in w.message for w in told.warnings)
     assert sum(row["seconds"] for row in told.arrays["step"]) == pytest.approx(told.result["step_seconds"], rel=1e-9)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from llmcost import units
-from llmcost.engine.numeric.spread import Spread
+from llmcost.engine.numeric.spread import Spread, interval, median, product
 from llmcost.engine.training import search as searching
 from llmcost.engine.training.scattered import EXCHANGED_BYTES, exchange_seconds
 from llmcost.errors import LlmcostError
-from llmcost.estimate.asking.ledger import Origin
+from llmcost.estimate.asking.ledger import Number, Origin
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.subject import Chip, Subject
 from llmcost.estimate.training import step as steps
@@ -26,7 +26,7 @@ class Sites(NamedTuple):
 
     places: int
     every: int
-    bytes_per_second: float
+    bytes_per_second: Number
 
 
 def take(question: Question, gpus: int) -> Sites | None:
@@ -44,14 +44,14 @@ def take(question: Question, gpus: int) -> Sites | None:
         if value is None:
             question.record(key, usual, Origin("default", METHOD))
     count, every = int(count or 2), int(every or 1)
-    speed = question.stated("network_bandwidth")
+    speed = question.quantity("network_bandwidth")
     if speed is None:
         raise question.need("network_bandwidth", "places exchange over it")
     if gpus % count:
         raise LlmcostError(
             f"{gpus:,} accelerators do not divide over {count} places", f"--gpus {gpus - gpus % count or count}"
         )
-    return Sites(count, every, float(speed))
+    return Sites(count, every, speed)
 
 
 def predict(
@@ -78,18 +78,24 @@ def predict(
     origin = Origin("default", f"{METHOD}: each place has a batch of its own") if batch is None else Origin("flag")
     question.record("global_batch_tokens", float(batch or whole), origin)
     trained = method.adapters + method.ends or float(model.shape.params_total)
-    added = float(exchange_seconds(trained, sites.places, sites.bytes_per_second, sites.every))
-    _tell(question, sites, trained, added)
-    return _joined(found, sites, added)
+    _tell(question, sites, trained)
+    return _joined(found, sites, trained)
 
 
-def _tell(question: Question, sites: Sites, trained: float, added: float) -> None:
+def _added(sites: Sites, trained: float, bytes_per_second: float) -> float:
+    """What the exchange adds to a step on such a network [s]."""
+    return float(exchange_seconds(trained, sites.places, bytes_per_second, sites.every))
+
+
+def _tell(question: Question, sites: Sites, trained: float) -> None:
     """The formula, and what is known of the loss."""
+    speed = median(sites.bytes_per_second)
     formula = (
         f"2 x {sites.places - 1} / {sites.places} x {trained:.4g} parameters x {EXCHANGED_BYTES:g} bytes "
-        f"/ {units.format('bytes_per_second', sites.bytes_per_second)} / {sites.every:,} steps"
+        f"/ {units.format('bytes_per_second', speed)} / {sites.every:,} steps"
     )
-    question.step("exchange between places", formula, added, "s", "Douillard et al. 2023, arXiv:2311.08105")
+    added, source = _added(sites, trained, speed), "Douillard et al. 2023, arXiv:2311.08105"
+    question.step("exchange between places", formula, added, "s", source)
     if sites.every == 1:
         return
     if sites.places <= SHOWN_SITES and sites.every <= SHOWN_STEPS:
@@ -100,8 +106,12 @@ def _tell(question: Question, sites: Sites, trained: float, added: float) -> Non
     question.warn("W047", f"{told}: none is added, and the loss may be worse", "--sync-every 500")
 
 
-def _joined(found: steps.Predicted, sites: Sites, added: float) -> steps.Predicted:
-    """The step of all places: as long as that of one, and the exchange as part of the gradient reduction."""
+def _joined(found: steps.Predicted, sites: Sites, trained: float) -> steps.Predicted:
+    """The step of all places: as long as that of one, and the exchange as part of the gradient reduction.
+
+    The range of the network is in that of the MFU, which is never above that of a place alone.
+    """
+    added = _added(sites, trained, median(sites.bytes_per_second))
 
     def slower(one: searching.Choice) -> searching.Choice:
         seconds = float(one.step.step_seconds)
@@ -117,10 +127,15 @@ def _joined(found: steps.Predicted, sites: Sites, added: float) -> steps.Predict
         return one._replace(step=step)
 
     before = float(found.found.best.step.step_seconds)
-    share = before / (before + added)
+    share: Number = before / (before + added)
+    if isinstance(sites.bytes_per_second, Spread):
+        slow, fast = (before / (before + _added(sites, trained, b)) for b in interval(sites.bytes_per_second))
+        share = Spread(slow, median(share), fast)
     runner = found.found.runner_up
     together = found.found._replace(best=slower(found.found.best), runner_up=None if runner is None else slower(runner))
-    mfu = Spread(found.mfu.p5 * share, found.mfu.p50 * share, found.mfu.p95 * share, found.mfu.family)
+    mfu = product(found.mfu, share)
+    assert isinstance(mfu, Spread)
+    mfu = mfu._replace(p95=min(mfu.p95, found.mfu.p95))
     smallest = None if found.smallest_gpus is None else found.smallest_gpus * sites.places
     return found._replace(
         mfu=mfu, found=together, sequences=found.sequences * sites.places, gpus=found.gpus * sites.places,

@@ -126,8 +126,7 @@ def options(
     if stack is not None and not stack.of(generation, kin(question.catalog, used.name)):
         stack = None
     candidates, load = layouts_of(question, shape, device, gpus, used), _load(question, phase)
-    pools = question.scenario.peek("pools", question.side)
-    device = networked(question, device, candidates, calibration, pools is not None and pools.value == "disaggregated")
+    device = networked(question, device, candidates, calibration)
     piped = not static and bool(np.all(np.asarray(candidates.pp) > 1))
     widths = _half_widths(question, device, shape, known, used, alone, piped)
     _errors(question, widths, stack, _place(question, model, device))
