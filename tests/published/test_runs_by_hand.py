@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -50,14 +51,20 @@ def test_a_step_in_three_places_waits_for_the_exchange_and_does_three_times_the_
     one = Predicted(
         Spread(0.3, 0.4, 0.45), found, 64.0, 2048.0, 16, 15, software, Build(2024.0, False, True, 1.0), 0.0, 12
     )
-    all_three = _joined(one, Sites(3, 500, 1e9), 2.0)
+    # 187.5e9 parameters of 4 bytes, 2 x 2/3 of them at 1 GB/s, every 500 steps: 1,000 s / 500
+    all_three = _joined(one, Sites(3, 500, 1e9), 187.5e9)
     assert (all_three.sequences, all_three.gpus, all_three.working, all_three.smallest_gpus) == (192.0, 48, 45, 36)
     assert tuple(all_three.mfu[:3]) == pytest.approx((0.24, 0.32, 0.36))
     for step in (all_three.found.best.step, all_three.found.runner_up.step if all_three.found.runner_up else None):
         assert step is not None
-        assert (step.step_seconds, step.gradient_seconds) == (10.0, 3.0)
+        assert (step.step_seconds, step.gradient_seconds) == pytest.approx((10.0, 3.0))
         assert (step.model_flops, step.hardware_flops) == (9.0, 12.0)
         assert (step.mfu, step.hfu) == pytest.approx((0.32, 0.4))
+    # at half to twice the rate 12 to 9 s: 8/12 to 8/9 of the MFU, whose own width is added as a variance
+    ranged = _joined(one, Sites(3, 500, Spread(0.5e9, 1e9, 2e9)), 187.5e9).mfu
+    low = math.hypot(math.log(0.4 / 0.3), math.log(0.8 / (8 / 12)))
+    high = math.hypot(math.log(0.45 / 0.4), math.log((8 / 9) / 0.8))
+    assert tuple(ranged[:3]) == pytest.approx((0.32 * math.exp(-low), 0.32, 0.32 * math.exp(high)))
 
 
 def test_phases_add_up_by_their_tokens() -> None:

@@ -109,7 +109,7 @@ def _tell(question: Question, sites: Sites, trained: float) -> None:
 def _joined(found: steps.Predicted, sites: Sites, trained: float) -> steps.Predicted:
     """The step of all places: as long as that of one, and the exchange as part of the gradient reduction.
 
-    The range of the network is in that of the MFU, which is never above that of a place alone.
+    The range of the network is in that of the MFU.
     """
     added = _added(sites, trained, median(sites.bytes_per_second))
 
@@ -135,7 +135,6 @@ def _joined(found: steps.Predicted, sites: Sites, trained: float) -> steps.Predi
     together = found.found._replace(best=slower(found.found.best), runner_up=None if runner is None else slower(runner))
     mfu = product(found.mfu, share)
     assert isinstance(mfu, Spread)
-    mfu = mfu._replace(p95=min(mfu.p95, found.mfu.p95))
     smallest = None if found.smallest_gpus is None else found.smallest_gpus * sites.places
     return found._replace(
         mfu=mfu, found=together, sequences=found.sequences * sites.places, gpus=found.gpus * sites.places,
