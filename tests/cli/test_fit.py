@@ -231,7 +231,13 @@ def test_the_first_line_says_what_is_usable_and_what_to_do(cli: Cli) -> None:
     tight = answer(cli, "-m", "gpt-oss-120b", "-H", "h100-sxm", "--gpus", "1", "--isl", "131071", "--framework", "vllm")
     assert "is tight" in tight.json["headline"]
     assert "it fits on 2 with --gpus 2" in tight.json["headline"]
-    assert "tokens at most for one with the confidence asked for" in tight.json["headline"]  # fewer than were asked
+    assert "tokens at most for one at even odds," in tight.json["headline"]  # no length has 90 %: the weights alone
+    # 405B in FP8 on eight cards: no sure fit at 131k, but at some 89k
+    sure = answer(
+        cli, "-m", "llama-3.1-405b", "--dtype", "fp8", "--kv-dtype", "bf16", "-H", "h100-sxm", "--gpus", "8", "--tp", "8",
+        "--framework", "vllm", "--isl", "131071", "--osl", "1",
+    )  # fmt: skip
+    assert "tokens at most for one with the confidence asked for," in sure.json["headline"]
     assert " 0 requests" not in tight.json["headline"]
 
 

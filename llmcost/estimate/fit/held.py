@@ -67,6 +67,10 @@ class Held(NamedTuple):
         """Chance that one other request fits [-]."""
         return float(fits_probability(memory(*self.args, load, self.asked.calibration).room))
 
+    def reached(self, chance: float) -> bool:
+        """Whether a chance is the confidence asked for."""
+        return chance >= float(fits_probability(self.asked.calibration.fit_margin))
+
     def at(self, index: int) -> Held:
         """One of many."""
         formats = np.asarray(self.format)
@@ -147,7 +151,7 @@ def longest(held: Held) -> int:
     most = float(preset.max_context or 2**20) if preset else float(2**20)
     most = max(most, float(held.asked.load.isl + held.asked.load.osl))
     sure = float(fits_probability(held.asked.calibration.fit_margin))
-    margin = sure if held.chance_of(Load(1.0, 0.0)) >= sure else EVEN
+    margin = sure if held.reached(held.chance_of(Load(1.0, 0.0))) else EVEN
 
     def holds(length: float) -> bool:
         return held.chance_of(Load(length, 0.0)) >= margin

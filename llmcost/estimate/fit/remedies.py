@@ -39,7 +39,7 @@ def serving(question: Question, held: Held) -> list[Remedy]:
         found.append(Remedy(f"--gpus {more.gpus}", more.chance, f"it fits on {more.gpus}"))
     elif any(said_of(question).values()):
         found += _otherwise(question, held)
-    return sorted(found[: MOST + 1], key=lambda remedy: not _reached(held, remedy.probability))
+    return sorted(found[: MOST + 1], key=lambda remedy: not held.reached(remedy.probability))
 
 
 def _chance(held: Held, layout: Any, narrow: Any, batch: float) -> float:
@@ -50,17 +50,13 @@ def _chance(held: Held, layout: Any, narrow: Any, batch: float) -> float:
     return float(fits_probability(np.max(room)))
 
 
-def _reached(held: Held, chance: float) -> bool:
-    return chance >= float(fits_probability(held.asked.calibration.fit_margin))
-
-
 def _shorter(held: Held) -> list[Remedy]:
     most, load = longest(held), held.asked.load
     if held.batch > 1 or most < SHORT or most >= load.isl + load.osl:
         return []
     isl = int(most - load.osl) if most > 2 * load.osl else int(most)
     chance = held.chance_of(load._replace(isl=float(isl)))
-    odds = "" if _reached(held, chance) else " with even odds"
+    odds = "" if held.reached(chance) else " with even odds"
     return [Remedy(f"--isl {isl}", chance, f"a context of {tokens(most)} tokens fits{odds}")]
 
 
@@ -79,7 +75,7 @@ def _fewer_bits(question: Question, held: Held) -> list[Remedy]:
     for dtype in _narrower(held):
         narrow = precision(question, dtype, held.asked.model)._replace(kv_bytes=held.precision.kv_bytes)
         chance = _chance(held, held.asked.candidates, narrow, held.batch)
-        if _reached(held, chance):
+        if held.reached(chance):
             found.append(Remedy(f"--dtype {dtype}", chance, "it fits"))
             break
     return found
@@ -90,7 +86,7 @@ def _smaller_cache(question: Question, held: Held) -> list[Remedy]:
         return []
     chance = _chance(held, held.asked.candidates, held.precision._replace(kv_bytes=1.0), held.batch)
     change = f"--kv-dtype {_eight_bits(held)}"
-    return [Remedy(change, chance, "a cache of 8 bits fits")] if _reached(held, chance) else []
+    return [Remedy(change, chance, "a cache of 8 bits fits")] if held.reached(chance) else []
 
 
 def _fewer_bits_on_more(question: Question, held: Held, more: Fewest | None) -> list[Remedy]:

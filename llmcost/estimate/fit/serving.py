@@ -171,6 +171,8 @@ def _headline(held: Held, model: Subject, chance: float, r: Figures, found: list
         return f"{first}{cure}."
     asked, most = float(held.asked.load.isl + held.asked.load.osl), r["longest_context_tokens"]
     length, sure = tokens(asked), " with the confidence asked for" if most < asked else ""
+    if most and not held.reached(held.chance_of(Load(float(most), 0.0))):
+        sure = " at even odds"
     users = f"{r['concurrency']:,} requests of {length} tokens at once"
     told = ["", f"one request of {length} tokens at a time"][r["concurrency"]] if r["concurrency"] < 2 else users
     alone, full = r["output_tokens_per_second_per_user"], r["output_tokens_per_second"]
