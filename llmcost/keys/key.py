@@ -31,6 +31,7 @@ class Key(NamedTuple):
     most: float | None = None
     none: bool = False  # the word `none` is an answer: no such limit
     alone: bool = False  # of one programme that runs: no command of several alternatives takes it
+    free: bool = False  # zero is an answer: it may cost nothing
     per: str = ""  # what an amount of money is for: `USD` of the kind becomes `USD/MW`
 
     @property

@@ -12,7 +12,7 @@ SCOPES = ("run", "program")
 
 KEYS = (
     Key("price", "usd_per_hour", "Money", "per accelerator-hour: 2.50/h (no dollar sign: the shell eats it)",
-        sided=True, ranged=True),
+        sided=True, ranged=True, free=True),
     Key("provider", "prices", "Money", "use this provider's price list", sided=True),
     Key("commitment", "choice", "Money", "rental term; mix: base and peaks of a fleet; owned: what owning costs",
         sided=True, choices=COMMITMENTS),

@@ -137,3 +137,27 @@ def test_what_is_far_outside_of_what_has_been_published_is_said(cli: Cli, said: 
     work = ("--gpu-hours", "1M") if "--mfu" not in said else ("-m", "llama-3.1-8b", "--gpus", "64", *tokens)
     run = cli("train", "-H", "h100-sxm", *work, *said)
     assert (run.code, "W043" in run.err) == (0, warned), run.err
+
+
+def test_what_may_cost_nothing_is_given_as_zero(cli: Cli) -> None:
+    """Hours of a grant, a building that is there, no staff: dollars are zero, the plan and the energy are those of any price."""
+    asked = ("serve", "-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "500", "--osl", "200", "--requests", "1M/day")
+    free, paid = (cli(*asked, "--price", price, "--samples", "1", "--json") for price in ("0/h", "2/h"))
+    assert free.code == 0, free.err
+    assert free.json["result"]["usd_per_month"] == 0.0
+    for key in ("batch", "gpus", "tpot_seconds", "wh_per_request"):
+        assert free.json["result"][key] == paid.json["result"][key]
+    assert [w["code"] for w in free.json["warnings"]] == ["W043"]
+    own = ("--commitment", "owned", "--samples", "1", "--json")
+    some, none = (cli(*asked, *own, *more) for more in ((), ("--facility-cost", "0", "--operations-staff", "0")))
+    assert 0 < none.json["result"]["usd_per_month"] < some.json["result"]["usd_per_month"]
+    both = ("--tokens", "1T", "--train-gpus", "256", "--samples", "20", "--json")
+    assert cli("crossover", *asked[1:], *both, "--serve-price", "0/h").json["result"]["crossover_days"] is None
+    assert cli("crossover", *asked[1:], *both, "--train-price", "0/h").json["result"]["crossover_days"] == 0.0
+
+
+@pytest.mark.parametrize("price", ["0", "0/kWh", "0..2/h", "-0/h", "0.0.0/h", "00x/h"])
+def test_a_zero_that_is_no_price(cli: Cli, price: str) -> None:
+    run = cli("train", "-m", "llama-3.1-8b", "--tokens", "1T", "-H", "h100-sxm", "--gpus", "8", f"--price={price}")
+    assert run.code == 2
+    assert "hint: " in run.err

@@ -53,7 +53,7 @@ WRONG = [
     (*TRAIN, "--gpus", "99999999999999999999999999"),
     (*TRAIN, "--price", ".50/h"),
     (*TRAIN, "--price", "2.5"),
-    (*TRAIN, "--price", "0/h"),
+    (*TRAIN, "--purchase-price", "0"),
     (*TRAIN, "--price", "bash.12/h"),
     (*TRAIN, "--dtype", "fp7"),
     (*TRAIN, "--commitment", "2-year"),

@@ -46,6 +46,7 @@ class Grid(NamedTuple):
     replicas: Num
     point: Point
     usd_per_mtok: Array  # per million output tokens, everything paid
+    hours_per_mtok: Array  # accelerator-hours of the same: they rank points at any price, and where it is zero [h]
     tokens_per_second: Num  # output, of all replicas
     meets: npt.NDArray[np.bool_]  # keeps the targets
     full: npt.NDArray[np.bool_]  # memory holds no further request
@@ -193,11 +194,13 @@ def search(
     replicas = np.ones(size.shape) if gpus is None else np.floor(gpus / size)
     paid = size if gpus is None else np.full(size.shape, float(gpus))
     speed = replicas * point.output_tokens_per_second
-    cost = paid * usd_per_gpu_hour / SECONDS_PER_HOUR / speed * 1e6
+    hours = paid / SECONDS_PER_HOUR / speed * 1e6
     meets = np.asarray((point.tpot_seconds <= targets.tpot_seconds) & (point.ttft_seconds <= targets.ttft_seconds))
     point = Point(*[np.broadcast_to(v, size.shape) for v in point])
     full = np.asarray((point.batch >= limit) & (limit < layout.dp * calibration.batch_limit))
-    grid = Grid(layout, precision, index[keep], size, replicas, point, cost, speed, meets, full)
+    grid = Grid(
+        layout, precision, index[keep], size, replicas, point, hours * usd_per_gpu_hour, hours, speed, meets, full
+    )
     return _choose(grid)
 
 
@@ -216,7 +219,7 @@ def _starts(batch: Array, steps: int) -> Flags:
 def _choose(grid: Grid) -> Answer:
     if not np.any(grid.meets):
         return Answer(grid, -1, -1, np.array([], dtype=int), LATENCY if len(grid.meets) else CAPACITY)
-    cost = np.where(grid.meets, level(grid.usd_per_mtok), np.inf)
+    cost = np.where(grid.meets, level(grid.hours_per_mtok), np.inf)
     pace = np.where(grid.meets, level(grid.point.tpot_seconds), np.inf)
     cheapest = int(np.lexsort((pace, cost))[0])
     fastest = int(np.lexsort((cost, pace))[0])
@@ -244,7 +247,7 @@ def by_size(grid: Grid) -> npt.NDArray[np.intp]:
     """
     kept = np.flatnonzero(grid.meets)
     size = np.asarray(grid.gpus_per_replica)[kept]
-    order = np.lexsort((level(grid.point.tpot_seconds)[kept], level(grid.usd_per_mtok)[kept], size))
+    order = np.lexsort((level(grid.point.tpot_seconds)[kept], level(grid.hours_per_mtok)[kept], size))
     first = np.concatenate([[True], np.diff(size[order]) > 0]) if len(kept) else np.zeros(0, bool)
     return np.asarray(kept[order][first])
 
@@ -260,7 +263,7 @@ def binding(grid: Grid, index: int) -> str:
     for axis, own in zip((*grid.layout, grid.precision_index), (*mine.layout, mine.precision_index), strict=True):
         same &= np.asarray(axis) == own
     larger = same & (grid.point.batch > mine.point.batch)
-    if np.any(larger & ~grid.meets & (grid.usd_per_mtok < mine.usd_per_mtok)):
+    if np.any(larger & ~grid.meets & (grid.hours_per_mtok < mine.hours_per_mtok)):
         return LATENCY
     if mine.full:
         return CAPACITY

@@ -247,7 +247,8 @@ def _explain(asked: Evaluated, result: CrossoverResult) -> None:
     trained, each = float(both.trained(basis, asked.scope)), float(both.figures[f"{basis}_per_request"])
     parity = f"training {_worded(basis, trained, '.6g')} / {_worded(basis, each, '.6g')} per request at launch"
     luccioni = "Luccioni et al. 2024, arXiv:2311.16863, section 4.3.2"
-    q.step("requests to parity", parity, trained / each, "requests", luccioni)
+    if each:
+        q.step("requests to parity", parity, trained / each, "requests", luccioni)
     if both.requests is None:
         return
     formula = f"requests per day: {FORMULAS[str(asked.case.course.kind)]}"

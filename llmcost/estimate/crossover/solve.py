@@ -105,6 +105,8 @@ class _Solvable(NamedTuple):
                 "--solve works in dollars, and one side has none",
                 "--train-cost 1M --cost-per-request 0.01",
             )
+        if np.max(first) <= 0 or np.max(made.spends[USD].by(self.days)) <= 0:
+            raise LlmcostError("--solve divides the cost of one side by the other's, and one is zero", "--price 2.50/h")
         level: Num = first * made.plans[USD].level(-1)
         return level / made.spends[USD].by(self.days)
 

@@ -109,6 +109,8 @@ def _row(step: Step, service: Hosted, above: list[Rung]) -> Rung:
     if c.get("usd_per_mtok_output") is None:
         raise LlmcostError("--ladder needs a speed that follows from the model", "leave --tokens-per-second out")
     token, request = float(c["usd_per_mtok_output"]), float(c["usd_per_request"])
+    if not token:
+        raise LlmcostError("--ladder compares costs, and at a price of zero there are none", "--price 2.50/h")
     caveat, source = _caveat(question, step) if above else (None, None)
     row: Rung = {
         "name": step.name,
