@@ -11,7 +11,7 @@ TERMS = (
     Term("driver_bytes", "memory per GPU", "memory", "Memory of one accelerator as the driver's tool shows it", also="nvidia-smi total"),
     Term("kv_tokens", "tokens of cache", "count", "Tokens of KV cache beside weights and workspace, of one data-parallel rank", "tokens", also="KV pool, num_gpu_blocks x block_size", short={"fit": 30}),
     Term("concurrency", "requests at once", "whole", "Requests of the stated length that the cache holds at once", "requests", short={"fit": 20}),
-    Term("longest_context_tokens", "longest for one", "count", "Longest single request, prompt and answer, that fits with the confidence asked for; at most the context of the model", "tokens", short={"fit": 10}),
+    Term("longest_context_tokens", "longest for one", "count", "Longest single request, prompt and answer, that fits with the confidence asked for, or at even odds where one of the stated length does not reach it; at most the context of the model", "tokens", short={"fit": 10}),
     Term("largest_micro_batch", "largest micro-batch", "whole", "Most sequences of a micro-batch that fit with the confidence asked for", "sequences", short={"fit": 60}),
     Term("longest_sequence_tokens", "longest sequence", "count", "Longest training sequence that fits with the confidence asked for", "tokens", short={"fit": 70}),
     Term("output_tokens_per_second_per_user", "speed for one", "count", "Output tokens per second of one request alone", "tokens/s", short={"fit": 40}),
