@@ -5,7 +5,6 @@ The keys themselves are in `llmcost.keys`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Any
@@ -20,7 +19,6 @@ from llmcost.records import NamedTuple
 
 Value = Any  # float, int, str, date, units.Between or units.Triangle
 AGAINST = "flag:--against"  # origin of what `--against` lays over a question
-ZERO = re.compile(r"^([^\d.]*)0+(?:\.0*)?(?![\d.])")  # `0`, `$0/h`, `0.00/h`
 A_SOURCE = '[[sources]], and below it address = "https://...", date = 2026-01-31, confidence = "vendor"'
 
 
@@ -137,7 +135,7 @@ def parse_value(key: Key, raw: object) -> Value:
         return units.parse_currency(raw)
     if key.none and raw == "none":
         return "none"
-    if key.free and _nothing(key, raw):
+    if key.free and units.is_zero(key.kind, raw):
         return 0.0
     value = units.parse_quantity(key.kind, raw) if key.ranged else _one(key, raw)
     low = value if isinstance(value, float) else value.low
@@ -151,17 +149,6 @@ def parse_value(key: Key, raw: object) -> Value:
         most = units.format(key.kind, key.most).replace(" ", "")
         raise LlmcostError(f"{units.shown(raw)} is too large: at most {most}", f"write {most} or less")
     return int(value) if key.kind.startswith("whole") and isinstance(value, float) else value
-
-
-def _nothing(key: Key, raw: object) -> bool:
-    """Whether a value of a key is zero, in a unit of its kind."""
-    if not isinstance(raw, str):
-        return isinstance(raw, int | float) and not isinstance(raw, bool) and raw == 0
-    one = ZERO.sub(r"\g<1>1", raw.strip())
-    try:
-        return one != raw.strip() and units.parse(key.kind, one) > 0
-    except LlmcostError:
-        return False  # refused as it stands
 
 
 def _one(key: Key, raw: object) -> float:

@@ -16,7 +16,7 @@ from llmcost.units.formatting import (
 )
 from llmcost.units.kinds import DAY, HOUR, KINDS, MONTH, YEAR, Kind
 from llmcost.units.listing import split_values
-from llmcost.units.parsing import base_value, parse, parse_date
+from llmcost.units.parsing import base_value, is_zero, parse, parse_date
 from llmcost.units.payments import parse_payments
 from llmcost.units.ranges import Between, Quantity, Triangle, parse_quantity
 from llmcost.units.rates import parse_currency
@@ -41,6 +41,7 @@ __all__ = [
     "format",
     "format_money",
     "format_range",
+    "is_zero",
     "number",
     "parse",
     "parse_currency",

@@ -88,6 +88,22 @@ def base_value(kind: Kind, number: object) -> float:
         raise refuse(kind, number, "too large") from None
 
 
+def is_zero(kind: str, text: object) -> bool:
+    """Whether it is zero in a unit of its kind, which `parse` refuses where nothing is for free.
+
+    >>> is_zero("usd_per_hour", "$0.00/h"), is_zero("usd", 0), is_zero("usd_per_hour", "0"), is_zero("usd", "0..1")
+    (True, True, False, False)
+    """
+    of = KINDS[kind]
+    if not isinstance(text, str):
+        return not of.bare and not isinstance(text, bool) and text == 0
+    try:
+        reading = read(of, in_dollars(of, text)[0])
+    except LlmcostError:
+        return False
+    return float(reading.number) == 0 and reading.number[0] != "-" and split_unit(of, reading.unit) is not None
+
+
 def parse_date(text: object) -> dt.date:
     """A day written year-month-day.
 

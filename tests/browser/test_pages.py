@@ -62,6 +62,15 @@ def test_the_page_agrees_with_the_command(cli: Cli, tmp_path: Path, state: str, 
             assert float(shown[name]) == pytest.approx(want, rel=1e-6)
 
 
+def test_a_page_of_what_costs_nothing_is_drawn(cli: Cli, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    asked = ("-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "500", "--osl", "200", "--requests", "1M/day")
+    assert cli("crossover", *asked, "--tokens", "1T", "--train-gpus", "256", "--price", "0/h", "-o", page).code == 0
+    text = opened(page, "#requests=5000000&growth=0.05", tmp_path / "profile")
+    assert 'data-centre="0"' in text
+    assert "NaN" not in text
+
+
 @pytest.mark.parametrize("scenario", ["pretrain-8b", "llama-3.1-70b-chat", "deepseek-v3"])
 @pytest.mark.parametrize(
     ("state", "options"),

@@ -20,7 +20,7 @@ def test_crossings_and_jumps_are_told_apart_and_together(cli: Cli) -> None:
     exact, steps = len(answer["crossings"]), len(answer.get("jumps", []))
     first = run.out.splitlines()[0]
     assert f"cost the same at {exact} value" in first
-    assert f"change places at {steps} where a step" in first
+    assert f"change places {steps} times where a step" in first
     assert run.out.count("api:openai/gpt-4o  ") >= exact + steps  # a row each below the headline
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import Cli, schema
@@ -154,6 +157,18 @@ def test_what_may_cost_nothing_is_given_as_zero(cli: Cli) -> None:
     both = ("--tokens", "1T", "--train-gpus", "256", "--samples", "20", "--json")
     assert cli("crossover", *asked[1:], *both, "--serve-price", "0/h").json["result"]["crossover_days"] is None
     assert cli("crossover", *asked[1:], *both, "--train-price", "0/h").json["result"]["crossover_days"] == 0.0
+
+
+@pytest.mark.parametrize("price", ["--price", "--train-price", "--serve-price"])
+def test_a_page_of_what_costs_nothing(cli: Cli, tmp_path: Path, price: str) -> None:
+    """Sliders move what is not zero: of a run for nothing its cost has none."""
+    asked = ("-m", "llama-3.1-8b", "-H", "h100-sxm", "--isl", "500", "--osl", "200", "--requests", "1M/day")
+    page = tmp_path / "page.html"
+    run = cli("crossover", *asked, "--tokens", "1T", "--train-gpus", "256", "--samples", "50", price, "0/h", "-o", page)
+    assert run.code == 0, run.err
+    text = page.read_text(encoding="utf-8")
+    assert "NaN" not in re.sub(r"<script.*?</script>", "", text, flags=re.DOTALL)
+    assert ('"train_cost"' in text) is (price == "--serve-price")
 
 
 @pytest.mark.parametrize("price", ["0", "0/kWh", "0..2/h", "-0/h", "0.0.0/h", "00x/h"])

@@ -80,9 +80,9 @@ def test_more_of_anything_never_costs_more(name: str, isl: float, osl: float, fa
     def cheapest(chip: Machine) -> float:
         found = search(
             SHAPES[name], chip, layouts(SHAPES[name], chip, gpus=16.0), [Precision(1.0, 1.0, 8.0, 0.0, 1.0)],
-            Load(isl, osl), KNOWN, Targets(np.inf, tpot), 2.0,
+            Load(isl, osl), KNOWN, Targets(np.inf, tpot),
         )  # fmt: skip
-        return np.inf if found.cheapest < 0 else float(found.grid.usd_per_mtok[found.cheapest])
+        return np.inf if found.cheapest < 0 else float(found.grid.gpu_hours_per_mtok[found.cheapest])
 
     base = cheapest(BASE)
     for what in ("memory_bytes_per_second", "bf16_flops", "fp8_flops", "link_bytes_per_second"):
@@ -97,9 +97,9 @@ def test_a_longer_answer_never_costs_less(name: str, tp: float, isl: float, osl:
     def cost(length: float) -> float:
         found = search(
             SHAPES[name], BASE._replace(process_bytes=1e12), Layout(np.array([tp]), *np.ones((4, 1))),
-            [Precision(1.0, 1.0, 8.0, 0.0, 1.0)], Load(isl, length), KNOWN, Targets(), 2.0,
+            [Precision(1.0, 1.0, 8.0, 0.0, 1.0)], Load(isl, length), KNOWN, Targets(),
         )  # fmt: skip
-        return float(found.grid.usd_per_mtok[found.cheapest]) * length
+        return float(found.grid.gpu_hours_per_mtok[found.cheapest]) * length
 
     assert cost(osl) <= cost(osl * factor) * (1 + 1e-9)
 

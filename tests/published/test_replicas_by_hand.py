@@ -216,10 +216,12 @@ def test_lengths_that_memory_is_set_aside_for() -> None:
 
 
 def test_a_token_on_the_front_pays_for_decoding_alone() -> None:
-    """$10 a million at full use; half of the time decodes; at 50 % of use twice that. Decode replicas have no prompts."""
+    """4 hours at $2.50 a million at full use; half of the time decodes; at 50 % of use twice that. Decode replicas have no prompts."""
     at = point(tpot_seconds=0.02, prefill_row=0.01, output_tokens_per_second=400.0, batch=8.0, prefill_share=0.2)
-    grid: Any = SimpleNamespace(usd_per_mtok=10.0, point=at)
-    assert [_usd_per_mtok(grid, 0.5, kind) for kind in ("", "static", "decode")] == pytest.approx([10.0, 16.0, 20.0])
+    grid: Any = SimpleNamespace(gpu_hours_per_mtok=4.0, point=at)
+    assert [_usd_per_mtok(grid, 2.5 / 0.5, kind) for kind in ("", "static", "decode")] == pytest.approx(
+        [10.0, 16.0, 20.0]
+    )
 
 
 def test_a_month_is_so_many_requests() -> None:

@@ -253,7 +253,7 @@ def test_search_finds_what_plain_enumeration_finds() -> None:
     known, load, limits = constants(), Load(1000.0, 1000.0), Targets(2.0, 0.05)
     candidates = layouts(*args, gpus=8.0)
     batches = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0])
-    answer = search(*args, candidates, [FP8], load, known, limits, 2.0, batches=batches)
+    answer = search(*args, candidates, [FP8], load, known, limits, batches=batches)
     best = np.inf
     for row in zip(*map(np.ravel, candidates), strict=True):
         layout = Layout(*[float(v) for v in row])
@@ -263,23 +263,23 @@ def test_search_finds_what_plain_enumeration_finds() -> None:
             point = operating_point(*args, layout, FP8, load._replace(batch=batch), known)
             size = layout.tp * layout.pp * layout.dp
             if float(point.tpot_seconds) <= 0.05 and float(point.ttft_seconds) <= 2.0:
-                best = min(best, float(size) * 2.0 / 3600 / float(point.output_tokens_per_second) * 1e6)
+                best = min(best, float(size) / 3600 / float(point.output_tokens_per_second) * 1e6)
     # the largest batch that fits is tried besides the listed ones, so the search may only be cheaper
-    assert float(answer.grid.usd_per_mtok[answer.cheapest]) <= best * (1 + 1e-12)
+    assert float(answer.grid.gpu_hours_per_mtok[answer.cheapest]) <= best * (1 + 1e-12)
     front = answer.grid.pick(answer.front)
-    assert np.all(np.diff(front.usd_per_mtok) >= 0)
+    assert np.all(np.diff(front.gpu_hours_per_mtok) >= 0)
     assert np.all(np.diff(front.point.tpot_seconds) < 0)
     assert answer.front[0] == answer.cheapest
     assert answer.front[-1] == answer.fastest
 
 
 def test_accelerators_that_no_replica_uses_are_paid() -> None:
-    """Seven hold three replicas of two: 7 x $2 an hour over three times the tokens."""
+    """Seven hold three replicas of two: seven hours over three times the tokens."""
     args = (shape("llama-3.1-70b"), machine("h100-sxm"), Layout(*[np.array([v]) for v in (2.0, 1.0, 1.0, 1.0, 0.0)]))
-    found = search(*args, [FP8], Load(1000.0, 1000.0), constants(), Targets(), 2.0, gpus=7.0)
+    found = search(*args, [FP8], Load(1000.0, 1000.0), constants(), Targets(), gpus=7.0)
     one = operating_point(*args, FP8, Load(1000.0, 1000.0, batch=found.grid.point.batch), constants())
-    by_hand = 7 * 2.0 / 3600 / (3 * one.output_tokens_per_second) * 1e6
-    assert found.grid.usd_per_mtok == pytest.approx(by_hand, rel=1e-12)
+    by_hand = 7 / 3600 / (3 * one.output_tokens_per_second) * 1e6
+    assert found.grid.gpu_hours_per_mtok == pytest.approx(by_hand, rel=1e-12)
 
 
 def test_what_binds_is_named() -> None:

@@ -86,8 +86,11 @@ def test_fixed_times_by_what_they_belong_to() -> None:
     ):
         found = iteration(shape, Layout(pp=2.0), precision, rate, 1.0, 1.0, 0.0, 0.0, known)
         assert float(found.fixed) == pytest.approx(2 * each)
-    shapes = [shape_of(Catalog().load(Model, name)[0]) for name in ("glm-5.2", "deepseek-v3.2", "deepseek-v3")]
-    assert [float(shape.indexer_layers) for shape in shapes] == [21.0, 61.0, 0.0]
+    shapes = [
+        shape_of(Catalog().load(Model, name)[0])
+        for name in ("glm-5.2", "deepseek-v3.2", "deepseek-v4-flash", "deepseek-v3")
+    ]
+    assert [float(shape.indexer_layers) for shape in shapes] == [21.0, 61.0, 21.0, 0.0]
 
 
 def test_rates_by_format() -> None:

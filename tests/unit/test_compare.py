@@ -258,7 +258,7 @@ def test_names_with_commas_are_quoted_inside_the_sentence() -> None:
     ]
     found = pays(Table([], rows, None, None, None), beside)
     assert found.text == (
-        " Train pays from 1.00M/day against buy; from 2.00M/day against 'fetch, own'; against the other at no volume."
+        " train pays from 1.00M/day against buy; from 2.00M/day against 'fetch, own'; against the other at no volume."
     )
 
 

@@ -58,14 +58,13 @@ def burst(seconds: Array, window: float) -> Burst | None:
         return None
     inside = (seconds // window).astype(np.int64)
     inside = inside[inside < windows]
-    begun = np.flatnonzero(
-        np.diff(inside, prepend=-1)
-    )  # of each window in which one came: most of a long log have none
+    if not len(inside):
+        return None
+    begun = np.flatnonzero(np.diff(inside, prepend=-1))  # windows in which one came: most of a long log have none
     counts = np.diff(begun, append=len(inside)).astype(float)
     mean = len(inside) / windows
-    return (
-        Burst(window, float(counts.max()) / mean, (float(counts @ counts) / windows - mean**2) / mean) if mean else None
-    )
+    squares = float(np.sum((counts - mean) ** 2)) + (windows - len(counts)) * mean**2
+    return Burst(window, float(counts.max()) / mean, squares / windows / mean)
 
 
 def hours_of_week(seconds: Array, first_hour: float) -> tuple[Counts, Array]:

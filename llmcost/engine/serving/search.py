@@ -45,8 +45,7 @@ class Grid(NamedTuple):
     gpus_per_replica: Array
     replicas: Num
     point: Point
-    usd_per_mtok: Array  # per million output tokens, everything paid
-    hours_per_mtok: Array  # accelerator-hours of the same: they rank points at any price, and where it is zero [h]
+    gpu_hours_per_mtok: Array  # paid per million output tokens: they rank points at any price, zero too [h]
     tokens_per_second: Num  # output, of all replicas
     meets: npt.NDArray[np.bool_]  # keeps the targets
     full: npt.NDArray[np.bool_]  # memory holds no further request
@@ -139,7 +138,6 @@ def search(
     load: Load,
     calibration: Calibration,
     targets: Targets,
-    usd_per_gpu_hour: float = 1.0,
     gpus: float | None = None,
     batches: Num = BATCHES,
     total_points: Num | None = None,
@@ -147,7 +145,7 @@ def search(
 ) -> Answer:
     r"""Evaluate every layout, precision and batch, and pick.
 
-    .. math:: \$/Mtok = \frac{GPUs \cdot \$/h}{3600 \cdot tokens/s} \cdot 10^6
+    .. math:: GPU\,h/Mtok = \frac{GPUs}{3600 \cdot tokens/s} \cdot 10^6
 
     Parameters
     ----------
@@ -161,8 +159,6 @@ def search(
         Lengths; `batch` is ignored.
     targets : Targets
         Latency limits.
-    usd_per_gpu_hour : float
-        Price [USD/h].
     gpus : float, optional
         Accelerators to fill with whole replicas, all paid; None: one replica.
     batches : array
@@ -198,9 +194,7 @@ def search(
     meets = np.asarray((point.tpot_seconds <= targets.tpot_seconds) & (point.ttft_seconds <= targets.ttft_seconds))
     point = Point(*[np.broadcast_to(v, size.shape) for v in point])
     full = np.asarray((point.batch >= limit) & (limit < layout.dp * calibration.batch_limit))
-    grid = Grid(
-        layout, precision, index[keep], size, replicas, point, hours * usd_per_gpu_hour, hours, speed, meets, full
-    )
+    grid = Grid(layout, precision, index[keep], size, replicas, point, hours, speed, meets, full)
     return _choose(grid)
 
 
@@ -219,7 +213,7 @@ def _starts(batch: Array, steps: int) -> Flags:
 def _choose(grid: Grid) -> Answer:
     if not np.any(grid.meets):
         return Answer(grid, -1, -1, np.array([], dtype=int), LATENCY if len(grid.meets) else CAPACITY)
-    cost = np.where(grid.meets, level(grid.hours_per_mtok), np.inf)
+    cost = np.where(grid.meets, level(grid.gpu_hours_per_mtok), np.inf)
     pace = np.where(grid.meets, level(grid.point.tpot_seconds), np.inf)
     cheapest = int(np.lexsort((pace, cost))[0])
     fastest = int(np.lexsort((cost, pace))[0])
@@ -247,7 +241,7 @@ def by_size(grid: Grid) -> npt.NDArray[np.intp]:
     """
     kept = np.flatnonzero(grid.meets)
     size = np.asarray(grid.gpus_per_replica)[kept]
-    order = np.lexsort((level(grid.point.tpot_seconds)[kept], level(grid.hours_per_mtok)[kept], size))
+    order = np.lexsort((level(grid.point.tpot_seconds)[kept], level(grid.gpu_hours_per_mtok)[kept], size))
     first = np.concatenate([[True], np.diff(size[order]) > 0]) if len(kept) else np.zeros(0, bool)
     return np.asarray(kept[order][first])
 
@@ -263,7 +257,7 @@ def binding(grid: Grid, index: int) -> str:
     for axis, own in zip((*grid.layout, grid.precision_index), (*mine.layout, mine.precision_index), strict=True):
         same &= np.asarray(axis) == own
     larger = same & (grid.point.batch > mine.point.batch)
-    if np.any(larger & ~grid.meets & (grid.hours_per_mtok < mine.hours_per_mtok)):
+    if np.any(larger & ~grid.meets & (grid.gpu_hours_per_mtok < mine.gpu_hours_per_mtok)):
         return LATENCY
     if mine.full:
         return CAPACITY

@@ -186,11 +186,11 @@ def _pair_text(found: list[Crossing], a: Curve, b: Curve, line: Axis, figure: st
         return f"{a.name} and {b.name} {how}: above it {above} is cheaper."
     stepped = len(mine) - len(exact)
     some = [f"cost the same at {len(exact)} value{'s' * (len(exact) > 1)} of {name}"] if exact else []
-    some += [f"change places at {stepped} where a step of the fleet jumps over the other's cost"] if stepped else []
-    return (
-        f"{a.name} and {b.name} {' and '.join(some)}, between {name} {_said(line, mine[0].meeting.x)} and "
-        f"{_said(line, last.x)}: above the last {above} is cheaper."
-    )
+    times = f"{stepped} time{'s' * (stepped > 1)}"
+    some += [f"change places {times} where a step of the fleet jumps over the other's cost"] if stepped else []
+    first, final = (_said(line, one.x) for one in (mine[0].meeting, last))
+    where = f"near {name} {final}" if first == final else f"between {name} {first} and {final}"
+    return f"{a.name} and {b.name} {' and '.join(some)}, {where}: above the last {above} is cheaper."
 
 
 def _steady(curve: Curve, line: Axis) -> bool:

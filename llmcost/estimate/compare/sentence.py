@@ -75,7 +75,7 @@ def pays(table: Table, beside: list[Beside]) -> Told:
         return Told()
     lost = len(mine) - len(wins)
     result: dict[str, Scalar] = {"pays": name, "never_against": lost}
-    said = f" {_named(name[:1].upper() + name[1:])} pays"
+    said = f" {_named(name)} pays"
     if not wins:
         return Told(f"{said} at no volume.", result)
     wins.sort(key=lambda row: row["break_even_requests"] or 0.0)

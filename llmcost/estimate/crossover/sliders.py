@@ -177,6 +177,8 @@ def _plain(asked: _Asked, key: str) -> Slider | None:
     made = _nearer(_made(key, tags, value, LEAST, FULL), REACHES[0])
     if key == "requests":
         made["high"] = max(value, min(made["high"], _room(asked)))
+    if made["low"] == made["high"]:
+        return None  # zero: no share of it is another value
     made["scales"] = _ranged(asked, key) and all(number["family"] == "lognormal" for number in numbers)
     return made
 
@@ -225,8 +227,10 @@ def _ranged(asked: _Asked, key: str) -> bool:
 def _replacing(asked: _Asked, answer: Estimate, key: str) -> Slider | None:
     """A slider that says what training costs, or takes, in the place of the run."""
     now = answer.result.get("training_usd") if key == "train_cost" else _hours(asked)
-    there = _read(asked, {key: now}) if isinstance(now, float) and asked.case.run is not None else None
-    if there is None or not isinstance(now, float):
+    if not isinstance(now, float) or not now or asked.case.run is None:
+        return None
+    there = _read(asked, {key: now})
+    if there is None:
         return None
     told, numbers, _ = closed.told(there, asked.horizon)
     if any(told[name] != form for name, form in asked.told.forms["parts"].items() if name != "training"):

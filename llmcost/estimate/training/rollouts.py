@@ -51,7 +51,7 @@ def _price(question: Question, model: Subject, device: Chip, gpus: int, seq_len:
     layouts = serving_search.layouts(shape, machine, float(gpus))
     load = serving.Load(1.0, seq_len, 0.0, 1.0)
     answer = serving_search.search(
-        shape, machine, layouts, [precision], load, calibration, serving_search.Targets(), 1.0, float(gpus)
+        shape, machine, layouts, [precision], load, calibration, serving_search.Targets(), float(gpus)
     )
     if answer.cheapest < 0:
         return False

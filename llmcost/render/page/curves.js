@@ -29,7 +29,7 @@ function curves({ day, training, inference, bands, days, level }) {
   if (!chart) return;
   const [W, H, L, R, T, B] = data.box;
   const last = day[day.length - 1];
-  const top = 1.08 * Math.max(...training, ...inference);
+  const top = 1.08 * Math.max(...training, ...inference) || 1;
   const x = (t) => (L + Math.min(t / last, 1) * (W - L - R)).toFixed(1);
   const y = (v) => (H - B - Math.min(Math.max(v / top, 0), 1) * (H - T - B)).toFixed(1);
   const line = (values) => "M" + day.map((t, i) => x(t) + " " + y(values[i])).join("L");

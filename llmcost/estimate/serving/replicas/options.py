@@ -28,7 +28,6 @@ from llmcost.estimate.asking.own import Own, Place, own, way
 from llmcost.estimate.asking.question import Question
 from llmcost.estimate.asking.software import TUNED, classes_of, kin, measured
 from llmcost.estimate.asking.subject import Chip, Subject
-from llmcost.estimate.money.rent import Terms
 from llmcost.estimate.serving.replicas.engines import Engine, constants, engine, settled
 from llmcost.estimate.serving.replicas.formats import dtypes, precision, say_arithmetic
 from llmcost.estimate.serving.replicas.layouts import layouts_of
@@ -72,22 +71,20 @@ class Options(NamedTuple):
         """The engine of the batching asked for."""
         return mode_of(self.static, self.draft)
 
-    def search(self, load: Load, targets: serving_search.Targets, terms: Terms) -> serving_search.Answer:
+    def search(self, load: Load, targets: serving_search.Targets) -> serving_search.Answer:
         """Every layout, format and batch, evaluated."""
         return serving_search.search(
             self.shape, self.device.machine, self.candidates, list(self.precisions), load, self.calibration, targets,
-            terms.usd_per_hour, None, self.batches, self.total_points, self.mode,
+            None, self.batches, self.total_points, self.mode,
         )  # fmt: skip
 
 
-def within(
-    question: Question, asked: Options, load: Load, kept: serving_search.Targets, terms: Terms
-) -> serving_search.Answer:
+def within(question: Question, asked: Options, load: Load, kept: serving_search.Targets) -> serving_search.Answer:
     """The search within the targets; a default that nothing keeps gives way to the fastest, and the answer says so."""
-    answer = asked.search(load, kept, terms)
+    answer = asked.search(load, kept)
     if answer.cheapest >= 0 or not asked.default_tpot:
         return answer
-    bare = asked.search(load, kept._replace(tpot_seconds=math.inf), terms)
+    bare = asked.search(load, kept._replace(tpot_seconds=math.inf))
     if bare.cheapest < 0:
         return bare
     reached = units.format("seconds", float(bare.grid.pick(bare.fastest).point.tpot_seconds))

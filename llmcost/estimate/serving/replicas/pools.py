@@ -194,7 +194,7 @@ def choose(question: Question, asked: Options, demand: Demand) -> Pools | NoFit:
     For a fleet whose traffic is known their sizes are what carries that traffic for least, replicas being whole.
     """
     arriving = asked.load._replace(cached_isl=asked.load.isl)
-    answer = within(question, asked, arriving, asked.targets._replace(ttft_seconds=math.inf), demand.terms)
+    answer = within(question, asked, arriving, asked.targets._replace(ttft_seconds=math.inf))
     grid = answer.grid
     if not len(grid.gpus_per_replica):
         return no_fit(question, asked)
@@ -217,13 +217,13 @@ def choose(question: Question, asked: Options, demand: Demand) -> Pools | NoFit:
     decode = Layout(*(float(v) for v in best.layout))
     network.keep(question, asked.device, pair.prefill)
     record(question, asked, decode, batch, dtype)
-    quick, used = grid.pick(answer.fastest), median(question.numbers["utilization"])
+    quick, paid = grid.pick(answer.fastest), demand.terms.usd_per_hour / median(question.numbers["utilization"])
     at = serving_pools.decode_point(
         asked.shape, asked.device.machine, decode, precision, asked.load._replace(batch=batch), asked.calibration
     )
-    fastest = (float(quick.point.tpot_seconds), float(quick.usd_per_mtok) / used)
+    fastest = (float(quick.point.tpot_seconds), float(quick.gpu_hours_per_mtok) * paid)
     return Pools(
-        asked, precision, dtype, pair.prefill, decode, batch, at, answer.binds, front_rows(answer, used, "decode"),
+        asked, precision, dtype, pair.prefill, decode, batch, at, answer.binds, front_rows(answer, paid, "decode"),
         fastest, stated(question), () if whole is None else tuple(one.choice for one in pairs),
     )  # fmt: skip
 

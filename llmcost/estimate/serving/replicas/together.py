@@ -249,7 +249,7 @@ def choose(question: Question, asked: Options, demand: Demand) -> Together | NoF
 
     For a fleet whose traffic is known its size is what carries that traffic for least, replicas being whole.
     """
-    answer = within(question, asked, asked.load, asked.targets, demand.terms)
+    answer = within(question, asked, asked.load, asked.targets)
     grid = answer.grid
     if not len(grid.gpus_per_replica):
         return no_fit(question, asked)
@@ -278,15 +278,15 @@ def choose(question: Question, asked: Options, demand: Demand) -> Together | NoF
     batch = batch if users is None else float(at.batch)
     record(question, asked, layout, batch, dtype)
     size = int(layout.tp * layout.pp * layout.dp)
-    used = median(question.numbers["utilization"])
+    paid = demand.terms.usd_per_hour / median(question.numbers["utilization"])
     decodes_only = asked.phase == "decode"
     stands = asked.static or users is not None or stated(question)
     comes = None if stands or decodes_only else question.stated("arrivals")
     quick, kind = grid.pick(answer.fastest), "decode" if decodes_only else "static" if asked.static else "continuous"
     return Together(
         size, asked.shape, asked.device, layout, precision, asked.calibration, batch, at, answer.binds,
-        front_rows(answer, used, kind), dtype, _room(asked, layout, precision), asked.lengths, asked.static,
-        load, stands, decodes_only, asked.draft, (float(quick.point.tpot_seconds), _usd_per_mtok(quick, used, kind)),
+        front_rows(answer, paid, kind), dtype, _room(asked, layout, precision), asked.lengths, asked.static,
+        load, stands, decodes_only, asked.draft, (float(quick.point.tpot_seconds), _usd_per_mtok(quick, paid, kind)),
         sizes, comes or "poisson", users, spread,
     )  # fmt: skip
 
@@ -325,20 +325,23 @@ def _room(asked: Options, layout: Layout, precision: Precision) -> float:
     return min(room, float(serving_pools.tail_max_batch(*args, asked.total_points)))
 
 
-def _usd_per_mtok(point: serving_search.Grid, utilization: float, kind: str) -> float:
-    """Cost of a million output tokens at a point of the search [USD]; decode replicas have no prompts that pay."""
+def _usd_per_mtok(point: serving_search.Grid, usd_per_hour: float, kind: str) -> float:
+    """Cost of a million output tokens at a point of the search [USD]; decode replicas have no prompts that pay.
+
+    `usd_per_hour` is what an hour in use costs: the price over the utilization.
+    """
     share = 0.0 if kind == "decode" else prefill_share(point.point, kind == "static")
-    return float(point.usd_per_mtok * (1.0 - share)) / utilization
+    return float(point.gpu_hours_per_mtok * (1.0 - share)) * usd_per_hour
 
 
-def front_rows(answer: serving_search.Answer, utilization: float, kind: str) -> tuple[FrontRow, ...]:
+def front_rows(answer: serving_search.Answer, usd_per_hour: float, kind: str) -> tuple[FrontRow, ...]:
     """Points that no other point beats on both cost and speed, cheapest first, evenly thinned."""
     rows: list[FrontRow] = []
     chosen = sorted({round(i) for i in np.linspace(0, len(answer.front) - 1, FRONT_ROWS)})
     for index in answer.front[chosen]:
         point = answer.grid.pick(index)
         row: FrontRow = {
-            "usd_per_mtok_output": _usd_per_mtok(point, utilization, kind),
+            "usd_per_mtok_output": _usd_per_mtok(point, usd_per_hour, kind),
             "tokens_per_second_per_user_full": 1.0 / float(point.point.tpot_seconds),
         }
         if kind != "decode":
