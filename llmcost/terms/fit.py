@@ -13,7 +13,7 @@ TERMS = (
     Term("concurrency", "requests at once", "whole", "Requests of the stated length that the cache holds at once", "requests", short={"fit": 20}),
     Term("longest_context_tokens", "longest for one", "count", "Longest single request, prompt and answer, that fits with the confidence asked for, or at even odds where one of the stated length does not reach it; at most the context of the model", "tokens", short={"fit": 10}),
     Term("largest_micro_batch", "largest micro-batch", "whole", "Most sequences of a micro-batch that fit with the confidence asked for", "sequences", short={"fit": 60}),
-    Term("longest_sequence_tokens", "longest sequence", "count", "Longest training sequence that fits with the confidence asked for", "tokens", short={"fit": 70}),
+    Term("longest_sequence_tokens", "longest sequence", "count", "Longest training sequence that fits with the confidence asked for, one at a time unless a micro-batch was said", "tokens", short={"fit": 70}),
     Term("output_tokens_per_second_per_user", "speed for one", "count", "Output tokens per second of one request alone", "tokens/s", short={"fit": 40}),
     Term("part", "part", "text", "What takes the memory"),
     Term("bytes", "memory", "memory", "Memory of one accelerator that a part takes"),

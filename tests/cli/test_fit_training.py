@@ -291,3 +291,12 @@ def test_a_stack_is_not_asked_for_parallelism_that_it_does_not_have(cli: Cli, fr
     assert run.code == 2
     assert f"--{key}: {framework} has no" in run.err
     assert "--framework torchtitan" in run.err
+
+
+def test_the_longest_sequence_is_of_one_at_a_time(cli: Cli) -> None:
+    """Two sequences of 8,192 hold the tokens of one of 16,384; a micro-batch that is said stays."""
+    asked = ("fit", "-m", "qwen3.5-35b-a3b", "--method", "lora", "-H", "h200-sxm", "--gpus", "8", "--json")
+    open_, two = (cli(*asked, *more).json["result"] for more in ((), ("--micro-batch", "2")))
+    assert open_["largest_micro_batch"] == two["largest_micro_batch"] == 2
+    assert two["longest_sequence_tokens"] < 16_384 <= open_["longest_sequence_tokens"]
+    assert cli(*asked, "--seq-len", "16384").code == 0

@@ -155,7 +155,9 @@ def test_what_may_cost_nothing_is_given_as_zero(cli: Cli) -> None:
     some, none = (cli(*asked, *own, *more) for more in ((), ("--facility-cost", "0", "--operations-staff", "0")))
     assert 0 < none.json["result"]["usd_per_month"] < some.json["result"]["usd_per_month"]
     both = ("--tokens", "1T", "--train-gpus", "256", "--samples", "20", "--json")
-    assert cli("crossover", *asked[1:], *both, "--serve-price", "0/h").json["result"]["crossover_days"] is None
+    never = cli("crossover", *asked[1:], *both, "--serve-price", "0/h").json
+    assert never["result"]["crossover_days"] is None
+    assert "shrinks" not in never["headline"] + str(never["result"])
     assert cli("crossover", *asked[1:], *both, "--train-price", "0/h").json["result"]["crossover_days"] == 0.0
 
 

@@ -164,6 +164,8 @@ def _paid(asked: Evaluated) -> str:
 def _why_never(asked: Evaluated) -> str:
     basis, end = asked.basis, asked.horizon
     spend, kind = asked.curves.spends[basis], KINDS[asked.basis]
+    if not float(spend.by(EVER)):
+        return "inference takes nothing"
     level = _level(asked, end)
     so_far = f"by then inference takes {units.format(kind, float(spend.by(end)))} of {units.format(kind, level)}"
     if len(asked.curves.plans[basis].days) > 1:

@@ -143,12 +143,15 @@ def _largest(trial: Trial) -> int:
 
 
 def _longest(trial: Trial) -> int:
-    """Longest sequence, at the micro-batch of the layout, up to what the model takes or is asked to [tokens]."""
+    """Longest sequence, one at a time unless a micro-batch was said, up to what the model takes [tokens]."""
     preset = trial.model.preset
     most = float(preset.max_context or LENGTHS[-1]) if preset is not None else float(LENGTHS[-1])
     most = max(most, float(trial.run.seq_len))
     lengths = LENGTHS[most >= LENGTHS]
-    return int(_most(trial, _wide(trial), trial.run._replace(seq_len=lengths), lengths))
+    layout = _wide(trial)
+    if trial.question.stated("micro_batch") is None:
+        layout = layout._replace(micro_batch=float(trial.run.together))
+    return int(_most(trial, layout, trial.run._replace(seq_len=lengths), lengths))
 
 
 def _missing(trial: Trial, chance: float) -> float | None:
